@@ -1,0 +1,49 @@
+export interface ApiScope {
+  name: string;
+  displayName: string | null;
+  description: string | null;
+  required: boolean;
+  emphasize: boolean;
+  showInDiscovery: boolean;
+}
+
+/** An API that tokens are issued for (a resource server, RFC 8707). */
+export interface ApiResource {
+  /** Unique in the tenant, and the prefix of its scopes. */
+  name: string;
+  displayName: string | null;
+  description: string | null;
+  /** The absolute URI that `resource=` names. */
+  indicator: string;
+  /** What the tokens' `aud` says; the name, for resource servers that come from IdentityServer4. */
+  audience: string;
+  accessTokenFormat: 'jwt' | 'opaque';
+  /** Seconds; null for the configured default. */
+  accessTokenLifetime: number | null;
+  signingAlg: string;
+  /** Claims of the user that access tokens carry, such as `role` and `permission`. */
+  userClaims: string[];
+  scopes: ApiScope[];
+}
+
+/** The settings of a new resource that has no opinion of its own. */
+export const newApiResource = (name: string, scopes: string[], more: Partial<ApiResource> = {}): ApiResource => ({
+  name,
+  displayName: null,
+  description: null,
+  indicator: `urn:resource:${name}`,
+  audience: name,
+  accessTokenFormat: 'jwt',
+  accessTokenLifetime: null,
+  signingAlg: 'ES256',
+  userClaims: ['role', 'permission'],
+  scopes: scopes.map((scope) => ({
+    name: scope,
+    displayName: null,
+    description: null,
+    required: false,
+    emphasize: false,
+    showInDiscovery: true,
+  })),
+  ...more,
+});

@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { clientCommand } from './cli/client.js';
+import { doctorCommand } from './cli/doctor.js';
+import { keysCommand } from './cli/keys.js';
+import { migrateCommand } from './cli/migrate.js';
+import { EXIT, EXIT_HELP, explain } from './cli/output.js';
+import { serveCommand } from './cli/serve.js';
+import { tenantCommand } from './cli/tenant.js';
+import { userCommand } from './cli/user.js';
+import { packageRoot } from './kernel/root.js';
+
+const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
+
+const program = new Command('gatehouse')
+  .description('An identity centre: OpenID Connect provider, management API and MQTT credentials.')
+  .version(version)
+  .addHelpText('after', EXIT_HELP)
+  .addCommand(serveCommand())
+  .addCommand(migrateCommand())
+  .addCommand(tenantCommand())
+  .addCommand(userCommand())
+  .addCommand(clientCommand())
+  .addCommand(keysCommand())
+  .addCommand(doctorCommand());
+
+const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
+for (const command of all(program)) command.exitOverride().showHelpAfterError('(add --help for what it takes)');
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  else process.exit(explain(error));
+}

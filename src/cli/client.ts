@@ -1,0 +1,139 @@
+import { Command, Option } from 'commander';
+import {
+  addClientSecret,
+  clientSettings,
+  findClient,
+  GRANT_TYPES,
+  insertClient,
+  listClients,
+  setClientEnabled,
+  type Client,
+} from '../clients/index.js';
+import { tenantDb } from '../store/index.js';
+import { print, table, time } from './output.js';
+import { change, tenantOf, withContext } from './session.js';
+
+interface Options {
+  tenant?: string;
+  json?: boolean;
+  name?: string;
+  grant: (keyof typeof GRANT_TYPES)[];
+  redirectUri?: string[];
+  postLogoutRedirectUri?: string[];
+  scope?: string[];
+  clientUri?: string;
+  public?: boolean;
+  native?: boolean;
+  consent: boolean;
+  replace?: boolean;
+}
+
+/** A client without the hashes of its secrets. */
+const shown = ({ secrets, ...client }: Client): object => ({
+  ...client,
+  secrets: secrets.map(({ id, hint, expiresAt }) => ({ id, hint, expiresAt })),
+});
+
+const lines = (client: Client, secret?: string): string[] =>
+  table([
+    ['client id', client.clientId],
+    ['name', client.clientName],
+    ['status', client.enabled ? 'enabled' : 'disabled'],
+    ['grants', client.settings.grantTypes.join(' ')],
+    ['redirect URIs', client.settings.redirectUris.join(' ') || '-'],
+    ['scopes', client.settings.scopes.length > 12 ? `${client.settings.scopes.length} (see --json)` : client.settings.scopes.join(' ')],
+    ['secrets', client.secrets.map(({ hint }) => hint).join(' ') || '-'],
+    ['created', time(client.createdAt)],
+    ...(secret === undefined ? [] : [['secret', `${secret}   (shown this once)`]]),
+  ]);
+
+const common = (command: Command): Command =>
+  command.option('--tenant <name>', 'the tenant (default: the home tenant)').option('--json', 'answer in JSON');
+
+export function clientCommand(): Command {
+  const command = new Command('client').description('Applications that ask for tokens.');
+  common(command.command('list')).action(({ tenant, json = false }: Options) =>
+    withContext(async (context) => {
+      const { id } = await tenantOf(context, tenant);
+      const clients = await listClients(tenantDb(context.store.knex, id));
+      print(json, clients.map(shown), table([['CLIENT ID', 'NAME', 'STATUS', 'GRANTS'], ...clients.map((client) => [client.clientId, client.clientName, client.enabled ? 'enabled' : 'disabled', client.settings.grantTypes.join(' ')])]));
+    }),
+  );
+  common(command.command('create <client-id>'))
+    .description('Register an application. A confidential one gets a secret that is shown once.')
+    .option('--name <name>', 'what people see on the consent page')
+    .addOption(
+      new Option('--grant <grant...>', 'the grants that it may use')
+        .choices(Object.keys(GRANT_TYPES))
+        .makeOptionMandatory(),
+    )
+    .option('--redirect-uri <uri...>', 'where codes may be sent; compared exactly')
+    .option('--post-logout-redirect-uri <uri...>', 'where people may be sent after signing out')
+    .option('--scope <scope...>', 'every scope that it may ask for')
+    .option('--client-uri <uri>', "the application's home page")
+    .option('--public', 'it has no secret: a single-page or native application')
+    .option('--native', 'a native application: private-use schemes and loopback ports')
+    .option('--no-consent', 'a first-party application: people are not asked')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  gatehouse client create my-app --grant code refresh --redirect-uri https://app.example.com/callback \\
+      --scope openid profile email offline_access --public
+  gatehouse client create nightly-job --grant clientCredentials --scope isms.user.get`,
+    )
+    .action((clientId: string, options: Options) =>
+      withContext(async (context) => {
+        const tenant = await tenantOf(context, options.tenant);
+        const settings = clientSettings({
+          applicationType: options.native ? 'native' : 'web',
+          grantTypes: options.grant.map((name) => GRANT_TYPES[name]),
+          redirectUris: options.redirectUri ?? [],
+          postLogoutRedirectUris: options.postLogoutRedirectUri ?? [],
+          scopes: options.scope ?? [],
+          tokenEndpointAuthMethod: options.public ? 'none' : 'client_secret_basic',
+          requireConsent: options.consent,
+          ...(options.clientUri !== undefined && { clientUri: options.clientUri }),
+        });
+        const { client, secret } = await change(context, tenant, 'client.create', clientId, async (db) => {
+          await insertClient(db, { clientId, clientName: options.name ?? clientId, settings });
+          const secret = options.public ? undefined : await addClientSecret(db, context.vault, clientId);
+          return { client: await findClient(db, clientId), secret };
+        });
+        print(options.json ?? false, { ...shown(client), ...(secret !== undefined && { secret }) }, lines(client, secret));
+      }),
+    );
+  common(command.command('show <client-id>')).action((clientId: string, { tenant, json = false }: Options) =>
+    withContext(async (context) => {
+      const { id } = await tenantOf(context, tenant);
+      const client = await findClient(tenantDb(context.store.knex, id), clientId);
+      print(json, shown(client), lines(client));
+    }),
+  );
+  for (const verb of ['disable', 'enable'] as const)
+    common(command.command(`${verb} <client-id>`))
+      .description(verb === 'disable' ? 'Refuse everything that it asks for.' : 'Let it ask again.')
+      .action((clientId: string, { tenant, json = false }: Options) =>
+        withContext(async (context) => {
+          const owner = await tenantOf(context, tenant);
+          const client = await change(context, owner, `client.${verb}`, clientId, async (db) => {
+            await setClientEnabled(db, clientId, verb === 'enable');
+            return findClient(db, clientId);
+          });
+          print(json, shown(client), lines(client));
+        }),
+      );
+  common(command.command('secret <client-id>'))
+    .description('Give it one more secret, shown once. Two may be live, so that one can be rotated.')
+    .option('--replace', 'end the others at once')
+    .action((clientId: string, { tenant, json = false, replace = false }: Options) =>
+      withContext(async (context) => {
+        const owner = await tenantOf(context, tenant);
+        const secret = await change(context, owner, 'client.secret', clientId, (db) =>
+          addClientSecret(db, context.vault, clientId, { replace }),
+        );
+        print(json, { clientId, secret }, [secret]);
+      }),
+    );
+  return command;
+}

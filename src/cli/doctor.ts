@@ -1,0 +1,91 @@
+import { Command } from 'commander';
+import { loadConfig, SECRET_KEYS, type Config } from '../config.js';
+import { listKeys } from '../oidc/index.js';
+import { openStore, openVault, schemaStatus } from '../store/index.js';
+import { findHomeTenant } from '../tenants/index.js';
+import { EXIT, print, table } from './output.js';
+
+interface Finding {
+  check: string;
+  ok: boolean;
+  detail: string;
+}
+
+const CLOCK_SLACK_MS = 5000;
+
+/** The configuration with every secret's value hidden. */
+function withoutSecrets(config: Config): Record<string, unknown> {
+  const copy = structuredClone(config) as unknown as Record<string, Record<string, unknown>>;
+  for (const path of SECRET_KEYS) {
+    const [parent, child] = path.split('/') as [string, string | undefined];
+    const holder: Record<string, unknown> | undefined = child === undefined ? copy : copy[parent];
+    const key = child ?? parent;
+    if (holder?.[key] !== undefined) holder[key] = '(hidden)';
+  }
+  return copy;
+}
+
+async function findings(config: Config): Promise<Finding[]> {
+  const found: Finding[] = [];
+  const check = async (name: string, work: () => Promise<string>): Promise<boolean> => {
+    try {
+      found.push({ check: name, ok: true, detail: await work() });
+      return true;
+    } catch (error) {
+      found.push({ check: name, ok: false, detail: (error as Error).message });
+      return false;
+    }
+  };
+  let store: Awaited<ReturnType<typeof openStore>> | undefined;
+  const reachable = await check('store', async () => {
+    store = await openStore(config);
+    return `${store.dialect} answers`;
+  });
+  if (!reachable || !store) return found;
+  const open = store;
+  try {
+    const migrated = await check('schema', async () => {
+      const { current, latest } = await schemaStatus(open);
+      if (current === latest) return `at ${current}, the newest`;
+      throw new Error(current < latest ? `at ${current} of ${latest}; run: npx gatehouse migrate` : `at ${current}, newer than this program's ${latest}`);
+    });
+    if (!migrated) return found;
+    await check('master key', async () => `key ${(await openVault(config, open)).keyId} opens the store`);
+    await check('keys', async () => {
+      const home = await findHomeTenant(open.knex);
+      if (!home) throw new Error('there is no home tenant yet; run: npx gatehouse serve');
+      const keys = await listKeys(open, home.id);
+      const current = keys.filter(({ state }) => state === 'current').map(({ alg }) => alg);
+      if (current.length === 0) throw new Error('the home tenant has no signing keys; run: npx gatehouse keys rotate');
+      return `${current.join(' and ')} current, ${keys.length - current.length} previous`;
+    });
+    await check('clock', async () => {
+      if (open.dialect === 'sqlite') return 'the same as the store: it is this machine';
+      const { rows } = await open.knex.raw<{ rows: { now: string }[] }>('SELECT extract(epoch from clock_timestamp()) * 1000 AS now');
+      const apart = Math.abs(Date.now() - Number(rows[0]?.now));
+      if (apart > CLOCK_SLACK_MS) throw new Error(`${Math.round(apart / 1000)} s apart from the database; set it by NTP`);
+      return `${Math.round(apart)} ms apart from the database`;
+    });
+  } finally {
+    await open.close();
+  }
+  return found;
+}
+
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('Look at the configuration, the store, the schema, the keys and the clock, and say what is wrong. Ends with 1 if something is.')
+    .option('--json', 'answer in JSON')
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const config = loadConfig();
+      const checks = await findings(config);
+      const shown = withoutSecrets(config);
+      print(json, { config: shown, checks }, [
+        'Configuration',
+        ...table(Object.entries(shown).map(([key, value]) => ['  ' + key, typeof value === 'string' ? value : JSON.stringify(value)])),
+        'Checks',
+        ...table(checks.map(({ check, ok, detail }) => [ok ? '  ok' : '  WRONG', check, detail])),
+      ]);
+      if (checks.some(({ ok }) => !ok)) process.exitCode = EXIT.failed;
+    });
+}

@@ -1,0 +1,38 @@
+import { ConfigError } from '../config.js';
+import { Busy, Conflict, Invalid, NotFound } from '../kernel/errors.js';
+import { SchemaMismatch } from '../store/index.js';
+
+/** What scripts can rely on. */
+export const EXIT = { done: 0, failed: 1, usage: 2, notFound: 3, conflict: 4, invalid: 5 } as const;
+
+export const EXIT_HELP = `
+Exit codes: 0 done, 1 failed or wrong configuration, 2 wrong usage, 3 no such thing, 4 exists already, 5 not acceptable.
+Configuration comes from config/*.json and the environment; see the table in README.md.`;
+
+/** One answer of a command: for people as lines, with --json as one JSON document. */
+export function print(json: boolean, value: unknown, lines: string[]): void {
+  process.stdout.write(json ? `${JSON.stringify(value, null, 2)}\n` : lines.map((line) => `${line}\n`).join(''));
+}
+
+/** Columns that line up. */
+export function table(rows: string[][]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+}
+
+/** One line on standard error, and the exit code that belongs to it. */
+export function explain(error: unknown): number {
+  const line = (text: string): void => void process.stderr.write(`gatehouse: ${text}\n`);
+  if (error instanceof ConfigError || error instanceof SchemaMismatch || error instanceof Busy) {
+    line(error.message);
+    return EXIT.failed;
+  }
+  if (error instanceof NotFound || error instanceof Conflict || error instanceof Invalid) {
+    line(`${error.key}: ${error.message}`);
+    return error instanceof NotFound ? EXIT.notFound : error instanceof Conflict ? EXIT.conflict : EXIT.invalid;
+  }
+  line(error instanceof Error ? (process.env['LOG_LEVEL'] === 'debug' ? String(error.stack) : error.message) : String(error));
+  return EXIT.failed;
+}
+
+export const time = (ms: number | null): string => (ms === null ? '-' : new Date(ms).toISOString());

@@ -1,0 +1,68 @@
+import { Command } from 'commander';
+import { loadConfig, type Config } from '../config.js';
+import type { Home } from '../first-start.js';
+import { start, type Gatehouse } from '../main.js';
+
+const shell = (text: string): string => (/^[A-Za-z0-9_./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+
+/**
+ * What a person needs to go on. It goes to the terminal (standard error), not through the log, and secrets are in it on
+ * the first start only. A value that the environment gave is named, not told.
+ */
+function welcome(config: Config, { made }: Home): string {
+  const { issuer } = config;
+  const out: string[] = ['', `  Gatehouse is ready at ${issuer}`, ''];
+  if (made) {
+    const secret = made.clientSecret === undefined ? '"$GATEHOUSE_CLIENT_SECRET"' : made.clientSecret;
+    const password = made.adminPassword === undefined ? '"$GATEHOUSE_ADMIN_PASSWORD"' : made.adminPassword;
+    out.push(
+      '  Made on this first start, and shown only now:',
+      `    administrator      ${config.admin.user}`,
+      `    password           ${made.adminPassword ?? '(from GATEHOUSE_ADMIN_PASSWORD)'}`,
+      `    management client  ${config.client.id}`,
+      `    client secret      ${made.clientSecret ?? '(from GATEHOUSE_CLIENT_SECRET)'}`,
+      '',
+      '  A token for a program, and one for a person:',
+      `    curl ${issuer}/connect/token -u ${shell(config.client.id)}:${secret} -d grant_type=client_credentials -d scope=isms.user.get`,
+      `    curl ${issuer}/connect/token -u ${shell(config.client.id)}:${secret} -d grant_type=password --data-urlencode username=${shell(config.admin.user)} --data-urlencode password=${password} -d 'scope=openid profile isms.user.get'`,
+      '',
+    );
+  }
+  out.push(
+    ...(config.demo ? [`  Sign-in page  ${issuer}/sign-in`, `  Demo          ${issuer}/demo`] : []),
+    `  Discovery     ${issuer}/.well-known/openid-configuration`,
+    '',
+    '',
+  );
+  return out.join('\n');
+}
+
+function stopOnSignals(gatehouse: Gatehouse): void {
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) return;
+    stopping = true;
+    gatehouse.context.log.info({ signal }, 'stopping');
+    gatehouse.stop().then(
+      () => process.exit(0),
+      (err: unknown) => {
+        gatehouse.context.log.error({ err }, 'stopping failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('Start the server. The first start makes the store, the keys, an administrator and a management client.')
+    .option('--no-migrate', 'do not change the schema; end with 1 if it does not fit')
+    .action(async ({ migrate }: { migrate: boolean }) => {
+      const config = loadConfig();
+      const gatehouse = await start(config, { migrations: migrate });
+      stopOnSignals(gatehouse);
+      process.stderr.write(welcome(config, gatehouse.home));
+    });
+}

@@ -1,0 +1,66 @@
+import { Command } from 'commander';
+import { createTenantAt, findTenant, listTenants, setTenantEnabled, type Tenant } from '../tenants/index.js';
+import { print, table } from './output.js';
+import { withContext } from './session.js';
+
+const lines = (tenant: Tenant): string[] =>
+  table([
+    ['name', tenant.name],
+    ['id', tenant.id],
+    ['issuer', tenant.issuer],
+    ['hosts', tenant.hosts.join(', ')],
+    ['status', tenant.enabled ? 'enabled' : 'disabled'],
+  ]);
+
+interface Options {
+  json?: boolean;
+  host: string;
+}
+
+export function tenantCommand(): Command {
+  const command = new Command('tenant').description('Tenants: each an issuer of its own, with its own users, clients and keys.');
+  command
+    .command('list')
+    .option('--json', 'answer in JSON')
+    .action(({ json = false }: Options) =>
+      withContext(async ({ store }) => {
+        const tenants = await listTenants(store.knex);
+        print(json, tenants, table([['NAME', 'ISSUER', 'STATUS'], ...tenants.map(({ name, issuer, enabled }) => [name, issuer, enabled ? 'enabled' : 'disabled'])]));
+      }),
+    );
+  command
+    .command('create <name>')
+    .description('Make a tenant. It can be used at once.')
+    .requiredOption('--host <host>', 'the Host header that picks it, such as id.example.com; its issuer is https://<host>')
+    .option('--json', 'answer in JSON')
+    .action((name: string, { host, json = false }: Options) =>
+      withContext(async ({ store, audit }) => {
+        const tenant = await store.transaction((trx) => createTenantAt(trx, name, host));
+        await audit(tenant.id, { event: 'tenant.create', result: 'success', actor: 'cli', target: name });
+        print(json, tenant, lines(tenant));
+      }),
+    );
+  command
+    .command('show <name>')
+    .option('--json', 'answer in JSON')
+    .action((name: string, { json = false }: Options) =>
+      withContext(async ({ store }) => {
+        const tenant = await findTenant(store.knex, name);
+        print(json, tenant, lines(tenant));
+      }),
+    );
+  for (const verb of ['disable', 'enable'] as const)
+    command
+      .command(`${verb} <name>`)
+      .description(verb === 'disable' ? 'Answer 403 to everything that is asked of the tenant.' : 'Let it answer again.')
+      .option('--json', 'answer in JSON')
+      .action((name: string, { json = false }: Options) =>
+        withContext(async ({ store, audit }) => {
+          await store.transaction((trx) => setTenantEnabled(trx, name, verb === 'enable'));
+          const tenant = await findTenant(store.knex, name);
+          await audit(tenant.id, { event: `tenant.${verb}`, result: 'success', actor: 'cli', target: name });
+          print(json, tenant, lines(tenant));
+        }),
+      );
+  return command;
+}

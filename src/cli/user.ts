@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import { Command } from 'commander';
+import { changeUser, findUser, insertUser, listUsers, type NewUser, type User } from '../users/index.js';
+import { tenantDb } from '../store/index.js';
+import { print, table, time } from './output.js';
+import { change, readSecret, tenantOf, withContext } from './session.js';
+
+interface Options {
+  tenant?: string;
+  json?: boolean;
+  take: string;
+  passwordStdin?: boolean;
+  email?: string;
+  phone?: string;
+  countryCode?: string;
+  nickName?: string;
+  role?: string[];
+}
+
+const lines = (user: User, password?: string): string[] =>
+  table([
+    ['user name', user.userName],
+    ['sub', user.userKey],
+    ['e-mail', user.email ?? '-'],
+    ['phone', user.phoneNumber ?? '-'],
+    ['status', user.enabled ? 'enabled' : 'disabled'],
+    ['created', time(user.createdAt)],
+    ['last sign-in', time(user.lastLoginAt)],
+    ...(password === undefined ? [] : [['password', `${password}   (shown this once)`]]),
+  ]);
+
+/** What a script is shown of a user: no more than of a person asking. */
+const shown = ({ claims: _claims, ...user }: User): Partial<User> =>
+  Object.fromEntries(Object.entries(user).filter(([key]) => key !== 'passwordHash'));
+
+/** The password from standard input, else a new one that is shown once. */
+async function choosePassword(fromStdin: boolean | undefined): Promise<{ password: string; show: string | undefined }> {
+  if (fromStdin) return { password: await readSecret(), show: undefined };
+  const password = randomBytes(12).toString('base64url');
+  return { password, show: password };
+}
+
+const common = (command: Command): Command =>
+  command.option('--tenant <name>', 'the tenant (default: the home tenant)').option('--json', 'answer in JSON');
+
+export function userCommand(): Command {
+  const command = new Command('user').description('People who sign in.');
+  common(command.command('list'))
+    .option('--take <number>', 'how many at the most', '100')
+    .action(({ tenant, json = false, take }: Options) =>
+      withContext(async (context) => {
+        const { id } = await tenantOf(context, tenant);
+        const users = await listUsers(tenantDb(context.store.knex, id), Math.max(1, Number(take) || 100));
+        print(json, users.map(shown), table([['USER NAME', 'E-MAIL', 'STATUS', 'SUB'], ...users.map((user) => [user.userName, user.email ?? '-', user.enabled ? 'enabled' : 'disabled', user.userKey])]));
+      }),
+    );
+  common(command.command('create <user-name>'))
+    .description('Make a user, with a new password that is shown once, or one from standard input.')
+    .option('--email <address>')
+    .option('--phone <number>', 'international (+86…), or national with --country-code')
+    .option('--country-code <digits>', 'such as 86')
+    .option('--nick-name <name>')
+    .option('--role <name...>', 'roles of the tenant (user, partner, developer, administrator, …)')
+    .option('--password-stdin', 'read the password from standard input')
+    .action((userName: string, options: Options) =>
+      withContext(async (context) => {
+        const tenant = await tenantOf(context, options.tenant);
+        const { password, show } = await choosePassword(options.passwordStdin);
+        const hash = await context.passwords.hash(password);
+        const wanted: NewUser = {
+          userName,
+          email: options.email,
+          phoneNumber: options.phone,
+          countryCode: options.countryCode,
+          nickName: options.nickName,
+          roles: options.role ?? ['user'],
+        };
+        const user = await change(context, tenant, 'user.create', userName, (db) => insertUser(db, wanted, hash));
+        print(options.json ?? false, { ...shown(user), ...(show !== undefined && { password: show }) }, lines(user, show));
+      }),
+    );
+  common(command.command('show <user-name>')).action((userName: string, { tenant, json = false }: Options) =>
+    withContext(async (context) => {
+      const { id } = await tenantOf(context, tenant);
+      const user = await findUser(tenantDb(context.store.knex, id), userName);
+      print(json, shown(user), lines(user));
+    }),
+  );
+  for (const verb of ['disable', 'enable'] as const)
+    common(command.command(`${verb} <user-name>`))
+      .description(verb === 'disable' ? 'Refuse sign-in and refresh.' : 'Let the user sign in again.')
+      .action((userName: string, { tenant, json = false }: Options) =>
+        withContext(async (context) => {
+          const owner = await tenantOf(context, tenant);
+          const user = await change(context, owner, `user.${verb}`, userName, async (db) => {
+            const { id } = await findUser(db, userName);
+            await changeUser(db, id, { enabled: verb === 'enable' });
+            return findUser(db, userName);
+          });
+          print(json, shown(user), lines(user));
+        }),
+      );
+  common(command.command('password <user-name>'))
+    .description('Set a new password: one that is shown once, or one from standard input.')
+    .option('--password-stdin', 'read the password from standard input')
+    .action((userName: string, { tenant, json = false, passwordStdin }: Options) =>
+      withContext(async (context) => {
+        const owner = await tenantOf(context, tenant);
+        const { password, show } = await choosePassword(passwordStdin);
+        const hash = await context.passwords.hash(password);
+        await change(context, owner, 'user.password', userName, async (db) => {
+          const { id } = await findUser(db, userName);
+          await changeUser(db, id, { password_hash: hash });
+        });
+        print(json, { userName, ...(show !== undefined && { password: show }) }, show === undefined ? ['done'] : [show]);
+      }),
+    );
+  return command;
+}

@@ -1,0 +1,11 @@
+export { clientSettings, GRANT_TYPES, type Client, type ClientSettings, type NewClient } from './schema.js';
+export { hashSecret, matchesSecret, newSecret } from './secrets.js';
+export {
+  addClientSecret,
+  clientFinder,
+  findClient,
+  insertClient,
+  listClients,
+  setClientEnabled,
+  updateClientSettings,
+} from './store.js';

@@ -1,0 +1,254 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isIP } from 'node:net';
+import { Ajv, type ErrorObject } from 'ajv';
+import { Type, type Static } from 'typebox';
+import { packageRoot } from './kernel/root.js';
+
+const seconds = (minimum: number) => Type.Integer({ minimum, maximum: 10 * 365 * 86400 });
+
+const ConfigSchema = Type.Object(
+  {
+    port: Type.Integer({ minimum: 0, maximum: 65535 }),
+    host: Type.String({ minLength: 1 }),
+    issuer: Type.Optional(Type.String({ minLength: 1 })),
+    dataDir: Type.String({ minLength: 1 }),
+    databaseUrl: Type.Optional(Type.String({ minLength: 1 })),
+    masterKey: Type.Optional(Type.String()),
+    trustProxy: Type.Array(Type.String()),
+    admin: Type.Object(
+      {
+        user: Type.String({ minLength: 1, maxLength: 100 }),
+        password: Type.Optional(Type.String({ minLength: 8, maxLength: 128 })),
+      },
+      { additionalProperties: false },
+    ),
+    client: Type.Object(
+      {
+        id: Type.String({ pattern: '^[A-Za-z0-9._~-]{1,100}$' }),
+        secret: Type.Optional(Type.String({ minLength: 32, maxLength: 200, pattern: '^[\\x21-\\x7e]*$' })),
+      },
+      { additionalProperties: false },
+    ),
+    log: Type.Object(
+      {
+        level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+      },
+      { additionalProperties: false },
+    ),
+    demo: Type.Boolean(),
+    store: Type.Object(
+      {
+        durability: Type.Enum(['normal', 'full']),
+        poolSize: Type.Integer({ minimum: 2, maximum: 200 }),
+      },
+      { additionalProperties: false },
+    ),
+    lifetimes: Type.Object(
+      {
+        accessToken: seconds(1),
+        idToken: seconds(1),
+        authorizationCode: Type.Integer({ minimum: 1, maximum: 60 }),
+        deviceCode: seconds(1),
+        interaction: seconds(1),
+        session: seconds(1),
+        refreshTokenIdle: seconds(1),
+        refreshTokenAbsolute: seconds(1),
+        grant: seconds(1),
+      },
+      { additionalProperties: false },
+    ),
+    passwords: Type.Object(
+      {
+        memoryKiB: Type.Integer({ minimum: 19456, maximum: 4194304 }),
+        iterations: Type.Integer({ minimum: 2, maximum: 100 }),
+        parallelism: Type.Integer({ minimum: 1, maximum: 16 }),
+        concurrency: Type.Integer({ minimum: 1, maximum: 64 }),
+        queue: Type.Integer({ minimum: 0, maximum: 10000 }),
+      },
+      { additionalProperties: false },
+    ),
+    lockout: Type.Object(
+      {
+        failures: Type.Integer({ minimum: 1, maximum: 100 }),
+        minutes: Type.Integer({ minimum: 1, maximum: 1440 }),
+        accountFailures: Type.Integer({ minimum: 5, maximum: 100000 }),
+      },
+      { additionalProperties: false },
+    ),
+    sweeper: Type.Object(
+      { enabled: Type.Boolean(), intervalSeconds: Type.Integer({ minimum: 1, maximum: 86400 }) },
+      { additionalProperties: false },
+    ),
+    tenants: Type.Object(
+      {
+        cached: Type.Integer({ minimum: 1, maximum: 100000 }),
+        refreshSeconds: Type.Integer({ minimum: 1, maximum: 5 }),
+      },
+      { additionalProperties: false },
+    ),
+  },
+  { additionalProperties: false },
+);
+
+type Mutable = Static<typeof ConfigSchema>;
+
+/** The effective configuration: every key checked, defaults filled in, frozen. */
+export type Config = Readonly<Mutable> & { readonly issuer: string; readonly production: boolean };
+
+/** A configuration that the process can't start with; `message` is one line that names the key and what to do. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  constructor(
+    readonly key: string,
+    advice: string,
+  ) {
+    super(`${key}: ${advice}`);
+  }
+}
+
+type Reader = (value: string) => unknown;
+const text: Reader = (value) => value;
+const list: Reader = (value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean);
+const integer: Reader = (value) => (/^-?\d+$/.test(value) ? Number(value) : value);
+
+/** Environment variable → where it goes in the configuration, and how its text is read. */
+const ENVIRONMENT: Record<string, { path: string; read: Reader }> = {
+  PORT: { path: 'port', read: integer },
+  HOST: { path: 'host', read: text },
+  GATEHOUSE_ISSUER: { path: 'issuer', read: text },
+  GATEHOUSE_DATA_DIR: { path: 'dataDir', read: text },
+  DATABASE_URL: { path: 'databaseUrl', read: text },
+  GATEHOUSE_MASTER_KEY: { path: 'masterKey', read: text },
+  GATEHOUSE_ADMIN_USER: { path: 'admin/user', read: text },
+  GATEHOUSE_ADMIN_PASSWORD: { path: 'admin/password', read: text },
+  GATEHOUSE_CLIENT_ID: { path: 'client/id', read: text },
+  GATEHOUSE_CLIENT_SECRET: { path: 'client/secret', read: text },
+  GATEHOUSE_TRUST_PROXY: { path: 'trustProxy', read: list },
+  LOG_LEVEL: { path: 'log/level', read: text },
+};
+
+/** The keys whose values `gatehouse doctor` never shows. */
+export const SECRET_KEYS: readonly string[] = ['masterKey', 'admin/password', 'client/secret', 'databaseUrl'];
+
+interface Source {
+  values: Record<string, unknown>;
+  /** Says how the person who wrote the key knows it: the environment variable, or the file and the key in it. */
+  name(path: string): string;
+}
+
+function fromFile(file: string): Source {
+  let values: unknown;
+  try {
+    values = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new ConfigError(file, `is not readable JSON (${(error as Error).message}); correct it or remove it`);
+  }
+  if (values === null || typeof values !== 'object' || Array.isArray(values))
+    throw new ConfigError(file, 'must hold one JSON object');
+  return {
+    values: values as Record<string, unknown>,
+    name: (path) => `${path.replaceAll('/', '.')} (in ${file})`,
+  };
+}
+
+function fromEnvironment(environment: NodeJS.ProcessEnv): Source {
+  const values: Record<string, unknown> = {};
+  for (const key of Object.keys(environment))
+    if (key.startsWith('GATEHOUSE_') && !(key in ENVIRONMENT))
+      throw new ConfigError(key, `is not a key of Gatehouse; remove it, or use one of ${Object.keys(ENVIRONMENT).join(', ')}`);
+  for (const [key, { path, read }] of Object.entries(ENVIRONMENT)) {
+    const raw = environment[key];
+    if (raw === undefined || raw === '') continue;
+    const [parent, child] = path.split('/') as [string, string | undefined];
+    if (child === undefined) values[parent] = read(raw);
+    else values[parent] = { ...(values[parent] as object | undefined), [child]: read(raw) };
+  }
+  const variable = new Map(Object.entries(ENVIRONMENT).map(([key, { path }]) => [path, key]));
+  return { values, name: (path) => variable.get(path) ?? path };
+}
+
+function merge(target: Record<string, unknown>, source: Record<string, unknown>): void {
+  for (const [key, value] of Object.entries(source)) {
+    const current = target[key];
+    const nested = [value, current].every((side) => side !== null && typeof side === 'object' && !Array.isArray(side));
+    if (nested) merge(current as Record<string, unknown>, value as Record<string, unknown>);
+    else target[key] = value;
+  }
+}
+
+const has = (values: unknown, path: string): boolean =>
+  path
+    .split('/')
+    .reduce<unknown>(
+      (at, key) => (at !== null && typeof at === 'object' ? (at as Record<string, unknown>)[key] : undefined),
+      values,
+    ) !== undefined;
+
+const validate = new Ajv({ allErrors: false }).compile(ConfigSchema);
+
+function explain(error: ErrorObject, sources: Source[]): ConfigError {
+  const unknown = (error.params as { additionalProperty?: string }).additionalProperty;
+  const path = [error.instancePath.slice(1), unknown].filter(Boolean).join('/');
+  const source = sources.findLast(({ values }) => has(values, path)) ?? sources[0];
+  const name = source?.name(path) ?? path;
+  return unknown
+    ? new ConfigError(name, 'is not a key of Gatehouse; remove it (README.md has the list)')
+    : new ConfigError(name, `${error.message ?? 'is not valid'}; correct it`);
+}
+
+const isLocalName = (hostname: string): boolean =>
+  hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '127.0.0.1' || hostname === '[::1]';
+
+/** Whether an origin's host is this machine, where plain http is acceptable because nothing leaves it. */
+export const isLocalHost = (host: string): boolean => isLocalName(host.replace(/:\d+$/, ''));
+
+function checkIssuer(issuer: string): string {
+  const url = URL.parse(issuer);
+  const advice = 'must be an origin such as https://id.example.com: no path, query or trailing slash';
+  if (!url || url.origin !== issuer) throw new ConfigError('GATEHOUSE_ISSUER', advice);
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocalName(url.hostname)))
+    throw new ConfigError('GATEHOUSE_ISSUER', 'must begin with https:// (plain http is for localhost only)');
+  return issuer;
+}
+
+function checkNetworks(networks: readonly string[]): void {
+  for (const network of networks) {
+    const [address = '', bits] = network.split('/');
+    const size = isIP(address) === 6 ? 128 : 32;
+    if (!isIP(address) || (bits !== undefined && !(/^\d+$/.test(bits) && Number(bits) <= size)))
+      throw new ConfigError('GATEHOUSE_TRUST_PROXY', `"${network}" is not an address or a CIDR such as 10.0.0.0/8; correct it`);
+  }
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const member of Object.values(value)) if (member !== null && typeof member === 'object') freeze(member as object);
+  return Object.freeze(value);
+}
+
+/**
+ * Reads `config/default.json`, `config/<NODE_ENV>.json` and the environment, in that order, into one frozen object.
+ * The package's own `config/` comes first, then `config/` of the folder that the process was started in.
+ * @throws ConfigError naming the key, on the first thing that is wrong.
+ */
+export function loadConfig(environment: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): Config {
+  const stage = environment['NODE_ENV'] || 'development';
+  const folders = [...new Set([join(packageRoot, 'config'), join(cwd, 'config')])];
+  const files = [`default.json`, `${stage}.json`].flatMap((file) => folders.map((folder) => join(folder, file)));
+  const sources = [...files.filter((file) => existsSync(file)).map(fromFile), fromEnvironment(environment)];
+  const values: Record<string, unknown> = {};
+  for (const source of sources) merge(values, structuredClone(source.values));
+  if (!validate(values)) throw explain(validate.errors?.[0] as ErrorObject, sources);
+  const checked = values as Mutable;
+  checkNetworks(checked.trustProxy);
+  return freeze({
+    ...checked,
+    dataDir: resolve(cwd, checked.dataDir),
+    issuer: checkIssuer(checked.issuer ?? `http://localhost:${checked.port}`),
+    production: stage === 'production',
+  });
+}

@@ -1,0 +1,50 @@
+import type { Config } from './config.js';
+import { openAudit, openLog, type Audit, type Log } from './observe/index.js';
+import { openArtifacts, type Artifacts } from './oidc/index.js';
+import { migrate, openStore, openVault, requireSchema, type Store, type Vault } from './store/index.js';
+import { openLockout, openPasswords, openPeople, userFinder, type Passwords, type People } from './users/index.js';
+
+/** Everything that the server and the CLI work with, opened once. */
+export interface GatehouseContext {
+  config: Config;
+  log: Log;
+  store: Store;
+  vault: Vault;
+  artifacts: Artifacts;
+  audit: Audit;
+  passwords: Passwords;
+  people: People;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the store, brings its schema up to date (or checks it, with `migrations: false`), and opens the vault.
+ * @throws ConfigError, SchemaMismatch
+ */
+export async function openContext(config: Config, { migrations = true }: { migrations?: boolean } = {}): Promise<GatehouseContext> {
+  const log = openLog(config);
+  const store = await openStore(config);
+  try {
+    if (migrations) {
+      const taken = await migrate(store);
+      if (taken.length > 0) log.info({ steps: taken }, 'migrated');
+    } else await requireSchema(store);
+    const vault = await openVault(config, store);
+    const passwords = openPasswords(config.passwords);
+    const lockout = openLockout(store, config.lockout);
+    return {
+      config,
+      log,
+      store,
+      vault,
+      artifacts: openArtifacts(store),
+      audit: openAudit(store),
+      passwords,
+      people: openPeople(store, vault, userFinder(store), passwords, lockout),
+      close: () => store.close(),
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

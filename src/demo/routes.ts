@@ -1,0 +1,100 @@
+import Router from '@koa/router';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import type { Context } from 'koa';
+import * as client from 'openid-client';
+import { renderPage } from '../kernel/pages.js';
+import { lookOf, type TenantRuntime } from '../oidc/index.js';
+import { DEMO_CLIENT_ID } from './client.js';
+
+const COOKIE = 'gatehouse_demo';
+const SCOPE = 'openid profile email role offline_access isms.user.get';
+const FIVE_MINUTES_MS = 300_000;
+
+/** What has to outlive the trip to the sign-in page. */
+interface Trip {
+  state: string;
+  nonce: string;
+  codeVerifier: string;
+}
+
+/** A relying party of the server's own: sign in with code and PKCE through openid-client, and look at the tokens. */
+export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
+  const router = new Router();
+  const configured = (issuer: string): Promise<client.Configuration> =>
+    client.discovery(new URL(issuer), DEMO_CLIENT_ID, undefined, client.None(), {
+      execute: issuer.startsWith('http:') ? [client.allowInsecureRequests] : [],
+    });
+
+  const show = (ctx: Context, data: Record<string, unknown> = {}): void =>
+    renderPage(ctx, 'demo', { look: lookOf(runtimeOf(ctx).tenant), data: { scope: SCOPE, ...data } });
+
+  async function start(ctx: Context): Promise<void> {
+    const { issuer } = runtimeOf(ctx).tenant;
+    const trip: Trip = {
+      state: client.randomState(),
+      nonce: client.randomNonce(),
+      codeVerifier: client.randomPKCECodeVerifier(),
+    };
+    const cookie = Buffer.from(JSON.stringify(trip)).toString('base64url');
+    ctx.cookies.set(COOKIE, cookie, { httpOnly: true, sameSite: 'lax', path: '/demo', maxAge: FIVE_MINUTES_MS });
+    const to = client.buildAuthorizationUrl(await configured(issuer), {
+      redirect_uri: `${issuer}/demo/callback`,
+      scope: SCOPE,
+      state: trip.state,
+      nonce: trip.nonce,
+      code_challenge: await client.calculatePKCECodeChallenge(trip.codeVerifier),
+      code_challenge_method: 'S256',
+    });
+    ctx.redirect(to.href);
+    ctx.status = 303;
+  }
+
+  async function callback(ctx: Context): Promise<void> {
+    const { issuer } = runtimeOf(ctx).tenant;
+    const cookie = ctx.cookies.get(COOKIE);
+    if (!cookie) return show(ctx, { problem: 'demo.stale' });
+    ctx.cookies.set(COOKIE, null, { path: '/demo' });
+    const config = await configured(issuer);
+    try {
+      const trip = JSON.parse(Buffer.from(cookie, 'base64url').toString()) as Trip;
+      const tokens = await client.authorizationCodeGrant(config, new URL(ctx.originalUrl, issuer), {
+        pkceCodeVerifier: trip.codeVerifier,
+        expectedState: trip.state,
+        expectedNonce: trip.nonce,
+      });
+      const subject = tokens.claims()?.sub as string;
+      const userinfo = await client.fetchUserInfo(config, tokens.access_token, subject);
+      const out = client.buildEndSessionUrl(config, {
+        id_token_hint: tokens.id_token as string,
+        post_logout_redirect_uri: `${issuer}/demo`,
+      });
+      return show(ctx, { parts: describe(tokens, userinfo), signOut: out.href });
+    } catch (error) {
+      if (error instanceof client.AuthorizationResponseError)
+        return show(ctx, { problem: error.error === 'access_denied' ? 'demo.cancelled' : 'demo.failed', detail: error.error });
+      ctx.status = 400;
+      return show(ctx, { problem: 'demo.failed', detail: (error as { code?: string }).code ?? 'error' });
+    }
+  }
+
+  router.get('/demo', (ctx) => show(ctx));
+  router.get('/demo/sign-in', start);
+  router.get('/sign-in', (ctx) => ctx.redirect('/demo/sign-in'));
+  router.get('/demo/callback', callback);
+  return router;
+}
+
+/** The tokens opened up, in the order that people ask about them. */
+function describe(
+  tokens: client.TokenEndpointResponse,
+  userinfo: client.UserInfoResponse,
+): { title: string; text: string }[] {
+  const pretty = (value: unknown): string => JSON.stringify(value, null, 2);
+  const open = (jwt: string): string => pretty({ header: decodeProtectedHeader(jwt), claims: decodeJwt(jwt) });
+  return [
+    { title: 'demo.id_token', text: open(tokens.id_token as string) },
+    { title: 'demo.access_token', text: open(tokens.access_token) },
+    { title: 'demo.userinfo', text: pretty(userinfo) },
+    { title: 'demo.response', text: pretty({ token_type: tokens.token_type, expires_in: tokens.expires_in, scope: tokens.scope, refresh_token: tokens.refresh_token ? '…' : undefined }) },
+  ];
+}

@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto';
+import { addClientSecret, clientSettings, findClient, GRANT_TYPES, insertClient, updateClientSettings } from './clients/index.js';
+import { managementResource } from './api-resources/index.js';
+import type { GatehouseContext } from './context.js';
+import { DEMO_CLIENT_ID, demoClient } from './demo/index.js';
+import { SEEDED_IDENTITY_RESOURCES } from './identity-resources/index.js';
+import { Conflict, NotFound } from './kernel/errors.js';
+import { rotateKeys } from './oidc/index.js';
+import { tenantDb, tenantTransaction, type TenantDb } from './store/index.js';
+import { createTenant, findHomeTenant, moveTenant, touchTenant, type Tenant } from './tenants/index.js';
+import { insertUser } from './users/index.js';
+
+/** What was made on the first start; a secret that the environment gave is not here. */
+export interface FirstSecrets {
+  adminPassword?: string;
+  clientSecret?: string;
+}
+
+export interface Home {
+  tenant: Tenant;
+  /** Present on the first start only. */
+  made?: FirstSecrets;
+}
+
+const HOME_NAME = 'Gatehouse';
+
+/**
+ * The home tenant, made on the first start with its keys, an administrator and a management client. Two processes that
+ * start together on an empty store make one. On later starts it follows the configured issuer.
+ */
+export async function ensureHome(context: GatehouseContext): Promise<Home> {
+  const found = await findHomeTenant(context.store.knex);
+  const home = found ? { tenant: await follow(context, found) } : await makeHome(context);
+  if (context.config.demo) await ensureDemo(context, home.tenant);
+  return home;
+}
+
+async function makeHome(context: GatehouseContext): Promise<Home> {
+  const { config, store, vault, passwords } = context;
+  const adminPassword = config.admin.password ?? randomBytes(12).toString('base64url');
+  const passwordHash = await passwords.hash(adminPassword);
+  try {
+    const made = await store.transaction(async (trx) => {
+      const tenant = await createTenant(trx, { name: HOME_NAME, issuer: config.issuer, home: true });
+      const db = tenantDb(trx, tenant.id);
+      const nickName = 'Administrator';
+      await insertUser(db, { userName: config.admin.user, nickName, roles: ['administrator', 'user'] }, passwordHash);
+      const clientSecret = await makeManagementClient(context, db);
+      return { tenant, clientSecret };
+    });
+    await rotateKeys(store, vault, made.tenant.id, { missingOnly: true });
+    return {
+      tenant: made.tenant,
+      made: {
+        ...(config.admin.password === undefined && { adminPassword }),
+        ...(config.client.secret === undefined && { clientSecret: made.clientSecret }),
+      },
+    };
+  } catch (error) {
+    const other = error instanceof Conflict ? await findHomeTenant(store.knex) : undefined;
+    if (!other) throw error;
+    return { tenant: other };
+  }
+}
+
+async function makeManagementClient({ config, vault }: GatehouseContext, db: TenantDb): Promise<string> {
+  const identity = SEEDED_IDENTITY_RESOURCES.map(({ name }) => name);
+  await insertClient(db, {
+    clientId: config.client.id,
+    clientName: 'Management',
+    description: 'For scripts and administrators; made on the first start.',
+    settings: clientSettings({
+      grantTypes: [GRANT_TYPES.clientCredentials, GRANT_TYPES.password, GRANT_TYPES.refresh],
+      scopes: [...identity, ...managementResource().scopes.map(({ name }) => name)],
+      defaultScopes: ['openid', 'profile', 'email', 'role', 'permission', 'isms.all'],
+      resources: ['isms'],
+    }),
+  });
+  const { secret } = config.client;
+  return addClientSecret(db, vault, config.client.id, secret === undefined ? {} : { secret });
+}
+
+async function follow({ config, store }: GatehouseContext, tenant: Tenant): Promise<Tenant> {
+  if (tenant.issuer === config.issuer) return tenant;
+  await store.transaction((trx) => moveTenant(trx, tenant, config.issuer));
+  return (await findHomeTenant(store.knex)) as Tenant;
+}
+
+/** The demo's registration is the program's own, so it follows the program and the issuer. */
+async function ensureDemo({ store }: GatehouseContext, tenant: Tenant): Promise<void> {
+  const wanted = demoClient(tenant.issuer);
+  const current = await findClient(tenantDb(store.knex, tenant.id), DEMO_CLIENT_ID).catch((error: unknown) => {
+    if (error instanceof NotFound) return undefined;
+    throw error;
+  });
+  if (JSON.stringify(current?.settings) === JSON.stringify(wanted.settings)) return;
+  await tenantTransaction(store, tenant.id, async (db) => {
+    if (current) await updateClientSettings(db, DEMO_CLIENT_ID, wanted.settings);
+    else await insertClient(db, wanted);
+  }).catch((error: unknown) => {
+    if (!(error instanceof Conflict)) throw error; // another process that starts just now has made it
+  });
+  await store.transaction((trx) => touchTenant(trx, tenant.id));
+}

@@ -1,0 +1,1 @@
+export { BATCH, openSweeper, type Sweeper } from './sweeper.js';

@@ -1,0 +1,73 @@
+import type { Config } from '../config.js';
+import type { Log } from '../observe/index.js';
+import type { Statement, Store } from '../store/index.js';
+
+/** Small enough that a delete never holds others up for long. */
+export const BATCH = 500;
+
+/** Tables whose rows end by themselves, and the columns that tell a row. */
+const PERISHABLE: { table: string; key: string[] }[] = [
+  { table: 'oidc_artifacts', key: ['tenant_id', 'id'] },
+  { table: 'sign_in_failures', key: ['tenant_id', 'account', 'address'] },
+  { table: 'known_addresses', key: ['tenant_id', 'account', 'address'] },
+];
+
+export interface Sweeper {
+  /** Deletes all that has expired, in batches; answers how many rows went. */
+  sweep(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Deletes what has expired, every now and then; what is left over is in the log. */
+export function openSweeper(store: Store, log: Log, { enabled, intervalSeconds }: Config['sweeper']): Sweeper {
+  const tables = PERISHABLE.map(({ table, key }) => {
+    const columns = key.join(', ');
+    return {
+      table,
+      // Expired rows are picked by the index first, so that a batch costs the same in a table of any size.
+      remove: store.prepare(
+        `DELETE FROM ${table} WHERE (${columns}) IN (SELECT ${columns} FROM ${table} WHERE expires_at <= ? LIMIT ${BATCH})`,
+      ),
+      backlog: store.prepare(`SELECT COUNT(*) AS rows FROM ${table} WHERE expires_at <= ?`),
+    };
+  });
+
+  let closed = false;
+  async function empty(remove: Statement, now: number): Promise<number> {
+    let total = 0;
+    for (;;) {
+      const removed = await remove.run(now);
+      total += removed;
+      if (removed < BATCH || closed) return total;
+    }
+  }
+
+  async function sweep(): Promise<number> {
+    const now = Date.now();
+    let total = 0;
+    for (const { table, remove, backlog } of tables) {
+      const before = Number((await backlog.first(now))?.['rows']);
+      if (before === 0) continue;
+      const removed = await empty(remove, now);
+      total += removed;
+      log.info({ table, removed, backlog: Math.max(0, before - removed) }, 'swept');
+    }
+    return total;
+  }
+
+  let running: Promise<unknown> = Promise.resolve();
+  const timer = enabled
+    ? setInterval(() => {
+        running = sweep().catch((err: unknown) => log.error({ err }, 'sweeping failed; it is tried again'));
+      }, intervalSeconds * 1000)
+    : undefined;
+  timer?.unref();
+  return {
+    sweep,
+    async close() {
+      closed = true;
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import type { IncomingMessage } from 'node:http';
+
+/** What the app knows of a request before any room sees it, and what rooms tell the log about it. */
+export interface RequestFacts {
+  requestId: string;
+  /** The person's or program's address, after trusted proxies. */
+  address: string;
+  tenantId?: string;
+  tenantName?: string;
+  clientId?: string;
+  /** An error code in the protocol's words; absent when all went well. */
+  outcome?: string;
+}
+
+const facts = new WeakMap<IncomingMessage, RequestFacts>();
+
+export const setFacts = (request: IncomingMessage, value: RequestFacts): void => void facts.set(request, value);
+
+export function factsOf(request: IncomingMessage): RequestFacts {
+  const found = facts.get(request);
+  if (!found) throw new Error('the request did not come through the app');
+  return found;
+}

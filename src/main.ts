@@ -1,0 +1,70 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createApp } from './app.js';
+import { ConfigError, type Config } from './config.js';
+import { openContext, type GatehouseContext } from './context.js';
+import { ensureHome, type Home } from './first-start.js';
+import { openSweeper } from './jobs/index.js';
+import { openTenantDirectory } from './tenants/index.js';
+
+const DRAIN_MS = 10_000;
+const HEADERS_TIMEOUT_MS = 15_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_MS = 65_000; // longer than the usual proxy keeps its side, so that the proxy closes first
+
+export interface Gatehouse {
+  context: GatehouseContext;
+  home: Home;
+  port: number;
+  /** Takes no new connections, lets requests in flight finish (10 s at most), closes the store. */
+  stop(): Promise<void>;
+}
+
+/** Starts the whole server. @throws ConfigError, SchemaMismatch with the store closed again. */
+export async function start(config: Config, options: { migrations?: boolean } = {}): Promise<Gatehouse> {
+  const context = await openContext(config, options);
+  try {
+    const home = await ensureHome(context);
+    const directory = openTenantDirectory(context.store, context.log, config.tenants);
+    let draining = false;
+    const readiness = { ping: () => context.store.ping(), draining: () => draining };
+    const handle = createApp({ ...context, directory, readiness }).callback();
+    const server = createServer(
+      { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
+      (request, response) => void handle(request, response),
+    );
+    await listen(server, config);
+    const sweeper = openSweeper(context.store, context.log, config.sweeper);
+    const { port } = server.address() as AddressInfo;
+    context.log.info({ port, host: config.host, issuer: config.issuer, store: context.store.dialect }, 'listening');
+    const stop = async (): Promise<void> => {
+      draining = true;
+      await drain(server);
+      directory.close();
+      await sweeper.close();
+      await context.close();
+    };
+    return { context, home, port, stop };
+  } catch (error) {
+    await context.close();
+    throw error;
+  }
+}
+
+function listen(server: Server, { host, port }: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', ({ code, message }: NodeJS.ErrnoException) => {
+      if (code === 'EADDRINUSE') reject(new ConfigError('PORT', `${port} is in use; stop what uses it, or set another`));
+      else if (code === 'EACCES') reject(new ConfigError('PORT', `${port} may not be used by this account; set one above 1023`));
+      else reject(new ConfigError('HOST', `"${host}" can not be listened at (${code ?? message}); set an address of this machine`));
+    });
+    server.listen(port, host, () => resolve());
+  });
+}
+
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearTimeout(deadline);
+}

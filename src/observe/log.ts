@@ -1,0 +1,26 @@
+import pino, { type Logger } from 'pino';
+import type { Config } from '../config.js';
+
+export type Log = Logger;
+
+/**
+ * The process's log: one JSON line an event on standard output; on a terminal outside production, the same for eyes.
+ * Callers log ids, names and outcomes, never a request's body, query, headers or cookies.
+ */
+export function openLog(config: Config): Log {
+  const options: pino.LoggerOptions = {
+    level: config.log.level as string,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (level) => ({ level }) },
+    serializers: { err: describeError },
+  };
+  if (config.production || !process.stdout.isTTY) return pino(options, pino.destination({ dest: 1, sync: false }));
+  return pino({ ...options, transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname', singleLine: true } } });
+}
+
+/** Driver errors can hold the values of a statement, so only what says where and why is kept. */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { type: typeof error };
+  return { type: error.name, message: error.message.slice(0, 500), stack: error.stack?.split('\n').slice(1, 8).join('\n') };
+}

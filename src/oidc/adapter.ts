@@ -1,0 +1,168 @@
+import Provider, { errors, type Adapter, type AdapterPayload } from 'oidc-provider';
+import type { Vault } from '../store/index.js';
+import type { Artifact, Artifacts, StoredArtifact } from './artifacts.js';
+
+/** Models whose payload holds what a holder presents (an interaction the session's cookie, a device code itself). */
+const SEALED = new Set(['Interaction', 'DeviceCode']);
+
+/** What the adapter of one tenant stands on. */
+export interface AdapterBase {
+  tenantId: string;
+  vault: Vault;
+  artifacts: Artifacts;
+  /** RFC 7591 metadata of an enabled client of the tenant. */
+  clientMetadata(clientId: string): Promise<AdapterPayload | undefined>;
+  /** A JWT access token of the tenant, as the payload that the library would have kept for it. */
+  readJwtAccessToken(jwt: string): Promise<AdapterPayload | undefined>;
+}
+
+/** A factory bound to the tenant, as the library asks for: one adapter a model. */
+export const adapterFactory =
+  (base: AdapterBase) =>
+  (model: string): Adapter => {
+    if (model === 'Client') return clientAdapter(base);
+    const adapter = new ArtifactAdapter(model, base);
+    return model === 'AccessToken' ? accessTokenAdapter(adapter, base) : adapter;
+  };
+
+function clientAdapter({ clientMetadata }: AdapterBase): Adapter {
+  const never = async (): Promise<undefined> => undefined;
+  return {
+    find: clientMetadata,
+    findByUid: never,
+    findByUserCode: never,
+    upsert: never,
+    consume: never,
+    destroy: never,
+    revokeByGrantId: never,
+  };
+}
+
+/**
+ * IdentityServer4's clients ask for `openid` and API scopes together and take the one token to userinfo as well. The
+ * library knows only tokens that it kept, and none with an audience; so at userinfo (and only there) a JWT of ours is
+ * verified and stands for itself, and the audience is set aside.
+ */
+function accessTokenAdapter(adapter: ArtifactAdapter, { readJwtAccessToken }: AdapterBase): Adapter {
+  const find = adapter.find.bind(adapter);
+  adapter.find = async (id) => {
+    if (Provider.ctx?.oidc.route !== 'userinfo') return find(id);
+    const payload = id.includes('.') ? await readJwtAccessToken(id) : await find(id);
+    if (!payload) return undefined;
+    const { aud: _aud, ...rest } = payload;
+    return rest;
+  };
+  return adapter;
+}
+
+class ArtifactAdapter implements Adapter {
+  constructor(
+    readonly model: string,
+    readonly base: AdapterBase,
+  ) {}
+
+  #sealRow(): string {
+    return `oidc_artifacts:${this.base.tenantId}:${this.model}`;
+  }
+
+  #hashUserCode(userCode: string): string {
+    return this.base.vault.hash('user-code', `${this.base.tenantId}:${userCode}`);
+  }
+
+  #pack(id: string, payload: AdapterPayload, expiresIn: number | undefined): Artifact {
+    const { jti, consumed: _consumed, ...rest } = payload;
+    const sealed = SEALED.has(this.model);
+    return {
+      payload: sealed ? this.base.vault.seal(JSON.stringify({ jti, ...rest }), this.#sealRow()) : JSON.stringify(rest),
+      uid: payload.uid ?? payload.sessionUid,
+      userCode: payload.userCode === undefined ? undefined : this.#hashUserCode(payload.userCode),
+      // A grant is looked up by its own id, which is no secret: nobody presents it.
+      grantId: this.model === 'Grant' ? id : payload.grantId,
+      accountId: payload.accountId,
+      clientId: payload.clientId,
+      expiresAt: expiresIn === undefined ? null : Date.now() + expiresIn * 1000,
+    };
+  }
+
+  #unpack(stored: StoredArtifact | undefined, id?: string): AdapterPayload | undefined {
+    if (!stored) return undefined;
+    const text = SEALED.has(this.model) ? this.base.vault.open(stored.payload, this.#sealRow()) : stored.payload;
+    const payload = JSON.parse(text) as AdapterPayload;
+    if (id !== undefined) payload.jti = id;
+    if (stored.consumedAt !== null) payload.consumed = Math.floor(stored.consumedAt / 1000);
+    return payload;
+  }
+
+  async upsert(id: string, payload: AdapterPayload, expiresIn?: number): Promise<undefined> {
+    const { tenantId, artifacts } = this.base;
+    const artifact = this.#pack(id, payload, expiresIn);
+    const rotated = this.model === 'RefreshToken' && takePendingRotation();
+    if (!rotated) await artifacts.put(tenantId, this.model, id, artifact);
+    else if (!(await artifacts.replace(tenantId, this.model, rotated, id, artifact)))
+      await this.#usedTwice(payload.grantId);
+    return undefined;
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    return this.#unpack(await this.base.artifacts.find(this.base.tenantId, this.model, id), id);
+  }
+
+  async findByUid(uid: string): Promise<AdapterPayload | undefined> {
+    return this.#unpack(await this.base.artifacts.findByUid(this.base.tenantId, this.model, uid));
+  }
+
+  async findByUserCode(userCode: string): Promise<AdapterPayload | undefined> {
+    const { artifacts, tenantId } = this.base;
+    return this.#unpack(await artifacts.findByUserCode(tenantId, this.model, this.#hashUserCode(userCode)));
+  }
+
+  /**
+   * The library looks whether something was used, and then says that it is used now; between the two, others look as
+   * well. So the store decides who was first. A refresh token is marked only together with the one that replaces it:
+   * a crash in between must not cost the client both.
+   */
+  async consume(id: string): Promise<undefined> {
+    if (this.model === 'RefreshToken') return setPendingRotation(id);
+    const { tenantId, artifacts } = this.base;
+    if (await artifacts.consume(tenantId, this.model, id)) return undefined;
+    const stored = await artifacts.find(tenantId, this.model, id);
+    return this.#usedTwice(stored?.grantId ?? undefined);
+  }
+
+  async destroy(id: string): Promise<undefined> {
+    await this.base.artifacts.destroy(this.base.tenantId, this.model, id);
+    return undefined;
+  }
+
+  async revokeByGrantId(grantId: string): Promise<undefined> {
+    // Signing out ends what this session was given; other devices of the same user share the grant and stay.
+    const ctx = Provider.ctx;
+    const session = ctx?.oidc.route === 'end_session_confirm' ? ctx.oidc.session?.uid : undefined;
+    await this.base.artifacts.destroyByGrant(this.base.tenantId, this.model, grantId, session);
+    return undefined;
+  }
+
+  /** RFC 6749 4.1.2, RFC 9700 4.14.2: somebody has a copy, so all that came of it ends. */
+  async #usedTwice(grantId: string | undefined): Promise<never> {
+    if (grantId !== undefined) await this.base.artifacts.revokeGrant(this.base.tenantId, grantId);
+    if (this.model === 'PushedAuthorizationRequest')
+      throw new errors.InvalidRequestUri('request_uri was already used');
+    throw new errors.InvalidGrant(`${this.model} was already used`);
+  }
+}
+
+/** The refresh token that the running request has presented and will replace. */
+const rotations = new WeakMap<object, string>();
+
+function setPendingRotation(id: string): undefined {
+  const ctx = Provider.ctx;
+  if (!ctx) throw new Error('a refresh token is consumed inside a request only');
+  rotations.set(ctx, id);
+}
+
+function takePendingRotation(): string | undefined {
+  const ctx = Provider.ctx;
+  const id = ctx && rotations.get(ctx);
+  if (ctx && id !== undefined) rotations.delete(ctx);
+  return id;
+}

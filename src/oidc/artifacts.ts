@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import type { Row, Statement, Store, Value } from '../store/index.js';
+
+/** A row of `oidc_artifacts`, keyed by what its holder presents. */
+export interface Artifact {
+  payload: string;
+  uid?: string | undefined;
+  userCode?: string | undefined;
+  grantId?: string | undefined;
+  accountId?: string | undefined;
+  clientId?: string | undefined;
+  /** Epoch milliseconds. */
+  expiresAt: number | null;
+}
+
+export interface StoredArtifact {
+  payload: string;
+  grantId: string | null;
+  consumedAt: number | null;
+}
+
+/**
+ * Where the provider's artifacts are kept. Promises, each with a test on both stores:
+ * - ids are kept as hashes: the table gives nobody a token, a code or a cookie;
+ * - `consume` and `replace` succeed for exactly one caller, however many call at once;
+ * - nothing of one tenant is found with another's id.
+ */
+export interface Artifacts {
+  put(tenantId: string, model: string, id: string, artifact: Artifact): Promise<void>;
+  find(tenantId: string, model: string, id: string): Promise<StoredArtifact | undefined>;
+  findByUid(tenantId: string, model: string, uid: string): Promise<StoredArtifact | undefined>;
+  findByUserCode(tenantId: string, model: string, userCode: string): Promise<StoredArtifact | undefined>;
+  /** Marks it used. False when it was used before, or is not there. */
+  consume(tenantId: string, model: string, id: string): Promise<boolean>;
+  /** Marks the old one used and writes the new one, both or neither. False when the old one was used before. */
+  replace(tenantId: string, model: string, oldId: string, id: string, artifact: Artifact): Promise<boolean>;
+  destroy(tenantId: string, model: string, id: string): Promise<void>;
+  /** Deletes what hangs on the grant: one model's, or only one session's share of it. */
+  destroyByGrant(tenantId: string, model: string, grantId: string, sessionUid?: string): Promise<void>;
+  /** Deletes the grant and everything that hangs on it. */
+  revokeGrant(tenantId: string, grantId: string): Promise<void>;
+  /** The id of the newest live grant of this account to this client. */
+  grantOf(tenantId: string, accountId: string, clientId: string): Promise<string | undefined>;
+}
+
+const key = (model: string, id: string): string => createHash('sha256').update(`${model}:${id}`).digest('base64url');
+
+const toArtifact = (row: Row | undefined): StoredArtifact | undefined =>
+  row && {
+    payload: row['payload'] as string,
+    grantId: row['grant_id'] as string | null,
+    consumedAt: row['consumed_at'] as number | null,
+  };
+
+export function openArtifacts(store: Store): Artifacts {
+  const upsert = store.prepare(
+    `INSERT INTO oidc_artifacts (tenant_id, model, id, uid, user_code, grant_id, account_id, client_id, payload, expires_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (tenant_id, id) DO UPDATE SET
+       uid = excluded.uid, user_code = excluded.user_code, grant_id = excluded.grant_id, account_id = excluded.account_id,
+       client_id = excluded.client_id, payload = excluded.payload, expires_at = excluded.expires_at`,
+  );
+  const columns = 'payload, grant_id, consumed_at';
+  const byId = store.prepare(`SELECT ${columns} FROM oidc_artifacts WHERE tenant_id = ? AND id = ?`);
+  const byUid = store.prepare(`SELECT ${columns} FROM oidc_artifacts WHERE tenant_id = ? AND uid = ? AND model = ?`);
+  const byUserCode = store.prepare(
+    `SELECT ${columns} FROM oidc_artifacts WHERE tenant_id = ? AND user_code = ? AND model = ?`,
+  );
+  const mark = store.prepare(
+    'UPDATE oidc_artifacts SET consumed_at = ? WHERE tenant_id = ? AND id = ? AND consumed_at IS NULL',
+  );
+  const remove = store.prepare('DELETE FROM oidc_artifacts WHERE tenant_id = ? AND id = ?');
+  const removeByGrant = store.prepare('DELETE FROM oidc_artifacts WHERE tenant_id = ? AND grant_id = ? AND model = ?');
+  const removeShare = store.prepare(
+    'DELETE FROM oidc_artifacts WHERE tenant_id = ? AND grant_id = ? AND model = ? AND uid = ?',
+  );
+  const removeWholeGrant = store.prepare('DELETE FROM oidc_artifacts WHERE tenant_id = ? AND grant_id = ?');
+  const newestGrant = store.prepare(
+    `SELECT grant_id FROM oidc_artifacts
+     WHERE tenant_id = ? AND account_id = ? AND client_id = ? AND model = 'Grant' AND (expires_at IS NULL OR expires_at > ?)
+     ORDER BY expires_at DESC LIMIT 1`,
+  );
+
+  const row = (tenantId: string, model: string, id: string, artifact: Artifact): Value[] => [
+    tenantId,
+    model,
+    key(model, id),
+    artifact.uid ?? null,
+    artifact.userCode ?? null,
+    artifact.grantId ?? null,
+    artifact.accountId ?? null,
+    artifact.clientId ?? null,
+    artifact.payload,
+    artifact.expiresAt,
+  ];
+  const found = async (statement: Statement, ...values: Value[]) => toArtifact(await statement.first(...values));
+
+  return {
+    put: async (tenantId, model, id, artifact) => void (await upsert.run(...row(tenantId, model, id, artifact))),
+    find: (tenantId, model, id) => found(byId, tenantId, key(model, id)),
+    findByUid: (tenantId, model, uid) => found(byUid, tenantId, uid, model),
+    findByUserCode: (tenantId, model, userCode) => found(byUserCode, tenantId, userCode, model),
+    consume: async (tenantId, model, id) => (await mark.run(Date.now(), tenantId, key(model, id))) === 1,
+    replace: (tenantId, model, oldId, id, artifact) =>
+      store.unit([
+        { statement: mark, values: [Date.now(), tenantId, key(model, oldId)], required: true },
+        { statement: upsert, values: row(tenantId, model, id, artifact) },
+      ]),
+    destroy: async (tenantId, model, id) => void (await remove.run(tenantId, key(model, id))),
+    async destroyByGrant(tenantId, model, grantId, sessionUid) {
+      if (sessionUid === undefined) await removeByGrant.run(tenantId, grantId, model);
+      else await removeShare.run(tenantId, grantId, model, sessionUid);
+    },
+    revokeGrant: async (tenantId, grantId) => void (await removeWholeGrant.run(tenantId, grantId)),
+    async grantOf(tenantId, accountId, clientId) {
+      const newest = await newestGrant.first(tenantId, accountId, clientId, Date.now());
+      return newest?.['grant_id'] as string | undefined;
+    },
+  };
+}

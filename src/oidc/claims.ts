@@ -1,0 +1,19 @@
+import type { Account, AccountClaims } from 'oidc-provider';
+import type { ApiResource } from '../api-resources/index.js';
+import { standardClaims, type Authority, type People, type User } from '../users/index.js';
+
+/** A user as the library knows one. Claims are all the user has; the library gives out what the scopes open. */
+export function accountOf(people: People, tenantId: string, user: User): Account {
+  return {
+    accountId: user.userKey,
+    async claims(): Promise<AccountClaims> {
+      return { ...standardClaims(user), ...(await people.authority(tenantId, user)), sub: user.userKey };
+    },
+  };
+}
+
+/** What an API's access tokens say of the user: exactly the claims that the API asks for. */
+export function claimsForApi(api: ApiResource, user: User, authority: Authority): Record<string, unknown> {
+  const all: Record<string, unknown> = { ...standardClaims(user), ...authority };
+  return Object.fromEntries(api.userClaims.filter((name) => all[name] !== undefined).map((name) => [name, all[name]]));
+}

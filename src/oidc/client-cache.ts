@@ -1,0 +1,45 @@
+import { LRUCache } from 'lru-cache';
+import type { AdapterPayload } from 'oidc-provider';
+import type { Client } from '../clients/index.js';
+import { clientMetadata } from './client-metadata.js';
+
+const MOST_CLIENTS = 10_000;
+const CLIENT_ID = /^[\x21-\x7e]{1,100}$/;
+
+interface Entry {
+  client: Client;
+  metadata: AdapterPayload;
+}
+
+/** The enabled clients of one tenant, as of one version of it: a changed tenant gets a new cache. */
+export class ClientCache {
+  readonly #entries = new LRUCache<string, Entry>({ max: MOST_CLIENTS });
+
+  constructor(readonly find: (clientId: string) => Promise<Client | undefined>) {}
+
+  async metadata(clientId: string): Promise<AdapterPayload | undefined> {
+    return (await this.#load(clientId))?.metadata;
+  }
+
+  async get(clientId: string): Promise<Client | undefined> {
+    return (await this.#load(clientId))?.client;
+  }
+
+  /** The client of a request that the library has authenticated already: it is in the cache. */
+  known(clientId: string): Client {
+    const entry = this.#entries.get(clientId);
+    if (!entry) throw new Error(`client ${clientId} is not loaded`);
+    return entry.client;
+  }
+
+  async #load(clientId: string): Promise<Entry | undefined> {
+    const cached = this.#entries.get(clientId);
+    if (cached) return cached;
+    if (!CLIENT_ID.test(clientId)) return undefined;
+    const client = await this.find(clientId);
+    if (!client?.enabled) return undefined;
+    const entry = { client, metadata: clientMetadata(client) };
+    this.#entries.set(clientId, entry);
+    return entry;
+  }
+}

@@ -1,0 +1,188 @@
+import { timingSafeEqual } from 'node:crypto';
+import { bodyParser } from '@koa/bodyparser';
+import Router from '@koa/router';
+import type { Context } from 'koa';
+import { errors, type Grant, type Interaction } from 'oidc-provider';
+import { Busy } from '../../kernel/errors.js';
+import { renderPage, say } from '../../kernel/pages.js';
+import { factsOf } from '../../kernel/request.js';
+import type { OidcBase } from '../provider.js';
+import type { TenantRuntime } from '../pool.js';
+import { allow } from '../grants/existing.js';
+import { formTargetsOf, homeOf, lookOf } from './pages.js';
+
+/** A request of the sign-in pages, after `openInteraction`. */
+interface InteractionState {
+  runtime: TenantRuntime;
+  interaction: Interaction;
+}
+
+type Form = Record<string, string | undefined>;
+
+const form = (ctx: Context): Form => (ctx.request as unknown as { body?: Form }).body ?? {};
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+/**
+ * Sign-in and consent, between the library's redirects: plain forms, one page a step. A step is taken only by the
+ * browser that holds the interaction's cookie, with the token that the page gave it.
+ */
+export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntime): Router {
+  const router = new Router({ prefix: '/interaction/:uid' });
+  const csrfToken = (uid: string): string => base.vault.hash('csrf', uid);
+
+  async function openInteraction(ctx: Context, next: () => Promise<unknown>): Promise<unknown> {
+    const runtime = runtimeOf(ctx);
+    try {
+      const interaction = await runtime.provider.interactionDetails(ctx.req, ctx.res);
+      if (interaction.uid !== (ctx['params'] as { uid: string }).uid) throw new errors.SessionNotFound('another interaction');
+      factsOf(ctx.req).clientId = String(interaction.params['client_id']);
+      ctx.state['flow'] = { runtime, interaction } satisfies InteractionState;
+    } catch (error) {
+      if (!(error instanceof errors.SessionNotFound)) throw error;
+      return expired(ctx, runtime);
+    }
+    return next();
+  }
+
+  async function checkCsrf(ctx: Context, next: () => Promise<unknown>): Promise<unknown> {
+    const { interaction, runtime } = flow(ctx);
+    const expected = Buffer.from(csrfToken(interaction.uid));
+    const given = Buffer.from(text(form(ctx)['csrf']) ?? '');
+    if (given.length === expected.length && timingSafeEqual(given, expected)) return next();
+    ctx.status = 403;
+    return expired(ctx, runtime, 'csrf');
+  }
+
+  async function expired(ctx: Context, runtime: TenantRuntime, outcome = 'interaction_expired'): Promise<void> {
+    factsOf(ctx.req).outcome = outcome;
+    if (ctx.status !== 403) ctx.status = 400;
+    const client = await runtime.clients.get(text(ctx.query['app']) ?? '');
+    renderPage(ctx, 'expired', {
+      look: lookOf(runtime.tenant),
+      data: { app: client?.clientName, home: homeOf(client?.settings), requestId: factsOf(ctx.req).requestId },
+    });
+  }
+
+  async function show(ctx: Context, { problem, login }: { problem?: string; login?: string | undefined } = {}): Promise<void> {
+    const { runtime, interaction } = flow(ctx);
+    const { params, prompt, uid } = interaction;
+    const client = await runtime.clients.get(String(params['client_id']));
+    renderPage(ctx, prompt.name === 'login' ? 'sign-in' : 'consent', {
+      look: lookOf(runtime.tenant),
+      uiLocales: text(params['ui_locales']),
+      formTargets: formTargetsOf(params['redirect_uri']),
+      data: {
+        base: `/interaction/${uid}`,
+        query: `?app=${encodeURIComponent(String(params['client_id']))}`,
+        csrf: csrfToken(uid),
+        app: client?.clientName ?? params['client_id'],
+        client: client?.settings,
+        problem,
+        login: login ?? text(params['login_hint']) ?? '',
+        scopes: prompt.name === 'consent' ? scopesToShow(ctx) : [],
+        home: homeOf(client?.settings),
+      },
+    });
+  }
+
+  /** Everything that the page asks consent for, in the words of the catalogue or of the locale. */
+  function scopesToShow(ctx: Context): { name: string; title: string; text: string; emphasize: boolean }[] {
+    const { runtime, interaction } = flow(ctx);
+    const details = interaction.prompt.details as {
+      missingOIDCScope?: string[];
+      missingResourceScopes?: Record<string, string[]>;
+    };
+    const names = new Set([
+      ...(details.missingOIDCScope ?? []),
+      ...Object.values(details.missingResourceScopes ?? {}).flat(),
+    ]);
+    const locale = (tag: string): string => say(ctx.response.get('content-language') === 'zh-CN' ? 'zh-CN' : 'en', tag);
+    return [...names].map((name) => {
+      const identity = runtime.catalogue.identity.get(name);
+      const api = runtime.catalogue.apiByScope.get(name);
+      const scope = identity ?? api?.scopes.find((candidate) => candidate.name === name);
+      return {
+        name,
+        title: scope?.displayName ?? name,
+        text: scope?.description ?? (api ? (api.displayName ?? api.name) : locale('consent.about_you')),
+        emphasize: scope?.emphasize ?? false,
+      };
+    });
+  }
+
+  const finish = async (ctx: Context, result: Parameters<TenantRuntime['provider']['interactionFinished']>[2], merge: boolean): Promise<void> => {
+    ctx.respond = false;
+    await flow(ctx).runtime.provider.interactionFinished(ctx.req, ctx.res, result, { mergeWithLastSubmission: merge });
+  };
+
+  router.use(bodyParser({ enableTypes: ['form'], formLimit: '8kb' }), openInteraction);
+  router.get('/', (ctx) => show(ctx));
+
+  router.post('/sign-in', checkCsrf, async (ctx) => {
+    const { runtime, interaction } = flow(ctx);
+    const { login = '', password = '', remember } = form(ctx);
+    if (interaction.prompt.name !== 'login') return show(ctx);
+    const facts = factsOf(ctx.req);
+    const outcome = await base.people.signIn(runtime.tenant.id, String(login), String(password), facts.address).catch((error: unknown) => {
+      if (error instanceof Busy) return error;
+      throw error;
+    });
+    if (outcome instanceof Busy) {
+      facts.outcome = 'busy';
+      ctx.status = 503;
+      ctx.set('Retry-After', String(outcome.retryAfter));
+      return show(ctx, { problem: 'sign_in.busy', login });
+    }
+    const refused = 'refused' in outcome;
+    await base.audit(runtime.tenant.id, {
+      event: 'sign_in.password',
+      result: refused ? 'failure' : 'success',
+      actor: refused ? outcome.account : outcome.user.userKey,
+      clientId: facts.clientId,
+      address: facts.address,
+      requestId: facts.requestId,
+      detail: refused ? { reason: outcome.refused } : {},
+    });
+    if (refused) {
+      facts.outcome = 'sign_in_refused';
+      ctx.status = 401;
+      return show(ctx, { problem: 'sign_in.wrong', login });
+    }
+    return finish(ctx, { login: { accountId: outcome.user.userKey, amr: ['pwd'], remember: remember === 'yes' } }, false);
+  });
+
+  router.post('/consent', checkCsrf, async (ctx) => {
+    const { runtime, interaction } = flow(ctx);
+    if (interaction.prompt.name !== 'consent' || !interaction.session) return show(ctx);
+    const details = interaction.prompt.details as {
+      missingOIDCScope?: string[];
+      missingResourceScopes?: Record<string, string[]>;
+    };
+    const stored = interaction.grantId ? await runtime.provider.Grant.find(interaction.grantId) : undefined;
+    const grant: Grant =
+      stored ??
+      new runtime.provider.Grant({
+        accountId: interaction.session.accountId,
+        clientId: String(interaction.params['client_id']),
+      });
+    const [api] = Object.entries(details.missingResourceScopes ?? {});
+    const grantId = await allow(grant, details.missingOIDCScope ?? [], api && { indicator: api[0], scopes: api[1] });
+    await base.audit(runtime.tenant.id, {
+      event: 'consent',
+      result: 'success',
+      actor: interaction.session.accountId,
+      clientId: String(interaction.params['client_id']),
+      address: factsOf(ctx.req).address,
+      requestId: factsOf(ctx.req).requestId,
+      detail: { scopes: [...(details.missingOIDCScope ?? []), ...(api?.[1] ?? [])] },
+    });
+    return finish(ctx, { consent: { grantId } }, true);
+  });
+
+  router.post('/cancel', checkCsrf, (ctx) =>
+    finish(ctx, { error: 'access_denied', error_description: 'the user cancelled' }, false),
+  );
+  return router;
+}
+
+const flow = (ctx: Context): InteractionState => ctx.state['flow'] as InteractionState;

@@ -1,0 +1,28 @@
+/** A claim as roles, users and tenants carry it; `permission` and `role` are the types that tokens know. */
+export interface Claim {
+  type: string;
+  value: string;
+}
+
+export interface Role {
+  id: string;
+  name: string;
+  displayName: string | null;
+  description: string | null;
+  claims: Claim[];
+}
+
+export type NewRole = Omit<Role, 'id'>;
+
+/** What each tenant begins with. */
+export const SEEDED_ROLES: readonly NewRole[] = [
+  { name: 'user', displayName: 'User', description: 'Signs in', claims: [] },
+  { name: 'partner', displayName: 'Partner', description: 'Works with us', claims: [] },
+  { name: 'developer', displayName: 'Developer', description: 'Builds on the APIs', claims: [] },
+  {
+    name: 'administrator',
+    displayName: 'Administrator',
+    description: 'Manages everything in the tenant',
+    claims: [{ type: 'permission', value: 'isms.all' }],
+  },
+];

@@ -1,0 +1,34 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { ConfigError, type Config } from '../config.js';
+import { openPostgres } from './postgres.js';
+import { openSqlite } from './sqlite.js';
+import type { Store } from './store.js';
+
+/** Opens the store that the configuration names: PostgreSQL when `DATABASE_URL` is set, else SQLite in the data folder. */
+export async function openStore(config: Config): Promise<Store> {
+  if (config.databaseUrl !== undefined) {
+    if (!/^postgres(ql)?:\/\//.test(config.databaseUrl))
+      throw new ConfigError('DATABASE_URL', 'must begin with postgres:// (leave it out for the embedded SQLite)');
+    const store = openPostgres(config.databaseUrl, config.store.durability, config.store.poolSize);
+    await reachable(store, 'DATABASE_URL', 'can not be reached or refuses the sign-in');
+    return store;
+  }
+  try {
+    mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+    accessSync(config.dataDir, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new ConfigError('GATEHOUSE_DATA_DIR', `${config.dataDir} can not be written (${(error as NodeJS.ErrnoException).code}); give a folder that can`);
+  }
+  const store = openSqlite(config.dataDir, config.store.durability);
+  await reachable(store, 'GATEHOUSE_DATA_DIR', `the SQLite file in ${config.dataDir} can not be opened`);
+  return store;
+}
+
+async function reachable(store: Store, key: string, problem: string): Promise<void> {
+  try {
+    await store.ping();
+  } catch (error) {
+    await store.close();
+    throw new ConfigError(key, `${problem} (${(error as Error).message.split('\n')[0]}); correct it`);
+  }
+}

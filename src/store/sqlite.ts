@@ -1,0 +1,193 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import knexFactory, { type Knex } from 'knex';
+import { metaOver, type Row, type Statement, type Step, type Store, type Value } from './store.js';
+
+export const SQLITE_FILE = 'gatehouse.sqlite';
+const BUSY_TIMEOUT_MS = 10_000;
+
+type Job = (connection: Database.Database) => () => void;
+
+/**
+ * SQLite: one writer, one reader, both on the same file in WAL mode.
+ * The writer's connection is the only one in knex's pool, so transactions and group commits queue up for it and
+ * never meet inside one another. Hot reads go to a second connection, which sees only what is committed.
+ */
+export function openSqlite(dataDir: string, durability: 'normal' | 'full'): Store {
+  const filename = join(dataDir, SQLITE_FILE);
+  const knex = knexFactory({
+    client: 'better-sqlite3',
+    connection: { filename },
+    useNullAsDefault: true,
+    pool: {
+      min: 1,
+      max: 1,
+      afterCreate(connection: Database.Database, done: (error: Error | null) => void) {
+        connection.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+        connection.pragma('journal_mode = WAL');
+        connection.pragma(`synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
+        connection.pragma('foreign_keys = ON');
+        done(null);
+      },
+    },
+  });
+  let reader: Database.Database | undefined;
+  const reading = (): Database.Database => {
+    if (!reader) {
+      reader = new Database(filename, { timeout: BUSY_TIMEOUT_MS });
+      reader.pragma('query_only = 1');
+    }
+    return reader;
+  };
+
+  const writer = new GroupCommit(knex);
+  const statements = new Map<string, SqliteStatement>();
+  const prepare = (sql: string): SqliteStatement => {
+    let statement = statements.get(sql);
+    if (!statement) statements.set(sql, (statement = new SqliteStatement(sql, reading, writer)));
+    return statement;
+  };
+
+  return {
+    dialect: 'sqlite',
+    knex,
+    prepare,
+    unit: (steps) => writer.unit(steps),
+    transaction: (work) => knex.transaction(work),
+    meta: metaOver(prepare),
+    ping: async () => void (await knex.raw('SELECT 1')),
+    async close() {
+      await writer.idle();
+      reader?.close();
+      await knex.destroy();
+    },
+  };
+}
+
+class SqliteStatement implements Statement {
+  #read: Database.Statement<Value[], Row> | undefined;
+
+  constructor(
+    readonly sql: string,
+    readonly reading: () => Database.Database,
+    readonly writer: GroupCommit,
+  ) {}
+
+  get #reading(): Database.Statement<Value[], Row> {
+    return (this.#read ??= this.reading().prepare<Value[], Row>(this.sql));
+  }
+
+  // Synchronous underneath: a look-up costs microseconds, less than a trip to another thread.
+  async first(...values: Value[]): Promise<Row | undefined> {
+    return this.#reading.get(...values);
+  }
+
+  async all(...values: Value[]): Promise<Row[]> {
+    return this.#reading.all(...values);
+  }
+
+  run(...values: Value[]): Promise<number> {
+    return this.writer.run(this.sql, values);
+  }
+}
+
+/** Thrown inside a unit to undo it when a required step changed nothing. */
+class NothingChanged extends Error {}
+
+/**
+ * Writes that arrive in the same turn of the event loop share one transaction and so one commit; each is a savepoint
+ * of its own, so that one that fails (a unique index, say) takes nobody with it.
+ */
+class GroupCommit {
+  readonly #knex: Knex;
+  #queue: { job: Job; fail: (error: unknown) => void }[] = [];
+  #flushing: Promise<void> | undefined;
+  readonly #prepared = new WeakMap<Database.Database, Map<string, Database.Statement<Value[]>>>();
+
+  constructor(knex: Knex) {
+    this.#knex = knex;
+  }
+
+  run(sql: string, values: Value[]): Promise<number> {
+    return this.#enqueue((connection) => this.#statement(connection, sql).run(...values).changes);
+  }
+
+  async unit(steps: Step[]): Promise<boolean> {
+    try {
+      await this.#enqueue((connection) => {
+        const savepoint = connection.transaction(() => {
+          for (const { statement, values, required } of steps) {
+            const { changes } = this.#statement(connection, (statement as SqliteStatement).sql).run(...values);
+            if (required && changes === 0) throw new NothingChanged();
+          }
+        });
+        savepoint();
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof NothingChanged) return false;
+      throw error;
+    }
+  }
+
+  async idle(): Promise<void> {
+    while (this.#flushing) await this.#flushing;
+  }
+
+  #enqueue<T>(work: (connection: Database.Database) => T): Promise<T> {
+    return new Promise<T>((resolve, fail) => {
+      const job: Job = (connection) => {
+        const answer = work(connection);
+        return () => resolve(answer);
+      };
+      this.#queue.push({ job, fail });
+      this.#flushing ??= this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    // Let everything that this turn of the loop brings in join the first batch.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#queue.length > 0) await this.#commitBatch();
+    this.#flushing = undefined;
+  }
+
+  async #commitBatch(): Promise<void> {
+    let connection: Database.Database;
+    try {
+      connection = (await this.#knex.client.acquireConnection()) as Database.Database;
+    } catch (error) {
+      for (const { fail } of this.#queue.splice(0)) fail(error);
+      return;
+    }
+    const batch = this.#queue.splice(0);
+    const answers: (() => void)[] = [];
+    try {
+      connection.exec('BEGIN IMMEDIATE');
+      for (const { job, fail } of batch) {
+        try {
+          answers.push(job(connection));
+        } catch (error) {
+          // A full disk or an I/O error ends the whole transaction; then nobody's write happened.
+          if (!connection.inTransaction) throw error;
+          fail(error);
+        }
+      }
+      connection.exec('COMMIT');
+      for (const answer of answers) answer();
+    } catch (error) {
+      if (connection.inTransaction) connection.exec('ROLLBACK');
+      for (const { fail } of batch) fail(error);
+    } finally {
+      await this.#knex.client.releaseConnection(connection);
+    }
+  }
+
+  #statement(connection: Database.Database, sql: string): Database.Statement<Value[]> {
+    let cache = this.#prepared.get(connection);
+    if (!cache) this.#prepared.set(connection, (cache = new Map()));
+    let statement = cache.get(sql);
+    if (!statement) cache.set(sql, (statement = connection.prepare<Value[]>(sql)));
+    return statement;
+  }
+}

@@ -1,0 +1,80 @@
+import type { Knex } from 'knex';
+
+/** What a statement can be given and answers: text, whole numbers, nothing. Booleans are 0 and 1, times are epoch milliseconds. */
+export type Value = string | number | null;
+export type Row = Record<string, Value>;
+
+/**
+ * A prepared statement for a hot path. Parameters are positional, written `?` in the SQL for both dialects.
+ * `run` resolves only after the write is committed, with the number of rows it changed.
+ */
+export interface Statement {
+  first(...values: Value[]): Promise<Row | undefined>;
+  all(...values: Value[]): Promise<Row[]>;
+  run(...values: Value[]): Promise<number>;
+}
+
+/** One step of a unit: a write that must change at least one row for the rest to happen, where `required` is set. */
+export interface Step {
+  statement: Statement;
+  values: Value[];
+  required?: boolean;
+}
+
+/** Small facts about the store itself, one row a key. */
+export interface Meta {
+  get(key: string): Promise<string | undefined>;
+  /** Writes the value unless the key has one, and answers the one that stands. Two processes get the same answer. */
+  claim(key: string, value: string): Promise<string>;
+}
+
+/**
+ * The one store. SQLite and PostgreSQL keep the same promises (test/store/ runs one suite on both):
+ * - a promise that resolves after a write means that the write is committed and survives kill -9 (with
+ *   `store.durability: "full"`, a power cut too);
+ * - a unit happens whole or not at all;
+ * - a transaction sees its own writes, nobody else does before it ends.
+ */
+export interface Store {
+  readonly dialect: 'sqlite' | 'postgres';
+  /** For everything that is not a hot path. */
+  readonly knex: Knex;
+  /** Prepares once; the same SQL gives the same statement. */
+  prepare(sql: string): Statement;
+  /**
+   * Runs the steps in order, atomically. Answers false, with nothing changed, when a `required` step changed no row.
+   * @throws what the failing step threw; nothing is changed then either.
+   */
+  unit(steps: Step[]): Promise<boolean>;
+  /** One transaction on one connection; rolled back when `work` throws. Keep slow work (hashing, network) outside. */
+  transaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T>;
+  readonly meta: Meta;
+  /** Resolves when a trivial query does. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A write broke a unique index; `index` is its name (`roles_name`). */
+export class UniqueViolation extends Error {
+  override name = 'UniqueViolation';
+  constructor(
+    readonly index: string,
+    cause: unknown,
+  ) {
+    super(`unique index ${index}`, { cause });
+  }
+}
+
+/** Meta over any prepared-statement maker. */
+export function metaOver(prepare: (sql: string) => Statement): Meta {
+  const select = prepare('SELECT value FROM meta WHERE key = ?');
+  const insert = prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING');
+  const get = async (key: string) => (await select.first(key))?.['value'] as string | undefined;
+  return {
+    get,
+    async claim(key, value) {
+      await insert.run(key, value);
+      return (await get(key)) ?? value;
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import type { Knex } from 'knex';
+import { UniqueViolation, type Store } from './store.js';
+
+/**
+ * What a room's store.ts is given: tables of one tenant and of no other. `from` reads, changes and deletes only the
+ * tenant's rows; `insert` writes the tenant's id into each row.
+ */
+export interface TenantDb {
+  readonly tenantId: string;
+  from(table: string): Knex.QueryBuilder;
+  insert(table: string, row: Record<string, unknown>): Promise<void>;
+}
+
+/** Binds a connection (the store's, or a transaction's) to one tenant. */
+export function tenantDb(connection: Knex, tenantId: string): TenantDb {
+  return {
+    tenantId,
+    from: (table) => connection(table).where(`${table}.tenant_id`, tenantId),
+    insert: (table, row) => namingIndex(async () => void (await connection(table).insert({ ...row, tenant_id: tenantId }))),
+  };
+}
+
+/** One transaction of one tenant. */
+export const tenantTransaction = <T>(store: Store, tenantId: string, work: (db: TenantDb) => Promise<T>): Promise<T> =>
+  store.transaction((trx) => work(tenantDb(trx, tenantId)));
+
+interface DriverError extends Error {
+  code?: string;
+  constraint?: string;
+}
+
+/**
+ * Runs a write; a broken unique index comes out as UniqueViolation. PostgreSQL tells the index's name, SQLite its columns:
+ * every unique index is called `<table>_<last column>`, so that both come out the same.
+ */
+export async function namingIndex<T>(write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    const { code, constraint, message } = error as DriverError;
+    if (code === '23505') throw new UniqueViolation(constraint ?? '?', error);
+    const columns = /UNIQUE constraint failed: (.*)$/m.exec(message)?.[1];
+    if (columns !== undefined) throw new UniqueViolation(columns.split(', ').at(-1)?.replace('.', '_') ?? columns, error);
+    throw error;
+  }
+}

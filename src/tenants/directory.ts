@@ -1,0 +1,63 @@
+import { LRUCache } from 'lru-cache';
+import type { Config } from '../config.js';
+import type { Log } from '../observe/index.js';
+import type { Store } from '../store/index.js';
+import { toTenant } from './store.js';
+import type { Tenant } from './schema.js';
+
+/** How far back a look for changes goes: more than nodes' clocks differ and transactions last. */
+const OVERLAP_MS = 60_000;
+const UNKNOWN_FOR_MS = 1000;
+const NOBODY = Symbol('no tenant has this host');
+
+export interface TenantDirectory {
+  /** The tenant that a Host header picks; undefined for one that nobody has. Disabled tenants are answered too. */
+  byHost(host: string): Promise<Tenant | undefined>;
+  /** Reads what changed since the last look, so that the next request sees it. */
+  refresh(): Promise<void>;
+  close(): void;
+}
+
+/** Tenants by host, in memory; a change on this node or another is seen within `refreshSeconds`. */
+export function openTenantDirectory(store: Store, log: Log, { cached, refreshSeconds }: Config['tenants']): TenantDirectory {
+  const byHost = store.prepare(
+    'SELECT t.* FROM tenants t JOIN tenant_hosts h ON h.tenant_id = t.id WHERE h.host = ?',
+  );
+  const hostsOf = store.prepare('SELECT host FROM tenant_hosts WHERE tenant_id = ? ORDER BY host');
+  const changed = store.prepare('SELECT id, version FROM tenants WHERE version >= ?');
+  const cache = new LRUCache<string, Tenant | typeof NOBODY>({ max: cached * 2 });
+
+  async function load(host: string): Promise<Tenant | undefined> {
+    const row = await byHost.first(host);
+    if (!row) {
+      cache.set(host, NOBODY, { ttl: UNKNOWN_FOR_MS });
+      return undefined;
+    }
+    const hosts = (await hostsOf.all(row['id'] as string)).map((found) => found['host'] as string);
+    const tenant = toTenant(row, hosts);
+    cache.set(host, tenant);
+    return tenant;
+  }
+
+  async function refresh(): Promise<void> {
+    const rows = await changed.all(Date.now() - OVERLAP_MS);
+    const versions = new Map(rows.map((row) => [row['id'] as string, row['version'] as number]));
+    for (const [host, tenant] of cache.entries())
+      if (tenant !== NOBODY && (versions.get(tenant.id) ?? tenant.version) !== tenant.version) cache.delete(host);
+  }
+
+  const timer = setInterval(() => {
+    refresh().catch((err: unknown) => log.error({ err }, 'tenants could not be read; serving what is known'));
+  }, refreshSeconds * 1000);
+  timer.unref();
+
+  return {
+    async byHost(host) {
+      const tenant = cache.get(host);
+      if (tenant === NOBODY) return undefined;
+      return tenant ?? load(host);
+    },
+    refresh,
+    close: () => clearInterval(timer),
+  };
+}

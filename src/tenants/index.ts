@@ -1,0 +1,13 @@
+export type { Branding, Tenant } from './schema.js';
+export {
+  createTenant,
+  createTenantAt,
+  findHomeTenant,
+  findTenant,
+  listTenants,
+  moveTenant,
+  setTenantEnabled,
+  touchTenant,
+} from './store.js';
+export { openTenantDirectory, type TenantDirectory } from './directory.js';
+export { tenantSecret } from './secrets.js';

@@ -1,0 +1,20 @@
+import { randomBytes } from 'node:crypto';
+import type { Store, Vault } from '../store/index.js';
+
+/**
+ * A secret of the tenant's own (cookie keys, pairwise salt), made at first use and sealed at rest. Answers 32 bytes;
+ * two nodes that ask at once get the same.
+ */
+export async function tenantSecret(store: Store, vault: Vault, tenantId: string, name: string): Promise<Buffer> {
+  const row = `tenant_secrets:${tenantId}:${name}`;
+  const select = store.prepare('SELECT sealed FROM tenant_secrets WHERE tenant_id = ? AND name = ?');
+  const insert = store.prepare(
+    'INSERT INTO tenant_secrets (tenant_id, name, sealed, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+  );
+  let found = await select.first(tenantId, name);
+  if (!found) {
+    await insert.run(tenantId, name, vault.seal(randomBytes(32).toString('base64'), row), Date.now());
+    found = await select.first(tenantId, name);
+  }
+  return Buffer.from(vault.open(found?.['sealed'] as string, row), 'base64');
+}

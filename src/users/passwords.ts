@@ -1,0 +1,55 @@
+import { hash, verify, type Options } from '@node-rs/argon2';
+import pLimit from 'p-limit';
+import type { Config } from '../config.js';
+import { Busy, Invalid } from '../kernel/errors.js';
+
+export const SHORTEST = 8;
+export const LONGEST = 128;
+const RETRY_AFTER_SECONDS = 2;
+const ARGON2ID = 2; // the package exports its names as an ambient const enum, which single-file compilers can not read
+
+export interface Passwords {
+  /** Argon2id as a PHC string. @throws Invalid, Busy */
+  hash(password: string): Promise<string>;
+  /** Whether it is the one. A missing hash takes as long as a wrong password. @throws Busy */
+  verify(stored: string | null, password: string): Promise<boolean>;
+  /** Whether the stored hash is weaker than what is configured now. */
+  outdated(stored: string): boolean;
+}
+
+/** The parameters of a PHC string: `$argon2id$v=19$m=19456,t=2,p=1$…`. */
+function parameters(stored: string): { m: number; t: number; p: number } | undefined {
+  const found = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$/.exec(stored);
+  return found ? { m: Number(found[1]), t: Number(found[2]), p: Number(found[3]) } : undefined;
+}
+
+/**
+ * Hashing runs on libuv's threads, a few at a time; so many may wait, the next is told to come back (Busy), so that a
+ * flood of sign-ins costs bounded memory and leaves the event loop to everybody else.
+ */
+export function openPasswords({ memoryKiB, iterations, parallelism, concurrency, queue }: Config['passwords']): Passwords {
+  const options: Options = { algorithm: ARGON2ID, memoryCost: memoryKiB, timeCost: iterations, parallelism };
+  const limit = pLimit(concurrency);
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    if (limit.pendingCount >= queue) throw new Busy('password', 'too many sign-ins at once', RETRY_AFTER_SECONDS);
+    return limit(work);
+  };
+  let nobody: Promise<string> | undefined;
+  return {
+    async hash(password) {
+      const length = [...password].length;
+      if (length < SHORTEST || length > LONGEST)
+        throw new Invalid('password', `must be ${SHORTEST} to ${LONGEST} characters`);
+      return inTurn(() => hash(password, options));
+    },
+    async verify(stored, password) {
+      const against = stored ?? (await (nobody ??= hash('nobody has this password', options)));
+      const matches = await inTurn(() => verify(against, password));
+      return matches && stored !== null;
+    },
+    outdated(stored) {
+      const used = parameters(stored);
+      return !used || used.m < memoryKiB || used.t < iterations || used.p < parallelism;
+    },
+  };
+}

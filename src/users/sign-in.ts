@@ -1,0 +1,84 @@
+import { rolesOfUser, type Claim } from '../roles/index.js';
+import { tenantDb, type Store, type Vault } from '../store/index.js';
+import type { Lockout } from './lockout.js';
+import { isPlainText } from './names.js';
+import { LONGEST, type Passwords } from './passwords.js';
+import type { User } from './schema.js';
+import type { StoredUser, UserFinder } from './store.js';
+
+const LONGEST_LOGIN = 300;
+
+export type SignInRefusal = 'unknown' | 'wrong_password' | 'locked' | 'disabled';
+
+/** `account` is the user's key where there is one; callers tell the person nothing but that it failed. */
+export type SignIn = { user: User } | { refused: SignInRefusal; account?: string };
+
+/** What a user is and may do, as tokens carry it: names of roles, and permissions of the roles and of the user's own. */
+export interface Authority {
+  role: string[];
+  permission: string[];
+}
+
+export interface People {
+  /**
+   * Checks a user name, e-mail address or phone number with a password. Does the same work, in the same order, whether
+   * the account exists, is locked or is disabled. @throws Busy when too many wait.
+   */
+  signIn(tenantId: string, login: string, password: string, address: string): Promise<SignIn>;
+  /** The user that a token's `sub` names, while it may sign in. */
+  active(tenantId: string, userKey: string): Promise<User | undefined>;
+  authority(tenantId: string, user: User): Promise<Authority>;
+}
+
+const values = (claims: Claim[], type: string): string[] =>
+  claims.filter((claim) => claim.type === type).map(({ value }) => value);
+
+export function openPeople(store: Store, vault: Vault, finder: UserFinder, passwords: Passwords, lockout: Lockout): People {
+  const signedIn = store.prepare('UPDATE users SET last_login_at = ? WHERE tenant_id = ? AND id = ?');
+  const upgrade = store.prepare('UPDATE users SET password_hash = ? WHERE tenant_id = ? AND id = ? AND password_hash = ?');
+
+  async function welcome(tenantId: string, user: StoredUser, password: string, address: string): Promise<void> {
+    await lockout.succeeded(tenantId, user.id, address);
+    await signedIn.run(Date.now(), tenantId, user.id);
+    if (user.passwordHash !== null && passwords.outdated(user.passwordHash))
+      await upgrade.run(await passwords.hash(password), tenantId, user.id, user.passwordHash);
+  }
+
+  return {
+    async signIn(tenantId, login, password, address) {
+      const usable = isPlainText(login, LONGEST_LOGIN) && isPlainText(password, 4 * LONGEST);
+      const user = usable ? await finder.byLogin(tenantId, login.trim()) : undefined;
+      const account = user?.id ?? vault.hash('unknown-login', login.slice(0, LONGEST_LOGIN));
+      const matches = await passwords.verify(user?.passwordHash ?? null, usable ? password : '');
+      // Looked at after the hash, so that guesses sent all at once are counted before the next is believed.
+      const locked = await lockout.isLocked(tenantId, account, address);
+      if (!matches && !locked) await lockout.failed(tenantId, account, address);
+      const refused: SignInRefusal | undefined = locked
+        ? 'locked'
+        : !user
+          ? 'unknown'
+          : !matches
+            ? 'wrong_password'
+            : !user.enabled
+              ? 'disabled'
+              : undefined;
+      if (refused || !user) return { refused: refused ?? 'unknown', ...(user && { account: user.userKey }) };
+      await welcome(tenantId, user, password, address);
+      return { user };
+    },
+
+    async active(tenantId, userKey) {
+      const user = await finder.byKey(tenantId, userKey);
+      return user?.enabled ? user : undefined;
+    },
+
+    async authority(tenantId, user) {
+      const roles = await rolesOfUser(tenantDb(store.knex, tenantId), user.id);
+      const claims = [...roles.flatMap((role) => role.claims), ...user.claims];
+      return {
+        role: roles.map(({ name }) => name),
+        permission: [...new Set(values(claims, 'permission'))].sort(),
+      };
+    },
+  };
+}
