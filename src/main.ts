@@ -16,6 +16,8 @@ export interface Gatehouse {
   context: GatehouseContext;
   home: Home;
   port: number;
+  /** Looks for changes to tenants now, instead of within a second. */
+  refresh(): Promise<void>;
   /** Takes no new connections, lets requests in flight finish (10 s at most), closes the store. */
   stop(): Promise<void>;
 }
@@ -44,7 +46,7 @@ export async function start(config: Config, options: { migrations?: boolean } = 
       await sweeper.close();
       await context.close();
     };
-    return { context, home, port, stop };
+    return { context, home, port, refresh: () => directory.refresh(), stop };
   } catch (error) {
     await context.close();
     throw error;

@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadConfig, type Config } from '../../src/config.js';
+import { newDatabase } from './postgres.js';
+
+export type StoreKind = 'sqlite' | 'postgres';
+export const STORES: readonly StoreKind[] = ['sqlite', 'postgres'];
+
+/** 32 bytes, as `GATEHOUSE_MASTER_KEY` wants them. */
+export const MASTER_KEY = Buffer.alloc(32, 7).toString('base64');
+export const ADMIN_PASSWORD = 'correct horse battery';
+export const CLIENT_SECRET = 'test-secret-0123456789-0123456789-0123456789';
+
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** The environment of a fresh server on a store of this kind; nothing of this process's own is in it. */
+export async function environment(kind: StoreKind, more: Record<string, string> = {}): Promise<Record<string, string>> {
+  const port = await freePort();
+  return {
+    PORT: String(port),
+    GATEHOUSE_DATA_DIR: temporaryFolder(),
+    GATEHOUSE_MASTER_KEY: MASTER_KEY,
+    GATEHOUSE_ADMIN_PASSWORD: ADMIN_PASSWORD,
+    GATEHOUSE_CLIENT_SECRET: CLIENT_SECRET,
+    LOG_LEVEL: 'silent',
+    ...(kind === 'postgres' && { DATABASE_URL: await newDatabase() }),
+    ...more,
+  };
+}
+
+export const configFor = async (kind: StoreKind, more: Record<string, string> = {}): Promise<Config> =>
+  loadConfig(await environment(kind, more), temporaryFolder());
