@@ -13,9 +13,15 @@ export const MASTER_KEY = Buffer.alloc(32, 7).toString('base64');
 export const ADMIN_PASSWORD = 'correct horse battery';
 export const CLIENT_SECRET = 'test-secret-0123456789-0123456789-0123456789';
 
+const folders: string[] = [];
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** An empty folder that is gone when the tests are. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import type { TestServer } from './server.js';
+import { PASSWORD } from './server.js';
+
+/** A page as a visitor without JavaScript has it. */
+export interface Page {
+  url: URL;
+  status: number;
+  headers: Headers;
+  html: string;
+}
+
+/** Follows links and sends forms with a cookie jar, as a browser without scripts does: for tests that need no pixels. */
+export class Visitor {
+  readonly #jar = new Map<string, { value: string; path: string }>();
+
+  constructor(readonly origin: string) {}
+
+  cookies(): string[] {
+    return [...this.#jar.keys()];
+  }
+
+  /** A copy of the jar, as a second device that was given the same cookies would have it. */
+  cookie(name: string): string | undefined {
+    return this.#jar.get(name)?.value;
+  }
+
+  forget(): void {
+    this.#jar.clear();
+  }
+
+  #cookieHeader(url: URL): string {
+    return [...this.#jar]
+      .filter(([, { path }]) => url.pathname === path || url.pathname.startsWith(path.endsWith('/') ? path : `${path}/`))
+      .map(([name, { value }]) => `${name}=${value}`)
+      .join('; ');
+  }
+
+  async request(url: URL, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    headers.set('accept', 'text/html');
+    const cookie = this.#cookieHeader(url);
+    if (cookie) headers.set('cookie', cookie);
+    const response = await fetch(url, { ...init, headers, redirect: 'manual' });
+    for (const line of response.headers.getSetCookie()) {
+      const [pair = '', ...attributes] = line.split(';').map((part) => part.trim());
+      const at = pair.indexOf('=');
+      const path = attributes.find((attribute) => /^path=/i.test(attribute))?.slice(5) ?? '/';
+      if (pair.slice(at + 1) === '') this.#jar.delete(pair.slice(0, at));
+      else this.#jar.set(pair.slice(0, at), { value: pair.slice(at + 1), path });
+    }
+    return response;
+  }
+
+  /** Follows redirects for as long as they stay at the server; the last address may be elsewhere. */
+  async go(to: string | URL, init?: RequestInit): Promise<Page> {
+    let url = new URL(to, this.origin);
+    let response = await this.request(url, init);
+    while (response.headers.has('location')) {
+      url = new URL(response.headers.get('location') as string, url);
+      if (url.origin !== this.origin) break;
+      response = await this.request(url);
+    }
+    return { url, status: response.status, headers: response.headers, html: await response.text() };
+  }
+
+  /** Sends the page's form whose action contains `action`, with its hidden fields and these. */
+  submit(page: Page, action: string, fields: Record<string, string> = {}): Promise<Page> {
+    const forms = [...page.html.matchAll(/<form method="post" action="([^"]*)">([\s\S]*?)<\/form>/g)];
+    const form = forms.find(([, target]) => target?.includes(action));
+    assert.ok(form, `no form "${action}" on ${page.url.pathname}: ${page.html.slice(0, 400)}`);
+    const hidden = [...(form[2] ?? '').matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)];
+    const body = new URLSearchParams([...hidden.map(([, name, value]) => [name ?? '', value ?? '']), ...Object.entries(fields)]);
+    return this.go(new URL((form[1] ?? '').replaceAll('&amp;', '&'), page.url), { method: 'POST', body });
+  }
+}
+
+export const pkce = (): { verifier: string; challenge: string } => {
+  const verifier = randomBytes(32).toString('base64url');
+  return { verifier, challenge: createHash('sha256').update(verifier).digest('base64url') };
+};
+
+export interface AuthorizeOptions {
+  clientId: string;
+  redirectUri: string;
+  scope?: string;
+  user?: string;
+  password?: string;
+  more?: Record<string, string>;
+  visitor?: Visitor;
+}
+
+/** Signs in and consents; answers the code and the verifier that belongs to it. */
+export async function obtainCode(
+  { issuer }: Pick<TestServer, 'issuer'>,
+  { clientId, redirectUri, scope = 'openid', user = 'alice', password = PASSWORD, more = {}, visitor = new Visitor(issuer) }: AuthorizeOptions,
+): Promise<{ code: string; verifier: string; answer: URL; visitor: Visitor }> {
+  const { verifier, challenge } = pkce();
+  const query = new URLSearchParams({
+    client_id: clientId,
+    redirect_uri: redirectUri,
+    response_type: 'code',
+    scope,
+    code_challenge: challenge,
+    code_challenge_method: 'S256',
+    state: 'state-of-the-test',
+    ...more,
+  });
+  let page = await visitor.go(`/connect/authorize?${query}`);
+  if (page.html.includes('/sign-in?')) page = await visitor.submit(page, '/sign-in', { login: user, password });
+  if (page.html.includes('/consent?')) page = await visitor.submit(page, '/consent');
+  const code = page.url.searchParams.get('code');
+  assert.ok(code, `no code at ${page.url.href}: ${page.html.slice(0, 600)}`);
+  return { code, verifier, answer: page.url, visitor };
+}
