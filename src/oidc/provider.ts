@@ -12,6 +12,7 @@ import type { Catalogue } from './catalogue.js';
 import { accountOf, claimsForApi } from './claims.js';
 import type { ClientCache } from './client-cache.js';
 import { mayCallFrom } from './client-metadata.js';
+import { CORRECTIONS } from './corrections.js';
 import { existingGrants } from './grants/existing.js';
 import { loadGrant } from './grants/load.js';
 import { registerPasswordGrant } from './grants/password.js';
@@ -189,27 +190,10 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   };
   registerPasswordGrant(provider, { tenantId: tenant.id, people, audit: base.audit, catalogue, clients, grants, resourceServer });
   provider.use(noteFacts);
-  provider.use(prefillUserCode);
-  provider.use(withoutEmptyContentType);
+  for (const correction of CORRECTIONS) provider.use(correction);
   provider.use(documents.keep);
   logProblems(provider, base.log, tenant);
   return provider;
-}
-
-/** oidc-client-ts refuses revocation's empty answer when it comes with a content type. */
-async function withoutEmptyContentType(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
-  await next();
-  if (ctx.path === ROUTES.revocation && ctx.status === 200) ctx.remove('Content-Type');
-}
-
-/** RFC 8628, 3.3.1: a code that came in the link is shown for the person to compare, not sent on by itself. */
-async function prefillUserCode(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
-  const given = ctx.query['user_code'];
-  if (ctx.method === 'GET' && ctx.path === ROUTES.code_verification && typeof given === 'string') {
-    ctx.state['userCode'] = given.slice(0, 20);
-    ctx.query = {};
-  }
-  await next();
 }
 
 /** Tells the request's log line which client it was, and how it ended. */

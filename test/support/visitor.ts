@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import type { TestServer } from './server.js';
 import { PASSWORD } from './server.js';
+import { send, type Heard, type Said } from './http.js';
 
 /** A page as a visitor without JavaScript has it. */
 export interface Page {
@@ -37,32 +38,29 @@ export class Visitor {
       .join('; ');
   }
 
-  async request(url: URL, init: RequestInit = {}): Promise<Response> {
-    const headers = new Headers(init.headers);
-    headers.set('accept', 'text/html');
+  async request(url: URL, said: Said = {}): Promise<Heard> {
     const cookie = this.#cookieHeader(url);
-    if (cookie) headers.set('cookie', cookie);
-    const response = await fetch(url, { ...init, headers, redirect: 'manual' });
-    for (const line of response.headers.getSetCookie()) {
+    const heard = await send(url, { ...said, headers: { accept: 'text/html', ...(cookie && { cookie }), ...said.headers } });
+    for (const line of heard.headers.getSetCookie()) {
       const [pair = '', ...attributes] = line.split(';').map((part) => part.trim());
       const at = pair.indexOf('=');
       const path = attributes.find((attribute) => /^path=/i.test(attribute))?.slice(5) ?? '/';
       if (pair.slice(at + 1) === '') this.#jar.delete(pair.slice(0, at));
       else this.#jar.set(pair.slice(0, at), { value: pair.slice(at + 1), path });
     }
-    return response;
+    return heard;
   }
 
   /** Follows redirects for as long as they stay at the server; the last address may be elsewhere. */
-  async go(to: string | URL, init?: RequestInit): Promise<Page> {
+  async go(to: string | URL, said?: Said): Promise<Page> {
     let url = new URL(to, this.origin);
-    let response = await this.request(url, init);
-    while (response.headers.has('location')) {
-      url = new URL(response.headers.get('location') as string, url);
+    let heard = await this.request(url, said);
+    while (heard.headers.has('location')) {
+      url = new URL(heard.headers.get('location') as string, url);
       if (url.origin !== this.origin) break;
-      response = await this.request(url);
+      heard = await this.request(url);
     }
-    return { url, status: response.status, headers: response.headers, html: await response.text() };
+    return { url, status: heard.status, headers: heard.headers, html: heard.text };
   }
 
   /** Sends the page's form whose action contains `action`, with its hidden fields and these. */
@@ -71,8 +69,8 @@ export class Visitor {
     const form = forms.find(([, target]) => target?.includes(action));
     assert.ok(form, `no form "${action}" on ${page.url.pathname}: ${page.html.slice(0, 400)}`);
     const hidden = [...(form[2] ?? '').matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)];
-    const body = new URLSearchParams([...hidden.map(([, name, value]) => [name ?? '', value ?? '']), ...Object.entries(fields)]);
-    return this.go(new URL((form[1] ?? '').replaceAll('&amp;', '&'), page.url), { method: 'POST', body });
+    const inputs = hidden.map(([, name = '', value = '']): [string, string] => [name, value]);
+    return this.go(new URL((form[1] ?? '').replaceAll('&amp;', '&'), page.url), { form: new URLSearchParams([...inputs, ...Object.entries(fields)]) });
   }
 }
 

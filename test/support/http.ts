@@ -1,0 +1,51 @@
+import { request } from 'node:http';
+
+export interface Heard {
+  status: number;
+  headers: Headers;
+  text: string;
+}
+
+export interface Said {
+  method?: string;
+  headers?: Record<string, string>;
+  form?: URLSearchParams | Record<string, string>;
+}
+
+/**
+ * One request, no redirects followed. Unlike fetch it lets a test say any Host, and reaches `*.localhost` on systems
+ * that do not resolve it.
+ */
+export function send(url: URL, { method, headers = {}, form }: Said = {}): Promise<Heard> {
+  const body = form && new URLSearchParams(form).toString();
+  return new Promise((resolve, reject) => {
+    const sending = request(
+      {
+        host: '127.0.0.1',
+        port: url.port,
+        path: url.pathname + url.search,
+        method: method ?? (form ? 'POST' : 'GET'),
+        headers: {
+          host: url.host,
+          ...(body !== undefined && { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body) }),
+          ...headers,
+        },
+      },
+      (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        response.on('end', () => {
+          const heard = new Headers();
+          for (const [name, values] of Object.entries(response.headersDistinct)) for (const value of values ?? []) heard.append(name, value);
+          resolve({ status: response.statusCode ?? 0, headers: heard, text });
+        });
+      },
+    );
+    sending.on('error', reject);
+    sending.end(body);
+  });
+}
+
+/** The text as JSON where it is JSON. */
+export const bodyOf = ({ headers, text }: Heard): Record<string, unknown> =>
+  (headers.get('content-type')?.includes('json') ? JSON.parse(text) : { text }) as Record<string, unknown>;
