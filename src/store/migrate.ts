@@ -121,7 +121,10 @@ async function locked<T>(store: Store, work: (trx: Knex.Transaction) => Promise<
     else {
       // knex has begun a deferred transaction; SQLite's exclusive one has to be the first thing said.
       await trx.raw('COMMIT');
-      await trx.raw('BEGIN EXCLUSIVE');
+      await trx.raw('BEGIN EXCLUSIVE').catch(async (error: unknown) => {
+        await trx.raw('BEGIN'); // knex rolls something back now
+        throw error;
+      });
     }
     return work(trx);
   });

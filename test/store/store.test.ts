@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { tenantDb, UniqueViolation } from '../../src/store/index.js';
+import { createTenantAt, type Tenant } from '../../src/tenants/index.js';
+import { onEveryStore } from '../support/stores.js';
+
+onEveryStore('the store', (open) => {
+  const insertMeta = 'INSERT INTO meta (key, value) VALUES (?, ?)';
+  const readMeta = async (key: string): Promise<unknown> => (await open().prepare('SELECT value FROM meta WHERE key = ?').first(key))?.['value'];
+
+  it('answers how many rows a write changed, after it is committed', async () => {
+    assert.equal(await open().prepare(insertMeta).run('a', '1'), 1);
+    assert.equal(await readMeta('a'), '1');
+    assert.equal(await open().prepare('UPDATE meta SET value = ? WHERE key = ?').run('2', 'nothing'), 0);
+  });
+
+  it('lets a write that fails fail alone, whatever arrives with it', async () => {
+    const insert = open().prepare(insertMeta);
+    const results = await Promise.allSettled(['b', 'b', 'c', 'c', 'd'].map((key) => insert.run(key, 'x')));
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled'],
+    );
+    assert.equal(await readMeta('d'), 'x');
+  });
+
+  it('does a unit whole', async () => {
+    const insert = open().prepare(insertMeta);
+    assert.equal(await open().unit([{ statement: insert, values: ['e', '1'] }, { statement: insert, values: ['f', '1'] }]), true);
+    assert.equal(await readMeta('f'), '1');
+  });
+
+  it('does nothing of a unit whose required step changes nothing', async () => {
+    const insert = open().prepare(insertMeta);
+    const update = open().prepare('UPDATE meta SET value = ? WHERE key = ?');
+    const done = await open().unit([
+      { statement: insert, values: ['g', '1'] },
+      { statement: update, values: ['x', 'nothing'], required: true },
+    ]);
+    assert.equal(done, false);
+    assert.equal(await readMeta('g'), undefined);
+  });
+
+  it('does nothing of a unit that fails in the middle', async () => {
+    const insert = open().prepare(insertMeta);
+    const unit = open().unit([{ statement: insert, values: ['h', '1'] }, { statement: insert, values: ['h', '2'] }]);
+    await assert.rejects(unit);
+    assert.equal(await readMeta('h'), undefined);
+  });
+
+  it('lets one of many win a required step', async () => {
+    await open().prepare(insertMeta).run('race', 'free');
+    const take = open().prepare("UPDATE meta SET value = ? WHERE key = 'race' AND value = 'free'");
+    const won = await Promise.all(Array.from({ length: 40 }, (_, i) => open().unit([{ statement: take, values: [`w${i}`], required: true }])));
+    assert.equal(won.filter(Boolean).length, 1);
+  });
+
+  it('rolls a transaction back when its work throws, and hides it from others until it ends', async () => {
+    const work = open().transaction(async (trx) => {
+      await trx('meta').insert({ key: 'i', value: '1' });
+      assert.equal(await readMeta('i'), undefined);
+      throw new Error('changed my mind');
+    });
+    await assert.rejects(work, /changed my mind/);
+    assert.equal(await readMeta('i'), undefined);
+  });
+
+  it('keeps single writes out of a transaction that is open at the same time', async () => {
+    const insert = open().prepare(insertMeta);
+    let single: Promise<number> | undefined;
+    const work = open().transaction(async (trx) => {
+      single = insert.run('k', 'single');
+      await trx('meta').insert({ key: 'j', value: 'rolled back' });
+      throw new Error('no');
+    });
+    await assert.rejects(work);
+    assert.equal(await single, 1);
+    assert.equal(await readMeta('k'), 'single');
+    assert.equal(await readMeta('j'), undefined);
+  });
+
+  it('gives a fact to whoever claims it first, and the same to the others', async () => {
+    const claims = await Promise.all(['one', 'two', 'three'].map((value) => open().meta.claim('claimed', value)));
+    assert.equal(new Set(claims).size, 1);
+  });
+
+  it('counts in numbers', async () => {
+    const row = await open().prepare('SELECT COUNT(*) AS n FROM meta').first();
+    assert.equal(typeof row?.['n'], 'number');
+  });
+
+  describe('bound to a tenant', () => {
+    let red: Tenant;
+    let blue: Tenant;
+
+    before(async () => {
+      red = await open().transaction((trx) => createTenantAt(trx, 'red', 'red.example.com'));
+      blue = await open().transaction((trx) => createTenantAt(trx, 'blue', 'blue.example.com'));
+    });
+
+    const role = (name: string, id = name): Record<string, unknown> => ({ id, name, created_at: 0, updated_at: 0 });
+
+    it('reads, changes and deletes only its own rows', async () => {
+      const [mine, theirs] = [tenantDb(open().knex, red.id), tenantDb(open().knex, blue.id)];
+      await mine.insert('roles', role('painter'));
+      assert.equal(await theirs.from('roles').where({ name: 'painter' }).first(), undefined);
+      assert.equal(await theirs.from('roles').where({ name: 'painter' }).update({ display_name: 'x' }), 0);
+      assert.equal(await theirs.from('roles').where({ name: 'painter' }).delete(), 0);
+      assert.equal(await mine.from('roles').where({ name: 'painter' }).delete(), 1);
+    });
+
+    it('says which unique index a write broke', async () => {
+      const db = tenantDb(open().knex, red.id);
+      await db.insert('roles', role('baker'));
+      await assert.rejects(db.insert('roles', role('baker', 'another')), (error: UniqueViolation) => error instanceof UniqueViolation && error.index === 'roles_name');
+    });
+
+    it('refuses rows of a tenant that does not exist', async () => {
+      await assert.rejects(tenantDb(open().knex, 'nobody').insert('roles', role('ghost')));
+    });
+  });
+});
