@@ -96,15 +96,24 @@ class ArtifactAdapter implements Adapter {
   async upsert(id: string, payload: AdapterPayload, expiresIn?: number): Promise<undefined> {
     const { tenantId, artifacts } = this.base;
     const artifact = this.#pack(id, payload, expiresIn);
-    const rotated = this.model === 'RefreshToken' && takePendingRotation();
-    if (!rotated) await artifacts.put(tenantId, this.model, id, artifact);
-    else if (!(await artifacts.replace(tenantId, this.model, rotated, id, artifact)))
-      await this.#usedTwice(payload.grantId);
+    const source = sourceOf(Provider.ctx);
+    if (this.model === 'RefreshToken' && source?.consumed && source.model === 'RefreshToken') {
+      if (!(await artifacts.replace(tenantId, this.model, source.id, id, artifact))) await this.#usedTwice(source);
+      setSource({ ...source, id, consumed: false });
+      return undefined;
+    }
+    await artifacts.put(tenantId, this.model, id, artifact);
+    // Somebody used the same code or token a moment ago and the family was ended: what was just written ends with it.
+    if (source && FAMILY.includes(this.model) && !(await artifacts.find(tenantId, source.model, source.id)))
+      await this.#endFamily(source);
     return undefined;
   }
 
   async find(id: string): Promise<AdapterPayload | undefined> {
-    return this.#unpack(await this.base.artifacts.find(this.base.tenantId, this.model, id), id);
+    const stored = await this.base.artifacts.find(this.base.tenantId, this.model, id);
+    if (stored && SOURCES.has(this.model))
+      setSource({ model: this.model, id, grantId: stored.grantId, uid: stored.uid, consumed: false });
+    return this.#unpack(stored, id);
   }
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
@@ -122,11 +131,13 @@ class ArtifactAdapter implements Adapter {
    * a crash in between must not cost the client both.
    */
   async consume(id: string): Promise<undefined> {
-    if (this.model === 'RefreshToken') return setPendingRotation(id);
-    const { tenantId, artifacts } = this.base;
-    if (await artifacts.consume(tenantId, this.model, id)) return undefined;
-    const stored = await artifacts.find(tenantId, this.model, id);
-    return this.#usedTwice(stored?.grantId ?? undefined);
+    const source = sourceOf(Provider.ctx);
+    if (this.model === 'RefreshToken' && source?.id === id) {
+      setSource({ ...source, consumed: true });
+      return undefined;
+    }
+    if (await this.base.artifacts.consume(this.base.tenantId, this.model, id)) return undefined;
+    return this.#usedTwice(source);
   }
 
   async destroy(id: string): Promise<undefined> {
@@ -134,35 +145,52 @@ class ArtifactAdapter implements Adapter {
     return undefined;
   }
 
+  /** The library ends grants; here only the share of one session ends (see Source). */
   async revokeByGrantId(grantId: string): Promise<undefined> {
-    // Signing out ends what this session was given; other devices of the same user share the grant and stay.
     const ctx = Provider.ctx;
-    const session = ctx?.oidc.route === 'end_session_confirm' ? ctx.oidc.session?.uid : undefined;
-    await this.base.artifacts.destroyByGrant(this.base.tenantId, this.model, grantId, session);
+    const uid = ctx?.oidc.route === 'end_session_confirm' ? ctx.oidc.session?.uid : sourceOf(ctx)?.uid;
+    await this.base.artifacts.destroyByGrant(this.base.tenantId, this.model, grantId, uid ?? undefined);
     return undefined;
   }
 
   /** RFC 6749 4.1.2, RFC 9700 4.14.2: somebody has a copy, so all that came of it ends. */
-  async #usedTwice(grantId: string | undefined): Promise<never> {
-    if (grantId !== undefined) await this.base.artifacts.revokeGrant(this.base.tenantId, grantId);
-    if (this.model === 'PushedAuthorizationRequest')
-      throw new errors.InvalidRequestUri('request_uri was already used');
+  async #usedTwice(source: Source | undefined): Promise<never> {
+    if (source) await this.#endFamily(source);
+    if (this.model === 'PushedAuthorizationRequest') throw new errors.InvalidRequestUri('request_uri was already used');
     throw new errors.InvalidGrant(`${this.model} was already used`);
+  }
+
+  async #endFamily({ model, id, grantId, uid }: Source): Promise<void> {
+    const { artifacts, tenantId } = this.base;
+    // The source goes first: whoever is still writing a token of this family looks for it afterwards.
+    await artifacts.destroy(tenantId, model, id);
+    if (grantId === null) return;
+    for (const member of FAMILY) await artifacts.destroyByGrant(tenantId, member, grantId, uid ?? undefined);
   }
 }
 
-/** The refresh token that the running request has presented and will replace. */
-const rotations = new WeakMap<object, string>();
-
-function setPendingRotation(id: string): undefined {
-  const ctx = Provider.ctx;
-  if (!ctx) throw new Error('a refresh token is consumed inside a request only');
-  rotations.set(ctx, id);
+/**
+ * What the running request presented: a code or a token. All sign-ins of a user at a client share one grant, which
+ * holds what the user allowed; what ends when something is used twice is the family, the grant's tokens that came of the
+ * same session. The user's other devices stay signed in.
+ */
+interface Source {
+  model: string;
+  id: string;
+  grantId: string | null;
+  uid: string | null;
+  /** A refresh token that is to be marked as used when its successor is written. */
+  consumed: boolean;
 }
 
-function takePendingRotation(): string | undefined {
+const SOURCES = new Set(['AuthorizationCode', 'RefreshToken', 'DeviceCode', 'AccessToken']);
+const FAMILY = ['AccessToken', 'RefreshToken'];
+
+const sources = new WeakMap<object, Source>();
+
+const sourceOf = (ctx: object | undefined): Source | undefined => ctx && sources.get(ctx);
+
+function setSource(source: Source): void {
   const ctx = Provider.ctx;
-  const id = ctx && rotations.get(ctx);
-  if (ctx && id !== undefined) rotations.delete(ctx);
-  return id;
+  if (ctx && (ctx.oidc.route === 'token' || ctx.oidc.route === 'revocation')) sources.set(ctx, source);
 }

@@ -16,6 +16,7 @@ export interface Artifact {
 export interface StoredArtifact {
   payload: string;
   grantId: string | null;
+  uid: string | null;
   consumedAt: number | null;
 }
 
@@ -37,8 +38,6 @@ export interface Artifacts {
   destroy(tenantId: string, model: string, id: string): Promise<void>;
   /** Deletes what hangs on the grant: one model's, or only one session's share of it. */
   destroyByGrant(tenantId: string, model: string, grantId: string, sessionUid?: string): Promise<void>;
-  /** Deletes the grant and everything that hangs on it. */
-  revokeGrant(tenantId: string, grantId: string): Promise<void>;
   /** The id of the newest live grant of this account to this client. */
   grantOf(tenantId: string, accountId: string, clientId: string): Promise<string | undefined>;
 }
@@ -49,6 +48,7 @@ const toArtifact = (row: Row | undefined): StoredArtifact | undefined =>
   row && {
     payload: row['payload'] as string,
     grantId: row['grant_id'] as string | null,
+    uid: row['uid'] as string | null,
     consumedAt: row['consumed_at'] as number | null,
   };
 
@@ -60,7 +60,7 @@ export function openArtifacts(store: Store): Artifacts {
        uid = excluded.uid, user_code = excluded.user_code, grant_id = excluded.grant_id, account_id = excluded.account_id,
        client_id = excluded.client_id, payload = excluded.payload, expires_at = excluded.expires_at`,
   );
-  const columns = 'payload, grant_id, consumed_at';
+  const columns = 'payload, grant_id, uid, consumed_at';
   const byId = store.prepare(`SELECT ${columns} FROM oidc_artifacts WHERE tenant_id = ? AND id = ?`);
   const byUid = store.prepare(`SELECT ${columns} FROM oidc_artifacts WHERE tenant_id = ? AND uid = ? AND model = ?`);
   const byUserCode = store.prepare(
@@ -74,7 +74,6 @@ export function openArtifacts(store: Store): Artifacts {
   const removeShare = store.prepare(
     'DELETE FROM oidc_artifacts WHERE tenant_id = ? AND grant_id = ? AND model = ? AND uid = ?',
   );
-  const removeWholeGrant = store.prepare('DELETE FROM oidc_artifacts WHERE tenant_id = ? AND grant_id = ?');
   const newestGrant = store.prepare(
     `SELECT grant_id FROM oidc_artifacts
      WHERE tenant_id = ? AND account_id = ? AND client_id = ? AND model = 'Grant' AND (expires_at IS NULL OR expires_at > ?)
@@ -111,7 +110,6 @@ export function openArtifacts(store: Store): Artifacts {
       if (sessionUid === undefined) await removeByGrant.run(tenantId, grantId, model);
       else await removeShare.run(tenantId, grantId, model, sessionUid);
     },
-    revokeGrant: async (tenantId, grantId) => void (await removeWholeGrant.run(tenantId, grantId)),
     async grantOf(tenantId, accountId, clientId) {
       const newest = await newestGrant.first(tenantId, accountId, clientId, Date.now());
       return newest?.['grant_id'] as string | undefined;

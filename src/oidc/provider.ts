@@ -155,8 +155,8 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       return { ...about, tenant: tenant.id, gid: grantId };
     },
     loadExistingGrant: (ctx) => loadGrant(ctx, { catalogue, clients, grants }),
-    // Signing out ends the session's tokens; what the user allowed the application stays allowed.
-    revokeGrantPolicy: (ctx) => ctx.oidc.route !== 'end_session_confirm' && !(ctx.oidc.route === 'revocation' && ctx.oidc.entities.AccessToken),
+    // Tokens end by family (adapter.ts); what the user allowed the application stays allowed until it is withdrawn.
+    revokeGrantPolicy: () => false,
     issueRefreshToken: async (_ctx, client, source) =>
       client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
     rotateRefreshToken: true,

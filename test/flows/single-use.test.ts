@@ -62,6 +62,26 @@ for (const kind of STORES)
       assert.equal((await refresh(second.body['refresh_token'])).body['error'], 'invalid_grant');
     });
 
+    it('ends the family that a race was lost in, for the winner as well', async () => {
+      const { body } = await signIn();
+      const answers = await Promise.all([1, 2, 3].map(() => refresh(body['refresh_token'])));
+      const winner = answers.find(({ status }) => status === 200);
+      assert.equal((await refresh(winner?.body['refresh_token'])).body['error'], 'invalid_grant');
+      const code = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT, scope: 'openid offline_access' });
+      const redeemed = await Promise.all([1, 2, 3].map(() => redeem(code)));
+      const first = redeemed.find(({ status }) => status === 200);
+      assert.equal((await refresh(first?.body['refresh_token'])).body['error'], 'invalid_grant');
+      const userinfo = await fetch(`${server.issuer}/connect/userinfo`, { headers: { authorization: `Bearer ${String(first?.body['access_token'])}` } });
+      assert.equal(userinfo.status, 401);
+    });
+
+    it('leaves the person’s other devices signed in', async () => {
+      const [phone, laptop] = [await signIn(), await signIn()];
+      await refresh(phone.body['refresh_token']);
+      assert.equal((await refresh(phone.body['refresh_token'])).status, 400);
+      assert.equal((await refresh(laptop.body['refresh_token'])).status, 200);
+    });
+
     it('keeps the absolute end of a family through every rotation', async () => {
       const { body } = await signIn();
       const { store, config } = server.context;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { errors, type Grant, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { Busy } from '../../kernel/errors.js';
 import type { Audit } from '../../observe/index.js';
@@ -82,7 +83,14 @@ async function issue(
   { scope, api }: AskedScopes,
 ): Promise<Record<string, unknown>> {
   const client = ctx.oidc.client as NonNullable<typeof ctx.oidc.client>;
-  const common = { accountId: user.userKey, client, grantId: grant.jti, gty: 'password', scope: scope.join(' ') };
+  const common = {
+    accountId: user.userKey,
+    client,
+    grantId: grant.jti,
+    gty: 'password',
+    scope: scope.join(' '),
+    sessionUid: randomUUID(), // there is no session; this keeps the sign-in's tokens together as a family
+  };
   const authTime = Math.floor(Date.now() / 1000);
   const token = new provider.AccessToken(common);
   if (api)
