@@ -1,6 +1,6 @@
 export type { NewUser, User } from './schema.js';
 export { changeUser, findUser, insertUser, listUsers, userFinder, type UserFinder } from './store.js';
 export { openPasswords, type Passwords } from './passwords.js';
-export { openLockout, type Lockout } from './lockout.js';
+export { networkOf, openLockout, type Lockout } from './lockout.js';
 export { openPeople, type Authority, type People, type SignIn, type SignInRefusal } from './sign-in.js';
 export { standardClaims } from './claims.js';

@@ -34,7 +34,8 @@ export function openPasswords({ memoryKiB, iterations, parallelism, concurrency,
     if (limit.pendingCount >= queue) throw new Busy('password', 'too many sign-ins at once', RETRY_AFTER_SECONDS);
     return limit(work);
   };
-  let nobody: Promise<string> | undefined;
+  // Made beforehand: the first unknown name must not take longer than the next.
+  const nobody = hash('nobody has this password', options);
   return {
     async hash(password) {
       const length = [...password].length;
@@ -43,7 +44,7 @@ export function openPasswords({ memoryKiB, iterations, parallelism, concurrency,
       return inTurn(() => hash(password, options));
     },
     async verify(stored, password) {
-      const against = stored ?? (await (nobody ??= hash('nobody has this password', options)));
+      const against = stored ?? (await nobody);
       const matches = await inTurn(() => verify(against, password));
       return matches && stored !== null;
     },

@@ -11,6 +11,11 @@ export interface Finished {
   stderr: string;
 }
 
+const children = new Set<ChildProcess>();
+
+/** Ends what a failed test has left running. */
+export const stopProcesses = (): void => children.forEach((child) => child.kill('SIGKILL'));
+
 /** A process of the built program, with nothing of this process's environment but PATH. */
 export interface Running {
   child: ChildProcess;
@@ -21,6 +26,8 @@ export interface Running {
 
 export function spawnCli(args: string[], env: Record<string, string>, cwd: string = temporaryFolder()): Running {
   const child = spawn(process.execPath, [CLI, ...args], { cwd, env: { PATH: process.env['PATH'] ?? '', ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+  children.add(child);
+  child.once('close', () => children.delete(child));
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { environment, STORES } from '../support/config.js';
+import { cli, kill, serve, type Finished } from '../support/process.js';
+
+type Json = Record<string, unknown>;
+
+describe('the help', () => {
+  it('teaches every command', async () => {
+    const { stdout, code } = await cli(['--help'], {});
+    assert.equal(code, 0);
+    for (const command of ['serve', 'migrate', 'tenant', 'user', 'client', 'keys', 'doctor']) assert.match(stdout, new RegExp(`^  ${command}`, 'm'));
+    assert.match(stdout, /Exit codes: 0 done/);
+    assert.match((await cli(['client', 'create', '--help'], {})).stdout, /Examples:/);
+  });
+
+  it('ends with 2 for what it does not know', async () => {
+    assert.equal((await cli(['dance'], {})).code, 2);
+    assert.equal((await cli(['client', 'create', 'x', '--grant', 'magic'], {})).code, 2);
+    assert.equal((await cli(['migrate', '--to', 'yesterday'], {})).code, 2);
+  });
+});
+
+for (const kind of STORES)
+  describe(`the commands, on ${kind}`, () => {
+    let env: Record<string, string>;
+    const run = (...args: string[]): Promise<Finished> => cli(args, env);
+    const json = async (...args: string[]): Promise<Json> => {
+      const { stdout, stderr, code } = await cli([...args, '--json'], env);
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout) as Json;
+    };
+
+    before(async () => {
+      env = await environment(kind);
+      await kill(await serve(env), 'SIGTERM');
+    });
+
+    it('make, show, list, disable and enable tenants', async () => {
+      assert.equal((await json('tenant', 'create', 'Acme', '--host', 'id.acme.example'))['issuer'], 'https://id.acme.example');
+      assert.deepEqual((await json('tenant', 'show', 'Acme'))['hosts'], ['id.acme.example']);
+      assert.equal((await json('tenant', 'disable', 'Acme'))['enabled'], false);
+      assert.equal((await json('tenant', 'enable', 'Acme'))['enabled'], true);
+      assert.match((await run('tenant', 'list')).stdout, /^Acme +https:\/\/id\.acme\.example +enabled$/m);
+    });
+
+    it('refuse a second tenant of the same name or host, and disabling the home', async () => {
+      assert.equal((await run('tenant', 'create', 'Acme', '--host', 'other.example')).code, 4);
+      const { code, stderr } = await run('tenant', 'create', 'Other', '--host', 'id.acme.example');
+      assert.equal(code, 4);
+      assert.match(stderr, /host: another tenant has the host "id\.acme\.example"/);
+      assert.equal((await run('tenant', 'create', 'Other', '--host', 'not a host')).code, 5);
+      assert.equal((await run('tenant', 'disable', 'Gatehouse')).code, 5);
+      assert.equal((await run('tenant', 'show', 'nobody')).code, 3);
+    });
+
+    it('make, show, list and disable users, in the tenant named', async () => {
+      const made = await json('user', 'create', 'carol', '--email', 'carol@example.com', '--phone', '13800000009', '--country-code', '86', '--tenant', 'Acme');
+      assert.match(String(made['password']), /^[\w-]{16}$/);
+      assert.equal(made['phoneNumber'], '+8613800000009');
+      assert.equal((await run('user', 'show', 'carol')).code, 3);
+      const shown = await json('user', 'show', 'carol', '--tenant', 'Acme');
+      assert.equal(shown['passwordHash'], undefined);
+      assert.equal((await json('user', 'disable', 'carol', '--tenant', 'Acme'))['enabled'], false);
+      assert.match((await run('user', 'list', '--tenant', 'Acme')).stdout, /^carol +carol@example\.com +disabled/m);
+    });
+
+    it('refuse users that can not be', async () => {
+      assert.equal((await run('user', 'create', 'CAROL', '--tenant', 'Acme')).code, 4);
+      assert.equal((await run('user', 'create', 'dave', '--email', 'Carol@Example.com', '--tenant', 'Acme')).code, 4);
+      for (const bad of [['a@b'], ['+8613800000000'], ['dave', '--email', 'nowhere'], ['dave', '--phone', '138'], ['dave', '--phone', '13800000008'], ['dave', '--role', 'emperor']])
+        assert.equal((await run('user', 'create', ...bad)).code, 5, bad.join(' '));
+      assert.equal((await cli(['user', 'create', 'dave', '--password-stdin'], env, 'short\n')).code, 5);
+    });
+
+    it('set a password', async () => {
+      assert.match(String((await json('user', 'password', 'admin'))['password']), /^[\w-]{16}$/);
+      assert.equal((await cli(['user', 'password', 'admin', '--password-stdin'], env, 'from standard input\n')).code, 0);
+    });
+
+    it('make, show, list and disable clients, and give them secrets', async () => {
+      const made = await json('client', 'create', 'job', '--grant', 'clientCredentials', '--scope', 'isms.user.get');
+      assert.match(String(made['secret']), /^[\w-]{43}$/);
+      const second = await json('client', 'secret', 'job');
+      assert.notEqual(second['secret'], made['secret']);
+      const { code, stderr } = await run('client', 'secret', 'job');
+      assert.equal(code, 5);
+      assert.match(stderr, /2 live secrets already; replace them \(--replace\)/);
+      await json('client', 'secret', 'job', '--replace');
+      const shown = await json('client', 'show', 'job');
+      assert.equal((shown['secrets'] as Json[]).length, 1);
+      assert.ok(!('hash' in (shown['secrets'] as Json[])[0]!));
+      assert.equal((await json('client', 'disable', 'job'))['enabled'], false);
+      assert.match((await run('client', 'list')).stdout, /^job +job +disabled +client_credentials$/m);
+    });
+
+    it('refuse clients that could not work or not be safe, with the way out', async () => {
+      const code = ['--grant', 'code'];
+      const cases: [string[], RegExp][] = [
+        [code, /redirectUris: authorization_code needs at least one redirect URI/],
+        [[...code, '--redirect-uri', 'http://app.example.com/cb'], /must be https/],
+        [[...code, '--redirect-uri', 'https://*.example.com/cb'], /wildcard/],
+        [[...code, '--redirect-uri', 'https://app.example.com/cb#x'], /fragment/],
+        [[...code, '--redirect-uri', 'myapp:/cb', '--native'], /com\.example\.app/],
+        [['--grant', 'clientCredentials', '--public'], /tokenEndpointAuthMethod/],
+        [['--grant', 'refresh'], /needs a grant that signs a user in/],
+      ];
+      for (const [args, advice] of cases) {
+        const { code, stderr } = await run('client', 'create', 'bad', ...args);
+        assert.equal(code, 5, args.join(' '));
+        assert.match(stderr, advice);
+      }
+      assert.equal((await run('client', 'create', 'job', '--grant', 'clientCredentials')).code, 4);
+      assert.equal((await run('client', 'create', 'no spaces', '--grant', 'clientCredentials')).code, 5);
+    });
+
+    it('list and rotate keys, and keep the old ones published', async () => {
+      const before = (await json('keys', 'list')) as unknown as Json[];
+      assert.deepEqual(before.map(({ alg, state }) => `${String(alg)} ${String(state)}`).sort(), ['ES256 current', 'RS256 current']);
+      const after = (await json('keys', 'rotate')) as unknown as Json[];
+      assert.equal(after.filter(({ state }) => state === 'current').length, 2);
+      const previous = after.filter(({ state }) => state === 'previous').map(({ kid }) => kid);
+      assert.deepEqual(previous.sort(), before.map(({ kid }) => kid).sort());
+    });
+
+    it('find nothing wrong, and hide every secret', async () => {
+      const { stdout, code } = await run('doctor', '--json');
+      assert.equal(code, 0, stdout);
+      const { checks } = JSON.parse(stdout) as { checks: { check: string; ok: boolean }[] };
+      assert.deepEqual(checks.map(({ check }) => check), ['store', 'schema', 'master key', 'keys', 'clock']);
+      for (const secret of ['GATEHOUSE_MASTER_KEY', 'GATEHOUSE_ADMIN_PASSWORD', 'GATEHOUSE_CLIENT_SECRET', 'DATABASE_URL'])
+        if (env[secret]) assert.ok(!stdout.includes(env[secret] as string), secret);
+    });
+
+    it('say what is wrong, and end with 1', async () => {
+      const { stdout, code } = await cli(['doctor'], { ...env, GATEHOUSE_MASTER_KEY: Buffer.alloc(32, 9).toString('base64') });
+      assert.equal(code, 1);
+      assert.match(stdout, /WRONG +master key +GATEHOUSE_MASTER_KEY: is not the key/);
+      await run('migrate', '--to', '4');
+      const behind = await run('doctor');
+      assert.equal(behind.code, 1);
+      assert.match(behind.stdout, /WRONG +schema +at 4 of 5; run: npx gatehouse migrate/);
+      assert.deepEqual((await json('migrate'))['steps'], ['0005_audit']);
+      assert.deepEqual(await json('migrate', '--status'), { steps: [], current: 5, latest: 5 });
+    });
+  });
