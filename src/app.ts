@@ -22,7 +22,6 @@ export function createApp(base: AppBase): Koa {
   const interactions = interactionRoutes(base, runtimeOf);
   app.use(requestLog(base.log, originReader(base.config.trustProxy)));
   app.use(answerProblems(base));
-  app.use(closeWhenDraining(base.readiness));
   app.use(pickTenant(base));
   app.use(health(base.readiness));
   app.use(serveDocuments);
@@ -48,14 +47,6 @@ function answerProblems({ log }: AppBase): Middleware {
       if (ctx.status === 500) log.error({ err, requestId: facts.requestId }, 'unexpected');
       ctx.body = { error: facts.outcome, request_id: facts.requestId };
     }
-  };
-}
-
-/** While stopping, a kept-alive connection is not offered for another request. */
-function closeWhenDraining({ draining }: Readiness): Middleware {
-  return (ctx, next) => {
-    if (draining()) ctx.set('Connection', 'close');
-    return next();
   };
 }
 

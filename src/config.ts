@@ -2,96 +2,120 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isIP } from 'node:net';
 import { Ajv, type ErrorObject } from 'ajv';
-import { Type, type Static } from 'typebox';
+import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import { packageRoot } from './kernel/root.js';
 
-const seconds = (minimum: number) => Type.Integer({ minimum, maximum: 10 * 365 * 86400 });
+const seconds = { type: 'integer', minimum: 1, maximum: 315_360_000 } as const;
 
-const ConfigSchema = Type.Object(
-  {
-    port: Type.Integer({ minimum: 0, maximum: 65535 }),
-    host: Type.String({ minLength: 1 }),
-    issuer: Type.Optional(Type.String({ minLength: 1 })),
-    dataDir: Type.String({ minLength: 1 }),
-    databaseUrl: Type.Optional(Type.String({ minLength: 1 })),
-    masterKey: Type.Optional(Type.String()),
-    trustProxy: Type.Array(Type.String()),
-    admin: Type.Object(
-      {
-        user: Type.String({ minLength: 1, maxLength: 100 }),
-        password: Type.Optional(Type.String({ minLength: 8, maxLength: 128 })),
+const CONFIG_SCHEMA = {
+  type: 'object',
+  additionalProperties: false,
+  required: [
+    'port', 'host', 'dataDir', 'trustProxy', 'admin', 'client', 'log', 'demo', 'store', 'lifetimes', 'passwords', 'lockout',
+    'sweeper', 'tenants',
+  ],
+  properties: {
+    port: { type: 'integer', minimum: 0, maximum: 65535 },
+    host: { type: 'string', minLength: 1 },
+    issuer: { type: 'string', minLength: 1 },
+    dataDir: { type: 'string', minLength: 1 },
+    databaseUrl: { type: 'string', minLength: 1 },
+    masterKey: { type: 'string' },
+    trustProxy: { type: 'array', items: { type: 'string' } },
+    admin: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['user'],
+      properties: {
+        user: { type: 'string', minLength: 1, maxLength: 100 },
+        password: { type: 'string', minLength: 8, maxLength: 128 },
       },
-      { additionalProperties: false },
-    ),
-    client: Type.Object(
-      {
-        id: Type.String({ pattern: '^[A-Za-z0-9._~-]{1,100}$' }),
-        secret: Type.Optional(Type.String({ minLength: 32, maxLength: 200, pattern: '^[\\x21-\\x7e]*$' })),
+    },
+    client: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['id'],
+      properties: {
+        id: { type: 'string', pattern: '^[A-Za-z0-9._~-]{1,100}$' },
+        secret: { type: 'string', minLength: 32, maxLength: 200, pattern: '^[\\x21-\\x7e]*$' },
       },
-      { additionalProperties: false },
-    ),
-    log: Type.Object(
-      {
-        level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    },
+    log: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['level'],
+      properties: { level: { type: 'string', enum: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] } },
+    },
+    demo: { type: 'boolean' },
+    store: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['durability', 'poolSize'],
+      properties: {
+        durability: { type: 'string', enum: ['normal', 'full'] },
+        poolSize: { type: 'integer', minimum: 2, maximum: 200 },
       },
-      { additionalProperties: false },
-    ),
-    demo: Type.Boolean(),
-    store: Type.Object(
-      {
-        durability: Type.Enum(['normal', 'full']),
-        poolSize: Type.Integer({ minimum: 2, maximum: 200 }),
+    },
+    lifetimes: {
+      type: 'object',
+      additionalProperties: false,
+      required: [
+        'accessToken', 'idToken', 'authorizationCode', 'deviceCode', 'interaction', 'session', 'refreshTokenIdle',
+        'refreshTokenAbsolute', 'grant',
+      ],
+      properties: {
+        accessToken: seconds,
+        idToken: seconds,
+        authorizationCode: { type: 'integer', minimum: 1, maximum: 60 },
+        deviceCode: seconds,
+        interaction: seconds,
+        session: seconds,
+        refreshTokenIdle: seconds,
+        refreshTokenAbsolute: seconds,
+        grant: seconds,
       },
-      { additionalProperties: false },
-    ),
-    lifetimes: Type.Object(
-      {
-        accessToken: seconds(1),
-        idToken: seconds(1),
-        authorizationCode: Type.Integer({ minimum: 1, maximum: 60 }),
-        deviceCode: seconds(1),
-        interaction: seconds(1),
-        session: seconds(1),
-        refreshTokenIdle: seconds(1),
-        refreshTokenAbsolute: seconds(1),
-        grant: seconds(1),
+    },
+    passwords: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['memoryKiB', 'iterations', 'parallelism', 'concurrency', 'queue'],
+      properties: {
+        memoryKiB: { type: 'integer', minimum: 19456, maximum: 4194304 },
+        iterations: { type: 'integer', minimum: 2, maximum: 100 },
+        parallelism: { type: 'integer', minimum: 1, maximum: 16 },
+        concurrency: { type: 'integer', minimum: 1, maximum: 64 },
+        queue: { type: 'integer', minimum: 0, maximum: 10000 },
       },
-      { additionalProperties: false },
-    ),
-    passwords: Type.Object(
-      {
-        memoryKiB: Type.Integer({ minimum: 19456, maximum: 4194304 }),
-        iterations: Type.Integer({ minimum: 2, maximum: 100 }),
-        parallelism: Type.Integer({ minimum: 1, maximum: 16 }),
-        concurrency: Type.Integer({ minimum: 1, maximum: 64 }),
-        queue: Type.Integer({ minimum: 0, maximum: 10000 }),
+    },
+    lockout: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['failures', 'minutes', 'accountFailures'],
+      properties: {
+        failures: { type: 'integer', minimum: 1, maximum: 100 },
+        minutes: { type: 'integer', minimum: 1, maximum: 1440 },
+        accountFailures: { type: 'integer', minimum: 5, maximum: 100000 },
       },
-      { additionalProperties: false },
-    ),
-    lockout: Type.Object(
-      {
-        failures: Type.Integer({ minimum: 1, maximum: 100 }),
-        minutes: Type.Integer({ minimum: 1, maximum: 1440 }),
-        accountFailures: Type.Integer({ minimum: 5, maximum: 100000 }),
+    },
+    sweeper: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['enabled', 'intervalSeconds'],
+      properties: { enabled: { type: 'boolean' }, intervalSeconds: { type: 'integer', minimum: 1, maximum: 86400 } },
+    },
+    tenants: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['cached', 'refreshSeconds'],
+      properties: {
+        cached: { type: 'integer', minimum: 1, maximum: 100000 },
+        refreshSeconds: { type: 'integer', minimum: 1, maximum: 5 },
       },
-      { additionalProperties: false },
-    ),
-    sweeper: Type.Object(
-      { enabled: Type.Boolean(), intervalSeconds: Type.Integer({ minimum: 1, maximum: 86400 }) },
-      { additionalProperties: false },
-    ),
-    tenants: Type.Object(
-      {
-        cached: Type.Integer({ minimum: 1, maximum: 100000 }),
-        refreshSeconds: Type.Integer({ minimum: 1, maximum: 5 }),
-      },
-      { additionalProperties: false },
-    ),
+    },
   },
-  { additionalProperties: false },
-);
+} as const satisfies JSONSchema;
 
-type Mutable = Static<typeof ConfigSchema>;
+type Mutable = FromSchema<typeof CONFIG_SCHEMA>;
 
 /** The effective configuration: every key checked, defaults filled in, frozen. */
 export type Config = Readonly<Mutable> & { readonly issuer: string; readonly production: boolean };
@@ -189,7 +213,7 @@ const has = (values: unknown, path: string): boolean =>
       values,
     ) !== undefined;
 
-const validate = new Ajv({ allErrors: false }).compile(ConfigSchema);
+const validate = new Ajv({ allErrors: false }).compile(CONFIG_SCHEMA);
 
 function explain(error: ErrorObject, sources: Source[]): ConfigError {
   const unknown = (error.params as { additionalProperty?: string }).additionalProperty;

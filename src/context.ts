@@ -1,6 +1,5 @@
 import type { Config } from './config.js';
 import { openAudit, openLog, type Audit, type Log } from './observe/index.js';
-import { openArtifacts, type Artifacts } from './oidc/index.js';
 import { migrate, openStore, openVault, requireSchema, type Store, type Vault } from './store/index.js';
 import { openLockout, openPasswords, openPeople, userFinder, type Passwords, type People } from './users/index.js';
 
@@ -10,7 +9,6 @@ export interface GatehouseContext {
   log: Log;
   store: Store;
   vault: Vault;
-  artifacts: Artifacts;
   audit: Audit;
   passwords: Passwords;
   people: People;
@@ -37,7 +35,6 @@ export async function openContext(config: Config, { migrations = true }: { migra
       log,
       store,
       vault,
-      artifacts: openArtifacts(store),
       audit: openAudit(store),
       passwords,
       people: openPeople(store, vault, userFinder(store), passwords, lockout),

@@ -5,9 +5,11 @@ import { ConfigError, type Config } from './config.js';
 import { openContext, type GatehouseContext } from './context.js';
 import { ensureHome, type Home } from './first-start.js';
 import { openSweeper } from './jobs/index.js';
+import { openArtifacts } from './oidc/index.js';
 import { openTenantDirectory } from './tenants/index.js';
 
 const DRAIN_MS = 10_000;
+const DRAIN_LOOK_MS = 50;
 const HEADERS_TIMEOUT_MS = 15_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 65_000; // longer than the usual proxy keeps its side, so that the proxy closes first
@@ -30,7 +32,7 @@ export async function start(config: Config, options: { migrations?: boolean } = 
     const directory = openTenantDirectory(context.store, context.log, config.tenants);
     let draining = false;
     const readiness = { ping: () => context.store.ping(), draining: () => draining };
-    const handle = createApp({ ...context, directory, readiness }).callback();
+    const handle = createApp({ ...context, artifacts: openArtifacts(context.store), directory, readiness }).callback();
     const server = createServer(
       { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
       (request, response) => void handle(request, response),
@@ -66,7 +68,10 @@ function listen(server: Server, { host, port }: Config): Promise<void> {
 
 async function drain(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // A kept-alive connection whose request ends during the drain would stay open for the next one.
+  const idle = setInterval(() => server.closeIdleConnections(), DRAIN_LOOK_MS);
   const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
   await closed;
+  clearInterval(idle);
   clearTimeout(deadline);
 }

@@ -1,6 +1,5 @@
 import { Command } from 'commander';
 import { loadConfig, SECRET_KEYS, type Config } from '../config.js';
-import { listKeys } from '../oidc/index.js';
 import { openStore, openVault, schemaStatus } from '../store/index.js';
 import { findHomeTenant } from '../tenants/index.js';
 import { EXIT, print, table } from './output.js';
@@ -54,6 +53,7 @@ async function findings(config: Config): Promise<Finding[]> {
     await check('keys', async () => {
       const home = await findHomeTenant(open.knex);
       if (!home) throw new Error('there is no home tenant yet; run: npx gatehouse serve');
+      const { listKeys } = await import('../oidc/index.js');
       const keys = await listKeys(open, home.id);
       const current = keys.filter(({ state }) => state === 'current').map(({ alg }) => alg);
       if (current.length === 0) throw new Error('the home tenant has no signing keys; run: npx gatehouse keys rotate');

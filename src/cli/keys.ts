@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { listKeys, rotateKeys, type KeyInfo } from '../oidc/index.js';
+import type { KeyInfo } from '../oidc/index.js';
 import { print, table, time } from './output.js';
 import { tenantOf, withContext } from './session.js';
 
@@ -25,6 +25,7 @@ export function keysCommand(): Command {
       .option('--json', 'answer in JSON')
       .action(({ tenant, json = false }: Options) =>
         withContext(async (context) => {
+          const { listKeys, rotateKeys } = await import('../oidc/index.js');
           const { id } = await tenantOf(context, tenant);
           if (verb === 'rotate') {
             await rotateKeys(context.store, context.vault, id);

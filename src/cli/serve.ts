@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { loadConfig, type Config } from '../config.js';
 import type { Home } from '../first-start.js';
-import { start, type Gatehouse } from '../main.js';
+import type { Gatehouse } from '../main.js';
 
 const shell = (text: string): string => (/^[A-Za-z0-9_./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
@@ -61,6 +61,7 @@ export function serveCommand(): Command {
     .option('--no-migrate', 'do not change the schema; end with 1 if it does not fit')
     .action(async ({ migrate }: { migrate: boolean }) => {
       const config = loadConfig();
+      const { start } = await import('../main.js'); // the other commands do without the server's libraries
       const gatehouse = await start(config, { migrations: migrate });
       stopOnSignals(gatehouse);
       process.stderr.write(welcome(config, gatehouse.home));

@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import { GRANT_TYPES } from '../../src/clients/index.js';
+import { needsBrowser, newVisitor } from '../support/browser.js';
+import { PASSWORD, startServer, type TestServer } from '../support/server.js';
+import { obtainCode, pkce, Visitor } from '../support/visitor.js';
+
+const REDIRECT = 'https://app.example.com/callback';
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface Violation {
+  id: string;
+  impact: string;
+  nodes: { html: string }[];
+}
+
+describe('the pages', () => {
+  let server: TestServer;
+
+  before(async () => {
+    server = await startServer('sqlite');
+    await server.addUser({ userName: 'alice' });
+    await server.addClient('app', {
+      grantTypes: [GRANT_TYPES.code, GRANT_TYPES.refresh, GRANT_TYPES.device],
+      redirectUris: [REDIRECT],
+      postLogoutRedirectUris: ['https://app.example.com/bye'],
+      scopes: ['openid', 'profile', 'offline_access', 'isms.user.get'],
+      tokenEndpointAuthMethod: 'none',
+      clientUri: 'https://app.example.com/start',
+    });
+  });
+
+  after(() => server.stop());
+
+  const authorizeUrl = (more: Record<string, string> = {}): string =>
+    `${server.issuer}/connect/authorize?${new URLSearchParams({ client_id: 'app', redirect_uri: REDIRECT, response_type: 'code', scope: 'openid profile offline_access isms.user.get', state: 's', code_challenge: pkce().challenge, code_challenge_method: 'S256', ...more })}`;
+
+  describe('have headers that', () => {
+    it('let no other site frame them, run no script, and tell nobody where one came from', async () => {
+      const visitor = new Visitor(server.issuer);
+      const pages = [await visitor.go(authorizeUrl()), await visitor.go('/device'), await visitor.go('/'), await visitor.go(authorizeUrl({ client_id: 'nobody' }))];
+      for (const { headers, html } of pages) {
+        const policy = headers.get('content-security-policy') ?? '';
+        assert.match(policy, /default-src 'none'/);
+        assert.match(policy, /frame-ancestors 'none'/);
+        assert.doesNotMatch(policy, /unsafe|script-src/);
+        assert.equal(headers.get('x-frame-options'), 'DENY');
+        assert.equal(headers.get('referrer-policy'), 'no-referrer');
+        assert.equal(headers.get('x-content-type-options'), 'nosniff');
+        assert.equal(headers.get('cache-control'), 'no-store');
+        assert.doesNotMatch(html, /<script|style=|onclick/i);
+      }
+    });
+
+    it('let a form end at the application, and nowhere else', async () => {
+      const { headers } = await new Visitor(server.issuer).go(authorizeUrl());
+      assert.match(headers.get('content-security-policy') ?? '', /form-action 'self' https:\/\/app\.example\.com;/);
+    });
+
+    it('keep cookies from scripts and from other sites', async () => {
+      const response = await fetch(authorizeUrl(), { redirect: 'manual' });
+      const cookies = response.headers.getSetCookie();
+      assert.ok(cookies.length >= 2);
+      for (const cookie of cookies) assert.match(cookie, /; httponly/i, cookie);
+      for (const cookie of cookies) assert.match(cookie, /; samesite=lax/i, cookie);
+    });
+  });
+
+  describe('refuse', () => {
+    it('a form without its token', async () => {
+      const visitor = new Visitor(server.issuer);
+      const page = await visitor.go(authorizeUrl());
+      const forged = await visitor.go(`${page.url.pathname}/sign-in`, { form: { login: 'alice', password: PASSWORD } });
+      assert.equal(forged.status, 403);
+      const other = await new Visitor(server.issuer).go(authorizeUrl());
+      const csrf = /name="csrf" value="([^"]+)"/.exec(other.html)?.[1] as string;
+      assert.equal((await visitor.go(`${page.url.pathname}/sign-in`, { form: { csrf, login: 'alice', password: PASSWORD } })).status, 403);
+    });
+
+    it('somebody else’s interaction', async () => {
+      const page = await new Visitor(server.issuer).go(authorizeUrl());
+      const stranger = await new Visitor(server.issuer).go(page.url);
+      assert.equal(stranger.status, 400);
+      assert.match(stranger.html, /This page has expired/);
+    });
+
+    it('what was typed, as text and never as markup', async () => {
+      const visitor = new Visitor(server.issuer);
+      const page = await visitor.go(authorizeUrl());
+      const answer = await visitor.submit(page, '/sign-in', { login: '"><script>alert(1)</script>', password: 'x' });
+      assert.equal(answer.status, 401);
+      assert.match(answer.html, /That did not work/);
+      assert.doesNotMatch(answer.html, /<script>/);
+      assert.match(answer.html, /&lt;script&gt;/);
+    });
+  });
+
+  describe('lead on', () => {
+    it('from an expired sign-in back to the application', async () => {
+      const visitor = new Visitor(server.issuer);
+      const page = await visitor.go(authorizeUrl());
+      await server.context.store.knex('oidc_artifacts').where({ model: 'Interaction' }).delete();
+      const expired = await visitor.go(page.url);
+      assert.equal(expired.status, 400);
+      assert.match(expired.html, /<a class="button" href="https:\/\/app\.example\.com\/start"[^>]*>Start again at app<\/a>/);
+    });
+
+    it('from an expired return as well, where only a cookie knows the application', async () => {
+      const visitor = new Visitor(server.issuer);
+      const page = await visitor.go(authorizeUrl());
+      await server.context.store.knex('oidc_artifacts').where({ model: 'Interaction' }).delete();
+      const uid = page.url.pathname.split('/')[2] as string;
+      const expired = await visitor.go(`/connect/authorize/${uid}`);
+      assert.match(expired.html, /Start again at app/);
+    });
+
+    it('after a wrong password, with the name kept', async () => {
+      const visitor = new Visitor(server.issuer);
+      const wrong = await visitor.submit(await visitor.go(authorizeUrl()), '/sign-in', { login: 'alice', password: 'no' });
+      assert.match(wrong.html, /name="login"[^>]*value="alice"/);
+      const right = await visitor.submit(wrong, '/sign-in', { login: 'alice', password: PASSWORD });
+      assert.match(right.html, /Allow app\?/);
+    });
+  });
+
+  it('change the session’s id at sign-in', async () => {
+    const { visitor } = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT });
+    const before = visitor.cookie('gatehouse');
+    assert.ok(before);
+    await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT, visitor, more: { prompt: 'login' } });
+    assert.notEqual(visitor.cookie('gatehouse'), before);
+  });
+
+  it('are in the language of ui_locales, then of the browser, then in English', async () => {
+    const title = async (url: string, language: string): Promise<string | undefined> => {
+      const visitor = new Visitor(server.issuer);
+      let heard = await visitor.request(new URL(url), { headers: { 'accept-language': language } });
+      while (heard.headers.has('location')) heard = await visitor.request(new URL(heard.headers.get('location') as string, server.issuer), { headers: { 'accept-language': language } });
+      return /<html lang="([^"]+)">[\s\S]*<h1>([^<]+)<\/h1>/.exec(heard.text)?.slice(1).join(' ');
+    };
+    assert.equal(await title(authorizeUrl(), 'zh-CN,zh;q=0.9,en;q=0.5'), 'zh-CN 登录');
+    assert.equal(await title(authorizeUrl(), 'zh-Hans'), 'zh-CN 登录');
+    assert.equal(await title(authorizeUrl({ ui_locales: 'zh' }), 'en'), 'zh-CN 登录');
+    assert.equal(await title(authorizeUrl({ ui_locales: 'fr en' }), 'zh-CN'), 'en Sign in');
+    assert.equal(await title(authorizeUrl(), 'fr'), 'en Sign in');
+  });
+
+  it('say the same things in both languages', () => {
+    const keys = (locale: string): string[] =>
+      Object.keys(JSON.parse(readFileSync(new URL(`../../views/locales/${locale}.json`, import.meta.url), 'utf8')) as object).sort();
+    assert.deepEqual(keys('zh-CN'), keys('en'));
+  });
+
+  it('have the tenant’s name, logo and colours', async () => {
+    const properties = JSON.stringify({ logo: 'https://cdn.example.com/logo.png', color: '#ffcc00' });
+    const tenant = await server.addTenant('Acme <Shop>', `acme.localhost:${server.port}`);
+    await server.context.store.knex('tenants').where({ id: tenant.id }).update({ properties, version: Date.now() + 1 });
+    const visitor = new Visitor(tenant.issuer);
+    const page = await visitor.go('/');
+    assert.match(page.html, /Acme &lt;Shop&gt;/);
+    assert.match(page.html, /<img src="https:\/\/cdn\.example\.com\/logo\.png"/);
+    assert.match(page.headers.get('content-security-policy') ?? '', /img-src 'self' data: https:\/\/cdn\.example\.com;/);
+    assert.equal((await visitor.go('/assets/look.css')).html, ':root { --accent: #ffcc00; --on-accent: #000000; }\n');
+  });
+
+  describe('in a browser', () => {
+    async function problems(page: Page): Promise<string[]> {
+      await page.evaluate(AXE);
+      const found = await page.evaluate(async () => {
+        const { axe } = globalThis as unknown as { axe: { run(o: object): Promise<{ violations: Violation[] }> } };
+        return (await axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })).violations;
+      });
+      return found.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0]?.html}`);
+    }
+
+    /** Every page, at the state that a person meets it in. */
+    async function walk(page: Page, look: (name: string) => Promise<void>): Promise<void> {
+      await page.goto(authorizeUrl());
+      await look('sign-in');
+      await page.locator('#login').fill('alice');
+      await page.locator('#password').fill('wrong');
+      await page.locator('form button').first().click();
+      await page.locator('[role=alert]').waitFor();
+      await look('sign-in-refused');
+      await page.locator('#password').fill(PASSWORD);
+      await page.locator('form button').first().click();
+      await page.locator('.scopes').waitFor();
+      await look('consent');
+      await page.goto(`${server.issuer}/connect/endsession`);
+      await look('sign-out');
+      await page.goto(`${server.issuer}/connect/endsession/success`);
+      await look('signed-out');
+      await page.goto(`${server.issuer}/device`);
+      await look('device-input');
+      const started = await server.post('/connect/deviceauthorization', { client_id: 'app', scope: 'openid' });
+      await page.goto(String(started.body['verification_uri_complete']));
+      await page.locator('form button').click();
+      await page.locator('.shown-code').waitFor();
+      await look('device-confirm');
+      await page.goto(authorizeUrl({ client_id: 'nobody' }));
+      await look('error');
+      await page.goto(`${server.issuer}/interaction/gone?app=app`);
+      await look('expired');
+      await page.goto(`${server.issuer}/`);
+      await look('front');
+      await page.goto(`${server.issuer}/demo`);
+      await look('demo');
+    }
+
+    for (const [locale, width, scheme] of [
+      ['en-US', 360, 'light'],
+      ['zh-CN', 1280, 'light'],
+      ['en-US', 1280, 'dark'],
+    ] as const)
+      it(`have nothing that axe-core finds (${locale}, ${width} px, ${scheme}), and fit the width`, async function () {
+        needsBrowser(this);
+        const visitor = await newVisitor({ locale, viewport: { width, height: 800 }, colorScheme: scheme });
+        const page = await visitor.newPage();
+        const seen: string[] = [];
+        await walk(page, async (name) => {
+          seen.push(name);
+          assert.deepEqual(await problems(page), [], name);
+          const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+          assert.equal(overflow, 0, `${name} is wider than ${width} px`);
+        });
+        assert.equal(seen.length, 11);
+        await visitor.close();
+      });
+
+    it('work without JavaScript, by keyboard, with a password manager', async function () {
+      needsBrowser(this);
+      const visitor = await newVisitor({ javaScriptEnabled: false });
+      const page = await visitor.newPage();
+      await page.goto(authorizeUrl());
+      assert.equal(await page.locator('#login').getAttribute('autocomplete'), 'username');
+      assert.equal(await page.locator('#password').getAttribute('autocomplete'), 'current-password');
+      await page.keyboard.type('alice');
+      await page.keyboard.press('Tab');
+      await page.keyboard.type(PASSWORD);
+      await page.keyboard.press('Enter');
+      await page.locator('.scopes').waitFor();
+      assert.equal(await page.locator('h1').innerText(), 'Allow app?');
+      await visitor.close();
+    });
+
+    it('run the demo from sign-in to the tokens, and out again', async function () {
+      needsBrowser(this);
+      const visitor = await newVisitor();
+      const page = await visitor.newPage();
+      await page.goto(`${server.issuer}/demo`);
+      await page.getByRole('link', { name: 'Sign in' }).click();
+      await page.locator('#login').fill('alice');
+      await page.locator('#password').fill(PASSWORD);
+      await page.keyboard.press('Enter');
+      await page.getByRole('button', { name: 'Allow', exact: true }).click();
+      await page.getByRole('heading', { name: 'ID token' }).waitFor();
+      assert.match(await page.locator('pre').nth(1).innerText(), /"scope": "openid profile email role offline_access isms\.user\.get"/);
+      assert.deepEqual(await problems(page), []);
+      await page.getByRole('link', { name: 'Sign out' }).click();
+      await page.getByRole('button', { name: 'Yes, sign me out' }).click();
+      await page.waitForURL(`${server.issuer}/demo`);
+      await visitor.close();
+    });
+  });
+});
