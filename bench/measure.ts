@@ -1,0 +1,92 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import autocannon from 'autocannon';
+
+const TICKS_PER_SECOND = 100; // USER_HZ of /proc on Linux
+const CONNECTIONS = 16;
+
+export const median = (values: number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const hasTaskset = spawnSync('taskset', ['--version']).status === 0;
+
+/** Pins this process, the load, to the second core; the server gets the first. */
+export function pinLoad(): void {
+  if (hasTaskset) spawnSync('taskset', ['-a', '-p', '-c', '1', String(process.pid)]);
+  else console.log('taskset is missing: server and load share the cores, and the figures are worth less');
+}
+
+/** Starts a server on the first core; resolves when its output says `ready`. */
+export async function startOnFirstCore(args: string[], env: Record<string, string>, ready: string): Promise<ChildProcess> {
+  const command = hasTaskset ? ['taskset', '-c', '0', process.execPath, ...args] : [process.execPath, ...args];
+  const child = spawn(command[0] as string, command.slice(1), { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  await new Promise<void>((resolve, reject) => {
+    const look = (chunk: Buffer): void => {
+      if (output.includes(ready)) return;
+      output += chunk.toString();
+      if (output.includes(ready)) resolve();
+    };
+    child.stdout?.on('data', look);
+    child.stderr?.on('data', look);
+    child.once('exit', (code) => reject(new Error(`${args.join(' ')} ended with ${code}: ${output}`)));
+  });
+  return child;
+}
+
+/** User and system time of a process so far, in milliseconds. */
+function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1000;
+}
+
+export interface Sample {
+  cpuMicros: number;
+  perSecond: number;
+}
+
+/** Sends a fixed number of requests; answers the server's CPU time for one, and how many went through in a second. */
+export async function load(pid: number, request: autocannon.Options, amount: number): Promise<Sample> {
+  const before = cpuMs(pid);
+  const started = process.hrtime.bigint();
+  const result = await autocannon({ ...request, connections: CONNECTIONS, amount });
+  const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+  if (result['2xx'] !== amount) throw new Error(`${amount - result['2xx']} of ${amount} requests failed`);
+  return { cpuMicros: ((cpuMs(pid) - before) * 1000) / amount, perSecond: amount / seconds };
+}
+
+export interface Contender {
+  name: string;
+  pid: number;
+  request: autocannon.Options;
+}
+
+/** Warms both up, then lets them take turns; prints the medians and the ratio to the peer. */
+export async function compare(title: string, ours: Contender, peer: Contender, { rounds = 5, amount = 4000, warmUp = 3000 } = {}): Promise<void> {
+  const samples = new Map<Contender, Sample[]>([
+    [ours, []],
+    [peer, []],
+  ]);
+  for (const contender of samples.keys()) await load(contender.pid, contender.request, warmUp);
+  for (let round = 0; round < rounds; round++)
+    for (const [contender, list] of samples) list.push(await load(contender.pid, contender.request, amount));
+  const figures = [...samples].map(([{ name }, list]) => ({
+    name,
+    cpu: median(list.map(({ cpuMicros }) => cpuMicros)),
+    rate: median(list.map(({ perSecond }) => perSecond)),
+  }));
+  const [mine, theirs] = figures as [(typeof figures)[0], (typeof figures)[0]];
+  console.log(`\n${title}`);
+  for (const { name, cpu, rate } of figures)
+    console.log(`  ${name.padEnd(12)} ${cpu.toFixed(0).padStart(6)} µs CPU a request   ${rate.toFixed(0).padStart(6)} requests a second`);
+  console.log(`  work per CPU second, next to ${theirs.name}: ${(theirs.cpu / mine.cpu).toFixed(2)}   (requests a second: ${(mine.rate / theirs.rate).toFixed(2)})`);
+}
