@@ -38,3 +38,4 @@ const provider = new Provider(`http://localhost:${port}`, {
   ttl: { ClientCredentials: 3600 },
 });
 provider.listen(port, '127.0.0.1', () => console.log('ready'));
+process.on('SIGTERM', () => process.exit(0)); // so that a profile is written

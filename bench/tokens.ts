@@ -8,19 +8,26 @@ import { openContext } from '../src/context.js';
 import { ensureHome } from '../src/first-start.js';
 import { tenantTransaction } from '../src/store/index.js';
 import { touchTenant } from '../src/tenants/index.js';
-import { compare, freePort, pinLoad, startOnFirstCore } from './measure.js';
+import { compare, freePort, pinLoad, startOnFirstCore, type Repeated } from './measure.js';
 
-/** Client credentials against a bare in-memory oidc-provider, in the same run, taking turns. */
+/**
+ * Client credentials against a bare in-memory oidc-provider, in the same run, taking turns.
+ * `npm run bench -- jwt` measures only that format.
+ */
 const SECRET = 'bench-secret-0123456789-0123456789-0123456789';
 const authorization = `Basic ${Buffer.from(`bench:${SECRET}`).toString('base64')}`;
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'));
 
-const request = (port: number, scope: string) => ({
+const request = (port: number, scope: string): Repeated => ({
   url: `http://localhost:${port}/connect/token`,
-  method: 'POST' as const,
+  method: 'POST',
   headers: { authorization, 'content-type': 'application/x-www-form-urlencoded' },
   body: `grant_type=client_credentials&scope=${scope}`,
 });
+
+/** `PROFILE=<folder>` writes a CPU profile of each server there. */
+const profiling = (name: string): string[] =>
+  process.env['PROFILE'] ? ['--cpu-prof', `--cpu-prof-dir=${process.env['PROFILE']}/${name}`] : [];
 
 async function startGatehouse(): Promise<{ pid: number; port: number }> {
   const port = await freePort();
@@ -36,13 +43,13 @@ async function startGatehouse(): Promise<{ pid: number; port: number }> {
   });
   await context.store.transaction((trx) => touchTenant(trx, tenant.id));
   await context.close();
-  const child = await startOnFirstCore(['dist/src/cli.js', 'serve'], { ...env, NODE_ENV: 'production' }, 'Gatehouse is ready');
+  const child = await startOnFirstCore([...profiling('gatehouse'), 'dist/src/cli.js', 'serve'], { ...env, NODE_ENV: 'production' }, 'Gatehouse is ready');
   return { pid: child.pid as number, port };
 }
 
 async function startBare(format: 'jwt' | 'opaque'): Promise<{ pid: number; port: number }> {
   const port = await freePort();
-  const args = ['--import', 'tsx', 'bench/bare.ts'];
+  const args = [...profiling('bare'), '--import', 'tsx', 'bench/bare.ts'];
   const child = await startOnFirstCore(args, { PORT: String(port), FORMAT: format, SECRET, NODE_ENV: 'production' }, 'ready');
   return { pid: child.pid as number, port };
 }
@@ -56,6 +63,7 @@ try {
     ['jwt', 'client credentials, JWT ES256'],
     ['opaque', 'client credentials, opaque (durable here, in memory there)'],
   ] as const) {
+    if (process.argv[2] !== undefined && process.argv[2] !== format) continue;
     const bare = await startBare(format);
     pids.push(bare.pid);
     const bareRequest = { ...request(bare.port, 'bench.read'), url: `http://localhost:${bare.port}/token` };

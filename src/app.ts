@@ -1,11 +1,12 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import Koa, { type Context, type Middleware } from 'koa';
 import type { Config } from './config.js';
 import { demoRoutes } from './demo/index.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
 import { renderPage, serveAsset } from './kernel/pages.js';
-import { factsOf } from './kernel/request.js';
-import { health, requestLog, type Readiness } from './observe/index.js';
-import { documentPath, interactionRoutes, lookOf, openProviderPool, type OidcBase, type TenantRuntime } from './oidc/index.js';
+import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
+import { answerHealth, logWhenDone, requestIdOf, type Readiness } from './observe/index.js';
+import { documentPath, interactionRoutes, isProviderPath, lookOf, openProviderPool, type OidcBase, type TenantRuntime } from './oidc/index.js';
 import type { TenantDirectory } from './tenants/index.js';
 
 export interface AppBase extends OidcBase {
@@ -14,23 +15,72 @@ export interface AppBase extends OidcBase {
   readiness: Readiness;
 }
 
-const runtimeOf = (ctx: Context): TenantRuntime => ctx.state['runtime'] as TenantRuntime;
+/** The tenant's runtime of a request that has passed the door. */
+const runtimes = new WeakMap<IncomingMessage, TenantRuntime>();
+const runtimeOf = ({ req }: Context): TenantRuntime => runtimes.get(req) as TenantRuntime;
 
-/** The whole server as one Koa app; the steps of a request, in the order that they are taken. */
-export function createApp(base: AppBase): Koa {
-  const app = new Koa({ proxy: true }); // pickTenant leaves only checked values in the forwarded headers
-  const interactions = interactionRoutes(base, runtimeOf);
-  app.use(requestLog(base.log, originReader(base.config.trustProxy)));
+/**
+ * The whole server. The door is plain functions, because every token request passes it: who is asking, which tenant,
+ * which of its two faces. The protocol's paths go straight to the tenant's provider, which is a Koa app; everything
+ * that a person looks at goes to the Koa app of the pages.
+ */
+export function createApp(base: AppBase): RequestListener {
+  const readOrigin = originReader(base.config.trustProxy);
+  const pool = openProviderPool(base);
+  const pages = pagesApp(base).callback();
+
+  async function enter(request: IncomingMessage, response: ServerResponse, facts: RequestFacts, host: string): Promise<void> {
+    const found = base.directory.byHost(host.toLowerCase());
+    const tenant = found instanceof Promise ? await found : found;
+    if (!tenant) return refuse(response, facts, 404, 'unknown_host', 'no tenant has this host');
+    facts.tenantName = tenant.name;
+    if (!tenant.enabled) return refuse(response, facts, 403, 'tenant_disabled', 'the tenant is disabled');
+    const path = (request.url as string).split('?', 1)[0] as string;
+    const answered = answerHealth(base.readiness, path, response);
+    if (answered) return void (await answered);
+    const ready = pool.get(tenant);
+    const runtime = ready instanceof Promise ? await ready : ready;
+    settleHeaders(request, runtime.origin, facts.address, facts.requestId);
+    if (runtime.secure) response.setHeader('Strict-Transport-Security', 'max-age=31536000');
+    const document = documentPath(path);
+    if (document !== undefined) {
+      if (runtime.documents.serve(request, response, document)) return;
+      request.url = document;
+    }
+    runtimes.set(request, runtime);
+    await (isProviderPath(path) ? runtime.handle(request, response) : pages(request, response));
+  }
+
+  return (request, response) => {
+    const { address, host } = readOrigin(request);
+    const facts: RequestFacts = { requestId: requestIdOf(request), address };
+    setFacts(request, facts);
+    response.setHeader('X-Request-Id', facts.requestId);
+    logWhenDone(base.log, request, response, facts);
+    enter(request, response, facts, host).catch((err: unknown) => {
+      base.log.error({ err, requestId: facts.requestId }, 'unexpected');
+      if (response.headersSent) response.destroy();
+      else refuse(response, facts, 500, 'server_error', 'something went wrong here; the log has it under this request id');
+    });
+  };
+}
+
+/** Answers a request that no tenant's face answers. */
+function refuse(response: ServerResponse, facts: RequestFacts, status: number, outcome: string, description: string): void {
+  facts.outcome = outcome;
+  response.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' });
+  response.end(JSON.stringify({ error: outcome, error_description: description, request_id: facts.requestId }));
+}
+
+/** What a person looks at, as one Koa app. */
+function pagesApp(base: AppBase): Koa {
+  const app = new Koa({ proxy: true }); // the door leaves only checked values in the forwarded headers
+  app.silent = true; // answerProblems logs, with the request's id
   app.use(answerProblems(base));
-  app.use(pickTenant(base));
-  app.use(health(base.readiness));
-  app.use(serveDocuments);
   app.use(serveAssets);
   app.use(serveFrontPage(base.config));
   if (base.config.demo) app.use(demoRoutes(runtimeOf).routes());
-  app.use(interactions.routes());
-  app.use(serveProvider);
-  app.silent = true; // problems are logged by answerProblems, with the request's id
+  app.use(interactionRoutes(base, runtimeOf).routes());
   return app;
 }
 
@@ -40,52 +90,15 @@ function answerProblems({ log }: AppBase): Middleware {
     try {
       await next();
     } catch (err) {
-      const status = (err as { status?: number }).status;
+      const { status = 500 } = err as { status?: number };
       const facts = factsOf(ctx.req);
-      ctx.status = status !== undefined && status >= 400 && status < 500 ? status : 500;
+      ctx.status = status >= 400 && status < 500 ? status : 500;
       facts.outcome = ctx.status === 500 ? 'server_error' : 'bad_request';
       if (ctx.status === 500) log.error({ err, requestId: facts.requestId }, 'unexpected');
       ctx.body = { error: facts.outcome, request_id: facts.requestId };
     }
   };
 }
-
-/** The Host header picks the tenant. A host that is nobody's is 404 on every path; a disabled tenant is 403. */
-function pickTenant({ directory, ...base }: AppBase): Middleware {
-  const pool = openProviderPool(base);
-  return async (ctx, next) => {
-    const facts = factsOf(ctx.req);
-    const tenant = await directory.byHost((ctx.state['host'] as string).toLowerCase());
-    if (!tenant) {
-      facts.outcome = 'unknown_host';
-      ctx.status = 404;
-      ctx.body = { error: 'not_found', error_description: 'no tenant has this host' };
-      return;
-    }
-    facts.tenantId = tenant.id;
-    facts.tenantName = tenant.name;
-    if (!tenant.enabled) {
-      facts.outcome = 'tenant_disabled';
-      ctx.status = 403;
-      ctx.body = { error: 'access_denied', error_description: 'the tenant is disabled' };
-      return;
-    }
-    const issuer = new URL(tenant.issuer);
-    settleHeaders(ctx.req, issuer, facts.address, facts.requestId);
-    if (issuer.protocol === 'https:') ctx.set('Strict-Transport-Security', 'max-age=31536000');
-    ctx.state['runtime'] = await pool.get(tenant);
-    await next();
-  };
-}
-
-const serveDocuments: Middleware = (ctx, next) => {
-  const path = documentPath(ctx.path);
-  if (path === undefined || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next();
-  if (runtimeOf(ctx).documents.serve(ctx, path)) return undefined;
-  if (ctx.path === path) return next();
-  ctx.req.url = path;
-  return next();
-};
 
 const serveAssets: Middleware = (ctx, next) => {
   if (!ctx.path.startsWith('/assets/')) return next();
@@ -102,10 +115,3 @@ const serveFrontPage =
     renderPage(ctx, 'front', { look: lookOf(tenant), data: { issuer: tenant.issuer, demo } });
     return undefined;
   };
-
-/** Everything else is the tenant's provider's. */
-const serveProvider: Middleware = async (ctx) => {
-  ctx.respond = false;
-  ctx.res.statusCode = 404;
-  await runtimeOf(ctx).handle(ctx.req, ctx.res);
-};

@@ -32,10 +32,10 @@ export async function start(config: Config, options: { migrations?: boolean } = 
     const directory = openTenantDirectory(context.store, context.log, config.tenants);
     let draining = false;
     const readiness = { ping: () => context.store.ping(), draining: () => draining };
-    const handle = createApp({ ...context, artifacts: openArtifacts(context.store), directory, readiness }).callback();
+    const handle = createApp({ ...context, artifacts: openArtifacts(context.store), directory, readiness });
     const server = createServer(
       { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
-      (request, response) => void handle(request, response),
+      handle,
     );
     await listen(server, config);
     const sweeper = openSweeper(context.store, context.log, config.sweeper);

@@ -29,7 +29,7 @@ export function originReader(networks: readonly string[]): (request: IncomingMes
   return ({ headers, socket }) => {
     const peer = plain(socket.remoteAddress ?? '');
     const host = headers.host ?? '';
-    if (!isTrusted(peer)) return { address: peer, host };
+    if (networks.length === 0 || !isTrusted(peer)) return { address: peer, host };
     const hops = String(headers['x-forwarded-for'] ?? '')
       .split(',')
       .map((hop) => plain(hop.trim()))

@@ -5,7 +5,6 @@ export interface RequestFacts {
   requestId: string;
   /** The person's or program's address, after trusted proxies. */
   address: string;
-  tenantId?: string;
   tenantName?: string;
   clientId?: string;
   /** An error code in the protocol's words; absent when all went well. */

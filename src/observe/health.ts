@@ -1,4 +1,4 @@
-import type { Middleware } from 'koa';
+import type { ServerResponse } from 'node:http';
 
 export interface Readiness {
   /** Resolves when the store answers. */
@@ -9,19 +9,20 @@ export interface Readiness {
 
 const PING_TIMEOUT_MS = 2000;
 
-/** `/livez`: the process runs. `/readyz`: it can serve, which a load balancer asks before it sends anything. */
-export function health({ ping, draining }: Readiness): Middleware {
-  return async (ctx, next) => {
-    if (ctx.path === '/livez') {
-      ctx.body = { status: 'ok' };
-      return;
-    }
-    if (ctx.path !== '/readyz') return next();
-    ctx.set('Cache-Control', 'no-store');
-    const problem = draining() ? 'stopping' : await problemOf(ping());
-    ctx.status = problem ? 503 : 200;
-    ctx.body = problem ? { status: 'unavailable', reason: problem } : { status: 'ok' };
-  };
+/**
+ * `/livez`: the process runs. `/readyz`: it can serve, which a load balancer asks before it sends anything.
+ * False for every other path.
+ */
+export function answerHealth(readiness: Readiness, path: string, response: ServerResponse): false | Promise<true> {
+  if (path === '/livez') return answer(response, undefined);
+  if (path !== '/readyz') return false;
+  return (readiness.draining() ? Promise.resolve('stopping') : problemOf(readiness.ping())).then((problem) => answer(response, problem));
+}
+
+async function answer(response: ServerResponse, problem: string | undefined): Promise<true> {
+  response.writeHead(problem ? 503 : 200, { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' });
+  response.end(JSON.stringify(problem ? { status: 'unavailable', reason: problem } : { status: 'ok' }));
+  return true;
 }
 
 async function problemOf(ping: Promise<void>): Promise<string | undefined> {

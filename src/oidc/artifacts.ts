@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Row, Statement, Store, Value } from '../store/index.js';
 
 /** A row of `oidc_artifacts`, keyed by what its holder presents. */
@@ -42,7 +42,7 @@ export interface Artifacts {
   grantOf(tenantId: string, accountId: string, clientId: string): Promise<string | undefined>;
 }
 
-const key = (model: string, id: string): string => createHash('sha256').update(`${model}:${id}`).digest('base64url');
+const key = (model: string, id: string): string => hash('sha256', `${model}:${id}`, 'base64url');
 
 const toArtifact = (row: Row | undefined): StoredArtifact | undefined =>
   row && {

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { AdapterPayload } from 'oidc-provider';
+import type { AdapterPayload, Client as OidcClient } from 'oidc-provider';
 import type { Client } from '../clients/index.js';
 import { clientMetadata } from './client-metadata.js';
 
@@ -9,6 +9,8 @@ const CLIENT_ID = /^[\x21-\x7e]{1,100}$/;
 interface Entry {
   client: Client;
   metadata: AdapterPayload;
+  /** The library's own object, once it has made one. */
+  validated?: OidcClient | undefined;
 }
 
 /** The enabled clients of one tenant, as of one version of it: a changed tenant gets a new cache. */
@@ -32,13 +34,26 @@ export class ClientCache {
     return entry.client;
   }
 
+  /**
+   * Lets the library keep each client that it has validated for as long as the tenant stays the same. By itself it
+   * hashes the whole metadata on every request, and keeps no more than a hundred.
+   */
+  keepValidated(library: { find(clientId: string): Promise<OidcClient | undefined> }): void {
+    const validate = library.find.bind(library);
+    library.find = async (clientId) => {
+      const entry = await this.#load(clientId);
+      if (!entry) return undefined;
+      return (entry.validated ??= await validate(clientId));
+    };
+  }
+
   async #load(clientId: string): Promise<Entry | undefined> {
     const cached = this.#entries.get(clientId);
     if (cached) return cached;
     if (!CLIENT_ID.test(clientId)) return undefined;
     const client = await this.find(clientId);
     if (!client?.enabled) return undefined;
-    const entry = { client, metadata: clientMetadata(client) };
+    const entry: Entry = { client, metadata: clientMetadata(client) };
     this.#entries.set(clientId, entry);
     return entry;
   }

@@ -12,6 +12,10 @@ import { PublishedDocuments } from './well-known.js';
 /** One version of one tenant, ready to answer. */
 export interface TenantRuntime {
   tenant: Tenant;
+  /** The issuer, as a URL. */
+  origin: URL;
+  /** Whether the tenant is at https, whatever the connection to this process is. */
+  secure: boolean;
   provider: Provider;
   catalogue: Catalogue;
   clients: ClientCache;
@@ -22,12 +26,12 @@ export interface TenantRuntime {
 
 export interface ProviderPool {
   /** The tenant's provider. A tenant of a newer version gets a new one; requests in flight end on the old one. */
-  get(tenant: Tenant): Promise<TenantRuntime>;
+  get(tenant: Tenant): TenantRuntime | Promise<TenantRuntime>;
 }
 
 export function openProviderPool(base: OidcBase): ProviderPool {
   const find = clientFinder(base.store);
-  const pool = new LRUCache<string, { version: number; runtime: Promise<TenantRuntime> }>({ max: base.config.tenants.cached });
+  const pool = new LRUCache<string, { version: number; runtime: TenantRuntime | Promise<TenantRuntime> }>({ max: base.config.tenants.cached });
 
   async function build(tenant: Tenant): Promise<TenantRuntime> {
     const keys = await loadKeyRing(base.store, base.vault, tenant.id);
@@ -37,8 +41,11 @@ export function openProviderPool(base: OidcBase): ProviderPool {
     const documents = new PublishedDocuments(catalogue);
     const provider = buildProvider(base, { tenant, keys, cookieKey, catalogue, clients, documents });
     const callback = provider.callback();
+    const origin = new URL(tenant.issuer);
     return {
       tenant,
+      origin,
+      secure: origin.protocol === 'https:',
       provider,
       catalogue,
       clients,
@@ -52,11 +59,13 @@ export function openProviderPool(base: OidcBase): ProviderPool {
     get(tenant) {
       const pooled = pool.get(tenant.id);
       if (pooled && pooled.version >= tenant.version) return pooled.runtime;
-      const runtime = build(tenant);
-      pool.set(tenant.id, { version: tenant.version, runtime });
-      // A build that failed (the store was away) is tried again by the next request.
-      runtime.catch(() => pool.delete(tenant.id));
-      return runtime;
+      const entry: { version: number; runtime: TenantRuntime | Promise<TenantRuntime> } = { version: tenant.version, runtime: build(tenant) };
+      pool.set(tenant.id, entry);
+      (entry.runtime as Promise<TenantRuntime>).then(
+        (runtime) => (entry.runtime = runtime),
+        () => pool.delete(tenant.id), // the store was away; the next request tries again
+      );
+      return entry.runtime;
     },
   };
 }

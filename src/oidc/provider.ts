@@ -12,7 +12,7 @@ import type { Catalogue } from './catalogue.js';
 import { accountOf, claimsForApi } from './claims.js';
 import type { ClientCache } from './client-cache.js';
 import { mayCallFrom } from './client-metadata.js';
-import { CORRECTIONS } from './corrections.js';
+import { CORRECTIONS, prefillUserCode } from './corrections.js';
 import { existingGrants } from './grants/existing.js';
 import { loadGrant } from './grants/load.js';
 import { registerPasswordGrant } from './grants/password.js';
@@ -22,7 +22,7 @@ import type { KeyRing } from './keys.js';
 import { decideScopes } from './requested-scope.js';
 import { ROUTES } from './routes.js';
 import { scopesAt } from './scopes.js';
-import type { PublishedDocuments } from './well-known.js';
+import { documentPath, type PublishedDocuments } from './well-known.js';
 
 /** What every tenant's provider shares. */
 export interface OidcBase {
@@ -34,6 +34,12 @@ export interface OidcBase {
   audit: Audit;
   log: Log;
 }
+
+/**
+ * An API as the library wants it for a client. The scopes are those `asked` for (space-separated) that the client may
+ * have; all that it may have, when the request goes on with what was asked before.
+ */
+export type ResourceServerOf = (clientId: string, indicator: string, asked?: string) => ResourceServer;
 
 /** What one tenant's provider is made of. */
 export interface TenantParts {
@@ -55,14 +61,15 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     config.lifetimes.grant,
   );
 
-  const resourceServer = (clientId: string, indicator: string): ResourceServer => {
+  const resourceServer: ResourceServerOf = (clientId, indicator, asked) => {
     const api = catalogue.apiByIndicator.get(indicator);
     if (!api) throw new errors.InvalidTarget();
+    const client = clients.known(clientId);
     return {
       audience: api.audience,
-      scope: scopesAt(catalogue, api, clients.known(clientId)).join(' '),
+      scope: scopesAt(catalogue, api, client, asked).join(' '),
       accessTokenFormat: api.accessTokenFormat,
-      accessTokenTTL: clients.known(clientId).settings.accessTokenLifetime ?? api.accessTokenLifetime ?? config.lifetimes.accessToken,
+      accessTokenTTL: client.settings.accessTokenLifetime ?? api.accessTokenLifetime ?? config.lifetimes.accessToken,
       jwt: { sign: { alg: api.signingAlg as 'ES256' } },
     };
   };
@@ -138,7 +145,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
         },
         getResourceServerInfo(ctx, indicator, client) {
           decideScopes(ctx, catalogue, clients.known(client.clientId));
-          return resourceServer(client.clientId, indicator);
+          return resourceServer(client.clientId, indicator, ctx.oidc.params?.['scope'] as string | undefined);
         },
       },
     },
@@ -188,17 +195,27 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   provider.Client.prototype.compareClientSecret = function compareClientSecret(this: { clientId: string }, presented: string) {
     return matchesSecret(base.vault, clients.known(this.clientId).secrets, presented, Date.now());
   };
+  clients.keepValidated(provider.Client);
   registerPasswordGrant(provider, { tenantId: tenant.id, people, audit: base.audit, catalogue, clients, grants, resourceServer });
-  provider.use(noteFacts);
-  for (const correction of CORRECTIONS) provider.use(correction);
-  provider.use(documents.keep);
+  provider.use(around(documents));
   logProblems(provider, base.log, tenant);
   return provider;
 }
 
+/** What happens to every request before and after the library answers it, in one step. */
+const around =
+  (documents: PublishedDocuments) =>
+  async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
+    const { path } = ctx;
+    if (path === ROUTES.code_verification) prefillUserCode(ctx);
+    await next();
+    CORRECTIONS.get(path)?.(ctx);
+    if (documentPath(path) === path) documents.keep(ctx);
+    noteFacts(ctx);
+  };
+
 /** Tells the request's log line which client it was, and how it ended. */
-async function noteFacts(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
-  await next();
+function noteFacts(ctx: KoaContextWithOIDC): void {
   const facts = factsOf(ctx.req);
   const client = (ctx.oidc as typeof ctx.oidc | undefined)?.client;
   if (client) facts.clientId = client.clientId;

@@ -63,8 +63,11 @@ function defaultScopes(catalogue: Catalogue, client: Client, api: ApiResource | 
 }
 
 /** What an API's tokens can hold for this client: its own scopes, and the provider's beside them (see adapter.ts). */
-export const scopesAt = (catalogue: Catalogue, api: ApiResource, client: Client): string[] =>
-  client.settings.scopes.filter((word) => catalogue.apiByScope.get(word) === api || catalogue.identity.has(word));
+export function scopesAt(catalogue: Catalogue, api: ApiResource, client: Client, asked?: string): string[] {
+  const mayHave = (word: string): boolean => catalogue.apiByScope.get(word) === api || catalogue.identity.has(word);
+  if (asked === undefined) return client.settings.scopes.filter(mayHave);
+  return asked.split(' ').filter((word) => mayHave(word) && client.settings.scopes.includes(word));
+}
 
 /** Error descriptions may hold only printable ASCII (RFC 6749, 5.2), and stay short. */
 const printable = (text: string): string => text.slice(0, 100).replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import type { Context } from 'koa';
 import type { Catalogue } from './catalogue.js';
 import { ROUTES } from './routes.js';
 
@@ -22,37 +22,39 @@ export const documentPath = (path: string): string | undefined => DOCUMENTS.get(
  * is sent as it is, with an ETag.
  */
 export class PublishedDocuments {
-  readonly #bytes = new Map<string, { body: Buffer; etag: string; type: string }>();
+  readonly #bytes = new Map<string, { body: Buffer; etag: string; headers: Record<string, string> }>();
 
   constructor(readonly catalogue: Catalogue) {}
 
   /** Answers from the bytes, if the document has been written before. */
-  serve(ctx: Context, path: string): boolean {
+  serve({ method, headers }: IncomingMessage, response: ServerResponse, path: string): boolean {
     const document = this.#bytes.get(path);
-    if (!document) return false;
-    ctx.set({
-      ETag: document.etag,
-      'Cache-Control': `public, max-age=${MAX_AGE_SECONDS}`,
-      'Access-Control-Allow-Origin': '*',
-      'Content-Type': document.type,
-    });
-    ctx.status = 200;
-    if (ctx.fresh) ctx.status = 304;
-    else ctx.body = document.body;
+    if (!document || (method !== 'GET' && method !== 'HEAD')) return false;
+    const known = headers['if-none-match']?.includes(document.etag);
+    response.writeHead(known ? 304 : 200, document.headers);
+    response.end(known || method === 'HEAD' ? undefined : document.body);
     return true;
   }
 
-  /** Middleware of the provider that keeps what the library wrote, with the APIs' scopes among those supported. */
-  readonly keep = async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
-    await next();
-    if (ctx.status !== 200 || ctx.method !== 'GET' || !DOCUMENTS.has(ctx.path)) return;
+  /** Keeps what the library wrote, with the APIs' scopes among those supported. */
+  keep(ctx: KoaContextWithOIDC): void {
+    if (ctx.status !== 200 || ctx.method !== 'GET') return;
     const document = ctx.body as Record<string, unknown>;
     if (Array.isArray(document['scopes_supported'])) document['scopes_supported'] = this.#scopesSupported();
     const body = Buffer.from(JSON.stringify(document));
     const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
-    this.#bytes.set(ctx.path, { body, etag, type: 'application/json; charset=utf-8' });
-    this.serve(ctx as unknown as Context, ctx.path);
-  };
+    const headers = {
+      ETag: etag,
+      'Cache-Control': `public, max-age=${MAX_AGE_SECONDS}`,
+      'Access-Control-Allow-Origin': '*',
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': String(body.length),
+    };
+    this.#bytes.set(ctx.path, { body, etag, headers });
+    ctx.set(headers);
+    ctx.body = body;
+    ctx.type = headers['Content-Type'];
+  }
 
   #scopesSupported(): string[] {
     const { identity, apis } = this.catalogue;

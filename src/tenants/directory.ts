@@ -12,7 +12,7 @@ const NOBODY = Symbol('no tenant has this host');
 
 export interface TenantDirectory {
   /** The tenant that a Host header picks; undefined for one that nobody has. Disabled tenants are answered too. */
-  byHost(host: string): Promise<Tenant | undefined>;
+  byHost(host: string): Tenant | undefined | Promise<Tenant | undefined>;
   /** Reads what changed since the last look, so that the next request sees it. */
   refresh(): Promise<void>;
   close(): void;
@@ -52,7 +52,7 @@ export function openTenantDirectory(store: Store, log: Log, { cached, refreshSec
   timer.unref();
 
   return {
-    async byHost(host) {
+    byHost(host) {
       const tenant = cache.get(host);
       if (tenant === NOBODY) return undefined;
       return tenant ?? load(host);

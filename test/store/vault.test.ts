@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { SealBroken, Vault } from '../../src/store/index.js';
 
 describe('the vault', () => {
@@ -26,6 +27,12 @@ describe('the vault', () => {
     const at = sealed.length - 3;
     const changed = sealed.slice(0, at) + (sealed[at] === 'A' ? 'B' : 'A') + sealed.slice(at + 1);
     assert.throws(() => vault.open(changed, 'row'), SealBroken);
+  });
+
+  it('hashes with HMAC-SHA-256 under a key of the purpose', () => {
+    const key = vault.derive('hash:a');
+    for (const value of ['', 'x', 'é'.repeat(100)])
+      assert.equal(vault.hash('a', value), createHmac('sha256', key).update(value).digest('base64url'));
   });
 
   it('hashes by purpose and by key', () => {

@@ -6,6 +6,7 @@ import type { People, User } from '../../users/index.js';
 import type { Catalogue } from '../catalogue.js';
 import { accountOf } from '../claims.js';
 import type { ClientCache } from '../client-cache.js';
+import type { ResourceServerOf } from '../provider.js';
 import { askedScopes, type AskedScopes } from '../scopes.js';
 import { allow, type ExistingGrants } from './existing.js';
 
@@ -16,7 +17,7 @@ export interface PasswordGrantBase {
   catalogue: Catalogue;
   clients: ClientCache;
   grants: ExistingGrants;
-  resourceServer(clientId: string, indicator: string): ConstructorParameters<Provider['ResourceServer']>[1];
+  resourceServer: ResourceServerOf;
 }
 
 type Params = { username?: string; password?: string; scope?: string; resource?: string };
@@ -94,7 +95,7 @@ async function issue(
   const authTime = Math.floor(Date.now() / 1000);
   const token = new provider.AccessToken(common);
   if (api)
-    token.resourceServer = new provider.ResourceServer(api.indicator, base.resourceServer(client.clientId, api.indicator));
+    token.resourceServer = new provider.ResourceServer(api.indicator, base.resourceServer(client.clientId, api.indicator, common.scope));
   ctx.oidc.entity('AccessToken', token);
   const accessToken = await token.save();
   let refreshToken: string | undefined;
