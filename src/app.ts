@@ -29,26 +29,31 @@ export function createApp(base: AppBase): RequestListener {
   const pool = openProviderPool(base);
   const pages = pagesApp(base).callback();
 
-  async function enter(request: IncomingMessage, response: ServerResponse, facts: RequestFacts, host: string): Promise<void> {
-    const found = base.directory.byHost(host.toLowerCase());
-    const tenant = found instanceof Promise ? await found : found;
-    if (!tenant) return refuse(response, facts, 404, 'unknown_host', 'no tenant has this host');
-    facts.tenantName = tenant.name;
-    if (!tenant.enabled) return refuse(response, facts, 403, 'tenant_disabled', 'the tenant is disabled');
-    const path = (request.url as string).split('?', 1)[0] as string;
-    const answered = answerHealth(base.readiness, path, response);
-    if (answered) return void (await answered);
-    const ready = pool.get(tenant);
-    const runtime = ready instanceof Promise ? await ready : ready;
+  /** What is known at once is not waited for: a token request meets its tenant and its provider in memory. */
+  const once = <T, A>(value: T | Promise<T>, then: (value: T) => A | Promise<A>): A | Promise<A> =>
+    value instanceof Promise ? value.then(then) : then(value);
+
+  function enter(request: IncomingMessage, response: ServerResponse, facts: RequestFacts, host: string): void | Promise<void> {
+    return once(base.directory.byHost(host.toLowerCase()), (tenant) => {
+      if (!tenant) return refuse(response, facts, 404, 'unknown_host', 'no tenant has this host');
+      facts.tenantName = tenant.name;
+      if (!tenant.enabled) return refuse(response, facts, 403, 'tenant_disabled', 'the tenant is disabled');
+      const path = (request.url as string).split('?', 1)[0] as string;
+      return answerHealth(base.readiness, path, response) ?? once(pool.get(tenant), (runtime) => face(request, response, facts, runtime, path));
+    });
+  }
+
+  function face(request: IncomingMessage, response: ServerResponse, facts: RequestFacts, runtime: TenantRuntime, path: string): void | Promise<void> {
     settleHeaders(request, runtime.origin, facts.address, facts.requestId);
     if (runtime.secure) response.setHeader('Strict-Transport-Security', 'max-age=31536000');
     const document = documentPath(path);
     if (document !== undefined) {
-      if (runtime.documents.serve(request, response, document)) return;
+      if (runtime.documents.serve(request, response, document)) return undefined;
       request.url = document;
     }
+    if (isProviderPath(path)) return runtime.handle(request, response);
     runtimes.set(request, runtime);
-    await (isProviderPath(path) ? runtime.handle(request, response) : pages(request, response));
+    return pages(request, response);
   }
 
   return (request, response) => {
@@ -57,11 +62,16 @@ export function createApp(base: AppBase): RequestListener {
     setFacts(request, facts);
     response.setHeader('X-Request-Id', facts.requestId);
     logWhenDone(base.log, request, response, facts);
-    enter(request, response, facts, host).catch((err: unknown) => {
+    const failed = (err: unknown): void => {
       base.log.error({ err, requestId: facts.requestId }, 'unexpected');
       if (response.headersSent) response.destroy();
       else refuse(response, facts, 500, 'server_error', 'something went wrong here; the log has it under this request id');
-    });
+    };
+    try {
+      enter(request, response, facts, host)?.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
   };
 }
 

@@ -40,7 +40,6 @@ export function openProviderPool(base: OidcBase): ProviderPool {
     const clients = new ClientCache((clientId) => find(tenant.id, clientId));
     const documents = new PublishedDocuments(catalogue);
     const provider = buildProvider(base, { tenant, keys, cookieKey, catalogue, clients, documents });
-    const callback = provider.callback();
     const origin = new URL(tenant.issuer);
     return {
       tenant,
@@ -51,7 +50,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       clients,
       keys,
       documents,
-      handle: async (request, response) => void (await callback(request, response)),
+      handle: provider.callback(),
     };
   }
 
