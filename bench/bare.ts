@@ -12,7 +12,7 @@ const provider = new Provider(`http://localhost:${port}`, {
   clients: [
     {
       client_id: 'bench',
-      client_secret: process.env['SECRET'] as string,
+      client_secret: process.env['SECRET'],
       grant_types: ['client_credentials'],
       response_types: [],
       redirect_uris: [],

@@ -5,7 +5,8 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 const TICKS_PER_SECOND = 100; // USER_HZ of /proc on Linux
 const CONNECTIONS = 16;
 
-export const median = (values: number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+export const median = (values: number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 
 export async function freePort(): Promise<number> {
   const server = createServer();
@@ -24,9 +25,18 @@ export function pinLoad(): void {
 }
 
 /** Starts a server on the first core; resolves when its output says `ready`. */
-export async function startOnFirstCore(args: string[], env: Record<string, string>, ready: string): Promise<ChildProcess> {
-  const command = hasTaskset ? ['taskset', '-c', '0', process.execPath, ...args] : [process.execPath, ...args];
-  const child = spawn(command[0] as string, command.slice(1), { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+export async function startOnFirstCore(
+  args: string[],
+  env: Record<string, string>,
+  ready: string,
+): Promise<ChildProcess> {
+  const command = hasTaskset
+    ? ['taskset', '-c', '0', process.execPath, ...args]
+    : [process.execPath, ...args];
+  const child = spawn(command[0] as string, command.slice(1), {
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   await new Promise<void>((resolve, reject) => {
     const look = (chunk: Buffer): void => {
@@ -64,7 +74,11 @@ export interface Repeated {
 /** The request as bytes, made once: a light load, so that it is the server that is measured. */
 function bytesOf({ url, method, headers, body }: Repeated): Buffer {
   const { pathname, host } = new URL(url);
-  const lines = [`${method} ${pathname} HTTP/1.1`, `Host: ${host}`, `Content-Length: ${Buffer.byteLength(body)}`];
+  const lines = [
+    `${method} ${pathname} HTTP/1.1`,
+    `Host: ${host}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
   for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`);
 }
@@ -114,7 +128,12 @@ export interface Contender {
 }
 
 /** Warms both up, then lets them take turns; prints the medians and the ratio to the peer. */
-export async function compare(title: string, ours: Contender, peer: Contender, { rounds = 5, amount = 6000, warmUp = 4000 } = {}): Promise<void> {
+export async function compare(
+  title: string,
+  ours: Contender,
+  peer: Contender,
+  { rounds = 5, amount = 6000, warmUp = 4000 } = {},
+): Promise<void> {
   const samples = new Map<Contender, Sample[]>([
     [ours, []],
     [peer, []],
@@ -130,6 +149,10 @@ export async function compare(title: string, ours: Contender, peer: Contender, {
   const [mine, theirs] = figures as [(typeof figures)[0], (typeof figures)[0]];
   console.log(`\n${title}`);
   for (const { name, cpu, rate } of figures)
-    console.log(`  ${name.padEnd(12)} ${cpu.toFixed(0).padStart(6)} µs CPU a request   ${rate.toFixed(0).padStart(6)} requests a second`);
-  console.log(`  work per CPU second, next to ${theirs.name}: ${(theirs.cpu / mine.cpu).toFixed(2)}   (requests a second: ${(mine.rate / theirs.rate).toFixed(2)})`);
+    console.log(
+      `  ${name.padEnd(12)} ${cpu.toFixed(0).padStart(6)} µs CPU a request   ${rate.toFixed(0).padStart(6)} requests a second`,
+    );
+  console.log(
+    `  work per CPU second, next to ${theirs.name}: ${(theirs.cpu / mine.cpu).toFixed(2)}   (requests a second: ${(mine.rate / theirs.rate).toFixed(2)})`,
+  );
 }

@@ -9,14 +9,23 @@ const ROUNDS = 5;
 const IDLE_MS = 5000;
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'));
 const port = await freePort();
-const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: String(port), GATEHOUSE_DATA_DIR: folder };
+const env = {
+  PATH: process.env['PATH'],
+  HOME: process.env['HOME'],
+  PORT: String(port),
+  GATEHOUSE_DATA_DIR: folder,
+};
 
 const residentMiB = (pid: number): number =>
   Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 
 /** npm starts a shell, and that the server; the server is the one that listens. */
 function serverPid(root: number): number {
-  const children = readFileSync(`/proc/${root}/task/${root}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+  const children = readFileSync(`/proc/${root}/task/${root}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+    .map(Number);
   return children.length === 0 ? root : serverPid(children[0] as number);
 }
 
@@ -47,8 +56,12 @@ try {
   const rounds: Awaited<ReturnType<typeof run>>[] = [];
   for (let round = 0; round < ROUNDS; round++) rounds.push(await run());
   console.log(`first start (makes the store and its keys): ready after ${first.readyMs.toFixed(0)} ms`);
-  console.log(`start on an existing store, median of ${ROUNDS}: ready after ${median(rounds.map(({ readyMs }) => readyMs)).toFixed(0)} ms`);
-  console.log(`idle, median of ${ROUNDS}: ${median(rounds.map(({ idleMiB }) => idleMiB)).toFixed(0)} MiB resident`);
+  console.log(
+    `start on an existing store, median of ${ROUNDS}: ready after ${median(rounds.map(({ readyMs }) => readyMs)).toFixed(0)} ms`,
+  );
+  console.log(
+    `idle, median of ${ROUNDS}: ${median(rounds.map(({ idleMiB }) => idleMiB)).toFixed(0)} MiB resident`,
+  );
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -37,20 +37,31 @@ async function startGatehouse(): Promise<{ pid: number; port: number }> {
   await tenantTransaction(context.store, tenant.id, async (db) => {
     await insertApiResource(db, newApiResource('jwt', ['jwt.read']));
     await insertApiResource(db, newApiResource('opaque', ['opaque.read'], { accessTokenFormat: 'opaque' }));
-    const settings = clientSettings({ grantTypes: ['client_credentials'], scopes: ['jwt.read', 'opaque.read'] });
+    const settings = clientSettings({
+      grantTypes: ['client_credentials'],
+      scopes: ['jwt.read', 'opaque.read'],
+    });
     await insertClient(db, { clientId: 'bench', clientName: 'bench', settings });
     await addClientSecret(db, context.vault, 'bench', { secret: SECRET });
   });
   await context.store.transaction((trx) => touchTenant(trx, tenant.id));
   await context.close();
-  const child = await startOnFirstCore([...profiling('gatehouse'), 'dist/src/cli.js', 'serve'], { ...env, NODE_ENV: 'production' }, 'Gatehouse is ready');
+  const child = await startOnFirstCore(
+    [...profiling('gatehouse'), 'dist/src/cli.js', 'serve'],
+    { ...env, NODE_ENV: 'production' },
+    'Gatehouse is ready',
+  );
   return { pid: child.pid as number, port };
 }
 
 async function startBare(format: 'jwt' | 'opaque'): Promise<{ pid: number; port: number }> {
   const port = await freePort();
   const args = [...profiling('bare'), '--import', 'tsx', 'bench/bare.ts'];
-  const child = await startOnFirstCore(args, { PORT: String(port), FORMAT: format, SECRET, NODE_ENV: 'production' }, 'ready');
+  const child = await startOnFirstCore(
+    args,
+    { PORT: String(port), FORMAT: format, SECRET, NODE_ENV: 'production' },
+    'ready',
+  );
   return { pid: child.pid as number, port };
 }
 
@@ -67,7 +78,11 @@ try {
     const bare = await startBare(format);
     pids.push(bare.pid);
     const bareRequest = { ...request(bare.port, 'bench.read'), url: `http://localhost:${bare.port}/token` };
-    await compare(title, { name: 'gatehouse', pid: ours.pid, request: request(ours.port, `${format}.read`) }, { name: 'bare', pid: bare.pid, request: bareRequest });
+    await compare(
+      title,
+      { name: 'gatehouse', pid: ours.pid, request: request(ours.port, `${format}.read`) },
+      { name: 'bare', pid: bare.pid, request: bareRequest },
+    );
   }
 } finally {
   for (const pid of pids) process.kill(pid, 'SIGTERM');

@@ -48,7 +48,9 @@ export async function up(knex: Knex): Promise<void> {
     table.bigInteger('replaced_at');
     table.primary(['tenant_id', 'kid']);
   });
-  await knex.raw(`CREATE UNIQUE INDEX signing_keys_alg ON signing_keys (tenant_id, alg) WHERE state = 'current'`);
+  await knex.raw(
+    `CREATE UNIQUE INDEX signing_keys_alg ON signing_keys (tenant_id, alg) WHERE state = 'current'`,
+  );
 }
 
 export async function down(knex: Knex): Promise<void> {

@@ -43,7 +43,9 @@ export async function up(knex: Knex): Promise<void> {
   });
   // A deleted user frees its names for somebody else.
   for (const column of ['user_name_key', 'email_key', 'phone_number'])
-    await knex.raw(`CREATE UNIQUE INDEX users_${column} ON users (tenant_id, ${column}) WHERE deleted_at IS NULL`);
+    await knex.raw(
+      `CREATE UNIQUE INDEX users_${column} ON users (tenant_id, ${column}) WHERE deleted_at IS NULL`,
+    );
   await knex.raw(
     'CREATE INDEX users_phone_national ON users (tenant_id, phone_national) WHERE phone_national IS NOT NULL',
   );
@@ -52,8 +54,16 @@ export async function up(knex: Knex): Promise<void> {
     table.text('user_id').notNullable();
     table.text('role_id').notNullable();
     table.primary(['tenant_id', 'user_id', 'role_id']);
-    table.foreign(['tenant_id', 'user_id']).references(['tenant_id', 'id']).inTable('users').onDelete('CASCADE');
-    table.foreign(['tenant_id', 'role_id']).references(['tenant_id', 'id']).inTable('roles').onDelete('RESTRICT');
+    table
+      .foreign(['tenant_id', 'user_id'])
+      .references(['tenant_id', 'id'])
+      .inTable('users')
+      .onDelete('CASCADE');
+    table
+      .foreign(['tenant_id', 'role_id'])
+      .references(['tenant_id', 'id'])
+      .inTable('roles')
+      .onDelete('RESTRICT');
     table.index(['tenant_id', 'role_id'], 'user_roles_role_id');
   });
   // Wrong passwords, by account and address; the account is a user id, or a keyed hash of a name that nobody has.

@@ -23,7 +23,9 @@ export async function up(knex: Knex): Promise<void> {
   await knex.raw(
     'CREATE INDEX oidc_artifacts_client_id ON oidc_artifacts (tenant_id, client_id) WHERE client_id IS NOT NULL',
   );
-  await knex.raw('CREATE INDEX oidc_artifacts_expires_at ON oidc_artifacts (expires_at) WHERE expires_at IS NOT NULL');
+  await knex.raw(
+    'CREATE INDEX oidc_artifacts_expires_at ON oidc_artifacts (expires_at) WHERE expires_at IS NOT NULL',
+  );
 }
 
 export async function down(knex: Knex): Promise<void> {

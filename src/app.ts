@@ -6,7 +6,15 @@ import { originReader, settleHeaders } from './kernel/forwarded.js';
 import { renderPage, serveAsset } from './kernel/pages.js';
 import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
 import { answerHealth, logWhenDone, requestIdOf, type Readiness } from './observe/index.js';
-import { documentPath, interactionRoutes, isProviderPath, lookOf, openProviderPool, type OidcBase, type TenantRuntime } from './oidc/index.js';
+import {
+  documentPath,
+  interactionRoutes,
+  isProviderPath,
+  lookOf,
+  openProviderPool,
+  type OidcBase,
+  type TenantRuntime,
+} from './oidc/index.js';
 import type { TenantDirectory } from './tenants/index.js';
 
 export interface AppBase extends OidcBase {
@@ -33,17 +41,31 @@ export function createApp(base: AppBase): RequestListener {
   const once = <T, A>(value: T | Promise<T>, then: (value: T) => A | Promise<A>): A | Promise<A> =>
     value instanceof Promise ? value.then(then) : then(value);
 
-  function enter(request: IncomingMessage, response: ServerResponse, facts: RequestFacts, host: string): void | Promise<void> {
+  function enter(
+    request: IncomingMessage,
+    response: ServerResponse,
+    facts: RequestFacts,
+    host: string,
+  ): void | Promise<void> {
     return once(base.directory.byHost(host.toLowerCase()), (tenant) => {
       if (!tenant) return refuse(response, facts, 404, 'unknown_host', 'no tenant has this host');
       facts.tenantName = tenant.name;
       if (!tenant.enabled) return refuse(response, facts, 403, 'tenant_disabled', 'the tenant is disabled');
       const path = (request.url as string).split('?', 1)[0] as string;
-      return answerHealth(base.readiness, path, response) ?? once(pool.get(tenant), (runtime) => face(request, response, facts, runtime, path));
+      return (
+        answerHealth(base.readiness, path, response) ??
+        once(pool.get(tenant), (runtime) => face(request, response, facts, runtime, path))
+      );
     });
   }
 
-  function face(request: IncomingMessage, response: ServerResponse, facts: RequestFacts, runtime: TenantRuntime, path: string): void | Promise<void> {
+  function face(
+    request: IncomingMessage,
+    response: ServerResponse,
+    facts: RequestFacts,
+    runtime: TenantRuntime,
+    path: string,
+  ): void | Promise<void> {
     settleHeaders(request, runtime.origin, facts.address, facts.requestId);
     if (runtime.secure) response.setHeader('Strict-Transport-Security', 'max-age=31536000');
     const document = documentPath(path);
@@ -65,7 +87,14 @@ export function createApp(base: AppBase): RequestListener {
     const failed = (err: unknown): void => {
       base.log.error({ err, requestId: facts.requestId }, 'unexpected');
       if (response.headersSent) response.destroy();
-      else refuse(response, facts, 500, 'server_error', 'something went wrong here; the log has it under this request id');
+      else
+        refuse(
+          response,
+          facts,
+          500,
+          'server_error',
+          'something went wrong here; the log has it under this request id',
+        );
     };
     try {
       enter(request, response, facts, host)?.catch(failed);
@@ -76,10 +105,21 @@ export function createApp(base: AppBase): RequestListener {
 }
 
 /** Answers a request that no tenant's face answers. */
-function refuse(response: ServerResponse, facts: RequestFacts, status: number, outcome: string, description: string): void {
+function refuse(
+  response: ServerResponse,
+  facts: RequestFacts,
+  status: number,
+  outcome: string,
+  description: string,
+): void {
   facts.outcome = outcome;
-  response.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' });
-  response.end(JSON.stringify({ error: outcome, error_description: description, request_id: facts.requestId }));
+  response.writeHead(status, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Cache-Control': 'no-store',
+  });
+  response.end(
+    JSON.stringify({ error: outcome, error_description: description, request_id: facts.requestId }),
+  );
 }
 
 /** What a person looks at, as one Koa app. */

@@ -12,7 +12,9 @@ import { tenantCommand } from './cli/tenant.js';
 import { userCommand } from './cli/user.js';
 import { packageRoot } from './kernel/root.js';
 
-const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+  version: string;
+};
 
 const program = new Command('gatehouse')
   .description('An identity centre: OpenID Connect provider, management API and MQTT credentials.')
@@ -27,7 +29,8 @@ const program = new Command('gatehouse')
   .addCommand(doctorCommand());
 
 const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
-for (const command of all(program)) command.exitOverride().showHelpAfterError('(add --help for what it takes)');
+for (const command of all(program))
+  command.exitOverride().showHelpAfterError('(add --help for what it takes)');
 
 try {
   await program.parseAsync();

@@ -11,8 +11,20 @@ const CONFIG_SCHEMA = {
   type: 'object',
   additionalProperties: false,
   required: [
-    'port', 'host', 'dataDir', 'trustProxy', 'admin', 'client', 'log', 'demo', 'store', 'lifetimes', 'passwords', 'lockout',
-    'sweeper', 'tenants',
+    'port',
+    'host',
+    'dataDir',
+    'trustProxy',
+    'admin',
+    'client',
+    'log',
+    'demo',
+    'store',
+    'lifetimes',
+    'passwords',
+    'lockout',
+    'sweeper',
+    'tenants',
   ],
   properties: {
     port: { type: 'integer', minimum: 0, maximum: 65535 },
@@ -44,7 +56,9 @@ const CONFIG_SCHEMA = {
       type: 'object',
       additionalProperties: false,
       required: ['level'],
-      properties: { level: { type: 'string', enum: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] } },
+      properties: {
+        level: { type: 'string', enum: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] },
+      },
     },
     demo: { type: 'boolean' },
     store: {
@@ -60,8 +74,15 @@ const CONFIG_SCHEMA = {
       type: 'object',
       additionalProperties: false,
       required: [
-        'accessToken', 'idToken', 'authorizationCode', 'deviceCode', 'interaction', 'session', 'refreshTokenIdle',
-        'refreshTokenAbsolute', 'grant',
+        'accessToken',
+        'idToken',
+        'authorizationCode',
+        'deviceCode',
+        'interaction',
+        'session',
+        'refreshTokenIdle',
+        'refreshTokenAbsolute',
+        'grant',
       ],
       properties: {
         accessToken: seconds,
@@ -101,7 +122,10 @@ const CONFIG_SCHEMA = {
       type: 'object',
       additionalProperties: false,
       required: ['enabled', 'intervalSeconds'],
-      properties: { enabled: { type: 'boolean' }, intervalSeconds: { type: 'integer', minimum: 1, maximum: 86400 } },
+      properties: {
+        enabled: { type: 'boolean' },
+        intervalSeconds: { type: 'integer', minimum: 1, maximum: 86400 },
+      },
     },
     tenants: {
       type: 'object',
@@ -170,7 +194,10 @@ function fromFile(file: string): Source {
   try {
     values = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new ConfigError(file, `is not readable JSON (${(error as Error).message}); correct it or remove it`);
+    throw new ConfigError(
+      file,
+      `is not readable JSON (${(error as Error).message}); correct it or remove it`,
+    );
   }
   if (values === null || typeof values !== 'object' || Array.isArray(values))
     throw new ConfigError(file, 'must hold one JSON object');
@@ -184,7 +211,10 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): Source {
   const values: Record<string, unknown> = {};
   for (const key of Object.keys(environment))
     if (key.startsWith('GATEHOUSE_') && !(key in ENVIRONMENT))
-      throw new ConfigError(key, `is not a key of Gatehouse; remove it, or use one of ${Object.keys(ENVIRONMENT).join(', ')}`);
+      throw new ConfigError(
+        key,
+        `is not a key of Gatehouse; remove it, or use one of ${Object.keys(ENVIRONMENT).join(', ')}`,
+      );
   for (const [key, { path, read }] of Object.entries(ENVIRONMENT)) {
     const raw = environment[key];
     if (raw === undefined || raw === '') continue;
@@ -199,7 +229,9 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): Source {
 function merge(target: Record<string, unknown>, source: Record<string, unknown>): void {
   for (const [key, value] of Object.entries(source)) {
     const current = target[key];
-    const nested = [value, current].every((side) => side !== null && typeof side === 'object' && !Array.isArray(side));
+    const nested = [value, current].every(
+      (side) => side !== null && typeof side === 'object' && !Array.isArray(side),
+    );
     if (nested) merge(current as Record<string, unknown>, value as Record<string, unknown>);
     else target[key] = value;
   }
@@ -226,7 +258,10 @@ function explain(error: ErrorObject, sources: Source[]): ConfigError {
 }
 
 const isLocalName = (hostname: string): boolean =>
-  hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '127.0.0.1' || hostname === '[::1]';
+  hostname === 'localhost' ||
+  hostname.endsWith('.localhost') ||
+  hostname === '127.0.0.1' ||
+  hostname === '[::1]';
 
 /** Whether an origin's host is this machine, where plain http is acceptable because nothing leaves it. */
 export const isLocalHost = (host: string): boolean => isLocalName(host.replace(/:\d+$/, ''));
@@ -245,12 +280,16 @@ function checkNetworks(networks: readonly string[]): void {
     const [address = '', bits] = network.split('/');
     const size = isIP(address) === 6 ? 128 : 32;
     if (!isIP(address) || (bits !== undefined && !(/^\d+$/.test(bits) && Number(bits) <= size)))
-      throw new ConfigError('GATEHOUSE_TRUST_PROXY', `"${network}" is not an address or a CIDR such as 10.0.0.0/8; correct it`);
+      throw new ConfigError(
+        'GATEHOUSE_TRUST_PROXY',
+        `"${network}" is not an address or a CIDR such as 10.0.0.0/8; correct it`,
+      );
   }
 }
 
 function freeze<T extends object>(value: T): T {
-  for (const member of Object.values(value)) if (member !== null && typeof member === 'object') freeze(member as object);
+  for (const member of Object.values(value))
+    if (member !== null && typeof member === 'object') freeze(member as object);
   return Object.freeze(value);
 }
 
@@ -259,10 +298,15 @@ function freeze<T extends object>(value: T): T {
  * The package's own `config/` comes first, then `config/` of the folder that the process was started in.
  * @throws ConfigError naming the key, on the first thing that is wrong.
  */
-export function loadConfig(environment: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): Config {
+export function loadConfig(
+  environment: NodeJS.ProcessEnv = process.env,
+  cwd: string = process.cwd(),
+): Config {
   const stage = environment['NODE_ENV'] || 'development';
   const folders = [...new Set([join(packageRoot, 'config'), join(cwd, 'config')])];
-  const files = [`default.json`, `${stage}.json`].flatMap((file) => folders.map((folder) => join(folder, file)));
+  const files = [`default.json`, `${stage}.json`].flatMap((file) =>
+    folders.map((folder) => join(folder, file)),
+  );
   const sources = [...files.filter((file) => existsSync(file)).map(fromFile), fromEnvironment(environment)];
   const values: Record<string, unknown> = {};
   for (const source of sources) merge(values, structuredClone(source.values));

@@ -1,7 +1,14 @@
 import type { Config } from './config.js';
 import { openAudit, openLog, type Audit, type Log } from './observe/index.js';
 import { migrate, openStore, openVault, requireSchema, type Store, type Vault } from './store/index.js';
-import { openLockout, openPasswords, openPeople, userFinder, type Passwords, type People } from './users/index.js';
+import {
+  openLockout,
+  openPasswords,
+  openPeople,
+  userFinder,
+  type Passwords,
+  type People,
+} from './users/index.js';
 
 /** Everything that the server and the CLI work with, opened once. */
 export interface GatehouseContext {
@@ -19,7 +26,10 @@ export interface GatehouseContext {
  * Opens the store, brings its schema up to date (or checks it, with `migrations: false`), and opens the vault.
  * @throws ConfigError, SchemaMismatch
  */
-export async function openContext(config: Config, { migrations = true }: { migrations?: boolean } = {}): Promise<GatehouseContext> {
+export async function openContext(
+  config: Config,
+  { migrations = true }: { migrations?: boolean } = {},
+): Promise<GatehouseContext> {
   const log = openLog(config);
   const store = await openStore(config);
   try {

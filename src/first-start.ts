@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { addClientSecret, clientSettings, findClient, GRANT_TYPES, insertClient, updateClientSettings } from './clients/index.js';
+import {
+  addClientSecret,
+  clientSettings,
+  findClient,
+  GRANT_TYPES,
+  insertClient,
+  updateClientSettings,
+} from './clients/index.js';
 import { managementResource } from './api-resources/index.js';
 import type { GatehouseContext } from './context.js';
 import { DEMO_CLIENT_ID, demoClient } from './demo/index.js';
@@ -44,7 +51,11 @@ async function makeHome(context: GatehouseContext): Promise<Home> {
       const tenant = await createTenant(trx, { name: HOME_NAME, issuer: config.issuer, home: true });
       const db = tenantDb(trx, tenant.id);
       const nickName = 'Administrator';
-      await insertUser(db, { userName: config.admin.user, nickName, roles: ['administrator', 'user'] }, passwordHash);
+      await insertUser(
+        db,
+        { userName: config.admin.user, nickName, roles: ['administrator', 'user'] },
+        passwordHash,
+      );
       const clientSecret = await makeManagementClient(context, db);
       return { tenant, clientSecret };
     });
@@ -89,10 +100,12 @@ async function follow({ config, store }: GatehouseContext, tenant: Tenant): Prom
 /** The demo's registration is the program's own, so it follows the program and the issuer. */
 async function ensureDemo({ store }: GatehouseContext, tenant: Tenant): Promise<void> {
   const wanted = demoClient(tenant.issuer);
-  const current = await findClient(tenantDb(store.knex, tenant.id), DEMO_CLIENT_ID).catch((error: unknown) => {
-    if (error instanceof NotFound) return undefined;
-    throw error;
-  });
+  const current = await findClient(tenantDb(store.knex, tenant.id), DEMO_CLIENT_ID).catch(
+    (error: unknown) => {
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    },
+  );
   if (JSON.stringify(current?.settings) === JSON.stringify(wanted.settings)) return;
   await tenantTransaction(store, tenant.id, async (db) => {
     if (current) await updateClientSettings(db, DEMO_CLIENT_ID, wanted.settings);

@@ -34,13 +34,20 @@ export async function start(config: Config, options: { migrations?: boolean } = 
     const readiness = { ping: () => context.store.ping(), draining: () => draining };
     const handle = createApp({ ...context, artifacts: openArtifacts(context.store), directory, readiness });
     const server = createServer(
-      { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
+      {
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+      },
       handle,
     );
     await listen(server, config);
     const sweeper = openSweeper(context.store, context.log, config.sweeper);
     const { port } = server.address() as AddressInfo;
-    context.log.info({ port, host: config.host, issuer: config.issuer, store: context.store.dialect }, 'listening');
+    context.log.info(
+      { port, host: config.host, issuer: config.issuer, store: context.store.dialect },
+      'listening',
+    );
     const stop = async (): Promise<void> => {
       draining = true;
       await drain(server);
@@ -58,9 +65,17 @@ export async function start(config: Config, options: { migrations?: boolean } = 
 function listen(server: Server, { host, port }: Config): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', ({ code, message }: NodeJS.ErrnoException) => {
-      if (code === 'EADDRINUSE') reject(new ConfigError('PORT', `${port} is in use; stop what uses it, or set another`));
-      else if (code === 'EACCES') reject(new ConfigError('PORT', `${port} may not be used by this account; set one above 1023`));
-      else reject(new ConfigError('HOST', `"${host}" can not be listened at (${code ?? message}); set an address of this machine`));
+      if (code === 'EADDRINUSE')
+        reject(new ConfigError('PORT', `${port} is in use; stop what uses it, or set another`));
+      else if (code === 'EACCES')
+        reject(new ConfigError('PORT', `${port} may not be used by this account; set one above 1023`));
+      else
+        reject(
+          new ConfigError(
+            'HOST',
+            `"${host}" can not be listened at (${code ?? message}); set an address of this machine`,
+          ),
+        );
     });
     server.listen(port, host, () => resolve());
   });

@@ -27,7 +27,11 @@ export interface ApiResource {
 }
 
 /** The settings of a new resource that has no opinion of its own. */
-export const newApiResource = (name: string, scopes: string[], more: Partial<ApiResource> = {}): ApiResource => ({
+export const newApiResource = (
+  name: string,
+  scopes: string[],
+  more: Partial<ApiResource> = {},
+): ApiResource => ({
   name,
   displayName: null,
   description: null,

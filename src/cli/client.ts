@@ -41,14 +41,21 @@ const lines = (client: Client, secret?: string): string[] =>
     ['status', client.enabled ? 'enabled' : 'disabled'],
     ['grants', client.settings.grantTypes.join(' ')],
     ['redirect URIs', client.settings.redirectUris.join(' ') || '-'],
-    ['scopes', client.settings.scopes.length > 12 ? `${client.settings.scopes.length} (see --json)` : client.settings.scopes.join(' ')],
+    [
+      'scopes',
+      client.settings.scopes.length > 12
+        ? `${client.settings.scopes.length} (see --json)`
+        : client.settings.scopes.join(' '),
+    ],
     ['secrets', client.secrets.map(({ hint }) => hint).join(' ') || '-'],
     ['created', time(client.createdAt)],
     ...(secret === undefined ? [] : [['secret', `${secret}   (shown this once)`]]),
   ]);
 
 const common = (command: Command): Command =>
-  command.option('--tenant <name>', 'the tenant (default: the home tenant)').option('--json', 'answer in JSON');
+  command
+    .option('--tenant <name>', 'the tenant (default: the home tenant)')
+    .option('--json', 'answer in JSON');
 
 export function clientCommand(): Command {
   const command = new Command('client').description('Applications that ask for tokens.');
@@ -56,7 +63,19 @@ export function clientCommand(): Command {
     withContext(async (context) => {
       const { id } = await tenantOf(context, tenant);
       const clients = await listClients(tenantDb(context.store.knex, id));
-      print(json, clients.map(shown), table([['CLIENT ID', 'NAME', 'STATUS', 'GRANTS'], ...clients.map((client) => [client.clientId, client.clientName, client.enabled ? 'enabled' : 'disabled', client.settings.grantTypes.join(' ')])]));
+      print(
+        json,
+        clients.map(shown),
+        table([
+          ['CLIENT ID', 'NAME', 'STATUS', 'GRANTS'],
+          ...clients.map((client) => [
+            client.clientId,
+            client.clientName,
+            client.enabled ? 'enabled' : 'disabled',
+            client.settings.grantTypes.join(' '),
+          ]),
+        ]),
+      );
     }),
   );
   common(command.command('create <client-id>'))
@@ -100,7 +119,11 @@ Examples:
           const secret = options.public ? undefined : await addClientSecret(db, context.vault, clientId);
           return { client: await findClient(db, clientId), secret };
         });
-        print(options.json ?? false, { ...shown(client), ...(secret !== undefined && { secret }) }, lines(client, secret));
+        print(
+          options.json ?? false,
+          { ...shown(client), ...(secret !== undefined && { secret }) },
+          lines(client, secret),
+        );
       }),
     );
   common(command.command('show <client-id>')).action((clientId: string, { tenant, json = false }: Options) =>

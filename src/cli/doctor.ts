@@ -46,7 +46,11 @@ async function findings(config: Config): Promise<Finding[]> {
     const migrated = await check('schema', async () => {
       const { current, latest } = await schemaStatus(open);
       if (current === latest) return `at ${current}, the newest`;
-      throw new Error(current < latest ? `at ${current} of ${latest}; run: npx gatehouse migrate` : `at ${current}, newer than this program's ${latest}`);
+      throw new Error(
+        current < latest
+          ? `at ${current} of ${latest}; run: npx gatehouse migrate`
+          : `at ${current}, newer than this program's ${latest}`,
+      );
     });
     if (!migrated) return found;
     await check('master key', async () => `key ${(await openVault(config, open)).keyId} opens the store`);
@@ -56,14 +60,18 @@ async function findings(config: Config): Promise<Finding[]> {
       const { listKeys } = await import('../oidc/index.js');
       const keys = await listKeys(open, home.id);
       const current = keys.filter(({ state }) => state === 'current').map(({ alg }) => alg);
-      if (current.length === 0) throw new Error('the home tenant has no signing keys; run: npx gatehouse keys rotate');
+      if (current.length === 0)
+        throw new Error('the home tenant has no signing keys; run: npx gatehouse keys rotate');
       return `${current.join(' and ')} current, ${keys.length - current.length} previous`;
     });
     await check('clock', async () => {
       if (open.dialect === 'sqlite') return 'the same as the store: it is this machine';
-      const { rows } = await open.knex.raw<{ rows: { now: string }[] }>('SELECT extract(epoch from clock_timestamp()) * 1000 AS now');
+      const { rows } = await open.knex.raw<{ rows: { now: string }[] }>(
+        'SELECT extract(epoch from clock_timestamp()) * 1000 AS now',
+      );
       const apart = Math.abs(Date.now() - Number(rows[0]?.now));
-      if (apart > CLOCK_SLACK_MS) throw new Error(`${Math.round(apart / 1000)} s apart from the database; set it by NTP`);
+      if (apart > CLOCK_SLACK_MS)
+        throw new Error(`${Math.round(apart / 1000)} s apart from the database; set it by NTP`);
       return `${Math.round(apart)} ms apart from the database`;
     });
   } finally {
@@ -74,7 +82,9 @@ async function findings(config: Config): Promise<Finding[]> {
 
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('Look at the configuration, the store, the schema, the keys and the clock, and say what is wrong. Ends with 1 if something is.')
+    .description(
+      'Look at the configuration, the store, the schema, the keys and the clock, and say what is wrong. Ends with 1 if something is.',
+    )
     .option('--json', 'answer in JSON')
     .action(async ({ json = false }: { json?: boolean }) => {
       const config = loadConfig();
@@ -82,7 +92,12 @@ export function doctorCommand(): Command {
       const shown = withoutSecrets(config);
       print(json, { config: shown, checks }, [
         'Configuration',
-        ...table(Object.entries(shown).map(([key, value]) => ['  ' + key, typeof value === 'string' ? value : JSON.stringify(value)])),
+        ...table(
+          Object.entries(shown).map(([key, value]) => [
+            '  ' + key,
+            typeof value === 'string' ? value : JSON.stringify(value),
+          ]),
+        ),
         'Checks',
         ...table(checks.map(({ check, ok, detail }) => [ok ? '  ok' : '  WRONG', check, detail])),
       ]);

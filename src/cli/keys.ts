@@ -9,10 +9,19 @@ interface Options {
 }
 
 const show = (json: boolean, keys: KeyInfo[]): void =>
-  print(json, keys, table([['KEY ID', 'ALG', 'STATE', 'CREATED'], ...keys.map(({ kid, alg, state, createdAt }) => [kid, alg, state, time(createdAt)])]));
+  print(
+    json,
+    keys,
+    table([
+      ['KEY ID', 'ALG', 'STATE', 'CREATED'],
+      ...keys.map(({ kid, alg, state, createdAt }) => [kid, alg, state, time(createdAt)]),
+    ]),
+  );
 
 export function keysCommand(): Command {
-  const command = new Command('keys').description('Signing keys. Private keys are encrypted in the store and never shown.');
+  const command = new Command('keys').description(
+    'Signing keys. Private keys are encrypted in the store and never shown.',
+  );
   for (const verb of ['list', 'rotate'] as const)
     command
       .command(verb)

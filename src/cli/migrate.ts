@@ -10,7 +10,9 @@ const step = (text: string): number => {
 
 export function migrateCommand(): Command {
   return new Command('migrate')
-    .description("Bring the store's schema up to date. The server does this at its start, unless it is told --no-migrate.")
+    .description(
+      "Bring the store's schema up to date. The server does this at its start, unless it is told --no-migrate.",
+    )
     .option('--to <number>', 'go up or down to this schema', step)
     .option('--status', 'only tell where the store is')
     .option('--json', 'answer in JSON')

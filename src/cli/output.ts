@@ -11,13 +11,22 @@ Configuration comes from config/*.json and the environment; see the table in REA
 
 /** One answer of a command: for people as lines, with --json as one JSON document. */
 export function print(json: boolean, value: unknown, lines: string[]): void {
-  process.stdout.write(json ? `${JSON.stringify(value, null, 2)}\n` : lines.map((line) => `${line}\n`).join(''));
+  process.stdout.write(
+    json ? `${JSON.stringify(value, null, 2)}\n` : lines.map((line) => `${line}\n`).join(''),
+  );
 }
 
 /** Columns that line up. */
 export function table(rows: string[][]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 /** One line on standard error, and the exit code that belongs to it. */
@@ -29,9 +38,19 @@ export function explain(error: unknown): number {
   }
   if (error instanceof NotFound || error instanceof Conflict || error instanceof Invalid) {
     line(`${error.key}: ${error.message}`);
-    return error instanceof NotFound ? EXIT.notFound : error instanceof Conflict ? EXIT.conflict : EXIT.invalid;
+    return error instanceof NotFound
+      ? EXIT.notFound
+      : error instanceof Conflict
+        ? EXIT.conflict
+        : EXIT.invalid;
   }
-  line(error instanceof Error ? (process.env['LOG_LEVEL'] === 'debug' ? String(error.stack) : error.message) : String(error));
+  line(
+    error instanceof Error
+      ? process.env['LOG_LEVEL'] === 'debug'
+        ? String(error.stack)
+        : error.message
+      : String(error),
+  );
   return EXIT.failed;
 }
 

@@ -3,7 +3,8 @@ import { loadConfig, type Config } from '../config.js';
 import type { Home } from '../first-start.js';
 import type { Gatehouse } from '../main.js';
 
-const shell = (text: string): string => (/^[A-Za-z0-9_./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+const shell = (text: string): string =>
+  /^[A-Za-z0-9_./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
 /**
  * What a person needs to go on. It goes to the terminal (standard error), not through the log, and secrets are in it on
@@ -57,7 +58,9 @@ function stopOnSignals(gatehouse: Gatehouse): void {
 
 export function serveCommand(): Command {
   return new Command('serve')
-    .description('Start the server. The first start makes the store, the keys, an administrator and a management client.')
+    .description(
+      'Start the server. The first start makes the store, the keys, an administrator and a management client.',
+    )
     .option('--no-migrate', 'do not change the schema; end with 1 if it does not fit')
     .action(async ({ migrate }: { migrate: boolean }) => {
       const config = loadConfig();

@@ -18,7 +18,8 @@ export async function withContext<T>(work: (context: GatehouseContext) => Promis
 /** The tenant of `--tenant`, else the home tenant. @throws NotFound */
 export async function tenantOf({ store }: GatehouseContext, name: string | undefined): Promise<Tenant> {
   const tenant = name === undefined ? await findHomeTenant(store.knex) : await findTenant(store.knex, name);
-  if (!tenant) throw new NotFound('tenant', 'there is no home tenant yet; start the server once: npx gatehouse serve');
+  if (!tenant)
+    throw new NotFound('tenant', 'there is no home tenant yet; start the server once: npx gatehouse serve');
   return tenant;
 }
 

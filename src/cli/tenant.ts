@@ -18,20 +18,32 @@ interface Options {
 }
 
 export function tenantCommand(): Command {
-  const command = new Command('tenant').description('Tenants: each an issuer of its own, with its own users, clients and keys.');
+  const command = new Command('tenant').description(
+    'Tenants: each an issuer of its own, with its own users, clients and keys.',
+  );
   command
     .command('list')
     .option('--json', 'answer in JSON')
     .action(({ json = false }: Options) =>
       withContext(async ({ store }) => {
         const tenants = await listTenants(store.knex);
-        print(json, tenants, table([['NAME', 'ISSUER', 'STATUS'], ...tenants.map(({ name, issuer, enabled }) => [name, issuer, enabled ? 'enabled' : 'disabled'])]));
+        print(
+          json,
+          tenants,
+          table([
+            ['NAME', 'ISSUER', 'STATUS'],
+            ...tenants.map(({ name, issuer, enabled }) => [name, issuer, enabled ? 'enabled' : 'disabled']),
+          ]),
+        );
       }),
     );
   command
     .command('create <name>')
     .description('Make a tenant. It can be used at once.')
-    .requiredOption('--host <host>', 'the Host header that picks it, such as id.example.com; its issuer is https://<host>')
+    .requiredOption(
+      '--host <host>',
+      'the Host header that picks it, such as id.example.com; its issuer is https://<host>',
+    )
     .option('--json', 'answer in JSON')
     .action((name: string, { host, json = false }: Options) =>
       withContext(async ({ store, audit }) => {
@@ -52,7 +64,9 @@ export function tenantCommand(): Command {
   for (const verb of ['disable', 'enable'] as const)
     command
       .command(`${verb} <name>`)
-      .description(verb === 'disable' ? 'Answer 403 to everything that is asked of the tenant.' : 'Let it answer again.')
+      .description(
+        verb === 'disable' ? 'Answer 403 to everything that is asked of the tenant.' : 'Let it answer again.',
+      )
       .option('--json', 'answer in JSON')
       .action((name: string, { json = false }: Options) =>
         withContext(async ({ store, audit }) => {

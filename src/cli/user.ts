@@ -34,14 +34,18 @@ const shown = ({ claims: _claims, ...user }: User): Partial<User> =>
   Object.fromEntries(Object.entries(user).filter(([key]) => key !== 'passwordHash'));
 
 /** The password from standard input, else a new one that is shown once. */
-async function choosePassword(fromStdin: boolean | undefined): Promise<{ password: string; show: string | undefined }> {
+async function choosePassword(
+  fromStdin: boolean | undefined,
+): Promise<{ password: string; show: string | undefined }> {
   if (fromStdin) return { password: await readSecret(), show: undefined };
   const password = randomBytes(12).toString('base64url');
   return { password, show: password };
 }
 
 const common = (command: Command): Command =>
-  command.option('--tenant <name>', 'the tenant (default: the home tenant)').option('--json', 'answer in JSON');
+  command
+    .option('--tenant <name>', 'the tenant (default: the home tenant)')
+    .option('--json', 'answer in JSON');
 
 export function userCommand(): Command {
   const command = new Command('user').description('People who sign in.');
@@ -51,7 +55,19 @@ export function userCommand(): Command {
       withContext(async (context) => {
         const { id } = await tenantOf(context, tenant);
         const users = await listUsers(tenantDb(context.store.knex, id), Math.max(1, Number(take) || 100));
-        print(json, users.map(shown), table([['USER NAME', 'E-MAIL', 'STATUS', 'SUB'], ...users.map((user) => [user.userName, user.email ?? '-', user.enabled ? 'enabled' : 'disabled', user.userKey])]));
+        print(
+          json,
+          users.map(shown),
+          table([
+            ['USER NAME', 'E-MAIL', 'STATUS', 'SUB'],
+            ...users.map((user) => [
+              user.userName,
+              user.email ?? '-',
+              user.enabled ? 'enabled' : 'disabled',
+              user.userKey,
+            ]),
+          ]),
+        );
       }),
     );
   common(command.command('create <user-name>'))
@@ -75,8 +91,14 @@ export function userCommand(): Command {
           nickName: options.nickName,
           roles: options.role ?? ['user'],
         };
-        const user = await change(context, tenant, 'user.create', userName, (db) => insertUser(db, wanted, hash));
-        print(options.json ?? false, { ...shown(user), ...(show !== undefined && { password: show }) }, lines(user, show));
+        const user = await change(context, tenant, 'user.create', userName, (db) =>
+          insertUser(db, wanted, hash),
+        );
+        print(
+          options.json ?? false,
+          { ...shown(user), ...(show !== undefined && { password: show }) },
+          lines(user, show),
+        );
       }),
     );
   common(command.command('show <user-name>')).action((userName: string, { tenant, json = false }: Options) =>
@@ -112,7 +134,11 @@ export function userCommand(): Command {
           const { id } = await findUser(db, userName);
           await changeUser(db, id, { password_hash: hash });
         });
-        print(json, { userName, ...(show !== undefined && { password: show }) }, show === undefined ? ['done'] : [show]);
+        print(
+          json,
+          { userName, ...(show !== undefined && { password: show }) },
+          show === undefined ? ['done'] : [show],
+        );
       }),
     );
   return command;

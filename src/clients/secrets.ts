@@ -12,7 +12,12 @@ export const hashSecret = (vault: Vault, secret: string): string => vault.hash('
 export const hintOf = (secret: string): string => `${secret.slice(0, 4)}…`;
 
 /** Whether `presented` is one of the live secrets. Takes the same time whichever it is, and when it is none. */
-export function matchesSecret(vault: Vault, secrets: readonly ClientSecret[], presented: string, now: number): boolean {
+export function matchesSecret(
+  vault: Vault,
+  secrets: readonly ClientSecret[],
+  presented: string,
+  now: number,
+): boolean {
   const actual = Buffer.from(hashSecret(vault, presented));
   let matched = false;
   for (const { hash, expiresAt } of secrets) {

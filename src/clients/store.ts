@@ -1,7 +1,14 @@
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
-import { UniqueViolation, type Row, type Statement, type Store, type TenantDb, type Vault } from '../store/index.js';
+import {
+  UniqueViolation,
+  type Row,
+  type Statement,
+  type Store,
+  type TenantDb,
+  type Vault,
+} from '../store/index.js';
 import { checkClient } from './rules.js';
 import { hashSecret, hintOf, newSecret } from './secrets.js';
 import type { Client, ClientSecret, ClientSettings, NewClient } from './schema.js';
@@ -28,7 +35,9 @@ const toSecret = (row: Row): ClientSecret => ({
 });
 
 /** The hot look-up: one client of one tenant with its secrets, by client id. */
-export function clientFinder(store: Store): (tenantId: string, clientId: string) => Promise<Client | undefined> {
+export function clientFinder(
+  store: Store,
+): (tenantId: string, clientId: string) => Promise<Client | undefined> {
   const client: Statement = store.prepare('SELECT * FROM clients WHERE tenant_id = ? AND client_id = ?');
   const secrets: Statement = store.prepare(
     'SELECT * FROM client_secrets WHERE tenant_id = ? AND client_row_id = ? ORDER BY created_at',
@@ -71,14 +80,19 @@ export async function insertClient(db: TenantDb, client: NewClient): Promise<str
       updated_at: now,
     });
   } catch (error) {
-    if (error instanceof UniqueViolation) throw new Conflict('clientId', `there is a client "${client.clientId}" already`);
+    if (error instanceof UniqueViolation)
+      throw new Conflict('clientId', `there is a client "${client.clientId}" already`);
     throw error;
   }
   return id;
 }
 
 /** Replaces the settings. @throws Invalid, NotFound */
-export async function updateClientSettings(db: TenantDb, clientId: string, settings: ClientSettings): Promise<void> {
+export async function updateClientSettings(
+  db: TenantDb,
+  clientId: string,
+  settings: ClientSettings,
+): Promise<void> {
   const { clientName } = await findClient(db, clientId);
   checkClient({ clientId, clientName, settings });
   await db
@@ -89,7 +103,10 @@ export async function updateClientSettings(db: TenantDb, clientId: string, setti
 
 /** @throws NotFound */
 export async function setClientEnabled(db: TenantDb, clientId: string, enabled: boolean): Promise<void> {
-  const changed = await db.from('clients').where({ client_id: clientId }).update({ enabled, updated_at: Date.now() });
+  const changed = await db
+    .from('clients')
+    .where({ client_id: clientId })
+    .update({ enabled, updated_at: Date.now() });
   if (changed === 0) throw new NotFound('client', `there is no client "${clientId}" in this tenant`);
 }
 
@@ -102,15 +119,25 @@ export async function addClientSecret(
   db: TenantDb,
   vault: Vault,
   clientId: string,
-  { secret = newSecret(), replace = false, description }: { secret?: string; replace?: boolean; description?: string } = {},
+  {
+    secret = newSecret(),
+    replace = false,
+    description,
+  }: { secret?: string; replace?: boolean; description?: string } = {},
 ): Promise<string> {
   const client = await findClient(db, clientId);
   if (client.settings.tokenEndpointAuthMethod === 'none')
-    throw new Invalid('client', `"${clientId}" is a public client and has no secrets; make a confidential one`);
+    throw new Invalid(
+      'client',
+      `"${clientId}" is a public client and has no secrets; make a confidential one`,
+    );
   if (replace) await db.from('client_secrets').where({ client_row_id: client.id }).delete();
   const live = client.secrets.filter(({ expiresAt }) => expiresAt === null || expiresAt > Date.now());
   if (!replace && live.length >= LIVE_SECRETS)
-    throw new Invalid('secret', `"${clientId}" has ${live.length} live secrets already; replace them (--replace)`);
+    throw new Invalid(
+      'secret',
+      `"${clientId}" has ${live.length} live secrets already; replace them (--replace)`,
+    );
   await db.insert('client_secrets', {
     id: newId(),
     client_row_id: client.id,

@@ -36,7 +36,12 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
       codeVerifier: client.randomPKCECodeVerifier(),
     };
     const cookie = Buffer.from(JSON.stringify(trip)).toString('base64url');
-    ctx.cookies.set(COOKIE, cookie, { httpOnly: true, sameSite: 'lax', path: '/demo', maxAge: FIVE_MINUTES_MS });
+    ctx.cookies.set(COOKIE, cookie, {
+      httpOnly: true,
+      sameSite: 'lax',
+      path: '/demo',
+      maxAge: FIVE_MINUTES_MS,
+    });
     const to = client.buildAuthorizationUrl(await configured(issuer), {
       redirect_uri: `${issuer}/demo/callback`,
       scope: SCOPE,
@@ -71,7 +76,10 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
       return show(ctx, { parts: describe(tokens, userinfo), signOut: out.href });
     } catch (error) {
       if (error instanceof client.AuthorizationResponseError)
-        return show(ctx, { problem: error.error === 'access_denied' ? 'demo.cancelled' : 'demo.failed', detail: error.error });
+        return show(ctx, {
+          problem: error.error === 'access_denied' ? 'demo.cancelled' : 'demo.failed',
+          detail: error.error,
+        });
       ctx.status = 400;
       return show(ctx, { problem: 'demo.failed', detail: (error as { code?: string }).code ?? 'error' });
     }
@@ -90,11 +98,20 @@ function describe(
   userinfo: client.UserInfoResponse,
 ): { title: string; text: string }[] {
   const pretty = (value: unknown): string => JSON.stringify(value, null, 2);
-  const open = (jwt: string): string => pretty({ header: decodeProtectedHeader(jwt), claims: decodeJwt(jwt) });
+  const open = (jwt: string): string =>
+    pretty({ header: decodeProtectedHeader(jwt), claims: decodeJwt(jwt) });
   return [
     { title: 'demo.id_token', text: open(tokens.id_token as string) },
     { title: 'demo.access_token', text: open(tokens.access_token) },
     { title: 'demo.userinfo', text: pretty(userinfo) },
-    { title: 'demo.response', text: pretty({ token_type: tokens.token_type, expires_in: tokens.expires_in, scope: tokens.scope, refresh_token: tokens.refresh_token ? '…' : undefined }) },
+    {
+      title: 'demo.response',
+      text: pretty({
+        token_type: tokens.token_type,
+        expires_in: tokens.expires_in,
+        scope: tokens.scope,
+        refresh_token: tokens.refresh_token ? '…' : undefined,
+      }),
+    },
   ];
 }

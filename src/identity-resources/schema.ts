@@ -9,7 +9,12 @@ export interface IdentityResource {
   userClaims: string[];
 }
 
-const resource = (name: string, displayName: string, userClaims: string[], more: Partial<IdentityResource> = {}): IdentityResource => ({
+const resource = (
+  name: string,
+  displayName: string,
+  userClaims: string[],
+  more: Partial<IdentityResource> = {},
+): IdentityResource => ({
   name,
   displayName,
   description: null,
@@ -24,8 +29,20 @@ const resource = (name: string, displayName: string, userClaims: string[], more:
 export const SEEDED_IDENTITY_RESOURCES: readonly IdentityResource[] = [
   resource('openid', 'Your user identifier', ['sub'], { required: true }),
   resource('profile', 'User profile', [
-    'name', 'family_name', 'given_name', 'middle_name', 'nickname', 'preferred_username', 'profile', 'picture',
-    'website', 'gender', 'birthdate', 'zoneinfo', 'locale', 'updated_at',
+    'name',
+    'family_name',
+    'given_name',
+    'middle_name',
+    'nickname',
+    'preferred_username',
+    'profile',
+    'picture',
+    'website',
+    'gender',
+    'birthdate',
+    'zoneinfo',
+    'locale',
+    'updated_at',
   ]),
   resource('email', 'Your e-mail address', ['email', 'email_verified'], { emphasize: true }),
   resource('phone', 'Your phone number', ['phone_number', 'phone_number_verified'], { emphasize: true }),

@@ -19,7 +19,11 @@ export interface Sweeper {
 }
 
 /** Deletes what has expired, every now and then; what is left over is in the log. */
-export function openSweeper(store: Store, log: Log, { enabled, intervalSeconds }: Config['sweeper']): Sweeper {
+export function openSweeper(
+  store: Store,
+  log: Log,
+  { enabled, intervalSeconds }: Config['sweeper'],
+): Sweeper {
   const tables = PERISHABLE.map(({ table, key }) => {
     const columns = key.join(', ');
     return {

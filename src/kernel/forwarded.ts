@@ -35,7 +35,9 @@ export function originReader(networks: readonly string[]): (request: IncomingMes
       .map((hop) => plain(hop.trim()))
       .filter((hop) => isIP(hop) !== 0);
     const address = [...hops, peer].reverse().find((hop) => !isTrusted(hop)) ?? hops[0] ?? peer;
-    const forwarded = String(headers['x-forwarded-host'] ?? '').split(',')[0]?.trim();
+    const forwarded = String(headers['x-forwarded-host'] ?? '')
+      .split(',')[0]
+      ?.trim();
     return { address, host: forwarded || host };
   };
 }
@@ -44,8 +46,14 @@ export function originReader(networks: readonly string[]): (request: IncomingMes
  * Leaves in the headers only what the app has checked. Whatever is built from them below (links, cookies, the
  * caller's address) follows the tenant's own origin, not what somebody sent.
  */
-export function settleHeaders(request: IncomingMessage, origin: URL, address: string, requestId: string): void {
-  for (const name of Object.keys(request.headers)) if (name.startsWith('x-forwarded-')) delete request.headers[name];
+export function settleHeaders(
+  request: IncomingMessage,
+  origin: URL,
+  address: string,
+  requestId: string,
+): void {
+  for (const name of Object.keys(request.headers))
+    if (name.startsWith('x-forwarded-')) delete request.headers[name];
   delete request.headers['forwarded'];
   request.headers.host = origin.host;
   request.headers['x-forwarded-host'] = origin.host;

@@ -41,13 +41,17 @@ interface Asset {
 }
 
 const TYPES: Record<string, string> = { css: 'text/css; charset=utf-8', svg: 'image/svg+xml' };
-const etagOf = (body: Buffer): string => `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+const etagOf = (body: Buffer): string =>
+  `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
 
 /** The few files that pages load, by name, read once. */
 const assets = new Map<string, Asset>(
   readdirSync(join(FOLDER, 'assets')).map((name) => {
     const body = readFileSync(join(FOLDER, 'assets', name));
-    return [name, { body, type: TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream', etag: etagOf(body) }];
+    return [
+      name,
+      { body, type: TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream', etag: etagOf(body) },
+    ];
   }),
 );
 
@@ -73,7 +77,11 @@ export function say(locale: Locale, key: string, values: Record<string, string> 
  * Answers with a page of `views/`. No script runs on it, no other site may frame it, and nothing of it is kept or told
  * to where its links lead.
  */
-export function renderPage(ctx: ParameterizedContext, page: string, { look, uiLocales, formTargets = [], data = {} }: PageOptions): void {
+export function renderPage(
+  ctx: ParameterizedContext,
+  page: string,
+  { look, uiLocales, formTargets = [], data = {} }: PageOptions,
+): void {
   const locale = pickLocale(ctx, uiLocales);
   const logoOrigin = look.logo ? URL.parse(look.logo)?.origin : undefined;
   ctx.set({
@@ -115,7 +123,9 @@ export function serveAsset(ctx: ParameterizedContext, look: Look): boolean {
 }
 
 function lookSheet({ color }: Look): Asset {
-  const body = Buffer.from(color === undefined ? '' : `:root { --accent: ${color}; --on-accent: ${inkOn(color)}; }\n`);
+  const body = Buffer.from(
+    color === undefined ? '' : `:root { --accent: ${color}; --on-accent: ${inkOn(color)}; }\n`,
+  );
   return { body, type: TYPES['css'] as string, etag: etagOf(body) };
 }
 

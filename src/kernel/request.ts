@@ -13,7 +13,8 @@ export interface RequestFacts {
 
 const facts = new WeakMap<IncomingMessage, RequestFacts>();
 
-export const setFacts = (request: IncomingMessage, value: RequestFacts): void => void facts.set(request, value);
+export const setFacts = (request: IncomingMessage, value: RequestFacts): void =>
+  void facts.set(request, value);
 
 export function factsOf(request: IncomingMessage): RequestFacts {
   const found = facts.get(request);

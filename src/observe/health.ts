@@ -13,14 +13,23 @@ const PING_TIMEOUT_MS = 2000;
  * `/livez`: the process runs. `/readyz`: it can serve, which a load balancer asks before it sends anything.
  * Undefined for every other path.
  */
-export function answerHealth(readiness: Readiness, path: string, response: ServerResponse): Promise<void> | undefined {
+export function answerHealth(
+  readiness: Readiness,
+  path: string,
+  response: ServerResponse,
+): Promise<void> | undefined {
   if (path === '/livez') return answer(response, undefined);
   if (path !== '/readyz') return undefined;
-  return (readiness.draining() ? Promise.resolve('stopping') : problemOf(readiness.ping())).then((problem) => answer(response, problem));
+  return (readiness.draining() ? Promise.resolve('stopping') : problemOf(readiness.ping())).then((problem) =>
+    answer(response, problem),
+  );
 }
 
 async function answer(response: ServerResponse, problem: string | undefined): Promise<void> {
-  response.writeHead(problem ? 503 : 200, { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' });
+  response.writeHead(problem ? 503 : 200, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Cache-Control': 'no-store',
+  });
   response.end(JSON.stringify(problem ? { status: 'unavailable', reason: problem } : { status: 'ok' }));
 }
 

@@ -14,18 +14,29 @@ const FLUSH_MS = 200;
  */
 export function openLog(config: Config): Log {
   const options: pino.LoggerOptions = {
-    level: config.log.level as string,
+    level: config.log.level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (level) => ({ level }) },
     serializers: { err: describeError },
   };
-  if (config.production || !process.stdout.isTTY) return pino(options, pino.destination({ dest: 1, sync: false, minLength: BATCH_BYTES, periodicFlush: FLUSH_MS }));
-  return pino({ ...options, transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname', singleLine: true } } });
+  if (config.production || !process.stdout.isTTY)
+    return pino(
+      options,
+      pino.destination({ dest: 1, sync: false, minLength: BATCH_BYTES, periodicFlush: FLUSH_MS }),
+    );
+  return pino({
+    ...options,
+    transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname', singleLine: true } },
+  });
 }
 
 /** Driver errors can hold the values of a statement, so only what says where and why is kept. */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { type: typeof error };
-  return { type: error.name, message: error.message.slice(0, 500), stack: error.stack?.split('\n').slice(1, 8).join('\n') };
+  return {
+    type: error.name,
+    message: error.message.slice(0, 500),
+    stack: error.stack?.split('\n').slice(1, 8).join('\n'),
+  };
 }

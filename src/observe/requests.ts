@@ -16,10 +16,17 @@ export function requestIdOf({ headers }: IncomingMessage): string {
  * path; neither is anybody's business later.
  */
 const pathForLog = (url: string): string =>
-  (url.split('?', 1)[0] as string).replace(/^(\/interaction|\/connect\/authorize|\/device)\/[^/]+/, '$1/:uid').slice(0, 200);
+  (url.split('?', 1)[0] as string)
+    .replace(/^(\/interaction|\/connect\/authorize|\/device)\/[^/]+/, '$1/:uid')
+    .slice(0, 200);
 
 /** Writes one line when the answer is out: what was asked of which tenant by which client, how it ended, how long it took. */
-export function logWhenDone(log: Log, request: IncomingMessage, response: ServerResponse, facts: RequestFacts): void {
+export function logWhenDone(
+  log: Log,
+  request: IncomingMessage,
+  response: ServerResponse,
+  facts: RequestFacts,
+): void {
   if (!log.isLevelEnabled('info')) return;
   const started = performance.now();
   const { method, url = '' } = request;

@@ -49,8 +49,8 @@ function accessTokenAdapter(adapter: ArtifactAdapter, { readJwtAccessToken }: Ad
     if (Provider.ctx?.oidc.route !== 'userinfo') return find(id);
     const payload = id.includes('.') ? await readJwtAccessToken(id) : await find(id);
     if (!payload) return undefined;
-    const { aud: _aud, ...rest } = payload;
-    return rest;
+    delete payload.aud;
+    return payload;
   };
   return adapter;
 }
@@ -70,10 +70,13 @@ class ArtifactAdapter implements Adapter {
   }
 
   #pack(id: string, payload: AdapterPayload, expiresIn: number | undefined): Artifact {
-    const { jti, consumed: _consumed, ...rest } = payload;
+    const { jti, ...rest } = payload;
+    delete rest.consumed;
     const sealed = SEALED.has(this.model);
     return {
-      payload: sealed ? this.base.vault.seal(JSON.stringify({ jti, ...rest }), this.#sealRow()) : JSON.stringify(rest),
+      payload: sealed
+        ? this.base.vault.seal(JSON.stringify({ jti, ...rest }), this.#sealRow())
+        : JSON.stringify(rest),
       uid: payload.uid ?? payload.sessionUid,
       userCode: payload.userCode === undefined ? undefined : this.#hashUserCode(payload.userCode),
       // A grant is looked up by its own id, which is no secret: nobody presents it.
@@ -86,7 +89,9 @@ class ArtifactAdapter implements Adapter {
 
   #unpack(stored: StoredArtifact | undefined, id?: string): AdapterPayload | undefined {
     if (!stored) return undefined;
-    const text = SEALED.has(this.model) ? this.base.vault.open(stored.payload, this.#sealRow()) : stored.payload;
+    const text = SEALED.has(this.model)
+      ? this.base.vault.open(stored.payload, this.#sealRow())
+      : stored.payload;
     const payload = JSON.parse(text) as AdapterPayload;
     if (id !== undefined) payload.jti = id;
     if (stored.consumedAt !== null) payload.consumed = Math.floor(stored.consumedAt / 1000);
@@ -98,7 +103,8 @@ class ArtifactAdapter implements Adapter {
     const artifact = this.#pack(id, payload, expiresIn);
     const source = sourceOf(Provider.ctx);
     if (this.model === 'RefreshToken' && source?.consumed && source.model === 'RefreshToken') {
-      if (!(await artifacts.replace(tenantId, this.model, source.id, id, artifact))) await this.#usedTwice(source);
+      if (!(await artifacts.replace(tenantId, this.model, source.id, id, artifact)))
+        await this.#usedTwice(source);
       setSource({ ...source, id, consumed: false });
       return undefined;
     }
@@ -156,7 +162,8 @@ class ArtifactAdapter implements Adapter {
   /** RFC 6749 4.1.2, RFC 9700 4.14.2: somebody has a copy, so all that came of it ends. */
   async #usedTwice(source: Source | undefined): Promise<never> {
     if (source) await this.#endFamily(source);
-    if (this.model === 'PushedAuthorizationRequest') throw new errors.InvalidRequestUri('request_uri was already used');
+    if (this.model === 'PushedAuthorizationRequest')
+      throw new errors.InvalidRequestUri('request_uri was already used');
     throw new errors.InvalidGrant(`${this.model} was already used`);
   }
 

@@ -62,7 +62,9 @@ export function openArtifacts(store: Store): Artifacts {
   );
   const columns = 'payload, grant_id, uid, consumed_at';
   const byId = store.prepare(`SELECT ${columns} FROM oidc_artifacts WHERE tenant_id = ? AND id = ?`);
-  const byUid = store.prepare(`SELECT ${columns} FROM oidc_artifacts WHERE tenant_id = ? AND uid = ? AND model = ?`);
+  const byUid = store.prepare(
+    `SELECT ${columns} FROM oidc_artifacts WHERE tenant_id = ? AND uid = ? AND model = ?`,
+  );
   const byUserCode = store.prepare(
     `SELECT ${columns} FROM oidc_artifacts WHERE tenant_id = ? AND user_code = ? AND model = ?`,
   );
@@ -70,7 +72,9 @@ export function openArtifacts(store: Store): Artifacts {
     'UPDATE oidc_artifacts SET consumed_at = ? WHERE tenant_id = ? AND id = ? AND consumed_at IS NULL',
   );
   const remove = store.prepare('DELETE FROM oidc_artifacts WHERE tenant_id = ? AND id = ?');
-  const removeByGrant = store.prepare('DELETE FROM oidc_artifacts WHERE tenant_id = ? AND grant_id = ? AND model = ?');
+  const removeByGrant = store.prepare(
+    'DELETE FROM oidc_artifacts WHERE tenant_id = ? AND grant_id = ? AND model = ?',
+  );
   const removeShare = store.prepare(
     'DELETE FROM oidc_artifacts WHERE tenant_id = ? AND grant_id = ? AND model = ? AND uid = ?',
   );
@@ -92,10 +96,12 @@ export function openArtifacts(store: Store): Artifacts {
     artifact.payload,
     artifact.expiresAt,
   ];
-  const found = async (statement: Statement, ...values: Value[]) => toArtifact(await statement.first(...values));
+  const found = async (statement: Statement, ...values: Value[]) =>
+    toArtifact(await statement.first(...values));
 
   return {
-    put: async (tenantId, model, id, artifact) => void (await upsert.run(...row(tenantId, model, id, artifact))),
+    put: async (tenantId, model, id, artifact) =>
+      void (await upsert.run(...row(tenantId, model, id, artifact))),
     find: (tenantId, model, id) => found(byId, tenantId, key(model, id)),
     findByUid: (tenantId, model, uid) => found(byUid, tenantId, uid, model),
     findByUserCode: (tenantId, model, userCode) => found(byUserCode, tenantId, userCode, model),

@@ -15,5 +15,7 @@ export function accountOf(people: People, tenantId: string, user: User): Account
 /** What an API's access tokens say of the user: exactly the claims that the API asks for. */
 export function claimsForApi(api: ApiResource, user: User, authority: Authority): Record<string, unknown> {
   const all: Record<string, unknown> = { ...standardClaims(user), ...authority };
-  return Object.fromEntries(api.userClaims.filter((name) => all[name] !== undefined).map((name) => [name, all[name]]));
+  return Object.fromEntries(
+    api.userClaims.filter((name) => all[name] !== undefined).map((name) => [name, all[name]]),
+  );
 }

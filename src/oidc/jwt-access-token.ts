@@ -15,7 +15,11 @@ export interface AccessTokenClaims extends JWTPayload {
  * Checks a JWT access token of ours: a known key with its own algorithm, `typ`, issuer and expiry.
  * Undefined for anything else.
  */
-export async function verifyAccessToken(keys: KeyRing, issuer: string, jwt: string): Promise<AccessTokenClaims | undefined> {
+export async function verifyAccessToken(
+  keys: KeyRing,
+  issuer: string,
+  jwt: string,
+): Promise<AccessTokenClaims | undefined> {
   try {
     const { payload } = await jwtVerify<AccessTokenClaims>(
       jwt,
@@ -24,7 +28,12 @@ export async function verifyAccessToken(keys: KeyRing, issuer: string, jwt: stri
         if (!known || known.alg !== alg) throw new joseErrors.JWKSNoMatchingKey();
         return known.key;
       },
-      { issuer, typ: 'at+jwt', algorithms: ['ES256', 'RS256'], requiredClaims: ['sub', 'exp', 'client_id', 'tenant'] },
+      {
+        issuer,
+        typ: 'at+jwt',
+        algorithms: ['ES256', 'RS256'],
+        requiredClaims: ['sub', 'exp', 'client_id', 'tenant'],
+      },
     );
     return payload;
   } catch (error) {

@@ -1,6 +1,13 @@
-import { createPrivateKey, createPublicKey, generateKeyPair, sign, type JsonWebKey, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  sign,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto';
 import { promisify } from 'node:util';
-import { calculateJwkThumbprint, type JWK } from 'jose';
+import { calculateJwkThumbprint } from 'jose';
 import { ExternalSigningKey } from 'oidc-provider';
 import { parse } from '../kernel/json.js';
 import { touchTenant } from '../tenants/index.js';
@@ -26,7 +33,12 @@ const signOnAnotherThread = promisify(sign);
  * signing in between, and less than a trip to another thread for each (docs/performance.md).
  */
 class SigningBatch {
-  #waiting: { data: Buffer; key: KeyObject; done: (signature: Buffer) => void; failed: (error: unknown) => void }[] = [];
+  #waiting: {
+    data: Buffer;
+    key: KeyObject;
+    done: (signature: Buffer) => void;
+    failed: (error: unknown) => void;
+  }[] = [];
 
   sign(data: Buffer, key: KeyObject): Promise<Buffer> {
     return new Promise((done, failed) => {
@@ -75,7 +87,9 @@ class TenantSigningKey extends ExternalSigningKey {
   }
 
   override sign(data: Buffer): Promise<Buffer> {
-    return this.#alg === 'ES256' ? batch.sign(data, this.#private) : signOnAnotherThread('sha256', data, this.#private);
+    return this.#alg === 'ES256'
+      ? batch.sign(data, this.#private)
+      : signOnAnotherThread('sha256', data, this.#private);
   }
 }
 
@@ -89,11 +103,19 @@ const sealRow = (tenantId: string, kid: string): string => `signing_keys:${tenan
 
 const generate = promisify(generateKeyPair);
 
-async function makeKey(alg: SigningAlg): Promise<{ kid: string; publicJwk: JsonWebKey; privateJwk: JsonWebKey }> {
+async function makeKey(
+  alg: SigningAlg,
+): Promise<{ kid: string; publicJwk: JsonWebKey; privateJwk: JsonWebKey }> {
   const { publicKey, privateKey } =
-    alg === 'ES256' ? await generate('ec', { namedCurve: 'P-256' }) : await generate('rsa', { modulusLength: 2048 });
+    alg === 'ES256'
+      ? await generate('ec', { namedCurve: 'P-256' })
+      : await generate('rsa', { modulusLength: 2048 });
   const publicJwk = publicKey.export({ format: 'jwk' });
-  return { kid: await calculateJwkThumbprint(publicJwk as JWK), publicJwk, privateJwk: privateKey.export({ format: 'jwk' }) };
+  return {
+    kid: await calculateJwkThumbprint(publicJwk),
+    publicJwk,
+    privateJwk: privateKey.export({ format: 'jwk' }),
+  };
 }
 
 const infoOf = (row: Row): KeyInfo => ({
@@ -115,14 +137,22 @@ export async function listKeys(store: Store, tenantId: string): Promise<KeyInfo[
  * A new current key for each algorithm; the ones that signed until now stay published. Where `missingOnly`, only for
  * algorithms without one: two processes that do this at once end with the same keys.
  */
-export async function rotateKeys(store: Store, vault: Vault, tenantId: string, { missingOnly = false } = {}): Promise<void> {
+export async function rotateKeys(
+  store: Store,
+  vault: Vault,
+  tenantId: string,
+  { missingOnly = false } = {},
+): Promise<void> {
   const made = await Promise.all(SIGNING_ALGS.map(async (alg) => ({ alg, ...(await makeKey(alg)) })));
   await store.transaction(async (trx) => {
     const db = tenantDb(trx, tenantId);
     const now = Date.now();
     for (const { alg, kid, publicJwk, privateJwk } of made) {
       if (!missingOnly)
-        await db.from('signing_keys').where({ alg, state: 'current' }).update({ state: 'previous', replaced_at: now });
+        await db
+          .from('signing_keys')
+          .where({ alg, state: 'current' })
+          .update({ state: 'previous', replaced_at: now });
       // The partial unique index keeps one current key per algorithm; whoever comes second leaves the first one's.
       await trx('signing_keys')
         .insert({

@@ -31,11 +31,15 @@ export interface ProviderPool {
 
 export function openProviderPool(base: OidcBase): ProviderPool {
   const find = clientFinder(base.store);
-  const pool = new LRUCache<string, { version: number; runtime: TenantRuntime | Promise<TenantRuntime> }>({ max: base.config.tenants.cached });
+  const pool = new LRUCache<string, { version: number; runtime: TenantRuntime | Promise<TenantRuntime> }>({
+    max: base.config.tenants.cached,
+  });
 
   async function build(tenant: Tenant): Promise<TenantRuntime> {
     const keys = await loadKeyRing(base.store, base.vault, tenant.id);
-    const cookieKey = (await tenantSecret(base.store, base.vault, tenant.id, 'cookies')).toString('base64url');
+    const cookieKey = (await tenantSecret(base.store, base.vault, tenant.id, 'cookies')).toString(
+      'base64url',
+    );
     const catalogue = await loadCatalogue(base.store, tenant.id);
     const clients = new ClientCache((clientId) => find(tenant.id, clientId));
     const documents = new PublishedDocuments(catalogue);
@@ -58,7 +62,10 @@ export function openProviderPool(base: OidcBase): ProviderPool {
     get(tenant) {
       const pooled = pool.get(tenant.id);
       if (pooled && pooled.version >= tenant.version) return pooled.runtime;
-      const entry: { version: number; runtime: TenantRuntime | Promise<TenantRuntime> } = { version: tenant.version, runtime: build(tenant) };
+      const entry: { version: number; runtime: TenantRuntime | Promise<TenantRuntime> } = {
+        version: tenant.version,
+        runtime: build(tenant),
+      };
       pool.set(tenant.id, entry);
       (entry.runtime as Promise<TenantRuntime>).then(
         (runtime) => (entry.runtime = runtime),

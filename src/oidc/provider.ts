@@ -1,4 +1,11 @@
-import { Provider, interactionPolicy, errors, type Configuration, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
+import {
+  Provider,
+  interactionPolicy,
+  errors,
+  type Configuration,
+  type KoaContextWithOIDC,
+  type ResourceServer,
+} from 'oidc-provider';
 import type { Config } from '../config.js';
 import { matchesSecret } from '../clients/index.js';
 import { factsOf } from '../kernel/request.js';
@@ -69,7 +76,8 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       audience: api.audience,
       scope: scopesAt(catalogue, api, client, asked).join(' '),
       accessTokenFormat: api.accessTokenFormat,
-      accessTokenTTL: client.settings.accessTokenLifetime ?? api.accessTokenLifetime ?? config.lifetimes.accessToken,
+      accessTokenTTL:
+        client.settings.accessTokenLifetime ?? api.accessTokenLifetime ?? config.lifetimes.accessToken,
       jwt: { sign: { alg: api.signingAlg as 'ES256' } },
     };
   };
@@ -92,7 +100,11 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     routes: ROUTES,
     cookies: {
       // The name binds a session to this host and to https where there is https (RFC 6265bis, 4.1.3.2).
-      names: { session: `${secure ? '__Host-' : ''}gatehouse`, interaction: 'gatehouse_interaction', resume: 'gatehouse_resume' },
+      names: {
+        session: `${secure ? '__Host-' : ''}gatehouse`,
+        interaction: 'gatehouse_interaction',
+        resume: 'gatehouse_resume',
+      },
       long: { httpOnly: true, sameSite: 'lax', secure },
       short: { httpOnly: true, sameSite: 'lax', secure },
       keys: [parts.cookieKey],
@@ -126,10 +138,15 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
           (client.clientAuthMethod !== 'none' &&
             catalogue.apis.some(
               ({ name, audience }) =>
-                'aud' in token && audience === token.aud && clients.known(client.clientId).settings.resources.includes(name),
+                'aud' in token &&
+                audience === token.aud &&
+                clients.known(client.clientId).settings.resources.includes(name),
             )),
       },
-      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      },
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: pages.signOut,
@@ -155,7 +172,11 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     },
     async extraTokenClaims(_ctx, token) {
       if (token.kind !== 'AccessToken' || !('accountId' in token)) return { tenant: tenant.id };
-      const { accountId, grantId, resourceServer: server } = token as typeof token & { resourceServer?: { identifier(): string } };
+      const {
+        accountId,
+        grantId,
+        resourceServer: server,
+      } = token as typeof token & { resourceServer?: { identifier(): string } };
       const api = server && catalogue.apiByIndicator.get(server.identifier());
       const user = api && (await people.active(tenant.id, accountId));
       const about = user ? claimsForApi(api, user, await people.authority(tenant.id, user)) : {};
@@ -184,7 +205,10 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       Session: config.lifetimes.session,
       RefreshToken(_ctx, token) {
         const age = Math.floor(Date.now() / 1000) - (token.iiat ?? 0);
-        return Math.max(1, Math.min(config.lifetimes.refreshTokenIdle, config.lifetimes.refreshTokenAbsolute - age));
+        return Math.max(
+          1,
+          Math.min(config.lifetimes.refreshTokenIdle, config.lifetimes.refreshTokenAbsolute - age),
+        );
       },
     },
   };
@@ -192,11 +216,22 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   const provider = new Provider(tenant.issuer, configuration);
   // The app in front has put the tenant's own origin and the checked client address into the forwarded headers.
   provider.proxy = true;
-  provider.Client.prototype.compareClientSecret = function compareClientSecret(this: { clientId: string }, presented: string) {
+  provider.Client.prototype.compareClientSecret = function compareClientSecret(
+    this: { clientId: string },
+    presented: string,
+  ) {
     return matchesSecret(base.vault, clients.known(this.clientId).secrets, presented, Date.now());
   };
   clients.keepValidated(provider.Client);
-  registerPasswordGrant(provider, { tenantId: tenant.id, people, audit: base.audit, catalogue, clients, grants, resourceServer });
+  registerPasswordGrant(provider, {
+    tenantId: tenant.id,
+    people,
+    audit: base.audit,
+    catalogue,
+    clients,
+    grants,
+    resourceServer,
+  });
   provider.use(around(documents));
   logProblems(provider, base.log, tenant);
   return provider;
@@ -228,7 +263,10 @@ function logProblems(provider: Provider, log: Log, tenant: Tenant): void {
   const refused = (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError): void => {
     const facts = factsOf(ctx.req);
     facts.outcome = error.error;
-    log.debug({ tenant: tenant.name, requestId: facts.requestId, error: facts.outcome, detail: error.error_detail }, 'refused');
+    log.debug(
+      { tenant: tenant.name, requestId: facts.requestId, error: facts.outcome, detail: error.error_detail },
+      'refused',
+    );
   };
   provider.on('authorization.error', refused);
   provider.on('grant.error', refused);

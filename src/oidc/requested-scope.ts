@@ -21,7 +21,9 @@ function namesScopes(ctx: KoaContextWithOIDC): boolean {
  */
 function sentScope(ctx: KoaContextWithOIDC): string | undefined {
   const pushed = ctx.oidc.entities.PushedAuthorizationRequest?.request;
-  const sent = pushed ? decodeJwt(pushed)['scope'] : (ctx.method === 'POST' ? ctx.oidc.body : ctx.query)?.['scope'];
+  const sent = pushed
+    ? decodeJwt(pushed)['scope']
+    : (ctx.method === 'POST' ? ctx.oidc.body : ctx.query)?.['scope'];
   return typeof sent === 'string' ? sent : undefined;
 }
 
@@ -33,7 +35,9 @@ export function decideScopes(ctx: KoaContextWithOIDC, catalogue: Catalogue, clie
   const { resource } = params;
   if (Array.isArray(resource) && resource.length > 1)
     throw new errors.InvalidTarget('a token is for one API; send one resource parameter');
-  const indicator = Array.isArray(resource) ? (resource[0] as string | undefined) : (resource as string | undefined);
+  const indicator = Array.isArray(resource)
+    ? (resource[0] as string | undefined)
+    : (resource as string | undefined);
   const { scope, api } = askedScopes(
     catalogue,
     client,

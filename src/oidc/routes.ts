@@ -12,7 +12,9 @@ export const ROUTES = {
   jwks: '/.well-known/openid-configuration/jwks',
 } as const;
 
-
 /** Whether the library answers at this path; all else is pages. */
 export const isProviderPath = (path: string): boolean =>
-  path.startsWith('/connect/') || path.startsWith('/.well-known/') || path === '/device' || path.startsWith('/device/');
+  path.startsWith('/connect/') ||
+  path.startsWith('/.well-known/') ||
+  path === '/device' ||
+  path.startsWith('/device/');

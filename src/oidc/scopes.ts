@@ -43,7 +43,8 @@ export function askedScopes(
   }
   if (named) {
     const stray = scope.find((word) => (catalogue.apiByScope.get(word) ?? named) !== named);
-    if (stray !== undefined) throw new InvalidScope('the scope does not belong to the resource asked for', printable(stray));
+    if (stray !== undefined)
+      throw new InvalidScope('the scope does not belong to the resource asked for', printable(stray));
     return { scope, api: named };
   }
   if (owners.size > 1)
@@ -54,7 +55,12 @@ export function askedScopes(
   return { scope, api: [...owners][0] };
 }
 
-function defaultScopes(catalogue: Catalogue, client: Client, api: ApiResource | undefined, aboutUser: boolean): string[] {
+function defaultScopes(
+  catalogue: Catalogue,
+  client: Client,
+  api: ApiResource | undefined,
+  aboutUser: boolean,
+): string[] {
   const { scopes, defaultScopes } = client.settings;
   return (defaultScopes ?? scopes).filter((word) => {
     const owner = catalogue.apiByScope.get(word);
@@ -64,7 +70,8 @@ function defaultScopes(catalogue: Catalogue, client: Client, api: ApiResource | 
 
 /** What an API's tokens can hold for this client: its own scopes, and the provider's beside them (see adapter.ts). */
 export function scopesAt(catalogue: Catalogue, api: ApiResource, client: Client, asked?: string): string[] {
-  const mayHave = (word: string): boolean => catalogue.apiByScope.get(word) === api || catalogue.identity.has(word);
+  const mayHave = (word: string): boolean =>
+    catalogue.apiByScope.get(word) === api || catalogue.identity.has(word);
   if (asked === undefined) return client.settings.scopes.filter(mayHave);
   return asked.split(' ').filter((word) => mayHave(word) && client.settings.scopes.includes(word));
 }
@@ -73,4 +80,5 @@ export function scopesAt(catalogue: Catalogue, api: ApiResource, client: Client,
 const printable = (text: string): string => text.slice(0, 100).replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
 
 /** Whether the grant is one that signs a person in. */
-export const isAboutUser = (grantType: string | undefined): boolean => grantType !== GRANT_TYPES.clientCredentials;
+export const isAboutUser = (grantType: string | undefined): boolean =>
+  grantType !== GRANT_TYPES.clientCredentials;

@@ -32,13 +32,13 @@ export async function rolesByName(db: TenantDb, names: string[]): Promise<Role[]
 }
 
 export async function rolesOfUser(db: TenantDb, userId: string): Promise<Role[]> {
-  const rows = (await db
+  const rows = await db
     .from('roles')
     .join('user_roles', (join) =>
       join.on('user_roles.role_id', 'roles.id').andOn('user_roles.tenant_id', 'roles.tenant_id'),
     )
     .where('user_roles.user_id', userId)
     .orderBy('roles.name')
-    .select('roles.*')) as Row[];
+    .select<Row[]>('roles.*');
   return rows.map(toRole);
 }

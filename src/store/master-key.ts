@@ -11,7 +11,10 @@ const PROBE_ROW = 'meta:master_key_probe';
 function decode(text: string, from: string): Buffer {
   const key = Buffer.from(text.trim(), 'base64');
   if (key.length !== 32 || key.toString('base64').replace(/=+$/, '') !== text.trim().replace(/=+$/, ''))
-    throw new ConfigError('GATEHOUSE_MASTER_KEY', `must be 32 bytes in base64 (${from}); make one with: openssl rand -base64 32`);
+    throw new ConfigError(
+      'GATEHOUSE_MASTER_KEY',
+      `must be 32 bytes in base64 (${from}); make one with: openssl rand -base64 32`,
+    );
   return key;
 }
 
@@ -23,12 +26,20 @@ export async function openVault(config: Config, store: Store): Promise<Vault> {
   const file = join(config.dataDir, FILE);
   const probe = await store.meta.get('master_key_probe');
   let vault: Vault;
-  if (config.masterKey !== undefined) vault = new Vault(decode(config.masterKey, 'from the environment or a config file'));
-  else if (store.dialect === 'sqlite' && existsSync(file)) vault = new Vault(decode(readFileSync(file, 'utf8'), file));
+  if (config.masterKey !== undefined)
+    vault = new Vault(decode(config.masterKey, 'from the environment or a config file'));
+  else if (store.dialect === 'sqlite' && existsSync(file))
+    vault = new Vault(decode(readFileSync(file, 'utf8'), file));
   else if (store.dialect === 'postgres')
-    throw new ConfigError('GATEHOUSE_MASTER_KEY', 'is required with PostgreSQL; make one with: openssl rand -base64 32');
+    throw new ConfigError(
+      'GATEHOUSE_MASTER_KEY',
+      'is required with PostgreSQL; make one with: openssl rand -base64 32',
+    );
   else if (probe !== undefined)
-    throw new ConfigError('GATEHOUSE_MASTER_KEY', `is not set and ${file} is missing, but the store was made with a key; give it back`);
+    throw new ConfigError(
+      'GATEHOUSE_MASTER_KEY',
+      `is not set and ${file} is missing, but the store was made with a key; give it back`,
+    );
   else {
     const key = randomBytes(32);
     writeFileSync(file, `${key.toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
@@ -39,7 +50,10 @@ export async function openVault(config: Config, store: Store): Promise<Vault> {
     vault.open(found, PROBE_ROW);
   } catch (error) {
     if (!(error instanceof SealBroken)) throw error;
-    throw new ConfigError('GATEHOUSE_MASTER_KEY', `is not the key that this store was made with (${error.message}); give the right one`);
+    throw new ConfigError(
+      'GATEHOUSE_MASTER_KEY',
+      `is not the key that this store was made with (${error.message}); give the right one`,
+    );
   }
   return vault;
 }

@@ -46,7 +46,8 @@ const latestVersion = (): number => known().at(-1)?.version ?? 0;
 
 async function currentVersion(knex: Knex): Promise<number> {
   if (!(await knex.schema.hasTable('schema_steps'))) return 0;
-  const row = (await knex('schema_steps').max('version as version').first()) as { version: number | null } | undefined;
+  const row = (await knex('schema_steps').max('version as version').first()) as
+    { version: number | null } | undefined;
   return row?.version ?? 0;
 }
 
@@ -59,7 +60,9 @@ export async function requireSchema(store: Store): Promise<void> {
   const { current, latest } = await schemaStatus(store);
   if (current > latest) throw tooNew(current, latest);
   if (current < latest)
-    throw new SchemaMismatch(`the store is at schema ${current}, this program needs ${latest}; run: npx gatehouse migrate`);
+    throw new SchemaMismatch(
+      `the store is at schema ${current}, this program needs ${latest}; run: npx gatehouse migrate`,
+    );
 }
 
 const tooNew = (current: number, latest: number): SchemaMismatch =>
@@ -77,7 +80,9 @@ const tooNew = (current: number, latest: number): SchemaMismatch =>
 export async function migrate(store: Store, target: number = latestVersion()): Promise<string[]> {
   const steps = known();
   if (target !== 0 && !steps.some(({ version }) => version === target))
-    throw new SchemaMismatch(`there is no schema ${target}; the steps are 0 to ${steps.at(-1)?.version ?? 0}`);
+    throw new SchemaMismatch(
+      `there is no schema ${target}; the steps are 0 to ${steps.at(-1)?.version ?? 0}`,
+    );
   const taken: string[] = [];
   for (;;) {
     const step = await locked(store, (trx) => move(trx, steps, target));

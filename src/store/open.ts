@@ -8,7 +8,10 @@ import type { Store } from './store.js';
 export async function openStore(config: Config): Promise<Store> {
   if (config.databaseUrl !== undefined) {
     if (!/^postgres(ql)?:\/\//.test(config.databaseUrl))
-      throw new ConfigError('DATABASE_URL', 'must begin with postgres:// (leave it out for the embedded SQLite)');
+      throw new ConfigError(
+        'DATABASE_URL',
+        'must begin with postgres:// (leave it out for the embedded SQLite)',
+      );
     const store = openPostgres(config.databaseUrl, config.store.durability, config.store.poolSize);
     await reachable(store, 'DATABASE_URL', 'can not be reached or refuses the sign-in');
     return store;
@@ -17,7 +20,10 @@ export async function openStore(config: Config): Promise<Store> {
     mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
     accessSync(config.dataDir, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new ConfigError('GATEHOUSE_DATA_DIR', `${config.dataDir} can not be written (${(error as NodeJS.ErrnoException).code}); give a folder that can`);
+    throw new ConfigError(
+      'GATEHOUSE_DATA_DIR',
+      `${config.dataDir} can not be written (${(error as NodeJS.ErrnoException).code}); give a folder that can`,
+    );
   }
   const store = openSqlite(config.dataDir, config.store.durability);
   await reachable(store, 'GATEHOUSE_DATA_DIR', `the SQLite file in ${config.dataDir} can not be opened`);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import knexFactory, { type Knex } from 'knex';
 import pg from 'pg';
-import { metaOver, type Row, type Statement, type Step, type Store, type Value } from './store.js';
+import { metaOver, poolOf, type Row, type Statement, type Step, type Store, type Value } from './store.js';
 
 const BIGINT = 20;
 // Counts and epoch milliseconds stay below 2^53, so they can be numbers as on SQLite.
@@ -42,11 +42,12 @@ export function openPostgres(databaseUrl: string, durability: 'normal' | 'full',
 }
 
 async function onConnection<T>(knex: Knex, work: (connection: Connection) => Promise<T>): Promise<T> {
-  const connection = (await knex.client.acquireConnection()) as Connection;
+  const pool = poolOf<Connection>(knex);
+  const connection = await pool.acquireConnection();
   try {
     return await work(connection);
   } finally {
-    await knex.client.releaseConnection(connection);
+    await pool.releaseConnection(connection);
   }
 }
 

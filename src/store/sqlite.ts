@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import knexFactory, { type Knex } from 'knex';
-import { metaOver, type Row, type Statement, type Step, type Store, type Value } from './store.js';
+import { metaOver, poolOf, type Row, type Statement, type Step, type Store, type Value } from './store.js';
 
 export const SQLITE_FILE = 'gatehouse.sqlite';
 const BUSY_TIMEOUT_MS = 10_000;
@@ -99,13 +99,13 @@ class NothingChanged extends Error {}
  * of its own, so that one that fails (a unique index, say) takes nobody with it.
  */
 class GroupCommit {
-  readonly #knex: Knex;
+  readonly #pool: ReturnType<typeof poolOf<Database.Database>>;
   #queue: { job: Job; fail: (error: unknown) => void }[] = [];
   #flushing: Promise<void> | undefined;
   readonly #prepared = new WeakMap<Database.Database, Map<string, Database.Statement<Value[]>>>();
 
   constructor(knex: Knex) {
-    this.#knex = knex;
+    this.#pool = poolOf<Database.Database>(knex);
   }
 
   run(sql: string, values: Value[]): Promise<number> {
@@ -117,7 +117,9 @@ class GroupCommit {
       await this.#enqueue((connection) => {
         const savepoint = connection.transaction(() => {
           for (const { statement, values, required } of steps) {
-            const { changes } = this.#statement(connection, (statement as SqliteStatement).sql).run(...values);
+            const { changes } = this.#statement(connection, (statement as SqliteStatement).sql).run(
+              ...values,
+            );
             if (required && changes === 0) throw new NothingChanged();
           }
         });
@@ -155,7 +157,7 @@ class GroupCommit {
   async #commitBatch(): Promise<void> {
     let connection: Database.Database;
     try {
-      connection = (await this.#knex.client.acquireConnection()) as Database.Database;
+      connection = await this.#pool.acquireConnection();
     } catch (error) {
       for (const { fail } of this.#queue.splice(0)) fail(error);
       return;
@@ -179,13 +181,13 @@ class GroupCommit {
       if (connection.inTransaction) connection.exec('ROLLBACK');
       for (const { fail } of batch) fail(error);
     } finally {
-      await this.#knex.client.releaseConnection(connection);
+      await this.#pool.releaseConnection(connection);
     }
   }
 
   #statement(connection: Database.Database, sql: string): Database.Statement<Value[]> {
     let cache = this.#prepared.get(connection);
-    if (!cache) this.#prepared.set(connection, (cache = new Map()));
+    if (!cache) this.#prepared.set(connection, (cache = new Map<string, Database.Statement<Value[]>>()));
     let statement = cache.get(sql);
     if (!statement) cache.set(sql, (statement = connection.prepare<Value[]>(sql)));
     return statement;

@@ -78,3 +78,12 @@ export function metaOver(prepare: (sql: string) => Statement): Meta {
     },
   };
 }
+
+/** knex's own pool, which its types leave open: the connection that a driver works on directly. */
+interface Pooled<C> {
+  acquireConnection(): Promise<C>;
+  releaseConnection(connection: C): Promise<void>;
+}
+
+/** The pool behind a knex, for what goes past knex on the same connections. */
+export const poolOf = <C>(knex: Knex): Pooled<C> => knex.client as Pooled<C>;

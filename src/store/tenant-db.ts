@@ -16,13 +16,17 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
   return {
     tenantId,
     from: (table) => connection(table).where(`${table}.tenant_id`, tenantId),
-    insert: (table, row) => namingIndex(async () => void (await connection(table).insert({ ...row, tenant_id: tenantId }))),
+    insert: (table, row) =>
+      namingIndex(async () => void (await connection(table).insert({ ...row, tenant_id: tenantId }))),
   };
 }
 
 /** One transaction of one tenant. */
-export const tenantTransaction = <T>(store: Store, tenantId: string, work: (db: TenantDb) => Promise<T>): Promise<T> =>
-  store.transaction((trx) => work(tenantDb(trx, tenantId)));
+export const tenantTransaction = <T>(
+  store: Store,
+  tenantId: string,
+  work: (db: TenantDb) => Promise<T>,
+): Promise<T> => store.transaction((trx) => work(tenantDb(trx, tenantId)));
 
 interface DriverError extends Error {
   code?: string;
@@ -40,7 +44,8 @@ export async function namingIndex<T>(write: () => Promise<T>): Promise<T> {
     const { code, constraint, message } = error as DriverError;
     if (code === '23505') throw new UniqueViolation(constraint ?? '?', error);
     const columns = /UNIQUE constraint failed: (.*)$/m.exec(message)?.[1];
-    if (columns !== undefined) throw new UniqueViolation(columns.split(', ').at(-1)?.replace('.', '_') ?? columns, error);
+    if (columns !== undefined)
+      throw new UniqueViolation(columns.split(', ').at(-1)?.replace('.', '_') ?? columns, error);
     throw error;
   }
 }

@@ -79,5 +79,8 @@ interface Pads {
 function hmacPads(key: Buffer): Pads {
   const padded = Buffer.alloc(BLOCK);
   key.copy(padded);
-  return { inner: padded.map((byte) => byte ^ 0x36) as Buffer, outer: padded.map((byte) => byte ^ 0x5c) as Buffer };
+  return {
+    inner: padded.map((byte) => byte ^ 0x36) as Buffer,
+    outer: padded.map((byte) => byte ^ 0x5c) as Buffer,
+  };
 }

@@ -19,7 +19,11 @@ export interface TenantDirectory {
 }
 
 /** Tenants by host, in memory; a change on this node or another is seen within `refreshSeconds`. */
-export function openTenantDirectory(store: Store, log: Log, { cached, refreshSeconds }: Config['tenants']): TenantDirectory {
+export function openTenantDirectory(
+  store: Store,
+  log: Log,
+  { cached, refreshSeconds }: Config['tenants'],
+): TenantDirectory {
   const byHost = store.prepare(
     'SELECT t.* FROM tenants t JOIN tenant_hosts h ON h.tenant_id = t.id WHERE h.host = ?',
   );
@@ -43,7 +47,8 @@ export function openTenantDirectory(store: Store, log: Log, { cached, refreshSec
     const rows = await changed.all(Date.now() - OVERLAP_MS);
     const versions = new Map(rows.map((row) => [row['id'] as string, row['version'] as number]));
     for (const [host, tenant] of cache.entries())
-      if (tenant !== NOBODY && (versions.get(tenant.id) ?? tenant.version) !== tenant.version) cache.delete(host);
+      if (tenant !== NOBODY && (versions.get(tenant.id) ?? tenant.version) !== tenant.version)
+        cache.delete(host);
   }
 
   const timer = setInterval(() => {

@@ -5,7 +5,12 @@ import type { Store, Vault } from '../store/index.js';
  * A secret of the tenant's own (cookie keys, pairwise salt), made at first use and sealed at rest. Answers 32 bytes;
  * two nodes that ask at once get the same.
  */
-export async function tenantSecret(store: Store, vault: Vault, tenantId: string, name: string): Promise<Buffer> {
+export async function tenantSecret(
+  store: Store,
+  vault: Vault,
+  tenantId: string,
+  name: string,
+): Promise<Buffer> {
   const row = `tenant_secrets:${tenantId}:${name}`;
   const select = store.prepare('SELECT sealed FROM tenant_secrets WHERE tenant_id = ? AND name = ?');
   const insert = store.prepare(

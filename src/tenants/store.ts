@@ -60,7 +60,10 @@ export async function touchTenant(knex: Knex, tenantId: string): Promise<void> {
   const now = Date.now();
   await knex('tenants')
     .where({ id: tenantId })
-    .update({ version: knex.raw('CASE WHEN version >= ? THEN version + 1 ELSE ? END', [now, now]), updated_at: now });
+    .update({
+      version: knex.raw('CASE WHEN version >= ? THEN version + 1 ELSE ? END', [now, now]),
+      updated_at: now,
+    });
 }
 
 /**
@@ -70,7 +73,12 @@ export async function touchTenant(knex: Knex, tenantId: string): Promise<void> {
  */
 export async function createTenant(
   knex: Knex,
-  { name, issuer, home = false, branding = {} }: { name: string; issuer: string; home?: boolean; branding?: Branding },
+  {
+    name,
+    issuer,
+    home = false,
+    branding = {},
+  }: { name: string; issuer: string; home?: boolean; branding?: Branding },
 ): Promise<Tenant> {
   if (!name.trim() || name.length > 100) throw new Invalid('name', 'must be 1 to 100 characters');
   const id = newId();
@@ -78,13 +86,27 @@ export async function createTenant(
   const properties = JSON.stringify(branding);
   try {
     await namingIndex(() =>
-      knex('tenants').insert({ id, name, issuer, home, properties, version: now, created_at: now, updated_at: now }),
+      knex('tenants').insert({
+        id,
+        name,
+        issuer,
+        home,
+        properties,
+        version: now,
+        created_at: now,
+        updated_at: now,
+      }),
     );
-    await namingIndex(() => knex('tenant_hosts').insert(hostsOf(issuer).map((host) => ({ host, tenant_id: id }))));
+    await namingIndex(() =>
+      knex('tenant_hosts').insert(hostsOf(issuer).map((host) => ({ host, tenant_id: id }))),
+    );
   } catch (error) {
     if (!(error instanceof UniqueViolation)) throw error;
     const field = error.index === 'tenants_name' ? 'name' : 'host';
-    throw new Conflict(field, `another tenant has the ${field} "${field === 'name' ? name : new URL(issuer).host}"`);
+    throw new Conflict(
+      field,
+      `another tenant has the ${field} "${field === 'name' ? name : new URL(issuer).host}"`,
+    );
   }
   const db = tenantDb(knex, id);
   for (const role of SEEDED_ROLES) await insertRole(db, role);

@@ -24,10 +24,16 @@ export function networkOf(address: string): string {
   const groups = head.split(':').filter(Boolean);
   const rest = tail === undefined ? [] : tail.split(':').filter(Boolean);
   const full = [...groups, ...Array<string>(Math.max(0, 8 - groups.length - rest.length)).fill('0'), ...rest];
-  return `${full.slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(':')}::/64`;
+  return `${full
+    .slice(0, 4)
+    .map((group) => parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
 }
 
-export function openLockout(store: Store, { failures, minutes, accountFailures }: Config['lockout']): Lockout {
+export function openLockout(
+  store: Store,
+  { failures, minutes, accountFailures }: Config['lockout'],
+): Lockout {
   const window = minutes * 60_000;
   const pair = store.prepare(
     'SELECT locked_until FROM sign_in_failures WHERE tenant_id = ? AND account = ? AND address = ? AND expires_at > ?',
@@ -46,7 +52,9 @@ export function openLockout(store: Store, { failures, minutes, accountFailures }
        locked_until = CASE WHEN f.expires_at > ? AND f.failures + 1 >= ? THEN excluded.expires_at ELSE 0 END,
        expires_at = excluded.expires_at`,
   );
-  const forget = store.prepare('DELETE FROM sign_in_failures WHERE tenant_id = ? AND account = ? AND address = ?');
+  const forget = store.prepare(
+    'DELETE FROM sign_in_failures WHERE tenant_id = ? AND account = ? AND address = ?',
+  );
   const remember = store.prepare(
     `INSERT INTO known_addresses (tenant_id, account, address, expires_at) VALUES (?, ?, ?, ?)
      ON CONFLICT (tenant_id, account, address) DO UPDATE SET expires_at = excluded.expires_at`,
@@ -73,7 +81,9 @@ export function openLockout(store: Store, { failures, minutes, accountFailures }
       const seen = await known.first(tenantId, account, address, now + KNOWN_FOR_MS / 2);
       const steps = [{ statement: forget, values: [tenantId, account, address] }];
       await store.unit(
-        seen ? steps : [...steps, { statement: remember, values: [tenantId, account, address, now + KNOWN_FOR_MS] }],
+        seen
+          ? steps
+          : [...steps, { statement: remember, values: [tenantId, account, address, now + KNOWN_FOR_MS] }],
       );
     },
   };

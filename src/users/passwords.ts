@@ -27,11 +27,18 @@ function parameters(stored: string): { m: number; t: number; p: number } | undef
  * Hashing runs on libuv's threads, a few at a time; so many may wait, the next is told to come back (Busy), so that a
  * flood of sign-ins costs bounded memory and leaves the event loop to everybody else.
  */
-export function openPasswords({ memoryKiB, iterations, parallelism, concurrency, queue }: Config['passwords']): Passwords {
+export function openPasswords({
+  memoryKiB,
+  iterations,
+  parallelism,
+  concurrency,
+  queue,
+}: Config['passwords']): Passwords {
   const options: Options = { algorithm: ARGON2ID, memoryCost: memoryKiB, timeCost: iterations, parallelism };
   const limit = pLimit(concurrency);
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    if (limit.pendingCount >= queue) throw new Busy('password', 'too many sign-ins at once', RETRY_AFTER_SECONDS);
+    if (limit.pendingCount >= queue)
+      throw new Busy('password', 'too many sign-ins at once', RETRY_AFTER_SECONDS);
     return limit(work);
   };
   // Made beforehand: the first unknown name must not take longer than the next.

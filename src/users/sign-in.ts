@@ -33,11 +33,24 @@ export interface People {
 const values = (claims: Claim[], type: string): string[] =>
   claims.filter((claim) => claim.type === type).map(({ value }) => value);
 
-export function openPeople(store: Store, vault: Vault, finder: UserFinder, passwords: Passwords, lockout: Lockout): People {
+export function openPeople(
+  store: Store,
+  vault: Vault,
+  finder: UserFinder,
+  passwords: Passwords,
+  lockout: Lockout,
+): People {
   const signedIn = store.prepare('UPDATE users SET last_login_at = ? WHERE tenant_id = ? AND id = ?');
-  const upgrade = store.prepare('UPDATE users SET password_hash = ? WHERE tenant_id = ? AND id = ? AND password_hash = ?');
+  const upgrade = store.prepare(
+    'UPDATE users SET password_hash = ? WHERE tenant_id = ? AND id = ? AND password_hash = ?',
+  );
 
-  async function welcome(tenantId: string, user: StoredUser, password: string, address: string): Promise<void> {
+  async function welcome(
+    tenantId: string,
+    user: StoredUser,
+    password: string,
+    address: string,
+  ): Promise<void> {
     await lockout.succeeded(tenantId, user.id, address);
     await signedIn.run(Date.now(), tenantId, user.id);
     if (user.passwordHash !== null && passwords.outdated(user.passwordHash))

@@ -48,7 +48,8 @@ export async function insertUser(db: TenantDb, user: NewUser, passwordHash: stri
   const phone = user.phoneNumber === undefined ? undefined : readPhone(user.phoneNumber, user.countryCode);
   const roles = await rolesByName(db, user.roles ?? []);
   for (const name of user.roles ?? [])
-    if (!roles.some((role) => role.name === name)) throw new Invalid('roles', `there is no role "${name}" in this tenant`);
+    if (!roles.some((role) => role.name === name))
+      throw new Invalid('roles', `there is no role "${name}" in this tenant`);
   const id = newId();
   const now = Date.now();
   try {
@@ -91,14 +92,21 @@ export async function findUser(db: TenantDb, name: string): Promise<User> {
   const row = (await db
     .from('users')
     .whereNull('deleted_at')
-    .where((either) => either.where({ user_name_key: foldName(name) }).orWhere({ user_key: name }))
+    .where((either) => void either.where({ user_name_key: foldName(name) }).orWhere({ user_key: name }))
     .first()) as Row | undefined;
   if (!row) throw new NotFound('user', `there is no user "${name}" in this tenant`);
   return toUser(row);
 }
 
-export async function changeUser(db: TenantDb, userId: string, change: { enabled?: boolean; password_hash?: string }): Promise<void> {
-  await db.from('users').where({ id: userId }).update({ ...change, updated_at: Date.now() });
+export async function changeUser(
+  db: TenantDb,
+  userId: string,
+  change: { enabled?: boolean; password_hash?: string },
+): Promise<void> {
+  await db
+    .from('users')
+    .where({ id: userId })
+    .update({ ...change, updated_at: Date.now() });
 }
 
 /** The look-ups that signing in and tokens make. */

@@ -8,7 +8,8 @@ describe('the help', () => {
   it('teaches every command', async () => {
     const { stdout, code } = await cli(['--help'], {});
     assert.equal(code, 0);
-    for (const command of ['serve', 'migrate', 'tenant', 'user', 'client', 'keys', 'doctor']) assert.match(stdout, new RegExp(`^  ${command}`, 'm'));
+    for (const command of ['serve', 'migrate', 'tenant', 'user', 'client', 'keys', 'doctor'])
+      assert.match(stdout, new RegExp(`^  ${command}`, 'm'));
     assert.match(stdout, /Exit codes: 0 done/);
     assert.match((await cli(['client', 'create', '--help'], {})).stdout, /Examples:/);
   });
@@ -36,7 +37,10 @@ for (const kind of STORES)
     });
 
     it('make, show, list, disable and enable tenants', async () => {
-      assert.equal((await json('tenant', 'create', 'Acme', '--host', 'id.acme.example'))['issuer'], 'https://id.acme.example');
+      assert.equal(
+        (await json('tenant', 'create', 'Acme', '--host', 'id.acme.example'))['issuer'],
+        'https://id.acme.example',
+      );
       assert.deepEqual((await json('tenant', 'show', 'Acme'))['hosts'], ['id.acme.example']);
       assert.equal((await json('tenant', 'disable', 'Acme'))['enabled'], false);
       assert.equal((await json('tenant', 'enable', 'Acme'))['enabled'], true);
@@ -54,31 +58,67 @@ for (const kind of STORES)
     });
 
     it('make, show, list and disable users, in the tenant named', async () => {
-      const made = await json('user', 'create', 'carol', '--email', 'carol@example.com', '--phone', '13800000009', '--country-code', '86', '--tenant', 'Acme');
+      const made = await json(
+        'user',
+        'create',
+        'carol',
+        '--email',
+        'carol@example.com',
+        '--phone',
+        '13800000009',
+        '--country-code',
+        '86',
+        '--tenant',
+        'Acme',
+      );
       assert.match(String(made['password']), /^[\w-]{16}$/);
       assert.equal(made['phoneNumber'], '+8613800000009');
       assert.equal((await run('user', 'show', 'carol')).code, 3);
       const shown = await json('user', 'show', 'carol', '--tenant', 'Acme');
       assert.equal(shown['passwordHash'], undefined);
       assert.equal((await json('user', 'disable', 'carol', '--tenant', 'Acme'))['enabled'], false);
-      assert.match((await run('user', 'list', '--tenant', 'Acme')).stdout, /^carol +carol@example\.com +disabled/m);
+      assert.match(
+        (await run('user', 'list', '--tenant', 'Acme')).stdout,
+        /^carol +carol@example\.com +disabled/m,
+      );
     });
 
     it('refuse users that can not be', async () => {
       assert.equal((await run('user', 'create', 'CAROL', '--tenant', 'Acme')).code, 4);
-      assert.equal((await run('user', 'create', 'dave', '--email', 'Carol@Example.com', '--tenant', 'Acme')).code, 4);
-      for (const bad of [['a@b'], ['+8613800000000'], ['dave', '--email', 'nowhere'], ['dave', '--phone', '138'], ['dave', '--phone', '13800000008'], ['dave', '--role', 'emperor']])
+      assert.equal(
+        (await run('user', 'create', 'dave', '--email', 'Carol@Example.com', '--tenant', 'Acme')).code,
+        4,
+      );
+      for (const bad of [
+        ['a@b'],
+        ['+8613800000000'],
+        ['dave', '--email', 'nowhere'],
+        ['dave', '--phone', '138'],
+        ['dave', '--phone', '13800000008'],
+        ['dave', '--role', 'emperor'],
+      ])
         assert.equal((await run('user', 'create', ...bad)).code, 5, bad.join(' '));
       assert.equal((await cli(['user', 'create', 'dave', '--password-stdin'], env, 'short\n')).code, 5);
     });
 
     it('set a password', async () => {
       assert.match(String((await json('user', 'password', 'admin'))['password']), /^[\w-]{16}$/);
-      assert.equal((await cli(['user', 'password', 'admin', '--password-stdin'], env, 'from standard input\n')).code, 0);
+      assert.equal(
+        (await cli(['user', 'password', 'admin', '--password-stdin'], env, 'from standard input\n')).code,
+        0,
+      );
     });
 
     it('make, show, list and disable clients, and give them secrets', async () => {
-      const made = await json('client', 'create', 'job', '--grant', 'clientCredentials', '--scope', 'isms.user.get');
+      const made = await json(
+        'client',
+        'create',
+        'job',
+        '--grant',
+        'clientCredentials',
+        '--scope',
+        'isms.user.get',
+      );
       assert.match(String(made['secret']), /^[\w-]{43}$/);
       const second = await json('client', 'secret', 'job');
       assert.notEqual(second['secret'], made['secret']);
@@ -115,7 +155,10 @@ for (const kind of STORES)
 
     it('list and rotate keys, and keep the old ones published', async () => {
       const before = (await json('keys', 'list')) as unknown as Json[];
-      assert.deepEqual(before.map(({ alg, state }) => `${String(alg)} ${String(state)}`).sort(), ['ES256 current', 'RS256 current']);
+      assert.deepEqual(before.map(({ alg, state }) => `${String(alg)} ${String(state)}`).sort(), [
+        'ES256 current',
+        'RS256 current',
+      ]);
       const after = (await json('keys', 'rotate')) as unknown as Json[];
       assert.equal(after.filter(({ state }) => state === 'current').length, 2);
       const previous = after.filter(({ state }) => state === 'previous').map(({ kid }) => kid);
@@ -126,13 +169,24 @@ for (const kind of STORES)
       const { stdout, code } = await run('doctor', '--json');
       assert.equal(code, 0, stdout);
       const { checks } = JSON.parse(stdout) as { checks: { check: string; ok: boolean }[] };
-      assert.deepEqual(checks.map(({ check }) => check), ['store', 'schema', 'master key', 'keys', 'clock']);
-      for (const secret of ['GATEHOUSE_MASTER_KEY', 'GATEHOUSE_ADMIN_PASSWORD', 'GATEHOUSE_CLIENT_SECRET', 'DATABASE_URL'])
-        if (env[secret]) assert.ok(!stdout.includes(env[secret] as string), secret);
+      assert.deepEqual(
+        checks.map(({ check }) => check),
+        ['store', 'schema', 'master key', 'keys', 'clock'],
+      );
+      for (const secret of [
+        'GATEHOUSE_MASTER_KEY',
+        'GATEHOUSE_ADMIN_PASSWORD',
+        'GATEHOUSE_CLIENT_SECRET',
+        'DATABASE_URL',
+      ])
+        if (env[secret]) assert.ok(!stdout.includes(env[secret]), secret);
     });
 
     it('say what is wrong, and end with 1', async () => {
-      const { stdout, code } = await cli(['doctor'], { ...env, GATEHOUSE_MASTER_KEY: Buffer.alloc(32, 9).toString('base64') });
+      const { stdout, code } = await cli(['doctor'], {
+        ...env,
+        GATEHOUSE_MASTER_KEY: Buffer.alloc(32, 9).toString('base64'),
+      });
       assert.equal(code, 1);
       assert.match(stdout, /WRONG +master key +GATEHOUSE_MASTER_KEY: is not the key/);
       await run('migrate', '--to', '4');

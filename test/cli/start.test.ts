@@ -23,12 +23,19 @@ describe('the first start', () => {
     const commands = banner.split('\n').filter((line) => line.trim().startsWith('curl '));
     assert.equal(commands.length, 2);
     const tokens = await Promise.all(
-      commands.map(async (command) => JSON.parse((await promisify(execFile)('sh', ['-c', `${command} -s`])).stdout) as Record<string, string>),
+      commands.map(
+        async (command) =>
+          JSON.parse((await promisify(execFile)('sh', ['-c', `${command} -s`])).stdout) as Record<
+            string,
+            string
+          >,
+      ),
     );
     assert.equal(decodeJwt(tokens[0]?.['access_token'] as string).sub, 'gatehouse-cli');
     assert.deepEqual(decodeJwt(tokens[1]?.['access_token'] as string)['role'], ['administrator', 'user']);
     for (const address of banner.match(/http:\/\/localhost:\d+\/\S+/g) ?? [])
-      if (!address.endsWith('/connect/token')) assert.equal((await new Visitor(new URL(address).origin).go(address)).status, 200, address);
+      if (!address.endsWith('/connect/token'))
+        assert.equal((await new Visitor(new URL(address).origin).go(address)).status, 200, address);
     const password = /password {11}(\S+)/.exec(banner)?.[1] as string;
     const secret = /client secret {6}(\S+)/.exec(banner)?.[1] as string;
     assert.match(password, /^[\w-]{16}$/);
@@ -52,10 +59,17 @@ describe('the first start', () => {
   it('takes what the environment gives, and does not tell it', async () => {
     const env = await environment('sqlite', { GATEHOUSE_ADMIN_USER: 'root', LOG_LEVEL: 'info' });
     const server = await serve(env);
-    const [password, secret] = [env['GATEHOUSE_ADMIN_PASSWORD'] as string, env['GATEHOUSE_CLIENT_SECRET'] as string];
+    const [password, secret] = [
+      env['GATEHOUSE_ADMIN_PASSWORD'] as string,
+      env['GATEHOUSE_CLIENT_SECRET'] as string,
+    ];
     const form = { grant_type: 'password', username: 'root', password, scope: 'openid' };
     const headers = { authorization: `Basic ${Buffer.from(`gatehouse-cli:${secret}`).toString('base64')}` };
-    const response = await fetch(`http://localhost:${env['PORT']}/connect/token`, { method: 'POST', body: new URLSearchParams(form), headers });
+    const response = await fetch(`http://localhost:${env['PORT']}/connect/token`, {
+      method: 'POST',
+      body: new URLSearchParams(form),
+      headers,
+    });
     assert.equal(response.status, 200);
     const { stdout, stderr } = await kill(server, 'SIGTERM');
     for (const output of [stdout, stderr]) assert.ok(!output.includes(password) && !output.includes(secret));
@@ -63,21 +77,37 @@ describe('the first start', () => {
 
   it('makes one home when two processes start together', async () => {
     const env = await environment('postgres');
-    const other = { ...env, PORT: (await environment('sqlite'))['PORT'] as string, GATEHOUSE_ISSUER: `http://localhost:${env['PORT']}` };
-    const servers = await Promise.all([serve({ ...env, GATEHOUSE_ISSUER: other.GATEHOUSE_ISSUER }), serve(other)]);
+    const other = {
+      ...env,
+      PORT: (await environment('sqlite'))['PORT'] as string,
+      GATEHOUSE_ISSUER: `http://localhost:${env['PORT']}`,
+    };
+    const servers = await Promise.all([
+      serve({ ...env, GATEHOUSE_ISSUER: other.GATEHOUSE_ISSUER }),
+      serve(other),
+    ]);
     const { stdout } = await cli(['tenant', 'list', '--json'], env);
     assert.equal((JSON.parse(stdout) as unknown[]).length, 1);
-    const keys = await Promise.all([env, other].map(async ({ PORT }) => {
-      const response = await fetch(`http://127.0.0.1:${PORT}/.well-known/jwks.json`, { headers: { host: `localhost:${env['PORT']}` } });
-      return response.status;
-    }));
+    const keys = await Promise.all(
+      [env, other].map(async ({ PORT }) => {
+        const response = await fetch(`http://127.0.0.1:${PORT}/.well-known/jwks.json`, {
+          headers: { host: `localhost:${env['PORT']}` },
+        });
+        return response.status;
+      }),
+    );
     assert.equal(keys[0], 200);
     await Promise.all(servers.map((server) => kill(server, 'SIGTERM')));
   });
 });
 
 describe('a start that can not be', () => {
-  async function refused(env: Record<string, string>, key: string, advice: RegExp, args: string[] = []): Promise<void> {
+  async function refused(
+    env: Record<string, string>,
+    key: string,
+    advice: RegExp,
+    args: string[] = [],
+  ): Promise<void> {
     const { code, stderr } = await cli(['serve', ...args], env);
     const lines = stderr.split('\n').filter((line) => line.startsWith('gatehouse: '));
     assert.equal(code, 1, stderr);
@@ -86,14 +116,27 @@ describe('a start that can not be', () => {
     assert.match(lines[0] as string, advice);
   }
 
-  it('names an unknown key of the environment', async () => refused({ ...(await bare()), GATEHOUSE_MASTERKEY: 'x' }, 'GATEHOUSE_MASTERKEY', /not a key of Gatehouse/));
+  it('names an unknown key of the environment', async () =>
+    refused(
+      { ...(await bare()), GATEHOUSE_MASTERKEY: 'x' },
+      'GATEHOUSE_MASTERKEY',
+      /not a key of Gatehouse/,
+    ));
 
   it('names a value of the wrong type', async () => {
     await refused({ ...(await bare()), PORT: 'http' }, 'PORT', /must be integer/);
     await refused({ ...(await bare()), PORT: '70000' }, 'PORT', /must be <= 65535/);
     await refused({ ...(await bare()), LOG_LEVEL: 'loud' }, 'LOG_LEVEL', /allowed values/);
-    await refused({ ...(await bare()), GATEHOUSE_ADMIN_PASSWORD: 'short' }, 'GATEHOUSE_ADMIN_PASSWORD', /fewer than 8/);
-    await refused({ ...(await bare()), GATEHOUSE_TRUST_PROXY: '10.0.0.0/99' }, 'GATEHOUSE_TRUST_PROXY', /CIDR/);
+    await refused(
+      { ...(await bare()), GATEHOUSE_ADMIN_PASSWORD: 'short' },
+      'GATEHOUSE_ADMIN_PASSWORD',
+      /fewer than 8/,
+    );
+    await refused(
+      { ...(await bare()), GATEHOUSE_TRUST_PROXY: '10.0.0.0/99' },
+      'GATEHOUSE_TRUST_PROXY',
+      /CIDR/,
+    );
   });
 
   it('names an unknown key of a file, and the file', async () => {
@@ -103,7 +146,10 @@ describe('a start that can not be', () => {
     const running = spawnCli(['serve'], await bare(), cwd);
     const { code, stderr } = await running.finished;
     assert.equal(code, 1);
-    assert.match(stderr, /^gatehouse: store\.durabilty \(in .*config\/development\.json\): is not a key of Gatehouse/m);
+    assert.match(
+      stderr,
+      /^gatehouse: store\.durabilty \(in .*config\/development\.json\): is not a key of Gatehouse/m,
+    );
   });
 
   it('names a port in use', async () => {
@@ -115,26 +161,50 @@ describe('a start that can not be', () => {
   });
 
   it('names an issuer that is not https, but for this machine', async () => {
-    await refused({ ...(await bare()), GATEHOUSE_ISSUER: 'http://id.example.com' }, 'GATEHOUSE_ISSUER', /https/);
-    await refused({ ...(await bare()), GATEHOUSE_ISSUER: 'https://id.example.com/path' }, 'GATEHOUSE_ISSUER', /origin/);
+    await refused(
+      { ...(await bare()), GATEHOUSE_ISSUER: 'http://id.example.com' },
+      'GATEHOUSE_ISSUER',
+      /https/,
+    );
+    await refused(
+      { ...(await bare()), GATEHOUSE_ISSUER: 'https://id.example.com/path' },
+      'GATEHOUSE_ISSUER',
+      /origin/,
+    );
     await refused({ ...(await bare()), GATEHOUSE_ISSUER: 'localhost' }, 'GATEHOUSE_ISSUER', /origin/);
   });
 
   it('names a data folder that can not be written', async () => {
     const file = join(temporaryFolder(), 'file');
     writeFileSync(file, '');
-    await refused({ ...(await bare()), GATEHOUSE_DATA_DIR: join(file, 'data') }, 'GATEHOUSE_DATA_DIR', /can not be written/);
+    await refused(
+      { ...(await bare()), GATEHOUSE_DATA_DIR: join(file, 'data') },
+      'GATEHOUSE_DATA_DIR',
+      /can not be written/,
+    );
     if (process.getuid?.() === 0) return; // root may write everywhere
     const folder = temporaryFolder();
     chmodSync(folder, 0o500);
-    await refused({ ...(await bare()), GATEHOUSE_DATA_DIR: folder }, 'GATEHOUSE_DATA_DIR', /can not be written/);
+    await refused(
+      { ...(await bare()), GATEHOUSE_DATA_DIR: folder },
+      'GATEHOUSE_DATA_DIR',
+      /can not be written/,
+    );
   });
 
   it('names the master key when it is wrong, malformed, or gone', async () => {
     const env: Record<string, string> = { ...(await bare()), GATEHOUSE_MASTER_KEY: MASTER_KEY };
     await kill(await serve(env), 'SIGTERM');
-    await refused({ ...env, GATEHOUSE_MASTER_KEY: Buffer.alloc(32, 8).toString('base64') }, 'GATEHOUSE_MASTER_KEY', /not the key that this store was made with/);
-    await refused({ ...env, GATEHOUSE_MASTER_KEY: 'too short' }, 'GATEHOUSE_MASTER_KEY', /32 bytes in base64/);
+    await refused(
+      { ...env, GATEHOUSE_MASTER_KEY: Buffer.alloc(32, 8).toString('base64') },
+      'GATEHOUSE_MASTER_KEY',
+      /not the key that this store was made with/,
+    );
+    await refused(
+      { ...env, GATEHOUSE_MASTER_KEY: 'too short' },
+      'GATEHOUSE_MASTER_KEY',
+      /32 bytes in base64/,
+    );
     const { GATEHOUSE_MASTER_KEY: _key, ...without } = env;
     await refused(without, 'GATEHOUSE_MASTER_KEY', /give it back/);
     assert.ok(!existsSync(join(env['GATEHOUSE_DATA_DIR'] as string, 'master.key')));
@@ -143,13 +213,20 @@ describe('a start that can not be', () => {
   it('names the master key when PostgreSQL has none, and the database when it is not there', async () => {
     const { GATEHOUSE_MASTER_KEY: _key, ...without } = await environment('postgres');
     await refused(without, 'GATEHOUSE_MASTER_KEY', /required with PostgreSQL/);
-    await refused({ ...(await bare()), DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none' }, 'DATABASE_URL', /can not be reached/);
+    await refused(
+      { ...(await bare()), DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none' },
+      'DATABASE_URL',
+      /can not be reached/,
+    );
     await refused({ ...(await bare()), DATABASE_URL: 'mysql://x' }, 'DATABASE_URL', /postgres:\/\//);
   });
 
   it('leaves the schema alone when told to', async () => {
     const { code, stderr } = await cli(['serve', '--no-migrate'], await bare());
     assert.equal(code, 1);
-    assert.match(stderr, /^gatehouse: the store is at schema 0, this program needs 5; run: npx gatehouse migrate$/m);
+    assert.match(
+      stderr,
+      /^gatehouse: the store is at schema 0, this program needs 5; run: npx gatehouse migrate$/m,
+    );
   });
 });

@@ -35,21 +35,52 @@ for (const kind of STORES)
       env = await environment(kind);
       issuer = `http://localhost:${env['PORT']}`;
       await kill(await serve(env), 'SIGTERM');
-      const confidential = ['--grant', 'code', 'refresh', '--redirect-uri', REDIRECT, '--scope', 'openid', 'offline_access', '--no-consent', '--public'];
+      const confidential = [
+        '--grant',
+        'code',
+        'refresh',
+        '--redirect-uri',
+        REDIRECT,
+        '--scope',
+        'openid',
+        'offline_access',
+        '--no-consent',
+        '--public',
+      ];
       assert.equal((await cli(['client', 'create', 'app', ...confidential], env)).code, 0);
-      for (const name of ['alice', 'coder']) assert.equal((await cli(['user', 'create', name, '--password-stdin'], env, PASSWORD)).code, 0);
+      for (const name of ['alice', 'coder'])
+        assert.equal((await cli(['user', 'create', name, '--password-stdin'], env, PASSWORD)).code, 0);
     });
 
-    async function post(form: Record<string, string>, headers: Record<string, string> = {}): Promise<{ status: number; body: Json }> {
-      const response = await fetch(`${issuer}/connect/token`, { method: 'POST', body: new URLSearchParams(form), headers });
+    async function post(
+      form: Record<string, string>,
+      headers: Record<string, string> = {},
+    ): Promise<{ status: number; body: Json }> {
+      const response = await fetch(`${issuer}/connect/token`, {
+        method: 'POST',
+        body: new URLSearchParams(form),
+        headers,
+      });
       return { status: response.status, body: (await response.json()) as Json };
     }
-    const management = { authorization: `Basic ${Buffer.from(`gatehouse-cli:${CLIENT_SECRET}`).toString('base64')}` };
+    const management = {
+      authorization: `Basic ${Buffer.from(`gatehouse-cli:${CLIENT_SECRET}`).toString('base64')}`,
+    };
     const signIn = (): Promise<{ status: number; body: Json }> =>
-      post({ grant_type: 'password', username: 'alice', password: PASSWORD, scope: 'openid offline_access' }, management);
-    const refresh = (token: string): Promise<{ status: number; body: Json }> => post({ grant_type: 'refresh_token', refresh_token: token }, management);
+      post(
+        { grant_type: 'password', username: 'alice', password: PASSWORD, scope: 'openid offline_access' },
+        management,
+      );
+    const refresh = (token: string): Promise<{ status: number; body: Json }> =>
+      post({ grant_type: 'refresh_token', refresh_token: token }, management);
     const redeem = ({ code, verifier }: Code): Promise<{ status: number; body: Json }> =>
-      post({ grant_type: 'authorization_code', client_id: 'app', code, code_verifier: verifier, redirect_uri: REDIRECT });
+      post({
+        grant_type: 'authorization_code',
+        client_id: 'app',
+        code,
+        code_verifier: verifier,
+        redirect_uri: REDIRECT,
+      });
 
     it(`loses nothing that was acknowledged, ${KILLS[kind]} times over`, async () => {
       let kept = 0;
@@ -95,7 +126,10 @@ for (const kind of STORES)
         };
         const coder = (): Promise<void> =>
           until(async () => {
-            const { code, verifier } = await obtainCode({ issuer }, { clientId: 'app', redirectUri: REDIRECT, scope: 'openid', user: 'coder', password: PASSWORD });
+            const { code, verifier } = await obtainCode(
+              { issuer },
+              { clientId: 'app', redirectUri: REDIRECT, scope: 'openid', user: 'coder', password: PASSWORD },
+            );
             const entry: Code = { code, verifier, redeemed: 0 };
             codes.push(entry);
             if ((await redeem(entry)).status === 200) entry.redeemed++;

@@ -5,49 +5,133 @@ import { cli, kill, serve } from '../support/process.js';
 import { obtainCode, Visitor } from '../support/visitor.js';
 
 const REDIRECT = 'https://app.example.com/callback';
-const management = { authorization: `Basic ${Buffer.from(`gatehouse-cli:${CLIENT_SECRET}`).toString('base64')}` };
+const management = {
+  authorization: `Basic ${Buffer.from(`gatehouse-cli:${CLIENT_SECRET}`).toString('base64')}`,
+};
 
 describe('the log', () => {
   for (const kind of STORES)
     it(`has one line a request, and no secret of a whole run, on ${kind}`, async () => {
-      const env = await environment(kind, { LOG_LEVEL: 'trace', GATEHOUSE_ADMIN_PASSWORD: 'unmistakable-password-1' });
+      const env = await environment(kind, {
+        LOG_LEVEL: 'trace',
+        GATEHOUSE_ADMIN_PASSWORD: 'unmistakable-password-1',
+      });
       const issuer = `http://localhost:${env['PORT']}`;
       const server = await serve(env);
-      const secrets = new Set<string>([CLIENT_SECRET, 'unmistakable-password-1', 'wrong-password-typed', env['GATEHOUSE_MASTER_KEY'] as string]);
+      const secrets = new Set<string>([
+        CLIENT_SECRET,
+        'unmistakable-password-1',
+        'wrong-password-typed',
+        env['GATEHOUSE_MASTER_KEY'] as string,
+      ]);
       const remember = (values: Record<string, unknown>): void => {
-        for (const name of ['access_token', 'refresh_token', 'id_token', 'device_code', 'user_code']) if (typeof values[name] === 'string') secrets.add(values[name]);
+        for (const name of ['access_token', 'refresh_token', 'id_token', 'device_code', 'user_code'])
+          if (typeof values[name] === 'string') secrets.add(values[name]);
       };
-      const post = async (path: string, form: Record<string, string>, headers: Record<string, string> = management): Promise<Record<string, unknown>> => {
-        const response = await fetch(issuer + path, { method: 'POST', body: new URLSearchParams(form), headers });
+      const post = async (
+        path: string,
+        form: Record<string, string>,
+        headers: Record<string, string> = management,
+      ): Promise<Record<string, unknown>> => {
+        const response = await fetch(issuer + path, {
+          method: 'POST',
+          body: new URLSearchParams(form),
+          headers,
+        });
         const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
         remember(body);
         return body;
       };
-      const made = await cli(['client', 'create', 'app', '--grant', 'code', 'refresh', '--redirect-uri', REDIRECT, '--scope', 'openid', 'offline_access', '--json'], env);
+      const made = await cli(
+        [
+          'client',
+          'create',
+          'app',
+          '--grant',
+          'code',
+          'refresh',
+          '--redirect-uri',
+          REDIRECT,
+          '--scope',
+          'openid',
+          'offline_access',
+          '--json',
+        ],
+        env,
+      );
       const appSecret = (JSON.parse(made.stdout) as { secret: string }).secret;
       secrets.add(appSecret);
       const visitor = new Visitor(issuer);
-      const { code, verifier } = await obtainCode({ issuer }, { clientId: 'app', redirectUri: REDIRECT, scope: 'openid offline_access', user: 'admin', password: 'unmistakable-password-1', visitor, more: { login_hint: 'hint@example.com' } });
-      for (const secret of [code, verifier, ...visitor.cookies().filter((name) => !name.startsWith('gatehouse_app')).map((name) => visitor.cookie(name) as string)]) secrets.add(secret);
+      const { code, verifier } = await obtainCode(
+        { issuer },
+        {
+          clientId: 'app',
+          redirectUri: REDIRECT,
+          scope: 'openid offline_access',
+          user: 'admin',
+          password: 'unmistakable-password-1',
+          visitor,
+          more: { login_hint: 'hint@example.com' },
+        },
+      );
+      for (const secret of [
+        code,
+        verifier,
+        ...visitor
+          .cookies()
+          .filter((name) => !name.startsWith('gatehouse_app'))
+          .map((name) => visitor.cookie(name) as string),
+      ])
+        secrets.add(secret);
       const app = { authorization: `Basic ${Buffer.from(`app:${appSecret}`).toString('base64')}` };
-      const tokens = await post('/connect/token', { grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: REDIRECT }, app);
-      const rotated = await post('/connect/token', { grant_type: 'refresh_token', refresh_token: String(tokens['refresh_token']) }, app);
-      await post('/connect/token', { grant_type: 'refresh_token', refresh_token: String(tokens['refresh_token']) }, app);
+      const tokens = await post(
+        '/connect/token',
+        { grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: REDIRECT },
+        app,
+      );
+      const rotated = await post(
+        '/connect/token',
+        { grant_type: 'refresh_token', refresh_token: String(tokens['refresh_token']) },
+        app,
+      );
+      await post(
+        '/connect/token',
+        { grant_type: 'refresh_token', refresh_token: String(tokens['refresh_token']) },
+        app,
+      );
       await post('/connect/introspect', { token: String(rotated['access_token']) }, app);
       await post('/connect/revocation', { token: String(rotated['access_token']) }, app);
-      await post('/connect/token', { grant_type: 'password', username: 'admin', password: 'wrong-password-typed' });
-      await post('/connect/token', { grant_type: 'client_credentials' }, { authorization: `Basic ${Buffer.from('gatehouse-cli:unmistakable-wrong-secret').toString('base64')}` });
+      await post('/connect/token', {
+        grant_type: 'password',
+        username: 'admin',
+        password: 'wrong-password-typed',
+      });
+      await post(
+        '/connect/token',
+        { grant_type: 'client_credentials' },
+        {
+          authorization: `Basic ${Buffer.from('gatehouse-cli:unmistakable-wrong-secret').toString('base64')}`,
+        },
+      );
       secrets.add('unmistakable-wrong-secret');
       await post('/connect/deviceauthorization', { client_id: 'demo', scope: 'openid' }, {});
       await fetch(`${issuer}/connect/userinfo?access_token=unmistakable-query-token`);
       secrets.add('unmistakable-query-token');
-      await fetch(`${issuer}/connect/userinfo`, { headers: { authorization: `Bearer ${String(rotated['access_token'])}` } });
+      await fetch(`${issuer}/connect/userinfo`, {
+        headers: { authorization: `Bearer ${String(rotated['access_token'])}` },
+      });
 
       const { stdout, stderr } = await kill(server, 'SIGTERM');
-      for (const secret of secrets) assert.ok(!stdout.includes(secret) && !stderr.includes(secret), `the log tells ${secret}`);
-      const lines = stdout.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+      for (const secret of secrets)
+        assert.ok(!stdout.includes(secret) && !stderr.includes(secret), `the log tells ${secret}`);
+      const lines = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
       const requests = lines.filter(({ msg }) => msg === 'request');
-      const password = requests.find(({ outcome, path }) => path === '/connect/token' && outcome === 'invalid_grant');
+      const password = requests.find(
+        ({ outcome, path }) => path === '/connect/token' && outcome === 'invalid_grant',
+      );
       assert.equal(password?.['client'], 'app');
       assert.equal(password?.['tenant'], 'Gatehouse');
       assert.equal(password?.['status'], 400);
@@ -60,8 +144,16 @@ describe('the log', () => {
     const env = await environment('sqlite', { LOG_LEVEL: 'info' });
     const server = await serve(env);
     const url = `http://localhost:${env['PORT']}/livez`;
-    assert.equal((await fetch(url, { headers: { 'x-request-id': 'given-by-proxy-1' } })).headers.get('x-request-id'), 'given-by-proxy-1');
-    assert.match((await fetch(url, { headers: { 'x-request-id': 'bad id "quoted"' } })).headers.get('x-request-id') as string, /^[0-9a-f-]{36}$/);
+    assert.equal(
+      (await fetch(url, { headers: { 'x-request-id': 'given-by-proxy-1' } })).headers.get('x-request-id'),
+      'given-by-proxy-1',
+    );
+    assert.match(
+      (await fetch(url, { headers: { 'x-request-id': 'bad id "quoted"' } })).headers.get(
+        'x-request-id',
+      ) as string,
+      /^[0-9a-f-]{36}$/,
+    );
     assert.ok((await kill(server, 'SIGTERM')).stdout.includes('"requestId":"given-by-proxy-1"'));
   });
 });
@@ -82,7 +174,9 @@ describe('stopping', () => {
       `POST /connect/token HTTP/1.1\r\nHost: localhost:${port}\r\nAuthorization: ${management.authorization}\r\n` +
         `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 10)}`,
     );
-    const stopping = new Promise<void>((resolve) => server.child.stdout?.on('data', () => server.stdout().includes('"stopping"') && resolve()));
+    const stopping = new Promise<void>((resolve) =>
+      server.child.stdout?.on('data', () => server.stdout().includes('"stopping"') && resolve()),
+    );
     await fetch(`http://localhost:${port}/livez`);
     server.child.kill('SIGTERM');
     await stopping;

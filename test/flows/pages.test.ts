@@ -5,7 +5,7 @@ import type { Page } from 'playwright-core';
 import { GRANT_TYPES } from '../../src/clients/index.js';
 import { needsBrowser, newVisitor } from '../support/browser.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
-import { obtainCode, pkce, Visitor } from '../support/visitor.js';
+import { authorizePath, obtainCode, Visitor } from '../support/visitor.js';
 
 const REDIRECT = 'https://app.example.com/callback';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -35,12 +35,23 @@ describe('the pages', () => {
   after(() => server.stop());
 
   const authorizeUrl = (more: Record<string, string> = {}): string =>
-    `${server.issuer}/connect/authorize?${new URLSearchParams({ client_id: 'app', redirect_uri: REDIRECT, response_type: 'code', scope: 'openid profile offline_access isms.user.get', state: 's', code_challenge: pkce().challenge, code_challenge_method: 'S256', ...more })}`;
+    server.issuer +
+    authorizePath({
+      client_id: 'app',
+      redirect_uri: REDIRECT,
+      scope: 'openid profile offline_access isms.user.get',
+      ...more,
+    });
 
   describe('have headers that', () => {
     it('let no other site frame them, run no script, and tell nobody where one came from', async () => {
       const visitor = new Visitor(server.issuer);
-      const pages = [await visitor.go(authorizeUrl()), await visitor.go('/device'), await visitor.go('/'), await visitor.go(authorizeUrl({ client_id: 'nobody' }))];
+      const pages = [
+        await visitor.go(authorizeUrl()),
+        await visitor.go('/device'),
+        await visitor.go('/'),
+        await visitor.go(authorizeUrl({ client_id: 'nobody' })),
+      ];
       for (const { headers, html } of pages) {
         const policy = headers.get('content-security-policy') ?? '';
         assert.match(policy, /default-src 'none'/);
@@ -56,7 +67,10 @@ describe('the pages', () => {
 
     it('let a form end at the application, and nowhere else', async () => {
       const { headers } = await new Visitor(server.issuer).go(authorizeUrl());
-      assert.match(headers.get('content-security-policy') ?? '', /form-action 'self' https:\/\/app\.example\.com;/);
+      assert.match(
+        headers.get('content-security-policy') ?? '',
+        /form-action 'self' https:\/\/app\.example\.com;/,
+      );
     });
 
     it('keep cookies from scripts and from other sites', async () => {
@@ -72,11 +86,20 @@ describe('the pages', () => {
     it('a form without its token', async () => {
       const visitor = new Visitor(server.issuer);
       const page = await visitor.go(authorizeUrl());
-      const forged = await visitor.go(`${page.url.pathname}/sign-in`, { form: { login: 'alice', password: PASSWORD } });
+      const forged = await visitor.go(`${page.url.pathname}/sign-in`, {
+        form: { login: 'alice', password: PASSWORD },
+      });
       assert.equal(forged.status, 403);
       const other = await new Visitor(server.issuer).go(authorizeUrl());
       const csrf = /name="csrf" value="([^"]+)"/.exec(other.html)?.[1] as string;
-      assert.equal((await visitor.go(`${page.url.pathname}/sign-in`, { form: { csrf, login: 'alice', password: PASSWORD } })).status, 403);
+      assert.equal(
+        (
+          await visitor.go(`${page.url.pathname}/sign-in`, {
+            form: { csrf, login: 'alice', password: PASSWORD },
+          })
+        ).status,
+        403,
+      );
     });
 
     it('somebody else’s interaction', async () => {
@@ -89,7 +112,10 @@ describe('the pages', () => {
     it('what was typed, as text and never as markup', async () => {
       const visitor = new Visitor(server.issuer);
       const page = await visitor.go(authorizeUrl());
-      const answer = await visitor.submit(page, '/sign-in', { login: '"><script>alert(1)</script>', password: 'x' });
+      const answer = await visitor.submit(page, '/sign-in', {
+        login: '"><script>alert(1)</script>',
+        password: 'x',
+      });
       assert.equal(answer.status, 401);
       assert.match(answer.html, /That did not work/);
       assert.doesNotMatch(answer.html, /<script>/);
@@ -104,7 +130,10 @@ describe('the pages', () => {
       await server.context.store.knex('oidc_artifacts').where({ model: 'Interaction' }).delete();
       const expired = await visitor.go(page.url);
       assert.equal(expired.status, 400);
-      assert.match(expired.html, /<a class="button" href="https:\/\/app\.example\.com\/start"[^>]*>Start again at app<\/a>/);
+      assert.match(
+        expired.html,
+        /<a class="button" href="https:\/\/app\.example\.com\/start"[^>]*>Start again at app<\/a>/,
+      );
     });
 
     it('from an expired return as well, where only a cookie knows the application', async () => {
@@ -118,7 +147,10 @@ describe('the pages', () => {
 
     it('after a wrong password, with the name kept', async () => {
       const visitor = new Visitor(server.issuer);
-      const wrong = await visitor.submit(await visitor.go(authorizeUrl()), '/sign-in', { login: 'alice', password: 'no' });
+      const wrong = await visitor.submit(await visitor.go(authorizeUrl()), '/sign-in', {
+        login: 'alice',
+        password: 'no',
+      });
       assert.match(wrong.html, /name="login"[^>]*value="alice"/);
       const right = await visitor.submit(wrong, '/sign-in', { login: 'alice', password: PASSWORD });
       assert.match(right.html, /Allow app\?/);
@@ -137,7 +169,10 @@ describe('the pages', () => {
     const title = async (url: string, language: string): Promise<string | undefined> => {
       const visitor = new Visitor(server.issuer);
       let heard = await visitor.request(new URL(url), { headers: { 'accept-language': language } });
-      while (heard.headers.has('location')) heard = await visitor.request(new URL(heard.headers.get('location') as string, server.issuer), { headers: { 'accept-language': language } });
+      while (heard.headers.has('location'))
+        heard = await visitor.request(new URL(heard.headers.get('location') as string, server.issuer), {
+          headers: { 'accept-language': language },
+        });
       return /<html lang="([^"]+)">[\s\S]*<h1>([^<]+)<\/h1>/.exec(heard.text)?.slice(1).join(' ');
     };
     assert.equal(await title(authorizeUrl(), 'zh-CN,zh;q=0.9,en;q=0.5'), 'zh-CN 登录');
@@ -149,28 +184,44 @@ describe('the pages', () => {
 
   it('say the same things in both languages', () => {
     const keys = (locale: string): string[] =>
-      Object.keys(JSON.parse(readFileSync(new URL(`../../views/locales/${locale}.json`, import.meta.url), 'utf8')) as object).sort();
+      Object.keys(
+        JSON.parse(
+          readFileSync(new URL(`../../views/locales/${locale}.json`, import.meta.url), 'utf8'),
+        ) as object,
+      ).sort();
     assert.deepEqual(keys('zh-CN'), keys('en'));
   });
 
   it('have the tenant’s name, logo and colours', async () => {
     const properties = JSON.stringify({ logo: 'https://cdn.example.com/logo.png', color: '#ffcc00' });
     const tenant = await server.addTenant('Acme <Shop>', `acme.localhost:${server.port}`);
-    await server.context.store.knex('tenants').where({ id: tenant.id }).update({ properties, version: Date.now() + 1 });
+    await server.context.store
+      .knex('tenants')
+      .where({ id: tenant.id })
+      .update({ properties, version: Date.now() + 1 });
     const visitor = new Visitor(tenant.issuer);
     const page = await visitor.go('/');
     assert.match(page.html, /Acme &lt;Shop&gt;/);
     assert.match(page.html, /<img src="https:\/\/cdn\.example\.com\/logo\.png"/);
-    assert.match(page.headers.get('content-security-policy') ?? '', /img-src 'self' data: https:\/\/cdn\.example\.com;/);
-    assert.equal((await visitor.go('/assets/look.css')).html, ':root { --accent: #ffcc00; --on-accent: #000000; }\n');
+    assert.match(
+      page.headers.get('content-security-policy') ?? '',
+      /img-src 'self' data: https:\/\/cdn\.example\.com;/,
+    );
+    assert.equal(
+      (await visitor.go('/assets/look.css')).html,
+      ':root { --accent: #ffcc00; --on-accent: #000000; }\n',
+    );
   });
 
   describe('in a browser', () => {
     async function problems(page: Page): Promise<string[]> {
       await page.evaluate(AXE);
       const found = await page.evaluate(async () => {
-        const { axe } = globalThis as unknown as { axe: { run(o: object): Promise<{ violations: Violation[] }> } };
-        return (await axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })).violations;
+        const { axe } = globalThis as unknown as {
+          axe: { run(o: object): Promise<{ violations: Violation[] }> };
+        };
+        return (await axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }))
+          .violations;
       });
       return found.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0]?.html}`);
     }
@@ -194,7 +245,10 @@ describe('the pages', () => {
       await look('signed-out');
       await page.goto(`${server.issuer}/device`);
       await look('device-input');
-      const started = await server.post('/connect/deviceauthorization', { client_id: 'app', scope: 'openid' });
+      const started = await server.post('/connect/deviceauthorization', {
+        client_id: 'app',
+        scope: 'openid',
+      });
       await page.goto(String(started.body['verification_uri_complete']));
       await page.locator('form button').click();
       await page.locator('.shown-code').waitFor();
@@ -222,7 +276,9 @@ describe('the pages', () => {
         await walk(page, async (name) => {
           seen.push(name);
           assert.deepEqual(await problems(page), [], name);
-          const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+          const overflow = await page.evaluate<number>(
+            'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+          );
           assert.equal(overflow, 0, `${name} is wider than ${width} px`);
         });
         assert.equal(seen.length, 11);
@@ -256,7 +312,10 @@ describe('the pages', () => {
       await page.keyboard.press('Enter');
       await page.getByRole('button', { name: 'Allow', exact: true }).click();
       await page.getByRole('heading', { name: 'ID token' }).waitFor();
-      assert.match(await page.locator('pre').nth(1).innerText(), /"scope": "openid profile email role offline_access isms\.user\.get"/);
+      assert.match(
+        await page.locator('pre').nth(1).innerText(),
+        /"scope": "openid profile email role offline_access isms\.user\.get"/,
+      );
       assert.deepEqual(await problems(page), []);
       await page.getByRole('link', { name: 'Sign out' }).click();
       await page.getByRole('button', { name: 'Yes, sign me out' }).click();

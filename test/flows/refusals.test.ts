@@ -5,7 +5,7 @@ import { GRANT_TYPES } from '../../src/clients/index.js';
 import { tenantDb } from '../../src/store/index.js';
 import { CLIENT_SECRET, STORES } from '../support/config.js';
 import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
-import { obtainCode, pkce, Visitor, type Page } from '../support/visitor.js';
+import { authorizePath, obtainCode, pkce, Visitor, type Page } from '../support/visitor.js';
 
 const REDIRECT = 'https://app.example.com/callback';
 
@@ -17,7 +17,10 @@ for (const kind of STORES)
     before(async () => {
       server = await startServer(kind);
       await server.addUser({ userName: 'alice' });
-      await insertApiResource(tenantDb(server.context.store.knex, server.home.tenant.id), newApiResource('orders', ['orders.read']));
+      await insertApiResource(
+        tenantDb(server.context.store.knex, server.home.tenant.id),
+        newApiResource('orders', ['orders.read']),
+      );
       const app = {
         grantTypes: [GRANT_TYPES.code, GRANT_TYPES.refresh],
         redirectUris: [REDIRECT],
@@ -32,7 +35,9 @@ for (const kind of STORES)
     after(() => server.stop());
 
     const artifacts = async (): Promise<number> => {
-      const row = await server.context.store.prepare('SELECT COUNT(*) AS n FROM oidc_artifacts WHERE tenant_id = ?').first(server.home.tenant.id);
+      const row = await server.context.store
+        .prepare('SELECT COUNT(*) AS n FROM oidc_artifacts WHERE tenant_id = ?')
+        .first(server.home.tenant.id);
       return Number(row?.['n']);
     };
 
@@ -45,37 +50,70 @@ for (const kind of STORES)
       return answer;
     }
 
-    const token = (form: Record<string, string> | URLSearchParams, headers = management): Promise<Answer> => server.post('/connect/token', form, headers);
+    const token = (form: Record<string, string> | URLSearchParams, headers = management): Promise<Answer> =>
+      server.post('/connect/token', form, headers);
     const authorize = (query: Record<string, string>): Promise<Page> =>
-      new Visitor(server.issuer).go(
-        `/connect/authorize?${new URLSearchParams({ client_id: 'app', redirect_uri: REDIRECT, response_type: 'code', scope: 'openid', state: 's', code_challenge: pkce().challenge, code_challenge_method: 'S256', ...query })}`,
-      );
+      new Visitor(server.issuer).go(authorizePath({ client_id: 'app', redirect_uri: REDIRECT, ...query }));
 
     describe('at the token endpoint', () => {
       it('refuses a wrong client secret', () =>
-        refused(() => token({ grant_type: 'client_credentials' }, server.basic('gatehouse-cli', 'wrong')), 401, 'invalid_client'));
+        refused(
+          () => token({ grant_type: 'client_credentials' }, server.basic('gatehouse-cli', 'wrong')),
+          401,
+          'invalid_client',
+        ));
 
       it('refuses the stored hash of a secret as a secret', async () => {
-        const row = await server.context.store.prepare('SELECT hash FROM client_secrets WHERE tenant_id = ? LIMIT 1').first(server.home.tenant.id);
-        await refused(() => token({ grant_type: 'client_credentials' }, server.basic('gatehouse-cli', String(row?.['hash']))), 401, 'invalid_client');
+        const row = await server.context.store
+          .prepare('SELECT hash FROM client_secrets WHERE tenant_id = ? LIMIT 1')
+          .first(server.home.tenant.id);
+        await refused(
+          () =>
+            token({ grant_type: 'client_credentials' }, server.basic('gatehouse-cli', String(row?.['hash']))),
+          401,
+          'invalid_client',
+        );
       });
 
       it('refuses an unknown client, in the words of a wrong secret', async () => {
-        const unknown = await refused(() => token({ grant_type: 'client_credentials' }, server.basic('nobody', 'x')), 401, 'invalid_client');
+        const unknown = await refused(
+          () => token({ grant_type: 'client_credentials' }, server.basic('nobody', 'x')),
+          401,
+          'invalid_client',
+        );
         const wrong = await token({ grant_type: 'client_credentials' }, server.basic('gatehouse-cli', 'x'));
         assert.deepEqual(unknown.body, wrong.body);
       });
 
       it('refuses two ways of client authentication at once', () =>
-        refused(() => token({ grant_type: 'client_credentials', client_id: 'gatehouse-cli', client_secret: CLIENT_SECRET }), 400, 'invalid_request'));
+        refused(
+          () =>
+            token({
+              grant_type: 'client_credentials',
+              client_id: 'gatehouse-cli',
+              client_secret: CLIENT_SECRET,
+            }),
+          400,
+          'invalid_request',
+        ));
 
-      it('refuses a grant that nobody knows', () => refused(() => token({ grant_type: 'magic' }), 400, 'unsupported_grant_type'));
+      it('refuses a grant that nobody knows', () =>
+        refused(() => token({ grant_type: 'magic' }), 400, 'unsupported_grant_type'));
 
       it('refuses a grant that the client was not given', () =>
-        refused(() => token({ grant_type: 'password', client_id: 'app', username: 'alice', password: PASSWORD }, {}), 400, 'unauthorized_client'));
+        refused(
+          () =>
+            token({ grant_type: 'password', client_id: 'app', username: 'alice', password: PASSWORD }, {}),
+          400,
+          'unauthorized_client',
+        ));
 
       it('refuses a scope that the client may not have, and says which', async () => {
-        const answer = await refused(() => token({ grant_type: 'client_credentials', scope: 'isms.user.get orders.read' }), 400, 'invalid_scope');
+        const answer = await refused(
+          () => token({ grant_type: 'client_credentials', scope: 'isms.user.get orders.read' }),
+          400,
+          'invalid_scope',
+        );
         assert.equal(answer.body['scope'], 'orders.read');
       });
 
@@ -83,43 +121,119 @@ for (const kind of STORES)
         refused(() => token({ grant_type: 'client_credentials', scope: 'openid' }), 400, 'invalid_scope'));
 
       it('refuses scopes of two APIs without resource, and says what to do', async () => {
-        const secret = await server.addClient('two-apis', { grantTypes: [GRANT_TYPES.clientCredentials], scopes: ['orders.read', 'isms.user.get'] });
+        const secret = await server.addClient('two-apis', {
+          grantTypes: [GRANT_TYPES.clientCredentials],
+          scopes: ['orders.read', 'isms.user.get'],
+        });
         const two = server.basic('two-apis', secret);
-        const answer = await refused(() => token({ grant_type: 'client_credentials', scope: 'orders.read isms.user.get' }, two), 400, 'invalid_target');
+        const answer = await refused(
+          () => token({ grant_type: 'client_credentials', scope: 'orders.read isms.user.get' }, two),
+          400,
+          'invalid_target',
+        );
         assert.equal(
           answer.body['error_description'],
           'the scopes belong to 2 APIs (orders, isms), a token is for one: ask for the scopes of one, or name it with the resource parameter',
         );
-        assert.equal((await token({ grant_type: 'client_credentials', scope: 'orders.read', resource: 'urn:resource:orders' }, two)).status, 200);
-        await refused(() => token({ grant_type: 'client_credentials', scope: 'orders.read', resource: 'urn:resource:isms' }, two), 400, 'invalid_scope');
+        assert.equal(
+          (
+            await token(
+              { grant_type: 'client_credentials', scope: 'orders.read', resource: 'urn:resource:orders' },
+              two,
+            )
+          ).status,
+          200,
+        );
+        await refused(
+          () =>
+            token(
+              { grant_type: 'client_credentials', scope: 'orders.read', resource: 'urn:resource:isms' },
+              two,
+            ),
+          400,
+          'invalid_scope',
+        );
       });
 
       it('refuses a resource that does not exist', () =>
-        refused(() => token({ grant_type: 'client_credentials', resource: 'urn:resource:nothing' }), 400, 'invalid_target'));
+        refused(
+          () => token({ grant_type: 'client_credentials', resource: 'urn:resource:nothing' }),
+          400,
+          'invalid_target',
+        ));
 
       it('refuses a parameter that comes twice', () =>
-        refused(() => token(new URLSearchParams('grant_type=client_credentials&scope=isms.user.get&scope=isms.all')), 400, 'invalid_request'));
+        refused(
+          () =>
+            token(new URLSearchParams('grant_type=client_credentials&scope=isms.user.get&scope=isms.all')),
+          400,
+          'invalid_request',
+        ));
 
       it('refuses a scope of 10,000 words', () =>
-        refused(() => token({ grant_type: 'client_credentials', scope: Array.from({ length: 10_000 }, (_, i) => `s${i}`).join(' ') }), 400, 'invalid_request'));
+        refused(
+          () =>
+            token({
+              grant_type: 'client_credentials',
+              scope: Array.from({ length: 10_000 }, (_, i) => `s${i}`).join(' '),
+            }),
+          400,
+          'invalid_request',
+        ));
 
       it('refuses a scope of as many words as fit in a body', () =>
-        refused(() => token({ grant_type: 'client_credentials', scope: Array.from({ length: 8000 }, (_, i) => `s${i}`).join(' ') }), 400, 'invalid_scope'));
+        refused(
+          () =>
+            token({
+              grant_type: 'client_credentials',
+              scope: Array.from({ length: 8000 }, (_, i) => `s${i}`).join(' '),
+            }),
+          400,
+          'invalid_scope',
+        ));
 
       it('refuses NUL bytes everywhere', async () => {
-        await refused(() => token({ grant_type: 'client_credentials', scope: 'isms.user.get\u0000' }), 400, 'invalid_scope');
+        await refused(
+          () => token({ grant_type: 'client_credentials', scope: 'isms.user.get\u0000' }),
+          400,
+          'invalid_scope',
+        );
         await refused(() => token({ grant_type: 'client_credentials\u0000' }), 400, 'unsupported_grant_type');
-        await refused(() => token({ grant_type: 'password', username: 'alice\u0000', password: PASSWORD }), 400, 'invalid_grant');
-        await refused(() => token({ grant_type: 'password', username: 'alice', password: `${PASSWORD}\u0000` }), 400, 'invalid_grant');
-        await refused(() => token({ grant_type: 'client_credentials', client_id: 'app\u0000' }, {}), 401, 'invalid_client');
-        await refused(() => token({ grant_type: 'refresh_token', refresh_token: 'a\u0000b' }), 400, 'invalid_grant');
+        await refused(
+          () => token({ grant_type: 'password', username: 'alice\u0000', password: PASSWORD }),
+          400,
+          'invalid_grant',
+        );
+        await refused(
+          () => token({ grant_type: 'password', username: 'alice', password: `${PASSWORD}\u0000` }),
+          400,
+          'invalid_grant',
+        );
+        await refused(
+          () => token({ grant_type: 'client_credentials', client_id: 'app\u0000' }, {}),
+          401,
+          'invalid_client',
+        );
+        await refused(
+          () => token({ grant_type: 'refresh_token', refresh_token: 'a\u0000b' }),
+          400,
+          'invalid_grant',
+        );
       });
 
       it('refuses a body that is no form', () =>
         refused(
           async () => {
-            const response = await fetch(`${server.issuer}/connect/token`, { method: 'POST', headers: { ...management, 'content-type': 'application/json' }, body: '{"grant_type":"client_credentials"}' });
-            return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> };
+            const response = await fetch(`${server.issuer}/connect/token`, {
+              method: 'POST',
+              headers: { ...management, 'content-type': 'application/json' },
+              body: '{"grant_type":"client_credentials"}',
+            });
+            return {
+              status: response.status,
+              headers: response.headers,
+              body: (await response.json()) as Record<string, unknown>,
+            };
           },
           400,
           'invalid_request',
@@ -128,8 +242,16 @@ for (const kind of STORES)
       it('takes a malformed form for what it says, and refuses that', () =>
         refused(
           async () => {
-            const response = await fetch(`${server.issuer}/connect/token`, { method: 'POST', headers: { ...management, 'content-type': 'application/x-www-form-urlencoded' }, body: '%%%&&&==grant_type' });
-            return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> };
+            const response = await fetch(`${server.issuer}/connect/token`, {
+              method: 'POST',
+              headers: { ...management, 'content-type': 'application/x-www-form-urlencoded' },
+              body: '%%%&&&==grant_type',
+            });
+            return {
+              status: response.status,
+              headers: response.headers,
+              body: (await response.json()) as Record<string, unknown>,
+            };
           },
           400,
           'invalid_request',
@@ -146,15 +268,24 @@ for (const kind of STORES)
       it('refuses an expired one', async () => {
         const { code, verifier } = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT });
         const { knex } = server.context.store;
-        const rows = (await knex('oidc_artifacts').where({ model: 'AuthorizationCode' })) as { id: string; payload: string }[];
+        const rows = (await knex('oidc_artifacts').where({ model: 'AuthorizationCode' })) as {
+          id: string;
+          payload: string;
+        }[];
         for (const { id, payload } of rows)
-          await knex('oidc_artifacts').where({ id }).update({ payload: JSON.stringify({ ...(JSON.parse(payload) as object), exp: 1 }) });
+          await knex('oidc_artifacts')
+            .where({ id })
+            .update({ payload: JSON.stringify({ ...(JSON.parse(payload) as object), exp: 1 }) });
         await refused(() => redeem({ code, code_verifier: verifier }), 400, 'invalid_grant');
       });
 
       it('refuses one of another client', async () => {
         const { code, verifier } = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT });
-        await refused(() => redeem({ client_id: 'other-app', code, code_verifier: verifier }), 400, 'invalid_grant');
+        await refused(
+          () => redeem({ client_id: 'other-app', code, code_verifier: verifier }),
+          400,
+          'invalid_grant',
+        );
       });
 
       it('refuses another verifier, and none', async () => {
@@ -165,7 +296,11 @@ for (const kind of STORES)
 
       it('refuses another redirect URI', async () => {
         const { code, verifier } = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT });
-        await refused(() => redeem({ code, code_verifier: verifier, redirect_uri: `${REDIRECT}/` }), 400, 'invalid_grant');
+        await refused(
+          () => redeem({ code, code_verifier: verifier, redirect_uri: `${REDIRECT}/` }),
+          400,
+          'invalid_grant',
+        );
       });
     });
 
@@ -173,16 +308,26 @@ for (const kind of STORES)
       it('demands PKCE of every client', async () => {
         const { url } = await authorize({ code_challenge: '', code_challenge_method: '' });
         assert.equal(url.searchParams.get('error'), 'invalid_request');
-        assert.equal(url.searchParams.get('error_description'), 'Authorization Server policy requires PKCE to be used for this request');
+        assert.equal(
+          url.searchParams.get('error_description'),
+          'Authorization Server policy requires PKCE to be used for this request',
+        );
       });
 
       it('refuses the plain method', async () => {
         const { url } = await authorize({ code_challenge_method: 'plain' });
         assert.equal(url.searchParams.get('error'), 'invalid_request');
-        assert.equal(url.searchParams.get('error_description'), 'not supported value of code_challenge_method');
+        assert.equal(
+          url.searchParams.get('error_description'),
+          'not supported value of code_challenge_method',
+        );
       });
 
-      for (const [what, uri] of [['one more', `${REDIRECT}s`], ['one less', REDIRECT.slice(0, -1)], ['another case', REDIRECT.replace('/c', '/C')]])
+      for (const [what, uri] of [
+        ['one more', `${REDIRECT}s`],
+        ['one less', REDIRECT.slice(0, -1)],
+        ['another case', REDIRECT.replace('/c', '/C')],
+      ])
         it(`shows an error page, and sends nobody anywhere, for a redirect URI with ${what} character`, async () => {
           const page = await authorize({ redirect_uri: uri as string });
           assert.equal(page.status, 400);
@@ -199,7 +344,10 @@ for (const kind of STORES)
       it('gives no token without a code', async () => {
         for (const type of ['token', 'id_token', 'id_token token', 'code token', 'code id_token']) {
           const { url } = await authorize({ response_type: type, nonce: 'n' });
-          assert.equal(url.searchParams.get('error') ?? new URLSearchParams(url.hash.slice(1)).get('error'), 'unsupported_response_type');
+          assert.equal(
+            url.searchParams.get('error') ?? new URLSearchParams(url.hash.slice(1)).get('error'),
+            'unsupported_response_type',
+          );
         }
       });
 
@@ -211,7 +359,11 @@ for (const kind of STORES)
 
       it('gives a state with line breaks back as data', async () => {
         const state = 'x\r\nSet-Cookie: hacked=1';
-        const { answer, visitor } = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT, more: { state } });
+        const { answer, visitor } = await obtainCode(server, {
+          clientId: 'app',
+          redirectUri: REDIRECT,
+          more: { state },
+        });
         assert.equal(answer.searchParams.get('state'), state);
         assert.ok(!visitor.cookies().includes('hacked'));
       });
@@ -223,7 +375,8 @@ for (const kind of STORES)
     });
 
     describe('at userinfo', () => {
-      const userinfo = (bearer: string): Promise<Response> => fetch(`${server.issuer}/connect/userinfo`, { headers: { authorization: `Bearer ${bearer}` } });
+      const userinfo = (bearer: string): Promise<Response> =>
+        fetch(`${server.issuer}/connect/userinfo`, { headers: { authorization: `Bearer ${bearer}` } });
 
       it("refuses a client's own token", async () => {
         const { body } = await token({ grant_type: 'client_credentials', scope: 'isms.user.get' });
@@ -231,18 +384,39 @@ for (const kind of STORES)
       });
 
       it('refuses a token without openid', async () => {
-        const { body } = await token({ grant_type: 'password', username: 'alice', password: PASSWORD, scope: 'isms.user.get' });
+        const { body } = await token({
+          grant_type: 'password',
+          username: 'alice',
+          password: PASSWORD,
+          scope: 'isms.user.get',
+        });
         assert.equal((await userinfo(String(body['access_token']))).status, 403);
       });
 
       it('refuses a changed, an unsigned and a foreign token', async () => {
-        const { body } = await token({ grant_type: 'password', username: 'alice', password: PASSWORD, scope: 'openid isms.user.get' });
+        const { body } = await token({
+          grant_type: 'password',
+          username: 'alice',
+          password: PASSWORD,
+          scope: 'openid isms.user.get',
+        });
         const good = String(body['access_token']);
         assert.equal((await userinfo(good)).status, 200);
         const [header = '', claims = '', signature = ''] = good.split('.');
-        const forged = Buffer.from(JSON.stringify({ ...(JSON.parse(Buffer.from(claims, 'base64url').toString()) as object), sub: 'somebody' })).toString('base64url');
+        const forged = Buffer.from(
+          JSON.stringify({
+            ...(JSON.parse(Buffer.from(claims, 'base64url').toString()) as object),
+            sub: 'somebody',
+          }),
+        ).toString('base64url');
         const none = Buffer.from(JSON.stringify({ alg: 'none', typ: 'at+jwt' })).toString('base64url');
-        for (const bad of [`${header}.${forged}.${signature}`, `${none}.${claims}.`, `${header}.${claims}.${signature.slice(2)}AA`, String(body['id_token']), 'a.b.c'])
+        for (const bad of [
+          `${header}.${forged}.${signature}`,
+          `${none}.${claims}.`,
+          `${header}.${claims}.${signature.slice(2)}AA`,
+          String(body['id_token']),
+          'a.b.c',
+        ])
           assert.equal((await userinfo(bad)).status, 401);
       });
     });
@@ -254,13 +428,20 @@ function tenMegabytes(server: TestServer, headers: Record<string, string>): Prom
   return new Promise((resolve, reject) => {
     const sending = request(
       new URL('/connect/token', server.issuer),
-      { method: 'POST', headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded', 'content-length': size } },
+      {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded', 'content-length': size },
+      },
       (response) => {
         let text = '';
         response.on('data', (chunk: Buffer) => (text += chunk.toString()));
         response.on('end', () => {
           sending.destroy();
-          resolve({ status: response.statusCode ?? 0, headers: new Headers(), body: JSON.parse(text) as Record<string, unknown> });
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: new Headers(),
+            body: JSON.parse(text) as Record<string, unknown>,
+          });
         });
       },
     );

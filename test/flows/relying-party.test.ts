@@ -7,7 +7,14 @@ import { insertApiResource, newApiResource } from '../../src/api-resources/index
 import { tenantDb } from '../../src/store/index.js';
 import { needsBrowser, newVisitor } from '../support/browser.js';
 import { ADMIN_PASSWORD, CLIENT_SECRET, STORES } from '../support/config.js';
-import { discover, PASSWORD, startApplication, startServer, type Application, type TestServer } from '../support/server.js';
+import {
+  discover,
+  PASSWORD,
+  startApplication,
+  startServer,
+  type Application,
+  type TestServer,
+} from '../support/server.js';
 
 const ALL_SCOPES = 'openid profile email role offline_access orders.read';
 
@@ -28,7 +35,10 @@ for (const kind of STORES)
       app = await startApplication();
       const db = tenantDb(server.context.store.knex, server.home.tenant.id);
       await insertApiResource(db, newApiResource('orders', ['orders.read', 'orders.write']));
-      await insertApiResource(db, newApiResource('parcels', ['parcels.read'], { accessTokenFormat: 'opaque' }));
+      await insertApiResource(
+        db,
+        newApiResource('parcels', ['parcels.read'], { accessTokenFormat: 'opaque' }),
+      );
       await server.addClient('web-app', {
         grantTypes: [GRANT_TYPES.code, GRANT_TYPES.refresh],
         redirectUris: [app.redirectUri],
@@ -36,8 +46,19 @@ for (const kind of STORES)
         scopes: ALL_SCOPES.split(' '),
         tokenEndpointAuthMethod: 'none',
       });
-      await server.addClient('tv', { grantTypes: [GRANT_TYPES.device, GRANT_TYPES.refresh], scopes: ['openid', 'offline_access'], tokenEndpointAuthMethod: 'none' });
-      const user = await server.addUser({ userName: 'alice', email: 'alice@example.com', emailVerified: true, phoneNumber: '+8613800000001', countryCode: '86', roles: ['partner'] });
+      await server.addClient('tv', {
+        grantTypes: [GRANT_TYPES.device, GRANT_TYPES.refresh],
+        scopes: ['openid', 'offline_access'],
+        tokenEndpointAuthMethod: 'none',
+      });
+      const user = await server.addUser({
+        userName: 'alice',
+        email: 'alice@example.com',
+        emailVerified: true,
+        phoneNumber: '+8613800000001',
+        countryCode: '86',
+        roles: ['partner'],
+      });
       alice = user.userKey;
     });
 
@@ -47,9 +68,19 @@ for (const kind of STORES)
     });
 
     /** Code with PKCE in a real browser, as far as the tokens. */
-    async function authorize(visitor: BrowserContext, walk: (page: Page) => Promise<void>): Promise<{ config: oidc.Configuration; tokens: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers }> {
+    async function authorize(
+      visitor: BrowserContext,
+      walk: (page: Page) => Promise<void>,
+    ): Promise<{
+      config: oidc.Configuration;
+      tokens: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers;
+    }> {
       const config = await discover(server.issuer, 'web-app');
-      const [state, nonce, codeVerifier] = [oidc.randomState(), oidc.randomNonce(), oidc.randomPKCECodeVerifier()];
+      const [state, nonce, codeVerifier] = [
+        oidc.randomState(),
+        oidc.randomNonce(),
+        oidc.randomPKCECodeVerifier(),
+      ];
       const to = oidc.buildAuthorizationUrl(config, {
         redirect_uri: app.redirectUri,
         scope: ALL_SCOPES,
@@ -62,7 +93,11 @@ for (const kind of STORES)
       const page = await visitor.newPage();
       await page.goto(to.href);
       await walk(page);
-      const tokens = await oidc.authorizationCodeGrant(config, await arrival, { pkceCodeVerifier: codeVerifier, expectedState: state, expectedNonce: nonce });
+      const tokens = await oidc.authorizationCodeGrant(config, await arrival, {
+        pkceCodeVerifier: codeVerifier,
+        expectedState: state,
+        expectedNonce: nonce,
+      });
       await page.close();
       return { config, tokens };
     }
@@ -79,7 +114,10 @@ for (const kind of STORES)
       assert.equal(tokens.scope, 'openid profile email role offline_access orders.read');
 
       const keys = createRemoteJWKSet(new URL(config.serverMetadata().jwks_uri as string));
-      const { payload, protectedHeader } = await jwtVerify(tokens.access_token, keys, { issuer: server.issuer, audience: 'orders' });
+      const { payload, protectedHeader } = await jwtVerify(tokens.access_token, keys, {
+        issuer: server.issuer,
+        audience: 'orders',
+      });
       assert.equal(protectedHeader.alg, 'ES256');
       assert.equal(protectedHeader.typ, 'at+jwt');
       assert.equal(payload.sub, alice);
@@ -101,11 +139,16 @@ for (const kind of STORES)
 
       const page = await visitor.newPage();
       await page.goto(
-        oidc.buildEndSessionUrl(config, { id_token_hint: tokens.id_token as string, post_logout_redirect_uri: `${app.origin}/bye` }).href,
+        oidc.buildEndSessionUrl(config, {
+          id_token_hint: tokens.id_token as string,
+          post_logout_redirect_uri: `${app.origin}/bye`,
+        }).href,
       );
       await page.getByRole('button', { name: 'Yes, sign me out' }).click();
       await page.waitForURL(`${app.origin}/bye`);
-      await page.goto(`${server.issuer}/connect/authorize?client_id=web-app&response_type=code&scope=openid&prompt=none&redirect_uri=${encodeURIComponent(app.redirectUri)}&code_challenge=${'a'.repeat(43)}&code_challenge_method=S256&state=s`);
+      await page.goto(
+        `${server.issuer}/connect/authorize?client_id=web-app&response_type=code&scope=openid&prompt=none&redirect_uri=${encodeURIComponent(app.redirectUri)}&code_challenge=${'a'.repeat(43)}&code_challenge_method=S256&state=s`,
+      );
       assert.equal(new URL(page.url()).searchParams.get('error'), 'login_required');
       await visitor.close();
     });
@@ -122,7 +165,10 @@ for (const kind of STORES)
       needsBrowser(this);
       const visitor = await newVisitor();
       const declined = authorize(visitor, (page) => page.getByRole('button', { name: 'Cancel' }).click());
-      await assert.rejects(declined, (error: oidc.AuthorizationResponseError) => error.error === 'access_denied');
+      await assert.rejects(
+        declined,
+        (error: oidc.AuthorizationResponseError) => error.error === 'access_denied',
+      );
       await visitor.close();
     });
 
@@ -157,7 +203,10 @@ for (const kind of STORES)
 
     it('accepts a resource indicator, and gives the scopes of that API', async () => {
       const config = await discover(server.issuer, 'gatehouse-cli', CLIENT_SECRET);
-      const tokens = await oidc.clientCredentialsGrant(config, { resource: 'urn:resource:isms', scope: 'isms.role.get' });
+      const tokens = await oidc.clientCredentialsGrant(config, {
+        resource: 'urn:resource:isms',
+        scope: 'isms.role.get',
+      });
       assert.equal(decodeJwt(tokens.access_token).aud, 'isms');
     });
 
@@ -169,15 +218,26 @@ for (const kind of STORES)
     it('signs in with a password, by user name, e-mail and phone number', async () => {
       const config = await discover(server.issuer, 'gatehouse-cli', CLIENT_SECRET);
       for (const username of ['alice', 'ALICE@example.com', '+8613800000001', '13800000001']) {
-        const tokens = await oidc.genericGrantRequest(config, 'password', { username, password: PASSWORD, scope: 'openid email' });
+        const tokens = await oidc.genericGrantRequest(config, 'password', {
+          username,
+          password: PASSWORD,
+          scope: 'openid email',
+        });
         assert.equal(decodeJwt(tokens.id_token as string).sub, alice);
-        assert.equal((await oidc.fetchUserInfo(config, tokens.access_token, alice)).email, 'alice@example.com');
+        assert.equal(
+          (await oidc.fetchUserInfo(config, tokens.access_token, alice)).email,
+          'alice@example.com',
+        );
       }
     });
 
     it('refreshes what a password sign-in gave', async () => {
       const config = await discover(server.issuer, 'gatehouse-cli', CLIENT_SECRET);
-      const tokens = await oidc.genericGrantRequest(config, 'password', { username: 'admin', password: ADMIN_PASSWORD, scope: 'openid offline_access isms.user.get' });
+      const tokens = await oidc.genericGrantRequest(config, 'password', {
+        username: 'admin',
+        password: ADMIN_PASSWORD,
+        scope: 'openid offline_access isms.user.get',
+      });
       const refreshed = await oidc.refreshTokenGrant(config, tokens.refresh_token as string);
       const claims = decodeJwt(refreshed.access_token);
       assert.equal(claims.aud, 'isms');
@@ -185,7 +245,10 @@ for (const kind of STORES)
     });
 
     it('introspects and revokes opaque tokens', async () => {
-      const secret = await server.addClient('courier', { grantTypes: [GRANT_TYPES.clientCredentials], scopes: ['parcels.read'] });
+      const secret = await server.addClient('courier', {
+        grantTypes: [GRANT_TYPES.clientCredentials],
+        scopes: ['parcels.read'],
+      });
       const config = await discover(server.issuer, 'courier', secret);
       const { access_token: token } = await oidc.clientCredentialsGrant(config, { scope: 'parcels.read' });
       assert.doesNotMatch(token, /\./);
@@ -199,11 +262,26 @@ for (const kind of STORES)
     });
 
     it('lets an API introspect the tokens that are for it, and no others', async () => {
-      const courier = await discover(server.issuer, 'courier-2', await server.addClient('courier-2', { grantTypes: [GRANT_TYPES.clientCredentials], scopes: ['parcels.read'] }));
+      const courier = await discover(
+        server.issuer,
+        'courier-2',
+        await server.addClient('courier-2', {
+          grantTypes: [GRANT_TYPES.clientCredentials],
+          scopes: ['parcels.read'],
+        }),
+      );
       const { access_token: token } = await oidc.clientCredentialsGrant(courier, { scope: 'parcels.read' });
       const machine = { grantTypes: [GRANT_TYPES.clientCredentials], scopes: [] };
-      const owner = await discover(server.issuer, 'parcels-api', await server.addClient('parcels-api', { ...machine, resources: ['parcels'] }));
-      const stranger = await discover(server.issuer, 'other-api', await server.addClient('other-api', { ...machine, resources: ['orders'] }));
+      const owner = await discover(
+        server.issuer,
+        'parcels-api',
+        await server.addClient('parcels-api', { ...machine, resources: ['parcels'] }),
+      );
+      const stranger = await discover(
+        server.issuer,
+        'other-api',
+        await server.addClient('other-api', { ...machine, resources: ['orders'] }),
+      );
       assert.equal((await oidc.tokenIntrospection(owner, token)).active, true);
       assert.deepEqual(await oidc.tokenIntrospection(stranger, token), { active: false });
     });

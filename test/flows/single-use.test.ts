@@ -8,7 +8,7 @@ const REDIRECT = 'https://app.example.com/callback';
 const AT_ONCE = 50;
 
 const outcomes = (answers: Answer[]): string[] =>
-  answers.map(({ status, body }) => (status === 200 ? '200' : `${status} ${body['error']}`)).sort();
+  answers.map(({ status, body }) => (status === 200 ? '200' : `${status} ${String(body['error'])}`)).sort();
 const EXACTLY_ONE = ['200', ...Array<string>(AT_ONCE - 1).fill('400 invalid_grant')];
 
 for (const kind of STORES)
@@ -29,10 +29,23 @@ for (const kind of STORES)
     after(() => server.stop());
 
     const redeem = ({ code, verifier }: { code: string; verifier: string }): Promise<Answer> =>
-      server.post('/connect/token', { grant_type: 'authorization_code', client_id: 'app', code, code_verifier: verifier, redirect_uri: REDIRECT });
+      server.post('/connect/token', {
+        grant_type: 'authorization_code',
+        client_id: 'app',
+        code,
+        code_verifier: verifier,
+        redirect_uri: REDIRECT,
+      });
     const refresh = (token: unknown): Promise<Answer> =>
-      server.post('/connect/token', { grant_type: 'refresh_token', client_id: 'app', refresh_token: String(token) });
-    const signIn = async (): Promise<Answer> => redeem(await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT, scope: 'openid offline_access' }));
+      server.post('/connect/token', {
+        grant_type: 'refresh_token',
+        client_id: 'app',
+        refresh_token: String(token),
+      });
+    const signIn = async (): Promise<Answer> =>
+      redeem(
+        await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT, scope: 'openid offline_access' }),
+      );
 
     it('redeems a code once, however many ask at once', async () => {
       const code = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT });
@@ -42,12 +55,18 @@ for (const kind of STORES)
 
     it('uses a refresh token once, however many ask at once', async () => {
       const { body } = await signIn();
-      const answers = await Promise.all(Array.from({ length: AT_ONCE }, () => refresh(body['refresh_token'])));
+      const answers = await Promise.all(
+        Array.from({ length: AT_ONCE }, () => refresh(body['refresh_token'])),
+      );
       assert.deepEqual(outcomes(answers), EXACTLY_ONE);
     });
 
     it('ends the tokens of a code that comes a second time', async () => {
-      const code = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT, scope: 'openid offline_access' });
+      const code = await obtainCode(server, {
+        clientId: 'app',
+        redirectUri: REDIRECT,
+        scope: 'openid offline_access',
+      });
       const first = await redeem(code);
       assert.equal(first.status, 200);
       assert.equal((await redeem(code)).body['error'], 'invalid_grant');
@@ -67,11 +86,17 @@ for (const kind of STORES)
       const answers = await Promise.all([1, 2, 3].map(() => refresh(body['refresh_token'])));
       const winner = answers.find(({ status }) => status === 200);
       assert.equal((await refresh(winner?.body['refresh_token'])).body['error'], 'invalid_grant');
-      const code = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT, scope: 'openid offline_access' });
+      const code = await obtainCode(server, {
+        clientId: 'app',
+        redirectUri: REDIRECT,
+        scope: 'openid offline_access',
+      });
       const redeemed = await Promise.all([1, 2, 3].map(() => redeem(code)));
       const first = redeemed.find(({ status }) => status === 200);
       assert.equal((await refresh(first?.body['refresh_token'])).body['error'], 'invalid_grant');
-      const userinfo = await fetch(`${server.issuer}/connect/userinfo`, { headers: { authorization: `Bearer ${String(first?.body['access_token'])}` } });
+      const userinfo = await fetch(`${server.issuer}/connect/userinfo`, {
+        headers: { authorization: `Bearer ${String(first?.body['access_token'])}` },
+      });
       assert.equal(userinfo.status, 401);
     });
 
@@ -85,7 +110,12 @@ for (const kind of STORES)
     it('keeps the absolute end of a family through every rotation', async () => {
       const { body } = await signIn();
       const { store, config } = server.context;
-      const live = () => store.knex('oidc_artifacts').where({ model: 'RefreshToken', consumed_at: null }).orderBy('expires_at', 'desc').first();
+      const live = () =>
+        store
+          .knex('oidc_artifacts')
+          .where({ model: 'RefreshToken', consumed_at: null })
+          .orderBy('expires_at', 'desc')
+          .first();
       const row = (await live()) as { id: string; payload: string };
       const almostOver = Math.floor(Date.now() / 1000) - config.lifetimes.refreshTokenAbsolute + 100;
       const payload = JSON.stringify({ ...(JSON.parse(row.payload) as object), iiat: almostOver });

@@ -1,10 +1,23 @@
 import assert from 'node:assert/strict';
-import { migrate, openStore, requireSchema, schemaStatus, SchemaMismatch, type Store } from '../../src/store/index.js';
+import {
+  migrate,
+  openStore,
+  requireSchema,
+  schemaStatus,
+  SchemaMismatch,
+  type Store,
+} from '../../src/store/index.js';
 import { loadConfig } from '../../src/config.js';
 import { environment, STORES, temporaryFolder } from '../support/config.js';
 import { cli } from '../support/process.js';
 
-const STEPS = ['0001_tenants', '0002_people', '0003_clients_and_resources', '0004_oidc_artifacts', '0005_audit'];
+const STEPS = [
+  '0001_tenants',
+  '0002_people',
+  '0003_clients_and_resources',
+  '0004_oidc_artifacts',
+  '0005_audit',
+];
 
 for (const kind of STORES)
   describe(`migrations, on ${kind}`, () => {
@@ -77,11 +90,18 @@ for (const kind of STORES)
       await migrate(store);
       await store.knex('schema_steps').insert({ version: 99, name: '0099_tomorrow', applied_at: 0 });
       for (const attempt of [migrate(store), requireSchema(store)])
-        await assert.rejects(attempt, (error: Error) => error instanceof SchemaMismatch && /npx gatehouse migrate --to 5$/.test(error.message));
+        await assert.rejects(
+          attempt,
+          (error: Error) =>
+            error instanceof SchemaMismatch && /npx gatehouse migrate --to 5$/.test(error.message),
+        );
     });
 
     it('are demanded by a server that may not take them', async () => {
       const store = await open();
-      await assert.rejects(requireSchema(store), (error: Error) => error instanceof SchemaMismatch && /npx gatehouse migrate$/.test(error.message));
+      await assert.rejects(
+        requireSchema(store),
+        (error: Error) => error instanceof SchemaMismatch && /npx gatehouse migrate$/.test(error.message),
+      );
     });
   });

@@ -5,7 +5,8 @@ import { onEveryStore } from '../support/stores.js';
 
 onEveryStore('the store', (open) => {
   const insertMeta = 'INSERT INTO meta (key, value) VALUES (?, ?)';
-  const readMeta = async (key: string): Promise<unknown> => (await open().prepare('SELECT value FROM meta WHERE key = ?').first(key))?.['value'];
+  const readMeta = async (key: string): Promise<unknown> =>
+    (await open().prepare('SELECT value FROM meta WHERE key = ?').first(key))?.['value'];
 
   it('answers how many rows a write changed, after it is committed', async () => {
     assert.equal(await open().prepare(insertMeta).run('a', '1'), 1);
@@ -25,7 +26,13 @@ onEveryStore('the store', (open) => {
 
   it('does a unit whole', async () => {
     const insert = open().prepare(insertMeta);
-    assert.equal(await open().unit([{ statement: insert, values: ['e', '1'] }, { statement: insert, values: ['f', '1'] }]), true);
+    assert.equal(
+      await open().unit([
+        { statement: insert, values: ['e', '1'] },
+        { statement: insert, values: ['f', '1'] },
+      ]),
+      true,
+    );
     assert.equal(await readMeta('f'), '1');
   });
 
@@ -42,7 +49,10 @@ onEveryStore('the store', (open) => {
 
   it('does nothing of a unit that fails in the middle', async () => {
     const insert = open().prepare(insertMeta);
-    const unit = open().unit([{ statement: insert, values: ['h', '1'] }, { statement: insert, values: ['h', '2'] }]);
+    const unit = open().unit([
+      { statement: insert, values: ['h', '1'] },
+      { statement: insert, values: ['h', '2'] },
+    ]);
     await assert.rejects(unit);
     assert.equal(await readMeta('h'), undefined);
   });
@@ -50,7 +60,11 @@ onEveryStore('the store', (open) => {
   it('lets one of many win a required step', async () => {
     await open().prepare(insertMeta).run('race', 'free');
     const take = open().prepare("UPDATE meta SET value = ? WHERE key = 'race' AND value = 'free'");
-    const won = await Promise.all(Array.from({ length: 40 }, (_, i) => open().unit([{ statement: take, values: [`w${i}`], required: true }])));
+    const won = await Promise.all(
+      Array.from({ length: 40 }, (_, i) =>
+        open().unit([{ statement: take, values: [`w${i}`], required: true }]),
+      ),
+    );
     assert.equal(won.filter(Boolean).length, 1);
   });
 
@@ -79,7 +93,9 @@ onEveryStore('the store', (open) => {
   });
 
   it('gives a fact to whoever claims it first, and the same to the others', async () => {
-    const claims = await Promise.all(['one', 'two', 'three'].map((value) => open().meta.claim('claimed', value)));
+    const claims = await Promise.all(
+      ['one', 'two', 'three'].map((value) => open().meta.claim('claimed', value)),
+    );
     assert.equal(new Set(claims).size, 1);
   });
 
@@ -97,7 +113,12 @@ onEveryStore('the store', (open) => {
       blue = await open().transaction((trx) => createTenantAt(trx, 'blue', 'blue.example.com'));
     });
 
-    const role = (name: string, id = name): Record<string, unknown> => ({ id, name, created_at: 0, updated_at: 0 });
+    const role = (name: string, id = name): Record<string, unknown> => ({
+      id,
+      name,
+      created_at: 0,
+      updated_at: 0,
+    });
 
     it('reads, changes and deletes only its own rows', async () => {
       const [mine, theirs] = [tenantDb(open().knex, red.id), tenantDb(open().knex, blue.id)];
@@ -111,7 +132,10 @@ onEveryStore('the store', (open) => {
     it('says which unique index a write broke', async () => {
       const db = tenantDb(open().knex, red.id);
       await db.insert('roles', role('baker'));
-      await assert.rejects(db.insert('roles', role('baker', 'another')), (error: UniqueViolation) => error instanceof UniqueViolation && error.index === 'roles_name');
+      await assert.rejects(
+        db.insert('roles', role('baker', 'another')),
+        (error: UniqueViolation) => error instanceof UniqueViolation && error.index === 'roles_name',
+      );
     });
 
     it('refuses rows of a tenant that does not exist', async () => {

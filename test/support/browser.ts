@@ -19,7 +19,9 @@ let browser: Promise<Browser> | undefined;
 /** Skips the test, saying what to install, where there is no browser. */
 export function needsBrowser(test: Context): void {
   if (executablePath !== undefined) return;
-  console.log(`      skipped "${test.test?.fullTitle() ?? ''}": install Chromium (apt-get install chromium), or set CHROMIUM to one`);
+  console.log(
+    `      skipped "${test.test?.fullTitle() ?? ''}": install Chromium (apt-get install chromium), or set CHROMIUM to one`,
+  );
   test.skip();
 }
 

@@ -34,7 +34,10 @@ export async function freePort(): Promise<number> {
 }
 
 /** The environment of a fresh server on a store of this kind; nothing of this process's own is in it. */
-export async function environment(kind: StoreKind, more: Record<string, string> = {}): Promise<Record<string, string>> {
+export async function environment(
+  kind: StoreKind,
+  more: Record<string, string> = {},
+): Promise<Record<string, string>> {
   const port = await freePort();
   return {
     PORT: String(port),

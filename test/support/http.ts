@@ -27,7 +27,10 @@ export function send(url: URL, { method, headers = {}, form }: Said = {}): Promi
         method: method ?? (form ? 'POST' : 'GET'),
         headers: {
           host: url.host,
-          ...(body !== undefined && { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body) }),
+          ...(body !== undefined && {
+            'content-type': 'application/x-www-form-urlencoded',
+            'content-length': Buffer.byteLength(body),
+          }),
           ...headers,
         },
       },
@@ -36,7 +39,8 @@ export function send(url: URL, { method, headers = {}, form }: Said = {}): Promi
         response.on('data', (chunk: Buffer) => (text += chunk.toString()));
         response.on('end', () => {
           const heard = new Headers();
-          for (const [name, values] of Object.entries(response.headersDistinct)) for (const value of values ?? []) heard.append(name, value);
+          for (const [name, values] of Object.entries(response.headersDistinct))
+            for (const value of values ?? []) heard.append(name, value);
           resolve({ status: response.statusCode ?? 0, headers: heard, text });
         });
       },

@@ -1,7 +1,12 @@
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:http';
 import * as oidc from 'openid-client';
-import { addClientSecret, clientSettings, insertClient, type ClientSettings } from '../../src/clients/index.js';
+import {
+  addClientSecret,
+  clientSettings,
+  insertClient,
+  type ClientSettings,
+} from '../../src/clients/index.js';
 import { start, type Gatehouse } from '../../src/main.js';
 import { tenantTransaction } from '../../src/store/index.js';
 import { createTenantAt, touchTenant, type Tenant } from '../../src/tenants/index.js';
@@ -17,7 +22,11 @@ export interface TestServer extends Gatehouse {
   addUser(user: NewUser, tenant?: Tenant): Promise<User>;
   addTenant(name: string, host: string): Promise<Tenant>;
   /** POST of a form; the answer's body parsed as JSON where it is JSON. */
-  post(path: string, form: Record<string, string> | URLSearchParams, headers?: Record<string, string>): Promise<Answer>;
+  post(
+    path: string,
+    form: Record<string, string> | URLSearchParams,
+    headers?: Record<string, string>,
+  ): Promise<Answer>;
   /** `client_secret_basic` for a client. */
   basic(clientId: string, secret: string): Record<string, string>;
 }
@@ -32,7 +41,10 @@ export async function startServer(kind: StoreKind, more: Record<string, string> 
   const gatehouse = await start(await configFor(kind, more));
   const { context, home } = gatehouse;
   const { issuer } = home.tenant;
-  const inTenant = async <T>(tenant: Tenant, work: Parameters<typeof tenantTransaction<T>>[2]): Promise<T> => {
+  const inTenant = async <T>(
+    tenant: Tenant,
+    work: Parameters<typeof tenantTransaction<T>>[2],
+  ): Promise<T> => {
     const answer = await tenantTransaction(context.store, tenant.id, work);
     await context.store.transaction((trx) => touchTenant(trx, tenant.id));
     await gatehouse.refresh();
@@ -44,7 +56,9 @@ export async function startServer(kind: StoreKind, more: Record<string, string> 
     addClient: (clientId, settings, tenant = home.tenant) =>
       inTenant(tenant, async (db) => {
         await insertClient(db, { clientId, clientName: clientId, settings: clientSettings(settings) });
-        return settings.tokenEndpointAuthMethod === 'none' ? '' : addClientSecret(db, context.vault, clientId);
+        return settings.tokenEndpointAuthMethod === 'none'
+          ? ''
+          : addClientSecret(db, context.vault, clientId);
       }),
     addUser: async (user, tenant = home.tenant) => {
       const hash = await context.passwords.hash(PASSWORD);
@@ -52,24 +66,41 @@ export async function startServer(kind: StoreKind, more: Record<string, string> 
     },
     addTenant: (name, host) => context.store.transaction((trx) => createTenantAt(trx, name, host)),
     async post(path, form, headers = {}) {
-      const response = await fetch(new URL(path, issuer), { method: 'POST', body: new URLSearchParams(form), headers, redirect: 'manual' });
+      const response = await fetch(new URL(path, issuer), {
+        method: 'POST',
+        body: new URLSearchParams(form),
+        headers,
+        redirect: 'manual',
+      });
       return answerOf(response);
     },
-    basic: (clientId, secret) => ({ authorization: `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}` }),
+    basic: (clientId, secret) => ({
+      authorization: `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`,
+    }),
   };
 }
 
 export async function answerOf(response: Response): Promise<Answer> {
   const text = await response.text();
   const json = response.headers.get('content-type')?.includes('json');
-  return { status: response.status, headers: response.headers, body: (json ? JSON.parse(text) : { text }) as Record<string, unknown> };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (json ? JSON.parse(text) : { text }) as Record<string, unknown>,
+  };
 }
 
 /** openid-client, as a relying party would set it up. */
 export const discover = (issuer: string, clientId: string, secret?: string): Promise<oidc.Configuration> =>
-  oidc.discovery(new URL(issuer), clientId, undefined, secret ? oidc.ClientSecretBasic(secret) : oidc.None(), {
-    execute: [oidc.allowInsecureRequests],
-  });
+  oidc.discovery(
+    new URL(issuer),
+    clientId,
+    undefined,
+    secret ? oidc.ClientSecretBasic(secret) : oidc.None(),
+    {
+      execute: [oidc.allowInsecureRequests],
+    },
+  );
 
 /** An application's redirect endpoint: remembers the address that the browser was sent to. */
 export interface Application {
@@ -84,7 +115,9 @@ export async function startApplication(): Promise<Application> {
   let arrived: ((url: URL) => void) | undefined;
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', origin);
-    response.setHeader('content-type', 'text/html').end('<!doctype html><title>Application</title><h1>Application</h1>');
+    response
+      .setHeader('content-type', 'text/html')
+      .end('<!doctype html><title>Application</title><h1>Application</h1>');
     if (url.pathname === '/callback') arrived?.(url);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

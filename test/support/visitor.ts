@@ -33,14 +33,20 @@ export class Visitor {
 
   #cookieHeader(url: URL): string {
     return [...this.#jar]
-      .filter(([, { path }]) => url.pathname === path || url.pathname.startsWith(path.endsWith('/') ? path : `${path}/`))
+      .filter(
+        ([, { path }]) =>
+          url.pathname === path || url.pathname.startsWith(path.endsWith('/') ? path : `${path}/`),
+      )
       .map(([name, { value }]) => `${name}=${value}`)
       .join('; ');
   }
 
   async request(url: URL, said: Said = {}): Promise<Heard> {
     const cookie = this.#cookieHeader(url);
-    const heard = await send(url, { ...said, headers: { accept: 'text/html', ...(cookie && { cookie }), ...said.headers } });
+    const heard = await send(url, {
+      ...said,
+      headers: { accept: 'text/html', ...(cookie && { cookie }), ...said.headers },
+    });
     for (const line of heard.headers.getSetCookie()) {
       const [pair = '', ...attributes] = line.split(';').map((part) => part.trim());
       const at = pair.indexOf('=');
@@ -70,7 +76,9 @@ export class Visitor {
     assert.ok(form, `no form "${action}" on ${page.url.pathname}: ${page.html.slice(0, 400)}`);
     const hidden = [...(form[2] ?? '').matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)];
     const inputs = hidden.map(([, name = '', value = '']): [string, string] => [name, value]);
-    return this.go(new URL((form[1] ?? '').replaceAll('&amp;', '&'), page.url), { form: new URLSearchParams([...inputs, ...Object.entries(fields)]) });
+    return this.go(new URL((form[1] ?? '').replaceAll('&amp;', '&'), page.url), {
+      form: new URLSearchParams([...inputs, ...Object.entries(fields)]),
+    });
   }
 }
 
@@ -78,6 +86,19 @@ export const pkce = (): { verifier: string; challenge: string } => {
   const verifier = randomBytes(32).toString('base64url');
   return { verifier, challenge: createHash('sha256').update(verifier).digest('base64url') };
 };
+
+/** An authorization request with code and PKCE, as a path; `more` replaces or adds parameters. */
+export function authorizePath(more: Record<string, string>): string {
+  const query = new URLSearchParams({
+    response_type: 'code',
+    scope: 'openid',
+    state: 'state-of-the-test',
+    code_challenge: pkce().challenge,
+    code_challenge_method: 'S256',
+    ...more,
+  });
+  return `/connect/authorize?${query.toString()}`;
+}
 
 export interface AuthorizeOptions {
   clientId: string;
@@ -92,21 +113,27 @@ export interface AuthorizeOptions {
 /** Signs in and consents; answers the code and the verifier that belongs to it. */
 export async function obtainCode(
   { issuer }: Pick<TestServer, 'issuer'>,
-  { clientId, redirectUri, scope = 'openid', user = 'alice', password = PASSWORD, more = {}, visitor = new Visitor(issuer) }: AuthorizeOptions,
+  {
+    clientId,
+    redirectUri,
+    scope = 'openid',
+    user = 'alice',
+    password = PASSWORD,
+    more = {},
+    visitor = new Visitor(issuer),
+  }: AuthorizeOptions,
 ): Promise<{ code: string; verifier: string; answer: URL; visitor: Visitor }> {
   const { verifier, challenge } = pkce();
-  const query = new URLSearchParams({
+  const request = {
     client_id: clientId,
     redirect_uri: redirectUri,
-    response_type: 'code',
     scope,
     code_challenge: challenge,
-    code_challenge_method: 'S256',
-    state: 'state-of-the-test',
     ...more,
-  });
-  let page = await visitor.go(`/connect/authorize?${query}`);
-  if (page.html.includes('/sign-in?')) page = await visitor.submit(page, '/sign-in', { login: user, password });
+  };
+  let page = await visitor.go(authorizePath(request));
+  if (page.html.includes('/sign-in?'))
+    page = await visitor.submit(page, '/sign-in', { login: user, password });
   if (page.html.includes('/consent?')) page = await visitor.submit(page, '/consent');
   const code = page.url.searchParams.get('code');
   assert.ok(code, `no code at ${page.url.href}: ${page.html.slice(0, 600)}`);

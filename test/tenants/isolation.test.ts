@@ -4,7 +4,7 @@ import { setTenantEnabled, type Tenant } from '../../src/tenants/index.js';
 import { STORES } from '../support/config.js';
 import { bodyOf, send } from '../support/http.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
-import { obtainCode, Visitor } from '../support/visitor.js';
+import { authorizePath, obtainCode, Visitor } from '../support/visitor.js';
 
 const REDIRECT = 'https://app.example.com/callback';
 
@@ -14,7 +14,13 @@ interface Answer {
 }
 
 /** Asks the server in the name of a host. */
-async function ask(server: TestServer, host: string, path: string, form?: Record<string, string>, headers: Record<string, string> = {}): Promise<Answer> {
+async function ask(
+  server: TestServer,
+  host: string,
+  path: string,
+  form?: Record<string, string>,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const url = new URL(path, `http://127.0.0.1:${server.port}`);
   const heard = await send(url, { ...(form && { form }), headers: { ...headers, host } });
   return { status: heard.status, body: bodyOf(heard) };
@@ -36,7 +42,12 @@ for (const kind of STORES)
         secrets[tenant.name] = await server.addClient(
           'app',
           {
-            grantTypes: [GRANT_TYPES.code, GRANT_TYPES.refresh, GRANT_TYPES.password, GRANT_TYPES.clientCredentials],
+            grantTypes: [
+              GRANT_TYPES.code,
+              GRANT_TYPES.refresh,
+              GRANT_TYPES.password,
+              GRANT_TYPES.clientCredentials,
+            ],
             redirectUris: [REDIRECT],
             scopes: ['openid', 'email', 'offline_access', 'isms.user.get'],
           },
@@ -44,49 +55,97 @@ for (const kind of STORES)
         );
       }
       await server.addUser({ userName: 'only-blue' }, blue);
-      await server.addClient('only-blue', { grantTypes: [GRANT_TYPES.clientCredentials], scopes: ['isms.user.get'] }, blue);
+      await server.addClient(
+        'only-blue',
+        { grantTypes: [GRANT_TYPES.clientCredentials], scopes: ['isms.user.get'] },
+        blue,
+      );
     });
 
     after(() => server.stop());
 
     const hostOf = (tenant: Tenant): string => tenant.hosts[0] as string;
     const token = (tenant: Tenant, form: Record<string, string>, secretOf = tenant): Promise<Answer> =>
-      ask(server, hostOf(tenant), '/connect/token', form, server.basic('app', secrets[secretOf.name] as string));
-    const password = (tenant: Tenant, scope: string, username = 'alice'): Promise<Answer> => token(tenant, { grant_type: 'password', username, password: PASSWORD, scope });
+      ask(
+        server,
+        hostOf(tenant),
+        '/connect/token',
+        form,
+        server.basic('app', secrets[secretOf.name] as string),
+      );
+    const password = (tenant: Tenant, scope: string, username = 'alice'): Promise<Answer> =>
+      token(tenant, { grant_type: 'password', username, password: PASSWORD, scope });
 
     it('are issuers of their own, at their own addresses, with their own keys', async () => {
-      const documents = await Promise.all([blue, green, server.home.tenant].map((tenant) => ask(server, hostOf(tenant), '/.well-known/openid-configuration')));
+      const documents = await Promise.all(
+        [blue, green, server.home.tenant].map((tenant) =>
+          ask(server, hostOf(tenant), '/.well-known/openid-configuration'),
+        ),
+      );
       assert.deepEqual(
         documents.map(({ body }) => body['issuer']),
         [blue.issuer, green.issuer, server.issuer],
       );
       assert.equal(documents[0]?.body['token_endpoint'], `${blue.issuer}/connect/token`);
-      const kids = await Promise.all([blue, green].map(async (tenant) => JSON.stringify((await ask(server, hostOf(tenant), '/.well-known/jwks.json')).body)));
+      const kids = await Promise.all(
+        [blue, green].map(async (tenant) =>
+          JSON.stringify((await ask(server, hostOf(tenant), '/.well-known/jwks.json')).body),
+        ),
+      );
       assert.notEqual(kids[0], kids[1]);
     });
 
     it('answer nothing at a host that is nobody’s, on any path', async () => {
-      for (const path of ['/', '/livez', '/readyz', '/connect/token', '/.well-known/openid-configuration', '/assets/pages.css', '/demo', '/interaction/x'])
+      for (const path of [
+        '/',
+        '/livez',
+        '/readyz',
+        '/connect/token',
+        '/.well-known/openid-configuration',
+        '/assets/pages.css',
+        '/demo',
+        '/interaction/x',
+      ])
         assert.equal((await ask(server, 'evil.example', path)).status, 404, path);
     });
 
     it('do not believe a forwarded host from a stranger', async () => {
-      const { body } = await ask(server, hostOf(blue), '/.well-known/openid-configuration', undefined, { 'x-forwarded-host': hostOf(green), 'x-forwarded-proto': 'https' });
+      const { body } = await ask(server, hostOf(blue), '/.well-known/openid-configuration', undefined, {
+        'x-forwarded-host': hostOf(green),
+        'x-forwarded-proto': 'https',
+      });
       assert.equal(body['issuer'], blue.issuer);
       assert.equal(body['token_endpoint'], `${blue.issuer}/connect/token`);
     });
 
     it('do not share clients, secrets or users', async () => {
-      assert.equal((await token(blue, { grant_type: 'client_credentials', scope: 'isms.user.get' })).status, 200);
-      assert.equal((await token(green, { grant_type: 'client_credentials', scope: 'isms.user.get' }, blue)).body['error'], 'invalid_client');
-      const foreign = await ask(server, hostOf(green), '/connect/token', { grant_type: 'client_credentials' }, server.basic('only-blue', 'x'));
+      assert.equal(
+        (await token(blue, { grant_type: 'client_credentials', scope: 'isms.user.get' })).status,
+        200,
+      );
+      assert.equal(
+        (await token(green, { grant_type: 'client_credentials', scope: 'isms.user.get' }, blue)).body[
+          'error'
+        ],
+        'invalid_client',
+      );
+      const foreign = await ask(
+        server,
+        hostOf(green),
+        '/connect/token',
+        { grant_type: 'client_credentials' },
+        server.basic('only-blue', 'x'),
+      );
       assert.equal(foreign.body['error'], 'invalid_client');
       assert.equal((await password(blue, 'openid', 'only-blue')).status, 200);
       assert.equal((await password(green, 'openid', 'only-blue')).body['error'], 'invalid_grant');
     });
 
     it('do not take each other’s access tokens, opaque or JWT', async () => {
-      const userinfo = (tenant: Tenant, bearer: unknown): Promise<Answer> => ask(server, hostOf(tenant), '/connect/userinfo', undefined, { authorization: `Bearer ${String(bearer)}` });
+      const userinfo = (tenant: Tenant, bearer: unknown): Promise<Answer> =>
+        ask(server, hostOf(tenant), '/connect/userinfo', undefined, {
+          authorization: `Bearer ${String(bearer)}`,
+        });
       for (const scope of ['openid', 'openid isms.user.get']) {
         const { body } = await password(blue, scope);
         assert.equal((await userinfo(blue, body['access_token'])).status, 200);
@@ -97,7 +156,8 @@ for (const kind of STORES)
     it('do not introspect or revoke each other’s tokens', async () => {
       const { body } = await password(blue, 'openid');
       const form = { token: String(body['access_token']) };
-      const at = (tenant: Tenant, path: string): Promise<Answer> => ask(server, hostOf(tenant), path, form, server.basic('app', secrets[tenant.name] as string));
+      const at = (tenant: Tenant, path: string): Promise<Answer> =>
+        ask(server, hostOf(tenant), path, form, server.basic('app', secrets[tenant.name] as string));
       assert.deepEqual((await at(green, '/connect/introspect')).body, { active: false });
       await at(green, '/connect/revocation');
       assert.equal((await at(blue, '/connect/introspect')).body['active'], true);
@@ -112,17 +172,27 @@ for (const kind of STORES)
 
     it('do not take each other’s codes', async () => {
       const { code, verifier } = await obtainCode(blue, { clientId: 'app', redirectUri: REDIRECT });
-      const form = { grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: REDIRECT };
+      const form = {
+        grant_type: 'authorization_code',
+        code,
+        code_verifier: verifier,
+        redirect_uri: REDIRECT,
+      };
       assert.equal((await token(green, form)).body['error'], 'invalid_grant');
       assert.equal((await token(blue, form)).status, 200);
     });
 
     it('do not know each other’s sessions, even when a cookie is carried over', async () => {
       const { visitor } = await obtainCode(blue, { clientId: 'app', redirectUri: REDIRECT });
-      const cookies = visitor.cookies().map((name) => `${name}=${visitor.cookie(name) ?? ''}`).join('; ');
-      const query = new URLSearchParams({ client_id: 'app', redirect_uri: REDIRECT, response_type: 'code', scope: 'openid', prompt: 'none', state: 's', code_challenge: 'a'.repeat(43), code_challenge_method: 'S256' });
+      const cookies = visitor
+        .cookies()
+        .map((name) => `${name}=${visitor.cookie(name) ?? ''}`)
+        .join('; ');
+      const path = authorizePath({ client_id: 'app', redirect_uri: REDIRECT, prompt: 'none' });
       const silent = async (tenant: Tenant): Promise<URL> => {
-        const response = await new Visitor(tenant.issuer).request(new URL(`/connect/authorize?${query}`, tenant.issuer), { headers: { cookie: cookies } });
+        const response = await new Visitor(tenant.issuer).request(new URL(path, tenant.issuer), {
+          headers: { cookie: cookies },
+        });
         return new URL(response.headers.get('location') as string);
       };
       assert.equal((await silent(green)).searchParams.get('error'), 'login_required');

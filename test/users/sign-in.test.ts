@@ -29,14 +29,22 @@ for (const kind of STORES)
       for (let i = 0; i < times; i++) assert.equal((await attempt(username, 'wrong', address)).status, 400);
     };
     const audited = async (userKey: string): Promise<string[]> => {
-      const rows = (await server.context.store.knex('audit').where({ event: 'grant.password', actor: userKey }).orderBy('id')) as { result: string; detail: string }[];
-      return rows.map(({ result, detail }) => `${result} ${(JSON.parse(detail) as { reason?: string }).reason ?? ''}`.trim());
+      const rows = (await server.context.store
+        .knex('audit')
+        .where({ event: 'grant.password', actor: userKey })
+        .orderBy('id')) as { result: string; detail: string }[];
+      return rows.map(({ result, detail }) =>
+        `${result} ${(JSON.parse(detail) as { reason?: string }).reason ?? ''}`.trim(),
+      );
     };
 
     it('answers a wrong password, an unknown, a locked and a disabled user in the same words', async () => {
       const [locked, disabled, wrong] = [await newUser(), await newUser(), await newUser()];
       await fail(locked.userName, 5);
-      await server.context.store.knex('users').where({ user_key: disabled.userKey }).update({ enabled: false });
+      await server.context.store
+        .knex('users')
+        .where({ user_key: disabled.userKey })
+        .update({ enabled: false });
       const answers = await Promise.all([
         attempt(wrong.userName, 'wrong'),
         attempt('nobody', PASSWORD),
@@ -55,7 +63,11 @@ for (const kind of STORES)
       await fail(userName, 5);
       assert.equal((await attempt(userName, PASSWORD)).status, 400);
       assert.equal((await attempt(userName, PASSWORD, '198.51.100.9')).status, 200);
-      assert.deepEqual(await audited(userKey), [...Array<string>(5).fill('failure wrong_password'), 'failure locked', 'success']);
+      assert.deepEqual(await audited(userKey), [
+        ...Array<string>(5).fill('failure wrong_password'),
+        'failure locked',
+        'success',
+      ]);
     });
 
     it('takes an IPv6 network for one address', async () => {
@@ -76,7 +88,10 @@ for (const kind of STORES)
     it('opens again when the time is over', async () => {
       const { userName, id } = await newUser();
       await fail(userName, 5);
-      await server.context.store.knex('sign_in_failures').where({ account: id }).update({ locked_until: Date.now() - 1, expires_at: Date.now() - 1 });
+      await server.context.store
+        .knex('sign_in_failures')
+        .where({ account: id })
+        .update({ locked_until: Date.now() - 1, expires_at: Date.now() - 1 });
       assert.equal((await attempt(userName, PASSWORD)).status, 200);
     });
 
@@ -107,7 +122,9 @@ for (const kind of STORES)
       const weak = await hash(PASSWORD, { algorithm: 2, memoryCost: 4096, timeCost: 1, parallelism: 1 });
       await server.context.store.knex('users').where({ user_key: userKey }).update({ password_hash: weak });
       assert.equal((await attempt(userName, PASSWORD)).status, 200);
-      const row = (await server.context.store.knex('users').where({ user_key: userKey }).first()) as { password_hash: string };
+      const row = (await server.context.store.knex('users').where({ user_key: userKey }).first()) as {
+        password_hash: string;
+      };
       assert.match(row.password_hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
       assert.equal((await attempt(userName, PASSWORD)).status, 200);
     });
@@ -115,7 +132,13 @@ for (const kind of STORES)
 
 describe('the password queue', () => {
   it('sends back who does not fit, and serves who waits', async () => {
-    const passwords = openPasswords({ memoryKiB: 19456, iterations: 2, parallelism: 1, concurrency: 1, queue: 3 });
+    const passwords = openPasswords({
+      memoryKiB: 19456,
+      iterations: 2,
+      parallelism: 1,
+      concurrency: 1,
+      queue: 3,
+    });
     const results = await Promise.allSettled(Array.from({ length: 6 }, () => passwords.verify(null, 'x')));
     const busy = results.filter((result) => result.status === 'rejected');
     assert.ok(busy.length > 0 && busy.length < 6, `${busy.length} of 6 were sent back`);
@@ -125,7 +148,11 @@ describe('the password queue', () => {
   it('answers 503 with Retry-After at the token endpoint', async () => {
     const server = await startServer('sqlite');
     const ask = (): Promise<Answer> =>
-      server.post('/connect/token', { grant_type: 'password', username: 'admin', password: 'x'.repeat(8), scope: 'openid' }, server.basic('gatehouse-cli', CLIENT_SECRET));
+      server.post(
+        '/connect/token',
+        { grant_type: 'password', username: 'admin', password: 'x'.repeat(8), scope: 'openid' },
+        server.basic('gatehouse-cli', CLIENT_SECRET),
+      );
     // Far more at once than two hashes at a time and a queue of 128 hold.
     const answers = await Promise.all(Array.from({ length: 300 }, ask));
     const busy = answers.filter(({ status }) => status === 503);
@@ -147,5 +174,6 @@ describe('networks', () => {
     ['2001:0db8:0000:0000:ffff:1:2:3', '2001:db8:0:0::/64'],
     ['::1', '0:0:0:0::/64'],
   ];
-  for (const [address, network] of cases) it(`${address} is ${network}`, () => assert.equal(networkOf(address), network));
+  for (const [address, network] of cases)
+    it(`${address} is ${network}`, () => assert.equal(networkOf(address), network));
 });

@@ -38,7 +38,8 @@ export function registerPasswordGrant(provider: Provider, base: PasswordGrantBas
     'password',
     async (ctx) => {
       const { username, password, scope, resource } = ctx.oidc.params as Params;
-      if (!username || !password) throw new errors.InvalidRequest("missing required parameter(s) 'username', 'password'");
+      if (!username || !password)
+        throw new errors.InvalidRequest("missing required parameter(s) 'username', 'password'");
       const client = base.clients.known(ctx.oidc.client.clientId);
       const asked = askedScopes(base.catalogue, client, scope, resource, true);
       const user = await signIn(ctx, base, username, password);
@@ -55,11 +56,18 @@ export function registerPasswordGrant(provider: Provider, base: PasswordGrantBas
   );
 }
 
-async function signIn(ctx: KoaContextWithOIDC, base: PasswordGrantBase, username: string, password: string): Promise<User> {
+async function signIn(
+  ctx: KoaContextWithOIDC,
+  base: PasswordGrantBase,
+  username: string,
+  password: string,
+): Promise<User> {
   const clientId = ctx.oidc.client?.clientId;
-  const outcome = await base.people.signIn(base.tenantId, username, password, ctx.ip).catch((error: unknown) => {
-    throw error instanceof Busy ? tooBusy(ctx, error) : error;
-  });
+  const outcome = await base.people
+    .signIn(base.tenantId, username, password, ctx.ip)
+    .catch((error: unknown) => {
+      throw error instanceof Busy ? tooBusy(ctx, error) : error;
+    });
   const refused = 'refused' in outcome;
   await base.audit(base.tenantId, {
     event: 'grant.password',
@@ -95,7 +103,10 @@ async function issue(
   const authTime = Math.floor(Date.now() / 1000);
   const token = new provider.AccessToken(common);
   if (api)
-    token.resourceServer = new provider.ResourceServer(api.indicator, base.resourceServer(client.clientId, api.indicator, common.scope));
+    token.resourceServer = new provider.ResourceServer(
+      api.indicator,
+      base.resourceServer(client.clientId, api.indicator, common.scope),
+    );
   ctx.oidc.entity('AccessToken', token);
   const accessToken = await token.save();
   let refreshToken: string | undefined;
@@ -109,7 +120,12 @@ async function issue(
     }).save();
   let idToken: string | undefined;
   if (scope.includes('openid')) {
-    const claims = await (ctx.oidc.account as NonNullable<typeof ctx.oidc.account>).claims('id_token', 'openid', {}, []);
+    const claims = await (ctx.oidc.account as NonNullable<typeof ctx.oidc.account>).claims(
+      'id_token',
+      'openid',
+      {},
+      [],
+    );
     const unsigned = new provider.IdToken({ ...claims, amr: ['pwd'], auth_time: authTime }, { ctx });
     idToken = await Object.assign(unsigned, { scope: 'openid' }).issue({ use: 'idtoken' });
   }

@@ -1,4 +1,9 @@
-import type { errors as OidcErrors, KoaContextWithOIDC, Client as OidcClient, Interaction } from 'oidc-provider';
+import type {
+  errors as OidcErrors,
+  KoaContextWithOIDC,
+  Client as OidcClient,
+  Interaction,
+} from 'oidc-provider';
 import { renderPage, type Look } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
 import type { Tenant } from '../../tenants/index.js';
@@ -12,7 +17,11 @@ export interface OidcPages {
   deviceDone(ctx: Context): void;
   signOut(ctx: Context, form: string): void;
   signedOut(ctx: Context): void;
-  error(ctx: Context, out: { error: string; error_description?: string | undefined }, error: Error): void;
+  error(
+    ctx: Context,
+    out: { error: string; error_description?: string | undefined },
+    error: Error,
+  ): Promise<void>;
   interactionUrl(ctx: Context, interaction: Interaction): string;
 }
 
@@ -30,7 +39,9 @@ export const lookOf = (tenant: Tenant): Look => ({
 const xsrfOf = (form: string): string => /name="xsrf" value="([0-9a-f]+)"/.exec(form)?.[1] ?? '';
 
 /** Where a person who is stuck goes on: the application's home, as its registration has it. */
-export function homeOf(client: { clientUri?: string | undefined; redirectUris?: readonly string[] | undefined } | undefined): string | undefined {
+export function homeOf(
+  client: { clientUri?: string | undefined; redirectUris?: readonly string[] | undefined } | undefined,
+): string | undefined {
   if (client?.clientUri) return client.clientUri;
   const url = URL.parse(client?.redirectUris?.[0] ?? '');
   return url?.protocol === 'https:' || url?.protocol === 'http:' ? `${url.origin}/` : undefined;
@@ -46,14 +57,20 @@ export const formTargetsOf = (redirectUri: unknown): string[] =>
   typeof redirectUri === 'string' ? originOf(redirectUri) : [];
 
 export function oidcPages(tenant: Tenant): OidcPages {
-  const page = (ctx: Context, name: string, data: Record<string, unknown>, formTargets: string[] = []): void =>
+  const page = (
+    ctx: Context,
+    name: string,
+    data: Record<string, unknown>,
+    formTargets: string[] = [],
+  ): void =>
     renderPage(ctx, name, {
       look: lookOf(tenant),
       uiLocales: (ctx.oidc.params?.['ui_locales'] ?? ctx.query['ui_locales']) as string | undefined,
       formTargets,
       data,
     });
-  const appName = (client: OidcClient | undefined): string | undefined => client?.clientName ?? client?.clientId;
+  const appName = (client: OidcClient | undefined): string | undefined =>
+    client?.clientName ?? client?.clientId;
 
   return {
     deviceInput(ctx, form, _out, error) {
@@ -100,7 +117,9 @@ export function oidcPages(tenant: Tenant): OidcPages {
     async error(ctx, out, error) {
       const lost = error.name === ('SessionNotFound' satisfies keyof typeof OidcErrors);
       const clientId = ctx.oidc.client?.clientId ?? ctx.cookies.get(APP_COOKIE);
-      const client = clientId ? await ctx.oidc.provider.Client.find(clientId).catch(() => undefined) : undefined;
+      const client = clientId
+        ? await ctx.oidc.provider.Client.find(clientId).catch(() => undefined)
+        : undefined;
       page(ctx, lost ? 'expired' : 'error', {
         error: out.error,
         description: out.error_description,

@@ -34,7 +34,8 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
     const runtime = runtimeOf(ctx);
     try {
       const interaction = await runtime.provider.interactionDetails(ctx.req, ctx.res);
-      if (interaction.uid !== (ctx['params'] as { uid: string }).uid) throw new errors.SessionNotFound('another interaction');
+      if (interaction.uid !== (ctx['params'] as { uid: string }).uid)
+        throw new errors.SessionNotFound('another interaction');
       factsOf(ctx.req).clientId = String(interaction.params['client_id']);
       ctx.state['flow'] = { runtime, interaction } satisfies InteractionState;
     } catch (error) {
@@ -53,17 +54,28 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
     return expired(ctx, runtime, 'csrf');
   }
 
-  async function expired(ctx: Context, runtime: TenantRuntime, outcome = 'interaction_expired'): Promise<void> {
+  async function expired(
+    ctx: Context,
+    runtime: TenantRuntime,
+    outcome = 'interaction_expired',
+  ): Promise<void> {
     factsOf(ctx.req).outcome = outcome;
     if (ctx.status !== 403) ctx.status = 400;
     const client = await runtime.clients.get(text(ctx.query['app']) ?? '');
     renderPage(ctx, 'expired', {
       look: lookOf(runtime.tenant),
-      data: { app: client?.clientName, home: homeOf(client?.settings), requestId: factsOf(ctx.req).requestId },
+      data: {
+        app: client?.clientName,
+        home: homeOf(client?.settings),
+        requestId: factsOf(ctx.req).requestId,
+      },
     });
   }
 
-  async function show(ctx: Context, { problem, login }: { problem?: string; login?: string | undefined } = {}): Promise<void> {
+  async function show(
+    ctx: Context,
+    { problem, login }: { problem?: string; login?: string | undefined } = {},
+  ): Promise<void> {
     const { runtime, interaction } = flow(ctx);
     const { params, prompt, uid } = interaction;
     const client = await runtime.clients.get(String(params['client_id']));
@@ -96,7 +108,8 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
       ...(details.missingOIDCScope ?? []),
       ...Object.values(details.missingResourceScopes ?? {}).flat(),
     ]);
-    const locale = (tag: string): string => say(ctx.response.get('content-language') === 'zh-CN' ? 'zh-CN' : 'en', tag);
+    const locale = (tag: string): string =>
+      say(ctx.response.get('content-language') === 'zh-CN' ? 'zh-CN' : 'en', tag);
     return [...names].map((name) => {
       const identity = runtime.catalogue.identity.get(name);
       const api = runtime.catalogue.apiByScope.get(name);
@@ -110,9 +123,15 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
     });
   }
 
-  const finish = async (ctx: Context, result: Parameters<TenantRuntime['provider']['interactionFinished']>[2], merge: boolean): Promise<void> => {
+  const finish = async (
+    ctx: Context,
+    result: Parameters<TenantRuntime['provider']['interactionFinished']>[2],
+    merge: boolean,
+  ): Promise<void> => {
     ctx.respond = false;
-    await flow(ctx).runtime.provider.interactionFinished(ctx.req, ctx.res, result, { mergeWithLastSubmission: merge });
+    await flow(ctx).runtime.provider.interactionFinished(ctx.req, ctx.res, result, {
+      mergeWithLastSubmission: merge,
+    });
   };
 
   router.use(bodyParser({ enableTypes: ['form'], formLimit: '8kb' }), openInteraction);
@@ -123,10 +142,12 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
     const { login = '', password = '', remember } = form(ctx);
     if (interaction.prompt.name !== 'login') return show(ctx);
     const facts = factsOf(ctx.req);
-    const outcome = await base.people.signIn(runtime.tenant.id, String(login), String(password), facts.address).catch((error: unknown) => {
-      if (error instanceof Busy) return error;
-      throw error;
-    });
+    const outcome = await base.people
+      .signIn(runtime.tenant.id, String(login), String(password), facts.address)
+      .catch((error: unknown) => {
+        if (error instanceof Busy) return error;
+        throw error;
+      });
     if (outcome instanceof Busy) {
       facts.outcome = 'busy';
       ctx.status = 503;
@@ -148,7 +169,11 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
       ctx.status = 401;
       return show(ctx, { problem: 'sign_in.wrong', login });
     }
-    return finish(ctx, { login: { accountId: outcome.user.userKey, amr: ['pwd'], remember: remember === 'yes' } }, false);
+    return finish(
+      ctx,
+      { login: { accountId: outcome.user.userKey, amr: ['pwd'], remember: remember === 'yes' } },
+      false,
+    );
   });
 
   router.post('/consent', checkCsrf, async (ctx) => {
@@ -166,7 +191,11 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
         clientId: String(interaction.params['client_id']),
       });
     const [api] = Object.entries(details.missingResourceScopes ?? {});
-    const grantId = await allow(grant, details.missingOIDCScope ?? [], api && { indicator: api[0], scopes: api[1] });
+    const grantId = await allow(
+      grant,
+      details.missingOIDCScope ?? [],
+      api && { indicator: api[0], scopes: api[1] },
+    );
     await base.audit(runtime.tenant.id, {
       event: 'consent',
       result: 'success',

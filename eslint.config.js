@@ -1,0 +1,82 @@
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/**
+ * Who may know whom (docs/architecture.md): a room imports another only through its index.ts, and only downward in this
+ * list; the base knows no room; nothing imports the files that put the rooms together.
+ */
+const ROOMS = [
+  'demo',
+  'oidc',
+  'tenants',
+  'users',
+  'clients',
+  'roles',
+  'api-resources',
+  'identity-resources',
+  'jobs',
+  'observe',
+];
+const BASE = ['store', 'kernel'];
+const COMPOSITION = ['app', 'main', 'cli', 'context', 'first-start'];
+
+const UP = String.raw`^(\.\./)+`;
+const folders = (names) => `(${names.join('|')})`;
+const noImport = (regex, message) => ({ regex, message });
+
+const throughIndex = (own) =>
+  noImport(
+    `${UP}${folders([...ROOMS, 'store'].filter((name) => name !== own))}/(?!index\\.js$)`,
+    'Import a room through its index.ts.',
+  );
+const notComposition = noImport(
+  `${UP}${folders(COMPOSITION)}(\\.js$|/)`,
+  'Rooms do not know what puts them together.',
+);
+const notAbove = (names) =>
+  names.length === 0
+    ? []
+    : [noImport(`${UP}${folders(names)}/`, 'Rooms import only downward (docs/architecture.md).')];
+
+const layer = (own, forbidden) => ({
+  files: [`src/${own}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      { patterns: [throughIndex(own), notComposition, ...notAbove(forbidden)] },
+    ],
+  },
+});
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', 'data/'] },
+  js.configs.recommended,
+  ...tseslint.configs.recommendedTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js'] } } },
+    rules: {
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
+      ],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      // Adapters and drivers promise by interface what they do at once.
+      '@typescript-eslint/require-await': 'off',
+      // knex and Koa type their extension points as any; what comes out of them is cast where it comes out.
+      '@typescript-eslint/no-unsafe-assignment': 'error',
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // The pages and adapters are plain objects of functions; none of them uses `this`.
+      '@typescript-eslint/unbound-method': 'off',
+      'no-console': 'error',
+    },
+  },
+  {
+    files: ['test/**', 'bench/**'],
+    rules: { 'no-console': 'off', '@typescript-eslint/unbound-method': 'off' },
+  },
+  { files: ['eslint.config.js'], ...tseslint.configs.disableTypeChecked },
+  ...ROOMS.map((room, index) => layer(room, ROOMS.slice(0, index))),
+  layer('store', ROOMS),
+  layer('kernel', [...ROOMS, ...BASE.filter((name) => name !== 'kernel')]),
+);
