@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
-import { GRANT_TYPES } from '../../src/clients/index.js';
 import { needsBrowser, newVisitor } from '../support/browser.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
+import { prepareTour, REDIRECT, tour } from '../support/tour.js';
 import { authorizePath, obtainCode, Visitor } from '../support/visitor.js';
 
-const REDIRECT = 'https://app.example.com/callback';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 interface Violation {
@@ -21,15 +20,7 @@ describe('the pages', () => {
 
   before(async () => {
     server = await startServer('sqlite');
-    await server.addUser({ userName: 'alice' });
-    await server.addClient('app', {
-      grantTypes: [GRANT_TYPES.code, GRANT_TYPES.refresh, GRANT_TYPES.device],
-      redirectUris: [REDIRECT],
-      postLogoutRedirectUris: ['https://app.example.com/bye'],
-      scopes: ['openid', 'profile', 'offline_access', 'isms.user.get'],
-      tokenEndpointAuthMethod: 'none',
-      clientUri: 'https://app.example.com/start',
-    });
+    await prepareTour(server);
   });
 
   after(() => server.stop());
@@ -226,43 +217,6 @@ describe('the pages', () => {
       return found.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0]?.html}`);
     }
 
-    /** Every page, at the state that a person meets it in. */
-    async function walk(page: Page, look: (name: string) => Promise<void>): Promise<void> {
-      await page.goto(authorizeUrl());
-      await look('sign-in');
-      await page.locator('#login').fill('alice');
-      await page.locator('#password').fill('wrong');
-      await page.locator('form button').first().click();
-      await page.locator('[role=alert]').waitFor();
-      await look('sign-in-refused');
-      await page.locator('#password').fill(PASSWORD);
-      await page.locator('form button').first().click();
-      await page.locator('.scopes').waitFor();
-      await look('consent');
-      await page.goto(`${server.issuer}/connect/endsession`);
-      await look('sign-out');
-      await page.goto(`${server.issuer}/connect/endsession/success`);
-      await look('signed-out');
-      await page.goto(`${server.issuer}/device`);
-      await look('device-input');
-      const started = await server.post('/connect/deviceauthorization', {
-        client_id: 'app',
-        scope: 'openid',
-      });
-      await page.goto(String(started.body['verification_uri_complete']));
-      await page.locator('form button').click();
-      await page.locator('.shown-code').waitFor();
-      await look('device-confirm');
-      await page.goto(authorizeUrl({ client_id: 'nobody' }));
-      await look('error');
-      await page.goto(`${server.issuer}/interaction/gone?app=app`);
-      await look('expired');
-      await page.goto(`${server.issuer}/`);
-      await look('front');
-      await page.goto(`${server.issuer}/demo`);
-      await look('demo');
-    }
-
     for (const [locale, width, scheme] of [
       ['en-US', 360, 'light'],
       ['zh-CN', 1280, 'light'],
@@ -273,7 +227,7 @@ describe('the pages', () => {
         const visitor = await newVisitor({ locale, viewport: { width, height: 800 }, colorScheme: scheme });
         const page = await visitor.newPage();
         const seen: string[] = [];
-        await walk(page, async (name) => {
+        await tour(server, page, async (name) => {
           seen.push(name);
           assert.deepEqual(await problems(page), [], name);
           const overflow = await page.evaluate<number>(
@@ -281,7 +235,7 @@ describe('the pages', () => {
           );
           assert.equal(overflow, 0, `${name} is wider than ${width} px`);
         });
-        assert.equal(seen.length, 11);
+        assert.equal(seen.length, 13);
         await visitor.close();
       });
 

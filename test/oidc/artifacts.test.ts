@@ -7,9 +7,10 @@ onEveryStore('the artifacts', (open) => {
   let artifacts: Artifacts;
   let red: string;
   let blue: string;
-  const soon = Date.now() + 60_000;
+  let soon: number;
 
   before(async () => {
+    soon = Date.now() + 60_000;
     artifacts = openArtifacts(open());
     red = (await open().transaction((trx) => createTenantAt(trx, 'red', 'red.example.com'))).id;
     blue = (await open().transaction((trx) => createTenantAt(trx, 'blue', 'blue.example.com'))).id;

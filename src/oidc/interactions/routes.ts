@@ -91,10 +91,20 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
         client: client?.settings,
         problem,
         login: login ?? text(params['login_hint']) ?? '',
-        scopes: prompt.name === 'consent' ? scopesToShow(ctx) : [],
+        ...(prompt.name === 'consent' && { scopes: scopesToShow(ctx), ...(await consentFacts(ctx)) }),
         home: homeOf(client?.settings),
       },
     });
+  }
+
+  /** Who consents, and for how long. */
+  async function consentFacts(ctx: Context): Promise<{ user: string | undefined; days: string }> {
+    const { runtime, interaction } = flow(ctx);
+    const user = await base.people.active(runtime.tenant.id, interaction.session?.accountId ?? '');
+    return {
+      user: user?.nickName ?? user?.userName,
+      days: String(Math.round(base.config.lifetimes.grant / 86_400)),
+    };
   }
 
   /** Everything that the page asks consent for, in the words of the catalogue or of the locale. */
@@ -117,7 +127,11 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
       return {
         name,
         title: scope?.displayName ?? name,
-        text: scope?.description ?? (api ? (api.displayName ?? api.name) : locale('consent.about_you')),
+        text:
+          scope?.description ??
+          (api
+            ? (api.displayName ?? api.name)
+            : locale(name === 'offline_access' ? 'consent.offline' : 'consent.about_you')),
         emphasize: scope?.emphasize ?? false,
       };
     });
