@@ -173,6 +173,25 @@ describe('the pages', () => {
     assert.equal(await title(authorizeUrl(), 'fr'), 'en Sign in');
   });
 
+  it('ask for consent in one language throughout', async () => {
+    const visitor = new Visitor(server.issuer);
+    const request = {
+      client_id: 'app',
+      redirect_uri: REDIRECT,
+      scope: 'openid offline_access',
+      ui_locales: 'zh-CN',
+      prompt: 'consent',
+    };
+    const page = await visitor.submit(await visitor.go(authorizePath(request)), '/sign-in', {
+      login: 'alice',
+      password: PASSWORD,
+    });
+    const text = page.html.replace(/<[^>]+>/g, ' ');
+    for (const words of ['您已登录为 Alice', '您的身份', '关于您的信息', '在您离开时访问', '180 天内有效'])
+      assert.ok(text.includes(words), words);
+    assert.doesNotMatch(text, /About you/);
+  });
+
   it('say the same things in both languages', () => {
     const keys = (locale: string): string[] =>
       Object.keys(
@@ -257,11 +276,12 @@ describe('the pages', () => {
 
     it('run the demo from sign-in to the tokens, and out again', async function () {
       needsBrowser(this);
+      await server.addUser({ userName: 'bob' });
       const visitor = await newVisitor();
       const page = await visitor.newPage();
       await page.goto(`${server.issuer}/demo`);
       await page.getByRole('link', { name: 'Sign in' }).click();
-      await page.locator('#login').fill('alice');
+      await page.locator('#login').fill('bob');
       await page.locator('#password').fill(PASSWORD);
       await page.keyboard.press('Enter');
       await page.getByRole('button', { name: 'Allow', exact: true }).click();

@@ -2,13 +2,14 @@ import { timingSafeEqual } from 'node:crypto';
 import { bodyParser } from '@koa/bodyparser';
 import Router from '@koa/router';
 import type { Context } from 'koa';
-import { errors, type Grant, type Interaction } from 'oidc-provider';
+import { errors, type Interaction } from 'oidc-provider';
 import { Busy } from '../../kernel/errors.js';
-import { renderPage, say } from '../../kernel/pages.js';
+import { renderPage } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
+import type { AuditEvent } from '../../observe/index.js';
 import type { OidcBase } from '../provider.js';
 import type { TenantRuntime } from '../pool.js';
-import { allow } from '../grants/existing.js';
+import { allowAsked, scopesToShow } from './consent.js';
 import { formTargetsOf, homeOf, lookOf } from './pages.js';
 
 /** A request of the sign-in pages, after `openInteraction`. */
@@ -91,7 +92,10 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
         client: client?.settings,
         problem,
         login: login ?? text(params['login_hint']) ?? '',
-        ...(prompt.name === 'consent' && { scopes: scopesToShow(ctx), ...(await consentFacts(ctx)) }),
+        ...(prompt.name === 'consent' && {
+          scopes: scopesToShow(runtime.catalogue, interaction),
+          ...(await consentFacts(ctx)),
+        }),
         home: homeOf(client?.settings),
       },
     });
@@ -105,36 +109,6 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
       user: user?.nickName ?? user?.userName,
       days: String(Math.round(base.config.lifetimes.grant / 86_400)),
     };
-  }
-
-  /** Everything that the page asks consent for, in the words of the catalogue or of the locale. */
-  function scopesToShow(ctx: Context): { name: string; title: string; text: string; emphasize: boolean }[] {
-    const { runtime, interaction } = flow(ctx);
-    const details = interaction.prompt.details as {
-      missingOIDCScope?: string[];
-      missingResourceScopes?: Record<string, string[]>;
-    };
-    const names = new Set([
-      ...(details.missingOIDCScope ?? []),
-      ...Object.values(details.missingResourceScopes ?? {}).flat(),
-    ]);
-    const locale = (tag: string): string =>
-      say(ctx.response.get('content-language') === 'zh-CN' ? 'zh-CN' : 'en', tag);
-    return [...names].map((name) => {
-      const identity = runtime.catalogue.identity.get(name);
-      const api = runtime.catalogue.apiByScope.get(name);
-      const scope = identity ?? api?.scopes.find((candidate) => candidate.name === name);
-      return {
-        name,
-        title: scope?.displayName ?? name,
-        text:
-          scope?.description ??
-          (api
-            ? (api.displayName ?? api.name)
-            : locale(name === 'offline_access' ? 'consent.offline' : 'consent.about_you')),
-        emphasize: scope?.emphasize ?? false,
-      };
-    });
   }
 
   const finish = async (
@@ -173,9 +147,7 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
       event: 'sign_in.password',
       result: refused ? 'failure' : 'success',
       actor: refused ? outcome.account : outcome.user.userKey,
-      clientId: facts.clientId,
-      address: facts.address,
-      requestId: facts.requestId,
+      ...seenFrom(ctx),
       detail: refused ? { reason: outcome.refused } : {},
     });
     if (refused) {
@@ -193,31 +165,14 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
   router.post('/consent', checkCsrf, async (ctx) => {
     const { runtime, interaction } = flow(ctx);
     if (interaction.prompt.name !== 'consent' || !interaction.session) return show(ctx);
-    const details = interaction.prompt.details as {
-      missingOIDCScope?: string[];
-      missingResourceScopes?: Record<string, string[]>;
-    };
-    const stored = interaction.grantId ? await runtime.provider.Grant.find(interaction.grantId) : undefined;
-    const grant: Grant =
-      stored ??
-      new runtime.provider.Grant({
-        accountId: interaction.session.accountId,
-        clientId: String(interaction.params['client_id']),
-      });
-    const [api] = Object.entries(details.missingResourceScopes ?? {});
-    const grantId = await allow(
-      grant,
-      details.missingOIDCScope ?? [],
-      api && { indicator: api[0], scopes: api[1] },
-    );
+    const { accountId } = interaction.session;
+    const { grantId, scopes } = await allowAsked(runtime.provider, interaction, accountId);
     await base.audit(runtime.tenant.id, {
       event: 'consent',
       result: 'success',
-      actor: interaction.session.accountId,
-      clientId: String(interaction.params['client_id']),
-      address: factsOf(ctx.req).address,
-      requestId: factsOf(ctx.req).requestId,
-      detail: { scopes: [...(details.missingOIDCScope ?? []), ...(api?.[1] ?? [])] },
+      actor: accountId,
+      ...seenFrom(ctx),
+      detail: { scopes },
     });
     return finish(ctx, { consent: { grantId } }, true);
   });
@@ -229,3 +184,9 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
 }
 
 const flow = (ctx: Context): InteractionState => ctx.state['flow'] as InteractionState;
+
+/** Where an audited step was taken. */
+function seenFrom(ctx: Context): Pick<AuditEvent, 'clientId' | 'address' | 'requestId'> {
+  const { clientId, address, requestId } = factsOf(ctx.req);
+  return { clientId, address, requestId };
+}
