@@ -22,9 +22,8 @@ export interface ShownScope {
  * person who is asked again (`prompt=consent`) sees what it is about.
  */
 export function scopesToShow(catalogue: Catalogue, interaction: Interaction): ShownScope[] {
-  const asked = String(interaction.params['scope'] ?? '')
-    .split(' ')
-    .filter(Boolean);
+  const { scope: sent } = interaction.params;
+  const asked = typeof sent === 'string' ? sent.split(' ').filter(Boolean) : [];
   return asked.map((name) => {
     const api = catalogue.apiByScope.get(name);
     const scope = catalogue.identity.get(name) ?? api?.scopes.find((candidate) => candidate.name === name);
