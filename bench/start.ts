@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
-import { freePort, median } from './measure.js';
+import { freePort } from '../test/support/ports.js';
+import { median } from './measure.js';
 
 /** How long from `npm start` to the first answer of discovery on an existing store, and what the idle server holds. */
 const ROUNDS = 5;

@@ -8,7 +8,8 @@ import { openContext } from '../src/context.js';
 import { ensureHome } from '../src/first-start.js';
 import { tenantTransaction } from '../src/store/index.js';
 import { touchTenant } from '../src/tenants/index.js';
-import { compare, freePort, pinLoad, startOnFirstCore, type Repeated } from './measure.js';
+import { freePort } from '../test/support/ports.js';
+import { compare, pinLoad, startOnFirstCore, type Repeated } from './measure.js';
 
 /**
  * Client credentials against a bare in-memory oidc-provider, in the same run, taking turns.

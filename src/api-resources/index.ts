@@ -1,3 +1,3 @@
-export { newApiResource, type ApiResource, type ApiScope } from './schema.js';
+export { newApiResource, type ApiResource } from './schema.js';
 export { managementResource } from './management-scopes.js';
 export { enabledApiResources, insertApiResource } from './store.js';

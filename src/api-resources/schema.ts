@@ -1,11 +1,4 @@
-export interface ApiScope {
-  name: string;
-  displayName: string | null;
-  description: string | null;
-  required: boolean;
-  emphasize: boolean;
-  showInDiscovery: boolean;
-}
+import type { Scope } from '../identity-resources/index.js';
 
 /** An API that tokens are issued for (a resource server, RFC 8707). */
 export interface ApiResource {
@@ -23,7 +16,7 @@ export interface ApiResource {
   signingAlg: string;
   /** Claims of the user that access tokens carry, such as `role` and `permission`. */
   userClaims: string[];
-  scopes: ApiScope[];
+  scopes: Scope[];
 }
 
 /** The settings of a new resource that has no opinion of its own. */

@@ -1,18 +1,10 @@
+import { scopeRow, toScope, type Scope } from '../identity-resources/index.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import type { Row, TenantDb } from '../store/index.js';
-import type { ApiResource, ApiScope } from './schema.js';
+import type { ApiResource } from './schema.js';
 
-const toScope = (row: Row): ApiScope => ({
-  name: row['name'] as string,
-  displayName: row['display_name'] as string | null,
-  description: row['description'] as string | null,
-  required: Boolean(row['required']),
-  emphasize: Boolean(row['emphasize']),
-  showInDiscovery: Boolean(row['show_in_discovery']),
-});
-
-const toResource = (row: Row, scopes: ApiScope[]): ApiResource => ({
+const toResource = (row: Row, scopes: Scope[]): ApiResource => ({
   name: row['name'] as string,
   displayName: row['display_name'] as string | null,
   description: row['description'] as string | null,
@@ -28,7 +20,7 @@ const toResource = (row: Row, scopes: ApiScope[]): ApiResource => ({
 /** The enabled ones with their scopes, by name. */
 export async function enabledApiResources(db: TenantDb): Promise<ApiResource[]> {
   const resources = (await db.from('api_resources').where({ enabled: true }).orderBy('name')) as Row[];
-  const scopes = new Map<string, ApiScope[]>();
+  const scopes = new Map<string, Scope[]>();
   for (const row of (await db.from('api_scopes').orderBy('name')) as Row[]) {
     const resource = row['resource_id'] as string;
     scopes.set(resource, [...(scopes.get(resource) ?? []), toScope(row)]);
@@ -53,14 +45,5 @@ export async function insertApiResource(db: TenantDb, resource: ApiResource): Pr
     created_at: now,
     updated_at: now,
   });
-  for (const scope of resource.scopes)
-    await db.insert('api_scopes', {
-      resource_id: id,
-      name: scope.name,
-      display_name: scope.displayName,
-      description: scope.description,
-      required: scope.required,
-      emphasize: scope.emphasize,
-      show_in_discovery: scope.showInDiscovery,
-    });
+  for (const scope of resource.scopes) await db.insert('api_scopes', { resource_id: id, ...scopeRow(scope) });
 }

@@ -11,7 +11,7 @@ import {
 } from '../clients/index.js';
 import { tenantDb } from '../store/index.js';
 import { print, table, time } from './output.js';
-import { change, tenantOf, withContext } from './session.js';
+import { change, inTenant, tenantOf, withContext } from './session.js';
 
 interface Options {
   tenant?: string;
@@ -52,14 +52,9 @@ const lines = (client: Client, secret?: string): string[] =>
     ...(secret === undefined ? [] : [['secret', `${secret}   (shown this once)`]]),
   ]);
 
-const common = (command: Command): Command =>
-  command
-    .option('--tenant <name>', 'the tenant (default: the home tenant)')
-    .option('--json', 'answer in JSON');
-
 export function clientCommand(): Command {
   const command = new Command('client').description('Applications that ask for tokens.');
-  common(command.command('list')).action(({ tenant, json = false }: Options) =>
+  inTenant(command.command('list')).action(({ tenant, json = false }: Options) =>
     withContext(async (context) => {
       const { id } = await tenantOf(context, tenant);
       const clients = await listClients(tenantDb(context.store.knex, id));
@@ -78,7 +73,7 @@ export function clientCommand(): Command {
       );
     }),
   );
-  common(command.command('create <client-id>'))
+  inTenant(command.command('create <client-id>'))
     .description('Register an application. A confidential one gets a secret that is shown once.')
     .option('--name <name>', 'what people see on the consent page')
     .addOption(
@@ -126,15 +121,16 @@ Examples:
         );
       }),
     );
-  common(command.command('show <client-id>')).action((clientId: string, { tenant, json = false }: Options) =>
-    withContext(async (context) => {
-      const { id } = await tenantOf(context, tenant);
-      const client = await findClient(tenantDb(context.store.knex, id), clientId);
-      print(json, shown(client), lines(client));
-    }),
+  inTenant(command.command('show <client-id>')).action(
+    (clientId: string, { tenant, json = false }: Options) =>
+      withContext(async (context) => {
+        const { id } = await tenantOf(context, tenant);
+        const client = await findClient(tenantDb(context.store.knex, id), clientId);
+        print(json, shown(client), lines(client));
+      }),
   );
   for (const verb of ['disable', 'enable'] as const)
-    common(command.command(`${verb} <client-id>`))
+    inTenant(command.command(`${verb} <client-id>`))
       .description(verb === 'disable' ? 'Refuse everything that it asks for.' : 'Let it ask again.')
       .action((clientId: string, { tenant, json = false }: Options) =>
         withContext(async (context) => {
@@ -146,7 +142,7 @@ Examples:
           print(json, shown(client), lines(client));
         }),
       );
-  common(command.command('secret <client-id>'))
+  inTenant(command.command('secret <client-id>'))
     .description('Give it one more secret, shown once. Two may be live, so that one can be rotated.')
     .option('--replace', 'end the others at once')
     .action((clientId: string, { tenant, json = false, replace = false }: Options) =>

@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import { loadConfig } from '../config.js';
 import { openContext, type GatehouseContext } from '../context.js';
 import { NotFound } from '../kernel/errors.js';
@@ -36,6 +37,12 @@ export async function change<T>(
   await context.audit(tenant.id, { event, result: 'success', actor: 'cli', target });
   return answer;
 }
+
+/** The options of every command that works in one tenant. */
+export const inTenant = (command: Command): Command =>
+  command
+    .option('--tenant <name>', 'the tenant (default: the home tenant)')
+    .option('--json', 'answer in JSON');
 
 /** Reads a secret from standard input, up to the first line's end. */
 export async function readSecret(): Promise<string> {

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { changeUser, findUser, insertUser, listUsers, type NewUser, type User } from '../users/index.js';
 import { tenantDb } from '../store/index.js';
 import { print, table, time } from './output.js';
-import { change, readSecret, tenantOf, withContext } from './session.js';
+import { change, inTenant, readSecret, tenantOf, withContext } from './session.js';
 
 interface Options {
   tenant?: string;
@@ -42,14 +42,9 @@ async function choosePassword(
   return { password, show: password };
 }
 
-const common = (command: Command): Command =>
-  command
-    .option('--tenant <name>', 'the tenant (default: the home tenant)')
-    .option('--json', 'answer in JSON');
-
 export function userCommand(): Command {
   const command = new Command('user').description('People who sign in.');
-  common(command.command('list'))
+  inTenant(command.command('list'))
     .option('--take <number>', 'how many at the most', '100')
     .action(({ tenant, json = false, take }: Options) =>
       withContext(async (context) => {
@@ -70,7 +65,7 @@ export function userCommand(): Command {
         );
       }),
     );
-  common(command.command('create <user-name>'))
+  inTenant(command.command('create <user-name>'))
     .description('Make a user, with a new password that is shown once, or one from standard input.')
     .option('--email <address>')
     .option('--phone <number>', 'international (+86…), or national with --country-code')
@@ -101,15 +96,16 @@ export function userCommand(): Command {
         );
       }),
     );
-  common(command.command('show <user-name>')).action((userName: string, { tenant, json = false }: Options) =>
-    withContext(async (context) => {
-      const { id } = await tenantOf(context, tenant);
-      const user = await findUser(tenantDb(context.store.knex, id), userName);
-      print(json, shown(user), lines(user));
-    }),
+  inTenant(command.command('show <user-name>')).action(
+    (userName: string, { tenant, json = false }: Options) =>
+      withContext(async (context) => {
+        const { id } = await tenantOf(context, tenant);
+        const user = await findUser(tenantDb(context.store.knex, id), userName);
+        print(json, shown(user), lines(user));
+      }),
   );
   for (const verb of ['disable', 'enable'] as const)
-    common(command.command(`${verb} <user-name>`))
+    inTenant(command.command(`${verb} <user-name>`))
       .description(verb === 'disable' ? 'Refuse sign-in and refresh.' : 'Let the user sign in again.')
       .action((userName: string, { tenant, json = false }: Options) =>
         withContext(async (context) => {
@@ -122,7 +118,7 @@ export function userCommand(): Command {
           print(json, shown(user), lines(user));
         }),
       );
-  common(command.command('password <user-name>'))
+  inTenant(command.command('password <user-name>'))
     .description('Set a new password: one that is shown once, or one from standard input.')
     .option('--password-stdin', 'read the password from standard input')
     .action((userName: string, { tenant, json = false, passwordStdin }: Options) =>

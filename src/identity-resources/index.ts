@@ -1,2 +1,2 @@
-export { SEEDED_IDENTITY_RESOURCES, type IdentityResource } from './schema.js';
-export { enabledIdentityResources, insertIdentityResource } from './store.js';
+export { SEEDED_IDENTITY_RESOURCES, type IdentityResource, type Scope } from './schema.js';
+export { enabledIdentityResources, insertIdentityResource, scopeRow, toScope } from './store.js';

@@ -1,11 +1,16 @@
-/** A scope of the provider itself, and the claims that it opens (OIDC Core 5.4). */
-export interface IdentityResource {
+/** What every scope has, the provider's own and the APIs'. */
+export interface Scope {
   name: string;
   displayName: string | null;
   description: string | null;
   required: boolean;
+  /** Whether the consent page sets it off. */
   emphasize: boolean;
   showInDiscovery: boolean;
+}
+
+/** A scope of the provider itself, and the claims that it opens (OIDC Core 5.4). */
+export interface IdentityResource extends Scope {
   userClaims: string[];
 }
 

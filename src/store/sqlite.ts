@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import knexFactory, { type Knex } from 'knex';
@@ -15,6 +16,7 @@ type Job = (connection: Database.Database) => () => void;
  */
 export function openSqlite(dataDir: string, durability: 'normal' | 'full'): Store {
   const filename = join(dataDir, SQLITE_FILE);
+  closeSync(openSync(filename, 'a', 0o600)); // SQLite gives its other files the same mode
   const knex = knexFactory({
     client: 'better-sqlite3',
     connection: { filename },

