@@ -62,11 +62,13 @@ export function serveCommand(): Command {
       'Start the server. The first start makes the store, the keys, an administrator and a management client.',
     )
     .option('--no-migrate', 'do not change the schema; end with 1 if it does not fit')
-    .action(async ({ migrate }: { migrate: boolean }) => {
+    .option('--json', 'say in JSON, on standard error, that it is ready, and what the first start made')
+    .action(async ({ migrate, json = false }: { migrate: boolean; json?: boolean }) => {
       const config = loadConfig();
       const { start } = await import('../main.js'); // the other commands do without the server's libraries
       const gatehouse = await start(config, { migrations: migrate });
       stopOnSignals(gatehouse);
-      process.stderr.write(welcome(config, gatehouse.home));
+      const ready = { ready: true, issuer: config.issuer, port: gatehouse.port, ...gatehouse.home.made };
+      process.stderr.write(json ? `${JSON.stringify(ready)}\n` : welcome(config, gatehouse.home));
     });
 }

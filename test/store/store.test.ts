@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
-import { tenantDb, UniqueViolation } from '../../src/store/index.js';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConfig } from '../../src/config.js';
+import { openStore, tenantDb, UniqueViolation } from '../../src/store/index.js';
 import { createTenantAt, type Tenant } from '../../src/tenants/index.js';
+import { environment, temporaryFolder } from '../support/config.js';
 import { onEveryStore } from '../support/stores.js';
 
 onEveryStore('the store', (open) => {
@@ -141,5 +145,22 @@ onEveryStore('the store', (open) => {
     it('refuses rows of a tenant that does not exist', async () => {
       await assert.rejects(tenantDb(open().knex, 'nobody').insert('roles', role('ghost')));
     });
+  });
+});
+
+describe('durability', () => {
+  const synchronous = async (more: string): Promise<unknown> => {
+    const cwd = temporaryFolder();
+    mkdirSync(join(cwd, 'config'));
+    writeFileSync(join(cwd, 'config', 'development.json'), more);
+    const store = await openStore(loadConfig(await environment('sqlite'), cwd));
+    const rows = await store.knex.raw<{ synchronous: number }[]>('PRAGMA synchronous');
+    await store.close();
+    return rows[0]?.synchronous;
+  };
+
+  it('"full" syncs each commit to the disk, "normal" leaves that to checkpoints', async () => {
+    assert.equal(await synchronous('{ "store": { "durability": "full" } }'), 2);
+    assert.equal(await synchronous('{}'), 1);
   });
 });
