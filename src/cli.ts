@@ -28,13 +28,21 @@ const program = new Command('gatehouse')
   .addCommand(keysCommand())
   .addCommand(doctorCommand());
 
+let staysUp = false;
+program.hook('postAction', (_program, command) => {
+  staysUp = command.name() === 'serve';
+});
+
 const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
 for (const command of all(program))
   command.exitOverride().showHelpAfterError('(add --help for what it takes)');
 
 try {
   await program.parseAsync();
+  // A command that is done ends here, without waiting for what the driver's objects do when the process is taken down.
+  if (!staysUp) process.exit();
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  else process.exit(explain(error));
+  process.exit(
+    error instanceof CommanderError ? (error.exitCode === 0 ? EXIT.done : EXIT.usage) : explain(error),
+  );
 }

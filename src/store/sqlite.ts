@@ -25,10 +25,12 @@ export function openSqlite(dataDir: string, durability: 'normal' | 'full'): Stor
       min: 1,
       max: 1,
       afterCreate(connection: Database.Database, done: (error: Error | null) => void) {
-        connection.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-        connection.pragma('journal_mode = WAL');
-        connection.pragma(`synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
-        connection.pragma('foreign_keys = ON');
+        keepStatements(connection);
+        // Not by pragma(), which leaves a statement behind for the collector.
+        connection.exec(
+          `PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON`,
+        );
+        connection.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
         done(null);
       },
     },
@@ -37,7 +39,8 @@ export function openSqlite(dataDir: string, durability: 'normal' | 'full'): Stor
   const reading = (): Database.Database => {
     if (!reader) {
       reader = new Database(filename, { timeout: BUSY_TIMEOUT_MS });
-      reader.pragma('query_only = 1');
+      keepStatements(reader);
+      reader.exec('PRAGMA query_only = 1');
     }
     return reader;
   };
@@ -64,6 +67,26 @@ export function openSqlite(dataDir: string, durability: 'normal' | 'full'): Stor
       await knex.destroy();
     },
   };
+}
+
+/** Connections of this process; see keepStatements. */
+const connections = new Set<Database.Database>();
+
+/**
+ * Prepares each statement of a connection once and never lets go of it. It is quicker, knex asks for the same few again and
+ * again; and from Node 24.19 on, better-sqlite3 12 aborts the process when the collector meets one of its objects
+ * while no script is running (Node's ObjectWrap wants an environment then). So no such object may become garbage: not a
+ * statement, and not a connection, of which a process has two. better-sqlite3 13 is free of this, and of Node 20.
+ */
+function keepStatements(connection: Database.Database): void {
+  const prepare = connection.prepare.bind(connection) as (sql: string) => Database.Statement;
+  const kept = new Map<string, Database.Statement>();
+  connection.prepare = ((sql: string) => {
+    let statement = kept.get(sql);
+    if (!statement) kept.set(sql, (statement = prepare(sql)));
+    return statement;
+  }) as typeof connection.prepare;
+  connections.add(connection);
 }
 
 class SqliteStatement implements Statement {
@@ -104,14 +127,13 @@ class GroupCommit {
   readonly #pool: ReturnType<typeof poolOf<Database.Database>>;
   #queue: { job: Job; fail: (error: unknown) => void }[] = [];
   #flushing: Promise<void> | undefined;
-  readonly #prepared = new WeakMap<Database.Database, Map<string, Database.Statement<Value[]>>>();
 
   constructor(knex: Knex) {
     this.#pool = poolOf<Database.Database>(knex);
   }
 
   run(sql: string, values: Value[]): Promise<number> {
-    return this.#enqueue((connection) => this.#statement(connection, sql).run(...values).changes);
+    return this.#enqueue((connection) => connection.prepare<Value[]>(sql).run(...values).changes);
   }
 
   async unit(steps: Step[]): Promise<boolean> {
@@ -119,9 +141,8 @@ class GroupCommit {
       await this.#enqueue((connection) => {
         const savepoint = connection.transaction(() => {
           for (const { statement, values, required } of steps) {
-            const { changes } = this.#statement(connection, (statement as SqliteStatement).sql).run(
-              ...values,
-            );
+            const { sql } = statement as SqliteStatement;
+            const { changes } = connection.prepare<Value[]>(sql).run(...values);
             if (required && changes === 0) throw new NothingChanged();
           }
         });
@@ -185,13 +206,5 @@ class GroupCommit {
     } finally {
       await this.#pool.releaseConnection(connection);
     }
-  }
-
-  #statement(connection: Database.Database, sql: string): Database.Statement<Value[]> {
-    let cache = this.#prepared.get(connection);
-    if (!cache) this.#prepared.set(connection, (cache = new Map<string, Database.Statement<Value[]>>()));
-    let statement = cache.get(sql);
-    if (!statement) cache.set(sql, (statement = connection.prepare<Value[]>(sql)));
-    return statement;
   }
 }
