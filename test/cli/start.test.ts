@@ -48,6 +48,25 @@ describe('the first start', () => {
     await kill(second, 'SIGTERM');
   });
 
+  it('says the same in one line of JSON, for scripts', async () => {
+    const env = await bare();
+    const server = spawnCli(['serve', '--json'], env);
+    const line = await new Promise<string>((resolve) => {
+      server.child.stderr?.on('data', () => {
+        const ready = server
+          .stderr()
+          .split('\n')
+          .find((text) => text.startsWith('{'));
+        if (ready !== undefined) resolve(ready);
+      });
+    });
+    const { issuer, adminPassword, clientSecret } = JSON.parse(line) as Record<string, string>;
+    assert.equal(issuer, `http://localhost:${env['PORT']}`);
+    assert.match(adminPassword as string, /^[\w-]{16}$/);
+    assert.match(clientSecret as string, /^[\w-]{43}$/);
+    await kill(server, 'SIGTERM');
+  });
+
   it('makes a master key and a store that only their owner can read', async () => {
     const env = await bare();
     const server = await serve(env);

@@ -231,6 +231,28 @@ for (const kind of STORES)
       }
     });
 
+    it('takes a token for an API to userinfo, opaque or JWT, when openid was asked for as well', async () => {
+      const scopes = ['openid', 'email', 'parcels.read', 'orders.read'];
+      const secret = await server.addClient('legacy', { grantTypes: [GRANT_TYPES.password], scopes });
+      const config = await discover(server.issuer, 'legacy', secret);
+      for (const [scope, isJwt] of [
+        ['openid email parcels.read', false],
+        ['openid email orders.read', true],
+      ] as const) {
+        const tokens = await oidc.genericGrantRequest(config, 'password', {
+          username: 'alice',
+          password: PASSWORD,
+          scope,
+        });
+        assert.equal(tokens.scope, scope);
+        assert.equal(tokens.access_token.includes('.'), isJwt);
+        assert.equal(
+          (await oidc.fetchUserInfo(config, tokens.access_token, alice)).email,
+          'alice@example.com',
+        );
+      }
+    });
+
     it('refreshes what a password sign-in gave', async () => {
       const config = await discover(server.issuer, 'gatehouse-cli', CLIENT_SECRET);
       const tokens = await oidc.genericGrantRequest(config, 'password', {
