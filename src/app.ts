@@ -33,7 +33,7 @@ const runtimeOf = ({ req }: Context): TenantRuntime => runtimes.get(req) as Tena
  * that a person looks at goes to the Koa app of the pages.
  */
 export function createApp(base: AppBase): RequestListener {
-  const readOrigin = originReader(base.config.trustProxy);
+  const readOrigin = originReader(base.config.trustProxy, base.config.mtls.header);
   const pool = openProviderPool(base);
   const pages = pagesApp(base).callback();
 
@@ -79,8 +79,13 @@ export function createApp(base: AppBase): RequestListener {
   }
 
   return (request, response) => {
-    const { address, host } = readOrigin(request);
-    const facts: RequestFacts = { requestId: requestIdOf(request), address };
+    const { address, host, certificate } = readOrigin(request);
+    const facts: RequestFacts = {
+      requestId: requestIdOf(request),
+      address,
+      startedAt: Date.now(),
+      certificate,
+    };
     setFacts(request, facts);
     response.setHeader('X-Request-Id', facts.requestId);
     logWhenDone(base.log, request, response, facts);

@@ -15,6 +15,7 @@ const CONFIG_SCHEMA = {
     'host',
     'dataDir',
     'trustProxy',
+    'mtls',
     'admin',
     'client',
     'log',
@@ -34,6 +35,15 @@ const CONFIG_SCHEMA = {
     databaseUrl: { type: 'string', minLength: 1 },
     masterKey: { type: 'string' },
     trustProxy: { type: 'array', items: { type: 'string' } },
+    mtls: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['header', 'verifiedByProxy'],
+      properties: {
+        header: { type: 'string', pattern: '^[A-Za-z0-9-]{1,64}$' },
+        verifiedByProxy: { type: 'boolean' },
+      },
+    },
     admin: {
       type: 'object',
       additionalProperties: false,
@@ -75,6 +85,7 @@ const CONFIG_SCHEMA = {
       additionalProperties: false,
       required: [
         'accessToken',
+        'accessTokenLongest',
         'idToken',
         'authorizationCode',
         'deviceCode',
@@ -86,6 +97,7 @@ const CONFIG_SCHEMA = {
       ],
       properties: {
         accessToken: seconds,
+        accessTokenLongest: seconds,
         idToken: seconds,
         authorizationCode: { type: 'integer', minimum: 1, maximum: 60 },
         deviceCode: seconds,

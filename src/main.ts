@@ -6,6 +6,7 @@ import { openContext, type GatehouseContext } from './context.js';
 import { ensureHome, type Home } from './first-start.js';
 import { openSweeper } from './jobs/index.js';
 import { openArtifacts } from './oidc/index.js';
+import { openRevocations } from './revocations/index.js';
 import { openTenantDirectory } from './tenants/index.js';
 
 const DRAIN_MS = 10_000;
@@ -32,7 +33,13 @@ export async function start(config: Config, options: { migrations?: boolean } = 
     const directory = openTenantDirectory(context.store, context.log, config.tenants);
     let draining = false;
     const readiness = { ping: () => context.store.ping(), draining: () => draining };
-    const handle = createApp({ ...context, artifacts: openArtifacts(context.store), directory, readiness });
+    const handle = createApp({
+      ...context,
+      artifacts: openArtifacts(context.store),
+      revocations: openRevocations(context.store),
+      directory,
+      readiness,
+    });
     const server = createServer(
       {
         headersTimeout: HEADERS_TIMEOUT_MS,

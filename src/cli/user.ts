@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { Command } from 'commander';
-import { changeUser, findUser, insertUser, listUsers, type NewUser, type User } from '../users/index.js';
+import {
+  findUser,
+  insertUser,
+  listUsers,
+  setPassword,
+  setUserEnabled,
+  type NewUser,
+  type User,
+} from '../users/index.js';
 import { tenantDb } from '../store/index.js';
 import { print, table, time } from './output.js';
 import { change, inTenant, readSecret, tenantOf, withContext } from './session.js';
@@ -110,26 +118,23 @@ export function userCommand(): Command {
       .action((userName: string, { tenant, json = false }: Options) =>
         withContext(async (context) => {
           const owner = await tenantOf(context, tenant);
-          const user = await change(context, owner, `user.${verb}`, userName, async (db) => {
-            const { id } = await findUser(db, userName);
-            await changeUser(db, id, { enabled: verb === 'enable' });
-            return findUser(db, userName);
-          });
+          const user = await change(context, owner, `user.${verb}`, userName, (db) =>
+            setUserEnabled(db, userName, verb === 'enable'),
+          );
           print(json, shown(user), lines(user));
         }),
       );
   inTenant(command.command('password <user-name>'))
-    .description('Set a new password: one that is shown once, or one from standard input.')
+    .description(
+      'Set a new password, and sign the user out everywhere: one that is shown once, or one from standard input.',
+    )
     .option('--password-stdin', 'read the password from standard input')
     .action((userName: string, { tenant, json = false, passwordStdin }: Options) =>
       withContext(async (context) => {
         const owner = await tenantOf(context, tenant);
         const { password, show } = await choosePassword(passwordStdin);
         const hash = await context.passwords.hash(password);
-        await change(context, owner, 'user.password', userName, async (db) => {
-          const { id } = await findUser(db, userName);
-          await changeUser(db, id, { password_hash: hash });
-        });
+        await change(context, owner, 'user.password', userName, (db) => setPassword(db, userName, hash));
         print(
           json,
           { userName, ...(show !== undefined && { password: show }) },

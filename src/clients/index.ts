@@ -1,4 +1,12 @@
-export { clientSettings, GRANT_TYPES, type Client, type ClientSettings, type NewClient } from './schema.js';
+export {
+  clientSettings,
+  GRANT_TYPES,
+  hasSecrets,
+  type Client,
+  type ClientSettings,
+  type NewClient,
+  type SigningAlg,
+} from './schema.js';
 export { hashSecret, matchesSecret, newSecret } from './secrets.js';
 export {
   addClientSecret,

@@ -1,6 +1,7 @@
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
+import { revokeAllOf } from '../revocations/index.js';
 import {
   UniqueViolation,
   type Row,
@@ -11,7 +12,7 @@ import {
 } from '../store/index.js';
 import { checkClient } from './rules.js';
 import { hashSecret, hintOf, newSecret } from './secrets.js';
-import type { Client, ClientSecret, ClientSettings, NewClient } from './schema.js';
+import { hasSecrets, type Client, type ClientSecret, type ClientSettings, type NewClient } from './schema.js';
 
 const LIVE_SECRETS = 2;
 
@@ -101,13 +102,14 @@ export async function updateClientSettings(
     .update({ settings: JSON.stringify(settings), updated_at: Date.now() });
 }
 
-/** @throws NotFound */
+/** Lets a client ask or not. Either way what it was given until now ends. @throws NotFound */
 export async function setClientEnabled(db: TenantDb, clientId: string, enabled: boolean): Promise<void> {
   const changed = await db
     .from('clients')
     .where({ client_id: clientId })
     .update({ enabled, updated_at: Date.now() });
   if (changed === 0) throw new NotFound('client', `there is no client "${clientId}" in this tenant`);
+  await revokeAllOf(db, 'client', clientId);
 }
 
 /**
@@ -126,10 +128,10 @@ export async function addClientSecret(
   }: { secret?: string; replace?: boolean; description?: string } = {},
 ): Promise<string> {
   const client = await findClient(db, clientId);
-  if (client.settings.tokenEndpointAuthMethod === 'none')
+  if (!hasSecrets(client.settings.tokenEndpointAuthMethod))
     throw new Invalid(
       'client',
-      `"${clientId}" is a public client and has no secrets; make a confidential one`,
+      `"${clientId}" authenticates by ${client.settings.tokenEndpointAuthMethod} and has no secrets; make one with client_secret_basic`,
     );
   if (replace) await db.from('client_secrets').where({ client_row_id: client.id }).delete();
   const live = client.secrets.filter(({ expiresAt }) => expiresAt === null || expiresAt > Date.now());

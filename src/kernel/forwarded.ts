@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { BlockList, isIP } from 'node:net';
 import type { IncomingMessage } from 'node:http';
 
@@ -5,6 +6,8 @@ import type { IncomingMessage } from 'node:http';
 export interface Origin {
   address: string;
   host: string;
+  /** The TLS certificate that the client showed to the proxy. */
+  certificate?: X509Certificate | undefined;
 }
 
 const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
@@ -13,8 +16,13 @@ const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i,
  * Reads who is asking. `X-Forwarded-For` and `X-Forwarded-Host` count only where the connection comes from a trusted
  * network, and in the first only up to the first address that is not trusted; from anybody else they are noise.
  * @param networks addresses and CIDRs of the proxies in front.
+ * @param certificateHeader the header in which those pass the client's certificate on.
  */
-export function originReader(networks: readonly string[]): (request: IncomingMessage) => Origin {
+export function originReader(
+  networks: readonly string[],
+  certificateHeader: string,
+): (request: IncomingMessage) => Origin {
+  const certificateKey = certificateHeader.toLowerCase();
   const trusted = new BlockList();
   for (const network of networks) {
     const [address = '', bits] = network.split('/');
@@ -29,6 +37,9 @@ export function originReader(networks: readonly string[]): (request: IncomingMes
   return ({ headers, socket }) => {
     const peer = plain(socket.remoteAddress ?? '');
     const host = headers.host ?? '';
+    const certificate = headers[certificateKey];
+    // It is in the facts of the request from here on; nothing below may take a header for it.
+    delete headers[certificateKey];
     if (networks.length === 0 || !isTrusted(peer)) return { address: peer, host };
     const hops = String(headers['x-forwarded-for'] ?? '')
       .split(',')
@@ -38,8 +49,19 @@ export function originReader(networks: readonly string[]): (request: IncomingMes
     const forwarded = String(headers['x-forwarded-host'] ?? '')
       .split(',')[0]
       ?.trim();
-    return { address, host: forwarded || host };
+    return { address, host: forwarded || host, certificate: readCertificate(certificate) };
   };
+}
+
+/** A certificate as RFC 9440 writes it (`:base64 of DER:`), or as PEM, URL-encoded (nginx's `$ssl_client_escaped_cert`). */
+function readCertificate(header: string | string[] | undefined): X509Certificate | undefined {
+  if (typeof header !== 'string' || header === '') return undefined;
+  try {
+    const der = /^:([A-Za-z0-9+/=]+):$/.exec(header)?.[1];
+    return new X509Certificate(der === undefined ? decodeURIComponent(header) : Buffer.from(der, 'base64'));
+  } catch {
+    return undefined; // what is no certificate is none
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 /** What the app knows of a request before any room sees it, and what rooms tell the log about it. */
@@ -5,6 +6,10 @@ export interface RequestFacts {
   requestId: string;
   /** The person's or program's address, after trusted proxies. */
   address: string;
+  /** When it came in, in epoch milliseconds: what comes of it is as old as this (src/revocations). */
+  startedAt: number;
+  /** The client's TLS certificate, as a trusted proxy passed it on. */
+  certificate?: X509Certificate | undefined;
   tenantName?: string;
   clientId?: string;
   /** An error code in the protocol's words; absent when all went well. */

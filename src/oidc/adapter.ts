@@ -1,9 +1,12 @@
 import Provider, { errors, type Adapter, type AdapterPayload } from 'oidc-provider';
 import type { Vault } from '../store/index.js';
+import { familyOf, requestStart } from './jwt-access-token.js';
 import type { Artifact, Artifacts, StoredArtifact } from './artifacts.js';
 
 /** Models whose payload holds what a holder presents (an interaction the session's cookie, a device code itself). */
 const SEALED = new Set(['Interaction', 'DeviceCode']);
+
+const ACCESS_TOKENS = new Set(['AccessToken', 'ClientCredentials']);
 
 /** What the adapter of one tenant stands on. */
 export interface AdapterBase {
@@ -12,8 +15,10 @@ export interface AdapterBase {
   artifacts: Artifacts;
   /** RFC 7591 metadata of an enabled client of the tenant. */
   clientMetadata(clientId: string): Promise<AdapterPayload | undefined>;
-  /** A JWT access token of the tenant, as the payload that the library would have kept for it. */
-  readJwtAccessToken(jwt: string): Promise<AdapterPayload | undefined>;
+  /** A JWT access token of the tenant that is not revoked, as the payload that the library would have kept for it. */
+  readJwt(jwt: string): Promise<AdapterPayload | undefined>;
+  /** Writes down that a family's JWTs have ended. */
+  revokeFamily(family: string): Promise<void>;
 }
 
 /** A factory bound to the tenant, as the library asks for: one adapter a model. */
@@ -22,7 +27,7 @@ export const adapterFactory =
   (model: string): Adapter => {
     if (model === 'Client') return clientAdapter(base);
     const adapter = new ArtifactAdapter(model, base);
-    return model === 'AccessToken' ? accessTokenAdapter(adapter, base) : adapter;
+    return ACCESS_TOKENS.has(model) ? accessTokenAdapter(adapter, base) : adapter;
   };
 
 function clientAdapter({ clientMetadata }: AdapterBase): Adapter {
@@ -39,17 +44,16 @@ function clientAdapter({ clientMetadata }: AdapterBase): Adapter {
 }
 
 /**
- * IdentityServer4's clients ask for `openid` and API scopes together and take the one token to userinfo as well. The
- * library knows only tokens that it kept, and none with an audience; so at userinfo (and only there) a JWT of ours is
- * verified and stands for itself, and the audience is set aside.
+ * A JWT is not kept, so it stands for itself wherever the library looks a token up: userinfo, introspection, revocation.
+ * IdentityServer4's clients ask for `openid` and API scopes together and take the one token to userinfo as well, where
+ * the library takes none that has an audience; so there the audience is set aside.
  */
-function accessTokenAdapter(adapter: ArtifactAdapter, { readJwtAccessToken }: AdapterBase): Adapter {
+function accessTokenAdapter(adapter: ArtifactAdapter, { readJwt }: AdapterBase): Adapter {
   const find = adapter.find.bind(adapter);
   adapter.find = async (id) => {
-    if (Provider.ctx?.oidc.route !== 'userinfo') return find(id);
-    const payload = id.includes('.') ? await readJwtAccessToken(id) : await find(id);
-    if (!payload) return undefined;
-    delete payload.aud;
+    const payload = id.includes('.') ? await readJwt(id) : await find(id);
+    if (id.includes('.') && payload?.kind !== adapter.model) return undefined;
+    if (payload && Provider.ctx?.oidc.route === 'userinfo') delete payload.aud;
     return payload;
   };
   return adapter;
@@ -84,11 +88,13 @@ class ArtifactAdapter implements Adapter {
       accountId: payload.accountId,
       clientId: payload.clientId,
       expiresAt: expiresIn === undefined ? null : Date.now() + expiresIn * 1000,
+      createdAt: requestStart(Provider.ctx),
     };
   }
 
   #unpack(stored: StoredArtifact | undefined, id?: string): AdapterPayload | undefined {
-    if (!stored) return undefined;
+    // What a user allowed a client outlives the tokens: the person need not be asked again.
+    if (!stored || (stored.revoked && this.model !== 'Grant')) return undefined;
     const text = SEALED.has(this.model)
       ? this.base.vault.open(stored.payload, this.#sealRow())
       : stored.payload;
@@ -151,12 +157,23 @@ class ArtifactAdapter implements Adapter {
     return undefined;
   }
 
-  /** The library ends grants; here only the share of one session ends (see Source). */
+  /**
+   * The library ends grants; here only the share of one session ends (see Source), and an access token that is revoked
+   * ends alone: the application keeps what it can get another one with (RFC 7009, 2.1).
+   */
   async revokeByGrantId(grantId: string): Promise<undefined> {
     const ctx = Provider.ctx;
-    const uid = ctx?.oidc.route === 'end_session_confirm' ? ctx.oidc.session?.uid : sourceOf(ctx)?.uid;
-    await this.base.artifacts.destroyByGrant(this.base.tenantId, this.model, grantId, uid ?? undefined);
+    const source = sourceOf(ctx);
+    if (ctx?.oidc.route === 'revocation' && source?.model === 'AccessToken') return undefined;
+    const uid = ctx?.oidc.route === 'end_session_confirm' ? ctx.oidc.session?.uid : source?.uid;
+    await this.#endShare(this.model, grantId, uid);
     return undefined;
+  }
+
+  async #endShare(model: string, grantId: string, uid: string | null | undefined): Promise<void> {
+    const { artifacts, tenantId, revokeFamily } = this.base;
+    await artifacts.destroyByGrant(tenantId, model, grantId, uid ?? undefined);
+    if (model === 'AccessToken' && uid) await revokeFamily(familyOf(grantId, uid));
   }
 
   /** RFC 6749 4.1.2, RFC 9700 4.14.2: somebody has a copy, so all that came of it ends. */
@@ -172,7 +189,7 @@ class ArtifactAdapter implements Adapter {
     // The source goes first: whoever is still writing a token of this family looks for it afterwards.
     await artifacts.destroy(tenantId, model, id);
     if (grantId === null) return;
-    for (const member of FAMILY) await artifacts.destroyByGrant(tenantId, member, grantId, uid ?? undefined);
+    for (const member of FAMILY) await this.#endShare(member, grantId, uid);
   }
 }
 

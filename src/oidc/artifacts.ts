@@ -11,6 +11,8 @@ export interface Artifact {
   clientId?: string | undefined;
   /** Epoch milliseconds. */
   expiresAt: number | null;
+  /** When the request began that made it, in epoch milliseconds. */
+  createdAt: number;
 }
 
 export interface StoredArtifact {
@@ -18,12 +20,14 @@ export interface StoredArtifact {
   grantId: string | null;
   uid: string | null;
   consumedAt: number | null;
+  /** Its user, its client or the tenant was ended since it was made. */
+  revoked: boolean;
 }
 
 /**
  * Where the provider's artifacts are kept. Promises, each with a test on both stores:
  * - ids are kept as hashes: the table gives nobody a token, a code or a cookie;
- * - `consume` and `replace` succeed for exactly one caller, however many call at once;
+ * - `consume`, `once` and `replace` succeed for exactly one caller, however many call at once;
  * - nothing of one tenant is found with another's id.
  */
 export interface Artifacts {
@@ -33,6 +37,8 @@ export interface Artifacts {
   findByUserCode(tenantId: string, model: string, userCode: string): Promise<StoredArtifact | undefined>;
   /** Marks it used. False when it was used before, or is not there. */
   consume(tenantId: string, model: string, id: string): Promise<boolean>;
+  /** Remembers an id until it expires (epoch milliseconds). False when it is remembered already: for one of many only it is new. */
+  once(tenantId: string, model: string, id: string, expiresAt: number): Promise<boolean>;
   /** Marks the old one used and writes the new one, both or neither. False when the old one was used before. */
   replace(tenantId: string, model: string, oldId: string, id: string, artifact: Artifact): Promise<boolean>;
   destroy(tenantId: string, model: string, id: string): Promise<void>;
@@ -50,26 +56,33 @@ const toArtifact = (row: Row | undefined): StoredArtifact | undefined =>
     grantId: row['grant_id'] as string | null,
     uid: row['uid'] as string | null,
     consumedAt: row['consumed_at'] as number | null,
+    revoked: Boolean(row['revoked']),
   };
 
 export function openArtifacts(store: Store): Artifacts {
   const upsert = store.prepare(
-    `INSERT INTO oidc_artifacts (tenant_id, model, id, uid, user_code, grant_id, account_id, client_id, payload, expires_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO oidc_artifacts (tenant_id, model, id, uid, user_code, grant_id, account_id, client_id, payload, expires_at, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (tenant_id, id) DO UPDATE SET
        uid = excluded.uid, user_code = excluded.user_code, grant_id = excluded.grant_id, account_id = excluded.account_id,
        client_id = excluded.client_id, payload = excluded.payload, expires_at = excluded.expires_at`,
   );
-  const columns = 'payload, grant_id, uid, consumed_at';
-  const byId = store.prepare(`SELECT ${columns} FROM oidc_artifacts WHERE tenant_id = ? AND id = ?`);
-  const byUid = store.prepare(
-    `SELECT ${columns} FROM oidc_artifacts WHERE tenant_id = ? AND uid = ? AND model = ?`,
-  );
-  const byUserCode = store.prepare(
-    `SELECT ${columns} FROM oidc_artifacts WHERE tenant_id = ? AND user_code = ? AND model = ?`,
-  );
+  const ended = (kind: string, id: string): string =>
+    `EXISTS (SELECT 1 FROM revocations r
+       WHERE r.tenant_id = a.tenant_id AND r.kind = '${kind}' AND r.id = ${id} AND r.revoked_at >= a.created_at)`;
+  const select = `SELECT payload, grant_id, uid, consumed_at,
+    (${ended('user', 'a.account_id')} OR ${ended('client', 'a.client_id')} OR ${ended('tenant', "''")}) AS revoked
+    FROM oidc_artifacts a`;
+  const byId = store.prepare(`${select} WHERE a.tenant_id = ? AND a.id = ?`);
+  const byUid = store.prepare(`${select} WHERE a.tenant_id = ? AND a.uid = ? AND a.model = ?`);
+  const byUserCode = store.prepare(`${select} WHERE a.tenant_id = ? AND a.user_code = ? AND a.model = ?`);
   const mark = store.prepare(
     'UPDATE oidc_artifacts SET consumed_at = ? WHERE tenant_id = ? AND id = ? AND consumed_at IS NULL',
+  );
+  const remember = store.prepare(
+    `INSERT INTO oidc_artifacts (tenant_id, model, id, payload, expires_at, created_at) VALUES (?, ?, ?, '{}', ?, ?)
+     ON CONFLICT (tenant_id, id) DO UPDATE SET expires_at = excluded.expires_at, created_at = excluded.created_at
+     WHERE oidc_artifacts.expires_at <= excluded.created_at`,
   );
   const remove = store.prepare('DELETE FROM oidc_artifacts WHERE tenant_id = ? AND id = ?');
   const removeByGrant = store.prepare(
@@ -95,6 +108,7 @@ export function openArtifacts(store: Store): Artifacts {
     artifact.clientId ?? null,
     artifact.payload,
     artifact.expiresAt,
+    artifact.createdAt,
   ];
   const found = async (statement: Statement, ...values: Value[]) =>
     toArtifact(await statement.first(...values));
@@ -106,6 +120,9 @@ export function openArtifacts(store: Store): Artifacts {
     findByUid: (tenantId, model, uid) => found(byUid, tenantId, uid, model),
     findByUserCode: (tenantId, model, userCode) => found(byUserCode, tenantId, userCode, model),
     consume: async (tenantId, model, id) => (await mark.run(Date.now(), tenantId, key(model, id))) === 1,
+    async once(tenantId, model, id, expiresAt) {
+      return (await remember.run(tenantId, model, key(model, id), expiresAt, Date.now())) === 1;
+    },
     replace: (tenantId, model, oldId, id, artifact) =>
       store.unit([
         { statement: mark, values: [Date.now(), tenantId, key(model, oldId)], required: true },

@@ -1,19 +1,42 @@
 import { errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
-import type { AdapterPayload } from 'oidc-provider';
+import type { AdapterPayload, KoaContextWithOIDC } from 'oidc-provider';
+import { idAt, newId, timeOfId } from '../kernel/ids.js';
+import { factsOf } from '../kernel/request.js';
+import type { Issued } from '../revocations/index.js';
 import type { KeyRing } from './keys.js';
 
-/** The claims that JWT access tokens of users carry beside RFC 9068's. */
+/** The claims that JWT access tokens carry beside RFC 9068's. */
 export interface AccessTokenClaims extends JWTPayload {
+  sub: string;
+  exp: number;
+  iat: number;
   client_id: string;
   scope?: string;
   tenant: string;
   /** The grant that it hangs on; ending that ends the token. Absent from a client's own token. */
   gid?: string;
+  /** The session that it ends with. */
+  sid?: string;
+  /** The sign-in that it came of, where it outlives the session. */
+  fid?: string;
+  cnf?: { jkt?: string; 'x5t#S256'?: string };
+}
+
+/** The tokens of one sign-in at one client: what ends together when one of them is used twice. */
+export const familyOf = (grantId: string, sessionUid: string): string => `${grantId}.${sessionUid}`;
+
+/** When the request that runs now came in, in epoch milliseconds. */
+export const requestStart = (ctx: { req: KoaContextWithOIDC['req'] } | undefined): number =>
+  ctx ? factsOf(ctx.req).startedAt : Date.now();
+
+/** Gives a JWT an id that says to the millisecond when its request began; `iat` has seconds, too coarse to compare with an end. */
+export function stampJwt(ctx: KoaContextWithOIDC, _token: unknown, jwt: { payload: JWTPayload }): void {
+  jwt.payload.jti = idAt(requestStart(ctx));
 }
 
 /**
  * Checks a JWT access token of ours: a known key with its own algorithm, `typ`, issuer and expiry.
- * Undefined for anything else.
+ * Undefined for anything else. It may have been revoked all the same.
  */
 export async function verifyAccessToken(
   keys: KeyRing,
@@ -31,8 +54,8 @@ export async function verifyAccessToken(
       {
         issuer,
         typ: 'at+jwt',
-        algorithms: ['ES256', 'RS256'],
-        requiredClaims: ['sub', 'exp', 'client_id', 'tenant'],
+        algorithms: keys.algorithms,
+        requiredClaims: ['sub', 'aud', 'iat', 'exp', 'jti', 'client_id', 'tenant'],
       },
     );
     return payload;
@@ -42,18 +65,33 @@ export async function verifyAccessToken(
   }
 }
 
-/** A user's JWT as the library would have kept it, had it kept it. A client's own token stands for nobody. */
-export function asStoredToken(jwt: string, claims: AccessTokenClaims): AdapterPayload | undefined {
-  if (claims.gid === undefined) return undefined;
+/** What the token's end depends on. */
+export function issuedOf({ jti = newId(), iat, client_id, gid, sid, fid, sub }: AccessTokenClaims): Issued {
+  const at = timeOfId(jti) ?? iat * 1000;
+  if (gid === undefined) return { at, jti, clientId: client_id };
+  return { at, jti, clientId: client_id, userKey: sub, family: familyOf(gid, sid ?? fid ?? '') };
+}
+
+/** A JWT as the library would have kept it, had it kept it. */
+export function asStoredToken(jwt: string, claims: AccessTokenClaims): AdapterPayload {
+  const { gid, sid, fid, cnf } = claims;
   return {
-    kind: 'AccessToken',
     jti: jwt,
-    accountId: claims.sub as string,
     clientId: claims.client_id,
-    grantId: claims.gid,
     scope: claims.scope ?? '',
-    aud: claims.aud as string,
-    iat: claims.iat as number,
-    exp: claims.exp as number,
+    aud: claims.aud,
+    iat: claims.iat,
+    exp: claims.exp,
+    ...(cnf?.jkt !== undefined && { jkt: cnf.jkt }),
+    ...(cnf?.['x5t#S256'] !== undefined && { 'x5t#S256': cnf['x5t#S256'] }),
+    ...(gid === undefined
+      ? { kind: 'ClientCredentials' }
+      : {
+          kind: 'AccessToken',
+          accountId: claims.sub,
+          grantId: gid,
+          sessionUid: sid ?? fid,
+          expiresWithSession: sid !== undefined,
+        }),
   };
 }

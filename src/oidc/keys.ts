@@ -97,6 +97,8 @@ export interface KeyRing {
   signing: ExternalSigningKey[];
   /** Public keys by kid, for checking tokens of our own. */
   verifying: Map<string, { alg: string; key: KeyObject }>;
+  /** The algorithms of those. */
+  algorithms: SigningAlg[];
 }
 
 const sealRow = (tenantId: string, kid: string): string => `signing_keys:${tenantId}:${kid}`;
@@ -182,7 +184,7 @@ export async function loadKeyRing(store: Store, vault: Vault, tenantId: string):
     await rotateKeys(store, vault, tenantId, { missingOnly: true });
     rows = await read();
   }
-  const ring: KeyRing = { signing: [], verifying: new Map() };
+  const ring: KeyRing = { signing: [], verifying: new Map(), algorithms: [...SIGNING_ALGS] };
   for (const row of rows) {
     const { kid, alg } = infoOf(row);
     const jwk = parse<JsonWebKey>(vault.open(row['sealed_private_jwk'] as string, sealRow(tenantId, kid)));

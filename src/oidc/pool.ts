@@ -37,13 +37,21 @@ export function openProviderPool(base: OidcBase): ProviderPool {
 
   async function build(tenant: Tenant): Promise<TenantRuntime> {
     const keys = await loadKeyRing(base.store, base.vault, tenant.id);
-    const cookieKey = (await tenantSecret(base.store, base.vault, tenant.id, 'cookies')).toString(
-      'base64url',
-    );
+    const secret = (name: string): Promise<Buffer> => tenantSecret(base.store, base.vault, tenant.id, name);
+    const cookieKey = (await secret('cookies')).toString('base64url');
+    const dpopSecret = await secret('dpop');
     const catalogue = await loadCatalogue(base.store, tenant.id);
     const clients = new ClientCache((clientId) => find(tenant.id, clientId));
     const documents = new PublishedDocuments(catalogue);
-    const provider = buildProvider(base, { tenant, keys, cookieKey, catalogue, clients, documents });
+    const provider = buildProvider(base, {
+      tenant,
+      keys,
+      cookieKey,
+      dpopSecret,
+      catalogue,
+      clients,
+      documents,
+    });
     const origin = new URL(tenant.issuer);
     return {
       tenant,

@@ -6,10 +6,11 @@ import {
   type KoaContextWithOIDC,
   type ResourceServer,
 } from 'oidc-provider';
+import type { Client } from '../clients/index.js';
 import type { Config } from '../config.js';
-import { matchesSecret } from '../clients/index.js';
 import { factsOf } from '../kernel/request.js';
 import type { Audit, Log } from '../observe/index.js';
+import type { Revocations } from '../revocations/index.js';
 import type { Store, Vault } from '../store/index.js';
 import type { Tenant } from '../tenants/index.js';
 import type { People } from '../users/index.js';
@@ -17,6 +18,7 @@ import { adapterFactory } from './adapter.js';
 import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
 import { accountOf, claimsForApi } from './claims.js';
+import { assertAudience, CLIENT_SIGNING_ALGS, secureClients } from './client-authentication.js';
 import type { ClientCache } from './client-cache.js';
 import { mayCallFrom } from './client-metadata.js';
 import { CORRECTIONS, prefillUserCode } from './corrections.js';
@@ -24,11 +26,13 @@ import { existingGrants } from './grants/existing.js';
 import { loadGrant } from './grants/load.js';
 import { registerPasswordGrant } from './grants/password.js';
 import { oidcPages } from './interactions/pages.js';
-import { asStoredToken, verifyAccessToken } from './jwt-access-token.js';
+import { asStoredToken, issuedOf, stampJwt, verifyAccessToken } from './jwt-access-token.js';
+import { answerForJwt, type JwtStatusBase } from './jwt-status.js';
 import type { KeyRing } from './keys.js';
 import { decideScopes } from './requested-scope.js';
 import { ROUTES } from './routes.js';
 import { scopesAt } from './scopes.js';
+import { senderConstraints } from './sender-constraints.js';
 import { documentPath, type PublishedDocuments } from './well-known.js';
 
 /** What every tenant's provider shares. */
@@ -37,6 +41,7 @@ export interface OidcBase {
   store: Store;
   vault: Vault;
   artifacts: Artifacts;
+  revocations: Revocations;
   people: People;
   audit: Audit;
   log: Log;
@@ -53,6 +58,8 @@ export interface TenantParts {
   tenant: Tenant;
   keys: KeyRing;
   cookieKey: string;
+  /** Where DPoP nonces come from: 32 bytes, the same on every node. */
+  dpopSecret: Buffer;
   catalogue: Catalogue;
   clients: ClientCache;
   documents: PublishedDocuments;
@@ -60,7 +67,7 @@ export interface TenantParts {
 
 export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   const { tenant, keys, catalogue, clients, documents } = parts;
-  const { people, artifacts, config } = base;
+  const { people, artifacts, revocations, config } = base;
   const pages = oidcPages(tenant);
   const secure = tenant.issuer.startsWith('https:');
   const grants = existingGrants(
@@ -76,10 +83,26 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       audience: api.audience,
       scope: scopesAt(catalogue, api, client, asked).join(' '),
       accessTokenFormat: api.accessTokenFormat,
-      accessTokenTTL:
+      accessTokenTTL: Math.min(
         client.settings.accessTokenLifetime ?? api.accessTokenLifetime ?? config.lifetimes.accessToken,
+        config.lifetimes.accessTokenLongest,
+      ),
       jwt: { sign: { alg: api.signingAlg as 'ES256' } },
     };
+  };
+
+  /** A token's own client, or a confidential one that serves the API that the token is for. */
+  const mayIntrospect = (
+    clientId: string | undefined,
+    token: { clientId?: string | undefined; aud: unknown },
+  ): boolean => {
+    if (clientId === undefined) return false;
+    const { resources, tokenEndpointAuthMethod } = clients.known(clientId).settings;
+    return (
+      token.clientId === clientId ||
+      (tokenEndpointAuthMethod !== 'none' &&
+        catalogue.apis.some(({ name, audience }) => audience === token.aud && resources.includes(name)))
+    );
   };
 
   const accessTokenTtl = (_ctx: unknown, token: { resourceServer?: ResourceServer | undefined }): number =>
@@ -91,10 +114,15 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       vault: base.vault,
       artifacts,
       clientMetadata: (clientId) => clients.metadata(clientId),
-      async readJwtAccessToken(jwt) {
+      async readJwt(jwt) {
         const claims = await verifyAccessToken(keys, tenant.issuer, jwt);
-        return claims && asStoredToken(jwt, claims);
+        if (!claims || !(await clients.get(claims.client_id))) return undefined;
+        return (await revocations.isRevoked(tenant.id, issuedOf(claims)))
+          ? undefined
+          : asStoredToken(jwt, claims);
       },
+      revokeFamily: (family) =>
+        revocations.revokeFamily(tenant.id, family, Date.now() + config.lifetimes.accessTokenLongest * 1000),
     }),
     jwks: { keys: keys.signing },
     routes: ROUTES,
@@ -113,12 +141,27 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     claims: Object.fromEntries([...catalogue.identity].map(([name, { userClaims }]) => [name, userClaims])),
     responseTypes: ['code'],
     subjectTypes: ['public'],
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
-    enabledJWA: { idTokenSigningAlgValues: ['RS256', 'ES256'] },
+    clientAuthMethods: [
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+      'self_signed_tls_client_auth',
+      ...(config.mtls.verifiedByProxy ? (['tls_client_auth'] as const) : []),
+      'none',
+    ],
+    enabledJWA: {
+      idTokenSigningAlgValues: keys.algorithms,
+      introspectionSigningAlgValues: keys.algorithms,
+      clientAuthSigningAlgValues: [...CLIENT_SIGNING_ALGS],
+      requestObjectSigningAlgValues: [...CLIENT_SIGNING_ALGS],
+      dPoPSigningAlgValues: ['ES256', 'EdDSA'],
+    },
+    assertJwtClientAuthClaimsAndHeader: assertAudience(tenant.issuer),
     pkce: { required: () => true },
     features: {
       devInteractions: { enabled: false },
-      dPoP: { enabled: false },
+      ...senderConstraints(config, parts.dpopSecret),
+      requestObjects: { enabled: true },
       clientCredentials: { enabled: true },
       deviceFlow: {
         enabled: true,
@@ -132,17 +175,13 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       introspection: {
         enabled: true,
-        // A token's own client, or a confidential one that serves the API that the token is for.
         allowedPolicy: (_ctx, client, token) =>
-          token.clientId === client.clientId ||
-          (client.clientAuthMethod !== 'none' &&
-            catalogue.apis.some(
-              ({ name, audience }) =>
-                'aud' in token &&
-                audience === token.aud &&
-                clients.known(client.clientId).settings.resources.includes(name),
-            )),
+          mayIntrospect(client.clientId, {
+            clientId: token.clientId,
+            aud: 'aud' in token ? token.aud : undefined,
+          }),
       },
+      jwtIntrospection: { enabled: true },
       revocation: {
         enabled: true,
         allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
@@ -175,13 +214,17 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       const {
         accountId,
         grantId,
+        sessionUid,
+        expiresWithSession,
         resourceServer: server,
       } = token as typeof token & { resourceServer?: { identifier(): string } };
       const api = server && catalogue.apiByIndicator.get(server.identifier());
       const user = api && (await people.active(tenant.id, accountId));
       const about = user ? claimsForApi(api, user, await people.authority(tenant.id, user)) : {};
-      return { ...about, tenant: tenant.id, gid: grantId };
+      const signIn = expiresWithSession ? { sid: sessionUid } : { fid: sessionUid };
+      return { ...about, tenant: tenant.id, gid: grantId, ...signIn };
     },
+    formats: { customizers: { jwt: stampJwt } },
     loadExistingGrant: (ctx) => loadGrant(ctx, { catalogue, clients, grants }),
     // Tokens end by family (adapter.ts); what the user allowed the application stays allowed until it is withdrawn.
     revokeGrantPolicy: () => false,
@@ -203,26 +246,15 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       IdToken: config.lifetimes.idToken,
       Interaction: config.lifetimes.interaction,
       Session: config.lifetimes.session,
-      RefreshToken(_ctx, token) {
-        const age = Math.floor(Date.now() / 1000) - (token.iiat ?? 0);
-        return Math.max(
-          1,
-          Math.min(config.lifetimes.refreshTokenIdle, config.lifetimes.refreshTokenAbsolute - age),
-        );
-      },
+      RefreshToken: (_ctx, token, { clientId }) =>
+        refreshTokenTtl(token.iiat, clients.known(clientId), config),
     },
   };
 
   const provider = new Provider(tenant.issuer, configuration);
   // The app in front has put the tenant's own origin and the checked client address into the forwarded headers.
   provider.proxy = true;
-  provider.Client.prototype.compareClientSecret = function compareClientSecret(
-    this: { clientId: string },
-    presented: string,
-  ) {
-    return matchesSecret(base.vault, clients.known(this.clientId).secrets, presented, Date.now());
-  };
-  clients.keepValidated(provider.Client);
+  secureClients(provider, { tenantId: tenant.id, vault: base.vault, artifacts, clients });
   registerPasswordGrant(provider, {
     tenantId: tenant.id,
     people,
@@ -232,18 +264,25 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     grants,
     resourceServer,
   });
-  provider.use(around(documents));
+  const jwtStatus: JwtStatusBase = {
+    tenantId: tenant.id,
+    revocations,
+    mayIntrospect,
+    isActive: async (userKey) => (await people.active(tenant.id, userKey)) !== undefined,
+  };
+  provider.use(around(documents, jwtStatus));
   logProblems(provider, base.log, tenant);
   return provider;
 }
 
 /** What happens to every request before and after the library answers it, in one step. */
 const around =
-  (documents: PublishedDocuments) =>
+  (documents: PublishedDocuments, jwtStatus: JwtStatusBase) =>
   async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
     const { path } = ctx;
     if (path === ROUTES.code_verification) prefillUserCode(ctx);
     await next();
+    await answerForJwt(ctx, jwtStatus);
     CORRECTIONS.get(path)?.(ctx);
     if (documentPath(path) === path) documents.keep(ctx);
     noteFacts(ctx);
@@ -275,4 +314,16 @@ function logProblems(provider: Provider, log: Log, tenant: Tenant): void {
     facts.outcome = 'server_error';
     log.error({ err, tenant: tenant.name, requestId: facts.requestId, path: ctx.path }, 'provider error');
   });
+}
+
+/** Seconds that a refresh token lives: until it has lain idle for too long, or its sign-in is too old. */
+function refreshTokenTtl(
+  firstIssuedAt: number | undefined,
+  { settings }: Client,
+  { lifetimes }: Pick<Config, 'lifetimes'>,
+): number {
+  const age = Math.floor(Date.now() / 1000) - (firstIssuedAt ?? 0);
+  const idle = Math.min(settings.refreshTokenIdle ?? Infinity, lifetimes.refreshTokenIdle);
+  const absolute = Math.min(settings.refreshTokenAbsolute ?? Infinity, lifetimes.refreshTokenAbsolute);
+  return Math.max(1, Math.min(idle, absolute - age));
 }

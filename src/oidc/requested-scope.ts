@@ -20,10 +20,9 @@ function namesScopes(ctx: KoaContextWithOIDC): boolean {
  * here the client's registration and the user's consent decide about it (OIDC Core 11, "other conditions").
  */
 function sentScope(ctx: KoaContextWithOIDC): string | undefined {
-  const pushed = ctx.oidc.entities.PushedAuthorizationRequest?.request;
-  const sent = pushed
-    ? decodeJwt(pushed)['scope']
-    : (ctx.method === 'POST' ? ctx.oidc.body : ctx.query)?.['scope'];
+  const parameters = ctx.method === 'POST' ? ctx.oidc.body : ctx.query;
+  const object = ctx.oidc.entities.PushedAuthorizationRequest?.request ?? parameters?.['request'];
+  const sent = typeof object === 'string' ? decodeJwt(object)['scope'] : parameters?.['scope'];
   return typeof sent === 'string' ? sent : undefined;
 }
 

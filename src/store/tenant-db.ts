@@ -3,12 +3,14 @@ import { UniqueViolation, type Store } from './store.js';
 
 /**
  * What a room's store.ts is given: tables of one tenant and of no other. `from` reads, changes and deletes only the
- * tenant's rows; `insert` writes the tenant's id into each row.
+ * tenant's rows; `insert` and `put` write the tenant's id into each row.
  */
 export interface TenantDb {
   readonly tenantId: string;
   from(table: string): Knex.QueryBuilder;
   insert(table: string, row: Record<string, unknown>): Promise<void>;
+  /** Inserts the row, or takes the place of the tenant's one with the same `key` columns. */
+  put(table: string, key: string[], row: Record<string, unknown>): Promise<void>;
 }
 
 /** Binds a connection (the store's, or a transaction's) to one tenant. */
@@ -18,6 +20,11 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
     from: (table) => connection(table).where(`${table}.tenant_id`, tenantId),
     insert: (table, row) =>
       namingIndex(async () => void (await connection(table).insert({ ...row, tenant_id: tenantId }))),
+    put: async (table, key, row) =>
+      void (await connection(table)
+        .insert({ ...row, tenant_id: tenantId })
+        .onConflict(['tenant_id', ...key])
+        .merge()),
   };
 }
 

@@ -4,6 +4,7 @@ import { insertIdentityResource, SEEDED_IDENTITY_RESOURCES } from '../identity-r
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
+import { revokeAllOf } from '../revocations/index.js';
 import { insertRole, SEEDED_ROLES } from '../roles/index.js';
 import { namingIndex, tenantDb, UniqueViolation, type Row } from '../store/index.js';
 import { checkHost, hostsOf, issuerAt } from './hosts.js';
@@ -127,10 +128,11 @@ export async function moveTenant(knex: Knex, tenant: Tenant, issuer: string): Pr
   await touchTenant(knex, tenant.id);
 }
 
-/** @throws NotFound, Invalid for the home tenant */
+/** Opens or shuts a tenant. Either way everything that it issued until now ends. @throws NotFound, Invalid for the home tenant */
 export async function setTenantEnabled(knex: Knex, name: string, enabled: boolean): Promise<void> {
   const tenant = await findTenant(knex, name);
   if (tenant.home && !enabled) throw new Invalid('tenant', 'the home tenant can not be disabled');
   await knex('tenants').where({ id: tenant.id }).update({ enabled });
+  await revokeAllOf(tenantDb(knex, tenant.id), 'tenant');
   await touchTenant(knex, tenant.id);
 }

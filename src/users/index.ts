@@ -1,5 +1,13 @@
 export type { NewUser, User } from './schema.js';
-export { changeUser, findUser, insertUser, listUsers, userFinder, type UserFinder } from './store.js';
+export {
+  findUser,
+  insertUser,
+  listUsers,
+  setPassword,
+  setUserEnabled,
+  userFinder,
+  type UserFinder,
+} from './store.js';
 export { openPasswords, type Passwords } from './passwords.js';
 export { networkOf, openLockout, type Lockout } from './lockout.js';
 export { openPeople, type Authority, type People, type SignIn, type SignInRefusal } from './sign-in.js';

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
+import { revokeAllOf } from '../revocations/index.js';
 import { rolesByName, type Claim } from '../roles/index.js';
 import { UniqueViolation, type Row, type Statement, type Store, type TenantDb } from '../store/index.js';
 import { checkEmail, checkUserName, foldName, phoneDigits, readPhone } from './names.js';
@@ -98,15 +99,19 @@ export async function findUser(db: TenantDb, name: string): Promise<User> {
   return toUser(row);
 }
 
-export async function changeUser(
-  db: TenantDb,
-  userId: string,
-  change: { enabled?: boolean; password_hash?: string },
-): Promise<void> {
-  await db
-    .from('users')
-    .where({ id: userId })
-    .update({ ...change, updated_at: Date.now() });
+/** Lets a user sign in or not. Either way what was issued until now ends: a disabled user's tokens do not wake up again. */
+export async function setUserEnabled(db: TenantDb, name: string, enabled: boolean): Promise<User> {
+  const { id, userKey } = await findUser(db, name);
+  await db.from('users').where({ id }).update({ enabled, updated_at: Date.now() });
+  await revokeAllOf(db, 'user', userKey);
+  return findUser(db, userKey);
+}
+
+/** Sets another password. Whoever was signed in with the old one is signed out everywhere (ASVS 7.4.3). */
+export async function setPassword(db: TenantDb, name: string, passwordHash: string): Promise<void> {
+  const { id, userKey } = await findUser(db, name);
+  await db.from('users').where({ id }).update({ password_hash: passwordHash, updated_at: Date.now() });
+  await revokeAllOf(db, 'user', userKey);
 }
 
 /** The look-ups that signing in and tokens make. */

@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import { decodeProtectedHeader } from 'jose';
 import { GRANT_TYPES, setClientEnabled } from '../../src/clients/index.js';
 import { rotateKeys } from '../../src/oidc/index.js';
-import { tenantTransaction, type TenantDb } from '../../src/store/index.js';
-import { touchTenant } from '../../src/tenants/index.js';
-import { changeUser } from '../../src/users/index.js';
+import { setUserEnabled } from '../../src/users/index.js';
 import { CLIENT_SECRET, STORES } from '../support/config.js';
 import { send } from '../support/http.js';
 import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
@@ -18,13 +16,6 @@ for (const kind of STORES)
     });
     after(() => server.stop());
 
-    /** As the command line does it: the change, then word to the servers. */
-    async function change(work: (db: TenantDb) => Promise<void>): Promise<void> {
-      const { store } = server.context;
-      await tenantTransaction(store, server.home.tenant.id, work);
-      await store.transaction((trx) => touchTenant(trx, server.home.tenant.id));
-      await server.refresh();
-    }
     const token = (
       form: Record<string, string>,
       id = 'gatehouse-cli',
@@ -37,12 +28,12 @@ for (const kind of STORES)
         scopes: ['isms.user.get'],
       });
       assert.equal((await token({ grant_type: 'client_credentials' }, 'job', secret)).status, 200);
-      await change((db) => setClientEnabled(db, 'job', false));
+      await server.change((db) => setClientEnabled(db, 'job', false));
       assert.equal(
         (await token({ grant_type: 'client_credentials' }, 'job', secret)).body['error'],
         'invalid_client',
       );
-      await change((db) => setClientEnabled(db, 'job', true));
+      await server.change((db) => setClientEnabled(db, 'job', true));
       assert.equal((await token({ grant_type: 'client_credentials' }, 'job', secret)).status, 200);
     });
 
@@ -62,7 +53,7 @@ for (const kind of STORES)
           })
         ).status;
       assert.equal(await userinfo(), 200);
-      await change((db) => changeUser(db, user.id, { enabled: false }));
+      await server.change((db) => setUserEnabled(db, user.userName, false));
       assert.equal(await userinfo(), 401);
       const refreshed = await token({
         grant_type: 'refresh_token',

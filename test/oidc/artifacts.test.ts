@@ -17,21 +17,33 @@ onEveryStore('the artifacts', (open) => {
   });
 
   it('are found by what the holder presents, and by nothing of another model or tenant', async () => {
-    await artifacts.put(red, 'AccessToken', 'token-1', { payload: '{"a":1}', expiresAt: soon });
+    await artifacts.put(red, 'AccessToken', 'token-1', {
+      payload: '{"a":1}',
+      expiresAt: soon,
+      createdAt: Date.now(),
+    });
     assert.equal((await artifacts.find(red, 'AccessToken', 'token-1'))?.payload, '{"a":1}');
     assert.equal(await artifacts.find(red, 'RefreshToken', 'token-1'), undefined);
     assert.equal(await artifacts.find(blue, 'AccessToken', 'token-1'), undefined);
   });
 
   it('are kept without what the holder presents', async () => {
-    await artifacts.put(red, 'RefreshToken', 'very-secret-token', { payload: '{}', expiresAt: soon });
+    await artifacts.put(red, 'RefreshToken', 'very-secret-token', {
+      payload: '{}',
+      expiresAt: soon,
+      createdAt: Date.now(),
+    });
     const rows = await open().knex<{ id: string }>('oidc_artifacts').select('*');
     assert.ok(rows.length > 0);
     assert.ok(!JSON.stringify(rows).includes('very-secret-token'));
   });
 
   it('are consumed by one of many', async () => {
-    await artifacts.put(red, 'AuthorizationCode', 'code', { payload: '{}', expiresAt: soon });
+    await artifacts.put(red, 'AuthorizationCode', 'code', {
+      payload: '{}',
+      expiresAt: soon,
+      createdAt: Date.now(),
+    });
     const consumed = await Promise.all(
       Array.from({ length: 50 }, () => artifacts.consume(red, 'AuthorizationCode', 'code')),
     );
@@ -40,16 +52,28 @@ onEveryStore('the artifacts', (open) => {
   });
 
   it('are not consumed in the name of another tenant', async () => {
-    await artifacts.put(red, 'AuthorizationCode', 'mine', { payload: '{}', expiresAt: soon });
+    await artifacts.put(red, 'AuthorizationCode', 'mine', {
+      payload: '{}',
+      expiresAt: soon,
+      createdAt: Date.now(),
+    });
     assert.equal(await artifacts.consume(blue, 'AuthorizationCode', 'mine'), false);
     assert.equal(await artifacts.consume(red, 'AuthorizationCode', 'mine'), true);
   });
 
   it('are replaced by one of many, which alone leaves its successor', async () => {
-    await artifacts.put(red, 'RefreshToken', 'old', { payload: '{}', expiresAt: soon });
+    await artifacts.put(red, 'RefreshToken', 'old', {
+      payload: '{}',
+      expiresAt: soon,
+      createdAt: Date.now(),
+    });
     const replaced = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
-        artifacts.replace(red, 'RefreshToken', 'old', `new-${i}`, { payload: '{}', expiresAt: soon }),
+        artifacts.replace(red, 'RefreshToken', 'old', `new-${i}`, {
+          payload: '{}',
+          expiresAt: soon,
+          createdAt: Date.now(),
+        }),
       ),
     );
     const found = await Promise.all(replaced.map((_, i) => artifacts.find(red, 'RefreshToken', `new-${i}`)));
@@ -59,7 +83,13 @@ onEveryStore('the artifacts', (open) => {
 
   it('end with their grant: one model’s, or one session’s share', async () => {
     const put = (model: string, id: string, uid?: string): Promise<void> =>
-      artifacts.put(red, model, id, { payload: '{}', grantId: 'g', uid, expiresAt: soon });
+      artifacts.put(red, model, id, {
+        payload: '{}',
+        grantId: 'g',
+        uid,
+        expiresAt: soon,
+        createdAt: Date.now(),
+      });
     const there = async (model: string, id: string): Promise<boolean> =>
       Boolean(await artifacts.find(red, model, id));
     for (const [model, id, uid] of [
@@ -87,6 +117,7 @@ onEveryStore('the artifacts', (open) => {
         accountId: 'alice',
         clientId: 'app',
         expiresAt,
+        createdAt: Date.now(),
       });
     await put('older', soon);
     await put('newer', soon + 1000);

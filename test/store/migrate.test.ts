@@ -17,6 +17,7 @@ const STEPS = [
   '0003_clients_and_resources',
   '0004_oidc_artifacts',
   '0005_audit',
+  '0006_revocations',
 ];
 
 for (const kind of STORES)
@@ -93,7 +94,7 @@ for (const kind of STORES)
         await assert.rejects(
           attempt,
           (error: Error) =>
-            error instanceof SchemaMismatch && /npx gatehouse migrate --to 5$/.test(error.message),
+            error instanceof SchemaMismatch && /npx gatehouse migrate --to 6$/.test(error.message),
         );
     });
 

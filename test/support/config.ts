@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig, type Config } from '../../src/config.js';
@@ -43,5 +43,14 @@ export async function environment(
   };
 }
 
-export const configFor = async (kind: StoreKind, more: Record<string, string> = {}): Promise<Config> =>
-  loadConfig(await environment(kind, more), temporaryFolder());
+/** @param file what `config/development.json` says. */
+export async function configFor(
+  kind: StoreKind,
+  more: Record<string, string> = {},
+  file: Record<string, unknown> = {},
+): Promise<Config> {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'config'));
+  writeFileSync(join(folder, 'config', 'development.json'), JSON.stringify(file));
+  return loadConfig(await environment(kind, more), folder);
+}

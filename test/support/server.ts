@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:http';
 import * as oidc from 'openid-client';
+import { insertApiResource, newApiResource, type ApiResource } from '../../src/api-resources/index.js';
 import {
   addClientSecret,
   clientSettings,
@@ -8,10 +9,11 @@ import {
   type ClientSettings,
 } from '../../src/clients/index.js';
 import { start, type Gatehouse } from '../../src/main.js';
-import { tenantTransaction } from '../../src/store/index.js';
+import { tenantTransaction, type TenantDb } from '../../src/store/index.js';
 import { createTenantAt, touchTenant, type Tenant } from '../../src/tenants/index.js';
 import { insertUser, type NewUser, type User } from '../../src/users/index.js';
 import { configFor, type StoreKind } from './config.js';
+import { freePort } from './ports.js';
 
 export const PASSWORD = 'a password of the tests';
 
@@ -20,7 +22,12 @@ export interface TestServer extends Gatehouse {
   issuer: string;
   addClient(clientId: string, settings: Partial<ClientSettings>, tenant?: Tenant): Promise<string>;
   addUser(user: NewUser, tenant?: Tenant): Promise<User>;
+  addApi(name: string, scopes: string[], more?: Partial<ApiResource>): Promise<void>;
   addTenant(name: string, host: string): Promise<Tenant>;
+  /** One more process of the same issuer, as far as the store can tell, at a port of its own. */
+  addNode(): Promise<Gatehouse>;
+  /** A change to a tenant as the command line makes one: the change, then word to the servers. */
+  change<T>(work: (db: TenantDb) => Promise<T>, tenant?: Tenant): Promise<T>;
   /** POST of a form; the answer's body parsed as JSON where it is JSON. */
   post(
     path: string,
@@ -37,8 +44,13 @@ export interface Answer {
   body: Record<string, unknown>;
 }
 
-export async function startServer(kind: StoreKind, more: Record<string, string> = {}): Promise<TestServer> {
-  const gatehouse = await start(await configFor(kind, more));
+export async function startServer(
+  kind: StoreKind,
+  more: Record<string, string> = {},
+  file: Record<string, unknown> = {},
+): Promise<TestServer> {
+  const config = await configFor(kind, more, file);
+  const gatehouse = await start(config);
   const { context, home } = gatehouse;
   const { issuer } = home.tenant;
   const inTenant = async <T>(
@@ -64,6 +76,10 @@ export async function startServer(kind: StoreKind, more: Record<string, string> 
       const hash = await context.passwords.hash(PASSWORD);
       return inTenant(tenant, (db) => insertUser(db, user, hash));
     },
+    addApi: (name, scopes, more) =>
+      inTenant(home.tenant, (db) => insertApiResource(db, newApiResource(name, scopes, more))),
+    addNode: async () => start({ ...config, port: await freePort() }),
+    change: (work, tenant = home.tenant) => inTenant(tenant, work),
     addTenant: (name, host) => context.store.transaction((trx) => createTenantAt(trx, name, host)),
     async post(path, form, headers = {}) {
       const response = await fetch(new URL(path, issuer), {

@@ -1,0 +1,88 @@
+import { decodeJwt } from 'jose';
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { Revocations } from '../revocations/index.js';
+import type { AccessTokenClaims } from './jwt-access-token.js';
+
+const SIGNED_ANSWER = 'application/token-introspection+jwt';
+
+/** What introspection and revocation of JWTs stand on. */
+export interface JwtStatusBase {
+  tenantId: string;
+  revocations: Revocations;
+  /** Whether a client may introspect a token: its own, or one for the API that it serves. */
+  mayIntrospect(clientId: string, token: { clientId: string; aud: unknown }): boolean;
+  /** Whether the user may sign in. */
+  isActive(userKey: string): Promise<boolean>;
+}
+
+/**
+ * The library refuses to introspect and to revoke JWTs. By then it has authenticated the client and read the
+ * parameters, so its refusal is where this begins: the answer that an opaque token would have got.
+ */
+export async function answerForJwt(ctx: KoaContextWithOIDC, base: JwtStatusBase): Promise<void> {
+  const { error } = (ctx.body ?? {}) as { error?: string };
+  if (ctx.status !== 400 || error !== 'unsupported_token_type') return;
+  const jwt = ctx.oidc.params?.['token'] as string;
+  if (ctx.oidc.route === 'introspection') await introspect(ctx, base, jwt);
+  else if (ctx.oidc.route === 'revocation') await revoke(ctx, base, jwt);
+}
+
+async function introspect(ctx: KoaContextWithOIDC, base: JwtStatusBase, jwt: string): Promise<void> {
+  const client = ctx.oidc.client as NonNullable<typeof ctx.oidc.client>;
+  const claims = await live(ctx.oidc.provider, jwt, base);
+  const seen =
+    claims && base.mayIntrospect(client.clientId, { clientId: claims.client_id, aud: claims.aud })
+      ? { active: true, token_type: claims.cnf?.jkt === undefined ? 'Bearer' : 'DPoP', ...claims }
+      : { active: false };
+  ctx.status = 200;
+  if (client['introspectionSignedResponseAlg'] && ctx.accepts('json', SIGNED_ANSWER) === SIGNED_ANSWER) {
+    const answer = new ctx.oidc.provider.IdToken({}, { ctx });
+    Object.assign(answer, { extra: { token_introspection: seen, aud: claims?.aud } });
+    ctx.body = await answer.issue({ use: 'introspection' });
+    ctx.type = `${SIGNED_ANSWER}; charset=utf-8`;
+  } else ctx.body = seen;
+}
+
+/** The claims of a token that works: the adapter has checked it, and nothing that it hangs on has ended. */
+async function live(
+  provider: Provider,
+  jwt: string,
+  { isActive }: Pick<JwtStatusBase, 'isActive'>,
+): Promise<AccessTokenClaims | undefined> {
+  const claims = await checked(provider, jwt);
+  if (claims?.gid === undefined) return claims;
+  const grant = await provider.Grant.find(claims.gid);
+  if (grant?.clientId !== claims.client_id || grant.accountId !== claims.sub) return undefined;
+  return (await isActive(claims.sub)) ? claims : undefined;
+}
+
+/** The claims of a token that is ours, valid and not revoked, of a session that has not ended. */
+async function checked(provider: Provider, jwt: string): Promise<AccessTokenClaims | undefined> {
+  const claims = decode(jwt);
+  const token =
+    claims?.gid === undefined
+      ? await provider.ClientCredentials.find(jwt)
+      : await provider.AccessToken.find(jwt);
+  return token && claims;
+}
+
+function decode(jwt: string): AccessTokenClaims | undefined {
+  try {
+    return decodeJwt<AccessTokenClaims>(jwt);
+  } catch {
+    return undefined; // a header alone decodes; what comes after it may be anything
+  }
+}
+
+async function revoke(
+  ctx: KoaContextWithOIDC,
+  { tenantId, revocations }: JwtStatusBase,
+  jwt: string,
+): Promise<void> {
+  const claims = await checked(ctx.oidc.provider, jwt);
+  // RFC 7009, 2.2: a token that is nobody's, or another client's, is answered like one that was revoked.
+  if (claims?.client_id === ctx.oidc.client?.clientId && claims?.jti !== undefined)
+    await revocations.revokeToken(tenantId, claims.jti, claims.exp * 1000);
+  ctx.status = 200;
+  ctx.body = '';
+}

@@ -1,0 +1,1 @@
+export { openRevocations, revokeAllOf, type Issued, type Revocations } from './store.js';
