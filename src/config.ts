@@ -24,6 +24,7 @@ const CONFIG_SCHEMA = {
     'lifetimes',
     'passwords',
     'lockout',
+    'keys',
     'sweeper',
     'tenants',
   ],
@@ -34,6 +35,7 @@ const CONFIG_SCHEMA = {
     dataDir: { type: 'string', minLength: 1 },
     databaseUrl: { type: 'string', minLength: 1 },
     masterKey: { type: 'string' },
+    newMasterKey: { type: 'string' },
     trustProxy: { type: 'array', items: { type: 'string' } },
     mtls: {
       type: 'object',
@@ -130,6 +132,16 @@ const CONFIG_SCHEMA = {
         accountFailures: { type: 'integer', minimum: 5, maximum: 100000 },
       },
     },
+    keys: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['rotationDays', 'publishSeconds', 'intervalSeconds'],
+      properties: {
+        rotationDays: { type: 'integer', minimum: 1, maximum: 3650 },
+        publishSeconds: { type: 'integer', minimum: 2, maximum: 2_592_000 },
+        intervalSeconds: { type: 'integer', minimum: 1, maximum: 3600 },
+      },
+    },
     sweeper: {
       type: 'object',
       additionalProperties: false,
@@ -184,6 +196,7 @@ const ENVIRONMENT: Record<string, { path: string; read: Reader }> = {
   GATEHOUSE_DATA_DIR: { path: 'dataDir', read: text },
   DATABASE_URL: { path: 'databaseUrl', read: text },
   GATEHOUSE_MASTER_KEY: { path: 'masterKey', read: text },
+  GATEHOUSE_NEW_MASTER_KEY: { path: 'newMasterKey', read: text },
   GATEHOUSE_ADMIN_USER: { path: 'admin/user', read: text },
   GATEHOUSE_ADMIN_PASSWORD: { path: 'admin/password', read: text },
   GATEHOUSE_CLIENT_ID: { path: 'client/id', read: text },
@@ -193,7 +206,13 @@ const ENVIRONMENT: Record<string, { path: string; read: Reader }> = {
 };
 
 /** The keys whose values `gatehouse doctor` never shows. */
-export const SECRET_KEYS: readonly string[] = ['masterKey', 'admin/password', 'client/secret', 'databaseUrl'];
+export const SECRET_KEYS: readonly string[] = [
+  'masterKey',
+  'newMasterKey',
+  'admin/password',
+  'client/secret',
+  'databaseUrl',
+];
 
 interface Source {
   values: Record<string, unknown>;
@@ -325,6 +344,8 @@ export function loadConfig(
   if (!validate(values)) throw explain(validate.errors?.[0] as ErrorObject, sources);
   const checked = values as Mutable;
   checkNetworks(checked.trustProxy);
+  if (checked.keys.publishSeconds >= checked.keys.rotationDays * 86_400)
+    throw new ConfigError('keys.publishSeconds', 'must be less than keys.rotationDays; lower it');
   return freeze({
     ...checked,
     dataDir: resolve(cwd, checked.dataDir),

@@ -1,6 +1,14 @@
 import type { Config } from './config.js';
 import { openAudit, openLog, type Audit, type Log } from './observe/index.js';
-import { migrate, openStore, openVault, requireSchema, type Store, type Vault } from './store/index.js';
+import {
+  migrate,
+  openStore,
+  openVault,
+  requireSchema,
+  type MasterKey,
+  type Store,
+  type Vault,
+} from './store/index.js';
 import {
   openLockout,
   openPasswords,
@@ -16,6 +24,9 @@ export interface GatehouseContext {
   log: Log;
   store: Store;
   vault: Vault;
+  master: MasterKey;
+  /** Learns the vault's new keys while they are rewrapped. */
+  followKeys(): Promise<void>;
   audit: Audit;
   passwords: Passwords;
   people: People;
@@ -37,7 +48,7 @@ export async function openContext(
       const taken = await migrate(store);
       if (taken.length > 0) log.info({ steps: taken }, 'migrated');
     } else await requireSchema(store);
-    const vault = await openVault(config, store);
+    const { vault, master, follow } = await openVault(config, store);
     const passwords = openPasswords(config.passwords);
     const lockout = openLockout(store, config.lockout);
     return {
@@ -45,6 +56,8 @@ export async function openContext(
       log,
       store,
       vault,
+      master,
+      followKeys: follow,
       audit: openAudit(store),
       passwords,
       people: openPeople(store, vault, userFinder(store), passwords, lockout),

@@ -12,7 +12,7 @@ import type { GatehouseContext } from './context.js';
 import { DEMO_CLIENT_ID, demoClient } from './demo/index.js';
 import { SEEDED_IDENTITY_RESOURCES } from './identity-resources/index.js';
 import { Conflict, NotFound } from './kernel/errors.js';
-import { rotateKeys } from './oidc/index.js';
+import { addKeys, BASE_ALGS } from './oidc/index.js';
 import { tenantDb, tenantTransaction, type TenantDb } from './store/index.js';
 import { createTenant, findHomeTenant, moveTenant, touchTenant, type Tenant } from './tenants/index.js';
 import { insertUser } from './users/index.js';
@@ -59,7 +59,7 @@ async function makeHome(context: GatehouseContext): Promise<Home> {
       const clientSecret = await makeManagementClient(context, db);
       return { tenant, clientSecret };
     });
-    await rotateKeys(store, vault, made.tenant.id, { missingOnly: true });
+    await addKeys(store, vault, made.tenant.id, BASE_ALGS);
     return {
       tenant: made.tenant,
       made: {

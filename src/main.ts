@@ -4,12 +4,13 @@ import { createApp } from './app.js';
 import { ConfigError, type Config } from './config.js';
 import { openContext, type GatehouseContext } from './context.js';
 import { ensureHome, type Home } from './first-start.js';
-import { openSweeper } from './jobs/index.js';
-import { openArtifacts } from './oidc/index.js';
+import { every, openSweeper } from './jobs/index.js';
+import { keyRotation, openArtifacts, scheduleOf } from './oidc/index.js';
 import { openRevocations } from './revocations/index.js';
 import { openTenantDirectory } from './tenants/index.js';
 
 const DRAIN_MS = 10_000;
+const FOLLOW_SECONDS = 1;
 const DRAIN_LOOK_MS = 50;
 const HEADERS_TIMEOUT_MS = 15_000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -49,7 +50,13 @@ export async function start(config: Config, options: { migrations?: boolean } = 
       handle,
     );
     await listen(server, config);
-    const sweeper = openSweeper(context.store, context.log, config.sweeper);
+    const { store, vault, log } = context;
+    const rotate = keyRotation(store, vault, scheduleOf(config));
+    const jobs = [
+      openSweeper(store, log, config.sweeper),
+      every(config.keys.intervalSeconds, 'key rotation', log, rotate),
+      every(FOLLOW_SECONDS, 'data keys', log, () => context.followKeys()),
+    ];
     const { port } = server.address() as AddressInfo;
     context.log.info(
       { port, host: config.host, issuer: config.issuer, store: context.store.dialect },
@@ -59,7 +66,7 @@ export async function start(config: Config, options: { migrations?: boolean } = 
       draining = true;
       await drain(server);
       directory.close();
-      await sweeper.close();
+      await Promise.all(jobs.map((job) => job.close()));
       await context.close();
     };
     return { context, home, port, refresh: () => directory.refresh(), stop };

@@ -53,7 +53,7 @@ async function findings(config: Config): Promise<Finding[]> {
       );
     });
     if (!migrated) return found;
-    await check('master key', async () => `key ${(await openVault(config, open)).keyId} opens the store`);
+    await check('master key', async () => `key ${(await openVault(config, open)).master.id} opens the store`);
     await check('keys', async () => {
       const home = await findHomeTenant(open.knex);
       if (!home) throw new Error('there is no home tenant yet; run: npx gatehouse serve');

@@ -1,1 +1,2 @@
+export { every, type Repeated } from './every.js';
 export { BATCH, openSweeper, type Sweeper } from './sweeper.js';

@@ -1,6 +1,7 @@
 import type { Config } from '../config.js';
 import type { Log } from '../observe/index.js';
 import type { Statement, Store } from '../store/index.js';
+import { every } from './every.js';
 
 /** Small enough that a delete never holds others up for long. */
 export const BATCH = 500;
@@ -60,19 +61,12 @@ export function openSweeper(
     return total;
   }
 
-  let running: Promise<unknown> = Promise.resolve();
-  const timer = enabled
-    ? setInterval(() => {
-        running = sweep().catch((err: unknown) => log.error({ err }, 'sweeping failed; it is tried again'));
-      }, intervalSeconds * 1000)
-    : undefined;
-  timer?.unref();
+  const repeated = enabled ? every(intervalSeconds, 'sweeper', log, sweep) : undefined;
   return {
     sweep,
     async close() {
       closed = true;
-      clearInterval(timer);
-      await running;
+      await repeated?.close();
     },
   };
 }

@@ -2,6 +2,7 @@ import Provider, { errors, type Adapter, type AdapterPayload } from 'oidc-provid
 import type { Vault } from '../store/index.js';
 import { familyOf, requestStart } from './jwt-access-token.js';
 import type { Artifact, Artifacts, StoredArtifact } from './artifacts.js';
+import { artifactSealRow } from './sealed.js';
 
 /** Models whose payload holds what a holder presents (an interaction the session's cookie, a device code itself). */
 const SEALED = new Set(['Interaction', 'DeviceCode']);
@@ -66,7 +67,7 @@ class ArtifactAdapter implements Adapter {
   ) {}
 
   #sealRow(): string {
-    return `oidc_artifacts:${this.base.tenantId}:${this.model}`;
+    return artifactSealRow(this.base.tenantId, this.model);
   }
 
   #hashUserCode(userCode: string): string {

@@ -1,5 +1,15 @@
 export { openArtifacts, type Artifacts } from './artifacts.js';
-export { listKeys, loadKeyRing, rotateKeys, type KeyInfo } from './keys.js';
+export {
+  addKeys,
+  BASE_ALGS,
+  keyRotation,
+  KNOWN_ALGS,
+  listKeys,
+  rotateKeys,
+  scheduleOf,
+  type KeyInfo,
+} from './keys/index.js';
+export { OIDC_SEALED_COLUMNS } from './sealed.js';
 export { openProviderPool, type ProviderPool, type TenantRuntime } from './pool.js';
 export type { OidcBase } from './provider.js';
 export { isProviderPath, ROUTES } from './routes.js';

@@ -3,7 +3,7 @@ import type { AdapterPayload, KoaContextWithOIDC } from 'oidc-provider';
 import { idAt, newId, timeOfId } from '../kernel/ids.js';
 import { factsOf } from '../kernel/request.js';
 import type { Issued } from '../revocations/index.js';
-import type { KeyRing } from './keys.js';
+import type { KeyRing } from './keys/index.js';
 
 /** The claims that JWT access tokens carry beside RFC 9068's. */
 export interface AccessTokenClaims extends JWTPayload {

@@ -5,9 +5,9 @@ import { clientFinder } from '../clients/index.js';
 import { tenantSecret, type Tenant } from '../tenants/index.js';
 import { loadCatalogue, type Catalogue } from './catalogue.js';
 import { ClientCache } from './client-cache.js';
-import { loadKeyRing, type KeyRing } from './keys.js';
+import { loadKeyRing, type KeyRing } from './keys/index.js';
 import { buildProvider, type OidcBase } from './provider.js';
-import { PublishedDocuments } from './well-known.js';
+import { documentMaxAge, PublishedDocuments } from './well-known.js';
 
 /** One version of one tenant, ready to answer. */
 export interface TenantRuntime {
@@ -36,13 +36,18 @@ export function openProviderPool(base: OidcBase): ProviderPool {
   });
 
   async function build(tenant: Tenant): Promise<TenantRuntime> {
-    const keys = await loadKeyRing(base.store, base.vault, tenant.id);
     const secret = (name: string): Promise<Buffer> => tenantSecret(base.store, base.vault, tenant.id, name);
     const cookieKey = (await secret('cookies')).toString('base64url');
     const dpopSecret = await secret('dpop');
     const catalogue = await loadCatalogue(base.store, tenant.id);
+    const keys = await loadKeyRing(
+      base.store,
+      base.vault,
+      tenant.id,
+      catalogue.apis.map(({ signingAlg }) => signingAlg),
+    );
     const clients = new ClientCache((clientId) => find(tenant.id, clientId));
-    const documents = new PublishedDocuments(catalogue);
+    const documents = new PublishedDocuments(catalogue, documentMaxAge(base.config));
     const provider = buildProvider(base, {
       tenant,
       keys,

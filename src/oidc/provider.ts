@@ -28,7 +28,7 @@ import { registerPasswordGrant } from './grants/password.js';
 import { oidcPages } from './interactions/pages.js';
 import { asStoredToken, issuedOf, stampJwt, verifyAccessToken } from './jwt-access-token.js';
 import { answerForJwt, type JwtStatusBase } from './jwt-status.js';
-import type { KeyRing } from './keys.js';
+import type { KeyRing } from './keys/index.js';
 import { decideScopes } from './requested-scope.js';
 import { ROUTES } from './routes.js';
 import { scopesAt } from './scopes.js';

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { Config } from '../config.js';
 import type { Catalogue } from './catalogue.js';
 import { ROUTES } from './routes.js';
 
-const MAX_AGE_SECONDS = 300;
+const LONGEST_AGE_SECONDS = 300;
 
 /** Paths of discovery and keys → the path that the library knows the document by. */
 const DOCUMENTS = new Map([
@@ -13,6 +14,10 @@ const DOCUMENTS = new Map([
   [ROUTES.jwks, ROUTES.jwks],
   ['/.well-known/jwks.json', ROUTES.jwks],
 ]);
+
+/** Seconds that clients may keep a document: well below the time that a key is published before it signs. */
+export const documentMaxAge = ({ keys }: Pick<Config, 'keys'>): number =>
+  Math.min(LONGEST_AGE_SECONDS, Math.floor(keys.publishSeconds / 2));
 
 /** The library's path for a published document; undefined for any other path. */
 export const documentPath = (path: string): string | undefined => DOCUMENTS.get(path);
@@ -24,7 +29,10 @@ export const documentPath = (path: string): string | undefined => DOCUMENTS.get(
 export class PublishedDocuments {
   readonly #bytes = new Map<string, { body: Buffer; etag: string; headers: Record<string, string> }>();
 
-  constructor(readonly catalogue: Catalogue) {}
+  constructor(
+    readonly catalogue: Catalogue,
+    readonly maxAge: number,
+  ) {}
 
   /** Answers from the bytes, if the document has been written before. */
   serve({ method, headers }: IncomingMessage, response: ServerResponse, path: string): boolean {
@@ -45,7 +53,7 @@ export class PublishedDocuments {
     const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
     const headers = {
       ETag: etag,
-      'Cache-Control': `public, max-age=${MAX_AGE_SECONDS}`,
+      'Cache-Control': `public, max-age=${this.maxAge}`,
       'Access-Control-Allow-Origin': '*',
       'Content-Type': 'application/json; charset=utf-8',
       'Content-Length': String(body.length),

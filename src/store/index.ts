@@ -1,5 +1,6 @@
 export { openStore } from './open.js';
-export { openVault } from './master-key.js';
+export { decodeMasterKey, keptInFile, openVault, replaceKeyFile } from './master-key.js';
+export { rewrap, type Rewrapped, type SealedColumn } from './rewrap.js';
 export {
   migrate,
   requireSchema,
@@ -8,6 +9,6 @@ export {
   type Migration,
   type SchemaStatus,
 } from './migrate.js';
-export { SealBroken, Vault } from './vault.js';
+export { MasterKey, SealBroken, Vault } from './vault.js';
 export { UniqueViolation, type Row, type Statement, type Step, type Store, type Value } from './store.js';
 export { namingIndex, tenantDb, tenantTransaction, type TenantDb } from './tenant-db.js';

@@ -1,59 +1,127 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, type Config } from '../config.js';
 import type { Store } from './store.js';
-import { SealBroken, Vault } from './vault.js';
+import { MasterKey, SealBroken, Vault } from './vault.js';
 
 const FILE = 'master.key';
-const PROBE_ROW = 'meta:master_key_probe';
+const HASHING = 'hashing';
+const FIRST_DATA_KEY = 'data-1';
+/** Facts of the store: which master key it was made with, and which data key seals. */
+const MASTER = 'master_key';
+const SEALING = 'sealing_key';
+export const WRAPPED = 'key:';
 
-function decode(text: string, from: string): Buffer {
+export const wrappedName = (name: string, masterId: string): string => `${WRAPPED}${name}:${masterId}`;
+const rowOf = (name: string): string => `meta:${WRAPPED}${name}`;
+
+/** Reads 32 bytes of base64. @throws ConfigError naming the key. */
+export function decodeMasterKey(text: string, configKey: string, from: string): MasterKey {
   const key = Buffer.from(text.trim(), 'base64');
   if (key.length !== 32 || key.toString('base64').replace(/=+$/, '') !== text.trim().replace(/=+$/, ''))
     throw new ConfigError(
-      'GATEHOUSE_MASTER_KEY',
+      configKey,
       `must be 32 bytes in base64 (${from}); make one with: openssl rand -base64 32`,
     );
-  return key;
+  return new MasterKey(key);
 }
 
-/**
- * The vault of this store. The key comes from the configuration, or from `master.key` (mode 600) in the data folder,
- * which is made on the first start on SQLite. A key other than the one that the store was made with is refused.
- */
-export async function openVault(config: Config, store: Store): Promise<Vault> {
-  const file = join(config.dataDir, FILE);
-  const probe = await store.meta.get('master_key_probe');
-  let vault: Vault;
+const fileOf = ({ dataDir }: Pick<Config, 'dataDir'>): string => join(dataDir, FILE);
+
+/** Whether the master key is the file in the data folder, rather than in the configuration. */
+export const keptInFile = (config: Config): boolean =>
+  config.masterKey === undefined && config.databaseUrl === undefined;
+
+/** Puts another master key into the data folder's file, whole or not at all. */
+export function replaceKeyFile(config: Config, text: string): void {
+  const next = `${fileOf(config)}.next`;
+  writeFileSync(next, `${text.trim()}\n`, { mode: 0o600 });
+  renameSync(next, fileOf(config));
+}
+
+/** The configured master key, or the data folder's; made there on the first start on SQLite. */
+async function readMasterKey(config: Config, store: Store): Promise<MasterKey> {
+  const file = fileOf(config);
   if (config.masterKey !== undefined)
-    vault = new Vault(decode(config.masterKey, 'from the environment or a config file'));
-  else if (store.dialect === 'sqlite' && existsSync(file))
-    vault = new Vault(decode(readFileSync(file, 'utf8'), file));
-  else if (store.dialect === 'postgres')
+    return decodeMasterKey(config.masterKey, 'GATEHOUSE_MASTER_KEY', 'from the environment or a config file');
+  if (store.dialect === 'postgres')
     throw new ConfigError(
       'GATEHOUSE_MASTER_KEY',
       'is required with PostgreSQL; make one with: openssl rand -base64 32',
     );
-  else if (probe !== undefined)
+  if (existsSync(file)) return decodeMasterKey(readFileSync(file, 'utf8'), 'GATEHOUSE_MASTER_KEY', file);
+  if ((await store.meta.get(MASTER)) !== undefined)
     throw new ConfigError(
       'GATEHOUSE_MASTER_KEY',
       `is not set and ${file} is missing, but the store was made with a key; give it back`,
     );
-  else {
-    const key = randomBytes(32);
-    writeFileSync(file, `${key.toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
-    vault = new Vault(key);
+  const key = randomBytes(32);
+  writeFileSync(file, `${key.toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+  return new MasterKey(key);
+}
+
+/** Every key of the store that this master key opens, by name. @throws SealBroken */
+export async function unwrapAll(store: Store, master: MasterKey): Promise<Map<string, Buffer>> {
+  const keys = new Map<string, Buffer>();
+  for (const [key, wrapped] of await store.meta.all(WRAPPED)) {
+    const [name = '', masterId] = key.slice(WRAPPED.length).split(':');
+    if (masterId === master.id) keys.set(name, master.unwrap(wrapped, rowOf(name)));
   }
-  const found = probe ?? (await store.meta.claim('master_key_probe', vault.seal('gatehouse', PROBE_ROW)));
+  return keys;
+}
+
+export const wrapFor = (master: MasterKey, name: string, key: Buffer): string =>
+  master.wrap(key, rowOf(name));
+
+/** Makes the store's own keys on the first start. Two processes end with the same ones. */
+async function ensureKeys(store: Store, master: MasterKey): Promise<void> {
+  if ((await store.meta.claim(MASTER, master.id)) !== master.id) return;
+  for (const name of [HASHING, FIRST_DATA_KEY])
+    await store.meta.claim(wrappedName(name, master.id), wrapFor(master, name, randomBytes(32)));
+  await store.meta.claim(SEALING, FIRST_DATA_KEY);
+}
+
+export interface OpenVault {
+  vault: Vault;
+  master: MasterKey;
+  /**
+   * Learns the keys that have come since, so that servers go on while keys are rewrapped. What a vault knows it keeps,
+   * even when its own master key is no longer the store's.
+   */
+  follow(): Promise<void>;
+}
+
+/** The vault of this store. A master key other than the one that its keys are wrapped by is refused. @throws ConfigError */
+export async function openVault(config: Config, store: Store): Promise<OpenVault> {
+  const master = await readMasterKey(config, store);
+  await ensureKeys(store, master);
+  let keys: Map<string, Buffer>;
   try {
-    vault.open(found, PROBE_ROW);
+    keys = await unwrapAll(store, master);
   } catch (error) {
     if (!(error instanceof SealBroken)) throw error;
-    throw new ConfigError(
-      'GATEHOUSE_MASTER_KEY',
-      `is not the key that this store was made with (${error.message}); give the right one`,
-    );
+    throw wrongKey(error.message);
   }
-  return vault;
+  const hashing = keys.get(HASHING);
+  if (!hashing)
+    throw wrongKey(`its key is ${(await store.meta.get(MASTER)) ?? 'unknown'}, this one is ${master.id}`);
+  const vault = new Vault(hashing);
+  await update(vault, store, keys);
+  return { vault, master, follow: async () => update(vault, store, await unwrapAll(store, master)) };
 }
+
+const wrongKey = (why: string): ConfigError =>
+  new ConfigError(
+    'GATEHOUSE_MASTER_KEY',
+    `is not the key that this store was made with (${why}); give the right one`,
+  );
+
+async function update(vault: Vault, store: Store, keys: Map<string, Buffer>): Promise<void> {
+  for (const [name, key] of keys) if (name !== HASHING) vault.learn(name, key);
+  const sealing = await store.meta.get(SEALING);
+  if (sealing !== undefined && sealing !== vault.sealingKey && vault.knows(sealing)) vault.sealWith(sealing);
+}
+
+/** Names of rewrap.ts. */
+export const META = { MASTER, SEALING, HASHING } as const;

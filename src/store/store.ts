@@ -26,6 +26,9 @@ export interface Meta {
   get(key: string): Promise<string | undefined>;
   /** Writes the value unless the key has one, and answers the one that stands. Two processes get the same answer. */
   claim(key: string, value: string): Promise<string>;
+  set(key: string, value: string): Promise<void>;
+  /** All whose keys begin like this, as key and value. */
+  all(prefix: string): Promise<[string, string][]>;
 }
 
 /**
@@ -69,6 +72,10 @@ export class UniqueViolation extends Error {
 export function metaOver(prepare: (sql: string) => Statement): Meta {
   const select = prepare('SELECT value FROM meta WHERE key = ?');
   const insert = prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING');
+  const upsert = prepare(
+    'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+  );
+  const all = prepare('SELECT key, value FROM meta WHERE substr(key, 1, ?) = ?');
   const get = async (key: string) => (await select.first(key))?.['value'] as string | undefined;
   return {
     get,
@@ -76,6 +83,9 @@ export function metaOver(prepare: (sql: string) => Statement): Meta {
       await insert.run(key, value);
       return (await get(key)) ?? value;
     },
+    set: async (key, value) => void (await upsert.run(key, value)),
+    all: async (prefix) =>
+      (await all.all(prefix.length, prefix)).map((row) => [row['key'] as string, row['value'] as string]),
   };
 }
 

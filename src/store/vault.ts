@@ -3,54 +3,32 @@ import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } f
 const IV = 12;
 const TAG = 16;
 
-/** Raised when something sealed can't be opened: another master key, another row, or a changed byte. */
+/** Raised when something sealed can't be opened: another key, another row, or a changed byte. */
 export class SealBroken extends Error {
   override name = 'SealBroken';
 }
 
-/**
- * Secrets at rest. Everything is derived (HKDF-SHA-256) from one 32-byte master key:
- * an AES-256-GCM key to seal with, and a key for each purpose of a keyed hash.
- */
-export class Vault {
-  /** Names the master key without telling it; stored beside everything sealed. */
-  readonly keyId: string;
-  readonly #sealing: Buffer;
-  readonly #master: Buffer;
-  readonly #purposes = new Map<string, Buffer>();
+const derive = (key: Buffer, purpose: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', key, 'gatehouse', purpose, 32));
 
-  /** @param master 32 bytes. */
-  constructor(master: Buffer) {
-    if (master.length !== 32) throw new RangeError('the master key must be 32 bytes');
-    this.#master = master;
-    this.#sealing = this.derive('seal');
-    this.keyId = this.derive('key-id').subarray(0, 6).toString('hex');
-  }
+/** One AES-256-GCM key, with a name that tells nothing of it. What is sealed is text: `v1.<name>.<base64url>`. */
+class SealingKey {
+  constructor(
+    readonly name: string,
+    readonly key: Buffer,
+  ) {}
 
-  /** A 32-byte key for one purpose; the same master key and purpose always give the same one. */
-  derive(purpose: string): Buffer {
-    return Buffer.from(hkdfSync('sha256', this.#master, 'gatehouse', purpose, 32));
-  }
-
-  /**
-   * Encrypts `plaintext`, bound to `row` (say where it will be kept: table, tenant and row id), so that it opens nowhere else.
-   * The answer is text: `v1.<key id>.<base64url of iv, tag and ciphertext>`.
-   */
   seal(plaintext: string, row: string): string {
     const iv = randomBytes(IV);
-    const cipher = createCipheriv('aes-256-gcm', this.#sealing, iv).setAAD(Buffer.from(row));
+    const cipher = createCipheriv('aes-256-gcm', this.key, iv).setAAD(Buffer.from(row));
     const body = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final()]);
-    return `v1.${this.keyId}.${Buffer.concat([iv, cipher.getAuthTag(), body]).toString('base64url')}`;
+    return `v1.${this.name}.${Buffer.concat([iv, cipher.getAuthTag(), body]).toString('base64url')}`;
   }
 
-  /** Opens what `seal` made for the same `row`. @throws SealBroken */
   open(sealed: string, row: string): string {
-    const [version, keyId, body = ''] = sealed.split('.');
-    if (version !== 'v1' || keyId !== this.keyId)
-      throw new SealBroken(`sealed under master key ${keyId ?? '?'}, this one is ${this.keyId}`);
-    const bytes = Buffer.from(body, 'base64url');
+    const bytes = Buffer.from(sealed.slice(sealed.lastIndexOf('.') + 1), 'base64url');
     try {
-      const decipher = createDecipheriv('aes-256-gcm', this.#sealing, bytes.subarray(0, IV))
+      const decipher = createDecipheriv('aes-256-gcm', this.key, bytes.subarray(0, IV))
         .setAAD(Buffer.from(row))
         .setAuthTag(bytes.subarray(IV, IV + TAG));
       return decipher.update(bytes.subarray(IV + TAG), undefined, 'utf8') + decipher.final('utf8');
@@ -58,11 +36,92 @@ export class Vault {
       throw new SealBroken('the sealed bytes do not belong here or were changed', { cause });
     }
   }
+}
+
+const nameIn = (sealed: string): string => sealed.split('.')[1] ?? '?';
+
+/**
+ * The key that the operator holds. It encrypts nothing but the store's own keys (see Vault), so that another one can take
+ * its place while servers run.
+ */
+export class MasterKey {
+  /** Names the key without telling it. */
+  readonly id: string;
+  readonly #wrapping: SealingKey;
+
+  /** @param key 32 bytes. */
+  constructor(key: Buffer) {
+    if (key.length !== 32) throw new RangeError('the master key must be 32 bytes');
+    this.id = derive(key, 'key-id').subarray(0, 6).toString('hex');
+    this.#wrapping = new SealingKey(this.id, derive(key, 'wrap'));
+  }
+
+  wrap(key: Buffer, row: string): string {
+    return this.#wrapping.seal(key.toString('base64'), row);
+  }
+
+  /** @throws SealBroken */
+  unwrap(wrapped: string, row: string): Buffer {
+    if (nameIn(wrapped) !== this.id)
+      throw new SealBroken(`wrapped by master key ${nameIn(wrapped)}, this one is ${this.id}`);
+    return Buffer.from(this.#wrapping.open(wrapped, row), 'base64');
+  }
+}
+
+/**
+ * Secrets at rest, under keys of the store's own: data keys that seal (AES-256-GCM), one of them for what is sealed now,
+ * and one key from which a key for each purpose of a keyed hash is derived (HKDF-SHA-256).
+ */
+export class Vault {
+  readonly #hashing: Buffer;
+  readonly #data = new Map<string, SealingKey>();
+  readonly #purposes = new Map<string, Buffer>();
+  #sealing: SealingKey | undefined;
+
+  /** @param hashing 32 bytes, the same for as long as the store lives. */
+  constructor(hashing: Buffer) {
+    this.#hashing = hashing;
+  }
+
+  /** Lets the vault open what this key (32 bytes) has sealed. */
+  learn(name: string, key: Buffer): void {
+    if (!this.#data.has(name)) this.#data.set(name, new SealingKey(name, key));
+  }
+
+  knows = (name: string): boolean => this.#data.has(name);
+
+  /** Seals with this key from now on. It has to be known. */
+  sealWith(name: string): void {
+    const key = this.#data.get(name);
+    if (!key) throw new SealBroken(`there is no data key ${name}`);
+    this.#sealing = key;
+  }
+
+  /** The name of the key that seals now. */
+  get sealingKey(): string {
+    return this.#sealing?.name ?? '?';
+  }
+
+  /**
+   * Encrypts `plaintext`, bound to `row` (say where it will be kept: table, tenant and row id), so that it opens nowhere
+   * else.
+   */
+  seal(plaintext: string, row: string): string {
+    if (!this.#sealing) throw new SealBroken('the vault has no key to seal with');
+    return this.#sealing.seal(plaintext, row);
+  }
+
+  /** Opens what `seal` made for the same `row`. @throws SealBroken */
+  open(sealed: string, row: string): string {
+    const key = this.#data.get(nameIn(sealed));
+    if (!key) throw new SealBroken(`sealed with data key ${nameIn(sealed)}, which is not known here`);
+    return key.open(sealed, row);
+  }
 
   /** A keyed hash (HMAC-SHA-256) as base64url, for secrets that are looked up or compared but never read. */
   hash(purpose: string, value: string): string {
     let key = this.#purposes.get(purpose);
-    if (!key) this.#purposes.set(purpose, (key = this.derive(`hash:${purpose}`)));
+    if (!key) this.#purposes.set(purpose, (key = derive(this.#hashing, `hash:${purpose}`)));
     return createHmac('sha256', key).update(value).digest('base64url');
   }
 }

@@ -10,4 +10,4 @@ export {
   touchTenant,
 } from './store.js';
 export { openTenantDirectory, type TenantDirectory } from './directory.js';
-export { tenantSecret } from './secrets.js';
+export { TENANT_SEALED_COLUMNS, tenantSecret } from './secrets.js';

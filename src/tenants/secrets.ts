@@ -1,5 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import type { Store, Vault } from '../store/index.js';
+import type { SealedColumn, Store, Vault } from '../store/index.js';
+
+const sealRow = (tenantId: string, name: string): string => `tenant_secrets:${tenantId}:${name}`;
+
+/** What this room keeps sealed, for rewrapping. */
+export const TENANT_SEALED_COLUMNS: readonly SealedColumn[] = [
+  {
+    table: 'tenant_secrets',
+    key: ['tenant_id', 'name'],
+    column: 'sealed',
+    row: (row) => sealRow(row['tenant_id'] as string, row['name'] as string),
+  },
+];
 
 /**
  * A secret of the tenant's own (cookie keys, pairwise salt), made at first use and sealed at rest. Answers 32 bytes;
@@ -11,7 +23,7 @@ export async function tenantSecret(
   tenantId: string,
   name: string,
 ): Promise<Buffer> {
-  const row = `tenant_secrets:${tenantId}:${name}`;
+  const row = sealRow(tenantId, name);
   const select = store.prepare('SELECT sealed FROM tenant_secrets WHERE tenant_id = ? AND name = ?');
   const insert = store.prepare(
     'INSERT INTO tenant_secrets (tenant_id, name, sealed, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { decodeProtectedHeader } from 'jose';
 import { GRANT_TYPES, setClientEnabled } from '../../src/clients/index.js';
-import { rotateKeys } from '../../src/oidc/index.js';
+import { rotateKeys, scheduleOf } from '../../src/oidc/index.js';
 import { setUserEnabled } from '../../src/users/index.js';
 import { CLIENT_SECRET, STORES } from '../support/config.js';
 import { send } from '../support/http.js';
@@ -79,7 +79,8 @@ for (const kind of STORES)
         return keys.map((key) => key.kid);
       };
       const before = await token(form);
-      await rotateKeys(server.context.store, server.context.vault, server.home.tenant.id);
+      const { config, store, vault } = server.context;
+      await rotateKeys(store, vault, server.home.tenant.id, scheduleOf(config), { now: true });
       await server.refresh();
       const after = await token(form);
       assert.notEqual(kid(after), kid(before));

@@ -18,6 +18,7 @@ const STEPS = [
   '0004_oidc_artifacts',
   '0005_audit',
   '0006_revocations',
+  '0007_key_states',
 ];
 
 for (const kind of STORES)
@@ -94,7 +95,7 @@ for (const kind of STORES)
         await assert.rejects(
           attempt,
           (error: Error) =>
-            error instanceof SchemaMismatch && /npx gatehouse migrate --to 6$/.test(error.message),
+            error instanceof SchemaMismatch && /npx gatehouse migrate --to 7$/.test(error.message),
         );
     });
 

@@ -1,0 +1,52 @@
+import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import type { ExternalSigningKey } from 'oidc-provider';
+import type { SigningAlg } from '../../clients/index.js';
+import { parse } from '../../kernel/json.js';
+import { tenantDb, type Row, type Store, type Vault } from '../../store/index.js';
+import { addKeys, infoOf, rowsOf, sealRow } from './rotation.js';
+import { KNOWN_ALGS, TenantSigningKey } from './signing.js';
+
+/** What every tenant has keys for: RS256 is what every OpenID client can check (OIDC Core 15.1), ES256 what APIs get. */
+export const BASE_ALGS: readonly SigningAlg[] = ['ES256', 'RS256'];
+
+/** The keys of one tenant, as of one version of it. */
+export interface KeyRing {
+  /** Those that sign first, then those that are only published: the next and the previous ones. */
+  signing: ExternalSigningKey[];
+  /** Public keys by kid, for checking tokens of our own. */
+  verifying: Map<string, { alg: string; key: KeyObject }>;
+  /** What can be signed with. */
+  algorithms: SigningAlg[];
+}
+
+/** Opens the tenant's keys, making those that are missing for `wanted` algorithms on first use. */
+export async function loadKeyRing(
+  store: Store,
+  vault: Vault,
+  tenantId: string,
+  wanted: readonly string[] = [],
+): Promise<KeyRing> {
+  const db = tenantDb(store.knex, tenantId);
+  let rows = await rowsOf(db);
+  const missing = KNOWN_ALGS.filter(
+    (alg) =>
+      (BASE_ALGS.includes(alg) || wanted.includes(alg)) &&
+      !rows.some((row) => row['alg'] === alg && row['state'] === 'current'),
+  );
+  if (missing.length > 0) {
+    await addKeys(store, vault, tenantId, missing);
+    rows = await rowsOf(db);
+  }
+  const ring: KeyRing = { signing: [], verifying: new Map(), algorithms: [] };
+  for (const row of rows) if (row['state'] !== 'retired') put(ring, row, vault, tenantId);
+  return ring;
+}
+
+function put(ring: KeyRing, row: Row, vault: Vault, tenantId: string): void {
+  const { kid, alg, state } = infoOf(row);
+  const jwk = parse<JsonWebKey>(vault.open(row['sealed_private_jwk'] as string, sealRow(tenantId, kid)));
+  const privateKey = createPrivateKey({ format: 'jwk', key: jwk });
+  ring.signing.push(new TenantSigningKey(kid, alg, privateKey));
+  ring.verifying.set(kid, { alg, key: createPublicKey(privateKey) });
+  if (state === 'current') ring.algorithms.push(alg);
+}

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { ADMIN_PASSWORD, CLIENT_SECRET, environment, MASTER_KEY, STORES } from '../support/config.js';
+import { send } from '../support/http.js';
+import { cli, kill, serve } from '../support/process.js';
+
+const NEW_KEY = Buffer.alloc(32, 8).toString('base64');
+
+for (const kind of STORES)
+  describe(`gatehouse keys rewrap, on ${kind}`, () => {
+    it('moves everything to a new master key while the server runs, and the old one opens nothing more', async () => {
+      const env = await environment(kind);
+      const running = await serve(env);
+      const issuer = `http://localhost:${env['PORT']}`;
+      const ask = async (path: string, form: Record<string, string>): Promise<Record<string, unknown>> => {
+        const basic = Buffer.from(`gatehouse-cli:${CLIENT_SECRET}`).toString('base64');
+        const heard = await send(new URL(path, issuer), {
+          form,
+          headers: { authorization: `Basic ${basic}` },
+        });
+        assert.equal(heard.status, 200, heard.text);
+        return JSON.parse(heard.text) as Record<string, unknown>;
+      };
+      const signIn = (): Promise<Record<string, unknown>> =>
+        ask('/connect/token', {
+          grant_type: 'password',
+          username: 'admin',
+          password: ADMIN_PASSWORD,
+          scope: 'openid offline_access isms.user.get',
+        });
+      const { refresh_token: refreshToken } = await signIn();
+      const device = await send(new URL('/connect/deviceauthorization', issuer), {
+        form: { client_id: 'demo', scope: 'openid' },
+      });
+      const { user_code: userCode } = JSON.parse(device.text) as { user_code: string };
+
+      const command = cli(['keys', 'rewrap', '--settle', '2', '--json'], {
+        ...env,
+        GATEHOUSE_NEW_MASTER_KEY: NEW_KEY,
+      });
+      let over = false;
+      void command.then(() => (over = true));
+      let asked = 0;
+      while (!over) {
+        await signIn();
+        asked += 1;
+      }
+      const { code, stdout, stderr } = await command;
+      assert.equal(code, 0, stderr);
+      assert.ok(asked > 10);
+      const { rows } = JSON.parse(stdout) as { rows: Record<string, number> };
+      assert.equal(rows['signing_keys'], 2);
+      assert.ok((rows['oidc_artifacts'] ?? 0) >= 1);
+      assert.ok((rows['tenant_secrets'] ?? 0) >= 1);
+      await signIn();
+      await kill(running, 'SIGTERM');
+
+      const old = await cli(['serve'], env);
+      assert.equal(old.code, 1);
+      assert.match(old.stderr, /^gatehouse: GATEHOUSE_MASTER_KEY: is not the key/m);
+
+      const next = await serve({ ...env, GATEHOUSE_MASTER_KEY: NEW_KEY });
+      await signIn();
+      await ask('/connect/token', { grant_type: 'refresh_token', refresh_token: String(refreshToken) });
+      const page = await send(new URL(`/device?user_code=${userCode}`, issuer));
+      assert.equal(page.status, 200);
+      await kill(next, 'SIGTERM');
+    });
+
+    it('says what is missing, and changes nothing', async () => {
+      const env = await environment(kind);
+      await kill(await serve(env), 'SIGTERM');
+      for (const [key, problem] of [
+        [undefined, /GATEHOUSE_NEW_MASTER_KEY: is not set/],
+        ['short', /GATEHOUSE_NEW_MASTER_KEY: must be 32 bytes/],
+        [MASTER_KEY, /GATEHOUSE_NEW_MASTER_KEY: is the key that is in use/],
+      ] as const) {
+        const { code, stderr } = await cli(['keys', 'rewrap', '--settle', '0'], {
+          ...env,
+          ...(key !== undefined && { GATEHOUSE_NEW_MASTER_KEY: key }),
+        });
+        assert.notEqual(code, 0);
+        assert.match(stderr, problem);
+      }
+      await kill(await serve(env), 'SIGTERM');
+    });
+  });
+
+describe('gatehouse keys rewrap, with the key in the data folder', () => {
+  it('puts the new key there, and leaves nothing under the old one', async () => {
+    const { GATEHOUSE_MASTER_KEY: _given, ...env } = await environment('sqlite');
+    await kill(await serve(env), 'SIGTERM');
+    const file = join(env['GATEHOUSE_DATA_DIR'] as string, 'master.key');
+    assert.ok(existsSync(file));
+    const { code } = await cli(['keys', 'rewrap', '--settle', '0'], {
+      ...env,
+      GATEHOUSE_NEW_MASTER_KEY: NEW_KEY,
+    });
+    assert.equal(code, 0);
+    assert.equal(readFileSync(file, 'utf8').trim(), NEW_KEY);
+    const store = new Database(join(env['GATEHOUSE_DATA_DIR'] as string, 'gatehouse.sqlite'));
+    const count = (sql: string): unknown => store.prepare(sql).pluck().get();
+    assert.equal(count("SELECT COUNT(*) FROM signing_keys WHERE sealed_private_jwk LIKE 'v1.data-1.%'"), 0);
+    assert.equal(count("SELECT COUNT(*) FROM meta WHERE key LIKE 'key:%'"), 2);
+    store.close();
+    await kill(await serve(env), 'SIGTERM');
+  });
+});
