@@ -11,8 +11,8 @@ import {
   interactionRoutes,
   isProviderPath,
   lookOf,
-  openProviderPool,
   type OidcBase,
+  type ProviderPool,
   type TenantRuntime,
 } from './oidc/index.js';
 import type { TenantDirectory } from './tenants/index.js';
@@ -20,6 +20,7 @@ import type { TenantDirectory } from './tenants/index.js';
 export interface AppBase extends OidcBase {
   config: Config;
   directory: TenantDirectory;
+  pool: ProviderPool;
   readiness: Readiness;
 }
 
@@ -34,7 +35,6 @@ const runtimeOf = ({ req }: Context): TenantRuntime => runtimes.get(req) as Tena
  */
 export function createApp(base: AppBase): RequestListener {
   const readOrigin = originReader(base.config.trustProxy, base.config.mtls.header);
-  const pool = openProviderPool(base);
   const pages = pagesApp(base).callback();
 
   /** What is known at once is not waited for: a token request meets its tenant and its provider in memory. */
@@ -54,7 +54,7 @@ export function createApp(base: AppBase): RequestListener {
       const path = (request.url as string).split('?', 1)[0] as string;
       return (
         answerHealth(base.readiness, path, response) ??
-        once(pool.get(tenant), (runtime) => face(request, response, facts, runtime, path))
+        once(base.pool.get(tenant), (runtime) => face(request, response, facts, runtime, path))
       );
     });
   }

@@ -4,8 +4,15 @@ import { createApp } from './app.js';
 import { ConfigError, type Config } from './config.js';
 import { openContext, type GatehouseContext } from './context.js';
 import { ensureHome, type Home } from './first-start.js';
-import { every, openSweeper } from './jobs/index.js';
-import { keyRotation, openArtifacts, scheduleOf } from './oidc/index.js';
+import { every, openOutbox, openSweeper, type Deliver, type Outbox } from './jobs/index.js';
+import {
+  BACK_CHANNEL_LOGOUT,
+  backChannelDelivery,
+  keyRotation,
+  openArtifacts,
+  openProviderPool,
+  scheduleOf,
+} from './oidc/index.js';
 import { openRevocations } from './revocations/index.js';
 import { openTenantDirectory } from './tenants/index.js';
 
@@ -20,6 +27,7 @@ export interface Gatehouse {
   context: GatehouseContext;
   home: Home;
   port: number;
+  outbox: Outbox;
   /** Looks for changes to tenants now, instead of within a second. */
   refresh(): Promise<void>;
   /** Takes no new connections, lets requests in flight finish (10 s at most), closes the store. */
@@ -34,13 +42,18 @@ export async function start(config: Config, options: { migrations?: boolean } = 
     const directory = openTenantDirectory(context.store, context.log, config.tenants);
     let draining = false;
     const readiness = { ping: () => context.store.ping(), draining: () => draining };
-    const handle = createApp({
+    const { store, vault, log, audit } = context;
+    const deliveries = new Map<string, Deliver>();
+    const outbox = openOutbox(store, log, audit, (kind) => deliveries.get(kind));
+    const base = {
       ...context,
-      artifacts: openArtifacts(context.store),
-      revocations: openRevocations(context.store),
-      directory,
-      readiness,
-    });
+      artifacts: openArtifacts(store),
+      revocations: openRevocations(store),
+      outbox,
+    };
+    const pool = openProviderPool(base);
+    deliveries.set(BACK_CHANNEL_LOGOUT, backChannelDelivery(store, pool));
+    const handle = createApp({ ...base, pool, directory, readiness });
     const server = createServer(
       {
         headersTimeout: HEADERS_TIMEOUT_MS,
@@ -50,10 +63,10 @@ export async function start(config: Config, options: { migrations?: boolean } = 
       handle,
     );
     await listen(server, config);
-    const { store, vault, log } = context;
     const rotate = keyRotation(store, vault, scheduleOf(config));
     const jobs = [
       openSweeper(store, log, config.sweeper),
+      outbox,
       every(config.keys.intervalSeconds, 'key rotation', log, rotate),
       every(FOLLOW_SECONDS, 'data keys', log, () => context.followKeys()),
     ];
@@ -69,7 +82,7 @@ export async function start(config: Config, options: { migrations?: boolean } = 
       await Promise.all(jobs.map((job) => job.close()));
       await context.close();
     };
-    return { context, home, port, refresh: () => directory.refresh(), stop };
+    return { context, home, port, outbox, refresh: () => directory.refresh(), stop };
   } catch (error) {
     await context.close();
     throw error;

@@ -4,6 +4,7 @@ export const GRANT_TYPES = {
   clientCredentials: 'client_credentials',
   device: 'urn:ietf:params:oauth:grant-type:device_code',
   password: 'password',
+  tokenExchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
 } as const;
 
 export type TokenEndpointAuthMethod =

@@ -20,10 +20,16 @@ export interface PageOptions {
   uiLocales?: string | undefined;
   /** Other origins that a form of this page may end at; browsers follow redirects of forms only to these. */
   formTargets?: string[] | undefined;
+  /** Origins of the frames that the page has. */
+  frameSources?: string[] | undefined;
+  /** Where the browser goes by itself after a moment. */
+  goesOnTo?: string | undefined;
   data?: Record<string, unknown>;
 }
 
 const FOLDER = join(packageRoot, 'views');
+/** Enough for a page's frames to load. */
+const GOES_ON_SECONDS = 3;
 const LOCALES: readonly Locale[] = ['en', 'zh-CN'];
 
 const eta = new Eta({ views: FOLDER, cache: true, autoEscape: true, autoTrim: false });
@@ -80,7 +86,7 @@ export function say(locale: Locale, key: string, values: Record<string, string> 
 export function renderPage(
   ctx: ParameterizedContext,
   page: string,
-  { look, uiLocales, formTargets = [], data = {} }: PageOptions,
+  { look, uiLocales, formTargets = [], frameSources = [], goesOnTo, data = {} }: PageOptions,
 ): void {
   const locale = pickLocale(ctx, uiLocales);
   const logoOrigin = look.logo ? URL.parse(look.logo)?.origin : undefined;
@@ -90,6 +96,7 @@ export function renderPage(
       "style-src 'self'",
       `img-src 'self' data:${logoOrigin ? ` ${logoOrigin}` : ''}`,
       `form-action 'self'${formTargets.map((target) => ` ${target}`).join('')}`,
+      ...(frameSources.length > 0 ? [`frame-src ${frameSources.join(' ')}`] : []),
       "frame-ancestors 'none'",
       "base-uri 'none'",
     ].join('; '),
@@ -100,6 +107,7 @@ export function renderPage(
     'Content-Language': locale,
     Vary: 'Accept-Language, Cookie',
   });
+  if (goesOnTo !== undefined) ctx.set('Refresh', `${GOES_ON_SECONDS};url=${goesOnTo}`);
   ctx.type = 'html';
   ctx.body = eta.render(`./${page}/page`, {
     ...data,

@@ -1,5 +1,6 @@
 import Provider, { errors, type Adapter, type AdapterPayload } from 'oidc-provider';
 import type { Vault } from '../store/index.js';
+import type { RefreshAnswers, Rotated } from './grants/refresh-again.js';
 import { familyOf, requestStart } from './jwt-access-token.js';
 import type { Artifact, Artifacts, StoredArtifact } from './artifacts.js';
 import { artifactSealRow } from './sealed.js';
@@ -18,8 +19,11 @@ export interface AdapterBase {
   clientMetadata(clientId: string): Promise<AdapterPayload | undefined>;
   /** A JWT access token of the tenant that is not revoked, as the payload that the library would have kept for it. */
   readJwt(jwt: string): Promise<AdapterPayload | undefined>;
+  /** Whether what an exchanged token came of has not ended (grants/token-exchange.ts). */
+  originsLive(token: AdapterPayload): Promise<boolean>;
   /** Writes down that a family's JWTs have ended. */
   revokeFamily(family: string): Promise<void>;
+  answers: RefreshAnswers;
 }
 
 /** A factory bound to the tenant, as the library asks for: one adapter a model. */
@@ -49,12 +53,14 @@ function clientAdapter({ clientMetadata }: AdapterBase): Adapter {
  * IdentityServer4's clients ask for `openid` and API scopes together and take the one token to userinfo as well, where
  * the library takes none that has an audience; so there the audience is set aside.
  */
-function accessTokenAdapter(adapter: ArtifactAdapter, { readJwt }: AdapterBase): Adapter {
+function accessTokenAdapter(adapter: ArtifactAdapter, { readJwt, originsLive }: AdapterBase): Adapter {
   const find = adapter.find.bind(adapter);
   adapter.find = async (id) => {
-    const payload = id.includes('.') ? await readJwt(id) : await find(id);
-    if (id.includes('.') && payload?.kind !== adapter.model) return undefined;
-    if (payload && Provider.ctx?.oidc.route === 'userinfo') delete payload.aud;
+    const isJwt = id.includes('.');
+    const payload = isJwt ? await readJwt(id) : await find(id);
+    if (!payload || payload.kind !== adapter.model) return undefined;
+    if (!isJwt && !(await originsLive(payload))) return undefined;
+    if (Provider.ctx?.oidc.route === 'userinfo') delete payload.aud;
     return payload;
   };
   return adapter;
@@ -111,8 +117,8 @@ class ArtifactAdapter implements Adapter {
     const source = sourceOf(Provider.ctx);
     if (this.model === 'RefreshToken' && source?.consumed && source.model === 'RefreshToken') {
       if (!(await artifacts.replace(tenantId, this.model, source.id, id, artifact)))
-        await this.#usedTwice(source);
-      setSource({ ...source, id, consumed: false });
+        await this.#lostRace(source);
+      setSource({ ...source, id, consumed: false, replaced: source.id });
       return undefined;
     }
     await artifacts.put(tenantId, this.model, id, artifact);
@@ -124,9 +130,15 @@ class ArtifactAdapter implements Adapter {
 
   async find(id: string): Promise<AdapterPayload | undefined> {
     const stored = await this.base.artifacts.find(this.base.tenantId, this.model, id);
-    if (stored && SOURCES.has(this.model))
-      setSource({ model: this.model, id, grantId: stored.grantId, uid: stored.uid, consumed: false });
-    return this.#unpack(stored, id);
+    const payload = this.#unpack(stored, id);
+    if (stored && SOURCES.has(this.model)) {
+      const { grantId, uid } = stored;
+      const again = this.#comesAgain(stored, payload);
+      setSource({ model: this.model, id, grantId, uid, clientId: payload?.clientId, consumed: false, again });
+      // All that the library checks of a refresh token it checks now as well; `consume` is where this ends.
+      if (again) delete payload?.consumed;
+    }
+    return payload;
   }
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
@@ -144,8 +156,10 @@ class ArtifactAdapter implements Adapter {
    * a crash in between must not cost the client both.
    */
   async consume(id: string): Promise<undefined> {
-    const source = sourceOf(Provider.ctx);
+    const ctx = Provider.ctx;
+    const source = sourceOf(ctx);
     if (this.model === 'RefreshToken' && source?.id === id) {
+      if (source.again && ctx) await this.base.answers.again(ctx, id);
       setSource({ ...source, consumed: true });
       return undefined;
     }
@@ -177,6 +191,21 @@ class ArtifactAdapter implements Adapter {
     if (model === 'AccessToken' && uid) await revokeFamily(familyOf(grantId, uid));
   }
 
+  #comesAgain(stored: StoredArtifact, payload: AdapterPayload | undefined): boolean {
+    const { consumedAt } = stored;
+    const asking = Provider.ctx?.oidc.route === 'token' ? Provider.ctx.oidc.client?.clientId : undefined;
+    if (this.model !== 'RefreshToken' || consumedAt === null || asking === undefined) return false;
+    return payload?.clientId === asking && this.base.answers.mayComeAgain(asking, consumedAt);
+  }
+
+  /** Another request with the same refresh token was a moment earlier: a tab beside this one, or a thief. */
+  async #lostRace(source: Source): Promise<never> {
+    const ctx = Provider.ctx;
+    if (ctx && this.base.answers.mayComeAgain(source.clientId ?? '', Date.now()))
+      await this.base.answers.again(ctx, source.id);
+    return this.#usedTwice(source);
+  }
+
   /** RFC 6749 4.1.2, RFC 9700 4.14.2: somebody has a copy, so all that came of it ends. */
   async #usedTwice(source: Source | undefined): Promise<never> {
     if (source) await this.#endFamily(source);
@@ -204,8 +233,13 @@ interface Source {
   id: string;
   grantId: string | null;
   uid: string | null;
+  clientId?: string | undefined;
   /** A refresh token that is to be marked as used when its successor is written. */
   consumed: boolean;
+  /** A refresh token that was used before, and may come again for a moment. */
+  again?: boolean;
+  /** The refresh token that has just been replaced. */
+  replaced?: string;
 }
 
 const SOURCES = new Set(['AuthorizationCode', 'RefreshToken', 'DeviceCode', 'AccessToken']);
@@ -214,6 +248,14 @@ const FAMILY = ['AccessToken', 'RefreshToken'];
 const sources = new WeakMap<object, Source>();
 
 const sourceOf = (ctx: object | undefined): Source | undefined => ctx && sources.get(ctx);
+
+/** The refresh token that this request has replaced, and what it was. */
+export function rotatedBy(ctx: object): { token: string; of: Rotated } | undefined {
+  const source = sourceOf(ctx);
+  if (source?.replaced === undefined || source.clientId === undefined) return undefined;
+  const { clientId, grantId, uid } = source;
+  return { token: source.replaced, of: { clientId, grantId, uid } };
+}
 
 function setSource(source: Source): void {
   const ctx = Provider.ctx;

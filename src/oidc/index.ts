@@ -15,4 +15,5 @@ export type { OidcBase } from './provider.js';
 export { isProviderPath, ROUTES } from './routes.js';
 export { lookOf } from './interactions/pages.js';
 export { interactionRoutes } from './interactions/routes.js';
+export { BACK_CHANNEL_LOGOUT, backChannelDelivery } from './logout/back-channel.js';
 export { documentPath } from './well-known.js';

@@ -20,10 +20,16 @@ export interface AccessTokenClaims extends JWTPayload {
   /** The sign-in that it came of, where it outlives the session. */
   fid?: string;
   cnf?: { jkt?: string; 'x5t#S256'?: string };
+  /** Who acts for the subject (RFC 8693, 4.1), and the families that it came of by exchange. */
+  act?: Record<string, unknown>;
+  origin?: string[];
 }
 
 /** The tokens of one sign-in at one client: what ends together when one of them is used twice. */
 export const familyOf = (grantId: string, sessionUid: string): string => `${grantId}.${sessionUid}`;
+
+/** The grant's id in a family's name. */
+export const grantIn = (family: string): string => family.slice(0, family.indexOf('.'));
 
 /** When the request that runs now came in, in epoch milliseconds. */
 export const requestStart = (ctx: { req: KoaContextWithOIDC['req'] } | undefined): number =>
@@ -82,6 +88,7 @@ export function asStoredToken(jwt: string, claims: AccessTokenClaims): AdapterPa
     aud: claims.aud,
     iat: claims.iat,
     exp: claims.exp,
+    ...((claims.act ?? claims.origin) && { extra: { act: claims.act, origin: claims.origin } }),
     ...(cnf?.jkt !== undefined && { jkt: cnf.jkt }),
     ...(cnf?.['x5t#S256'] !== undefined && { 'x5t#S256': cnf['x5t#S256'] }),
     ...(gid === undefined

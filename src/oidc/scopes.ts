@@ -77,7 +77,8 @@ export function scopesAt(catalogue: Catalogue, api: ApiResource, client: Client,
 }
 
 /** Error descriptions may hold only printable ASCII (RFC 6749, 5.2), and stay short. */
-const printable = (text: string): string => text.slice(0, 100).replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
+export const printable = (text: string): string =>
+  text.slice(0, 100).replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
 
 /** Whether the grant is one that signs a person in. */
 export const isAboutUser = (grantType: string | undefined): boolean =>

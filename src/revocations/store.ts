@@ -27,6 +27,8 @@ export interface Revocations {
   /** Ends a family; `expiresAt` is when the last token that it can have now expires. */
   revokeFamily(tenantId: string, family: string, expiresAt: number): Promise<void>;
   isRevoked(tenantId: string, issued: Issued): Promise<boolean>;
+  /** Whether a family was ended since then (epoch milliseconds). */
+  isFamilyRevoked(tenantId: string, family: string, since: number): Promise<boolean>;
 }
 
 export function openRevocations(store: Store): Revocations {
@@ -41,7 +43,10 @@ export function openRevocations(store: Store): Revocations {
   const ofClient = store.prepare(
     `SELECT 1 AS dead WHERE EXISTS (${since}) OR EXISTS (${since}) OR EXISTS (${since})`,
   );
+  const one = store.prepare(since);
   return {
+    isFamilyRevoked: async (tenantId, family, at) =>
+      (await one.first(tenantId, 'family', family, at)) !== undefined,
     revokeToken: async (tenantId, jti, expiresAt) =>
       void (await write.run(tenantId, 'token', jti, Date.now(), expiresAt)),
     revokeFamily: async (tenantId, family, expiresAt) =>

@@ -4,6 +4,7 @@ export {
   createTenantAt,
   findHomeTenant,
   findTenant,
+  findTenantById,
   listTenants,
   moveTenant,
   setTenantEnabled,

@@ -35,6 +35,8 @@ async function one(knex: Knex, where: Record<string, unknown>): Promise<Tenant |
 
 export const findHomeTenant = (knex: Knex): Promise<Tenant | undefined> => one(knex, { home: true });
 
+export const findTenantById = (knex: Knex, id: string): Promise<Tenant | undefined> => one(knex, { id });
+
 /** By name. @throws NotFound */
 export async function findTenant(knex: Knex, name: string): Promise<Tenant> {
   const tenant = await one(knex, { name });

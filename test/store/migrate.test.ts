@@ -19,6 +19,7 @@ const STEPS = [
   '0005_audit',
   '0006_revocations',
   '0007_key_states',
+  '0008_outbox',
 ];
 
 for (const kind of STORES)
@@ -95,7 +96,7 @@ for (const kind of STORES)
         await assert.rejects(
           attempt,
           (error: Error) =>
-            error instanceof SchemaMismatch && /npx gatehouse migrate --to 7$/.test(error.message),
+            error instanceof SchemaMismatch && /npx gatehouse migrate --to 8$/.test(error.message),
         );
     });
 

@@ -6,9 +6,10 @@ import type { People, User } from '../../users/index.js';
 import type { Catalogue } from '../catalogue.js';
 import { accountOf } from '../claims.js';
 import type { ClientCache } from '../client-cache.js';
-import type { ResourceServerOf } from '../provider.js';
+import type { ResourceServerOf } from '../token-policy.js';
 import { askedScopes, type AskedScopes } from '../scopes.js';
 import { allow, type ExistingGrants } from './existing.js';
+import { senderOf, type Sender } from './sender.js';
 
 export interface PasswordGrantBase {
   tenantId: string;
@@ -42,6 +43,7 @@ export function registerPasswordGrant(provider: Provider, base: PasswordGrantBas
         throw new errors.InvalidRequest("missing required parameter(s) 'username', 'password'");
       const client = base.clients.known(ctx.oidc.client.clientId);
       const asked = askedScopes(base.catalogue, client, scope, resource, true);
+      const sender = await senderOf(provider, ctx);
       const user = await signIn(ctx, base, username, password);
       const grant =
         (await base.grants.find(provider, user.userKey, client.clientId)) ??
@@ -50,7 +52,7 @@ export function registerPasswordGrant(provider: Provider, base: PasswordGrantBas
       await allow(grant, oidcScopes, asked.api && { indicator: asked.api.indicator, scopes: asked.scope });
       ctx.oidc.entity('Grant', grant);
       ctx.oidc.entity('Account', accountOf(base.people, base.tenantId, user));
-      ctx.body = await issue(ctx, provider, base, user, grant, asked);
+      ctx.body = await issue(ctx, provider, base, { user, grant, asked, sender });
     },
     ['username', 'password', 'scope', 'resource'],
   );
@@ -87,10 +89,9 @@ async function issue(
   ctx: KoaContextWithOIDC,
   provider: Provider,
   base: PasswordGrantBase,
-  user: User,
-  grant: Grant,
-  { scope, api }: AskedScopes,
+  { user, grant, asked, sender }: { user: User; grant: Grant; asked: AskedScopes; sender: Sender },
 ): Promise<Record<string, unknown>> {
+  const { scope, api } = asked;
   const client = ctx.oidc.client as NonNullable<typeof ctx.oidc.client>;
   const common = {
     accountId: user.userKey,
@@ -107,17 +108,21 @@ async function issue(
       api.indicator,
       base.resourceServer(client.clientId, api.indicator, common.scope),
     );
+  sender.bind(token);
   ctx.oidc.entity('AccessToken', token);
   const accessToken = await token.save();
   let refreshToken: string | undefined;
-  if (scope.includes('offline_access') && client.grantTypeAllowed('refresh_token'))
-    refreshToken = await new provider.RefreshToken({
+  if (scope.includes('offline_access') && client.grantTypeAllowed('refresh_token')) {
+    const refresh = new provider.RefreshToken({
       ...common,
       authTime,
       amr: ['pwd'],
       rotations: 0,
       ...(api && { resource: api.indicator }),
-    }).save();
+    });
+    sender.bindRefresh(refresh, token);
+    refreshToken = await refresh.save();
+  }
   let idToken: string | undefined;
   if (scope.includes('openid')) {
     const claims = await (ctx.oidc.account as NonNullable<typeof ctx.oidc.account>).claims(

@@ -7,7 +7,7 @@ import { Busy } from '../../kernel/errors.js';
 import { renderPage } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
 import type { AuditEvent } from '../../observe/index.js';
-import type { OidcBase } from '../provider.js';
+import { PASSWORD_ACR, type OidcBase } from '../provider.js';
 import type { TenantRuntime } from '../pool.js';
 import { allowAsked, scopesToShow } from './consent.js';
 import { formTargetsOf, homeOf, lookOf } from './pages.js';
@@ -157,7 +157,14 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
     }
     return finish(
       ctx,
-      { login: { accountId: outcome.user.userKey, amr: ['pwd'], remember: remember === 'yes' } },
+      {
+        login: {
+          accountId: outcome.user.userKey,
+          amr: ['pwd'],
+          acr: PASSWORD_ACR,
+          remember: remember === 'yes',
+        },
+      },
       false,
     );
   });

@@ -100,7 +100,7 @@ export interface KeySchedule {
 export const scheduleOf = ({ keys, lifetimes }: Pick<Config, 'keys' | 'lifetimes'>): KeySchedule => ({
   rotation: keys.rotationDays * 86_400,
   publish: keys.publishSeconds,
-  longestToken: Math.max(lifetimes.accessTokenLongest, lifetimes.idToken, lifetimes.session),
+  longestToken: Math.max(lifetimes.accessTokenLongest, lifetimes.idToken, lifetimes.sessionAbsolute),
 });
 
 /**

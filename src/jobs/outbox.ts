@@ -1,0 +1,116 @@
+import pLimit from 'p-limit';
+import { newId } from '../kernel/ids.js';
+import { parse } from '../kernel/json.js';
+import type { Audit, Log } from '../observe/index.js';
+import type { Row, Store } from '../store/index.js';
+import { every } from './every.js';
+
+const DAY_MS = 86_400_000;
+const LOOK_SECONDS = 1;
+/** How long whoever has taken a message has for it; longer than any delivery may last. */
+const LEASE_MS = 60_000;
+const FIRST_WAIT_MS = 5_000;
+const LONGEST_WAIT_MS = 3_600_000;
+/** Each waits for somebody else's server, at most a few seconds. */
+const AT_ONCE = 32;
+const TAKE = 100;
+
+export interface Message {
+  tenantId: string;
+  /** The same each time that it is tried. */
+  id: string;
+  payload: unknown;
+}
+
+/** Sends one message. Throws when it did not arrive; then it is tried again. */
+export type Deliver = (message: Message) => Promise<void>;
+
+/**
+ * A durable queue of what goes out. Promises:
+ * - `add` resolves when the message is committed; from then on it is tried until it arrives, for a day, through restarts;
+ * - one message is with one worker at a time; one whose delivery is not known to have succeeded is tried again;
+ * - a message that does not arrive delays no other.
+ */
+export interface Outbox {
+  add(tenantId: string, kind: string, payload: unknown): Promise<void>;
+  /** Tries everything that is due, after the turn that runs, and resolves when it has been tried. */
+  deliver(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Doubles with each try, and is spread, so that what failed together does not come back together. */
+export const waitAfter = (attempts: number): number => {
+  const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempts - 1));
+  return Math.round(wait * (0.75 + Math.random() / 2));
+};
+
+export function openOutbox(
+  store: Store,
+  log: Log,
+  audit: Audit,
+  /** How each kind is sent, asked for when the first message goes out. */
+  deliverOf: (kind: string) => Deliver | undefined,
+): Outbox {
+  const insert = store.prepare(
+    'INSERT INTO outbox (tenant_id, id, kind, payload, next_at, gives_up_at) VALUES (?, ?, ?, ?, ?, ?)',
+  );
+  const due = store.prepare(`SELECT * FROM outbox WHERE next_at <= ? ORDER BY next_at LIMIT ${TAKE}`);
+  const take = store.prepare(
+    'UPDATE outbox SET next_at = ?, attempts = attempts + 1 WHERE tenant_id = ? AND id = ? AND next_at <= ?',
+  );
+  const later = store.prepare('UPDATE outbox SET next_at = ? WHERE tenant_id = ? AND id = ?');
+  const remove = store.prepare('DELETE FROM outbox WHERE tenant_id = ? AND id = ?');
+  const limit = pLimit(AT_ONCE);
+
+  async function failed(row: Row, error: Error): Promise<void> {
+    const [tenantId, id, kind] = [row['tenant_id'], row['id'], row['kind']] as [string, string, string];
+    const attempts = Number(row['attempts']) + 1;
+    const next = Date.now() + waitAfter(attempts);
+    const reason = error.message.slice(0, 200);
+    if (next < Number(row['gives_up_at'])) {
+      await later.run(next, tenantId, id);
+      log.warn({ kind, message: id, attempts, reason }, 'not delivered; it is tried again');
+      return;
+    }
+    await remove.run(tenantId, id);
+    await audit(tenantId, {
+      event: `outbox.${kind}`,
+      result: 'failure',
+      target: id,
+      detail: { attempts, reason },
+    });
+    log.error({ kind, message: id, attempts, reason }, 'not delivered, and given up');
+  }
+
+  async function attempt(row: Row): Promise<void> {
+    const [tenantId, id, kind] = [row['tenant_id'], row['id'], row['kind']] as [string, string, string];
+    const now = Date.now();
+    if ((await take.run(now + LEASE_MS, tenantId, id, now)) === 0) return; // somebody else has it
+    try {
+      await deliverOf(kind)?.({ tenantId, id, payload: parse(row['payload']) });
+      await remove.run(tenantId, id);
+    } catch (error) {
+      await failed(row, error as Error);
+    }
+  }
+
+  async function takeTurn(): Promise<void> {
+    for (;;) {
+      const rows = await due.all(Date.now());
+      await Promise.all(rows.map((row) => limit(() => attempt(row))));
+      if (rows.length < TAKE) return;
+    }
+  }
+
+  let turns = Promise.resolve();
+  const deliver = (): Promise<void> => (turns = turns.then(takeTurn, takeTurn));
+  const repeated = every(LOOK_SECONDS, 'outbox', log, deliver);
+  return {
+    async add(tenantId, kind, payload) {
+      const now = Date.now();
+      await insert.run(tenantId, newId(), kind, JSON.stringify(payload), now, now + DAY_MS);
+    },
+    deliver,
+    close: () => repeated.close(),
+  };
+}

@@ -1,0 +1,100 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { factsOf } from '../../kernel/request.js';
+import type { Artifacts } from '../artifacts.js';
+
+const MODEL = 'RefreshAnswer';
+const IV = 12;
+const TAG = 16;
+/** How long one of two requests with the same token waits for what the other is answered. */
+const PATIENCE_MS = 3000;
+const LOOK_MS = 20;
+
+type Answer = Record<string, unknown>;
+
+/**
+ * A client may lose an answer, or refresh in two tabs at once. Where it is given a window for that, a refresh token that
+ * comes again within it gets the answer that it got before: never a second live token. The answer is kept for as long,
+ * under a key that only the old token gives, so the table gives nobody a token.
+ */
+export interface RefreshAnswers {
+  /** Whether a token that was used then (epoch milliseconds) may come again. */
+  mayComeAgain(clientId: string, usedAt: number): boolean;
+  /** Answers what this token was answered before, in place of what the request would get. Always throws. */
+  again(ctx: KoaContextWithOIDC, token: string): Promise<never>;
+  /** Keeps an answer, before it goes out, where the client has a window. */
+  keep(token: string, of: Rotated, answer: Answer): Promise<void>;
+}
+
+/** What a refresh token was, that has just been replaced. */
+export interface Rotated {
+  clientId: string;
+  grantId: string | null;
+  uid: string | null;
+}
+
+const keyOf = (token: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', token, 'gatehouse', 'refresh answer', 32));
+
+function seal(token: string, answer: Answer): string {
+  const iv = randomBytes(IV);
+  const cipher = createCipheriv('aes-256-gcm', keyOf(token), iv);
+  const body = Buffer.concat([cipher.update(JSON.stringify(answer), 'utf8'), cipher.final()]);
+  return Buffer.concat([iv, cipher.getAuthTag(), body]).toString('base64url');
+}
+
+function open(token: string, sealed: string): Answer {
+  const bytes = Buffer.from(sealed, 'base64url');
+  const decipher = createDecipheriv('aes-256-gcm', keyOf(token), bytes.subarray(0, IV));
+  decipher.setAuthTag(bytes.subarray(IV, IV + TAG));
+  const text = decipher.update(bytes.subarray(IV + TAG), undefined, 'utf8') + decipher.final('utf8');
+  return JSON.parse(text) as Answer;
+}
+
+/** Answers that were given before, by the request that they are for. */
+const repeated = new WeakMap<object, Answer>();
+
+/** @param windowOf seconds that a client's tokens may come again in; 0 for none. */
+export function refreshAnswers(
+  tenantId: string,
+  artifacts: Artifacts,
+  windowOf: (clientId: string) => number,
+): RefreshAnswers {
+  return {
+    mayComeAgain: (clientId, usedAt) => Date.now() < usedAt + windowOf(clientId) * 1000,
+    async again(ctx, token) {
+      const until = Date.now() + PATIENCE_MS;
+      let stored = await artifacts.find(tenantId, MODEL, token);
+      while (!stored && Date.now() < until) {
+        await sleep(LOOK_MS);
+        stored = await artifacts.find(tenantId, MODEL, token);
+      }
+      if (stored && !stored.revoked) repeated.set(ctx, open(token, stored.payload));
+      // Ends the library's work on the request; `answerAgain` puts the answer in the place of the refusal.
+      throw new errors.InvalidGrant('the refresh token was used a moment ago');
+    },
+    async keep(token, { clientId, grantId, uid }, answer) {
+      const window = windowOf(clientId);
+      if (window === 0) return;
+      const now = Date.now();
+      await artifacts.put(tenantId, MODEL, token, {
+        payload: seal(token, answer),
+        clientId,
+        grantId: grantId ?? undefined,
+        uid: uid ?? undefined,
+        expiresAt: now + window * 1000,
+        createdAt: now,
+      });
+    },
+  };
+}
+
+/** Answers what was answered before, where `again` has found it. */
+export function answerAgain(ctx: KoaContextWithOIDC): void {
+  const answer = repeated.get(ctx);
+  if (!answer) return;
+  ctx.status = 200;
+  ctx.body = answer;
+  delete factsOf(ctx.req).outcome;
+}

@@ -1,0 +1,207 @@
+import { errors, type AccessToken, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { GRANT_TYPES } from '../../clients/index.js';
+import { factsOf } from '../../kernel/request.js';
+import type { Audit } from '../../observe/index.js';
+import type { Catalogue } from '../catalogue.js';
+import type { ClientCache } from '../client-cache.js';
+import { familyOf } from '../jwt-access-token.js';
+import type { ResourceServerOf } from '../token-policy.js';
+import { printable } from '../scopes.js';
+import { allow, type ExistingGrants } from './existing.js';
+import { senderOf } from './sender.js';
+
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
+const JWT = 'urn:ietf:params:oauth:token-type:jwt';
+const DEEPEST_CHAIN = 5;
+
+export interface TokenExchangeBase {
+  tenantId: string;
+  audit: Audit;
+  catalogue: Catalogue;
+  clients: ClientCache;
+  grants: ExistingGrants;
+  resourceServer: ResourceServerOf;
+  mayIntrospect(clientId: string, token: { clientId?: string | undefined; aud: unknown }): boolean;
+  /** Whether the user may sign in. */
+  isActive(userKey: string): Promise<boolean>;
+}
+
+interface Params {
+  subject_token?: string;
+  subject_token_type?: string;
+  actor_token?: string;
+  actor_token_type?: string;
+  requested_token_type?: string;
+  resource?: string;
+  audience?: string;
+  scope?: string;
+}
+
+/** Who acts for the subject, and for whom he acts in turn (RFC 8693, 4.1). */
+type Act = Record<string, unknown>;
+
+/** What an exchanged token says beside what every token of its API does. */
+export interface Exchanged {
+  act?: Act | undefined;
+  /** The families that it came of: it ends when one of them does. */
+  origin: string[];
+}
+
+const exchanged = new WeakMap<object, Exchanged>();
+
+export const exchangedClaims = (token: object): Exchanged | undefined => exchanged.get(token);
+
+const refuse = (why: string): never => {
+  throw new errors.InvalidRequest(why);
+};
+
+/**
+ * Token exchange (RFC 8693). A service that got a user's token asks for one of its own to go on with: as the user
+ * (impersonation), or, with an actor token, as itself for the user (delegation). It never gets more scope, another
+ * audience or a longer life than the token that it holds, and what it gets ends with what it came of.
+ */
+export function registerTokenExchange(provider: Provider, base: TokenExchangeBase): void {
+  provider.registerGrantType<Params>(GRANT_TYPES.tokenExchange, (ctx) => exchange(ctx, provider, base), [
+    'subject_token',
+    'subject_token_type',
+    'actor_token',
+    'actor_token_type',
+    'requested_token_type',
+    'resource',
+    'audience',
+    'scope',
+  ]);
+}
+
+async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: TokenExchangeBase): Promise<void> {
+  const params = ctx.oidc.params as Params;
+  const client = ctx.oidc.client as NonNullable<typeof ctx.oidc.client>;
+  if (![undefined, ACCESS_TOKEN, JWT].includes(params.requested_token_type))
+    refuse(`requested_token_type can only be ${ACCESS_TOKEN}`);
+  const sender = await senderOf(provider, ctx);
+  const subject = await subjectOf(provider, base, params, client.clientId);
+  const actor = await actorOf(provider, params, client.clientId);
+  const api = [...base.catalogue.apis].find(({ audience }) => audience === subject.aud);
+  if (!api) return refuse('the subject token is for no API of this tenant');
+  for (const named of [params.resource, params.audience])
+    if (named !== undefined && named !== api.indicator && named !== api.audience)
+      throw new errors.InvalidTarget('the subject token is for another audience, and so is what it gives');
+  if (!sender.constrained && (subject.jkt ?? subject['x5t#S256']) !== undefined)
+    refuse('the subject token is bound to a key; send a DPoP proof, so that what it gives is bound as well');
+  const scope = scopesOf(subject, params.scope, base.clients.known(client.clientId).settings.scopes);
+
+  const grant =
+    (await base.grants.find(provider, subject.accountId, client.clientId)) ??
+    new provider.Grant({ accountId: subject.accountId, clientId: client.clientId });
+  await allow(
+    grant,
+    scope.filter((word) => base.catalogue.identity.has(word)),
+    { indicator: api.indicator, scopes: scope },
+  );
+  ctx.oidc.entity('Grant', grant);
+  const server = new provider.ResourceServer(
+    api.indicator,
+    base.resourceServer(client.clientId, api.indicator, scope.join(' ')),
+  );
+  const left = (subject.exp as number) - Math.floor(Date.now() / 1000);
+  const token = new provider.AccessToken({
+    accountId: subject.accountId,
+    client,
+    grantId: grant.jti,
+    gty: 'token_exchange',
+    scope: scope.join(' '),
+    sessionUid: subject.sessionUid,
+    expiresIn: Math.max(1, Math.min(left, server.accessTokenTTL ?? left)),
+  });
+  token.resourceServer = server;
+  sender.bind(token);
+  exchanged.set(token, claimsOf(subject, actor));
+  ctx.oidc.entity('AccessToken', token);
+  const accessToken = await token.save();
+  await note(ctx, base, subject, actor, scope);
+  ctx.body = {
+    access_token: accessToken,
+    issued_token_type: ACCESS_TOKEN,
+    token_type: token.tokenType,
+    expires_in: token.expiration,
+    scope: scope.join(' '),
+  };
+}
+
+/** The user's token that is exchanged. @throws InvalidRequest when it does not work or is none of this client's business. */
+async function subjectOf(
+  provider: Provider,
+  base: TokenExchangeBase,
+  { subject_token: value, subject_token_type: type }: Params,
+  clientId: string,
+): Promise<AccessToken> {
+  if (!value || !type) return refuse("missing required parameter(s) 'subject_token', 'subject_token_type'");
+  if (type !== ACCESS_TOKEN && type !== JWT) return refuse(`subject_token_type can only be ${ACCESS_TOKEN}`);
+  const token = await provider.AccessToken.find(value);
+  const grant = token?.isValid ? await provider.Grant.find(token.grantId) : undefined;
+  const works =
+    token &&
+    grant?.accountId === token.accountId &&
+    grant.clientId === token.clientId &&
+    base.mayIntrospect(clientId, { clientId: token.clientId, aud: token.aud }) &&
+    (await base.isActive(token.accountId));
+  if (!works) return refuse('the subject token is not valid here');
+  return token;
+}
+
+/** The token of who acts, which has to be this client's own, or a user's that was issued to this client. */
+async function actorOf(
+  provider: Provider,
+  { actor_token: value, actor_token_type: type }: Params,
+  clientId: string,
+): Promise<Act | undefined> {
+  if (value === undefined && type === undefined) return undefined;
+  if (!value || (type !== ACCESS_TOKEN && type !== JWT))
+    return refuse(`actor_token comes with actor_token_type, which can only be ${ACCESS_TOKEN}`);
+  const own = await provider.ClientCredentials.find(value);
+  const users = own ? undefined : await provider.AccessToken.find(value);
+  const token = own ?? users;
+  if (!token?.isValid || token.clientId !== clientId)
+    return refuse('the actor token is not a valid one of this client');
+  return { sub: users?.accountId ?? clientId, client_id: clientId };
+}
+
+/** What was asked for, or all that both the token and the client have. @throws InvalidScope */
+function scopesOf(subject: AccessToken, asked: string | undefined, allowed: string[]): string[] {
+  const had = [...subject.scopes].filter((word) => word !== 'offline_access');
+  const wanted = asked?.split(' ').filter(Boolean) ?? had.filter((word) => allowed.includes(word));
+  for (const word of wanted) {
+    if (!had.includes(word))
+      throw new errors.InvalidScope('the subject token does not have the scope', printable(word));
+    if (!allowed.includes(word))
+      throw new errors.InvalidScope('requested scope is not allowed', printable(word));
+  }
+  if (wanted.length === 0)
+    throw new errors.InvalidScope('the client may have none of the subject token’s scopes', '');
+  return [...new Set(wanted)];
+}
+
+function claimsOf(subject: AccessToken, actor: Act | undefined): Exchanged {
+  const { act: before, origin = [] } = (subject.extra ?? {}) as Partial<Exchanged>;
+  if (origin.length >= DEEPEST_CHAIN) return refuse('the token has been exchanged too often');
+  const act = actor ? { ...actor, ...(before && { act: before }) } : before;
+  return { act, origin: [...origin, familyOf(subject.grantId, subject.sessionUid ?? '')] };
+}
+
+const note = (
+  ctx: KoaContextWithOIDC,
+  { tenantId, audit }: TokenExchangeBase,
+  subject: AccessToken,
+  actor: Act | undefined,
+  scope: string[],
+): Promise<void> =>
+  audit(tenantId, {
+    event: 'grant.token_exchange',
+    result: 'success',
+    actor: typeof actor?.['sub'] === 'string' ? actor['sub'] : ctx.oidc.client?.clientId,
+    clientId: ctx.oidc.client?.clientId,
+    target: subject.accountId,
+    address: ctx.ip,
+    requestId: factsOf(ctx.req).requestId,
+    detail: { kind: actor ? 'delegation' : 'impersonation', from: subject.clientId, scope },
+  });

@@ -1,0 +1,163 @@
+import {
+  errors,
+  type AdapterPayload,
+  type Configuration,
+  type KoaContextWithOIDC,
+  type ResourceServer,
+} from 'oidc-provider';
+import type { Client } from '../clients/index.js';
+import type { Config } from '../config.js';
+import type { Revocations } from '../revocations/index.js';
+import type { Tenant } from '../tenants/index.js';
+import type { People } from '../users/index.js';
+import type { Artifacts } from './artifacts.js';
+import type { Catalogue } from './catalogue.js';
+import { claimsForApi } from './claims.js';
+import type { ClientCache } from './client-cache.js';
+import { exchangedClaims, type Exchanged } from './grants/token-exchange.js';
+import { asStoredToken, grantIn, issuedOf, verifyAccessToken } from './jwt-access-token.js';
+import type { KeyRing } from './keys/index.js';
+import { scopesAt } from './scopes.js';
+
+/**
+ * An API as the library wants it for a client. The scopes are those `asked` for (space-separated) that the client may
+ * have; all that it may have, when the request goes on with what was asked before.
+ */
+export type ResourceServerOf = (clientId: string, indicator: string, asked?: string) => ResourceServer;
+
+/** What a token is for, holds and is worth, and for how long. */
+export interface TokenPolicy {
+  resourceServer: ResourceServerOf;
+  /** A token's own client may look at it, and a confidential one that serves the API that the token is for. */
+  mayIntrospect(
+    clientId: string | undefined,
+    token: { clientId?: string | undefined; aud: unknown },
+  ): boolean;
+  /** Whether the user may sign in. */
+  isActive(userKey: string): Promise<boolean>;
+  /** A JWT access token of the tenant that works, as the payload that the library would have kept for it. */
+  readJwt(jwt: string): Promise<AdapterPayload | undefined>;
+  /** An exchanged token ends with each family and each grant that it came of (grants/token-exchange.ts). */
+  originsLive(token: AdapterPayload): Promise<boolean>;
+  revokeFamily(family: string): Promise<void>;
+  extraClaims: NonNullable<Configuration['extraTokenClaims']>;
+  ttl: NonNullable<Configuration['ttl']>;
+}
+
+export interface TokenPolicyParts {
+  config: Config;
+  tenant: Tenant;
+  keys: KeyRing;
+  catalogue: Catalogue;
+  clients: ClientCache;
+  people: People;
+  artifacts: Artifacts;
+  revocations: Revocations;
+}
+
+export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
+  const { config, tenant, keys, catalogue, clients, people, artifacts, revocations } = parts;
+  const { lifetimes } = config;
+
+  const resourceServer: ResourceServerOf = (clientId, indicator, asked) => {
+    const api = catalogue.apiByIndicator.get(indicator);
+    if (!api) throw new errors.InvalidTarget();
+    const client = clients.known(clientId);
+    return {
+      audience: api.audience,
+      scope: scopesAt(catalogue, api, client, asked).join(' '),
+      accessTokenFormat: api.accessTokenFormat,
+      accessTokenTTL: Math.min(
+        client.settings.accessTokenLifetime ?? api.accessTokenLifetime ?? lifetimes.accessToken,
+        lifetimes.accessTokenLongest,
+      ),
+      jwt: { sign: { alg: api.signingAlg as 'ES256' } },
+    };
+  };
+
+  async function originsLive(token: AdapterPayload): Promise<boolean> {
+    const { origin = [] } = (token.extra ?? {}) as Partial<Exchanged>;
+    for (const family of origin) {
+      if (await revocations.isFamilyRevoked(tenant.id, family, (token.iat ?? 0) * 1000)) return false;
+      if (!(await artifacts.find(tenant.id, 'Grant', grantIn(family)))) return false;
+    }
+    return true;
+  }
+
+  return {
+    resourceServer,
+    originsLive,
+    mayIntrospect(clientId, token) {
+      if (clientId === undefined) return false;
+      const { resources, tokenEndpointAuthMethod } = clients.known(clientId).settings;
+      const serves = catalogue.apis.some(
+        ({ name, audience }) => audience === token.aud && resources.includes(name),
+      );
+      return token.clientId === clientId || (tokenEndpointAuthMethod !== 'none' && serves);
+    },
+    isActive: async (userKey) => (await people.active(tenant.id, userKey)) !== undefined,
+    async readJwt(jwt) {
+      const claims = await verifyAccessToken(keys, tenant.issuer, jwt);
+      if (!claims || !(await clients.get(claims.client_id))) return undefined;
+      if (await revocations.isRevoked(tenant.id, issuedOf(claims))) return undefined;
+      const token = asStoredToken(jwt, claims);
+      return (await originsLive(token)) ? token : undefined;
+    },
+    revokeFamily: (family) =>
+      revocations.revokeFamily(tenant.id, family, Date.now() + lifetimes.accessTokenLongest * 1000),
+    async extraClaims(_ctx, token) {
+      if (token.kind !== 'AccessToken' || !('accountId' in token)) return { tenant: tenant.id };
+      const { accountId, grantId, sessionUid, expiresWithSession } = token;
+      const { resourceServer: server } = token as typeof token & {
+        resourceServer?: { identifier(): string };
+      };
+      const api = server && catalogue.apiByIndicator.get(server.identifier());
+      const user = api && (await people.active(tenant.id, accountId));
+      const about = user ? claimsForApi(api, user, await people.authority(tenant.id, user)) : {};
+      const signIn = expiresWithSession ? { sid: sessionUid } : { fid: sessionUid };
+      return { ...about, tenant: tenant.id, gid: grantId, ...signIn, ...exchangedClaims(token) };
+    },
+    ttl: ttlOf(config, clients),
+  };
+}
+
+type AccessTokenTtl = (
+  ctx: KoaContextWithOIDC,
+  token: { resourceServer?: ResourceServer | undefined },
+) => number;
+
+const secondsSince = (epochSeconds = 0): number => Math.floor(Date.now() / 1000) - epochSeconds;
+
+/** Lives until it has lain idle for too long, or is too old. */
+const remaining = (idle: number, absolute: number, age: number): number =>
+  Math.max(1, Math.min(idle, absolute - age));
+
+function ttlOf({ lifetimes }: Config, clients: ClientCache): NonNullable<Configuration['ttl']> {
+  const accessToken: AccessTokenTtl = (_ctx, token) =>
+    token.resourceServer?.accessTokenTTL ?? lifetimes.accessToken;
+  const longest = (own: number | undefined, configured: number): number =>
+    Math.min(own ?? configured, configured);
+  const refreshToken = ({ settings }: Client, age: number): number =>
+    remaining(
+      longest(settings.refreshTokenIdle, lifetimes.refreshTokenIdle),
+      longest(settings.refreshTokenAbsolute, lifetimes.refreshTokenAbsolute),
+      age,
+    );
+  return {
+    AccessToken: accessToken,
+    ClientCredentials: accessToken,
+    AuthorizationCode: lifetimes.authorizationCode,
+    DeviceCode: lifetimes.deviceCode,
+    Grant: lifetimes.grant,
+    IdToken: lifetimes.idToken,
+    Interaction: lifetimes.interaction,
+    // From the sign-in on; signing in again begins anew.
+    Session: (_ctx, { loginTs, iat }) =>
+      remaining(
+        lifetimes.sessionIdle,
+        lifetimes.sessionAbsolute,
+        loginTs === undefined && iat === undefined ? 0 : secondsSince(loginTs ?? iat),
+      ),
+    RefreshToken: (_ctx, { iiat }, { clientId }) => refreshToken(clients.known(clientId), secondsSince(iiat)),
+  };
+}
