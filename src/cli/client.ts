@@ -4,11 +4,14 @@ import {
   clientSettings,
   findClient,
   GRANT_TYPES,
+  hasSecrets,
   insertClient,
   listClients,
   setClientEnabled,
   type Client,
+  type ClientSettings,
 } from '../clients/index.js';
+import { Invalid } from '../kernel/errors.js';
 import { tenantDb } from '../store/index.js';
 import { print, table, time } from './output.js';
 import { change, inTenant, tenantOf, withContext } from './session.js';
@@ -24,8 +27,20 @@ interface Options {
   clientUri?: string;
   public?: boolean;
   native?: boolean;
+  settings?: string;
   consent: boolean;
   replace?: boolean;
+}
+
+/** @throws Invalid */
+function readSettings(text = '{}'): Partial<ClientSettings> {
+  try {
+    const settings = JSON.parse(text) as unknown;
+    if (settings !== null && typeof settings === 'object' && !Array.isArray(settings)) return settings;
+  } catch {
+    // said below
+  }
+  throw new Invalid('settings', 'must be one JSON object');
 }
 
 /** A client without the hashes of its secrets. */
@@ -87,6 +102,7 @@ export function clientCommand(): Command {
     .option('--client-uri <uri>', "the application's home page")
     .option('--public', 'it has no secret: a single-page or native application')
     .option('--native', 'a native application: private-use schemes and loopback ports')
+    .option('--settings <json>', 'more settings, or others, as a JSON object (docs/clients.md)')
     .option('--no-consent', 'a first-party application: people are not asked')
     .addHelpText(
       'after',
@@ -108,10 +124,13 @@ Examples:
           tokenEndpointAuthMethod: options.public ? 'none' : 'client_secret_basic',
           requireConsent: options.consent,
           ...(options.clientUri !== undefined && { clientUri: options.clientUri }),
+          ...readSettings(options.settings),
         });
         const { client, secret } = await change(context, tenant, 'client.create', clientId, async (db) => {
           await insertClient(db, { clientId, clientName: options.name ?? clientId, settings });
-          const secret = options.public ? undefined : await addClientSecret(db, context.vault, clientId);
+          const secret = hasSecrets(settings.tokenEndpointAuthMethod)
+            ? await addClientSecret(db, context.vault, clientId)
+            : undefined;
           return { client: await findClient(db, clientId), secret };
         });
         print(

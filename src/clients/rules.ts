@@ -1,6 +1,29 @@
+import { Ajv } from 'ajv';
 import { isLocalHost } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
-import { GRANT_TYPES, type ClientSettings, type NewClient } from './schema.js';
+import { CLIENT_SETTINGS, GRANT_TYPES, type ClientSettings, type NewClient } from './schema.js';
+
+const hasShape = new Ajv().compile(CLIENT_SETTINGS);
+
+/** @throws Invalid naming the first field that is not what it can be. */
+function checkShape(settings: unknown): void {
+  if (hasShape(settings)) return;
+  const {
+    instancePath,
+    message = 'is not valid',
+    params,
+  } = hasShape.errors?.[0] ?? {
+    instancePath: '',
+    params: {},
+  };
+  const unknown = (params as { additionalProperty?: string }).additionalProperty;
+  if (unknown !== undefined) throw new Invalid(unknown, 'is not a setting of a client; remove it');
+  const allowed = (params as { allowedValues?: string[] }).allowedValues;
+  throw new Invalid(
+    instancePath.slice(1).replaceAll('/', '.') || 'settings',
+    `${message}${allowed ? `: ${allowed.join(', ')}` : ''}`,
+  );
+}
 
 const CLIENT_ID = /^[A-Za-z0-9._~-]{1,100}$/;
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/; // RFC 6749, appendix A.4
@@ -33,6 +56,9 @@ export function checkClient({ clientId, clientName, settings }: NewClient): void
   if (!CLIENT_ID.test(clientId)) throw new Invalid('clientId', 'must be 1 to 100 letters, digits or . _ ~ -');
   if (!clientName.trim() || clientName.length > 200)
     throw new Invalid('clientName', 'must be 1 to 200 characters');
+  checkShape(settings);
+  checkKeys(settings);
+  checkLogout(settings);
   const grants = new Set(settings.grantTypes);
   const known: string[] = Object.values(GRANT_TYPES);
   if (grants.size === 0) throw new Invalid('grantTypes', `must name at least one of ${known.join(', ')}`);
@@ -40,11 +66,12 @@ export function checkClient({ clientId, clientName, settings }: NewClient): void
     if (!known.includes(grant))
       throw new Invalid('grantTypes', `"${grant}" is not one of ${known.join(', ')}`);
   const publicClient = settings.tokenEndpointAuthMethod === 'none';
-  if (publicClient && grants.has(GRANT_TYPES.clientCredentials))
-    throw new Invalid(
-      'grantTypes',
-      'client_credentials needs a client that authenticates; set tokenEndpointAuthMethod to client_secret_basic',
-    );
+  for (const grant of [GRANT_TYPES.clientCredentials, GRANT_TYPES.tokenExchange])
+    if (publicClient && grants.has(grant))
+      throw new Invalid(
+        'grantTypes',
+        `${grant} needs a client that authenticates; set tokenEndpointAuthMethod to client_secret_basic`,
+      );
   if (grants.has(GRANT_TYPES.code) && settings.redirectUris.length === 0)
     throw new Invalid('redirectUris', 'authorization_code needs at least one redirect URI');
   if (!grants.has(GRANT_TYPES.code) && settings.redirectUris.length > 0)
@@ -55,7 +82,9 @@ export function checkClient({ clientId, clientName, settings }: NewClient): void
   if (
     grants.has(GRANT_TYPES.refresh) &&
     [...grants].every((grant) =>
-      ([GRANT_TYPES.refresh, GRANT_TYPES.clientCredentials] as string[]).includes(grant),
+      ([GRANT_TYPES.refresh, GRANT_TYPES.clientCredentials, GRANT_TYPES.tokenExchange] as string[]).includes(
+        grant,
+      ),
     )
   )
     throw new Invalid(
@@ -73,4 +102,51 @@ export function checkClient({ clientId, clientName, settings }: NewClient): void
   for (const scope of settings.defaultScopes ?? [])
     if (!settings.scopes.includes(scope))
       throw new Invalid('defaultScopes', `"${scope}" is not among the client's scopes`);
+}
+
+/** An address that this server itself calls, or sends browsers to. */
+function checkAddress(field: string, address: string | undefined): void {
+  if (address === undefined) return;
+  const url = URL.parse(address);
+  const local = url?.protocol === 'http:' && isLocalHost(url.host);
+  if (!url || (url.protocol !== 'https:' && !local) || address.includes('#') || url.username)
+    throw new Invalid(
+      field,
+      `"${address}" must be an https address without a fragment (plain http is for localhost only)`,
+    );
+}
+
+const PRIVATE_PARTS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
+
+function checkKeys(settings: ClientSettings): void {
+  const { jwks, jwksUri, tokenEndpointAuthMethod: method } = settings;
+  if (jwks && jwksUri !== undefined) throw new Invalid('jwksUri', 'give the keys or their address, not both');
+  if (jwks?.keys.some((key) => PRIVATE_PARTS.some((part) => part in key)))
+    throw new Invalid('jwks', 'has a private or symmetric key; give public keys only, and make a new pair');
+  checkAddress('jwksUri', jwksUri);
+  const needsKeys =
+    method === 'private_key_jwt' ||
+    method === 'self_signed_tls_client_auth' ||
+    settings.requireSignedRequestObject;
+  if (needsKeys && !jwks?.keys.length && jwksUri === undefined)
+    throw new Invalid('jwks', 'is needed to check what the client signs; give its public keys, or jwksUri');
+  const subjects = (['tlsClientAuthSubjectDn', 'tlsClientAuthSanDns', 'tlsClientAuthSanUri'] as const).filter(
+    (field) => settings[field] !== undefined,
+  );
+  if (subjects.length !== (method === 'tls_client_auth' ? 1 : 0))
+    throw new Invalid(
+      'tlsClientAuthSubjectDn',
+      'exactly one of tlsClientAuthSubjectDn, tlsClientAuthSanDns and tlsClientAuthSanUri goes with tls_client_auth, and none with other methods',
+    );
+  if (settings.dpopBoundAccessTokens && settings.tlsClientCertificateBoundAccessTokens)
+    throw new Invalid('dpopBoundAccessTokens', 'a token is bound to a key or to a certificate, not to both');
+}
+
+function checkLogout({ backchannelLogoutUri, frontchannelLogoutUri, redirectUris }: ClientSettings): void {
+  checkAddress('backchannelLogoutUri', backchannelLogoutUri);
+  checkAddress('frontchannelLogoutUri', frontchannelLogoutUri);
+  // OIDC Front-Channel Logout 1.0, 2: the frame is of an origin that the client redirects to anyway.
+  const origin = frontchannelLogoutUri && URL.parse(frontchannelLogoutUri)?.origin;
+  if (origin && !redirectUris.some((uri) => URL.parse(uri)?.origin === origin))
+    throw new Invalid('frontchannelLogoutUri', 'must be of the same origin as one of the redirect URIs');
 }

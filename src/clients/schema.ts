@@ -1,3 +1,5 @@
+import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
+
 export const GRANT_TYPES = {
   code: 'authorization_code',
   refresh: 'refresh_token',
@@ -7,74 +9,106 @@ export const GRANT_TYPES = {
   tokenExchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
 } as const;
 
-export type TokenEndpointAuthMethod =
-  | 'none'
-  | 'client_secret_basic'
-  | 'client_secret_post'
-  | 'private_key_jwt'
-  | 'tls_client_auth'
-  | 'self_signed_tls_client_auth';
+const uri = { type: 'string', minLength: 1, maxLength: 2000 } as const;
+const uris = { type: 'array', maxItems: 100, items: uri } as const;
+const words = { type: 'array', maxItems: 1000, items: { type: 'string', maxLength: 200 } } as const;
+const flag = { type: 'boolean' } as const;
+const seconds = { type: 'integer', minimum: 1, maximum: 315_360_000 } as const;
+const signingAlg = { type: 'string', enum: ['ES256', 'RS256', 'PS256', 'EdDSA'] } as const;
+
+/**
+ * RFC 7591 metadata in camelCase, and what the product adds to it. Kept as one document in `clients.settings`.
+ * - `grantTypes`: exactly the grants that the client was given; nothing is implied.
+ * - `scopes`: every scope that it may ask for, of the provider and of APIs.
+ * - `defaultScopes`: what a request that names no scope gets; all of `scopes` that fit the grant, when absent.
+ * - `resources`: names of API resources whose tokens it may introspect, because it serves them.
+ * - `clientUri`: the application's home, where a person who got lost is led back to.
+ * - `accessTokenLifetime`, `refreshTokenIdle`, `refreshTokenAbsolute`: seconds; the resource's or the configured ones when
+ *   absent, and never longer than those.
+ * - `refreshTokenReuseWindow`: seconds in which a refresh token that comes again gets the answer that it got, for answers
+ *   that were lost and tabs that refresh at once; 0 when absent.
+ * - `endOfflineAccessOnSignOut`: whether signing out ends what outlives the session as well (`offline_access`).
+ * - `jwks`, `jwksUri`: public keys, for `private_key_jwt`, request objects and self-signed certificates (`x5c`).
+ * - `tlsClientAuth…`: what the certificate must say, for `tls_client_auth` (RFC 8705, 2.1.2); exactly one of them.
+ * - `tlsClientCertificateBoundAccessTokens`: tokens are bound to the certificate of the request (RFC 8705, 3).
+ * - `dpopBoundAccessTokens`: only requests with a DPoP proof get tokens (RFC 9449, 5.2).
+ * - `backchannelLogoutUri`, `frontchannelLogoutUri`: where the end of a session is told, from server to server and through
+ *   the browser (OIDC Back-Channel and Front-Channel Logout 1.0).
+ */
+export const CLIENT_SETTINGS = {
+  type: 'object',
+  additionalProperties: false,
+  required: [
+    'applicationType',
+    'grantTypes',
+    'redirectUris',
+    'postLogoutRedirectUris',
+    'scopes',
+    'resources',
+    'tokenEndpointAuthMethod',
+    'requireConsent',
+    'corsOrigins',
+  ],
+  properties: {
+    applicationType: { type: 'string', enum: ['web', 'native'] },
+    grantTypes: words,
+    redirectUris: uris,
+    postLogoutRedirectUris: uris,
+    scopes: words,
+    defaultScopes: words,
+    resources: words,
+    tokenEndpointAuthMethod: {
+      type: 'string',
+      enum: [
+        'none',
+        'client_secret_basic',
+        'client_secret_post',
+        'private_key_jwt',
+        'tls_client_auth',
+        'self_signed_tls_client_auth',
+      ],
+    },
+    requireConsent: flag,
+    corsOrigins: uris,
+    clientUri: uri,
+    logoUri: uri,
+    policyUri: uri,
+    tosUri: uri,
+    accessTokenLifetime: seconds,
+    refreshTokenIdle: seconds,
+    refreshTokenAbsolute: seconds,
+    refreshTokenReuseWindow: { type: 'integer', minimum: 0, maximum: 60 },
+    endOfflineAccessOnSignOut: flag,
+    jwks: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['keys'],
+      properties: { keys: { type: 'array', maxItems: 20, items: { type: 'object' } } },
+    },
+    jwksUri: uri,
+    tlsClientAuthSubjectDn: uri,
+    tlsClientAuthSanDns: uri,
+    tlsClientAuthSanUri: uri,
+    tlsClientCertificateBoundAccessTokens: flag,
+    dpopBoundAccessTokens: flag,
+    requirePushedAuthorizationRequests: flag,
+    requireSignedRequestObject: flag,
+    idTokenSignedResponseAlg: signingAlg,
+    introspectionSignedResponseAlg: signingAlg,
+    backchannelLogoutUri: uri,
+    frontchannelLogoutUri: uri,
+  },
+} as const satisfies JSONSchema;
+
+export type ClientSettings = FromSchema<typeof CLIENT_SETTINGS>;
+export type TokenEndpointAuthMethod = ClientSettings['tokenEndpointAuthMethod'];
 
 /** How the provider signs, where a client or an API has a choice. */
-export type SigningAlg = 'ES256' | 'RS256' | 'PS256' | 'EdDSA';
+export type SigningAlg = FromSchema<typeof signingAlg>;
 
 /** The methods that prove a secret of the client's; for all others the client has none. */
 export const hasSecrets = (method: TokenEndpointAuthMethod): boolean =>
   method === 'client_secret_basic' || method === 'client_secret_post';
-
-/** RFC 7591 metadata in camelCase, and what the product adds to it. Kept as one document in `clients.settings`. */
-export interface ClientSettings {
-  applicationType: 'web' | 'native';
-  /** Exactly the grants that the client was given; nothing is implied. */
-  grantTypes: string[];
-  redirectUris: string[];
-  postLogoutRedirectUris: string[];
-  /** Every scope that it may ask for, of the provider and of APIs. */
-  scopes: string[];
-  /** What a request that names no scope gets; all of `scopes` that fit the grant, when absent. */
-  defaultScopes?: string[];
-  /** Names of API resources whose tokens it may introspect, because it serves them. */
-  resources: string[];
-  tokenEndpointAuthMethod: TokenEndpointAuthMethod;
-  requireConsent: boolean;
-  corsOrigins: string[];
-  /** The application's home: where a person who got lost is led back to. */
-  clientUri?: string;
-  logoUri?: string;
-  policyUri?: string;
-  tosUri?: string;
-  /** Seconds; the resource's or the configured lifetime when absent. */
-  accessTokenLifetime?: number;
-  /** Seconds; the configured ones when absent, and never longer than those. */
-  refreshTokenIdle?: number;
-  refreshTokenAbsolute?: number;
-  /**
-   * Seconds in which a refresh token that comes again gets the answer that it got, for answers that were lost and tabs
-   * that refresh at once; 0 (the default) to 60.
-   */
-  refreshTokenReuseWindow?: number;
-  /** Whether signing out ends what outlives the session as well (`offline_access`). */
-  endOfflineAccessOnSignOut?: boolean;
-  /** Public keys, for `private_key_jwt`, request objects and self-signed certificates (`x5c`); or where they are. */
-  jwks?: { keys: Record<string, unknown>[] };
-  jwksUri?: string;
-  /** RFC 8705, 2.1.2: what the certificate must say, for `tls_client_auth`; exactly one of them. */
-  tlsClientAuthSubjectDn?: string;
-  tlsClientAuthSanDns?: string;
-  tlsClientAuthSanUri?: string;
-  /** Access tokens are bound to the certificate of the request (RFC 8705, 3). */
-  tlsClientCertificateBoundAccessTokens?: boolean;
-  /** Only requests with a DPoP proof get tokens (RFC 9449, 5.2). */
-  dpopBoundAccessTokens?: boolean;
-  requirePushedAuthorizationRequests?: boolean;
-  requireSignedRequestObject?: boolean;
-  idTokenSignedResponseAlg?: SigningAlg;
-  introspectionSignedResponseAlg?: SigningAlg;
-  /** Where the end of a session is told, server to server (OIDC Back-Channel Logout 1.0). */
-  backchannelLogoutUri?: string;
-  /** Where the end of a session is told through the browser (OIDC Front-Channel Logout 1.0). */
-  frontchannelLogoutUri?: string;
-}
 
 export interface ClientSecret {
   id: string;

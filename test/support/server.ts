@@ -5,6 +5,7 @@ import { insertApiResource, newApiResource, type ApiResource } from '../../src/a
 import {
   addClientSecret,
   clientSettings,
+  hasSecrets,
   insertClient,
   type ClientSettings,
 } from '../../src/clients/index.js';
@@ -24,6 +25,8 @@ export interface TestServer extends Gatehouse {
   addUser(user: NewUser, tenant?: Tenant): Promise<User>;
   addApi(name: string, scopes: string[], more?: Partial<ApiResource>): Promise<void>;
   addTenant(name: string, host: string): Promise<Tenant>;
+  /** Stops it, and starts another on the same store. */
+  restart(): Promise<void>;
   /** One more process of the same issuer, as far as the store can tell, at a port of its own. */
   addNode(): Promise<Gatehouse>;
   /** A change to a tenant as the command line makes one: the change, then word to the servers. */
@@ -50,37 +53,51 @@ export async function startServer(
   file: Record<string, unknown> = {},
 ): Promise<TestServer> {
   const config = await configFor(kind, more, file);
-  const gatehouse = await start(config);
-  const { context, home } = gatehouse;
+  let gatehouse = await start(config);
+  const { home } = gatehouse;
   const { issuer } = home.tenant;
   const inTenant = async <T>(
     tenant: Tenant,
     work: Parameters<typeof tenantTransaction<T>>[2],
   ): Promise<T> => {
-    const answer = await tenantTransaction(context.store, tenant.id, work);
-    await context.store.transaction((trx) => touchTenant(trx, tenant.id));
+    const { store } = gatehouse.context;
+    const answer = await tenantTransaction(store, tenant.id, work);
+    await store.transaction((trx) => touchTenant(trx, tenant.id));
     await gatehouse.refresh();
     return answer;
   };
   return {
-    ...gatehouse,
+    home,
     issuer,
+    get context() {
+      return gatehouse.context;
+    },
+    get outbox() {
+      return gatehouse.outbox;
+    },
+    port: gatehouse.port,
+    refresh: () => gatehouse.refresh(),
+    stop: () => gatehouse.stop(),
+    async restart() {
+      await gatehouse.stop();
+      gatehouse = await start(config);
+    },
     addClient: (clientId, settings, tenant = home.tenant) =>
       inTenant(tenant, async (db) => {
         await insertClient(db, { clientId, clientName: clientId, settings: clientSettings(settings) });
-        return settings.tokenEndpointAuthMethod === 'none'
-          ? ''
-          : addClientSecret(db, context.vault, clientId);
+        return hasSecrets(settings.tokenEndpointAuthMethod ?? 'client_secret_basic')
+          ? addClientSecret(db, gatehouse.context.vault, clientId)
+          : '';
       }),
     addUser: async (user, tenant = home.tenant) => {
-      const hash = await context.passwords.hash(PASSWORD);
+      const hash = await gatehouse.context.passwords.hash(PASSWORD);
       return inTenant(tenant, (db) => insertUser(db, user, hash));
     },
     addApi: (name, scopes, more) =>
       inTenant(home.tenant, (db) => insertApiResource(db, newApiResource(name, scopes, more))),
     addNode: async () => start({ ...config, port: await freePort() }),
     change: (work, tenant = home.tenant) => inTenant(tenant, work),
-    addTenant: (name, host) => context.store.transaction((trx) => createTenantAt(trx, name, host)),
+    addTenant: (name, host) => gatehouse.context.store.transaction((trx) => createTenantAt(trx, name, host)),
     async post(path, form, headers = {}) {
       const response = await fetch(new URL(path, issuer), {
         method: 'POST',

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { clientSettings, GRANT_TYPES, insertClient, type ClientSettings } from '../../src/clients/index.js';
+import { Invalid } from '../../src/kernel/errors.js';
+import { tenantDb } from '../../src/store/index.js';
+import { createTenantAt } from '../../src/tenants/index.js';
+import { onEveryStore } from '../support/stores.js';
+
+const APP = 'https://app.example.com/callback';
+const web: Partial<ClientSettings> = { grantTypes: [GRANT_TYPES.code], redirectUris: [APP] };
+const KEY = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' };
+
+onEveryStore('a client', (open) => {
+  let tenantId: string;
+  let clients = 0;
+  before(async () => {
+    tenantId = (await open().transaction((trx) => createTenantAt(trx, 'rules', 'rules.example.com'))).id;
+  });
+  const insert = (settings: Record<string, unknown>): Promise<string> => {
+    const clientId = `client-${++clients}`;
+    return insertClient(tenantDb(open().knex, tenantId), {
+      clientId,
+      clientName: clientId,
+      settings: clientSettings(settings),
+    });
+  };
+
+  for (const [why, settings] of [
+    [
+      'signs with keys that it gives',
+      { ...web, tokenEndpointAuthMethod: 'private_key_jwt', jwks: { keys: [KEY] } },
+    ],
+    ['says where its keys are', { ...web, jwksUri: 'https://app.example.com/jwks' }],
+    ['is told of the end of a session', { ...web, backchannelLogoutUri: 'https://api.example.com/logout' }],
+    [
+      'is told in a frame of its own origin',
+      { ...web, frontchannelLogoutUri: 'https://app.example.com/out' },
+    ],
+    ['may refresh twice within a minute', { ...web, refreshTokenReuseWindow: 60 }],
+  ] as const)
+    it(`may be one that ${why}`, async () => {
+      assert.ok(await insert(settings));
+    });
+
+  for (const [field, settings, why] of [
+    ['nonsense', { ...web, nonsense: true }, /is not a setting/],
+    ['redirectUris', { ...web, redirectUris: 'https://app.example.com' }, /must be array/],
+    ['redirectUris', { ...web, redirectUris: ['https://*.example.com/callback'] }, /wildcard/],
+    ['redirectUris', { ...web, redirectUris: ['http://app.example.com/callback'] }, /must be https/],
+    ['refreshTokenReuseWindow', { ...web, refreshTokenReuseWindow: 61 }, /<= 60/],
+    ['idTokenSignedResponseAlg', { ...web, idTokenSignedResponseAlg: 'none' }, /ES256, RS256, PS256, EdDSA/],
+    ['jwks', { ...web, tokenEndpointAuthMethod: 'private_key_jwt' }, /give its public keys/],
+    ['jwks', { ...web, jwks: { keys: [{ ...KEY, d: 'secret' }] } }, /private or symmetric/],
+    ['jwks', { ...web, jwks: { keys: [{ kty: 'oct', k: 'secret' }] } }, /private or symmetric/],
+    ['jwksUri', { ...web, jwks: { keys: [KEY] }, jwksUri: 'https://a.example/jwks' }, /not both/],
+    ['jwksUri', { ...web, jwksUri: 'http://169.254.169.254/jwks' }, /must be an https address/],
+    [
+      'backchannelLogoutUri',
+      { ...web, backchannelLogoutUri: 'http://app.example.com/out' },
+      /must be an https/,
+    ],
+    [
+      'frontchannelLogoutUri',
+      { ...web, frontchannelLogoutUri: 'https://else.example.com/out' },
+      /same origin/,
+    ],
+    ['tlsClientAuthSubjectDn', { ...web, tokenEndpointAuthMethod: 'tls_client_auth' }, /exactly one/],
+    [
+      'dpopBoundAccessTokens',
+      { ...web, dpopBoundAccessTokens: true, tlsClientCertificateBoundAccessTokens: true },
+      /not to both/,
+    ],
+    [
+      'grantTypes',
+      { grantTypes: [GRANT_TYPES.tokenExchange], tokenEndpointAuthMethod: 'none' },
+      /needs a client that authenticates/,
+    ],
+  ] as const)
+    it(`is refused for ${field}: ${why.source}`, async () => {
+      await assert.rejects(
+        insert(settings),
+        (error: Error) => error instanceof Invalid && error.key === field && why.test(error.message),
+      );
+    });
+});

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { decodeJwt } from 'jose';
+import { GRANT_TYPES } from '../../src/clients/index.js';
+import { setUserEnabled } from '../../src/users/index.js';
+import { STORES } from '../support/config.js';
+import { newDpopKey, proofOf } from '../support/dpop.js';
+import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
+
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
+
+for (const kind of STORES)
+  for (const accessTokenFormat of ['jwt', 'opaque'] as const)
+    describe(`token exchange, with ${accessTokenFormat} tokens on ${kind}`, () => {
+      let server: TestServer;
+      const secrets = new Map<string, string>();
+
+      before(async () => {
+        server = await startServer(kind);
+        await server.addApi('orders', ['orders.read', 'orders.write'], { accessTokenFormat });
+        await server.addApi('stock', ['stock.read'], { accessTokenFormat });
+        await server.addClient('app', {
+          grantTypes: [GRANT_TYPES.password, GRANT_TYPES.refresh],
+          scopes: ['openid', 'offline_access', 'orders.read', 'orders.write', 'stock.read'],
+          tokenEndpointAuthMethod: 'none',
+        });
+        const service = {
+          grantTypes: [GRANT_TYPES.tokenExchange, GRANT_TYPES.clientCredentials],
+          scopes: ['orders.read', 'orders.write', 'stock.read'],
+          resources: ['orders'],
+        };
+        secrets.set('orders-api', await server.addClient('orders-api', service));
+        secrets.set('reader', await server.addClient('reader', { ...service, scopes: ['orders.read'] }));
+        secrets.set('stranger', await server.addClient('stranger', { ...service, resources: ['stock'] }));
+        secrets.set(
+          'not-given',
+          await server.addClient('not-given', { ...service, grantTypes: [GRANT_TYPES.clientCredentials] }),
+        );
+        await server.addUser({ userName: 'alice' });
+      });
+      after(() => server.stop());
+
+      const as = (clientId: string): Record<string, string> =>
+        server.basic(clientId, secrets.get(clientId) ?? '');
+      const usersTokens = async (
+        scope = 'orders.read orders.write',
+        user = 'alice',
+        headers: Record<string, string> = {},
+      ): Promise<Record<string, unknown>> => {
+        const form = { grant_type: 'password', client_id: 'app', username: user, password: PASSWORD, scope };
+        const { status, body } = await server.post('/connect/token', form, headers);
+        assert.equal(status, 200, JSON.stringify(body));
+        return body;
+      };
+      const usersToken = async (scope?: string, user?: string): Promise<string> =>
+        String((await usersTokens(scope, user))['access_token']);
+      const ownToken = async (clientId: string): Promise<string> => {
+        const form = { grant_type: 'client_credentials', scope: 'orders.read' };
+        return String((await server.post('/connect/token', form, as(clientId))).body['access_token']);
+      };
+      const exchange = (
+        clientId: string,
+        subject: string,
+        more: Record<string, string> = {},
+        headers: Record<string, string> = {},
+      ): Promise<Answer> =>
+        server.post(
+          '/connect/token',
+          {
+            grant_type: GRANT_TYPES.tokenExchange,
+            subject_token: subject,
+            subject_token_type: ACCESS_TOKEN,
+            ...more,
+          },
+          { ...as(clientId), ...headers },
+        );
+      const introspect = async (token: unknown): Promise<Record<string, unknown>> =>
+        (await server.post('/connect/introspect', { token: String(token) }, as('orders-api'))).body;
+
+      it('gives a service a token to go on with as the user, with less and never more', async () => {
+        const subject = await usersToken();
+        const { status, body } = await exchange('orders-api', subject, { scope: 'orders.read' });
+        assert.equal(status, 200, JSON.stringify(body));
+        assert.equal(body['issued_token_type'], ACCESS_TOKEN);
+        assert.equal(body['scope'], 'orders.read');
+        assert.equal(body['refresh_token'], undefined);
+        const [before, after] = [await introspect(subject), await introspect(body['access_token'])];
+        assert.deepEqual(
+          { active: after['active'], sub: after['sub'], aud: after['aud'], client_id: after['client_id'] },
+          { active: true, sub: before['sub'], aud: 'orders', client_id: 'orders-api' },
+        );
+        assert.ok(Number(after['exp']) <= Number(before['exp']));
+        assert.equal(after['act'], undefined);
+      });
+
+      it('says who acts where an actor token comes with it, and who acted before', async () => {
+        const actor = { actor_token: await ownToken('orders-api'), actor_token_type: ACCESS_TOKEN };
+        const first = await exchange('orders-api', await usersToken(), actor);
+        assert.deepEqual((await introspect(first.body['access_token']))['act'], {
+          sub: 'orders-api',
+          client_id: 'orders-api',
+        });
+        const next = { actor_token: await ownToken('reader'), actor_token_type: ACCESS_TOKEN };
+        const second = await exchange('reader', String(first.body['access_token']), next);
+        assert.deepEqual((await introspect(second.body['access_token']))['act'], {
+          sub: 'reader',
+          client_id: 'reader',
+          act: { sub: 'orders-api', client_id: 'orders-api' },
+        });
+      });
+
+      it('refuses a scope that the token or the client does not have, and another audience', async () => {
+        const subject = await usersToken('orders.read');
+        for (const [clientId, more, error] of [
+          ['orders-api', { scope: 'orders.write' }, 'invalid_scope'],
+          ['orders-api', { scope: 'stock.read' }, 'invalid_scope'],
+          ['orders-api', { resource: 'urn:resource:stock' }, 'invalid_target'],
+          ['orders-api', { audience: 'stock' }, 'invalid_target'],
+        ] as const)
+          assert.equal((await exchange(clientId, subject, more)).body['error'], error);
+        const writer = await usersToken('orders.write');
+        assert.equal((await exchange('reader', writer)).body['error'], 'invalid_scope');
+      });
+
+      it('refuses a client that was not given the grant, or has nothing to do with the token', async () => {
+        const subject = await usersToken();
+        assert.equal((await exchange('not-given', subject)).body['error'], 'unauthorized_client');
+        assert.equal((await exchange('stranger', subject)).body['error'], 'invalid_request');
+      });
+
+      it('refuses what is no user’s token, no token, or another’s actor token', async () => {
+        const subject = await usersToken();
+        const { refresh_token: refreshToken } = await usersTokens('orders.read offline_access');
+        for (const wrong of [await ownToken('orders-api'), 'nonsense', 'a.b.c', String(refreshToken)])
+          assert.equal((await exchange('orders-api', wrong)).body['error'], 'invalid_request');
+        for (const more of [
+          { actor_token: await ownToken('reader'), actor_token_type: ACCESS_TOKEN },
+          { actor_token: subject, actor_token_type: ACCESS_TOKEN },
+          { actor_token: 'nonsense', actor_token_type: ACCESS_TOKEN },
+          { actor_token: subject },
+          { subject_token_type: 'urn:ietf:params:oauth:token-type:saml2' },
+          { requested_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' },
+        ])
+          assert.equal((await exchange('orders-api', subject, more)).body['error'], 'invalid_request');
+      });
+
+      it('binds what it gives where the user’s token is bound', async () => {
+        const url = `${server.issuer}/connect/token`;
+        const [users, own] = [await newDpopKey(), await newDpopKey()];
+        const { access_token: subject } = await usersTokens('orders.read', 'alice', {
+          dpop: await proofOf(users, 'POST', url),
+        });
+        assert.equal((await exchange('orders-api', String(subject))).body['error'], 'invalid_request');
+        const bound = await exchange(
+          'orders-api',
+          String(subject),
+          {},
+          { dpop: await proofOf(own, 'POST', url) },
+        );
+        assert.equal(bound.body['token_type'], 'DPoP');
+        const { cnf } = await introspect(bound.body['access_token']);
+        assert.deepEqual(cnf, { jkt: own.thumbprint });
+      });
+
+      it('gives tokens that end with what they came of', async () => {
+        const tokens = await usersTokens('orders.read offline_access');
+        const { body } = await exchange('orders-api', String(tokens['access_token']));
+        const second = await exchange('reader', String(body['access_token']));
+        for (const token of [body, second.body])
+          assert.equal((await introspect(token['access_token']))['active'], true);
+        await server.post('/connect/revocation', {
+          client_id: 'app',
+          token: String(tokens['refresh_token']),
+        });
+        for (const token of [body, second.body])
+          assert.equal((await introspect(token['access_token']))['active'], false);
+      });
+
+      it('gives tokens that end with the user', async () => {
+        await server.addUser({ userName: 'gone' });
+        const { body } = await exchange('orders-api', await usersToken('orders.read', 'gone'));
+        await server.change((db) => setUserEnabled(db, 'gone', false));
+        assert.equal((await introspect(body['access_token']))['active'], false);
+      });
+
+      it('is in the audit log: who acted, for whom, from which client', async () => {
+        const subject = await usersToken();
+        const actor = { actor_token: await ownToken('orders-api'), actor_token_type: ACCESS_TOKEN };
+        await exchange('orders-api', subject, { ...actor, scope: 'orders.read' });
+        const row = (await server.context.store
+          .knex('audit')
+          .where({ event: 'grant.token_exchange' })
+          .orderBy('id', 'desc')
+          .first()) as Record<string, string>;
+        const sub = accessTokenFormat === 'jwt' ? decodeJwt(subject).sub : (await introspect(subject))['sub'];
+        assert.deepEqual([row['actor'], row['client_id'], row['target']], ['orders-api', 'orders-api', sub]);
+        assert.deepEqual(JSON.parse(row['detail'] ?? ''), {
+          kind: 'delegation',
+          from: 'app',
+          scope: ['orders.read'],
+        });
+      });
+    });
