@@ -15,6 +15,7 @@ const ROOMS = [
   'api-resources',
   'identity-resources',
   'revocations',
+  'limits',
   'jobs',
   'observe',
 ];

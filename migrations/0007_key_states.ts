@@ -7,7 +7,9 @@ export async function up(knex: Knex): Promise<void> {
     table.bigInteger('retires_at');
   });
   await knex('signing_keys').update({ activates_at: knex.ref('created_at') });
-  await knex('signing_keys').where({ state: 'previous' }).update({ retires_at: knex.ref('replaced_at') });
+  await knex('signing_keys')
+    .where({ state: 'previous' })
+    .update({ retires_at: knex.ref('replaced_at') });
   await knex.raw(
     `CREATE UNIQUE INDEX signing_keys_next_alg ON signing_keys (tenant_id, alg) WHERE state = 'next'`,
   );

@@ -5,8 +5,10 @@ import { demoRoutes } from './demo/index.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
 import { renderPage, serveAsset } from './kernel/pages.js';
 import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
+import { rateHeaders, type Area, type Refusal } from './limits/index.js';
 import { answerHealth, logWhenDone, requestIdOf, type Readiness } from './observe/index.js';
 import {
+  areaOf,
   documentPath,
   interactionRoutes,
   isProviderPath,
@@ -73,11 +75,35 @@ export function createApp(base: AppBase): RequestListener {
       if (runtime.documents.serve(request, response, document)) return undefined;
       request.url = document;
     }
-    if (isProviderPath(path)) return runtime.handle(request, response);
     runtimes.set(request, runtime);
+    const area = areaOf(path, request.method);
+    const refusal = area && base.limits.byAddress(area, runtime.tenant.id, facts.address);
+    if (refusal) return tooMany(request, response, facts, refusal, area);
+    if (isProviderPath(path)) return runtime.handle(request, response);
     return pages(request, response);
   }
 
+  /** A person gets a page; a program gets the protocol's shape. */
+  function tooMany(
+    request: IncomingMessage,
+    response: ServerResponse,
+    facts: RequestFacts,
+    refusal: Refusal,
+    area: Area,
+  ): void | Promise<void> {
+    for (const [name, value] of Object.entries(rateHeaders(refusal))) response.setHeader(name, value);
+    facts.retryAfter = refusal.retryAfter;
+    if (area === 'authorize' || area === 'userCode') return pages(request, response);
+    return refuse(
+      response,
+      facts,
+      429,
+      'too_many_requests',
+      `too many requests of this ${refusal.dimension}; wait ${refusal.retryAfter} s`,
+    );
+  }
+
+  let inFlight = 0;
   return (request, response) => {
     const { address, host, certificate } = readOrigin(request);
     const facts: RequestFacts = {
@@ -89,6 +115,12 @@ export function createApp(base: AppBase): RequestListener {
     setFacts(request, facts);
     response.setHeader('X-Request-Id', facts.requestId);
     logWhenDone(base.log, request, response, facts);
+    if (inFlight >= base.config.server.maxInFlight) {
+      response.setHeader('Retry-After', '1');
+      return refuse(response, facts, 503, 'temporarily_unavailable', 'too many requests at once; try again');
+    }
+    inFlight += 1;
+    response.once('close', () => (inFlight -= 1));
     const failed = (err: unknown): void => {
       base.log.error({ err, requestId: facts.requestId }, 'unexpected');
       if (response.headersSent) response.destroy();
@@ -132,6 +164,7 @@ function pagesApp(base: AppBase): Koa {
   const app = new Koa({ proxy: true }); // the door leaves only checked values in the forwarded headers
   app.silent = true; // answerProblems logs, with the request's id
   app.use(answerProblems(base));
+  app.use(saySlowDown);
   app.use(serveAssets);
   app.use(serveFrontPage(base.config));
   if (base.config.demo) app.use(demoRoutes(runtimeOf).routes());
@@ -154,6 +187,19 @@ function answerProblems({ log }: AppBase): Middleware {
     }
   };
 }
+
+/** The page for a person whose address has asked too often. */
+const saySlowDown: Middleware = (ctx, next) => {
+  const facts = factsOf(ctx.req);
+  if (facts.retryAfter === undefined) return next();
+  facts.outcome = 'too_many_requests';
+  ctx.status = 429;
+  renderPage(ctx, 'slow-down', {
+    look: lookOf(runtimeOf(ctx).tenant),
+    data: { seconds: String(facts.retryAfter) },
+  });
+  return undefined;
+};
 
 const serveAssets: Middleware = (ctx, next) => {
   if (!ctx.path.startsWith('/assets/')) return next();

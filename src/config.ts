@@ -7,6 +7,19 @@ import { packageRoot } from './kernel/root.js';
 
 const seconds = { type: 'integer', minimum: 1, maximum: 315_360_000 } as const;
 
+const quota = { type: 'integer', minimum: 1, maximum: 1_000_000_000 } as const;
+
+/** How many requests a window may have of each; what is left out has no limit. */
+const quotas = <D extends string>(...dimensions: D[]) =>
+  ({
+    type: 'object',
+    additionalProperties: false,
+    properties: Object.fromEntries(dimensions.map((dimension) => [dimension, quota])) as Record<
+      D,
+      typeof quota
+    >,
+  }) as const;
+
 const CONFIG_SCHEMA = {
   type: 'object',
   additionalProperties: false,
@@ -25,6 +38,8 @@ const CONFIG_SCHEMA = {
     'passwords',
     'lockout',
     'keys',
+    'limits',
+    'server',
     'sweeper',
     'tenants',
   ],
@@ -142,6 +157,32 @@ const CONFIG_SCHEMA = {
         rotationDays: { type: 'integer', minimum: 1, maximum: 3650 },
         publishSeconds: { type: 'integer', minimum: 2, maximum: 2_592_000 },
         intervalSeconds: { type: 'integer', minimum: 1, maximum: 3600 },
+      },
+    },
+    limits: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['enabled', 'windowSeconds', 'token', 'authorize', 'signIn', 'userCode', 'introspection'],
+      properties: {
+        enabled: { type: 'boolean' },
+        windowSeconds: { type: 'integer', minimum: 1, maximum: 3600 },
+        shared: { type: 'boolean' },
+        token: quotas('tenant', 'client', 'address'),
+        authorize: quotas('tenant', 'address'),
+        signIn: quotas('tenant', 'address'),
+        userCode: quotas('tenant', 'address'),
+        introspection: quotas('tenant', 'client', 'address'),
+      },
+    },
+    server: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['headersTimeoutSeconds', 'requestTimeoutSeconds', 'maxConnections', 'maxInFlight'],
+      properties: {
+        headersTimeoutSeconds: { type: 'integer', minimum: 1, maximum: 120 },
+        requestTimeoutSeconds: { type: 'integer', minimum: 1, maximum: 300 },
+        maxConnections: { type: 'integer', minimum: 10, maximum: 1_000_000 },
+        maxInFlight: { type: 'integer', minimum: 10, maximum: 1_000_000 },
       },
     },
     sweeper: {

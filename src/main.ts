@@ -13,14 +13,15 @@ import {
   openProviderPool,
   scheduleOf,
 } from './oidc/index.js';
+import { openLimits } from './limits/index.js';
 import { openRevocations } from './revocations/index.js';
 import { openTenantDirectory } from './tenants/index.js';
 
 const DRAIN_MS = 10_000;
 const FOLLOW_SECONDS = 1;
 const DRAIN_LOOK_MS = 50;
-const HEADERS_TIMEOUT_MS = 15_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+/** How often connections are looked at for the time that they take. */
+const LOOK_AT_CONNECTIONS_MS = 1000;
 const KEEP_ALIVE_MS = 65_000; // longer than the usual proxy keeps its side, so that the proxy closes first
 
 export interface Gatehouse {
@@ -45,8 +46,10 @@ export async function start(config: Config, options: { migrations?: boolean } = 
     const { store, vault, log, audit } = context;
     const deliveries = new Map<string, Deliver>();
     const outbox = openOutbox(store, log, audit, (kind) => deliveries.get(kind));
+    const limits = openLimits(store, log, config.limits);
     const base = {
       ...context,
+      limits,
       artifacts: openArtifacts(store),
       revocations: openRevocations(store),
       outbox,
@@ -56,17 +59,20 @@ export async function start(config: Config, options: { migrations?: boolean } = 
     const handle = createApp({ ...base, pool, directory, readiness });
     const server = createServer(
       {
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
+        headersTimeout: config.server.headersTimeoutSeconds * 1000,
+        requestTimeout: config.server.requestTimeoutSeconds * 1000,
+        connectionsCheckingInterval: LOOK_AT_CONNECTIONS_MS,
         keepAliveTimeout: KEEP_ALIVE_MS,
       },
       handle,
     );
+    server.maxConnections = config.server.maxConnections;
     await listen(server, config);
     const rotate = keyRotation(store, vault, scheduleOf(config));
     const jobs = [
       openSweeper(store, log, config.sweeper),
       outbox,
+      limits,
       every(config.keys.intervalSeconds, 'key rotation', log, rotate),
       every(FOLLOW_SECONDS, 'data keys', log, () => context.followKeys()),
     ];

@@ -9,6 +9,7 @@ export const BATCH = 500;
 /** Tables whose rows end by themselves, and the columns that tell a row. */
 const PERISHABLE: { table: string; key: string[] }[] = [
   { table: 'oidc_artifacts', key: ['tenant_id', 'id'] },
+  { table: 'rate_counts', key: ['tenant_id', 'id'] },
   { table: 'revocations', key: ['tenant_id', 'kind', 'id'] },
   { table: 'sign_in_failures', key: ['tenant_id', 'account', 'address'] },
   { table: 'known_addresses', key: ['tenant_id', 'account', 'address'] },

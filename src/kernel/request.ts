@@ -10,6 +10,8 @@ export interface RequestFacts {
   startedAt: number;
   /** The client's TLS certificate, as a trusted proxy passed it on. */
   certificate?: X509Certificate | undefined;
+  /** Set where the request is one too many; the pages say so. */
+  retryAfter?: number;
   tenantName?: string;
   clientId?: string;
   /** An error code in the protocol's words; absent when all went well. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { errors, type Configuration, type Provider } from 'oidc-provider';
+import Provider, { errors, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
 import { matchesSecret } from '../clients/index.js';
+import { rateHeaders, type Limits } from '../limits/index.js';
 import type { Vault } from '../store/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { ClientCache } from './client-cache.js';
@@ -10,12 +11,39 @@ export const CLIENT_SIGNING_ALGS = ['ES256', 'PS256', 'RS256', 'EdDSA'] as const
 
 /** RFC 9700, 2.5 and the update to RFC 7523: an assertion is for this provider, whichever of its endpoints it comes to. */
 export const assertAudience =
-  (issuer: string): NonNullable<Configuration['assertJwtClientAuthClaimsAndHeader']> =>
-  (_ctx, { aud }) => {
+  (
+    issuer: string,
+    counted: (ctx: KoaContextWithOIDC, clientId: string) => void,
+  ): NonNullable<Configuration['assertJwtClientAuthClaimsAndHeader']> =>
+  (ctx, { aud }, _header, { clientId }) => {
     const [only, ...more] = Array.isArray(aud) ? aud : [aud];
     if (only !== issuer || more.length > 0)
       throw new errors.InvalidClientAuth('aud (JWT audience) must be the issuer and nothing else');
+    counted(ctx, clientId);
   };
+
+/** Counts a request of a client that has proved who it is. @throws an error of the protocol's shape, with 429 */
+export function countClient(
+  ctx: KoaContextWithOIDC,
+  limits: Limits,
+  tenantId: string,
+  clientId: string,
+): void {
+  const refusal = limits.byClient(
+    ctx.oidc.route === 'introspection' ? 'introspection' : 'token',
+    tenantId,
+    clientId,
+  );
+  if (!refusal) return;
+  ctx.set(rateHeaders(refusal));
+  throw Object.assign(
+    new errors.CustomOIDCProviderError('too_many_requests', 'too many requests of this client'),
+    {
+      status: 429,
+      statusCode: 429,
+    },
+  );
+}
 
 /** Puts what is kept hashed, and what may be used once, in the place of the library's own ways. */
 export function secureClients(
@@ -25,13 +53,17 @@ export function secureClients(
     vault,
     artifacts,
     clients,
-  }: { tenantId: string; vault: Vault; artifacts: Artifacts; clients: ClientCache },
+    limits,
+  }: { tenantId: string; vault: Vault; artifacts: Artifacts; clients: ClientCache; limits: Limits },
 ): void {
   provider.Client.prototype.compareClientSecret = function compareClientSecret(
     this: { clientId: string },
     presented: string,
   ) {
-    return matchesSecret(vault, clients.known(this.clientId).secrets, presented, Date.now());
+    const matches = matchesSecret(vault, clients.known(this.clientId).secrets, presented, Date.now());
+    const ctx = Provider.ctx;
+    if (matches && ctx) countClient(ctx, limits, tenantId, this.clientId);
+    return matches;
   };
   // Session ids in every ID token: a hint at sign-out is worth something only for the session that it came of.
   provider.Client.prototype.includeSid = () => true;

@@ -8,6 +8,7 @@ import {
 import { isLocalHost, type Config } from '../config.js';
 import type { Outbox } from '../jobs/index.js';
 import { factsOf } from '../kernel/request.js';
+import type { Limits } from '../limits/index.js';
 import type { Audit, Log } from '../observe/index.js';
 import type { Revocations } from '../revocations/index.js';
 import type { Store, Vault } from '../store/index.js';
@@ -18,7 +19,7 @@ import { around } from './around.js';
 import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
 import { accountOf } from './claims.js';
-import { assertAudience, CLIENT_SIGNING_ALGS, secureClients } from './client-authentication.js';
+import { assertAudience, CLIENT_SIGNING_ALGS, countClient, secureClients } from './client-authentication.js';
 import type { ClientCache } from './client-cache.js';
 import { mayCallFrom } from './client-metadata.js';
 import { existingGrants } from './grants/existing.js';
@@ -44,6 +45,7 @@ export interface OidcBase {
   artifacts: Artifacts;
   revocations: Revocations;
   outbox: Outbox;
+  limits: Limits;
   people: People;
   audit: Audit;
   log: Log;
@@ -121,7 +123,9 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       requestObjectSigningAlgValues: [...CLIENT_SIGNING_ALGS],
       dPoPSigningAlgValues: ['ES256', 'EdDSA'],
     },
-    assertJwtClientAuthClaimsAndHeader: assertAudience(tenant.issuer),
+    assertJwtClientAuthClaimsAndHeader: assertAudience(tenant.issuer, (ctx, clientId) =>
+      countClient(ctx, base.limits, tenant.id, clientId),
+    ),
     fetch: outboundFetch(tenant),
     fetchResponseBodyLimits: { jwks_uri: LARGEST_JWKS },
     pkce: { required: () => true },
@@ -150,7 +154,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   const provider = new Provider(tenant.issuer, configuration);
   // The app in front has put the tenant's own origin and the checked client address into the forwarded headers.
   provider.proxy = true;
-  secureClients(provider, { tenantId: tenant.id, vault, artifacts, clients });
+  secureClients(provider, { tenantId: tenant.id, vault, artifacts, clients, limits: base.limits });
   queueBackChannelLogout(provider, tenant.id, base.outbox);
   const { resourceServer } = policy;
   const grantBase = { ...policy, tenantId: tenant.id, audit, catalogue, clients, grants, resourceServer };
@@ -235,6 +239,8 @@ const outboundFetch =
     return fetch(url, open);
   };
 
+const BROKEN_CONNECTION = new Set(['ERR_HTTP_REQUEST_TIMEOUT', 'ECONNRESET', 'ECONNABORTED', 'EPIPE']);
+
 /** The library tells clients little on purpose; the log has the reason. */
 function logProblems(provider: Provider, log: Log, tenant: Tenant): void {
   const refused = (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError): void => {
@@ -245,6 +251,11 @@ function logProblems(provider: Provider, log: Log, tenant: Tenant): void {
       'refused',
     );
   };
+  // Koa prints what it is not listened to about; a connection that broke is nobody's fault.
+  provider.on('error', (err: NodeJS.ErrnoException, ctx?: KoaContextWithOIDC) => {
+    if (BROKEN_CONNECTION.has(err.code ?? '')) return;
+    log.error({ err, tenant: tenant.name, requestId: ctx && factsOf(ctx.req).requestId }, 'unexpected');
+  });
   provider.on('authorization.error', refused);
   provider.on('grant.error', refused);
   provider.on('server_error', (ctx: KoaContextWithOIDC, err: Error) => {

@@ -1,3 +1,5 @@
+import type { Area } from '../limits/index.js';
+
 /** Where the provider answers: the paths that IdentityServer4's clients know. */
 export const ROUTES = {
   authorization: '/connect/authorize',
@@ -11,6 +13,15 @@ export const ROUTES = {
   code_verification: '/device',
   jwks: '/.well-known/openid-configuration/jwks',
 } as const;
+
+/** Which limit a request falls under; signing in is counted where the form is read. */
+export function areaOf(path: string, method: string | undefined): Area | undefined {
+  if (path === ROUTES.introspection || path === ROUTES.userinfo) return 'introspection';
+  if (path.startsWith(ROUTES.authorization) || path === ROUTES.pushed_authorization_request)
+    return 'authorize';
+  if (path === ROUTES.code_verification) return method === 'POST' ? 'userCode' : 'authorize';
+  return path.startsWith('/connect/') ? 'token' : undefined;
+}
 
 /** Whether the library answers at this path; all else is pages. */
 export const isProviderPath = (path: string): boolean =>

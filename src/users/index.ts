@@ -9,6 +9,6 @@ export {
   type UserFinder,
 } from './store.js';
 export { openPasswords, type Passwords } from './passwords.js';
-export { networkOf, openLockout, type Lockout } from './lockout.js';
+export { openLockout, type Lockout } from './lockout.js';
 export { openPeople, type Authority, type People, type SignIn, type SignInRefusal } from './sign-in.js';
 export { standardClaims } from './claims.js';

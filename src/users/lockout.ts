@@ -1,5 +1,5 @@
-import { isIPv6 } from 'node:net';
 import type { Config } from '../config.js';
+import { networkOf } from '../kernel/addresses.js';
 import type { Store } from '../store/index.js';
 
 const KNOWN_FOR_MS = 90 * 86_400_000;
@@ -13,21 +13,6 @@ export interface Lockout {
   isLocked(tenantId: string, account: string, address: string): Promise<boolean>;
   failed(tenantId: string, account: string, address: string): Promise<void>;
   succeeded(tenantId: string, account: string, address: string): Promise<void>;
-}
-
-/** Somebody who has one IPv6 address has all of its /64. */
-export function networkOf(address: string): string {
-  if (!isIPv6(address)) return address;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (mapped) return mapped[1] as string;
-  const [head = '', tail] = address.split('::');
-  const groups = head.split(':').filter(Boolean);
-  const rest = tail === undefined ? [] : tail.split(':').filter(Boolean);
-  const full = [...groups, ...Array<string>(Math.max(0, 8 - groups.length - rest.length)).fill('0'), ...rest];
-  return `${full
-    .slice(0, 4)
-    .map((group) => parseInt(group, 16).toString(16))
-    .join(':')}::/64`;
 }
 
 export function openLockout(

@@ -20,6 +20,7 @@ const STEPS = [
   '0006_revocations',
   '0007_key_states',
   '0008_outbox',
+  '0009_rate_counts',
 ];
 
 for (const kind of STORES)
@@ -96,7 +97,7 @@ for (const kind of STORES)
         await assert.rejects(
           attempt,
           (error: Error) =>
-            error instanceof SchemaMismatch && /npx gatehouse migrate --to 8$/.test(error.message),
+            error instanceof SchemaMismatch && /npx gatehouse migrate --to 9$/.test(error.message),
         );
     });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { hash } from '@node-rs/argon2';
-import { networkOf, openPasswords, type User } from '../../src/users/index.js';
+import { networkOf } from '../../src/kernel/addresses.js';
+import { openPasswords, type User } from '../../src/users/index.js';
 import { CLIENT_SECRET, STORES } from '../support/config.js';
 import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
 

@@ -6,6 +6,7 @@ import { errors, type Interaction } from 'oidc-provider';
 import { Busy } from '../../kernel/errors.js';
 import { renderPage } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
+import { rateHeaders } from '../../limits/index.js';
 import type { AuditEvent } from '../../observe/index.js';
 import { PASSWORD_ACR, type OidcBase } from '../provider.js';
 import type { TenantRuntime } from '../pool.js';
@@ -130,6 +131,13 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
     const { login = '', password = '', remember } = form(ctx);
     if (interaction.prompt.name !== 'login') return show(ctx);
     const facts = factsOf(ctx.req);
+    const refusal = base.limits.byAddress('signIn', runtime.tenant.id, facts.address);
+    if (refusal) {
+      facts.outcome = 'too_many_requests';
+      ctx.status = 429;
+      ctx.set(rateHeaders(refusal));
+      return show(ctx, { problem: 'sign_in.busy', login });
+    }
     const outcome = await base.people
       .signIn(runtime.tenant.id, String(login), String(password), facts.address)
       .catch((error: unknown) => {

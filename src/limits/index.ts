@@ -1,0 +1,1 @@
+export { openLimits, rateHeaders, type Area, type Limits, type Refusal } from './limiter.js';
