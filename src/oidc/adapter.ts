@@ -21,6 +21,8 @@ export interface AdapterBase {
   readJwt(jwt: string): Promise<AdapterPayload | undefined>;
   /** Whether what an exchanged token came of has not ended (grants/token-exchange.ts). */
   originsLive(token: AdapterPayload): Promise<boolean>;
+  /** Whether it has come to its absolute end (token-policy.ts). */
+  isOver(model: string, payload: AdapterPayload): Promise<boolean>;
   /** Writes down that a family's JWTs have ended. */
   revokeFamily(family: string): Promise<void>;
   answers: RefreshAnswers;
@@ -131,6 +133,7 @@ class ArtifactAdapter implements Adapter {
   async find(id: string): Promise<AdapterPayload | undefined> {
     const stored = await this.base.artifacts.find(this.base.tenantId, this.model, id);
     const payload = this.#unpack(stored, id);
+    if (payload && (await this.base.isOver(this.model, payload))) return undefined;
     if (stored && SOURCES.has(this.model)) {
       const { grantId, uid } = stored;
       const again = this.#comesAgain(stored, payload);
@@ -142,7 +145,8 @@ class ArtifactAdapter implements Adapter {
   }
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
-    return this.#unpack(await this.base.artifacts.findByUid(this.base.tenantId, this.model, uid));
+    const payload = this.#unpack(await this.base.artifacts.findByUid(this.base.tenantId, this.model, uid));
+    return payload && !(await this.base.isOver(this.model, payload)) ? payload : undefined;
   }
 
   async findByUserCode(userCode: string): Promise<AdapterPayload | undefined> {

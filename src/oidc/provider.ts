@@ -5,6 +5,7 @@ import {
   type KoaContextWithOIDC,
   type errors,
 } from 'oidc-provider';
+import type { EventEmitter } from 'node:events';
 import { isLocalHost, type Config } from '../config.js';
 import type { Outbox } from '../jobs/index.js';
 import { factsOf } from '../kernel/request.js';
@@ -252,7 +253,7 @@ function logProblems(provider: Provider, log: Log, tenant: Tenant): void {
     );
   };
   // Koa prints what it is not listened to about; a connection that broke is nobody's fault.
-  provider.on('error', (err: NodeJS.ErrnoException, ctx?: KoaContextWithOIDC) => {
+  (provider as EventEmitter).on('error', (err: NodeJS.ErrnoException, ctx?: KoaContextWithOIDC) => {
     if (BROKEN_CONNECTION.has(err.code ?? '')) return;
     log.error({ err, tenant: tenant.name, requestId: ctx && factsOf(ctx.req).requestId }, 'unexpected');
   });

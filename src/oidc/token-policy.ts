@@ -42,6 +42,11 @@ export interface TokenPolicy {
   revokeFamily(family: string): Promise<void>;
   extraClaims: NonNullable<Configuration['extraTokenClaims']>;
   ttl: NonNullable<Configuration['ttl']>;
+  /**
+   * Whether a session or a refresh token has come to its absolute end. The library allows for clocks that differ and for
+   * nothing shorter than a second, so what is used all the time would never get there by its expiry alone.
+   */
+  isOver(model: string, payload: AdapterPayload): Promise<boolean>;
 }
 
 export interface TokenPolicyParts {
@@ -118,6 +123,16 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
       return { ...about, tenant: tenant.id, gid: grantId, ...signIn, ...exchangedClaims(token) };
     },
     ttl: ttlOf(config, clients),
+    async isOver(model, payload) {
+      if (model === 'Session') {
+        const { loginTs, iat, exp = 0 } = payload;
+        return secondsSince(exp) >= 0 || secondsSince(loginTs ?? iat) >= lifetimes.sessionAbsolute;
+      }
+      if (model !== 'RefreshToken') return false;
+      const client = await clients.get(payload.clientId ?? '');
+      const absolute = shorter(client?.settings.refreshTokenAbsolute, lifetimes.refreshTokenAbsolute);
+      return secondsSince(payload.iiat) >= absolute;
+    },
   };
 }
 
@@ -128,6 +143,10 @@ type AccessTokenTtl = (
 
 const secondsSince = (epochSeconds = 0): number => Math.floor(Date.now() / 1000) - epochSeconds;
 
+/** A client's own number, where it is below the configured one. */
+const shorter = (own: number | undefined, configured: number): number =>
+  Math.min(own ?? configured, configured);
+
 /** Lives until it has lain idle for too long, or is too old. */
 const remaining = (idle: number, absolute: number, age: number): number =>
   Math.max(1, Math.min(idle, absolute - age));
@@ -135,12 +154,10 @@ const remaining = (idle: number, absolute: number, age: number): number =>
 function ttlOf({ lifetimes }: Config, clients: ClientCache): NonNullable<Configuration['ttl']> {
   const accessToken: AccessTokenTtl = (_ctx, token) =>
     token.resourceServer?.accessTokenTTL ?? lifetimes.accessToken;
-  const longest = (own: number | undefined, configured: number): number =>
-    Math.min(own ?? configured, configured);
   const refreshToken = ({ settings }: Client, age: number): number =>
     remaining(
-      longest(settings.refreshTokenIdle, lifetimes.refreshTokenIdle),
-      longest(settings.refreshTokenAbsolute, lifetimes.refreshTokenAbsolute),
+      shorter(settings.refreshTokenIdle, lifetimes.refreshTokenIdle),
+      shorter(settings.refreshTokenAbsolute, lifetimes.refreshTokenAbsolute),
       age,
     );
   return {
