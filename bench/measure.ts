@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 
 const TICKS_PER_SECOND = 100; // USER_HZ of /proc on Linux
-const CONNECTIONS = 16;
+export const CONNECTIONS = 16;
 
 export const median = (values: number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
@@ -21,6 +21,8 @@ export async function startOnFirstCore(
   args: string[],
   env: Record<string, string>,
   ready: string,
+  cwd: string = process.cwd(),
+  said: (output: string) => void = () => undefined,
 ): Promise<ChildProcess> {
   const command = hasTaskset
     ? ['taskset', '-c', '0', process.execPath, ...args]
@@ -28,13 +30,16 @@ export async function startOnFirstCore(
   const child = spawn(command[0] as string, command.slice(1), {
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    cwd,
   });
   let output = '';
   await new Promise<void>((resolve, reject) => {
     const look = (chunk: Buffer): void => {
       if (output.includes(ready)) return;
       output += chunk.toString();
-      if (output.includes(ready)) resolve();
+      if (!output.includes(ready)) return;
+      said(output);
+      resolve();
     };
     child.stdout?.on('data', look);
     child.stderr?.on('data', look);
@@ -63,6 +68,12 @@ export interface Repeated {
   body: string;
 }
 
+/** Requests of which each follows from the answer before it, on its own connection (`lane`, from 0). */
+export interface Chained extends Omit<Repeated, 'body'> {
+  /** @param answer the body of the answer before; undefined at the beginning of a load. */
+  body(lane: number, answer: string | undefined): string;
+}
+
 /** The request as bytes, made once: a light load, so that it is the server that is measured. */
 function bytesOf({ url, method, headers, body }: Repeated): Buffer {
   const { pathname, host } = new URL(url);
@@ -75,18 +86,19 @@ function bytesOf({ url, method, headers, body }: Repeated): Buffer {
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`);
 }
 
-/** Sends the bytes on one connection, one request after the other, for as long as `next` says so. */
-function repeat(port: number, bytes: Buffer, next: () => boolean): Promise<void> {
+/** Sends what `next` gives on one connection, one request after the other, until it gives nothing. */
+function repeat(port: number, next: (answer?: string) => Buffer | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
     socket.setNoDelay(true);
     let answer = '';
-    const go = (): void => {
-      if (next()) return void socket.write(bytes);
+    const go = (body?: string): void => {
+      const bytes = next(body);
+      if (bytes) return void socket.write(bytes);
       socket.destroy();
       resolve();
     };
-    socket.once('connect', go);
+    socket.once('connect', () => go());
     socket.once('error', reject);
     socket.on('data', (chunk) => {
       answer += chunk.toString('latin1');
@@ -95,20 +107,32 @@ function repeat(port: number, bytes: Buffer, next: () => boolean): Promise<void>
       const length = Number(/content-length: (\d+)/i.exec(answer)?.[1]);
       if (answer.length < end + 4 + length) return;
       if (!answer.startsWith('HTTP/1.1 200')) return reject(new Error(answer));
+      const body = answer.slice(end + 4);
       answer = '';
-      go();
+      go(body);
     });
   });
 }
 
 /** Sends a fixed number of requests; answers the server's CPU time for one, and how many went through in a second. */
-export async function load(pid: number, repeated: Repeated, amount: number): Promise<Sample> {
+export async function load(pid: number, repeated: Repeated | Chained, amount: number): Promise<Sample> {
   const port = Number(new URL(repeated.url).port);
-  const bytes = bytesOf(repeated);
+  const { body } = repeated;
+  const fixed = typeof body === 'string' ? bytesOf({ ...repeated, body }) : undefined;
+  const bytesFor = (lane: number, answer?: string): Buffer =>
+    fixed ?? bytesOf({ ...repeated, body: (body as Chained['body'])(lane, answer) });
   let left = amount;
   const before = cpuMs(pid);
   const started = process.hrtime.bigint();
-  await Promise.all(Array.from({ length: CONNECTIONS }, () => repeat(port, bytes, () => left-- > 0)));
+  await Promise.all(
+    Array.from({ length: CONNECTIONS }, (_, lane) =>
+      repeat(port, (answer) => {
+        if (left-- > 0) return bytesFor(lane, answer);
+        if (answer !== undefined && !fixed) bytesFor(lane, answer); // the last answer of a chain is where it goes on
+        return undefined;
+      }),
+    ),
+  );
   const seconds = Number(process.hrtime.bigint() - started) / 1e9;
   return { cpuMicros: ((cpuMs(pid) - before) * 1000) / amount, perSecond: amount / seconds };
 }
@@ -116,7 +140,7 @@ export async function load(pid: number, repeated: Repeated, amount: number): Pro
 export interface Contender {
   name: string;
   pid: number;
-  request: Repeated;
+  request: Repeated | Chained;
 }
 
 /** Warms both up, then lets them take turns; prints the medians and the ratio to the peer. */

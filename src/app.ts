@@ -68,13 +68,13 @@ export function createApp(base: AppBase): RequestListener {
     runtime: TenantRuntime,
     path: string,
   ): void | Promise<void> {
-    settleHeaders(request, runtime.origin, facts.address, facts.requestId);
     if (runtime.secure) response.setHeader('Strict-Transport-Security', 'max-age=31536000');
     const document = documentPath(path);
     if (document !== undefined) {
       if (runtime.documents.serve(request, response, document)) return undefined;
       request.url = document;
     }
+    settleHeaders(request, runtime.origin, facts.address, facts.requestId);
     runtimes.set(request, runtime);
     const area = areaOf(path, request.method);
     const refusal = area && base.limits.byAddress(area, runtime.tenant.id, facts.address);

@@ -8,6 +8,9 @@ import { artifactSealRow } from './sealed.js';
 /** Models whose payload holds what a holder presents (an interaction the session's cookie, a device code itself). */
 const SEALED = new Set(['Interaction', 'DeviceCode']);
 
+/** Models that live on with use, up to an absolute end. */
+const HAS_AN_END = new Set(['Session', 'RefreshToken']);
+
 const ACCESS_TOKENS = new Set(['AccessToken', 'ClientCredentials']);
 
 /** What the adapter of one tenant stands on. */
@@ -61,7 +64,7 @@ function accessTokenAdapter(adapter: ArtifactAdapter, { readJwt, originsLive }: 
     const isJwt = id.includes('.');
     const payload = isJwt ? await readJwt(id) : await find(id);
     if (!payload || payload.kind !== adapter.model) return undefined;
-    if (!isJwt && !(await originsLive(payload))) return undefined;
+    if (!isJwt && payload.extra?.['origin'] && !(await originsLive(payload))) return undefined;
     if (Provider.ctx?.oidc.route === 'userinfo') delete payload.aud;
     return payload;
   };
@@ -131,9 +134,10 @@ class ArtifactAdapter implements Adapter {
   }
 
   async find(id: string): Promise<AdapterPayload | undefined> {
-    const stored = await this.base.artifacts.find(this.base.tenantId, this.model, id);
+    const stored = await this.#lookUp(id);
     const payload = this.#unpack(stored, id);
-    if (payload && (await this.base.isOver(this.model, payload))) return undefined;
+    if (payload && HAS_AN_END.has(this.model) && (await this.base.isOver(this.model, payload)))
+      return undefined;
     if (stored && SOURCES.has(this.model)) {
       const { grantId, uid } = stored;
       const again = this.#comesAgain(stored, payload);
@@ -142,6 +146,20 @@ class ArtifactAdapter implements Adapter {
       if (again) delete payload?.consumed;
     }
     return payload;
+  }
+
+  /**
+   * At introspection and revocation the library asks each model in turn whether a token is one of its own; one look into
+   * the store answers all of them.
+   */
+  async #lookUp(id: string): Promise<StoredArtifact | undefined> {
+    const { artifacts, tenantId } = this.base;
+    const ctx = Provider.ctx;
+    if (!ctx || !LOOKS_EVERYWHERE.has(ctx.oidc.route)) return artifacts.find(tenantId, this.model, id);
+    let look = looks.get(ctx);
+    if (look?.id !== id) looks.set(ctx, (look = { id, found: artifacts.findAny(tenantId, id) }));
+    const stored = await look.found;
+    return stored?.model === this.model ? stored : undefined;
   }
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
@@ -248,6 +266,9 @@ interface Source {
 
 const SOURCES = new Set(['AuthorizationCode', 'RefreshToken', 'DeviceCode', 'AccessToken']);
 const FAMILY = ['AccessToken', 'RefreshToken'];
+
+const LOOKS_EVERYWHERE = new Set(['introspection', 'revocation']);
+const looks = new WeakMap<object, { id: string; found: Promise<StoredArtifact | undefined> }>();
 
 const sources = new WeakMap<object, Source>();
 

@@ -16,6 +16,7 @@ export interface Artifact {
 }
 
 export interface StoredArtifact {
+  model: string;
   payload: string;
   grantId: string | null;
   uid: string | null;
@@ -33,6 +34,8 @@ export interface StoredArtifact {
 export interface Artifacts {
   put(tenantId: string, model: string, id: string, artifact: Artifact): Promise<void>;
   find(tenantId: string, model: string, id: string): Promise<StoredArtifact | undefined>;
+  /** The same, of whichever model it is. */
+  findAny(tenantId: string, id: string): Promise<StoredArtifact | undefined>;
   findByUid(tenantId: string, model: string, uid: string): Promise<StoredArtifact | undefined>;
   findByUserCode(tenantId: string, model: string, userCode: string): Promise<StoredArtifact | undefined>;
   /** Marks it used. False when it was used before, or is not there. */
@@ -48,10 +51,12 @@ export interface Artifacts {
   grantOf(tenantId: string, accountId: string, clientId: string): Promise<string | undefined>;
 }
 
-const key = (model: string, id: string): string => hash('sha256', `${model}:${id}`, 'base64url');
+/** Ids are random, so they are told apart without their models. */
+const key = (id: string): string => hash('sha256', id, 'base64url');
 
 const toArtifact = (row: Row | undefined): StoredArtifact | undefined =>
   row && {
+    model: row['model'] as string,
     payload: row['payload'] as string,
     grantId: row['grant_id'] as string | null,
     uid: row['uid'] as string | null,
@@ -70,21 +75,21 @@ export function openArtifacts(store: Store): Artifacts {
   const ended = (kind: string, id: string): string =>
     `EXISTS (SELECT 1 FROM revocations r
        WHERE r.tenant_id = a.tenant_id AND r.kind = '${kind}' AND r.id = ${id} AND r.revoked_at >= a.created_at)`;
-  const select = `SELECT payload, grant_id, uid, consumed_at,
+  const select = `SELECT model, payload, grant_id, uid, consumed_at,
     (${ended('user', 'a.account_id')} OR ${ended('client', 'a.client_id')} OR ${ended('tenant', "''")}) AS revoked
     FROM oidc_artifacts a`;
   const byId = store.prepare(`${select} WHERE a.tenant_id = ? AND a.id = ?`);
   const byUid = store.prepare(`${select} WHERE a.tenant_id = ? AND a.uid = ? AND a.model = ?`);
   const byUserCode = store.prepare(`${select} WHERE a.tenant_id = ? AND a.user_code = ? AND a.model = ?`);
   const mark = store.prepare(
-    'UPDATE oidc_artifacts SET consumed_at = ? WHERE tenant_id = ? AND id = ? AND consumed_at IS NULL',
+    'UPDATE oidc_artifacts SET consumed_at = ? WHERE tenant_id = ? AND id = ? AND model = ? AND consumed_at IS NULL',
   );
   const remember = store.prepare(
     `INSERT INTO oidc_artifacts (tenant_id, model, id, payload, expires_at, created_at) VALUES (?, ?, ?, '{}', ?, ?)
      ON CONFLICT (tenant_id, id) DO UPDATE SET expires_at = excluded.expires_at, created_at = excluded.created_at
      WHERE oidc_artifacts.expires_at <= excluded.created_at`,
   );
-  const remove = store.prepare('DELETE FROM oidc_artifacts WHERE tenant_id = ? AND id = ?');
+  const remove = store.prepare('DELETE FROM oidc_artifacts WHERE tenant_id = ? AND id = ? AND model = ?');
   const removeByGrant = store.prepare(
     'DELETE FROM oidc_artifacts WHERE tenant_id = ? AND grant_id = ? AND model = ?',
   );
@@ -100,7 +105,7 @@ export function openArtifacts(store: Store): Artifacts {
   const row = (tenantId: string, model: string, id: string, artifact: Artifact): Value[] => [
     tenantId,
     model,
-    key(model, id),
+    key(id),
     artifact.uid ?? null,
     artifact.userCode ?? null,
     artifact.grantId ?? null,
@@ -116,19 +121,23 @@ export function openArtifacts(store: Store): Artifacts {
   return {
     put: async (tenantId, model, id, artifact) =>
       void (await upsert.run(...row(tenantId, model, id, artifact))),
-    find: (tenantId, model, id) => found(byId, tenantId, key(model, id)),
+    async find(tenantId, model, id) {
+      const row = await byId.first(tenantId, key(id));
+      return row?.['model'] === model ? toArtifact(row) : undefined;
+    },
+    findAny: (tenantId, id) => found(byId, tenantId, key(id)),
     findByUid: (tenantId, model, uid) => found(byUid, tenantId, uid, model),
     findByUserCode: (tenantId, model, userCode) => found(byUserCode, tenantId, userCode, model),
-    consume: async (tenantId, model, id) => (await mark.run(Date.now(), tenantId, key(model, id))) === 1,
+    consume: async (tenantId, model, id) => (await mark.run(Date.now(), tenantId, key(id), model)) === 1,
     async once(tenantId, model, id, expiresAt) {
-      return (await remember.run(tenantId, model, key(model, id), expiresAt, Date.now())) === 1;
+      return (await remember.run(tenantId, model, key(id), expiresAt, Date.now())) === 1;
     },
     replace: (tenantId, model, oldId, id, artifact) =>
       store.unit([
-        { statement: mark, values: [Date.now(), tenantId, key(model, oldId)], required: true },
+        { statement: mark, values: [Date.now(), tenantId, key(oldId), model], required: true },
         { statement: upsert, values: row(tenantId, model, id, artifact) },
       ]),
-    destroy: async (tenantId, model, id) => void (await remove.run(tenantId, key(model, id))),
+    destroy: async (tenantId, model, id) => void (await remove.run(tenantId, key(id), model)),
     async destroyByGrant(tenantId, model, grantId, sessionUid) {
       if (sessionUid === undefined) await removeByGrant.run(tenantId, grantId, model);
       else await removeShare.run(tenantId, grantId, model, sessionUid);

@@ -2,9 +2,15 @@ import type { Account, AccountClaims } from 'oidc-provider';
 import type { ApiResource } from '../api-resources/index.js';
 import { standardClaims, type Authority, type People, type User } from '../users/index.js';
 
+/** An account of the library's with whose it is. */
+export interface UsersAccount extends Account {
+  user: User;
+}
+
 /** A user as the library knows one. Claims are all the user has; the library gives out what the scopes open. */
-export function accountOf(people: People, tenantId: string, user: User): Account {
+export function accountOf(people: People, tenantId: string, user: User): UsersAccount {
   return {
+    user,
     accountId: user.userKey,
     async claims(): Promise<AccountClaims> {
       return { ...standardClaims(user), ...(await people.authority(tenantId, user)), sub: user.userKey };

@@ -12,7 +12,7 @@ import type { Tenant } from '../tenants/index.js';
 import type { People } from '../users/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
-import { claimsForApi } from './claims.js';
+import { claimsForApi, type UsersAccount } from './claims.js';
 import type { ClientCache } from './client-cache.js';
 import { exchangedClaims, type Exchanged } from './grants/token-exchange.js';
 import { asStoredToken, grantIn, issuedOf, verifyAccessToken } from './jwt-access-token.js';
@@ -89,6 +89,7 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     return true;
   }
 
+  const ownClaims = { tenant: tenant.id };
   return {
     resourceServer,
     originsLive,
@@ -110,14 +111,16 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     },
     revokeFamily: (family) =>
       revocations.revokeFamily(tenant.id, family, Date.now() + lifetimes.accessTokenLongest * 1000),
-    async extraClaims(_ctx, token) {
-      if (token.kind !== 'AccessToken' || !('accountId' in token)) return { tenant: tenant.id };
+    async extraClaims(ctx, token) {
+      if (token.kind !== 'AccessToken' || !('accountId' in token)) return ownClaims;
       const { accountId, grantId, sessionUid, expiresWithSession } = token;
       const { resourceServer: server } = token as typeof token & {
         resourceServer?: { identifier(): string };
       };
       const api = server && catalogue.apiByIndicator.get(server.identifier());
-      const user = api && (await people.active(tenant.id, accountId));
+      const known = ctx.oidc.account as UsersAccount | undefined;
+      const user =
+        api && (known?.accountId === accountId ? known.user : await people.active(tenant.id, accountId));
       const about = user ? claimsForApi(api, user, await people.authority(tenant.id, user)) : {};
       const signIn = expiresWithSession ? { sid: sessionUid } : { fid: sessionUid };
       return { ...about, tenant: tenant.id, gid: grantId, ...signIn, ...exchangedClaims(token) };

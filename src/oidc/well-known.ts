@@ -15,6 +15,15 @@ const DOCUMENTS = new Map([
   ['/.well-known/jwks.json', ROUTES.jwks],
 ]);
 
+/**
+ * JSON with nothing but ASCII in it: text of which Node sends head and body in one piece, and of which characters are bytes.
+ */
+const asciiJson = (value: unknown): string =>
+  JSON.stringify(value).replace(
+    /[\u0080-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+
 /** Seconds that clients may keep a document: well below the time that a key is published before it signs. */
 export const documentMaxAge = ({ keys }: Pick<Config, 'keys'>): number =>
   Math.min(LONGEST_AGE_SECONDS, Math.floor(keys.publishSeconds / 2));
@@ -27,7 +36,7 @@ export const documentPath = (path: string): string | undefined => DOCUMENTS.get(
  * is sent as it is, with an ETag.
  */
 export class PublishedDocuments {
-  readonly #bytes = new Map<string, { body: Buffer; etag: string; headers: Record<string, string> }>();
+  readonly #bytes = new Map<string, { body: string; etag: string; headers: Record<string, string> }>();
 
   constructor(
     readonly catalogue: Catalogue,
@@ -40,7 +49,7 @@ export class PublishedDocuments {
     if (!document || (method !== 'GET' && method !== 'HEAD')) return false;
     const known = headers['if-none-match']?.includes(document.etag);
     response.writeHead(known ? 304 : 200, document.headers);
-    response.end(known || method === 'HEAD' ? undefined : document.body);
+    response.end(known || method === 'HEAD' ? undefined : document.body, 'latin1');
     return true;
   }
 
@@ -49,7 +58,7 @@ export class PublishedDocuments {
     if (ctx.status !== 200 || ctx.method !== 'GET') return;
     const document = ctx.body as Record<string, unknown>;
     if (Array.isArray(document['scopes_supported'])) document['scopes_supported'] = this.#scopesSupported();
-    const body = Buffer.from(JSON.stringify(document));
+    const body = asciiJson(document);
     const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
     const headers = {
       ETag: etag,

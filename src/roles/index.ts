@@ -1,2 +1,2 @@
 export { SEEDED_ROLES, type Claim, type NewRole, type Role } from './schema.js';
-export { insertRole, rolesByName, rolesOfUser } from './store.js';
+export { insertRole, roleFinder, rolesByName } from './store.js';

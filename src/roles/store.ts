@@ -1,6 +1,6 @@
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
-import type { Row, TenantDb } from '../store/index.js';
+import type { Row, Store, TenantDb } from '../store/index.js';
 import type { Claim, NewRole, Role } from './schema.js';
 
 const toRole = (row: Row): Role => ({
@@ -31,14 +31,11 @@ export async function rolesByName(db: TenantDb, names: string[]): Promise<Role[]
   return ((await db.from('roles').whereIn('name', names).orderBy('name')) as Row[]).map(toRole);
 }
 
-export async function rolesOfUser(db: TenantDb, userId: string): Promise<Role[]> {
-  const rows = await db
-    .from('roles')
-    .join('user_roles', (join) =>
-      join.on('user_roles.role_id', 'roles.id').andOn('user_roles.tenant_id', 'roles.tenant_id'),
-    )
-    .where('user_roles.user_id', userId)
-    .orderBy('roles.name')
-    .select<Row[]>('roles.*');
-  return rows.map(toRole);
+/** The hot look-up: what a user is. */
+export function roleFinder(store: Store): (tenantId: string, userId: string) => Promise<Role[]> {
+  const select = store.prepare(
+    `SELECT r.* FROM user_roles u JOIN roles r ON r.tenant_id = u.tenant_id AND r.id = u.role_id
+     WHERE u.tenant_id = ? AND u.user_id = ? ORDER BY r.name`,
+  );
+  return async (tenantId, userId) => (await select.all(tenantId, userId)).map(toRole);
 }

@@ -1,5 +1,5 @@
-import { rolesOfUser, type Claim } from '../roles/index.js';
-import { tenantDb, type Store, type Vault } from '../store/index.js';
+import { roleFinder, type Claim } from '../roles/index.js';
+import type { Store, Vault } from '../store/index.js';
 import type { Lockout } from './lockout.js';
 import { isPlainText } from './names.js';
 import { LONGEST, type Passwords } from './passwords.js';
@@ -40,6 +40,7 @@ export function openPeople(
   passwords: Passwords,
   lockout: Lockout,
 ): People {
+  const rolesOf = roleFinder(store);
   const signedIn = store.prepare('UPDATE users SET last_login_at = ? WHERE tenant_id = ? AND id = ?');
   const upgrade = store.prepare(
     'UPDATE users SET password_hash = ? WHERE tenant_id = ? AND id = ? AND password_hash = ?',
@@ -86,7 +87,7 @@ export function openPeople(
     },
 
     async authority(tenantId, user) {
-      const roles = await rolesOfUser(tenantDb(store.knex, tenantId), user.id);
+      const roles = await rolesOf(tenantId, user.id);
       const claims = [...roles.flatMap((role) => role.claims), ...user.claims];
       return {
         role: roles.map(({ name }) => name),

@@ -5,6 +5,7 @@ import { factsOf } from '../../kernel/request.js';
 import type { Artifacts } from '../artifacts.js';
 
 const MODEL = 'RefreshAnswer';
+const idOf = (token: string): string => `answer to ${token}`;
 const IV = 12;
 const TAG = 16;
 /** How long one of two requests with the same token waits for what the other is answered. */
@@ -65,10 +66,10 @@ export function refreshAnswers(
     mayComeAgain: (clientId, usedAt) => Date.now() < usedAt + windowOf(clientId) * 1000,
     async again(ctx, token) {
       const until = Date.now() + PATIENCE_MS;
-      let stored = await artifacts.find(tenantId, MODEL, token);
+      let stored = await artifacts.find(tenantId, MODEL, idOf(token));
       while (!stored && Date.now() < until) {
         await sleep(LOOK_MS);
-        stored = await artifacts.find(tenantId, MODEL, token);
+        stored = await artifacts.find(tenantId, MODEL, idOf(token));
       }
       if (stored && !stored.revoked) repeated.set(ctx, open(token, stored.payload));
       // Ends the library's work on the request; `answerAgain` puts the answer in the place of the refusal.
@@ -78,7 +79,7 @@ export function refreshAnswers(
       const window = windowOf(clientId);
       if (window === 0) return;
       const now = Date.now();
-      await artifacts.put(tenantId, MODEL, token, {
+      await artifacts.put(tenantId, MODEL, idOf(token), {
         payload: seal(token, answer),
         clientId,
         grantId: grantId ?? undefined,
