@@ -1,4 +1,4 @@
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { KoaContextWithOIDC, Provider, Session } from 'oidc-provider';
 import { ROUTES } from './routes.js';
 
 /** Changes to the library's answers, by path, where they are not what clients and the specifications expect. */
@@ -20,6 +20,15 @@ export const CORRECTIONS = new Map<string, (ctx: KoaContextWithOIDC) => void>([
     },
   ],
 ]);
+
+/** The library fails where a request that it refuses has touched a session that was never saved; there is nothing to save. */
+export function correctSessions(provider: Provider): void {
+  const prototype = provider.Session.prototype;
+  const persist = prototype.persist;
+  prototype.persist = async function saveIfSaved(this: Session): Promise<string> {
+    return typeof this.exp === 'number' ? persist.call(this) : '';
+  };
+}
 
 /** RFC 8628, 3.3.1: a code that came in the link is shown for the person to compare, not sent on by itself. */
 export function prefillUserCode(ctx: KoaContextWithOIDC): void {

@@ -23,6 +23,7 @@ import { accountOf } from './claims.js';
 import { assertAudience, CLIENT_SIGNING_ALGS, countClient, secureClients } from './client-authentication.js';
 import type { ClientCache } from './client-cache.js';
 import { mayCallFrom } from './client-metadata.js';
+import { correctSessions } from './corrections.js';
 import { existingGrants } from './grants/existing.js';
 import { loadGrant } from './grants/load.js';
 import { registerPasswordGrant } from './grants/password.js';
@@ -156,6 +157,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   // The app in front has put the tenant's own origin and the checked client address into the forwarded headers.
   provider.proxy = true;
   secureClients(provider, { tenantId: tenant.id, vault, artifacts, clients, limits: base.limits });
+  correctSessions(provider);
   queueBackChannelLogout(provider, tenant.id, base.outbox);
   const { resourceServer } = policy;
   const grantBase = { ...policy, tenantId: tenant.id, audit, catalogue, clients, grants, resourceServer };

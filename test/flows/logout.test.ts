@@ -136,6 +136,12 @@ for (const kind of STORES)
       assert.equal(await signedIn(visitor), false);
     });
 
+    it('is done when nobody is signed in, without a script', async () => {
+      const page = await endSession(new Visitor(server.issuer));
+      assert.equal(page.status, 200);
+      assert.match(page.html, /You are signed out on this device/);
+    });
+
     it('asks the person when there is no hint, and signs out only on yes', async () => {
       const visitor = new Visitor(server.issuer);
       await tokens(visitor);

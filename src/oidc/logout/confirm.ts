@@ -33,7 +33,8 @@ function isHintOfSession({ oidc }: KoaContextWithOIDC): boolean {
  * the application means this session, when nobody is signed in, and when somebody else has just signed in here.
  */
 function needsNoAnswer(ctx: KoaContextWithOIDC): string | undefined {
-  const { route, session } = ctx.oidc;
+  // Where no route fits there is no context of the library's.
+  const { route, session } = (ctx.oidc ?? {}) as Partial<typeof ctx.oidc>;
   const { secret, postLogoutRedirectUri } = (session?.state ?? {}) as SignOutState;
   if (ctx.status !== 200 || secret === undefined) return undefined;
   const switching = route === 'resume' && postLogoutRedirectUri !== undefined;
@@ -48,17 +49,37 @@ export async function confirmByItself(ctx: KoaContextWithOIDC, handle: Handle): 
   ctx.respond = false;
   for (const name of ['Content-Type', 'Content-Length', 'Content-Security-Policy'])
     ctx.res.removeHeader(name);
-  await handle(formPost(ctx.req, `${ROUTES.end_session}/confirm`, { xsrf: secret, logout: 'yes' }), ctx.res);
+  const cookie = cookiesAfter(ctx);
+  const form = { xsrf: secret, logout: 'yes' };
+  await handle(formPost(ctx.req, `${ROUTES.end_session}/confirm`, form, cookie), ctx.res);
+}
+
+/** The cookies as the browser will have them when it has this answer: what it sent, and what it is given. */
+function cookiesAfter({ req, res }: KoaContextWithOIDC): string {
+  const jar = new Map<string, string>();
+  const put = (pair: string): void => {
+    const at = pair.indexOf('=');
+    if (at > 0) jar.set(pair.slice(0, at).trim(), pair.slice(at + 1).trim());
+  };
+  for (const pair of (req.headers.cookie ?? '').split(';')) put(pair);
+  for (const line of [res.getHeader('set-cookie') ?? []].flat()) put(String(line).split(';', 1)[0] ?? '');
+  return [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
 }
 
 /** A request of the same browser that sends a form; it never crosses the network. */
-function formPost(from: IncomingMessage, path: string, form: Record<string, string>): IncomingMessage {
+function formPost(
+  from: IncomingMessage,
+  path: string,
+  form: Record<string, string>,
+  cookie: string,
+): IncomingMessage {
   const body = Buffer.from(new URLSearchParams(form).toString());
   const request = Object.assign(Readable.from([body]), {
     method: 'POST',
     url: path,
     headers: {
       ...from.headers,
+      cookie,
       'content-type': 'application/x-www-form-urlencoded',
       'content-length': String(body.length),
     },
