@@ -59,10 +59,15 @@ export function around(provider: Provider, base: AroundBase): Step {
     await confirmByItself(ctx, (handle ??= provider.callback()));
   };
   steps.set(ROUTES.end_session, confirm);
+  const resume: Step = (ctx, next) => {
+    // All that counts was said before; the library fails where it is said again here.
+    ctx.query = {};
+    return confirm(ctx, next);
+  };
 
   return async (ctx, next) => {
     const { path } = ctx;
-    const step = steps.get(path) ?? (path.startsWith(RESUME) ? confirm : undefined);
+    const step = steps.get(path) ?? (path.startsWith(RESUME) ? resume : undefined);
     await (step ? step(ctx, next) : next());
     if (ctx.respond === false) return; // answered by another request of the same browser
     CORRECTIONS.get(path)?.(ctx);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Agent, request } from 'node:http';
 import { GRANT_TYPES } from '../../src/clients/index.js';
 import { newDpopKey, proofOf } from '../support/dpop.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 import { pkce } from '../support/visitor.js';
 
 const REQUESTS = Number(process.env['FUZZ'] ?? 10_000);
@@ -148,8 +148,12 @@ describe('the protocol’s endpoints, sent what nobody should send', function ()
       scopes: ['openid', 'offline_access', 'isms.user.get'],
     });
     const form = { 'content-type': 'application/x-www-form-urlencoded', ...server.basic('machine', secret) };
+    await server.addUser({ userName: 'alice' });
+    const person = { grant_type: 'password', username: 'alice', password: PASSWORD };
     const token = String(
-      (await server.post('/connect/token', { grant_type: 'client_credentials' }, form)).body['access_token'],
+      (await server.post('/connect/token', { ...person, scope: 'openid isms.user.get' }, form)).body[
+        'access_token'
+      ],
     );
     const shot = (method: string, path: string, fields: Record<string, string>, headers = {}): Shot => ({
       method,

@@ -35,6 +35,9 @@ export const lookOf = (tenant: Tenant): Look => ({
   color: tenant.branding.color,
 });
 
+/** A parameter that came twice is none. */
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
 /** The only thing taken from the library's forms: they differ in nothing else from ours. */
 const xsrfOf = (form: string): string => /name="xsrf" value="([0-9a-f]+)"/.exec(form)?.[1] ?? '';
 
@@ -65,7 +68,7 @@ export function oidcPages(tenant: Tenant): OidcPages {
   ): void =>
     renderPage(ctx, name, {
       look: lookOf(tenant),
-      uiLocales: (ctx.oidc.params?.['ui_locales'] ?? ctx.query['ui_locales']) as string | undefined,
+      uiLocales: text(ctx.oidc.params?.['ui_locales'] ?? ctx.query['ui_locales']),
       formTargets,
       data,
     });
