@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
-import { clientSettings, GRANT_TYPES, insertClient, type ClientSettings } from '../../src/clients/index.js';
+import {
+  addClientSecret,
+  clientSettings,
+  findClient,
+  GRANT_TYPES,
+  insertClient,
+  matchesSecret,
+  type ClientSettings,
+} from '../../src/clients/index.js';
 import { Invalid } from '../../src/kernel/errors.js';
-import { tenantDb } from '../../src/store/index.js';
+import { tenantDb, Vault } from '../../src/store/index.js';
 import { createTenantAt } from '../../src/tenants/index.js';
 import { onEveryStore } from '../support/stores.js';
 
@@ -40,6 +48,30 @@ onEveryStore('a client', (open) => {
     it(`may be one that ${why}`, async () => {
       assert.ok(await insert(settings));
     });
+
+  it('can not have an id that a user could have', async () => {
+    await assert.rejects(
+      insertClient(tenantDb(open().knex, tenantId), {
+        clientId: '0b5e6c1e-7a43-4c19-9d6e-3f1f2a4b5c6d',
+        clientName: 'x',
+        settings: clientSettings(web),
+      }),
+      (error: Error) => error instanceof Invalid && error.key === 'clientId',
+    );
+  });
+
+  it('has at most two secrets at a time, so that one can be replaced by the other', async () => {
+    const db = tenantDb(open().knex, tenantId);
+    await insertClient(db, { clientId: 'twice', clientName: 'twice', settings: clientSettings(web) });
+    const vault = new Vault(Buffer.alloc(32, 1));
+    const [first, second] = [
+      await addClientSecret(db, vault, 'twice'),
+      await addClientSecret(db, vault, 'twice'),
+    ];
+    const { secrets } = await findClient(db, 'twice');
+    for (const secret of [first, second]) assert.ok(matchesSecret(vault, secrets, secret, Date.now()));
+    await assert.rejects(addClientSecret(db, vault, 'twice'), Invalid);
+  });
 
   for (const [field, settings, why] of [
     ['nonsense', { ...web, nonsense: true }, /is not a setting/],
