@@ -68,6 +68,9 @@ export interface Repeated {
   body: string;
 }
 
+/** One request again and again, several in turn, or a chain. */
+export type Load = Repeated | Repeated[] | Chained;
+
 /** Requests of which each follows from the answer before it, on its own connection (`lane`, from 0). */
 export interface Chained extends Omit<Repeated, 'body'> {
   /** @param answer the body of the answer before; undefined at the beginning of a load. */
@@ -115,12 +118,18 @@ function repeat(port: number, next: (answer?: string) => Buffer | undefined): Pr
 }
 
 /** Sends a fixed number of requests; answers the server's CPU time for one, and how many went through in a second. */
-export async function load(pid: number, repeated: Repeated | Chained, amount: number): Promise<Sample> {
-  const port = Number(new URL(repeated.url).port);
-  const { body } = repeated;
-  const fixed = typeof body === 'string' ? bytesOf({ ...repeated, body }) : undefined;
+export async function load(pid: number, request: Load, amount: number): Promise<Sample> {
+  const requests = Array.isArray(request) ? request : [request];
+  const port = Number(new URL((requests[0] as Repeated).url).port);
+  const fixed = requests.map((each) =>
+    typeof each.body === 'string' ? bytesOf(each as Repeated) : undefined,
+  );
+  const chained = fixed[0] === undefined ? (requests[0] as Chained) : undefined;
+  let turn = 0;
   const bytesFor = (lane: number, answer?: string): Buffer =>
-    fixed ?? bytesOf({ ...repeated, body: (body as Chained['body'])(lane, answer) });
+    chained
+      ? bytesOf({ ...chained, body: chained.body(lane, answer) })
+      : (fixed[turn++ % fixed.length] as Buffer);
   let left = amount;
   const before = cpuMs(pid);
   const started = process.hrtime.bigint();
@@ -128,7 +137,7 @@ export async function load(pid: number, repeated: Repeated | Chained, amount: nu
     Array.from({ length: CONNECTIONS }, (_, lane) =>
       repeat(port, (answer) => {
         if (left-- > 0) return bytesFor(lane, answer);
-        if (answer !== undefined && !fixed) bytesFor(lane, answer); // the last answer of a chain is where it goes on
+        if (answer !== undefined && chained) bytesFor(lane, answer); // the last answer of a chain is where it goes on
         return undefined;
       }),
     ),
@@ -140,7 +149,7 @@ export async function load(pid: number, repeated: Repeated | Chained, amount: nu
 export interface Contender {
   name: string;
   pid: number;
-  request: Repeated | Chained;
+  request: Load;
 }
 
 /** Warms both up, then lets them take turns; prints the medians and the ratio to the peer. */
