@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { needsBrowser, newVisitor } from '../support/browser.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
-import { prepareTour, REDIRECT, tour } from '../support/tour.js';
+import { prepareTour, REDIRECT, tour, TOUR_LIMITS } from '../support/tour.js';
 import { authorizePath, obtainCode, Visitor } from '../support/visitor.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -246,7 +246,9 @@ describe('the pages', () => {
         const visitor = await newVisitor({ locale, viewport: { width, height: 800 }, colorScheme: scheme });
         const page = await visitor.newPage();
         const seen: string[] = [];
-        await tour(server, page, async (name) => {
+        const own = await startServer('sqlite', {}, TOUR_LIMITS);
+        await prepareTour(own);
+        await tour(own, page, async (name) => {
           seen.push(name);
           assert.deepEqual(await problems(page), [], name);
           const overflow = await page.evaluate<number>(
@@ -254,8 +256,9 @@ describe('the pages', () => {
           );
           assert.equal(overflow, 0, `${name} is wider than ${width} px`);
         });
-        assert.equal(seen.length, 13);
+        assert.equal(seen.length, 15);
         await visitor.close();
+        await own.stop();
       });
 
     it('work without JavaScript, by keyboard, with a password manager', async function () {

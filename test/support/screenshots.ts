@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../../src/kernel/root.js';
 import { newVisitor, stopBrowser } from './browser.js';
 import { startServer } from './server.js';
-import { prepareTour, tour } from './tour.js';
+import { prepareTour, tour, TOUR_LIMITS } from './tour.js';
 
 /**
  * Takes every page in both languages, at a telephone's and at a desk's width, for docs/images/.
@@ -13,7 +13,7 @@ const FOLDER = join(packageRoot, 'docs', 'images');
 mkdirSync(FOLDER, { recursive: true });
 for (const locale of ['en', 'zh-CN'])
   for (const width of [360, 1280]) {
-    const server = await startServer('sqlite');
+    const server = await startServer('sqlite', {}, TOUR_LIMITS);
     await prepareTour(server);
     const visitor = await newVisitor({ locale, viewport: { width, height: width === 360 ? 720 : 800 } });
     const page = await visitor.newPage();

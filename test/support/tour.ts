@@ -5,6 +5,9 @@ import { authorizePath } from './visitor.js';
 
 export const REDIRECT = 'https://app.example.com/callback';
 
+/** What the configuration of a tour's server has to say, so that it comes to a limit. */
+export const TOUR_LIMITS = { limits: { windowSeconds: 3600, userCode: { address: 8 } } };
+
 /** A user and an application, for a walk through every page. */
 export async function prepareTour(server: TestServer): Promise<void> {
   await server.addUser({ userName: 'alice', nickName: 'Alice' });
@@ -15,6 +18,7 @@ export async function prepareTour(server: TestServer): Promise<void> {
     scopes: ['openid', 'profile', 'offline_access', 'isms.user.get'],
     tokenEndpointAuthMethod: 'none',
     clientUri: 'https://app.example.com/start',
+    frontchannelLogoutUri: 'https://app.example.com/signed-out',
   });
 }
 
@@ -67,4 +71,14 @@ export async function tour(
   if ((await page.locator('.scopes').count()) > 0) await page.locator('form button').first().click();
   await page.locator('pre').first().waitFor();
   await look('demo-tokens');
+  await page.goto(`${server.issuer}/connect/endsession`);
+  await page.locator('form button').first().click();
+  await page.locator('[role=status]').waitFor();
+  await look('signing-out');
+  for (let guess = 0; guess <= TOUR_LIMITS.limits.userCode.address; guess++)
+    await server.post('/device', { user_code: 'BCDF-GHJK' });
+  await page.goto(`${server.issuer}/device`);
+  await page.locator('input[name=user_code]').fill('BCDF-GHJK');
+  await page.locator('form button').first().click();
+  await look('slow-down');
 }
