@@ -26,6 +26,9 @@ export interface AppBase extends OidcBase {
   readiness: Readiness;
 }
 
+const REFUSAL_WAIT_MS = 250;
+const MOST_HELD = 500;
+
 /** The tenant's runtime of a request that has passed the door. */
 const runtimes = new WeakMap<IncomingMessage, TenantRuntime>();
 const runtimeOf = ({ req }: Context): TenantRuntime => runtimes.get(req) as TenantRuntime;
@@ -83,8 +86,28 @@ export function createApp(base: AppBase): RequestListener {
     return pages(request, response);
   }
 
-  /** A person gets a page; a program gets the protocol's shape. */
+  let held = 0;
+  /**
+   * Whoever asks too much hears so only after a moment, as far as there is room to hold the answer: a flood that waits for
+   * its answers then comes to little, and leaves the others their time.
+   */
   function tooMany(
+    request: IncomingMessage,
+    response: ServerResponse,
+    facts: RequestFacts,
+    refusal: Refusal,
+    area: Area,
+  ): void | Promise<void> {
+    if (held >= MOST_HELD) return sayTooMany(request, response, facts, refusal, area);
+    held += 1;
+    return new Promise<void>((resolve) => setTimeout(resolve, REFUSAL_WAIT_MS)).then(() => {
+      held -= 1;
+      return response.destroyed ? undefined : sayTooMany(request, response, facts, refusal, area);
+    });
+  }
+
+  /** A person gets a page; a program gets the protocol's shape. */
+  function sayTooMany(
     request: IncomingMessage,
     response: ServerResponse,
     facts: RequestFacts,
