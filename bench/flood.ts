@@ -9,7 +9,7 @@ import { ensureHome } from '../src/first-start.js';
 import { tenantDb } from '../src/store/index.js';
 import { createTenantAt } from '../src/tenants/index.js';
 import { freePort } from '../test/support/ports.js';
-import { median, pinLoad, startOnFirstCore } from './measure.js';
+import { bytesOf, median, pinLoad, startOnFirstCore, tokenRequest } from './measure.js';
 
 /**
  * How long one tenant waits for a token while another is asked for as many as 64 connections can ask, nearly all of
@@ -41,17 +41,8 @@ for (const name of ['calm', 'flooded'])
   });
 await context.close();
 
-const body = 'grant_type=client_credentials';
-const bytesFor = (tenant: string): string =>
-  [
-    'POST /connect/token HTTP/1.1',
-    `Host: ${tenant}.localhost:${port}`,
-    `Authorization: Basic ${Buffer.from(`bench:${SECRET}`).toString('base64')}`,
-    'Content-Type: application/x-www-form-urlencoded',
-    `Content-Length: ${body.length}`,
-    '',
-    body,
-  ].join('\r\n');
+const bytesFor = (tenant: string): Buffer =>
+  bytesOf(tokenRequest(port, tenant, SECRET, 'grant_type=client_credentials'));
 
 /** Asks on one connection for as long as `next` says so; tells how long each answer took, in milliseconds, and its status. */
 function ask(

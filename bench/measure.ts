@@ -77,8 +77,19 @@ export interface Chained extends Omit<Repeated, 'body'> {
   body(lane: number, answer: string | undefined): string;
 }
 
+/** A client credentials request of the client `bench` of a tenant at `<tenant>.localhost`. */
+export const tokenRequest = (port: number, tenant: string, secret: string, form: string): Repeated => ({
+  url: `http://${tenant}.localhost:${port}/connect/token`,
+  method: 'POST',
+  headers: {
+    authorization: `Basic ${Buffer.from(`bench:${secret}`).toString('base64')}`,
+    'content-type': 'application/x-www-form-urlencoded',
+  },
+  body: form,
+});
+
 /** The request as bytes, made once: a light load, so that it is the server that is measured. */
-function bytesOf({ url, method, headers, body }: Repeated): Buffer {
+export function bytesOf({ url, method, headers, body }: Repeated): Buffer {
   const { pathname, host } = new URL(url);
   const lines = [
     `${method} ${pathname} HTTP/1.1`,

@@ -9,7 +9,7 @@ import { ensureHome } from '../src/first-start.js';
 import { tenantDb } from '../src/store/index.js';
 import { createTenantAt } from '../src/tenants/index.js';
 import { freePort } from '../test/support/ports.js';
-import { load, median, pinLoad, startOnFirstCore, type Repeated } from './measure.js';
+import { load, median, pinLoad, startOnFirstCore, tokenRequest, type Repeated } from './measure.js';
 
 /**
  * Tokens spread over a thousand tenants in one process next to tokens of one of them, taking turns, and the memory that
@@ -45,15 +45,8 @@ for (let n = 0; n < TENANTS; n++)
   });
 await context.close();
 
-const requestOf = (tenant: number): Repeated => ({
-  url: `http://t${tenant}.localhost:${port}/connect/token`,
-  method: 'POST',
-  headers: {
-    authorization: `Basic ${Buffer.from(`bench:${SECRET}`).toString('base64')}`,
-    'content-type': 'application/x-www-form-urlencoded',
-  },
-  body: 'grant_type=client_credentials&scope=bench.read',
-});
+const requestOf = (tenant: number): Repeated =>
+  tokenRequest(port, `t${tenant}`, SECRET, 'grant_type=client_credentials&scope=bench.read');
 const residentMiB = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 

@@ -88,8 +88,9 @@ export function createApp(base: AppBase): RequestListener {
 
   let held = 0;
   /**
-   * Whoever asks too much hears so only after a moment, as far as there is room to hold the answer: a flood that waits for
-   * its answers then comes to little, and leaves the others their time.
+   * A person gets a page, a program the protocol's shape. Whoever asks too much hears so only after a moment, as far as
+   * there is room to hold the answer: a flood that waits for its answers then comes to little, and leaves the others
+   * their time.
    */
   function tooMany(
     request: IncomingMessage,
@@ -98,32 +99,19 @@ export function createApp(base: AppBase): RequestListener {
     refusal: Refusal,
     area: Area,
   ): void | Promise<void> {
-    if (held >= MOST_HELD) return sayTooMany(request, response, facts, refusal, area);
+    const say = (): void | Promise<void> => {
+      for (const [name, value] of Object.entries(rateHeaders(refusal))) response.setHeader(name, value);
+      facts.retryAfter = refusal.retryAfter;
+      if (area === 'authorize' || area === 'userCode') return pages(request, response);
+      const what = `too many requests of this ${refusal.dimension}; wait ${refusal.retryAfter} s`;
+      return refuse(response, facts, 429, 'too_many_requests', what);
+    };
+    if (held >= MOST_HELD) return say();
     held += 1;
     return new Promise<void>((resolve) => setTimeout(resolve, REFUSAL_WAIT_MS)).then(() => {
       held -= 1;
-      return response.destroyed ? undefined : sayTooMany(request, response, facts, refusal, area);
+      return response.destroyed ? undefined : say();
     });
-  }
-
-  /** A person gets a page; a program gets the protocol's shape. */
-  function sayTooMany(
-    request: IncomingMessage,
-    response: ServerResponse,
-    facts: RequestFacts,
-    refusal: Refusal,
-    area: Area,
-  ): void | Promise<void> {
-    for (const [name, value] of Object.entries(rateHeaders(refusal))) response.setHeader(name, value);
-    facts.retryAfter = refusal.retryAfter;
-    if (area === 'authorize' || area === 'userCode') return pages(request, response);
-    return refuse(
-      response,
-      facts,
-      429,
-      'too_many_requests',
-      `too many requests of this ${refusal.dimension}; wait ${refusal.retryAfter} s`,
-    );
   }
 
   let inFlight = 0;
