@@ -62,7 +62,10 @@ async function findings(config: Config): Promise<Finding[]> {
       const current = keys.filter(({ state }) => state === 'current').map(({ alg }) => alg);
       if (current.length === 0)
         throw new Error('the home tenant has no signing keys; run: npx gatehouse keys rotate');
-      return `${current.join(' and ')} current, ${keys.length - current.length} previous`;
+      const others = (['next', 'previous'] as const).map(
+        (wanted) => `${keys.filter(({ state }) => state === wanted).length} ${wanted}`,
+      );
+      return `${current.join(' and ')} current, ${others.join(', ')}`;
     });
     await check('clock', async () => {
       if (open.dialect === 'sqlite') return 'the same as the store: it is this machine';
