@@ -9,6 +9,6 @@ export {
   type Migration,
   type SchemaStatus,
 } from './migrate.js';
-export { MasterKey, SealBroken, Vault } from './vault.js';
+export { decrypt, encrypt, MasterKey, SealBroken, Vault } from './vault.js';
 export { UniqueViolation, type Row, type Statement, type Step, type Store, type Value } from './store.js';
 export { namingIndex, tenantDb, tenantTransaction, type TenantDb } from './tenant-db.js';

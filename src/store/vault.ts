@@ -11,6 +11,27 @@ export class SealBroken extends Error {
 const derive = (key: Buffer, purpose: string): Buffer =>
   Buffer.from(hkdfSync('sha256', key, 'gatehouse', purpose, 32));
 
+/** AES-256-GCM under a 32-byte key, bound to `row`; base64url of iv, tag and ciphertext. */
+export function encrypt(key: Buffer, plaintext: string, row: string): string {
+  const iv = randomBytes(IV);
+  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(row));
+  const body = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final()]);
+  return Buffer.concat([iv, cipher.getAuthTag(), body]).toString('base64url');
+}
+
+/** Opens what `encrypt` made with the same key for the same row. @throws SealBroken */
+export function decrypt(key: Buffer, encrypted: string, row: string): string {
+  const bytes = Buffer.from(encrypted, 'base64url');
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV))
+      .setAAD(Buffer.from(row))
+      .setAuthTag(bytes.subarray(IV, IV + TAG));
+    return decipher.update(bytes.subarray(IV + TAG), undefined, 'utf8') + decipher.final('utf8');
+  } catch (cause) {
+    throw new SealBroken('the sealed bytes do not belong here or were changed', { cause });
+  }
+}
+
 /** One AES-256-GCM key, with a name that tells nothing of it. What is sealed is text: `v1.<name>.<base64url>`. */
 class SealingKey {
   constructor(
@@ -19,22 +40,11 @@ class SealingKey {
   ) {}
 
   seal(plaintext: string, row: string): string {
-    const iv = randomBytes(IV);
-    const cipher = createCipheriv('aes-256-gcm', this.key, iv).setAAD(Buffer.from(row));
-    const body = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final()]);
-    return `v1.${this.name}.${Buffer.concat([iv, cipher.getAuthTag(), body]).toString('base64url')}`;
+    return `v1.${this.name}.${encrypt(this.key, plaintext, row)}`;
   }
 
   open(sealed: string, row: string): string {
-    const bytes = Buffer.from(sealed.slice(sealed.lastIndexOf('.') + 1), 'base64url');
-    try {
-      const decipher = createDecipheriv('aes-256-gcm', this.key, bytes.subarray(0, IV))
-        .setAAD(Buffer.from(row))
-        .setAuthTag(bytes.subarray(IV, IV + TAG));
-      return decipher.update(bytes.subarray(IV + TAG), undefined, 'utf8') + decipher.final('utf8');
-    } catch (cause) {
-      throw new SealBroken('the sealed bytes do not belong here or were changed', { cause });
-    }
+    return decrypt(this.key, sealed.slice(sealed.lastIndexOf('.') + 1), row);
   }
 }
 

@@ -1,13 +1,12 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { hkdfSync } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { factsOf } from '../../kernel/request.js';
+import { decrypt, encrypt } from '../../store/index.js';
 import type { Artifacts } from '../artifacts.js';
 
 const MODEL = 'RefreshAnswer';
 const idOf = (token: string): string => `answer to ${token}`;
-const IV = 12;
-const TAG = 16;
 /** How long one of two requests with the same token waits for what the other is answered. */
 const PATIENCE_MS = 3000;
 const LOOK_MS = 20;
@@ -38,21 +37,6 @@ export interface Rotated {
 const keyOf = (token: string): Buffer =>
   Buffer.from(hkdfSync('sha256', token, 'gatehouse', 'refresh answer', 32));
 
-function seal(token: string, answer: Answer): string {
-  const iv = randomBytes(IV);
-  const cipher = createCipheriv('aes-256-gcm', keyOf(token), iv);
-  const body = Buffer.concat([cipher.update(JSON.stringify(answer), 'utf8'), cipher.final()]);
-  return Buffer.concat([iv, cipher.getAuthTag(), body]).toString('base64url');
-}
-
-function open(token: string, sealed: string): Answer {
-  const bytes = Buffer.from(sealed, 'base64url');
-  const decipher = createDecipheriv('aes-256-gcm', keyOf(token), bytes.subarray(0, IV));
-  decipher.setAuthTag(bytes.subarray(IV, IV + TAG));
-  const text = decipher.update(bytes.subarray(IV + TAG), undefined, 'utf8') + decipher.final('utf8');
-  return JSON.parse(text) as Answer;
-}
-
 /** Answers that were given before, by the request that they are for. */
 const repeated = new WeakMap<object, Answer>();
 
@@ -71,7 +55,8 @@ export function refreshAnswers(
         await sleep(LOOK_MS);
         stored = await artifacts.find(tenantId, MODEL, idOf(token));
       }
-      if (stored && !stored.revoked) repeated.set(ctx, open(token, stored.payload));
+      if (stored && !stored.revoked)
+        repeated.set(ctx, JSON.parse(decrypt(keyOf(token), stored.payload, MODEL)) as Answer);
       // Ends the library's work on the request; `answerAgain` puts the answer in the place of the refusal.
       throw new errors.InvalidGrant('the refresh token was used a moment ago');
     },
@@ -80,7 +65,7 @@ export function refreshAnswers(
       if (window === 0) return;
       const now = Date.now();
       await artifacts.put(tenantId, MODEL, idOf(token), {
-        payload: seal(token, answer),
+        payload: encrypt(keyOf(token), JSON.stringify(answer), MODEL),
         clientId,
         grantId: grantId ?? undefined,
         uid: uid ?? undefined,
