@@ -5,7 +5,7 @@ import { createRemoteJWKSet, decodeJwt, jwtVerify, type JWTPayload } from 'jose'
 import { GRANT_TYPES } from '../../src/clients/index.js';
 import { STORES } from '../support/config.js';
 import { startServer, type Answer, type TestServer } from '../support/server.js';
-import { obtainCode, Visitor, type Page } from '../support/visitor.js';
+import { obtainCode, redeemForm, Visitor, type Page } from '../support/visitor.js';
 
 const APP = 'https://app.example.com';
 const OTHER = 'https://other.example.com';
@@ -97,13 +97,7 @@ for (const kind of STORES)
       redirectUri = `${APP}/callback`,
     ): Promise<Record<string, unknown>> => {
       const { code, verifier } = await obtainCode(server, { clientId, redirectUri, scope, visitor });
-      const form = {
-        grant_type: 'authorization_code',
-        client_id: clientId,
-        code,
-        code_verifier: verifier,
-        redirect_uri: redirectUri,
-      };
+      const form = redeemForm({ clientId, redirectUri }, { code, verifier });
       const { status, body } = await server.post('/connect/token', form);
       assert.equal(status, 200, JSON.stringify(body));
       return body;
@@ -291,13 +285,10 @@ for (const kind of STORES)
         more: { prompt: 'login' },
         visitor,
       });
-      const { body } = await server.post('/connect/token', {
-        grant_type: 'authorization_code',
-        client_id: 'app',
-        code,
-        code_verifier: verifier,
-        redirect_uri: `${APP}/callback`,
-      });
+      const { body } = await server.post(
+        '/connect/token',
+        redeemForm({ clientId: 'app', redirectUri: `${APP}/callback` }, { code, verifier }),
+      );
       assert.notEqual(decodeJwt(String(body['id_token'])).sub, decodeJwt(String(first)).sub);
     });
   });

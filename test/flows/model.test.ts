@@ -6,7 +6,7 @@ import { tenantTransaction } from '../../src/store/index.js';
 import { insertUser, setPassword, setUserEnabled } from '../../src/users/index.js';
 import { STORES } from '../support/config.js';
 import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
-import { obtainCode, Visitor } from '../support/visitor.js';
+import { obtainCode, redeemForm, Visitor } from '../support/visitor.js';
 
 const APP = 'https://app.example.com/callback';
 const SEQUENCES = Number(process.env['SEQUENCES'] ?? 500);
@@ -152,13 +152,9 @@ for (const kind of STORES)
           user,
           visitor,
         });
-        const { status, body } = await ask({
-          grant_type: 'authorization_code',
-          client_id: 'app',
-          code,
-          code_verifier: verifier,
-          redirect_uri: APP,
-        });
+        const { status, body } = await ask(
+          redeemForm({ clientId: 'app', redirectUri: APP }, { code, verifier }),
+        );
         assert.equal(status, 200);
         const family = { dead: false };
         keep(model, body, family);

@@ -6,7 +6,7 @@ import { setPassword, setUserEnabled } from '../../src/users/index.js';
 import { STORES } from '../support/config.js';
 import { send } from '../support/http.js';
 import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
-import { obtainCode, Visitor } from '../support/visitor.js';
+import { obtainCode, redeemForm, Visitor } from '../support/visitor.js';
 
 const REDIRECT = 'https://app.example.com/callback';
 const DEAD = { active: false };
@@ -76,13 +76,10 @@ for (const kind of STORES)
         user,
         visitor,
       });
-      return server.post('/connect/token', {
-        grant_type: 'authorization_code',
-        client_id: 'app',
-        code,
-        code_verifier: verifier,
-        redirect_uri: REDIRECT,
-      });
+      return server.post(
+        '/connect/token',
+        redeemForm({ clientId: 'app', redirectUri: REDIRECT }, { code, verifier }),
+      );
     };
 
     it('introspects a JWT like an opaque token', async () => {

@@ -3,7 +3,7 @@ import { decodeJwt, type JWTPayload } from 'jose';
 import { GRANT_TYPES } from '../../src/clients/index.js';
 import { STORES } from '../support/config.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
-import { authorizePath, obtainCode, Visitor, type Page } from '../support/visitor.js';
+import { authorizePath, obtainCode, redeemForm, Visitor, type Page } from '../support/visitor.js';
 
 const APP = 'https://app.example.com/callback';
 const DAY = 86_400_000;
@@ -40,13 +40,10 @@ for (const kind of STORES)
         more: { max_age: '86400', ...more },
         visitor,
       });
-      const { body } = await server.post('/connect/token', {
-        grant_type: 'authorization_code',
-        client_id: 'app',
-        code,
-        code_verifier: verifier,
-        redirect_uri: APP,
-      });
+      const { body } = await server.post(
+        '/connect/token',
+        redeemForm({ clientId: 'app', redirectUri: APP }, { code, verifier }),
+      );
       const raw = String(body['id_token']);
       return { ...decodeJwt<{ auth_time: number; acr?: string; sid: string }>(raw), raw };
     };

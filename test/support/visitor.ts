@@ -139,3 +139,15 @@ export async function obtainCode(
   assert.ok(code, `no code at ${page.url.href}: ${page.html.slice(0, 600)}`);
   return { code, verifier, answer: page.url, visitor };
 }
+
+/** The token request that redeems what `obtainCode` got for a public client. */
+export const redeemForm = (
+  { clientId, redirectUri }: Pick<AuthorizeOptions, 'clientId' | 'redirectUri'>,
+  { code, verifier }: { code: string; verifier: string },
+): Record<string, string> => ({
+  grant_type: 'authorization_code',
+  client_id: clientId,
+  code,
+  code_verifier: verifier,
+  redirect_uri: redirectUri,
+});
