@@ -7,7 +7,7 @@ import {
   insertClient,
   updateClientSettings,
 } from './clients/index.js';
-import { managementResource } from './api-resources/index.js';
+import { MANAGEMENT_API, MANAGEMENT_SCOPES } from './api-resources/index.js';
 import type { GatehouseContext } from './context.js';
 import { DEMO_CLIENT_ID, demoClient } from './demo/index.js';
 import { SEEDED_IDENTITY_RESOURCES } from './identity-resources/index.js';
@@ -82,9 +82,9 @@ async function makeManagementClient({ config, vault }: GatehouseContext, db: Ten
     description: 'For scripts and administrators; made on the first start.',
     settings: clientSettings({
       grantTypes: [GRANT_TYPES.clientCredentials, GRANT_TYPES.password, GRANT_TYPES.refresh],
-      scopes: [...identity, ...managementResource().scopes.map(({ name }) => name)],
+      scopes: [...identity, ...MANAGEMENT_SCOPES.map(({ name }) => name)],
       defaultScopes: ['openid', 'profile', 'email', 'role', 'permission', 'isms.all'],
-      resources: ['isms'],
+      resources: [MANAGEMENT_API],
     }),
   });
   const { secret } = config.client;

@@ -1,3 +1,3 @@
 export { newApiResource, type ApiResource } from './schema.js';
-export { managementResource } from './management-scopes.js';
+export { MANAGEMENT_API, MANAGEMENT_SCOPES, managementResource } from './management-scopes.js';
 export { enabledApiResources, insertApiResource } from './store.js';

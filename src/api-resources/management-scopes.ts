@@ -1,4 +1,5 @@
-import { newApiResource, type ApiResource } from './schema.js';
+import type { Scope } from '../identity-resources/index.js';
+import { newApiResource, newScope, type ApiResource } from './schema.js';
 
 /** Area → verbs of the management API: each is a scope for clients and a permission for users. */
 const AREAS: Record<string, string[]> = {
@@ -60,14 +61,21 @@ const scopesUnder = (prefix: string): string[] => [
   ]),
 ];
 
+/** The name of the management API, in every tenant. */
+export const MANAGEMENT_API = 'isms';
+
+/**
+ * The management API's scopes. They are the program's, not the store's: one list for all tenants, which a new version of
+ * the program brings with it.
+ */
+export const MANAGEMENT_SCOPES: readonly Scope[] = VOCABULARIES.flatMap(scopesUnder).map((name) => ({
+  ...newScope(name),
+  emphasize: name.endsWith('.all'),
+  showInDiscovery: name.startsWith(`${MANAGEMENT_API}.`),
+}));
+
 /** The management API as each tenant begins with it. */
-export function managementResource(): ApiResource {
-  const resource = newApiResource('isms', VOCABULARIES.flatMap(scopesUnder), {
-    displayName: 'Gatehouse management API',
-  });
-  for (const scope of resource.scopes) {
-    scope.emphasize = scope.name.endsWith('.all');
-    scope.showInDiscovery = scope.name.startsWith('isms.');
-  }
-  return resource;
-}
+export const managementResource = (): ApiResource => ({
+  ...newApiResource(MANAGEMENT_API, [], { displayName: 'Gatehouse management API' }),
+  scopes: MANAGEMENT_SCOPES,
+});

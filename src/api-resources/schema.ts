@@ -16,8 +16,18 @@ export interface ApiResource {
   signingAlg: string;
   /** Claims of the user that access tokens carry, such as `role` and `permission`. */
   userClaims: string[];
-  scopes: Scope[];
+  scopes: readonly Scope[];
 }
+
+/** A scope that has no words of its own. */
+export const newScope = (name: string): Scope => ({
+  name,
+  displayName: null,
+  description: null,
+  required: false,
+  emphasize: false,
+  showInDiscovery: true,
+});
 
 /** The settings of a new resource that has no opinion of its own. */
 export const newApiResource = (
@@ -34,13 +44,6 @@ export const newApiResource = (
   accessTokenLifetime: null,
   signingAlg: 'ES256',
   userClaims: ['role', 'permission'],
-  scopes: scopes.map((scope) => ({
-    name: scope,
-    displayName: null,
-    description: null,
-    required: false,
-    emphasize: false,
-    showInDiscovery: true,
-  })),
+  scopes: scopes.map(newScope),
   ...more,
 });

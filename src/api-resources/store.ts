@@ -2,9 +2,10 @@ import { scopeRow, toScope, type Scope } from '../identity-resources/index.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import type { Row, TenantDb } from '../store/index.js';
+import { MANAGEMENT_API, MANAGEMENT_SCOPES } from './management-scopes.js';
 import type { ApiResource } from './schema.js';
 
-const toResource = (row: Row, scopes: Scope[]): ApiResource => ({
+const toResource = (row: Row, stored: Scope[]): ApiResource => ({
   name: row['name'] as string,
   displayName: row['display_name'] as string | null,
   description: row['description'] as string | null,
@@ -14,7 +15,7 @@ const toResource = (row: Row, scopes: Scope[]): ApiResource => ({
   accessTokenLifetime: row['access_token_lifetime'] as number | null,
   signingAlg: row['signing_alg'] as string,
   userClaims: parse<string[]>(row['user_claims']),
-  scopes,
+  scopes: row['name'] === MANAGEMENT_API ? MANAGEMENT_SCOPES : stored,
 });
 
 /** The enabled ones with their scopes, by name. */
@@ -45,5 +46,6 @@ export async function insertApiResource(db: TenantDb, resource: ApiResource): Pr
     created_at: now,
     updated_at: now,
   });
+  if (resource.name === MANAGEMENT_API) return; // its scopes are the program's
   for (const scope of resource.scopes) await db.insert('api_scopes', { resource_id: id, ...scopeRow(scope) });
 }

@@ -46,8 +46,10 @@ export function tenantCommand(): Command {
     )
     .option('--json', 'answer in JSON')
     .action((name: string, { host, json = false }: Options) =>
-      withContext(async ({ store, audit }) => {
+      withContext(async ({ store, vault, audit }) => {
         const tenant = await store.transaction((trx) => createTenantAt(trx, name, host));
+        const { addKeys, BASE_ALGS } = await import('../oidc/index.js');
+        await addKeys(store, vault, tenant.id, BASE_ALGS);
         await audit(tenant.id, { event: 'tenant.create', result: 'success', actor: 'cli', target: name });
         print(json, tenant, lines(tenant));
       }),

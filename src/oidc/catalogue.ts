@@ -1,4 +1,9 @@
-import { enabledApiResources, type ApiResource } from '../api-resources/index.js';
+import {
+  enabledApiResources,
+  MANAGEMENT_API,
+  MANAGEMENT_SCOPES,
+  type ApiResource,
+} from '../api-resources/index.js';
 import { enabledIdentityResources, type IdentityResource } from '../identity-resources/index.js';
 import { tenantDb, type Store } from '../store/index.js';
 
@@ -7,17 +12,25 @@ export interface Catalogue {
   identity: Map<string, IdentityResource>;
   apis: ApiResource[];
   apiByIndicator: Map<string, ApiResource>;
-  apiByScope: Map<string, ApiResource>;
+  /** The API that a scope belongs to. */
+  apiOf(scope: string): ApiResource | undefined;
 }
+
+/** For every tenant the same, so that none keeps a map of the management API's scopes for itself. */
+const managementScopes = new Set(MANAGEMENT_SCOPES.map(({ name }) => name));
 
 export async function loadCatalogue(store: Store, tenantId: string): Promise<Catalogue> {
   const db = tenantDb(store.knex, tenantId);
   const identity = await enabledIdentityResources(db);
   const apis = await enabledApiResources(db);
+  const management = apis.find(({ name }) => name === MANAGEMENT_API);
+  const owners = new Map(
+    apis.flatMap((api) => (api === management ? [] : api.scopes.map(({ name }) => [name, api] as const))),
+  );
   return {
     identity: new Map(identity.map((resource) => [resource.name, resource])),
     apis,
     apiByIndicator: new Map(apis.map((api) => [api.indicator, api])),
-    apiByScope: new Map(apis.flatMap((api) => api.scopes.map(({ name }) => [name, api] as const))),
+    apiOf: (scope) => (managementScopes.has(scope) ? management : owners.get(scope)),
   };
 }

@@ -15,7 +15,8 @@ interface Entry {
 
 /** The enabled clients of one tenant, as of one version of it: a changed tenant gets a new cache. */
 export class ClientCache {
-  readonly #entries = new LRUCache<string, Entry>({ max: MOST_CLIENTS });
+  /** Counted by size, not by `max`: that would set room for all of them aside, 200 KiB for each tenant. */
+  readonly #entries = new LRUCache<string, Entry>({ maxSize: MOST_CLIENTS, sizeCalculation: () => 1 });
 
   constructor(readonly find: (clientId: string) => Promise<Client | undefined>) {}
 

@@ -34,7 +34,7 @@ export function askedScopes(
     : defaultScopes(catalogue, client, named, aboutUser);
   const owners = new Set<ApiResource>();
   for (const word of scope) {
-    const owner = catalogue.apiByScope.get(word);
+    const owner = catalogue.apiOf(word);
     if (!client.settings.scopes.includes(word) || !(owner ?? catalogue.identity.has(word)))
       throw new InvalidScope('requested scope is not allowed', printable(word));
     if (owner) owners.add(owner);
@@ -42,7 +42,7 @@ export function askedScopes(
       throw new InvalidScope('the scope is about a person, and this grant has none', printable(word));
   }
   if (named) {
-    const stray = scope.find((word) => (catalogue.apiByScope.get(word) ?? named) !== named);
+    const stray = scope.find((word) => (catalogue.apiOf(word) ?? named) !== named);
     if (stray !== undefined)
       throw new InvalidScope('the scope does not belong to the resource asked for', printable(stray));
     return { scope, api: named };
@@ -63,15 +63,14 @@ function defaultScopes(
 ): string[] {
   const { scopes, defaultScopes } = client.settings;
   return (defaultScopes ?? scopes).filter((word) => {
-    const owner = catalogue.apiByScope.get(word);
+    const owner = catalogue.apiOf(word);
     return owner ? api === undefined || owner === api : aboutUser && catalogue.identity.has(word);
   });
 }
 
 /** What an API's tokens can hold for this client: its own scopes, and the provider's beside them (see adapter.ts). */
 export function scopesAt(catalogue: Catalogue, api: ApiResource, client: Client, asked?: string): string[] {
-  const mayHave = (word: string): boolean =>
-    catalogue.apiByScope.get(word) === api || catalogue.identity.has(word);
+  const mayHave = (word: string): boolean => catalogue.apiOf(word) === api || catalogue.identity.has(word);
   if (asked === undefined) return client.settings.scopes.filter(mayHave);
   return asked.split(' ').filter((word) => mayHave(word) && client.settings.scopes.includes(word));
 }

@@ -25,7 +25,7 @@ export function scopesToShow(catalogue: Catalogue, interaction: Interaction): Sh
   const { scope: sent } = interaction.params;
   const asked = typeof sent === 'string' ? sent.split(' ').filter(Boolean) : [];
   return asked.map((name) => {
-    const api = catalogue.apiByScope.get(name);
+    const api = catalogue.apiOf(name);
     const scope = catalogue.identity.get(name) ?? api?.scopes.find((candidate) => candidate.name === name);
     return {
       name,
