@@ -6,7 +6,7 @@ import { originReader, settleHeaders } from './kernel/forwarded.js';
 import { renderPage, serveAsset } from './kernel/pages.js';
 import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
 import { rateHeaders, type Area, type Refusal } from './limits/index.js';
-import { answerHealth, logWhenDone, requestIdOf, type Readiness } from './observe/index.js';
+import { answerHealth, logRequest, requestIdOf, type Readiness } from './observe/index.js';
 import {
   areaOf,
   documentPath,
@@ -26,6 +26,7 @@ export interface AppBase extends OidcBase {
   readiness: Readiness;
 }
 
+const HSTS = ['Strict-Transport-Security', 'max-age=31536000'];
 const REFUSAL_WAIT_MS = 250;
 const MOST_HELD = 500;
 
@@ -58,7 +59,7 @@ export function createApp(base: AppBase): RequestListener {
       if (!tenant.enabled) return refuse(response, facts, 403, 'tenant_disabled', 'the tenant is disabled');
       const path = (request.url as string).split('?', 1)[0] as string;
       return (
-        answerHealth(base.readiness, path, response) ??
+        answerHealth(base.readiness, path, response, facts.requestId) ??
         once(base.pool.get(tenant), (runtime) => face(request, response, facts, runtime, path))
       );
     });
@@ -71,12 +72,14 @@ export function createApp(base: AppBase): RequestListener {
     runtime: TenantRuntime,
     path: string,
   ): void | Promise<void> {
-    if (runtime.secure) response.setHeader('Strict-Transport-Security', 'max-age=31536000');
+    const common = ['X-Request-Id', facts.requestId, ...(runtime.secure ? HSTS : [])];
     const document = documentPath(path);
     if (document !== undefined) {
-      if (runtime.documents.serve(request, response, document)) return undefined;
+      if (runtime.documents.serve(request, response, document, common)) return undefined;
       request.url = document;
     }
+    for (let n = 0; n < common.length; n += 2)
+      response.setHeader(common[n] as string, common[n + 1] as string);
     settleHeaders(request, runtime.origin, facts.address, facts.requestId);
     runtimes.set(request, runtime);
     const area = areaOf(path, request.method);
@@ -124,14 +127,17 @@ export function createApp(base: AppBase): RequestListener {
       certificate,
     };
     setFacts(request, facts);
-    response.setHeader('X-Request-Id', facts.requestId);
-    logWhenDone(base.log, request, response, facts);
-    if (inFlight >= base.config.server.maxInFlight) {
+    const asked = { method: request.method, url: request.url as string, started: performance.now() };
+    const admitted = inFlight < base.config.server.maxInFlight;
+    if (admitted) inFlight += 1;
+    response.once('close', () => {
+      if (admitted) inFlight -= 1;
+      logRequest(base.log, asked, response, facts);
+    });
+    if (!admitted) {
       response.setHeader('Retry-After', '1');
       return refuse(response, facts, 503, 'temporarily_unavailable', 'too many requests at once; try again');
     }
-    inFlight += 1;
-    response.once('close', () => (inFlight -= 1));
     const failed = (err: unknown): void => {
       base.log.error({ err, requestId: facts.requestId }, 'unexpected');
       if (response.headersSent) response.destroy();
@@ -164,6 +170,7 @@ function refuse(
   response.writeHead(status, {
     'Content-Type': 'application/json; charset=utf-8',
     'Cache-Control': 'no-store',
+    'X-Request-Id': facts.requestId,
   });
   response.end(
     JSON.stringify({ error: outcome, error_description: description, request_id: facts.requestId }),

@@ -39,7 +39,7 @@ export function originReader(
     const host = headers.host ?? '';
     const certificate = headers[certificateKey];
     // It is in the facts of the request from here on; nothing below may take a header for it.
-    delete headers[certificateKey];
+    if (certificate !== undefined) delete headers[certificateKey];
     if (networks.length === 0 || !isTrusted(peer)) return { address: peer, host };
     const hops = String(headers['x-forwarded-for'] ?? '')
       .split(',')

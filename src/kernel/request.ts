@@ -18,13 +18,19 @@ export interface RequestFacts {
   outcome?: string;
 }
 
-const facts = new WeakMap<IncomingMessage, RequestFacts>();
+const FACTS = Symbol('facts of a request');
 
-export const setFacts = (request: IncomingMessage, value: RequestFacts): void =>
-  void facts.set(request, value);
+/** They ride on the request itself: every request has them, and a WeakMap costs each a microsecond and the collector more. */
+interface Carrier extends IncomingMessage {
+  [FACTS]?: RequestFacts;
+}
+
+export const setFacts = (request: IncomingMessage, value: RequestFacts): void => {
+  (request as Carrier)[FACTS] = value;
+};
 
 export function factsOf(request: IncomingMessage): RequestFacts {
-  const found = facts.get(request);
+  const found = (request as Carrier)[FACTS];
   if (!found) throw new Error('the request did not come through the app');
   return found;
 }

@@ -17,18 +17,24 @@ export function answerHealth(
   readiness: Readiness,
   path: string,
   response: ServerResponse,
+  requestId: string,
 ): Promise<void> | undefined {
-  if (path === '/livez') return answer(response, undefined);
+  if (path === '/livez') return answer(response, requestId, undefined);
   if (path !== '/readyz') return undefined;
   return (readiness.draining() ? Promise.resolve('stopping') : problemOf(readiness.ping())).then((problem) =>
-    answer(response, problem),
+    answer(response, requestId, problem),
   );
 }
 
-async function answer(response: ServerResponse, problem: string | undefined): Promise<void> {
+async function answer(
+  response: ServerResponse,
+  requestId: string,
+  problem: string | undefined,
+): Promise<void> {
   response.writeHead(problem ? 503 : 200, {
     'Content-Type': 'application/json; charset=utf-8',
     'Cache-Control': 'no-store',
+    'X-Request-Id': requestId,
   });
   response.end(JSON.stringify(problem ? { status: 'unavailable', reason: problem } : { status: 'ok' }));
 }

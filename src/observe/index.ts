@@ -1,4 +1,4 @@
 export { openLog, type Log } from './log.js';
 export { openAudit, type Audit, type AuditEvent } from './audit.js';
 export { answerHealth, type Readiness } from './health.js';
-export { logWhenDone, requestIdOf } from './requests.js';
+export { logRequest, requestIdOf } from './requests.js';

@@ -20,29 +20,30 @@ const pathForLog = (url: string): string =>
     .replace(/^(\/interaction|\/connect\/authorize|\/device)\/[^/]+/, '$1/:uid')
     .slice(0, 200);
 
-/** Writes one line when the answer is out: what was asked of which tenant by which client, how it ended, how long it took. */
-export function logWhenDone(
+/**
+ * Writes one line about a request whose answer is out: what was asked of which tenant by which client, how it ended, how
+ * long it took.
+ * @param url as it came; the app rewrites the request's own.
+ * @param started when it came, by `performance.now()`.
+ */
+export function logRequest(
   log: Log,
-  request: IncomingMessage,
+  { method, url, started }: { method: string | undefined; url: string; started: number },
   response: ServerResponse,
   facts: RequestFacts,
 ): void {
   if (!log.isLevelEnabled('info')) return;
-  const started = performance.now();
-  const { method, url = '' } = request;
-  response.once('close', () => {
-    log.info(
-      {
-        requestId: facts.requestId,
-        tenant: facts.tenantName,
-        client: facts.clientId,
-        method,
-        path: pathForLog(url),
-        status: response.statusCode,
-        outcome: facts.outcome ?? (response.writableFinished ? 'ok' : 'aborted'),
-        ms: Math.round((performance.now() - started) * 1000) / 1000,
-      },
-      'request',
-    );
-  });
+  log.info(
+    {
+      requestId: facts.requestId,
+      tenant: facts.tenantName,
+      client: facts.clientId,
+      method,
+      path: pathForLog(url),
+      status: response.statusCode,
+      outcome: facts.outcome ?? (response.writableFinished ? 'ok' : 'aborted'),
+      ms: Math.round((performance.now() - started) * 1000) / 1000,
+    },
+    'request',
+  );
 }

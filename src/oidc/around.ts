@@ -1,20 +1,18 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { factsOf } from '../kernel/request.js';
-import type { Revocations } from '../revocations/index.js';
 import { rotatedBy } from './adapter.js';
 import { CORRECTIONS, prefillUserCode } from './corrections.js';
 import { answerAgain, type RefreshAnswers } from './grants/refresh-again.js';
+import { introspect, type IntrospectionBase } from './introspection.js';
 import { answerForJwt } from './jwt-status.js';
 import { confirmByItself } from './logout/confirm.js';
 import { afterSignOut, CONFIRM_PATH, sessionBefore, type SignOutBase } from './logout/ended.js';
 import { ROUTES } from './routes.js';
-import type { TokenPolicy } from './token-policy.js';
 import { documentPath, type PublishedDocuments } from './well-known.js';
 
-export interface AroundBase extends SignOutBase, Pick<TokenPolicy, 'mayIntrospect' | 'isActive'> {
+export interface AroundBase extends SignOutBase, Omit<IntrospectionBase, 'tenantId'> {
   documents: PublishedDocuments;
   answers: RefreshAnswers;
-  revocations: Revocations;
 }
 
 type Step = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
@@ -51,7 +49,9 @@ export function around(provider: Provider, base: AroundBase): Step {
     await next();
     await answerForJwt(ctx, jwtStatus);
   };
-  steps.set(ROUTES.introspection, answerJwt);
+  steps.set(ROUTES.introspection, async (ctx, next) => {
+    if (!(await introspect(ctx, provider, jwtStatus))) await answerJwt(ctx, next);
+  });
   steps.set(ROUTES.revocation, answerJwt);
   let handle: ReturnType<Provider['callback']> | undefined;
   const confirm: Step = async (ctx, next) => {

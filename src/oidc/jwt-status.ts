@@ -2,6 +2,7 @@ import { decodeJwt } from 'jose';
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Revocations } from '../revocations/index.js';
 import type { AccessTokenClaims } from './jwt-access-token.js';
+import type { TokenPolicy } from './token-policy.js';
 
 const SIGNED_ANSWER = 'application/token-introspection+jwt';
 
@@ -10,7 +11,7 @@ export interface JwtStatusBase {
   tenantId: string;
   revocations: Revocations;
   /** Whether a client may introspect a token: its own, or one for the API that it serves. */
-  mayIntrospect(clientId: string, token: { clientId: string; aud: unknown }): boolean;
+  mayIntrospect: TokenPolicy['mayIntrospect'];
   /** Whether the user may sign in. */
   isActive(userKey: string): Promise<boolean>;
 }
@@ -29,18 +30,27 @@ export async function answerForJwt(ctx: KoaContextWithOIDC, base: JwtStatusBase)
 
 async function introspect(ctx: KoaContextWithOIDC, base: JwtStatusBase, jwt: string): Promise<void> {
   const client = ctx.oidc.client as NonNullable<typeof ctx.oidc.client>;
-  const claims = await live(ctx.oidc.provider, jwt, base);
-  const seen =
-    claims && base.mayIntrospect(client.clientId, { clientId: claims.client_id, aud: claims.aud })
-      ? { active: true, token_type: claims.cnf?.jkt === undefined ? 'Bearer' : 'DPoP', ...claims }
-      : { active: false };
+  const seen = await statusOfJwt(ctx.oidc.provider, client.clientId, jwt, base);
   ctx.status = 200;
   if (client['introspectionSignedResponseAlg'] && ctx.accepts('json', SIGNED_ANSWER) === SIGNED_ANSWER) {
     const answer = new ctx.oidc.provider.IdToken({}, { ctx });
-    Object.assign(answer, { extra: { token_introspection: seen, aud: claims?.aud } });
+    Object.assign(answer, { extra: { token_introspection: seen, aud: seen.aud } });
     ctx.body = await answer.issue({ use: 'introspection' });
     ctx.type = `${SIGNED_ANSWER}; charset=utf-8`;
   } else ctx.body = seen;
+}
+
+/** What introspection says of a JWT to a client (RFC 7662, 2.2). */
+export async function statusOfJwt(
+  provider: Provider,
+  clientId: string,
+  jwt: string,
+  base: Pick<JwtStatusBase, 'mayIntrospect' | 'isActive'>,
+): Promise<{ active: boolean; [claim: string]: unknown }> {
+  const claims = await live(provider, jwt, base);
+  if (!claims || !base.mayIntrospect(clientId, { clientId: claims.client_id, aud: claims.aud }))
+    return { active: false };
+  return { active: true, token_type: claims.cnf?.jkt === undefined ? 'Bearer' : 'DPoP', ...claims };
 }
 
 /** The claims of a token that works: the adapter has checked it, and nothing that it hangs on has ended. */

@@ -69,7 +69,7 @@ const LARGEST_JWKS = 64 * 1024;
 
 export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   const { tenant, keys, catalogue, clients, documents } = parts;
-  const { people, artifacts, revocations, config, vault, audit } = base;
+  const { people, artifacts, config, vault, audit } = base;
   const pages = oidcPages(tenant);
   const secure = tenant.issuer.startsWith('https:');
   const policy = tokenPolicy({ ...base, ...parts });
@@ -163,7 +163,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   const grantBase = { ...policy, tenantId: tenant.id, audit, catalogue, clients, grants, resourceServer };
   registerPasswordGrant(provider, { ...grantBase, people });
   registerTokenExchange(provider, grantBase);
-  provider.use(around(provider, { ...policy, tenant, documents, answers, revocations, clients, artifacts }));
+  provider.use(around(provider, { ...base, ...policy, tenant, documents, answers, clients }));
   logProblems(provider, base.log, tenant);
   return provider;
 }

@@ -36,19 +36,28 @@ export const documentPath = (path: string): string | undefined => DOCUMENTS.get(
  * is sent as it is, with an ETag.
  */
 export class PublishedDocuments {
-  readonly #bytes = new Map<string, { body: string; etag: string; headers: Record<string, string> }>();
+  /** The headers are names and values in turn, which Node writes as they are. */
+  readonly #bytes = new Map<string, { body: string; etag: string; headers: string[] }>();
 
   constructor(
     readonly catalogue: Catalogue,
     readonly maxAge: number,
   ) {}
 
-  /** Answers from the bytes, if the document has been written before. */
-  serve({ method, headers }: IncomingMessage, response: ServerResponse, path: string): boolean {
+  /**
+   * Answers from the bytes, if the document has been written before.
+   * @param more headers that every answer has, names and values in turn; the response has none of its own yet.
+   */
+  serve(
+    { method, headers }: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    more: readonly string[],
+  ): boolean {
     const document = this.#bytes.get(path);
     if (!document || (method !== 'GET' && method !== 'HEAD')) return false;
     const known = headers['if-none-match']?.includes(document.etag);
-    response.writeHead(known ? 304 : 200, document.headers);
+    response.writeHead(known ? 304 : 200, [...document.headers, ...more]);
     response.end(known || method === 'HEAD' ? undefined : document.body, 'latin1');
     return true;
   }
@@ -67,7 +76,7 @@ export class PublishedDocuments {
       'Content-Type': 'application/json; charset=utf-8',
       'Content-Length': String(body.length),
     };
-    this.#bytes.set(ctx.path, { body, etag, headers });
+    this.#bytes.set(ctx.path, { body, etag, headers: Object.entries(headers).flat() });
     ctx.set(headers);
     ctx.body = body;
     ctx.type = headers['Content-Type'];
