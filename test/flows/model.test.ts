@@ -108,8 +108,17 @@ for (const kind of STORES)
       server.basic(clientId, secrets.get(clientId) ?? '');
     const ask = (form: Record<string, string>, headers = {}): Promise<Answer> =>
       server.post('/connect/token', form, headers);
-    const isActive = async (token: string): Promise<boolean> =>
-      (await server.post('/connect/introspect', { token }, basic('api'))).body['active'] === true;
+    /** Asked in both ways: the usual one is answered here, the other by the library. */
+    const isActive = async (token: string): Promise<boolean> => {
+      const inBody = { client_id: 'api', client_secret: secrets.get('api') ?? '' };
+      const answers = [
+        await server.post('/connect/introspect', { token }, basic('api')),
+        await server.post('/connect/introspect', { token, ...inBody }),
+      ];
+      const [usual, other] = answers.map(({ body }) => body['active'] === true);
+      assert.equal(usual, other);
+      return usual === true;
+    };
 
     /** A change by an administrator; what comes after it is at least a millisecond younger. */
     async function change(work: Parameters<TestServer['change']>[0]): Promise<void> {

@@ -103,6 +103,53 @@ for (const kind of STORES)
       assert.deepEqual([own.body['active'], own.body['sub']], [true, 'machine']);
     });
 
+    it('says the same of a token whichever way the resource server authenticates', async () => {
+      await server.addUser({ userName: 'ida' });
+      const tokens = [
+        await clientToken('orders.read'),
+        await clientToken('stock.read'),
+        ...Object.values(await userTokens('ida', 'openid offline_access orders.read')),
+        ...Object.values(await userTokens('ida', 'openid offline_access stock.read')),
+        'of.no.body',
+        'nobodys',
+      ];
+      for (const [clientId, secret] of Object.entries({ 'orders-api': orders, 'stock-api': stock, machine }))
+        for (const token of tokens.map(String)) {
+          const usual = await server.post('/connect/introspect', { token }, server.basic(clientId, secret));
+          const other = await server.post('/connect/introspect', {
+            token,
+            client_id: clientId,
+            client_secret: secret,
+          });
+          assert.deepEqual([usual.status, usual.body], [other.status, other.body]);
+          assert.equal(usual.headers.get('cache-control'), 'no-store');
+        }
+    });
+
+    it('leaves to the library what it asks for in another way, or wrongly', async () => {
+      const token = await clientToken('orders.read');
+      const ask = async (form: string, headers: Record<string, string> = {}): Promise<unknown[]> => {
+        const { status, body } = await server.post('/connect/introspect', new URLSearchParams(form), {
+          ...server.basic('orders-api', orders),
+          ...headers,
+        });
+        return [status, body['error']];
+      };
+      assert.deepEqual(await ask(`token=${token}&token=${token}`), [400, 'invalid_request']);
+      assert.deepEqual(await ask(`token=${token}&client_secret=${orders}`), [400, 'invalid_request']);
+      assert.deepEqual(await ask(`token=${token}&client_id=other`), [400, 'invalid_request']);
+      assert.deepEqual(await ask('token='), [400, 'invalid_request']);
+      assert.deepEqual(await ask(`token=${token}`, { 'content-type': 'application/json' }), [
+        400,
+        'invalid_request',
+      ]);
+      assert.deepEqual(await ask(`token=${token}`, server.basic('orders-api', stock)), [
+        401,
+        'invalid_client',
+      ]);
+      assert.deepEqual(await ask(`token=${token}`, server.basic('nobody', stock)), [401, 'invalid_client']);
+    });
+
     it('tells a resource server nothing about a token for another audience', async () => {
       const [jwt, opaque] = [await clientToken('orders.read'), await clientToken('stock.read')];
       assert.deepEqual((await asStock(jwt)).body, DEAD);
