@@ -61,7 +61,13 @@ async function post(
 
 async function startGatehouse(): Promise<Side> {
   const port = await freePort();
-  const env = { PORT: String(port), GATEHOUSE_DATA_DIR: folder, LOG_LEVEL: 'info', NODE_ENV: 'production' };
+  const env = {
+    PORT: String(port),
+    GATEHOUSE_DATA_DIR: folder,
+    LOG_LEVEL: 'info',
+    NODE_ENV: 'production',
+    GATEHOUSE_METRICS_PORT: '0',
+  };
   const context = await openContext({ ...loadConfig(env, folder), log: { level: 'silent' } });
   const { tenant } = await ensureHome(context);
   const hash = await context.passwords.hash(PASSWORD);

@@ -6,10 +6,11 @@ import { originReader, settleHeaders } from './kernel/forwarded.js';
 import { renderPage, serveAsset } from './kernel/pages.js';
 import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
 import { rateHeaders, type Area, type Refusal } from './limits/index.js';
-import { answerHealth, logRequest, requestIdOf, type Readiness } from './observe/index.js';
+import { answerHealth, logRequest, requestIdOf, type Metrics, type Readiness } from './observe/index.js';
 import {
   areaOf,
   documentPath,
+  endpointOf,
   interactionRoutes,
   isProviderPath,
   lookOf,
@@ -24,9 +25,17 @@ export interface AppBase extends OidcBase {
   directory: TenantDirectory;
   pool: ProviderPool;
   readiness: Readiness;
+  /** Absent where nobody asks for them. */
+  metrics: Metrics | undefined;
 }
 
 const HSTS = ['Strict-Transport-Security', 'max-age=31536000'];
+/** A request's path, without its query. */
+const pathOf = (url = ''): string => {
+  const query = url.indexOf('?');
+  return query === -1 ? url : url.slice(0, query);
+};
+
 const REFUSAL_WAIT_MS = 250;
 const MOST_HELD = 500;
 
@@ -57,7 +66,7 @@ export function createApp(base: AppBase): RequestListener {
       if (!tenant) return refuse(response, facts, 404, 'unknown_host', 'no tenant has this host');
       facts.tenantName = tenant.name;
       if (!tenant.enabled) return refuse(response, facts, 403, 'tenant_disabled', 'the tenant is disabled');
-      const path = (request.url as string).split('?', 1)[0] as string;
+      const path = pathOf(request.url);
       return (
         answerHealth(base.readiness, path, response, facts.requestId) ??
         once(base.pool.get(tenant), (runtime) => face(request, response, facts, runtime, path))
@@ -75,7 +84,7 @@ export function createApp(base: AppBase): RequestListener {
     const common = ['X-Request-Id', facts.requestId, ...(runtime.secure ? HSTS : [])];
     const document = documentPath(path);
     if (document !== undefined) {
-      if (runtime.documents.serve(request, response, document, common)) return undefined;
+      if (runtime.documents.serve(request, response, document, common)) return void (facts.routine = true);
       request.url = document;
     }
     for (let n = 0; n < common.length; n += 2)
@@ -127,12 +136,19 @@ export function createApp(base: AppBase): RequestListener {
       certificate,
     };
     setFacts(request, facts);
-    const asked = { method: request.method, url: request.url as string, started: performance.now() };
+    const { method, url = '' } = request;
+    const started = performance.now();
     const admitted = inFlight < base.config.server.maxInFlight;
     if (admitted) inFlight += 1;
+    base.metrics?.began();
     response.once('close', () => {
       if (admitted) inFlight -= 1;
-      logRequest(base.log, asked, response, facts);
+      const milliseconds = performance.now() - started;
+      logRequest(base.log, { method, url, milliseconds }, response, facts);
+      base.metrics?.ended(
+        { tenant: facts.tenantName ?? '', endpoint: endpointOf(pathOf(url)), status: response.statusCode },
+        milliseconds / 1000,
+      );
     });
     if (!admitted) {
       response.setHeader('Retry-After', '1');

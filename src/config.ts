@@ -32,6 +32,7 @@ const CONFIG_SCHEMA = {
     'admin',
     'client',
     'log',
+    'metrics',
     'demo',
     'store',
     'lifetimes',
@@ -85,6 +86,15 @@ const CONFIG_SCHEMA = {
       required: ['level'],
       properties: {
         level: { type: 'string', enum: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] },
+      },
+    },
+    metrics: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['host'],
+      properties: {
+        host: { type: 'string', minLength: 1 },
+        port: { type: 'integer', minimum: 0, maximum: 65535 },
       },
     },
     demo: { type: 'boolean' },
@@ -245,6 +255,8 @@ const ENVIRONMENT: Record<string, { path: string; read: Reader }> = {
   GATEHOUSE_CLIENT_ID: { path: 'client/id', read: text },
   GATEHOUSE_CLIENT_SECRET: { path: 'client/secret', read: text },
   GATEHOUSE_TRUST_PROXY: { path: 'trustProxy', read: list },
+  GATEHOUSE_METRICS_HOST: { path: 'metrics/host', read: text },
+  GATEHOUSE_METRICS_PORT: { path: 'metrics/port', read: integer },
   LOG_LEVEL: { path: 'log/level', read: text },
 };
 

@@ -14,6 +14,7 @@ import {
   scheduleOf,
 } from './oidc/index.js';
 import { openLimits } from './limits/index.js';
+import { metricsServer, openMetrics } from './observe/index.js';
 import { openRevocations } from './revocations/index.js';
 import { openTenantDirectory } from './tenants/index.js';
 
@@ -38,6 +39,7 @@ export interface Gatehouse {
 /** Starts the whole server. @throws ConfigError, SchemaMismatch with the store closed again. */
 export async function start(config: Config, options: { migrations?: boolean } = {}): Promise<Gatehouse> {
   const context = await openContext(config, options);
+  let scraped: Server | undefined;
   try {
     const home = await ensureHome(context);
     const directory = openTenantDirectory(context.store, context.log, config.tenants);
@@ -56,7 +58,10 @@ export async function start(config: Config, options: { migrations?: boolean } = 
     };
     const pool = openProviderPool(base);
     deliveries.set(BACK_CHANNEL_LOGOUT, backChannelDelivery(store, pool));
-    const handle = createApp({ ...base, pool, directory, readiness });
+    const metrics = config.metrics.port === undefined ? undefined : openMetrics();
+    scraped = metrics && metricsServer(metrics);
+    if (scraped) await listen(scraped, config.metrics, 'GATEHOUSE_METRICS_');
+    const handle = createApp({ ...base, pool, directory, readiness, metrics });
     const server = createServer(
       {
         headersTimeout: config.server.headersTimeoutSeconds * 1000,
@@ -67,7 +72,7 @@ export async function start(config: Config, options: { migrations?: boolean } = 
       handle,
     );
     server.maxConnections = config.server.maxConnections;
-    await listen(server, config);
+    await listen(server, config, '');
     const rotate = keyRotation(store, vault, scheduleOf(config));
     const jobs = [
       openSweeper(store, log, config.sweeper),
@@ -84,28 +89,37 @@ export async function start(config: Config, options: { migrations?: boolean } = 
     const stop = async (): Promise<void> => {
       draining = true;
       await drain(server);
+      scraped?.close();
       directory.close();
       await Promise.all(jobs.map((job) => job.close()));
       await context.close();
     };
     return { context, home, port, outbox, refresh: () => directory.refresh(), stop };
   } catch (error) {
+    scraped?.close();
     await context.close();
     throw error;
   }
 }
 
-function listen(server: Server, { host, port }: Config): Promise<void> {
+/** @param prefix of the environment's names of host and port. */
+function listen(
+  server: Server,
+  { host, port }: { host: string; port?: number },
+  prefix: string,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', ({ code, message }: NodeJS.ErrnoException) => {
       if (code === 'EADDRINUSE')
-        reject(new ConfigError('PORT', `${port} is in use; stop what uses it, or set another`));
+        reject(new ConfigError(`${prefix}PORT`, `${port} is in use; stop what uses it, or set another`));
       else if (code === 'EACCES')
-        reject(new ConfigError('PORT', `${port} may not be used by this account; set one above 1023`));
+        reject(
+          new ConfigError(`${prefix}PORT`, `${port} may not be used by this account; set one above 1023`),
+        );
       else
         reject(
           new ConfigError(
-            'HOST',
+            `${prefix}HOST`,
             `"${host}" can not be listened at (${code ?? message}); set an address of this machine`,
           ),
         );

@@ -13,6 +13,8 @@ export interface RequestFacts {
   /** Set where the request is one too many; the pages say so. */
   retryAfter?: number;
   tenantName?: string;
+  /** Answered from memory, the same for everybody: nothing that the log needs a line of. */
+  routine?: boolean;
   clientId?: string;
   /** An error code in the protocol's words; absent when all went well. */
   outcome?: string;

@@ -22,18 +22,18 @@ const pathForLog = (url: string): string =>
 
 /**
  * Writes one line about a request whose answer is out: what was asked of which tenant by which client, how it ended, how
- * long it took.
+ * long it took. Documents of the provider, which anybody may read at any time, are told at `debug` only; metrics count them.
  * @param url as it came; the app rewrites the request's own.
- * @param started when it came, by `performance.now()`.
  */
 export function logRequest(
   log: Log,
-  { method, url, started }: { method: string | undefined; url: string; started: number },
+  { method, url, milliseconds }: { method: string | undefined; url: string; milliseconds: number },
   response: ServerResponse,
   facts: RequestFacts,
 ): void {
-  if (!log.isLevelEnabled('info')) return;
-  log.info(
+  const level = facts.routine ? 'debug' : 'info';
+  if (!log.isLevelEnabled(level)) return;
+  log[level](
     {
       requestId: facts.requestId,
       tenant: facts.tenantName,
@@ -42,7 +42,7 @@ export function logRequest(
       path: pathForLog(url),
       status: response.statusCode,
       outcome: facts.outcome ?? (response.writableFinished ? 'ok' : 'aborted'),
-      ms: Math.round((performance.now() - started) * 1000) / 1000,
+      ms: Math.round(milliseconds * 1000) / 1000,
     },
     'request',
   );

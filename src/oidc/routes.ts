@@ -29,3 +29,12 @@ export const isProviderPath = (path: string): boolean =>
   path.startsWith('/.well-known/') ||
   path === '/device' ||
   path.startsWith('/device/');
+
+const ENDPOINTS = new Map<string, string>(Object.entries(ROUTES).map(([name, path]) => [path, name]));
+
+/** What a path is counted as (RFC 8414's names where it has one). */
+export function endpointOf(path: string): string {
+  if (path.startsWith('/.well-known/')) return 'documents';
+  if (path.startsWith(ROUTES.authorization)) return 'authorization';
+  return ENDPOINTS.get(path) ?? (path === '/livez' || path === '/readyz' ? 'health' : 'pages');
+}
