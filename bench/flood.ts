@@ -1,52 +1,26 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { addClientSecret, clientSettings, insertClient } from '../src/clients/index.js';
-import { loadConfig } from '../src/config.js';
-import { openContext } from '../src/context.js';
-import { ensureHome } from '../src/first-start.js';
-import { tenantDb } from '../src/store/index.js';
-import { createTenantAt } from '../src/tenants/index.js';
-import { freePort } from '../test/support/ports.js';
-import { bytesOf, median, pinLoad, startOnFirstCore, tokenRequest } from './measure.js';
+import { startWithTenants } from './many-tenants.js';
+import { bytesOf, median, pinLoad, residentMiB } from './measure.js';
 
 /**
- * How long one tenant waits for a token while another is asked for as many as 64 connections can ask, nearly all of
- * which are more than its limit allows; next to the same without the flood, in turns.
+ * How long one tenant waits for a token while another is asked for more than it may have, or more than the process can
+ * answer; next to the same without that, in turns. And what it does to memory.
  */
-const SECRET = 'bench-secret-0123456789-0123456789-0123456789';
-const FLOOD_CONNECTIONS = 64;
 const ASKED = 300;
 const ROUNDS = 5;
+const UNLIMITED = 1_000_000_000;
 /** What each tenant may have a minute: more than the calm one asks, a hundredth of what the flood does. */
 const TENANT_QUOTA = 6000;
-
-const folder = mkdtempSync(join(tmpdir(), 'gatehouse-flood-'));
-mkdirSync(join(folder, 'config'));
-writeFileSync(
-  join(folder, 'config', 'production.json'),
-  JSON.stringify({ limits: { token: { tenant: TENANT_QUOTA, client: 1e9, address: 1e9 } } }),
-);
-const port = await freePort();
-const env = { PORT: String(port), GATEHOUSE_DATA_DIR: folder, NODE_ENV: 'production', LOG_LEVEL: 'info' };
-const context = await openContext({ ...loadConfig(env, folder), log: { level: 'silent' } });
-await ensureHome(context);
-for (const name of ['calm', 'flooded'])
-  await context.store.transaction(async (trx) => {
-    const db = tenantDb(trx, (await createTenantAt(trx, name, `${name}.localhost:${port}`)).id);
-    const settings = clientSettings({ grantTypes: ['client_credentials'], scopes: ['isms.user.get'] });
-    await insertClient(db, { clientId: 'bench', clientName: 'bench', settings });
-    await addClientSecret(db, context.vault, 'bench', { secret: SECRET });
-  });
-await context.close();
-
-const bytesFor = (tenant: string): Buffer =>
-  bytesOf(tokenRequest(port, tenant, SECRET, 'grant_type=client_credentials'));
+const SCENARIOS = [
+  { title: 'beyond its limit', connections: 64, quota: TENANT_QUOTA },
+  // Sixty requests at a time keep the process busy; this is ten times as many, and every one is allowed.
+  { title: 'beyond what can be answered', connections: 640, quota: UNLIMITED },
+];
 
 /** Asks on one connection for as long as `next` says so; tells how long each answer took, in milliseconds, and its status. */
 function ask(
-  tenant: string,
+  port: number,
+  bytes: Buffer,
   next: () => boolean,
   heard: (ms: number, status: number) => void,
 ): Promise<void> {
@@ -61,7 +35,7 @@ function ask(
         return done();
       }
       sent = performance.now();
-      socket.write(bytesFor(tenant));
+      socket.write(bytes);
     };
     socket.once('connect', go).once('error', failed);
     socket.on('data', (chunk) => {
@@ -75,10 +49,16 @@ function ask(
   });
 }
 
-async function calm(): Promise<{ p50: number; p99: number }> {
+interface Waited {
+  p50: number;
+  p99: number;
+}
+
+async function calm(port: number, bytes: Buffer): Promise<Waited> {
   const times: number[] = [];
   await ask(
-    'calm',
+    port,
+    bytes,
     () => times.length < ASKED,
     (ms, status) => {
       if (status !== 200) throw new Error(`the calm tenant was answered ${status}`);
@@ -89,42 +69,41 @@ async function calm(): Promise<{ p50: number; p99: number }> {
   return { p50: median(times), p99: times[Math.floor(times.length * 0.99)] as number };
 }
 
+const said = (list: Waited[]): string =>
+  (['p50', 'p99'] as const)
+    .map((which) => `${which} ${median(list.map((each) => each[which])).toFixed(2)} ms`)
+    .join(', ');
+
 pinLoad();
-const { pid = 0 } = await startOnFirstCore(
-  [resolve('dist/src/cli.js'), 'serve'],
-  env,
-  'Gatehouse is ready',
-  folder,
-);
-try {
-  await calm();
-  const alone: { p50: number; p99: number }[] = [];
-  const beside: { p50: number; p99: number }[] = [];
-  let refused = 0;
-  let served = 0;
-  for (let round = 0; round < ROUNDS; round++) {
-    alone.push(await calm());
-    let flooding = true;
-    const flood = Array.from({ length: FLOOD_CONNECTIONS }, () =>
-      ask(
-        'flooded',
-        () => flooding,
-        (_ms, status) => void (status === 429 ? (refused += 1) : (served += 1)),
-      ),
+for (const { title, connections, quota } of SCENARIOS) {
+  const server = await startWithTenants(['calm', 'flooded'], {
+    limits: { token: { tenant: quota, client: UNLIMITED, address: UNLIMITED } },
+  });
+  const { pid, port, request, stop } = server;
+  try {
+    const [calmBytes, floodBytes] = [bytesOf(request('calm')), bytesOf(request('flooded'))];
+    await calm(port, calmBytes);
+    const [alone, beside, resident]: [Waited[], Waited[], number[]] = [[], [], []];
+    const statuses = new Map<number, number>();
+    for (let round = 0; round < ROUNDS; round++) {
+      alone.push(await calm(port, calmBytes));
+      let flooding = true;
+      const count = (_ms: number, status: number): void =>
+        void statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      const flood = Array.from({ length: connections }, () => ask(port, floodBytes, () => flooding, count));
+      beside.push(await calm(port, calmBytes));
+      resident.push(residentMiB(pid));
+      flooding = false;
+      await Promise.all(flood);
+    }
+    console.log(`\none tenant's tokens, one after the other, while another is asked ${title}`);
+    console.log(`  alone               ${said(alone)}`);
+    console.log(`  beside the flood    ${said(beside)}`);
+    console.log(
+      `  the flood           ${connections} connections; answered ${[...statuses].map(([status, n]) => `${status}: ${n}`).join(', ')}`,
     );
-    beside.push(await calm());
-    flooding = false;
-    await Promise.all(flood);
+    console.log(`  resident            ${resident.map((mib) => mib.toFixed(0)).join(', ')} MiB in turn`);
+  } finally {
+    stop();
   }
-  const of = (list: { p50: number; p99: number }[], which: 'p50' | 'p99'): string =>
-    `${median(list.map((each) => each[which])).toFixed(2)} ms`;
-  console.log('a tenant’s tokens, one after the other');
-  console.log(`  alone               median ${of(alone, 'p50')}, 99th of a hundred ${of(alone, 'p99')}`);
-  console.log(`  beside the flood    median ${of(beside, 'p50')}, 99th of a hundred ${of(beside, 'p99')}`);
-  console.log(
-    `  the flood           ${served} served, ${refused} refused, over ${FLOOD_CONNECTIONS} connections`,
-  );
-} finally {
-  process.kill(pid, 'SIGTERM');
-  rmSync(folder, { recursive: true, force: true });
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { freePort } from '../test/support/ports.js';
-import { median } from './measure.js';
+import { median, residentMiB } from './measure.js';
 
 /** How long from `npm start` to the first answer of discovery on an existing store, and what the idle server holds. */
 const ROUNDS = 5;
@@ -16,9 +16,6 @@ const env = {
   PORT: String(port),
   GATEHOUSE_DATA_DIR: folder,
 };
-
-const residentMiB = (pid: number): number =>
-  Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 
 /** npm starts a shell, and that the server; the server is the one that listens. */
 function serverPid(root: number): number {

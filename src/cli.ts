@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { grantCommand, sessionCommand } from './cli/access.js';
 import { clientCommand } from './cli/client.js';
 import { doctorCommand } from './cli/doctor.js';
 import { keysCommand } from './cli/keys.js';
@@ -25,6 +26,8 @@ const program = new Command('gatehouse')
   .addCommand(tenantCommand())
   .addCommand(userCommand())
   .addCommand(clientCommand())
+  .addCommand(sessionCommand())
+  .addCommand(grantCommand())
   .addCommand(keysCommand())
   .addCommand(doctorCommand());
 

@@ -12,10 +12,11 @@ import {
   openArtifacts,
   openProviderPool,
   scheduleOf,
+  userEndedDelivery,
 } from './oidc/index.js';
 import { openLimits } from './limits/index.js';
 import { metricsServer, openMetrics } from './observe/index.js';
-import { openRevocations } from './revocations/index.js';
+import { openRevocations, USER_ENDED } from './revocations/index.js';
 import { openTenantDirectory } from './tenants/index.js';
 
 const DRAIN_MS = 10_000;
@@ -58,6 +59,7 @@ export async function start(config: Config, options: { migrations?: boolean } = 
     };
     const pool = openProviderPool(base);
     deliveries.set(BACK_CHANNEL_LOGOUT, backChannelDelivery(store, pool));
+    deliveries.set(USER_ENDED, userEndedDelivery(store, config.lifetimes.accessTokenLongest));
     const metrics = config.metrics.port === undefined ? undefined : openMetrics();
     scraped = metrics && metricsServer(metrics);
     if (scraped) await listen(scraped, config.metrics, 'GATEHOUSE_METRICS_');

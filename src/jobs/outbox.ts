@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import type { Audit, Log } from '../observe/index.js';
-import type { Row, Store } from '../store/index.js';
+import type { Row, Store, TenantDb } from '../store/index.js';
 import { every } from './every.js';
 
 const DAY_MS = 86_400_000;
@@ -37,6 +37,18 @@ export interface Outbox {
   deliver(): Promise<void>;
   close(): Promise<void>;
 }
+
+const newRow = (kind: string, payload: unknown, now = Date.now()) => ({
+  id: newId(),
+  kind,
+  payload: JSON.stringify(payload),
+  next_at: now,
+  gives_up_at: now + DAY_MS,
+});
+
+/** What `add` does, in the transaction of what the message tells about. */
+export const queueMessage = (db: TenantDb, kind: string, payload: unknown): Promise<void> =>
+  db.insert('outbox', newRow(kind, payload));
 
 /** Doubles with each try, and is spread, so that what failed together does not come back together. */
 export const waitAfter = (attempts: number): number => {
@@ -107,8 +119,8 @@ export function openOutbox(
   const repeated = every(LOOK_SECONDS, 'outbox', log, deliver);
   return {
     async add(tenantId, kind, payload) {
-      const now = Date.now();
-      await insert.run(tenantId, newId(), kind, JSON.stringify(payload), now, now + DAY_MS);
+      const row = newRow(kind, payload);
+      await insert.run(tenantId, row.id, row.kind, row.payload, row.next_at, row.gives_up_at);
     },
     deliver,
     close: () => repeated.close(),

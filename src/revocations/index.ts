@@ -1,1 +1,9 @@
-export { openRevocations, revokeAllOf, type Issued, type Revocations } from './store.js';
+export {
+  openRevocations,
+  revokeAllOf,
+  revokeFamilyIn,
+  USER_ENDED,
+  type Issued,
+  type Revocations,
+  type UserEnded,
+} from './store.js';

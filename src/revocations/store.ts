@@ -1,3 +1,4 @@
+import { queueMessage } from '../jobs/index.js';
 import type { Store, TenantDb } from '../store/index.js';
 
 /** What tokens can be ended by, all that were issued until then at once. */
@@ -79,10 +80,29 @@ export function openRevocations(store: Store): Revocations {
   };
 }
 
+/** A message that a user's sessions until then (`until`, epoch milliseconds) have ended: whoever they were at is to hear it. */
+export const USER_ENDED = 'user_ended';
+
+export interface UserEnded {
+  userKey: string;
+  until: number;
+}
+
 /**
  * Ends every token, code and session of a user, every token and code of a client, or all of a tenant. Call it in the
  * transaction of the change that is the reason.
  */
 export async function revokeAllOf(db: TenantDb, kind: Ended, id = ''): Promise<void> {
-  await db.put('revocations', ['kind', 'id'], { kind, id, revoked_at: Date.now(), expires_at: null });
+  const now = Date.now();
+  await db.put('revocations', ['kind', 'id'], { kind, id, revoked_at: now, expires_at: null });
+  if (kind === 'user') await queueMessage(db, USER_ENDED, { userKey: id, until: now } satisfies UserEnded);
 }
+
+/** Ends a family; `expiresAt` is when the last token that it can have now expires. */
+export const revokeFamilyIn = (db: TenantDb, family: string, expiresAt: number): Promise<void> =>
+  db.put('revocations', ['kind', 'id'], {
+    kind: 'family',
+    id: family,
+    revoked_at: Date.now(),
+    expires_at: expiresAt,
+  });

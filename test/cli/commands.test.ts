@@ -8,7 +8,17 @@ describe('the help', () => {
   it('teaches every command', async () => {
     const { stdout, code } = await cli(['--help'], {});
     assert.equal(code, 0);
-    for (const command of ['serve', 'migrate', 'tenant', 'user', 'client', 'keys', 'doctor'])
+    for (const command of [
+      'serve',
+      'migrate',
+      'tenant',
+      'user',
+      'client',
+      'session',
+      'grant',
+      'keys',
+      'doctor',
+    ])
       assert.match(stdout, new RegExp(`^  ${command}`, 'm'));
     assert.match(stdout, /Exit codes: 0 done/);
     assert.match((await cli(['client', 'create', '--help'], {})).stdout, /Examples:/);
@@ -107,6 +117,17 @@ for (const kind of STORES)
         (await cli(['user', 'password', 'admin', '--password-stdin'], env, 'from standard input\n')).code,
         0,
       );
+    });
+
+    it('list and end sessions and grants', async () => {
+      assert.deepEqual(await json('session', 'list', 'admin'), []);
+      assert.deepEqual(await json('grant', 'list', 'admin'), []);
+      assert.deepEqual(await json('session', 'end', 'admin'), { ended: 0 });
+      const unknown = await run('session', 'end', 'admin', 'no-such-session');
+      assert.equal(unknown.code, 3);
+      assert.match(unknown.stderr, /session: "admin" has no session "no-such-session"; gatehouse session list/);
+      assert.equal((await run('grant', 'end', 'admin', 'demo')).code, 3);
+      assert.equal((await run('session', 'list', 'nobody')).code, 3);
     });
 
     it('make, show, list and disable clients, and give them secrets', async () => {

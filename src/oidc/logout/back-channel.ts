@@ -7,7 +7,7 @@ import type { ProviderPool } from '../pool.js';
 export const BACK_CHANNEL_LOGOUT = 'backchannel_logout';
 
 /** Whose session has ended, and where that is told. */
-interface Ended {
+export interface Ended {
   clientId: string;
   sub: string;
   sid: string;

@@ -1,11 +1,12 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { Config } from '../../config.js';
 import { renderPage } from '../../kernel/pages.js';
+import { tenantTransaction, type Store } from '../../store/index.js';
 import type { Tenant } from '../../tenants/index.js';
-import type { Artifacts } from '../artifacts.js';
 import type { ClientCache } from '../client-cache.js';
 import { lookOf } from '../interactions/pages.js';
-import { familyOf } from '../jwt-access-token.js';
 import { ROUTES } from '../routes.js';
+import { endShare } from '../sessions.js';
 
 export const CONFIRM_PATH = `${ROUTES.end_session}/confirm`;
 
@@ -27,8 +28,8 @@ export interface SessionBefore {
 export interface SignOutBase {
   tenant: Tenant;
   clients: ClientCache;
-  artifacts: Artifacts;
-  revokeFamily(family: string): Promise<void>;
+  store: Store;
+  config: Config;
 }
 
 /** Looks at the session that is about to end; afterwards the library knows nothing of it. */
@@ -60,16 +61,16 @@ export async function afterSignOut(
 }
 
 async function endOfflineAccess(
-  { tenant, clients, artifacts, revokeFamily }: SignOutBase,
+  { store, config, tenant, clients }: SignOutBase,
   uid: string,
   ended: Share[],
 ): Promise<void> {
   for (const { clientId, grantId } of ended) {
     const client = await clients.get(clientId);
-    if (!client?.settings.endOfflineAccessOnSignOut || grantId === undefined) continue;
-    for (const model of ['RefreshToken', 'AccessToken', 'AuthorizationCode'])
-      await artifacts.destroyByGrant(tenant.id, model, grantId, uid);
-    await revokeFamily(familyOf(grantId, uid));
+    if (client?.settings.endOfflineAccessOnSignOut && grantId !== undefined)
+      await tenantTransaction(store, tenant.id, (db) =>
+        endShare(db, grantId, uid, config.lifetimes.accessTokenLongest),
+      );
   }
 }
 

@@ -1,0 +1,95 @@
+import { Command } from 'commander';
+import { NotFound } from '../kernel/errors.js';
+import { tenantDb } from '../store/index.js';
+import { findUser } from '../users/index.js';
+import { print, table, time } from './output.js';
+import { change, inTenant, tenantOf, withContext } from './session.js';
+
+interface Options {
+  tenant?: string;
+  json?: boolean;
+}
+
+/** Where people are signed in. */
+export function sessionCommand(): Command {
+  const command = new Command('session').description('Where a user is signed in.');
+  inTenant(command.command('list <user-name>')).action((name: string, { tenant, json = false }: Options) =>
+    withContext(async (context) => {
+      const { listSessions } = await import('../oidc/index.js');
+      const db = tenantDb(context.store.knex, (await tenantOf(context, tenant)).id);
+      const sessions = await listSessions(db, (await findUser(db, name)).userKey);
+      print(
+        json,
+        sessions,
+        table([
+          ['SESSION', 'SIGNED IN', 'ENDS UNLESS USED', 'APPLICATIONS'],
+          ...sessions.map(({ uid, signedInAt, expiresAt, clients }) => [
+            uid,
+            time(signedInAt),
+            time(expiresAt),
+            clients.join(', '),
+          ]),
+        ]),
+      );
+    }),
+  );
+  inTenant(command.command('end <user-name> [session]'))
+    .description('Sign a user out, of one session or of all. Applications hear of it by their back channel.')
+    .action((name: string, uid: string | undefined, { tenant, json = false }: Options) =>
+      withContext(async (context) => {
+        const { endSessions } = await import('../oidc/index.js');
+        const owner = await tenantOf(context, tenant);
+        const longest = context.config.lifetimes.accessTokenLongest;
+        const ended = await change(context, owner, 'session.end', uid ?? name, async (db) => {
+          const count = await endSessions(db, (await findUser(db, name)).userKey, { uid }, longest);
+          if (count === 0 && uid !== undefined)
+            throw new NotFound(
+              'session',
+              `"${name}" has no session "${uid}"; gatehouse session list has them`,
+            );
+          return count;
+        });
+        print(json, { ended }, [`ended ${ended}`]);
+      }),
+    );
+  return command;
+}
+
+/** What people allow applications. */
+export function grantCommand(): Command {
+  const command = new Command('grant').description('What a user allows applications.');
+  inTenant(command.command('list <user-name>')).action((name: string, { tenant, json = false }: Options) =>
+    withContext(async (context) => {
+      const { listGrants } = await import('../oidc/index.js');
+      const db = tenantDb(context.store.knex, (await tenantOf(context, tenant)).id);
+      const grants = await listGrants(db, (await findUser(db, name)).userKey);
+      print(
+        json,
+        grants,
+        table([
+          ['APPLICATION', 'SINCE', 'SCOPES'],
+          ...grants.map(({ clientId, allowedAt, scopes }) => [clientId, time(allowedAt), scopes.join(' ')]),
+        ]),
+      );
+    }),
+  );
+  inTenant(command.command('end <user-name> <client-id>'))
+    .description('Take back what a user allowed an application; every token of it ends.')
+    .action((name: string, clientId: string, { tenant, json = false }: Options) =>
+      withContext(async (context) => {
+        const { endGrants } = await import('../oidc/index.js');
+        const owner = await tenantOf(context, tenant);
+        const ended = await change(context, owner, 'grant.end', `${name} ${clientId}`, async (db) => {
+          const count = await endGrants(db, (await findUser(db, name)).userKey, clientId);
+          if (count === 0)
+            throw new NotFound(
+              'grant',
+              `"${name}" allows "${clientId}" nothing; gatehouse grant list has what there is`,
+            );
+          return count;
+        });
+        print(json, { ended }, [`ended ${ended}`]);
+      }),
+    );
+  return command;
+}

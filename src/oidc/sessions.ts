@@ -1,0 +1,136 @@
+import type { AdapterPayload } from 'oidc-provider';
+import { findClient } from '../clients/index.js';
+import { queueMessage, type Deliver } from '../jobs/index.js';
+import { NotFound } from '../kernel/errors.js';
+import { parse } from '../kernel/json.js';
+import { revokeFamilyIn, type UserEnded } from '../revocations/index.js';
+import { tenantTransaction, type Row, type Store, type TenantDb } from '../store/index.js';
+import { familyOf } from './jwt-access-token.js';
+import { BACK_CHANNEL_LOGOUT, type Ended } from './logout/back-channel.js';
+
+/** Where a person is signed in. Times are epoch milliseconds. */
+export interface LiveSession {
+  /** Names the session to those who look after it; it opens nothing. */
+  uid: string;
+  signedInAt: number;
+  expiresAt: number;
+  /** The applications that it was used at. */
+  clients: string[];
+}
+
+/** What a person allows an application. Times are epoch milliseconds. */
+export interface LiveGrant {
+  clientId: string;
+  scopes: string[];
+  allowedAt: number;
+}
+
+const rowsOf = async (db: TenantDb, model: string, userKey: string): Promise<Row[]> =>
+  (await db
+    .from('oidc_artifacts')
+    .where({ model, account_id: userKey })
+    .where((live) => void live.whereNull('expires_at').orWhere('expires_at', '>', Date.now()))
+    .orderBy('created_at')) as Row[];
+
+const payloadOf = (row: Row): AdapterPayload => parse<AdapterPayload>(row['payload']);
+
+export async function listSessions(db: TenantDb, userKey: string): Promise<LiveSession[]> {
+  return (await rowsOf(db, 'Session', userKey)).map((row) => {
+    const { loginTs, iat = 0, authorizations = {} } = payloadOf(row);
+    return {
+      uid: row['uid'] as string,
+      signedInAt: (loginTs ?? iat) * 1000,
+      expiresAt: row['expires_at'] as number,
+      clients: Object.keys(authorizations),
+    };
+  });
+}
+
+/**
+ * Ends sessions of a user: what hangs on one ends with it, offline access where the client wants that, and applications
+ * hear of it by their back channel. Call it in a transaction.
+ * @param which one, by its uid, or those that began until a time.
+ * @param longest seconds that an access token lives at the most.
+ * @returns how many there were.
+ */
+export async function endSessions(
+  db: TenantDb,
+  userKey: string,
+  which: { uid?: string | undefined; until?: number },
+  longest: number,
+): Promise<number> {
+  const { uid, until = Infinity } = which;
+  const ended = (await rowsOf(db, 'Session', userKey)).filter(
+    (row) => (uid === undefined || row['uid'] === uid) && Number(row['created_at']) <= until,
+  );
+  for (const row of ended) {
+    const session = row['uid'] as string;
+    await db.from('oidc_artifacts').where({ id: row['id'] }).delete();
+    await db.from('oidc_artifacts').where({ uid: session, model: 'AuthorizationCode' }).delete();
+    for (const [clientId, { sid, grantId }] of Object.entries(payloadOf(row).authorizations ?? {})) {
+      if (sid !== undefined)
+        await queueMessage(db, BACK_CHANNEL_LOGOUT, { clientId, sub: userKey, sid } satisfies Ended);
+      if (grantId !== undefined && (await endsOfflineAccess(db, clientId)))
+        await endShare(db, grantId, session, longest);
+    }
+  }
+  return ended.length;
+}
+
+const endsOfflineAccess = (db: TenantDb, clientId: string): Promise<boolean> =>
+  findClient(db, clientId).then(
+    ({ settings }) => settings.endOfflineAccessOnSignOut ?? false,
+    (error: unknown) => {
+      if (error instanceof NotFound) return false;
+      throw error;
+    },
+  );
+
+/** Ends what an application got from one session, and what it can still get with that. */
+export async function endShare(
+  db: TenantDb,
+  grantId: string,
+  sessionUid: string,
+  longest: number,
+): Promise<void> {
+  await db
+    .from('oidc_artifacts')
+    .where({ grant_id: grantId, uid: sessionUid })
+    .whereIn('model', ['RefreshToken', 'AccessToken', 'AuthorizationCode'])
+    .delete();
+  await revokeFamilyIn(db, familyOf(grantId, sessionUid), Date.now() + longest * 1000);
+}
+
+export async function listGrants(db: TenantDb, userKey: string): Promise<LiveGrant[]> {
+  return (await rowsOf(db, 'Grant', userKey)).map((row) => {
+    const { openid, resources = {} } = payloadOf(row) as {
+      openid?: { scope?: string };
+      resources?: Record<string, string>;
+    };
+    const scopes = [openid?.scope, ...Object.values(resources)].flatMap((scope) => scope?.split(' ') ?? []);
+    return {
+      clientId: row['client_id'] as string,
+      scopes: [...new Set(scopes)],
+      allowedAt: row['created_at'] as number,
+    };
+  });
+}
+
+/**
+ * Takes back what a user allowed an application: with the grant ends every token of it, and the next sign-in there asks
+ * anew.
+ * @returns how many there were.
+ */
+export async function endGrants(db: TenantDb, userKey: string, clientId: string): Promise<number> {
+  const grants = (await rowsOf(db, 'Grant', userKey)).filter((row) => row['client_id'] === clientId);
+  for (const row of grants) await db.from('oidc_artifacts').where({ grant_id: row['grant_id'] }).delete();
+  return grants.length;
+}
+
+/** Follows the end of a user (disabled, another password) with the end of the sessions until then. */
+export const userEndedDelivery =
+  (store: Store, longest: number): Deliver =>
+  async ({ tenantId, payload }) => {
+    const { userKey, until } = payload as UserEnded;
+    await tenantTransaction(store, tenantId, (db) => endSessions(db, userKey, { until }, longest));
+  };
