@@ -7,6 +7,8 @@ export type Log = Logger;
 // written when the process ends, whichever way it ends by itself.
 const BATCH_BYTES = 32_768;
 const FLUSH_MS = 200;
+/** What waits for a reader that does not keep up; further lines are lost rather than the process. */
+const MOST_WAITING_BYTES = 8 * 1024 * 1024;
 
 /**
  * The process's log: one JSON line an event on standard output; on a terminal outside production, the same for eyes.
@@ -28,6 +30,7 @@ export function openLog(config: Config): Log {
         sync: false,
         minLength: BATCH_BYTES,
         maxWrite: 2 * BATCH_BYTES,
+        maxLength: MOST_WAITING_BYTES,
         periodicFlush: FLUSH_MS,
       }),
     );
