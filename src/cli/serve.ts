@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import { Command } from 'commander';
 import { loadConfig, type Config } from '../config.js';
 import type { Home } from '../first-start.js';
@@ -57,9 +56,6 @@ function stopOnSignals(gatehouse: Gatehouse): void {
   process.on('SIGINT', stop);
 }
 
-/** V8 lets the heap grow to three times what lives in it; half more is enough here (docs/performance.md, a thousand tenants). */
-const keepHeapSmall = (): void => setFlagsFromString('--heap-growing-percent=50');
-
 export function serveCommand(): Command {
   return new Command('serve')
     .description(
@@ -68,7 +64,6 @@ export function serveCommand(): Command {
     .option('--no-migrate', 'do not change the schema; end with 1 if it does not fit')
     .option('--json', 'say in JSON, on standard error, that it is ready, and what the first start made')
     .action(async ({ migrate, json = false }: { migrate: boolean; json?: boolean }) => {
-      keepHeapSmall();
       const config = loadConfig();
       const { start } = await import('../main.js'); // the other commands do without the server's libraries
       const gatehouse = await start(config, { migrations: migrate });
