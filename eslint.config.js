@@ -19,8 +19,9 @@ const ROOMS = [
   'jobs',
   'observe',
 ];
-const BASE = ['store', 'kernel'];
-const COMPOSITION = ['app', 'main', 'cli', 'context', 'first-start'];
+/** What rooms stand on: the machinery of the management API, over the store, over the kernel. */
+const BASE = ['api', 'store', 'kernel'];
+const COMPOSITION = ['app', 'main', 'management', 'cli', 'context', 'first-start'];
 
 const UP = String.raw`^(\.\./)+`;
 const folders = (names) => `(${names.join('|')})`;
@@ -79,6 +80,7 @@ export default tseslint.config(
   },
   { files: ['eslint.config.js'], ...tseslint.configs.disableTypeChecked },
   ...ROOMS.map((room, index) => layer(room, ROOMS.slice(0, index))),
-  layer('store', ROOMS),
+  layer('api', ROOMS),
+  layer('store', [...ROOMS, 'api']),
   layer('kernel', [...ROOMS, ...BASE.filter((name) => name !== 'kernel')]),
 );

@@ -18,6 +18,7 @@ import {
   type ProviderPool,
   type TenantRuntime,
 } from './oidc/index.js';
+import { apiDocument, managementApi } from './management.js';
 import type { TenantDirectory } from './tenants/index.js';
 
 export interface AppBase extends OidcBase {
@@ -41,7 +42,8 @@ const MOST_HELD = 500;
 
 /** The tenant's runtime of a request that has passed the door. */
 const runtimes = new WeakMap<IncomingMessage, TenantRuntime>();
-const runtimeOf = ({ req }: Context): TenantRuntime => runtimes.get(req) as TenantRuntime;
+const runtimeOfRequest = (request: IncomingMessage): TenantRuntime => runtimes.get(request) as TenantRuntime;
+const runtimeOf = ({ req }: Context): TenantRuntime => runtimeOfRequest(req);
 
 /**
  * The whole server. The door is plain functions, because every token request passes it: who is asking, which tenant,
@@ -51,6 +53,7 @@ const runtimeOf = ({ req }: Context): TenantRuntime => runtimes.get(req) as Tena
 export function createApp(base: AppBase): RequestListener {
   const readOrigin = originReader(base.config.trustProxy, base.config.mtls.header);
   const pages = pagesApp(base).callback();
+  const management = managementApi(base, runtimeOfRequest);
 
   /** What is known at once is not waited for: a token request meets its tenant and its provider in memory. */
   const once = <T, A>(value: T | Promise<T>, then: (value: T) => A | Promise<A>): A | Promise<A> =>
@@ -94,6 +97,7 @@ export function createApp(base: AppBase): RequestListener {
     const area = areaOf(path, request.method);
     const refusal = area && base.limits.byAddress(area, runtime.tenant.id, facts.address);
     if (refusal) return tooMany(request, response, facts, refusal, area);
+    if (area === 'api') return management(request, response);
     if (isProviderPath(path)) return runtime.handle(request, response);
     return pages(request, response);
   }
@@ -115,6 +119,7 @@ export function createApp(base: AppBase): RequestListener {
       for (const [name, value] of Object.entries(rateHeaders(refusal))) response.setHeader(name, value);
       facts.retryAfter = refusal.retryAfter;
       if (area === 'authorize' || area === 'userCode') return pages(request, response);
+      if (area === 'api') return management(request, response);
       const what = `too many requests of this ${refusal.dimension}; wait ${refusal.retryAfter} s`;
       return refuse(response, facts, 429, 'too_many_requests', what);
     };
@@ -201,6 +206,7 @@ function pagesApp(base: AppBase): Koa {
   app.use(saySlowDown);
   app.use(serveAssets);
   app.use(serveFrontPage(base.config));
+  app.use(serveApiDocument);
   if (base.config.demo) app.use(demoRoutes(runtimeOf).routes());
   app.use(interactionRoutes(base, runtimeOf).routes());
   return app;
@@ -238,6 +244,14 @@ const saySlowDown: Middleware = (ctx, next) => {
 const serveAssets: Middleware = (ctx, next) => {
   if (!ctx.path.startsWith('/assets/')) return next();
   if (!serveAsset(ctx, lookOf(runtimeOf(ctx).tenant))) ctx.status = 404;
+  return undefined;
+};
+
+/** `/openapi.json`: the management API of this tenant, for programs. */
+const serveApiDocument: Middleware = (ctx, next) => {
+  if (ctx.path !== '/openapi.json') return next();
+  ctx.set({ 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'public, max-age=60' });
+  ctx.body = apiDocument(runtimeOf(ctx));
   return undefined;
 };
 

@@ -172,7 +172,16 @@ const CONFIG_SCHEMA = {
     limits: {
       type: 'object',
       additionalProperties: false,
-      required: ['enabled', 'windowSeconds', 'token', 'authorize', 'signIn', 'userCode', 'introspection'],
+      required: [
+        'enabled',
+        'windowSeconds',
+        'token',
+        'authorize',
+        'signIn',
+        'userCode',
+        'introspection',
+        'api',
+      ],
       properties: {
         enabled: { type: 'boolean' },
         windowSeconds: { type: 'integer', minimum: 1, maximum: 3600 },
@@ -182,6 +191,7 @@ const CONFIG_SCHEMA = {
         signIn: quotas('tenant', 'address'),
         userCode: quotas('tenant', 'address'),
         introspection: quotas('tenant', 'client', 'address'),
+        api: quotas('tenant', 'client', 'address'),
       },
     },
     server: {

@@ -1,3 +1,4 @@
+import { VOCABULARIES } from '../api/access.js';
 import type { Scope } from '../identity-resources/index.js';
 import { newApiResource, newScope, type ApiResource } from './schema.js';
 
@@ -49,9 +50,6 @@ const AREAS: Record<string, string[]> = {
   tenant: ['get', 'post', 'put', 'detail', 'delete'],
   user: ['get', 'post', 'put', 'detail', 'delete', 'head', 'register', 'verifyphone', 'verifyemail'],
 };
-
-/** The two documents' prefixes. Either satisfies an operation. */
-const VOCABULARIES = ['isms', 'ids4.ms'];
 
 const scopesUnder = (prefix: string): string[] => [
   `${prefix}.all`,

@@ -12,8 +12,16 @@ export abstract class ProductError extends Error {
   }
 }
 
-/** Something with this name is there already. */
-export class Conflict extends ProductError {}
+/** Something with this name is there already, or something else depends on it; `data` says what and how many. */
+export class Conflict extends ProductError {
+  constructor(
+    key: string,
+    message: string,
+    readonly data: Record<string, number> | null = null,
+  ) {
+    super(key, message);
+  }
+}
 
 /** There is no such thing in this tenant. */
 export class NotFound extends ProductError {}

@@ -1,5 +1,5 @@
 import { newId } from '../kernel/ids.js';
-import type { Store } from '../store/index.js';
+import type { Store, TenantDb } from '../store/index.js';
 
 /** One thing that a reviewer may ask about later. Holds names and ids, never a secret. */
 export interface AuditEvent {
@@ -16,25 +16,27 @@ export interface AuditEvent {
 
 export type Audit = (tenantId: string, event: AuditEvent) => Promise<void>;
 
+const rowOf = ({ event, result, actor, clientId, target, address, requestId, detail }: AuditEvent) => ({
+  id: newId(),
+  at: Date.now(),
+  event,
+  result,
+  actor: actor ?? null,
+  client_id: clientId ?? null,
+  target: target ?? null,
+  address: address ?? null,
+  request_id: requestId ?? null,
+  detail: JSON.stringify(detail ?? {}),
+});
+
 /** Writes to the audit table; resolves when the row is committed. */
 export function openAudit(store: Store): Audit {
   const insert = store.prepare(
     `INSERT INTO audit (tenant_id, id, at, event, result, actor, client_id, target, address, request_id, detail)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
-  return async (tenantId, { event, result, actor, clientId, target, address, requestId, detail }) => {
-    await insert.run(
-      tenantId,
-      newId(),
-      Date.now(),
-      event,
-      result,
-      actor ?? null,
-      clientId ?? null,
-      target ?? null,
-      address ?? null,
-      requestId ?? null,
-      JSON.stringify(detail ?? {}),
-    );
-  };
+  return async (tenantId, event) => void (await insert.run(tenantId, ...Object.values(rowOf(event))));
 }
+
+/** The same, in the transaction of what it tells about. */
+export const auditIn = (db: TenantDb, event: AuditEvent): Promise<void> => db.insert('audit', rowOf(event));

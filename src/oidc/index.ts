@@ -12,7 +12,7 @@ export {
 export { OIDC_SEALED_COLUMNS } from './sealed.js';
 export { openProviderPool, type ProviderPool, type TenantRuntime } from './pool.js';
 export type { OidcBase } from './provider.js';
-export { areaOf, endpointOf, isProviderPath, ROUTES } from './routes.js';
+export { areaOf, endpointOf, isApiPath, isProviderPath, ROUTES } from './routes.js';
 export { lookOf } from './interactions/pages.js';
 export { interactionRoutes } from './interactions/routes.js';
 export { BACK_CHANNEL_LOGOUT, backChannelDelivery } from './logout/back-channel.js';

@@ -9,7 +9,8 @@ import type { Limits } from '../limits/index.js';
 import type { Vault } from '../store/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { ClientCache } from './client-cache.js';
-import { statusOfJwt, type JwtStatusBase } from './jwt-status.js';
+import { asStoredToken } from './jwt-access-token.js';
+import { live, statusOfJwt, type JwtStatusBase } from './jwt-status.js';
 
 /** What introspection stands on. */
 export interface IntrospectionBase extends JwtStatusBase {
@@ -114,7 +115,7 @@ async function statusOf(
 }
 
 /** What a token holds, as its row has it and as the library's models have it. */
-type Token = Pick<
+export type Token = Pick<
   AdapterPayload,
   | 'kind'
   | 'clientId'
@@ -129,11 +130,25 @@ type Token = Pick<
   | 'x5t#S256'
 >;
 
+/** An access token that works, whatever its format. */
+export async function liveAccessToken(
+  provider: Provider,
+  value: string,
+  base: Pick<IntrospectionBase, 'artifacts' | 'tenantId' | 'isActive'>,
+): Promise<Token | undefined> {
+  if (!value.includes('.')) {
+    const token = await find(provider, value, base);
+    return token?.kind === 'RefreshToken' ? undefined : token;
+  }
+  const claims = await live(provider, value, base);
+  return claims && asStoredToken(value, claims);
+}
+
 /** A token that works. On a client's own hangs nothing; what the others hang on is for the library to check. */
 async function find(
   provider: Provider,
   value: string,
-  { artifacts, tenantId }: IntrospectionBase,
+  { artifacts, tenantId }: Pick<IntrospectionBase, 'artifacts' | 'tenantId'>,
 ): Promise<Token | undefined> {
   const stored = await artifacts.findAny(tenantId, value);
   if (!stored || stored.revoked) return undefined;

@@ -54,7 +54,7 @@ export async function statusOfJwt(
 }
 
 /** The claims of a token that works: the adapter has checked it, and nothing that it hangs on has ended. */
-async function live(
+export async function live(
   provider: Provider,
   jwt: string,
   { isActive }: Pick<JwtStatusBase, 'isActive'>,

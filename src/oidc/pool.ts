@@ -2,8 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setFlagsFromString } from 'node:v8';
 import { LRUCache } from 'lru-cache';
 import type { Provider } from 'oidc-provider';
+import type { Actor } from '../api/index.js';
 import { clientFinder } from '../clients/index.js';
 import { tenantSecret, type Tenant } from '../tenants/index.js';
+import { actorOf } from './bearer.js';
 import { loadCatalogue, type Catalogue } from './catalogue.js';
 import { ClientCache } from './client-cache.js';
 import { loadKeyRing, type KeyRing } from './keys/index.js';
@@ -22,6 +24,8 @@ export interface TenantRuntime {
   clients: ClientCache;
   keys: KeyRing;
   documents: PublishedDocuments;
+  /** Whose access token of the management API this is. */
+  actorOf(token: string): Promise<Actor | undefined>;
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 
@@ -77,6 +81,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       clients,
       keys,
       documents,
+      actorOf: (token) => actorOf({ ...base, tenantId: tenant.id, provider, catalogue, clients }, token),
       handle: provider.callback(),
     };
   }

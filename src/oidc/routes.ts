@@ -14,8 +14,12 @@ export const ROUTES = {
   jwks: '/.well-known/openid-configuration/jwks',
 } as const;
 
+/** Whether the management API answers at this path, however its letters are. */
+export const isApiPath = (path: string): boolean => /^\/api\//i.test(path);
+
 /** Which limit a request falls under; signing in is counted where the form is read. */
 export function areaOf(path: string, method: string | undefined): Area | undefined {
+  if (isApiPath(path)) return 'api';
   if (path === ROUTES.introspection || path === ROUTES.userinfo) return 'introspection';
   if (path.startsWith(ROUTES.authorization) || path === ROUTES.pushed_authorization_request)
     return 'authorize';
@@ -35,6 +39,7 @@ const ENDPOINTS = new Map<string, string>(Object.entries(ROUTES).map(([name, pat
 /** What a path is counted as (RFC 8414's names where it has one). */
 export function endpointOf(path: string): string {
   if (path.startsWith('/.well-known/')) return 'documents';
+  if (isApiPath(path)) return 'api';
   if (path.startsWith(ROUTES.authorization)) return 'authorization';
   return ENDPOINTS.get(path) ?? (path === '/livez' || path === '/readyz' ? 'health' : 'pages');
 }

@@ -10,9 +10,12 @@ export interface Role {
   displayName: string | null;
   description: string | null;
   claims: Claim[];
+  /** Epoch milliseconds. */
+  createdAt: number;
+  updatedAt: number;
 }
 
-export type NewRole = Omit<Role, 'id'>;
+export type NewRole = Pick<Role, 'name' | 'displayName' | 'description' | 'claims'>;
 
 /** What each tenant begins with. */
 export const SEEDED_ROLES: readonly NewRole[] = [

@@ -1,29 +1,103 @@
+import { Conflict, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
-import type { Row, Store, TenantDb } from '../store/index.js';
+import { namingIndex, UniqueViolation, type Row, type Store, type TenantDb } from '../store/index.js';
 import type { Claim, NewRole, Role } from './schema.js';
 
-const toRole = (row: Row): Role => ({
+export const toRole = (row: Row): Role => ({
   id: row['id'] as string,
   name: row['name'] as string,
   displayName: row['display_name'] as string | null,
   description: row['description'] as string | null,
   claims: parse<Claim[]>(row['claims']),
+  createdAt: row['created_at'] as number,
+  updatedAt: row['updated_at'] as number,
 });
 
+/** The unique index says when a name is taken. @throws Conflict */
+async function naming<T>(name: string | undefined, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (error instanceof UniqueViolation && error.index === 'roles_name')
+      throw new Conflict('name', `another role has the name "${name}"`);
+    throw error;
+  }
+}
+
+const found = (id: string, row: Row | undefined): Role => {
+  if (!row) throw new NotFound('role', `there is no role "${id}" in this tenant`);
+  return toRole(row);
+};
+
+/** @throws NotFound */
+export const findRole = async (db: TenantDb, id: string): Promise<Role> =>
+  found(id, (await db.from('roles').where({ id }).first()) as Row | undefined);
+
+/** The same, and nobody else changes it before the transaction ends. @throws NotFound */
+export const lockRole = async (db: TenantDb, id: string): Promise<Role> =>
+  found(id, (await db.from('roles').where({ id }).forUpdate().first()) as Row | undefined);
+
+/** @throws Conflict when the name is taken */
 export async function insertRole(db: TenantDb, role: NewRole): Promise<Role> {
   const id = newId();
   const now = Date.now();
-  await db.insert('roles', {
-    id,
-    name: role.name,
-    display_name: role.displayName,
-    description: role.description,
-    claims: JSON.stringify(role.claims),
-    created_at: now,
-    updated_at: now,
-  });
-  return { id, ...role };
+  await naming(role.name, () =>
+    db.insert('roles', {
+      id,
+      name: role.name,
+      display_name: role.displayName,
+      description: role.description,
+      claims: JSON.stringify(role.claims),
+      created_at: now,
+      updated_at: now,
+    }),
+  );
+  return { ...role, id, createdAt: now, updatedAt: now };
+}
+
+/** Changes what is given and leaves the rest. @throws NotFound, Conflict */
+export async function updateRole(
+  db: TenantDb,
+  id: string,
+  { name, displayName, description, claims }: Partial<NewRole>,
+): Promise<Role> {
+  await lockRole(db, id);
+  await naming(name, () =>
+    namingIndex(
+      async () =>
+        void (await db
+          .from('roles')
+          .where({ id })
+          .update({
+            ...(name !== undefined && { name }),
+            ...(displayName !== undefined && { display_name: displayName }),
+            ...(description !== undefined && { description }),
+            ...(claims !== undefined && { claims: JSON.stringify(claims) }),
+            updated_at: Date.now(),
+          })),
+    ),
+  );
+  return findRole(db, id);
+}
+
+/**
+ * Deletes a role that nobody has, or takes it from everybody first.
+ * @throws NotFound, Conflict that says how many have it
+ */
+export async function deleteRole(db: TenantDb, id: string, cascade: boolean): Promise<void> {
+  await lockRole(db, id);
+  const held = db
+    .from('user_roles')
+    .where({ role_id: id })
+    .whereIn('user_id', db.from('users').whereNull('deleted_at').select('id'));
+  const { users } = (await held.count({ users: '*' }).first()) as { users: number | string };
+  if (Number(users) > 0 && !cascade)
+    throw new Conflict('users', `${users} users have this role; take it from them, or add cascade=true`, {
+      users: Number(users),
+    });
+  await db.from('user_roles').where({ role_id: id }).delete();
+  await db.from('roles').where({ id }).delete();
 }
 
 /** The roles that go by these names; a name that nobody has is simply not among them. */

@@ -125,7 +125,10 @@ for (const kind of STORES)
       assert.deepEqual(await json('session', 'end', 'admin'), { ended: 0 });
       const unknown = await run('session', 'end', 'admin', 'no-such-session');
       assert.equal(unknown.code, 3);
-      assert.match(unknown.stderr, /session: "admin" has no session "no-such-session"; gatehouse session list/);
+      assert.match(
+        unknown.stderr,
+        /session: "admin" has no session "no-such-session"; gatehouse session list/,
+      );
       assert.equal((await run('grant', 'end', 'admin', 'demo')).code, 3);
       assert.equal((await run('session', 'list', 'nobody')).code, 3);
     });

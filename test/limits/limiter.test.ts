@@ -13,6 +13,7 @@ const QUOTAS: Config['limits'] = {
   signIn: {},
   userCode: {},
   introspection: {},
+  api: {},
 };
 
 onEveryStore('limits', (open) => {

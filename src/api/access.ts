@@ -1,0 +1,63 @@
+import { BASIC } from './codes.js';
+import { Failure } from './failure.js';
+
+/** Who calls. */
+export interface Actor {
+  clientId: string;
+  /** The `sub` of the user that the client acts for; absent where it acts for itself. */
+  userKey?: string | undefined;
+  /** What the token was given, as far as the client may still have it. */
+  scopes: ReadonlySet<string>;
+  /** The user's permissions as they are now. */
+  permissions?: ReadonlySet<string> | undefined;
+}
+
+/**
+ * Who may call an operation.
+ * - `open`: anybody, within the limits of an address;
+ * - `bearer`: who has an access token of the management API with the scope `isms.<area>.<verb>`, and, where it is a user's,
+ *   the permission of the same name.
+ */
+export type Access = { kind: 'open' } | { kind: 'bearer'; area: string; verb: string };
+
+/** The two documents' prefixes. Either satisfies an operation. */
+export const VOCABULARIES = ['isms', 'ids4.ms'] as const;
+
+/** The six words of which each satisfies `area.verb`, the plainest first. */
+export const spellings = (area: string, verb: string): string[] =>
+  VOCABULARIES.flatMap((prefix) => [`${prefix}.${area}.${verb}`, `${prefix}.${area}.all`, `${prefix}.all`]);
+
+const MANAGEMENT_WORD = /^(?:isms|ids4\.ms)\.(?:([^.]+)\.)?([^.]+)$/;
+
+/** Whether a word of the management API (`isms.role.get`, `isms.role.all`, `isms.all`) is within what the actor has. */
+export function holds(actor: Actor, word: string): boolean {
+  const [, area, verb] = MANAGEMENT_WORD.exec(word) ?? [];
+  if (verb === undefined) return true; // no word of this API: it opens nothing here
+  const wanted = area === undefined ? VOCABULARIES.map((prefix) => `${prefix}.all`) : spellings(area, verb);
+  const has = (granted: ReadonlySet<string>): boolean => wanted.some((each) => granted.has(each));
+  return has(actor.scopes) && (actor.permissions === undefined || has(actor.permissions));
+}
+
+/** Refuses an actor that may not do this (RFC 6750, 3.1), and says what is missing. @throws Failure */
+export function authorise(actor: Actor, { area, verb }: { area: string; verb: string }): void {
+  const wanted = spellings(area, verb);
+  const [plainest = ''] = wanted;
+  const lacks = (granted: ReadonlySet<string>): boolean => !wanted.some((word) => granted.has(word));
+  const missing = lacks(actor.scopes)
+    ? 'scope'
+    : actor.permissions && lacks(actor.permissions)
+      ? 'permission'
+      : undefined;
+  if (missing === undefined) return;
+  const message =
+    missing === 'scope'
+      ? `the token needs the scope ${plainest}`
+      : `the user needs the permission ${plainest}`;
+  throw new Failure(403, BASIC.forbidden, {
+    message,
+    data: { missing, name: plainest },
+    headers: {
+      'WWW-Authenticate': `Bearer error="insufficient_scope", error_description="${message}", scope="${plainest}"`,
+    },
+  });
+}

@@ -1,0 +1,40 @@
+import type { Code, Language } from './codes.js';
+import type { Page } from './operation.js';
+import type { PagingQuery } from './paging.js';
+
+/** The one shape of every answer. `code` 200 means done. */
+export interface Envelope {
+  code: number;
+  codeName: string;
+  message: string;
+  data: unknown;
+  total?: number;
+  skip?: number;
+  take?: number;
+  next?: string | undefined;
+}
+
+export const envelope = (
+  { code, name, description }: Code,
+  language: Language,
+  data: unknown,
+  message?: string,
+): Envelope => ({
+  code,
+  codeName: name,
+  message: message ?? (code === 200 ? '' : description[language]),
+  data,
+});
+
+export const listEnvelope = (
+  code: Code,
+  language: Language,
+  { rows, total, next }: Page<unknown>,
+  { skip, take }: PagingQuery,
+): Envelope => ({
+  ...envelope(code, language, rows),
+  total,
+  skip,
+  take,
+  ...(next !== undefined && { next }),
+});

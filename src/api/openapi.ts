@@ -1,0 +1,175 @@
+import type { JSONSchema } from 'json-schema-to-ts';
+import { spellings } from './access.js';
+import { BASIC, type Code } from './codes.js';
+import { areaOf, type AnyOperation, type CallTenant } from './operation.js';
+
+type Json = Record<string, unknown>;
+
+const ENVELOPE = {
+  type: 'object',
+  required: ['code', 'codeName', 'message', 'data'],
+  properties: {
+    code: { type: 'integer', description: '200 when it was done; else a code of the area’s table.' },
+    codeName: { type: 'string' },
+    message: { type: 'string', description: 'What to change, for a developer.' },
+  },
+} as const;
+
+const PROBLEMS = {
+  type: 'array',
+  items: {
+    type: 'object',
+    required: ['field', 'rule', 'message'],
+    properties: { field: { type: 'string' }, rule: { type: 'string' }, message: { type: 'string' } },
+  },
+} as const;
+
+/** Named schemas (those with a title) stand once, and are referred to. */
+class Components {
+  readonly schemas: Json = {};
+
+  of(schema: unknown): unknown {
+    if (Array.isArray(schema)) return schema.map((each) => this.of(each));
+    if (schema === null || typeof schema !== 'object') return schema;
+    const { title, ...rest } = schema as { title?: unknown };
+    const inner = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, this.of(value)]));
+    if (typeof title !== 'string') return inner;
+    this.schemas[title] = { title, ...inner };
+    return { $ref: `#/components/schemas/${title}` };
+  }
+}
+
+const json = (schema: unknown): Json => ({ 'application/json': { schema } });
+
+const enveloped = (data: unknown, more: Json = {}): Json => ({
+  ...ENVELOPE,
+  properties: { ...ENVELOPE.properties, data, ...more },
+});
+
+const LIST = {
+  total: { type: 'integer' },
+  skip: { type: 'integer' },
+  take: { type: 'integer' },
+  next: { type: 'string', description: 'What `after` takes to go on; absent on the last page.' },
+} as const;
+
+function parametersOf(operation: AnyOperation, components: Components): Json[] {
+  const of = (where: 'path' | 'query', schema: JSONSchema | undefined): Json[] => {
+    const { properties = {}, required = [] } = (schema ?? {}) as {
+      properties?: Record<string, Json>;
+      required?: readonly string[];
+    };
+    return Object.entries(properties).map(([name, { description, ...rest }]) => ({
+      name,
+      in: where,
+      required: where === 'path' || required.includes(name),
+      ...(description !== undefined && { description }),
+      schema: components.of(rest),
+    }));
+  };
+  const conditional =
+    operation.current === undefined
+      ? []
+      : [
+          {
+            name: 'If-Match',
+            in: 'header',
+            required: false,
+            description: 'The ETag of what you read; 412 when it was changed since.',
+            schema: { type: 'string' },
+          },
+        ];
+  return [...of('path', operation.schemas.params), ...of('query', operation.schemas.query), ...conditional];
+}
+
+function failuresOf({
+  access,
+  schemas: { body, params },
+  current,
+  conflicts = {},
+}: AnyOperation): Map<number, Code[]> {
+  const basic: Code[] = [
+    ...(access.kind === 'bearer' ? [BASIC.noPermission, BASIC.forbidden] : []),
+    ...(body === undefined ? [] : [BASIC.error, BASIC.payloadTooLarge, BASIC.unsupportedMediaType]),
+    ...(params === undefined ? [] : [BASIC.notFound]),
+    ...(current === undefined ? [] : [BASIC.preconditionFailed]),
+    BASIC.unprocessable,
+    BASIC.tooManyRequests,
+  ];
+  const failures = new Map<number, Code[]>(basic.map((code) => [code.code, [code]]));
+  const own = Object.values(conflicts);
+  if (own.length > 0) failures.set(409, own);
+  return failures;
+}
+
+/**
+ * The operations as an OpenAPI 3.1 document.
+ * @param scopes that the tenant's management API offers, with what they are for.
+ */
+export function openApiDocument(
+  operations: readonly AnyOperation[],
+  { issuer, name }: Pick<CallTenant, 'issuer' | 'name'>,
+  version: string,
+  scopes: Record<string, string>,
+): Json {
+  const components = new Components();
+  const paths: Record<string, Json> = {};
+  for (const operation of operations) {
+    const { access, method, path, summary, id, list } = operation;
+    const { body, answer } = operation.schemas;
+    const data = components.of(answer);
+    const responses: Json = {
+      200: {
+        description: BASIC.ok.description.en,
+        content: json(list ? enveloped({ type: 'array', items: data }, LIST) : enveloped(data)),
+      },
+    };
+    for (const [status, codes] of failuresOf(operation))
+      responses[status] = {
+        description: codes.map((code) => `${code.code} ${code.name}: ${code.description.en}`).join('\n\n'),
+        content: json(enveloped(status === 422 ? PROBLEMS : {})),
+      };
+    paths[path] = {
+      ...paths[path],
+      [method.toLowerCase()]: {
+        operationId: id.replace('.', '_'),
+        summary,
+        tags: [path.split('/')[2] ?? areaOf(operation)],
+        ...(access.kind === 'bearer'
+          ? {
+              description: `Any of these scopes: ${spellings(access.area, access.verb)
+                .map((word) => `\`${word}\``)
+                .join(', ')}. With a user's token the user needs a permission of the same name as well.`,
+              security: [{ oauth: [spellings(access.area, access.verb)[0]] }],
+            }
+          : { security: [] }),
+        parameters: parametersOf(operation, components),
+        ...(body !== undefined && { requestBody: { required: true, content: json(components.of(body)) } }),
+        responses,
+      },
+    };
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: `${name}: management API`, version },
+    servers: [{ url: issuer }],
+    paths,
+    components: {
+      schemas: components.schemas,
+      securitySchemes: {
+        oauth: {
+          type: 'oauth2',
+          flows: {
+            authorizationCode: {
+              authorizationUrl: `${issuer}/connect/authorize`,
+              tokenUrl: `${issuer}/connect/token`,
+              refreshUrl: `${issuer}/connect/token`,
+              scopes,
+            },
+            clientCredentials: { tokenUrl: `${issuer}/connect/token`, scopes },
+          },
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,106 @@
+import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
+import type { TenantDb } from '../store/index.js';
+import type { Access, Actor } from './access.js';
+import type { Code, Language } from './codes.js';
+
+/** The tenant of a call, as far as operations need to know it. */
+export interface CallTenant {
+  id: string;
+  name: string;
+  issuer: string;
+  home: boolean;
+}
+
+/** What a handler is given, checked by the operation's schemas. There is no HTTP in it. */
+export interface Call<P, Q, B> {
+  tenant: CallTenant;
+  /** Absent where the operation is open. */
+  actor: Actor | undefined;
+  /** The tenant's tables; in a transaction with the audit row where the operation changes something. */
+  db: TenantDb;
+  language: Language;
+  params: P;
+  query: Q;
+  body: B;
+}
+
+/** One page of a list. */
+export interface Page<T> {
+  rows: T[];
+  total: number;
+  /** What `after` takes to go on from here; absent on the last page. */
+  next?: string | undefined;
+}
+
+/**
+ * What is the same of an operation whatever its schemas are.
+ * - `changes`: what else has to follow a change: `provider` where sign-in and tokens depend on it, so that it works from the
+ *   next request on; nothing where they read it each time.
+ */
+interface Declared {
+  readonly id: `${string}.${string}`;
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: `/api/${string}`;
+  readonly summary: string;
+  readonly access: Access;
+  /** What a Conflict with this key is answered as. */
+  readonly conflicts?: Readonly<Record<string, Code>>;
+  readonly changes?: 'provider';
+}
+
+/**
+ * An operation, declared once. From this come its route, guard, validation, envelope, audit row, documentation, error table
+ * and contract tests.
+ * - `target`: what the audit row names; the answer's id where it says nothing;
+ * - `current`: what `If-Match` is compared with, read in the same transaction.
+ */
+interface Operation<Schemas, P, Q, B, A> extends Declared {
+  readonly schemas: Schemas;
+  readonly target?: (call: Call<P, Q, B>, answer: A) => string;
+  readonly current?: (call: Call<P, Q, B>) => Promise<unknown>;
+  handle(call: Call<P, Q, B>): Promise<A>;
+}
+
+/** What an operation takes and answers. */
+interface Schemas {
+  params?: JSONSchema;
+  query?: JSONSchema;
+  body?: JSONSchema;
+  answer: JSONSchema;
+}
+
+export type AnyCall = Call<unknown, unknown, unknown>;
+
+/** An operation as the kernel sees it. */
+export interface AnyOperation extends Operation<Schemas, unknown, unknown, unknown, unknown> {
+  readonly list: boolean;
+}
+
+type In<S extends Schemas, K extends 'params' | 'query' | 'body'> = S[K] extends JSONSchema
+  ? FromSchema<S[K]>
+  : undefined;
+
+/**
+ * Declares an operation; TypeScript reads the handler's types from the schemas. They stand in parameters of their own
+ * because TypeScript would otherwise try every schema that there can be.
+ */
+export const defineOperation = <
+  const S extends Schemas,
+  P = In<S, 'params'>,
+  Q = In<S, 'query'>,
+  B = In<S, 'body'>,
+  A = FromSchema<S['answer']>,
+>(
+  operation: Operation<S, NoInfer<P>, NoInfer<Q>, NoInfer<B>, NoInfer<A>>,
+): AnyOperation => ({ ...(operation as unknown as AnyOperation), list: false });
+
+/** Declares an operation that answers a page of `answer`s. */
+export const defineList = <const S extends Schemas, Q = In<S, 'query'>, A = FromSchema<S['answer']>>(
+  operation: Operation<S, undefined, NoInfer<Q>, undefined, NoInfer<Page<A>>>,
+): AnyOperation => ({ ...(operation as unknown as AnyOperation), list: true });
+
+/** The area in an operation's id. */
+export const areaOf = ({ id }: AnyOperation): string => id.slice(0, id.indexOf('.'));
+
+/** Whether an operation writes. */
+export const writes = ({ method }: AnyOperation): boolean => method !== 'GET';

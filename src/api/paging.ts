@@ -1,0 +1,94 @@
+import type { Knex } from 'knex';
+import type { Row } from '../store/index.js';
+import { BASIC } from './codes.js';
+import { Failure } from './failure.js';
+import type { Page } from './operation.js';
+import { line, time } from './shapes.js';
+
+/** What every list takes; an area adds `orderby` with its columns, and its filters as `q.<name>`. */
+export const PAGING = {
+  skip: { type: 'integer', minimum: 0, maximum: 1_000_000, default: 0 },
+  take: { type: 'integer', minimum: 1, maximum: 100, default: 10 },
+  asc: { type: 'boolean', default: false },
+  startTime: { ...time, description: 'Made at this time or later.' },
+  endTime: { ...time, description: 'Made at this time or earlier.' },
+  after: {
+    ...line(500),
+    description: 'The `next` of the page before: goes on from there, however far that is.',
+  },
+} as const;
+
+export interface PagingQuery {
+  skip: number;
+  take: number;
+  asc: boolean;
+  startTime?: string | undefined;
+  endTime?: string | undefined;
+  after?: string | undefined;
+  orderby?: string | undefined;
+}
+
+type Cursor = [value: string | number, id: string];
+
+const cursorOf = (cursor: Cursor): string => Buffer.from(JSON.stringify(cursor)).toString('base64url');
+
+function readCursor(text: string): Cursor {
+  try {
+    const cursor = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown;
+    if (Array.isArray(cursor) && cursor.length === 2 && ['string', 'number'].includes(typeof cursor[0]))
+      if (typeof cursor[1] === 'string') return cursor as Cursor;
+  } catch {
+    // what is no cursor is answered below
+  }
+  const problem = { field: 'after', rule: 'cursor', message: 'must be the "next" of an answer of this list' };
+  throw new Failure(422, BASIC.unprocessable, { data: [problem] });
+}
+
+/** What a LIKE pattern with `\` as its escape takes literally. */
+export const literal = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
+
+/**
+ * One page of the rows, by a column that is never null and then by id, so that no row comes twice or is left out when
+ * others come and go.
+ * @param rows the tenant's rows, filtered.
+ * @param columns the names that `orderby` may have → the columns; `createdAt` is what is taken when none is named.
+ */
+export async function pageOf<T>(
+  rows: Knex.QueryBuilder,
+  query: PagingQuery,
+  columns: Record<string, string>,
+  of: (row: Row) => T,
+): Promise<Page<T>> {
+  const { skip, take, asc, startTime, endTime, after, orderby = 'createdAt' } = query;
+  const column = columns[orderby] as string;
+  if (startTime !== undefined) void rows.where('created_at', '>=', Date.parse(startTime));
+  if (endTime !== undefined) void rows.where('created_at', '<=', Date.parse(endTime));
+  const counted = (await rows.clone().count({ total: '*' }).first()) as { total: number | string };
+  const [direction, beyond] = asc ? (['asc', '>'] as const) : (['desc', '<'] as const);
+  if (after !== undefined) {
+    const [value, id] = readCursor(after);
+    void rows.where(
+      (further) =>
+        void further
+          .where(column, beyond, value)
+          .orWhere((same) => void same.where(column, value).where('id', beyond, id)),
+    );
+  }
+  const found = (await rows
+    .orderBy([
+      { column, order: direction },
+      { column: 'id', order: direction },
+    ])
+    .offset(skip)
+    .limit(take + 1)) as Row[];
+  const page = found.slice(0, take);
+  const last = page.at(-1);
+  return {
+    rows: page.map(of),
+    total: Number(counted.total),
+    next:
+      found.length > take && last
+        ? cursorOf([last[column] as string | number, last['id'] as string])
+        : undefined,
+  };
+}

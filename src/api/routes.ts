@@ -1,0 +1,235 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import Router from '@koa/router';
+import Koa, { type Context, type Middleware } from 'koa';
+import type { Knex } from 'knex';
+import { tenantDb, type Store, type TenantDb } from '../store/index.js';
+import { Busy, Conflict, Invalid, NotFound } from '../kernel/errors.js';
+import { authorise, type Actor } from './access.js';
+import { readJson } from './body.js';
+import { BASIC, languageOf } from './codes.js';
+import { envelope, listEnvelope } from './envelope.js';
+import { Failure } from './failure.js';
+import { writes, type AnyCall, type AnyOperation, type CallTenant, type Page } from './operation.js';
+import type { PagingQuery } from './paging.js';
+import { presenter, validateJson, validateText, type Validate } from './validation.js';
+
+/** What an operation did, for the audit. */
+export interface Deed {
+  operation: string;
+  actor: Actor | undefined;
+  target: string;
+  /** The names of the fields that were given; their values may be secrets, or somebody's. */
+  fields: string[];
+}
+
+/** What the routes stand on; the kernel knows no room. */
+export interface ApiBase {
+  store: Store;
+  /** The tenant of the request's host. */
+  tenantOf(request: IncomingMessage): CallTenant;
+  /** Whose token this is; undefined for one that is not valid here. */
+  actorOf(request: IncomingMessage, token: string): Promise<Actor | undefined>;
+  /** Refuses a call of an address that has asked too often. @throws Failure */
+  admit(request: IncomingMessage): void;
+  /** Counts a call of a client, and refuses one too many. @throws Failure */
+  count(request: IncomingMessage, clientId: string): void;
+  /** Writes the audit row, in the transaction of the deed. */
+  record(db: TenantDb, request: IncomingMessage, deed: Deed): Promise<void>;
+  /** Marks the tenant as changed, in the transaction of the deed. */
+  touch(trx: Knex, tenantId: string): Promise<void>;
+  /** Makes this node look at changed tenants now. */
+  refresh(): Promise<void>;
+  /** What nobody expected; the answer tells nothing of it. */
+  unexpected(request: IncomingMessage, error: unknown): void;
+  /** Tells the request's log line how it ended. */
+  note(request: IncomingMessage, facts: { clientId?: string; outcome?: string }): void;
+}
+
+/** The management API as one Koa app. */
+export function apiApp(operations: readonly AnyOperation[], base: ApiBase): Koa {
+  const app = new Koa({ proxy: true });
+  app.silent = true; // `answerFailures` tells
+  const router = new Router();
+  for (const operation of fixedPathsFirst(operations))
+    router.register(pathOf(operation), [operation.method], perform(operation, base));
+  app.use(answerFailures(base));
+  app.use(router.routes());
+  app.use(() => {
+    throw new Failure(404, BASIC.notFound, { message: 'there is no such operation; /openapi.json has all' });
+  });
+  return app;
+}
+
+/** `/api/Role/Codes` is no role's id. */
+const fixedPathsFirst = (operations: readonly AnyOperation[]): AnyOperation[] =>
+  [...operations].sort((a, b) => Number(a.path.includes('{')) - Number(b.path.includes('{')));
+
+const pathOf = ({ path }: AnyOperation): string => path.replace(/\{(\w+)\}/g, ':$1');
+
+/** A request's way through an operation, step by step. */
+function perform(operation: AnyOperation, base: ApiBase): Middleware {
+  const read = reader(operation);
+  const present = presenter(operation.schemas.answer);
+  return async (ctx) => {
+    ctx.state['conflicts'] = operation.conflicts;
+    const tenant = base.tenantOf(ctx.req);
+    const actor = await authenticate(operation, base, ctx, tenant);
+    if (actor && operation.access.kind === 'bearer') authorise(actor, operation.access);
+    const language = languageOf(ctx.acceptsLanguages());
+    const call = { tenant, actor, language, ...(await read(ctx)) };
+    const answer = writes(operation)
+      ? await change(operation, base, ctx, call, present)
+      : await operation.handle({ ...call, db: tenantDb(base.store.knex, tenant.id) });
+    if (operation.list) {
+      const page = answer as Page<unknown>;
+      ctx.body = listEnvelope(
+        BASIC.ok,
+        language,
+        { ...page, rows: page.rows.map(present) },
+        call.query as PagingQuery,
+      );
+      return;
+    }
+    const data = present(answer);
+    const etag = etagOf(data);
+    if (operation.method !== 'DELETE') ctx.set('ETag', etag);
+    if (operation.method === 'GET' && ctx.get('If-None-Match').includes(etag)) ctx.status = 304;
+    else ctx.body = envelope(BASIC.ok, language, data);
+  };
+}
+
+async function authenticate(
+  { access }: AnyOperation,
+  base: ApiBase,
+  ctx: Context,
+  { issuer }: CallTenant,
+): Promise<Actor | undefined> {
+  if (access.kind === 'open') return undefined;
+  const [scheme = '', token, ...more] = ctx.get('Authorization').split(' ');
+  const sent = scheme.toLowerCase() === 'bearer' && token !== undefined && more.length === 0;
+  const actor = sent ? await base.actorOf(ctx.req, token) : undefined;
+  if (!actor) {
+    const message = sent
+      ? 'the access token is not valid here: it has expired, was revoked, or is for something else'
+      : 'send an access token: Authorization: Bearer …';
+    throw new Failure(401, BASIC.noPermission, {
+      message,
+      headers: {
+        'WWW-Authenticate': `Bearer realm="${issuer}", error="invalid_token", error_description="${message.replace('…', '(token)')}"`,
+      },
+    });
+  }
+  base.note(ctx.req, { clientId: actor.clientId });
+  base.count(ctx.req, actor.clientId);
+  return actor;
+}
+
+/** Reads and checks what an operation takes: parameters of the path, query, body. */
+function reader(
+  operation: AnyOperation,
+): (ctx: Context) => Promise<{ params: unknown; query: unknown; body: unknown }> {
+  const none = { type: 'object', additionalProperties: false } as const;
+  const checkParams: Validate = validateText(operation.schemas.params ?? none);
+  const checkQuery: Validate = validateText(operation.schemas.query ?? none);
+  const checkBody: Validate | undefined =
+    operation.schemas.body === undefined ? undefined : validateJson(operation.schemas.body);
+  return async (ctx) => {
+    const params = { ...(ctx as Context & { params: Record<string, string> }).params };
+    checkParams(params);
+    const query = { ...ctx.query };
+    checkQuery(query);
+    const body = checkBody && (await readJson(ctx.req));
+    checkBody?.(body);
+    return { params, query, body };
+  };
+}
+
+/** The change and its audit row: one transaction. */
+async function change(
+  operation: AnyOperation,
+  base: ApiBase,
+  ctx: Context,
+  input: Omit<AnyCall, 'db'>,
+  present: (answer: unknown) => unknown,
+): Promise<unknown> {
+  const { tenant, actor } = input;
+  const wanted = ctx.get('If-Match');
+  const answer = await base.store.transaction(async (trx) => {
+    const call = { ...input, db: tenantDb(trx, tenant.id) };
+    if (wanted && wanted !== '*' && operation.current) {
+      const actual = etagOf(present(await operation.current(call)));
+      if (!wanted.split(/\s*,\s*/).includes(actual))
+        throw new Failure(412, BASIC.preconditionFailed, {
+          message: 'it was changed since you read it; read it again, and send the ETag of that',
+          headers: { ETag: actual },
+        });
+    }
+    const done = await operation.handle(call);
+    await base.record(call.db, ctx.req, {
+      operation: operation.id,
+      actor,
+      target: operation.target?.(call, done) ?? String((done as { id?: string }).id ?? ''),
+      fields: Object.keys((input.body as object | undefined) ?? {}),
+    });
+    if (operation.changes === 'provider') await base.touch(trx, tenant.id);
+    return done;
+  });
+  if (operation.changes === 'provider') await base.refresh();
+  return answer;
+}
+
+/** The same data has the same ETag, in whichever order a handler has written it. */
+const etagOf = (data: unknown): string =>
+  `"${createHash('sha256').update(JSON.stringify(data, inOrder)).digest('base64url').slice(0, 22)}"`;
+
+const inOrder = (_key: string, value: unknown): unknown =>
+  value !== null && typeof value === 'object' && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : value;
+
+/** Turns what was thrown into the answer; what nobody expected is told to the log and to nobody else. */
+const answerFailures =
+  (base: ApiBase): Middleware =>
+  async (ctx, next) => {
+    ctx.set('Cache-Control', 'no-store');
+    try {
+      base.admit(ctx.req);
+      await next();
+    } catch (error) {
+      const failure = failureOf(error, ctx.state['conflicts'] as AnyOperation['conflicts']);
+      if (!failure) base.unexpected(ctx.req, error);
+      const { status, code, message, data, headers } = failure ?? new Failure(500, BASIC.failed);
+      base.note(ctx.req, { outcome: code.name });
+      ctx.set(headers);
+      ctx.status = status;
+      ctx.body = envelope(code, languageOf(ctx.acceptsLanguages()), data, message || undefined);
+    }
+  };
+
+/** What rooms throw, as answers. */
+function failureOf(error: unknown, conflicts: AnyOperation['conflicts'] = {}): Failure | undefined {
+  if (error instanceof Failure) return error;
+  if (error instanceof Invalid) {
+    const problem = { field: error.key, rule: 'invalid', message: error.message };
+    return new Failure(422, BASIC.unprocessable, {
+      message: `${error.key}: ${error.message}`,
+      data: [problem],
+    });
+  }
+  if (error instanceof NotFound) return new Failure(404, BASIC.notFound, { message: error.message });
+  if (error instanceof Conflict)
+    return new Failure(409, conflicts[error.key] ?? BASIC.conflict, {
+      message: error.message,
+      data: error.data,
+    });
+  if (error instanceof Busy)
+    return new Failure(503, BASIC.unavailable, {
+      message: error.message,
+      headers: { 'Retry-After': String(error.retryAfter) },
+    });
+  const { status, statusCode = status } = error as { status?: number; statusCode?: number };
+  // Koa's own, about a path or a header that can not be read.
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Failure(400, BASIC.error);
+  return undefined;
+}

@@ -1,0 +1,71 @@
+/** Pieces of the operations' schemas. */
+
+/** Text on one line: no control characters, no half characters, nothing that turns the direction of what stands around it. */
+const LINE = '^[^\\p{Cc}\\p{Cs}\\u202A-\\u202E\\u2066-\\u2069]*$';
+/** Text of several lines. */
+const TEXT = '^[^\\p{Cs}\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F\\u202A-\\u202E\\u2066-\\u2069]*$';
+
+export const line = <const M extends number>(maxLength: M) =>
+  ({ type: 'string', maxLength, pattern: LINE }) as const;
+
+export const text = <const M extends number>(maxLength: M) =>
+  ({ type: 'string', maxLength, pattern: TEXT }) as const;
+
+/** The same, or `null` for none. */
+export const orNull = <const S extends { type: string }>(schema: S) =>
+  ({ ...schema, type: [schema.type, 'null'] }) as Omit<S, 'type'> & { type: [S['type'], 'null'] };
+
+/** A name that programs use: letters, digits, and `. _ -` between them. */
+export const name = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 100,
+  pattern: '^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$',
+} as const;
+
+export const id = { ...line(64), minLength: 1, description: 'The id that the API answered.' } as const;
+
+export const time = { type: 'string', format: 'date-time' } as const;
+
+/** Epoch milliseconds of a row, as answers say a time. */
+export const iso = (milliseconds: number): string => new Date(milliseconds).toISOString();
+
+export const params = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['id'],
+  properties: { id },
+} as const;
+
+/** What a deletion answers. */
+export const DELETED = {
+  title: 'Deleted',
+  type: 'object',
+  additionalProperties: false,
+  required: ['id'],
+  properties: { id },
+} as const;
+
+export const claims = {
+  type: 'array',
+  maxItems: 1000,
+  items: {
+    title: 'Claim',
+    type: 'object',
+    additionalProperties: false,
+    required: ['type', 'value'],
+    properties: { type: { ...line(200), minLength: 1 }, value: line(2000) },
+  },
+} as const;
+
+/** An area's table of codes. */
+export const CODES = {
+  type: 'array',
+  items: {
+    title: 'Code',
+    type: 'object',
+    additionalProperties: false,
+    required: ['code', 'name', 'description'],
+    properties: { code: { type: 'integer' }, name: { type: 'string' }, description: { type: 'string' } },
+  },
+} as const;

@@ -1,0 +1,74 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import type { JSONSchema } from 'json-schema-to-ts';
+import { BASIC } from './codes.js';
+import { Failure, type FieldProblem } from './failure.js';
+
+const MOST_PROBLEMS = 50;
+const DATE_TIME = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)$/;
+
+const formats = {
+  'date-time': {
+    type: 'string' as const,
+    validate: (text: string) => DATE_TIME.test(text) && !Number.isNaN(Date.parse(text)),
+  },
+};
+
+/** Bodies are JSON and say their types; queries and paths are text, of which `5` is a number where one is asked for. */
+const ofJson = new Ajv({ allErrors: true, useDefaults: true, strictTypes: false, formats });
+const ofText = new Ajv({
+  allErrors: true,
+  useDefaults: true,
+  coerceTypes: true,
+  strictTypes: false,
+  formats,
+});
+/** Takes out of an answer what is not declared, so that nothing leaves by accident. */
+const ofAnswers = new Ajv({ removeAdditional: 'all', strictTypes: false, formats });
+
+function problemOf({ instancePath, keyword, message = 'is not valid', params }: ErrorObject): FieldProblem {
+  const { additionalProperty, missingProperty, allowedValues } = params as {
+    additionalProperty?: string;
+    missingProperty?: string;
+    allowedValues?: unknown[];
+  };
+  const field = [instancePath.slice(1), additionalProperty ?? missingProperty].filter(Boolean).join('/');
+  if (additionalProperty !== undefined)
+    return { field, rule: 'unknown', message: 'is not known here; take it out' };
+  if (missingProperty !== undefined) return { field, rule: 'required', message: 'is missing' };
+  if (allowedValues) return { field, rule: keyword, message: `must be one of ${allowedValues.join(', ')}` };
+  if (keyword === 'pattern') return { field, rule: keyword, message: 'has characters that it may not have' };
+  return { field, rule: keyword, message };
+}
+
+export type Validate = (input: unknown) => void;
+
+const validator = (ajv: Ajv, schema: JSONSchema): Validate => {
+  const check: ValidateFunction = ajv.compile(schema as object);
+  return (input) => {
+    if (check(input)) return;
+    const problems = (check.errors ?? []).slice(0, MOST_PROBLEMS).map(problemOf);
+    throw new Failure(422, BASIC.unprocessable, {
+      message: problems
+        .map(({ field, message }) => `${field || 'the body'}: ${message}`)
+        .slice(0, 3)
+        .join('; '),
+      data: problems,
+    });
+  };
+};
+
+/** Checks a body, and fills in defaults. @throws Failure with the fields */
+export const validateJson = (schema: JSONSchema): Validate => validator(ofJson, schema);
+
+/** Checks a query or the parameters of a path, turns text into what the schema asks for, and fills in defaults. @throws Failure */
+export const validateText = (schema: JSONSchema): Validate => validator(ofText, schema);
+
+/** Leaves in an answer only what the schema declares. @throws where the answer is not what was promised */
+export function presenter(schema: JSONSchema): (answer: unknown) => unknown {
+  const check = ofAnswers.compile(schema as object);
+  return (answer) => {
+    const copy = structuredClone(answer);
+    if (!check(copy)) throw new Error(`the answer is not as declared: ${ofAnswers.errorsText(check.errors)}`);
+    return copy;
+  };
+}

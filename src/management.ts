@@ -1,0 +1,80 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MANAGEMENT_SCOPES } from './api-resources/index.js';
+import { apiApp, BASIC, Failure, openApiDocument, type AnyOperation } from './api/index.js';
+import { factsOf } from './kernel/request.js';
+import { packageRoot } from './kernel/root.js';
+import { rateHeaders, type Limits } from './limits/index.js';
+import { auditIn, type Log } from './observe/index.js';
+import type { TenantRuntime } from './oidc/index.js';
+import { ROLE_OPERATIONS } from './roles/index.js';
+import type { Store } from './store/index.js';
+import { touchTenant, type TenantDirectory } from './tenants/index.js';
+
+/** Every operation of the management API. */
+export const OPERATIONS: readonly AnyOperation[] = [...ROLE_OPERATIONS];
+
+const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+  version: string;
+};
+
+export interface ManagementBase {
+  store: Store;
+  limits: Limits;
+  log: Log;
+  directory: TenantDirectory;
+}
+
+const tooMany = (seconds: number, headers: Record<string, string> = {}): Failure =>
+  new Failure(429, BASIC.tooManyRequests, {
+    message: `too many requests; wait ${seconds} s`,
+    headers: { 'Retry-After': String(seconds), ...headers },
+  });
+
+/** The management API over the rooms. */
+export function managementApi(
+  { store, limits, log, directory }: ManagementBase,
+  runtimeOf: (request: IncomingMessage) => TenantRuntime,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  const app = apiApp(OPERATIONS, {
+    store,
+    tenantOf: (request) => runtimeOf(request).tenant,
+    actorOf: (request, token) => runtimeOf(request).actorOf(token),
+    admit(request) {
+      const { retryAfter } = factsOf(request);
+      if (retryAfter !== undefined) throw tooMany(retryAfter);
+    },
+    count(request, clientId) {
+      const refusal = limits.byClient('api', runtimeOf(request).tenant.id, clientId);
+      if (refusal) throw tooMany(refusal.retryAfter, rateHeaders(refusal));
+    },
+    async record(db, request, { operation, actor, target, fields }) {
+      const { requestId, address } = factsOf(request);
+      await auditIn(db, {
+        event: operation,
+        result: 'success',
+        actor: actor?.userKey ?? actor?.clientId,
+        clientId: actor?.clientId,
+        target,
+        address,
+        requestId,
+        detail: { fields },
+      });
+    },
+    touch: touchTenant,
+    refresh: () => directory.refresh(),
+    unexpected: (request, err) => log.error({ err, requestId: factsOf(request).requestId }, 'unexpected'),
+    note: (request, facts) => void Object.assign(factsOf(request), facts),
+  });
+  return app.callback();
+}
+
+/** The API of a tenant as an OpenAPI document. */
+export const apiDocument = ({ tenant }: TenantRuntime): Record<string, unknown> =>
+  openApiDocument(
+    OPERATIONS,
+    tenant,
+    version,
+    Object.fromEntries(MANAGEMENT_SCOPES.map(({ name, description }) => [name, description ?? name])),
+  );
