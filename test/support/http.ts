@@ -10,25 +10,27 @@ export interface Said {
   method?: string;
   headers?: Record<string, string>;
   form?: URLSearchParams | Record<string, string>;
+  /** Any other body; its type is among the headers. */
+  body?: string | Buffer;
 }
 
 /**
  * One request, no redirects followed. Unlike fetch it lets a test say any Host, and reaches `*.localhost` on systems
  * that do not resolve it.
  */
-export function send(url: URL, { method, headers = {}, form }: Said = {}): Promise<Heard> {
-  const body = form && new URLSearchParams(form).toString();
+export function send(url: URL, { method, headers = {}, form, body: plain }: Said = {}): Promise<Heard> {
+  const body = form ? new URLSearchParams(form).toString() : plain;
   return new Promise((resolve, reject) => {
     const sending = request(
       {
         host: '127.0.0.1',
         port: url.port,
         path: url.pathname + url.search,
-        method: method ?? (form ? 'POST' : 'GET'),
+        method: method ?? (body === undefined ? 'GET' : 'POST'),
         headers: {
           host: url.host,
           ...(body !== undefined && {
-            'content-type': 'application/x-www-form-urlencoded',
+            ...(form && { 'content-type': 'application/x-www-form-urlencoded' }),
             'content-length': Buffer.byteLength(body),
           }),
           ...headers,

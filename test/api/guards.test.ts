@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { spellings, type AnyOperation } from '../../src/api/index.js';
+import { OPERATIONS } from '../../src/management.js';
+import { loadKeyRing } from '../../src/oidc/keys/index.js';
+import type { Tenant } from '../../src/tenants/index.js';
+import { STORES } from '../support/config.js';
+import { EXAMPLES } from '../support/examples.js';
+import { clientToken, operation, perform, userToken } from '../support/management.js';
+import { startServer, type TestServer } from '../support/server.js';
+
+const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** A JWT of the tenant's own key that says what it is told to: a thief of the key, or a token of yesterday. */
+async function signedByUs(server: TestServer, claims: Record<string, unknown>): Promise<string> {
+  const { store, vault } = server.context;
+  const { signing } = await loadKeyRing(store, vault, server.home.tenant.id);
+  const key = signing.find(({ alg }) => alg === 'ES256');
+  assert.ok(key);
+  const data = `${encode({ alg: 'ES256', typ: 'at+jwt', kid: key.kid })}.${encode(claims)}`;
+  return `${data}.${Buffer.from(await key.sign(Buffer.from(data))).toString('base64url')}`;
+}
+
+/** Whether the operation is about one thing that the caller names by its id. */
+const namesOne = ({ schemas: { params, body } }: AnyOperation): boolean =>
+  params !== undefined || 'id' in ((body as { properties?: object } | undefined)?.properties ?? {});
+
+for (const kind of STORES)
+  describe(`every operation, on ${kind}`, () => {
+    let server: TestServer;
+    let home: Tenant;
+    let other: Tenant;
+    let bad: Map<string, string>;
+
+    before(async () => {
+      server = await startServer(kind);
+      home = server.home.tenant;
+      other = await server.addTenant('other', `other.localhost:${server.port}`);
+      await server.addApi('orders', ['orders.read']);
+      const good = await clientToken(server, ['isms.all']);
+      const [header = '', payload = ''] = good.split('.');
+      const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
+      const revoked = await clientToken(server, ['isms.all']);
+      const { jti, exp } = JSON.parse(Buffer.from(revoked.split('.')[1] ?? '', 'base64url').toString()) as {
+        jti: string;
+        exp: number;
+      };
+      await server.context.store.knex('revocations').insert({
+        tenant_id: home.id,
+        kind: 'token',
+        id: jti,
+        revoked_at: Date.now(),
+        expires_at: exp * 1000,
+      });
+      bad = new Map([
+        ['nonsense', 'nonsense'],
+        ['one whose signature is another’s', `${header}.${payload}.${revoked.split('.')[2]}`],
+        ['one that has expired', await signedByUs(server, { ...claims, exp: Number(claims['iat']) - 1 })],
+        ['one of another issuer', await signedByUs(server, { ...claims, iss: 'https://other.example' })],
+        ['a revoked one', revoked],
+        ['one of another tenant', await clientToken(server, ['isms.all'], other)],
+        ['one for another API', await clientToken(server, ['orders.read'])],
+      ]);
+      // The key signs what it is told to, so that the refusals above are for their own reasons.
+      assert.equal(
+        (await perform(server, operation('role.get'), {}, { token: await signedByUs(server, claims) }))
+          .status,
+        200,
+      );
+    });
+    after(() => server.stop());
+
+    it('has an example, so that what follows visits it', () => {
+      assert.deepEqual(Object.keys(EXAMPLES).sort(), OPERATIONS.map(({ id }) => id).sort());
+    });
+
+    for (const each of OPERATIONS) {
+      const { id, access } = each;
+      const example = async (tenant = home) => EXAMPLES[id]?.(server, tenant) ?? {};
+
+      if (access.kind === 'open') {
+        it(`${id} answers everybody`, async () => {
+          assert.equal((await perform(server, each, await example())).status, 200);
+        });
+        continue;
+      }
+      const [plainest = ''] = spellings(access.area, access.verb);
+
+      it(`${id} refuses who sends no token`, async () => {
+        const { status, headers, body } = await perform(server, each, await example());
+        assert.deepEqual([status, body['code']], [401, 401]);
+        assert.match(headers.get('www-authenticate') ?? '', /^Bearer .*error="invalid_token"/);
+      });
+
+      it(`${id} refuses a token that is not valid here`, async () => {
+        const sent = await example();
+        for (const [what, token] of bad) {
+          const { status, headers } = await perform(server, each, sent, { token });
+          assert.equal(status, 401, what);
+          assert.match(headers.get('www-authenticate') ?? '', /error="invalid_token"/);
+        }
+      });
+
+      it(`${id} refuses a client without the scope, and names it`, async () => {
+        const token = await clientToken(server, ['isms.blob.post']);
+        const { status, headers, body } = await perform(server, each, await example(), { token });
+        assert.deepEqual(
+          [status, body['code'], body['data']],
+          [403, 403, { missing: 'scope', name: plainest }],
+        );
+        assert.match(
+          headers.get('www-authenticate') ?? '',
+          new RegExp(`error="insufficient_scope".*scope="${plainest.replaceAll('.', '\\.')}"`),
+        );
+      });
+
+      it(`${id} refuses a user without the permission, and names it`, async () => {
+        const token = await userToken(server, [plainest], ['isms.blob.post']);
+        const { status, body } = await perform(server, each, await example(), { token });
+        assert.deepEqual([status, body['data']], [403, { missing: 'permission', name: plainest }]);
+      });
+
+      for (const word of spellings(access.area, access.verb))
+        it(`${id} serves ${word}`, async () => {
+          const asClient = await perform(server, each, await example(), {
+            token: await clientToken(server, [word]),
+          });
+          assert.equal(asClient.status, 200, JSON.stringify(asClient.body));
+          const asUser = await perform(server, each, await example(), {
+            token: await userToken(server, [word], [word]),
+          });
+          assert.equal(asUser.status, 200, JSON.stringify(asUser.body));
+        });
+
+      if (!namesOne(each)) continue;
+      it(`${id} does not know what is another tenant’s`, async () => {
+        const foreign = await example(other);
+        const token = await clientToken(server, [plainest]);
+        assert.equal((await perform(server, each, foreign, { token })).status, 404);
+        const there = await clientToken(server, [plainest], other);
+        assert.equal((await perform(server, each, foreign, { token: there, tenant: other })).status, 200);
+      });
+    }
+  });

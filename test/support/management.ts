@@ -1,0 +1,125 @@
+import { GRANT_TYPES } from '../../src/clients/index.js';
+import { OPERATIONS } from '../../src/management.js';
+import type { AnyOperation } from '../../src/api/index.js';
+import type { Tenant } from '../../src/tenants/index.js';
+import { bodyOf, send } from './http.js';
+import { PASSWORD, type TestServer } from './server.js';
+
+/** An answer of the management API. */
+export interface ApiAnswer {
+  status: number;
+  headers: Headers;
+  body: Record<string, unknown>;
+  data: Record<string, unknown>;
+}
+
+export interface ApiRequest {
+  method?: string;
+  path: string;
+  token?: string | undefined;
+  json?: unknown;
+  /** A body as it stands; its type is among the headers. */
+  text?: string;
+  headers?: Record<string, string>;
+  /** The tenant that is asked; the home where it says nothing. */
+  tenant?: Tenant;
+}
+
+/** What an operation can be called with. */
+export interface Example {
+  params?: Record<string, string>;
+  query?: Record<string, string>;
+  body?: unknown;
+}
+
+/** A request to the management API, as a program makes it. */
+export async function call(
+  server: TestServer,
+  { method = 'GET', path, token, json, text, headers = {}, tenant }: ApiRequest,
+): Promise<ApiAnswer> {
+  const heard = await send(new URL(path, tenant ? `http://${tenant.hosts[0]}` : server.issuer), {
+    method,
+    headers: {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(json !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(json !== undefined && { body: JSON.stringify(json) }),
+    ...(text !== undefined && { body: text }),
+  });
+  const body = bodyOf(heard);
+  return {
+    status: heard.status,
+    headers: heard.headers,
+    body,
+    data: (body['data'] ?? {}) as Record<string, unknown>,
+  };
+}
+
+/** Calls an operation with an example of what it takes. */
+export const perform = (
+  server: TestServer,
+  { method, path }: AnyOperation,
+  { params = {}, query = {}, body }: Example,
+  more: Partial<ApiRequest> = {},
+): Promise<ApiAnswer> =>
+  call(server, {
+    method,
+    path:
+      path.replace(/\{(\w+)\}/g, (_whole, name: string) => encodeURIComponent(params[name] ?? '')) +
+      (Object.keys(query).length > 0 ? `?${new URLSearchParams(query).toString()}` : ''),
+    json: body,
+    ...more,
+  });
+
+export const operation = (id: string): AnyOperation => {
+  const found = OPERATIONS.find((each) => each.id === id);
+  if (!found) throw new Error(`there is no operation ${id}`);
+  return found;
+};
+
+let clients = 0;
+
+/** A token of a new client of its own, with these scopes. */
+export async function clientToken(server: TestServer, scopes: string[], tenant?: Tenant): Promise<string> {
+  const clientId = `caller-${++clients}`;
+  const settings = { grantTypes: [GRANT_TYPES.clientCredentials], scopes };
+  const secret = await server.addClient(clientId, settings, tenant);
+  return token(
+    server,
+    { grant_type: 'client_credentials', scope: scopes.join(' ') },
+    [clientId, secret],
+    tenant,
+  );
+}
+
+/** A token of a new client with these scopes for a new user with these permissions. */
+export async function userToken(
+  server: TestServer,
+  scopes: string[],
+  permissions: string[],
+  tenant?: Tenant,
+): Promise<string> {
+  const clientId = `caller-${++clients}`;
+  const settings = { grantTypes: [GRANT_TYPES.password], scopes };
+  const secret = await server.addClient(clientId, settings, tenant);
+  const claims = permissions.map((value) => ({ type: 'permission', value }));
+  await server.addUser({ userName: `user-of-${clientId}`, claims }, tenant);
+  const form = { grant_type: 'password', username: `user-of-${clientId}`, password: PASSWORD };
+  return token(server, { ...form, scope: scopes.join(' ') }, [clientId, secret], tenant);
+}
+
+async function token(
+  server: TestServer,
+  form: Record<string, string>,
+  [clientId, secret]: [string, string],
+  tenant: Tenant | undefined,
+): Promise<string> {
+  const heard = await send(new URL('/connect/token', tenant ? `http://${tenant.hosts[0]}` : server.issuer), {
+    form,
+    headers: server.basic(clientId, secret),
+  });
+  const { access_token: got } = bodyOf(heard);
+  if (typeof got !== 'string') throw new Error(`no token: ${heard.text}`);
+  return got;
+}
