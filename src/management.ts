@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MANAGEMENT_SCOPES } from './api-resources/index.js';
 import { apiApp, BASIC, Failure, openApiDocument, type AnyOperation } from './api/index.js';
+import { countClientsWithScope, takeScopeFromClients } from './clients/index.js';
+import { identityResourceOperations } from './identity-resources/index.js';
 import { factsOf } from './kernel/request.js';
 import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
@@ -13,7 +15,10 @@ import type { Store } from './store/index.js';
 import { touchTenant, type TenantDirectory } from './tenants/index.js';
 
 /** Every operation of the management API. */
-export const OPERATIONS: readonly AnyOperation[] = [...ROLE_OPERATIONS];
+export const OPERATIONS: readonly AnyOperation[] = [
+  ...ROLE_OPERATIONS,
+  ...identityResourceOperations({ count: countClientsWithScope, takeAway: takeScopeFromClients }),
+];
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
   version: string;

@@ -58,6 +58,14 @@ export const claims = {
   },
 } as const;
 
+/** What an administrator keeps with a thing, by names of their own. */
+export const properties = {
+  type: 'object',
+  maxProperties: 100,
+  propertyNames: { pattern: '^(?!(?:__proto__|constructor|prototype)$)[A-Za-z0-9][A-Za-z0-9:._-]{0,99}$' },
+  additionalProperties: text(4000),
+} as const;
+
 /** An area's table of codes. */
 export const CODES = {
   type: 'array',

@@ -23,7 +23,7 @@ const ofText = new Ajv({
   formats,
 });
 /** Takes out of an answer what is not declared, so that nothing leaves by accident. */
-const ofAnswers = new Ajv({ removeAdditional: 'all', strictTypes: false, formats });
+const ofAnswers = new Ajv({ removeAdditional: true, strictTypes: false, formats });
 
 function problemOf({ instancePath, keyword, message = 'is not valid', params }: ErrorObject): FieldProblem {
   const { additionalProperty, missingProperty, allowedValues } = params as {

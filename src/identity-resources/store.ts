@@ -1,6 +1,7 @@
+import { Conflict, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
-import type { Row, TenantDb } from '../store/index.js';
+import { UniqueViolation, type Row, type TenantDb } from '../store/index.js';
 import type { IdentityResource, Scope } from './schema.js';
 
 /** The columns that every scope's row has. */
@@ -33,13 +34,111 @@ export async function enabledIdentityResources(db: TenantDb): Promise<IdentityRe
   return rows.map(toResource);
 }
 
-export async function insertIdentityResource(db: TenantDb, resource: IdentityResource): Promise<void> {
+/** As administrators see it. */
+export interface StoredIdentityResource extends IdentityResource {
+  id: string;
+  enabled: boolean;
+  properties: Record<string, string>;
+  /** Epoch milliseconds. */
+  createdAt: number;
+  updatedAt: number;
+}
+
+export const toStored = (row: Row): StoredIdentityResource => ({
+  ...toResource(row),
+  id: row['id'] as string,
+  enabled: Boolean(row['enabled']),
+  properties: parse<Record<string, string>>(row['properties']),
+  createdAt: row['created_at'] as number,
+  updatedAt: row['updated_at'] as number,
+});
+
+const found = (id: string, row: Row | undefined): StoredIdentityResource => {
+  if (!row) throw new NotFound('identityResource', `there is no identity resource "${id}" in this tenant`);
+  return toStored(row);
+};
+
+/** @throws NotFound */
+export const findIdentityResource = async (db: TenantDb, id: string): Promise<StoredIdentityResource> =>
+  found(id, (await db.from('identity_resources').where({ id }).first()) as Row | undefined);
+
+/** The same, and nobody else changes it before the transaction ends. @throws NotFound */
+export const lockIdentityResource = async (db: TenantDb, id: string): Promise<StoredIdentityResource> =>
+  found(id, (await db.from('identity_resources').where({ id }).forUpdate().first()) as Row | undefined);
+
+type New = IdentityResource & Partial<Pick<StoredIdentityResource, 'enabled' | 'properties'>>;
+
+/** @throws Conflict when another scope has the name */
+export async function insertIdentityResource(
+  db: TenantDb,
+  { enabled = true, properties = {}, ...resource }: New,
+): Promise<StoredIdentityResource> {
   const now = Date.now();
-  await db.insert('identity_resources', {
-    id: newId(),
-    ...scopeRow(resource),
-    user_claims: JSON.stringify(resource.userClaims),
-    created_at: now,
-    updated_at: now,
-  });
+  const id = newId();
+  try {
+    await db.insert('identity_resources', {
+      id,
+      ...scopeRow(resource),
+      enabled,
+      user_claims: JSON.stringify(resource.userClaims),
+      properties: JSON.stringify(properties),
+      created_at: now,
+      updated_at: now,
+    });
+  } catch (error) {
+    if (error instanceof UniqueViolation)
+      throw new Conflict('name', `another scope has the name "${resource.name}"`);
+    throw error;
+  }
+  return { ...resource, id, enabled, properties, createdAt: now, updatedAt: now };
+}
+
+/** What is not given stays. @throws NotFound, Conflict for `openid`, which has to stay enabled */
+export async function updateIdentityResource(
+  db: TenantDb,
+  id: string,
+  change: Partial<Omit<New, 'name'>>,
+): Promise<StoredIdentityResource> {
+  const changed = { ...(await lockIdentityResource(db, id)), ...change };
+  if (!changed.enabled) refuseForOpenid(changed.name, 'can not be disabled');
+  await db
+    .from('identity_resources')
+    .where({ id })
+    .update({
+      ...scopeRow(changed),
+      enabled: changed.enabled,
+      user_claims: JSON.stringify(changed.userClaims),
+      properties: JSON.stringify(changed.properties),
+      updated_at: Date.now(),
+    });
+  return findIdentityResource(db, id);
+}
+
+/** @throws NotFound, Conflict while clients may ask for it, unless it is to be taken from them */
+export async function deleteIdentityResource(
+  db: TenantDb,
+  id: string,
+  uses: {
+    count(db: TenantDb, scope: string): Promise<number>;
+    takeAway(db: TenantDb, scope: string): Promise<void>;
+  },
+  cascade: boolean,
+): Promise<void> {
+  const { name } = await lockIdentityResource(db, id);
+  refuseForOpenid(name, 'can not be deleted');
+  const clients = await uses.count(db, name);
+  if (clients > 0 && !cascade)
+    throw new Conflict(
+      'clients',
+      `${clients} clients may ask for "${name}"; take it from them, or add cascade=true`,
+      {
+        clients,
+      },
+    );
+  await uses.takeAway(db, name);
+  await db.from('identity_resources').where({ id }).delete();
+}
+
+function refuseForOpenid(name: string, what: string): void {
+  if (name === 'openid') throw new Conflict('openid', `"openid" ${what}: every sign-in asks for it`);
 }

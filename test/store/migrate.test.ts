@@ -21,6 +21,7 @@ const STEPS = [
   '0007_key_states',
   '0008_outbox',
   '0009_rate_counts',
+  '0010_identity_resource_properties',
 ];
 
 for (const kind of STORES)
@@ -97,7 +98,7 @@ for (const kind of STORES)
         await assert.rejects(
           attempt,
           (error: Error) =>
-            error instanceof SchemaMismatch && /npx gatehouse migrate --to 9$/.test(error.message),
+            error instanceof SchemaMismatch && /npx gatehouse migrate --to 10$/.test(error.message),
         );
     });
 

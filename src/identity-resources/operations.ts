@@ -1,0 +1,211 @@
+import {
+  codesOperation,
+  defineList,
+  defineOperation,
+  literal,
+  pageOf,
+  PAGING,
+  shapes,
+  type AnyOperation,
+} from '../api/index.js';
+import type { TenantDb } from '../store/index.js';
+import { IDENTITY_RESOURCE_CODES as CODES } from './codes.js';
+import {
+  deleteIdentityResource,
+  findIdentityResource,
+  insertIdentityResource,
+  lockIdentityResource,
+  toStored,
+  updateIdentityResource,
+  type StoredIdentityResource,
+} from './store.js';
+
+const { id, iso, line, orNull, properties, text, time } = shapes;
+
+/** What knows which clients may ask for a scope; it lies above this room. */
+export interface ScopeUses {
+  count(db: TenantDb, scope: string): Promise<number>;
+  takeAway(db: TenantDb, scope: string): Promise<void>;
+}
+
+const name = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 100,
+  pattern: '^[A-Za-z0-9](?:[A-Za-z0-9:_-]*[A-Za-z0-9])?$',
+  description: 'The scope. It has no dot: scopes with one belong to APIs.',
+} as const;
+
+const fields = {
+  displayName: orNull(line(200)),
+  description: orNull(text(2000)),
+  enabled: { type: 'boolean' },
+  required: { type: 'boolean', description: 'Whether a person can not decline it.' },
+  emphasize: { type: 'boolean', description: 'Whether the consent page sets it off.' },
+  showInDiscoveryDocument: { type: 'boolean' },
+  userClaims: {
+    type: 'array',
+    maxItems: 200,
+    uniqueItems: true,
+    items: { ...line(100), minLength: 1 },
+    description: 'The claims of the user that the scope opens (OIDC Core 5.4).',
+  },
+  properties,
+} as const;
+
+const IDENTITY_RESOURCE = {
+  title: 'IdentityResource',
+  type: 'object',
+  additionalProperties: false,
+  required: [
+    'id',
+    'name',
+    'displayName',
+    'description',
+    'enabled',
+    'required',
+    'emphasize',
+    'showInDiscoveryDocument',
+    'userClaims',
+    'properties',
+    'createdAt',
+    'updatedAt',
+  ],
+  properties: { id, name, ...fields, createdAt: time, updatedAt: time },
+} as const;
+
+const NEW = {
+  title: 'NewIdentityResource',
+  type: 'object',
+  additionalProperties: false,
+  required: ['name'],
+  properties: { name, ...fields },
+} as const;
+
+const CHANGE = {
+  title: 'IdentityResourceChange',
+  description:
+    'What is left out stays as it is; null clears. A scope keeps its name: applications ask for it.',
+  type: 'object',
+  additionalProperties: false,
+  required: ['id'],
+  properties: { id, ...fields },
+} as const;
+
+const QUERY = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['skip', 'take', 'asc'],
+  properties: {
+    ...PAGING,
+    orderby: { type: 'string', enum: ['createdAt', 'updatedAt', 'name'] },
+    'q.name': { ...line(100), description: 'Part of the name.' },
+    'q.enabled': { type: 'boolean' },
+  },
+} as const;
+
+const DELETE_QUERY = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    cascade: {
+      type: 'boolean',
+      default: false,
+      description: 'Take the scope from the clients that have it.',
+    },
+  },
+} as const;
+
+const COLUMNS = { createdAt: 'created_at', updatedAt: 'updated_at', name: 'name' };
+
+const shown = ({ createdAt, updatedAt, showInDiscovery, ...resource }: StoredIdentityResource) => ({
+  ...resource,
+  showInDiscoveryDocument: showInDiscovery,
+  createdAt: iso(createdAt),
+  updatedAt: iso(updatedAt),
+});
+
+/** @param uses which clients may ask for a scope. */
+export const identityResourceOperations = (uses: ScopeUses): readonly AnyOperation[] => [
+  codesOperation('identityresource', '/api/IdentityResource', CODES),
+  defineList({
+    id: 'identityresource.get',
+    method: 'GET',
+    path: '/api/IdentityResource',
+    summary: 'List the scopes about a person',
+    access: { kind: 'bearer', area: 'identityresource', verb: 'get' },
+    schemas: { query: QUERY, answer: IDENTITY_RESOURCE },
+    async handle({ db, query }) {
+      const rows = db.from('identity_resources');
+      const { 'q.name': part, 'q.enabled': enabled } = query;
+      if (part !== undefined)
+        void rows.whereRaw(`LOWER(name) LIKE ? ESCAPE '\\'`, [`%${literal(part.toLowerCase())}%`]);
+      if (enabled !== undefined) void rows.where({ enabled });
+      return pageOf(rows, query, COLUMNS, (row) => shown(toStored(row)));
+    },
+  }),
+  defineOperation({
+    id: 'identityresource.detail',
+    method: 'GET',
+    path: '/api/IdentityResource/{id}',
+    summary: 'Read a scope about a person',
+    access: { kind: 'bearer', area: 'identityresource', verb: 'detail' },
+    schemas: { params: shapes.params, answer: IDENTITY_RESOURCE },
+    handle: async ({ db, params }) => shown(await findIdentityResource(db, params.id)),
+  }),
+  defineOperation({
+    id: 'identityresource.post',
+    method: 'POST',
+    path: '/api/IdentityResource',
+    summary: 'Create a scope about a person; it is in discovery and can be asked for at once',
+    access: { kind: 'bearer', area: 'identityresource', verb: 'post' },
+    schemas: { body: NEW, answer: IDENTITY_RESOURCE },
+    conflicts: { name: CODES.nameExists },
+    changes: 'provider',
+    handle: async ({ db, body: { name: scope, showInDiscoveryDocument, ...given } }) =>
+      shown(
+        await insertIdentityResource(db, {
+          displayName: null,
+          description: null,
+          required: false,
+          emphasize: false,
+          userClaims: [],
+          showInDiscovery: showInDiscoveryDocument ?? true,
+          ...given,
+          name: scope,
+        }),
+      ),
+  }),
+  defineOperation({
+    id: 'identityresource.put',
+    method: 'PUT',
+    path: '/api/IdentityResource',
+    summary: 'Change a scope about a person',
+    access: { kind: 'bearer', area: 'identityresource', verb: 'put' },
+    schemas: { body: CHANGE, answer: IDENTITY_RESOURCE },
+    conflicts: { openid: CODES.required },
+    changes: 'provider',
+    current: async ({ db, body }) => shown(await lockIdentityResource(db, body.id)),
+    handle: async ({ db, body: { id: which, showInDiscoveryDocument, ...change } }) =>
+      shown(
+        await updateIdentityResource(db, which, {
+          ...change,
+          ...(showInDiscoveryDocument !== undefined && { showInDiscovery: showInDiscoveryDocument }),
+        }),
+      ),
+  }),
+  defineOperation({
+    id: 'identityresource.delete',
+    method: 'DELETE',
+    path: '/api/IdentityResource/{id}',
+    summary: 'Delete a scope about a person',
+    access: { kind: 'bearer', area: 'identityresource', verb: 'delete' },
+    schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
+    conflicts: { clients: CODES.inUse, openid: CODES.required },
+    changes: 'provider',
+    async handle({ db, params, query }) {
+      await deleteIdentityResource(db, params.id, uses, query.cascade ?? false);
+      return { id: params.id };
+    },
+  }),
+];

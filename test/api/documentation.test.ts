@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { BASIC } from '../../src/api/index.js';
+import { MANAGEMENT_SCOPES } from '../../src/api-resources/index.js';
+import { OPERATIONS } from '../../src/management.js';
+import { bodyOf, send } from '../support/http.js';
+import { reference, REFERENCE } from '../support/reference.js';
+import { startServer, type TestServer } from '../support/server.js';
+
+describe('the documentation of the management API', () => {
+  let server: TestServer;
+  let document: Record<string, unknown>;
+
+  before(async () => {
+    server = await startServer('sqlite');
+    document = bodyOf(await send(new URL('/openapi.json', server.issuer)));
+  });
+  after(() => server.stop());
+
+  it('is a valid OpenAPI 3.1 document', async () => {
+    const { valid, errors } = await new Validator().validate(structuredClone(document));
+    assert.ok(valid, JSON.stringify(errors, null, 2));
+    assert.equal(document['openapi'], '3.1.0');
+  });
+
+  it('has every operation, with its scope among those of the tenant', () => {
+    const paths = document['paths'] as Record<
+      string,
+      Record<string, { security: Record<string, string[]>[] }>
+    >;
+    const scopes = new Set(MANAGEMENT_SCOPES.map(({ name }) => name));
+    for (const { path, method, access } of OPERATIONS) {
+      const documented = paths[path]?.[method.toLowerCase()];
+      assert.ok(documented, `${method} ${path}`);
+      const [scope] = documented.security[0]?.['oauth'] ?? [];
+      assert.equal(scope === undefined, access.kind === 'open');
+      if (scope !== undefined) assert.ok(scopes.has(scope), scope);
+    }
+  });
+
+  it('is the same in docs/api.md; npm run docs:api writes it again', () => {
+    assert.equal(readFileSync(REFERENCE, 'utf8'), reference());
+  });
+
+  it('gives each code one meaning in the whole product', () => {
+    const codes = OPERATIONS.flatMap(({ conflicts = {} }) => Object.values(conflicts));
+    const meanings = new Map<number, string>();
+    for (const { code, name } of [...Object.values(BASIC), ...codes]) {
+      assert.equal(meanings.get(code) ?? name, name, `${code} means two things`);
+      meanings.set(code, name);
+    }
+  });
+
+  it('lets nothing leave that is not declared: every object of an answer says what it has', () => {
+    const look = (schema: unknown, where: string): void => {
+      if (schema === null || typeof schema !== 'object') return;
+      const { type, additionalProperties } = schema as { type?: unknown; additionalProperties?: unknown };
+      if (type === 'object') assert.notEqual(additionalProperties, undefined, where);
+      for (const [key, inner] of Object.entries(schema)) look(inner, `${where}/${key}`);
+    };
+    for (const { id, schemas } of OPERATIONS) look(schemas.answer, id);
+  });
+});

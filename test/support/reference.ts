@@ -1,0 +1,128 @@
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { BASIC, spellings, type AnyOperation } from '../../src/api/index.js';
+import { OPERATIONS } from '../../src/management.js';
+
+/** Where the reference of the management API lies, written by `npm run docs:api`. */
+export const REFERENCE = new URL('../../docs/api.md', import.meta.url);
+
+interface Shape {
+  title?: string;
+  type?: string | string[];
+  enum?: unknown[];
+  format?: string;
+  description?: string;
+  default?: unknown;
+  minimum?: number;
+  maximum?: number;
+  maxLength?: number;
+  items?: Shape;
+  required?: string[];
+  properties?: Record<string, Shape>;
+}
+
+const row = (cells: string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+
+const typeOf = ({ type, enum: values, format, items }: Shape): string => {
+  if (values) return values.map((value) => `\`${String(value)}\``).join(', ');
+  if (items) return `list of ${items.title ?? typeOf(items)}`;
+  return [[type].flat().join(' or '), format].filter(Boolean).join(', ');
+};
+
+const boundsOf = ({ minimum, maximum, maxLength, default: preset }: Shape): string =>
+  [
+    minimum !== undefined && `from ${minimum}`,
+    maximum !== undefined && `to ${maximum}`,
+    maxLength !== undefined && `${maxLength} characters at most`,
+    preset !== undefined && `${JSON.stringify(preset)} unless given`,
+  ]
+    .filter(Boolean)
+    .join(', ');
+
+function fieldsOf(heading: string, schema: unknown): string[] {
+  const { properties = {}, required = [], description } = (schema ?? {}) as Shape;
+  if (Object.keys(properties).length === 0) return [];
+  return [
+    `**${heading}**${description === undefined ? '' : `: ${description}`}`,
+    '',
+    '| | | |',
+    '|---|---|---|',
+    ...Object.entries(properties).map(([name, shape]) =>
+      row([
+        `\`${name}\`${required.includes(name) && heading !== 'Query' ? ' (required)' : ''}`,
+        typeOf(shape),
+        [shape.description, boundsOf(shape)].filter(Boolean).join(' '),
+      ]),
+    ),
+    '',
+  ];
+}
+
+function section(operation: AnyOperation): string[] {
+  const { method, path, summary, access, schemas, list, conflicts = {} } = operation;
+  const answer = schemas.answer as Shape;
+  const name = answer.title ?? answer.items?.title ?? '';
+  return [
+    `### ${method} ${path}`,
+    '',
+    `${summary}.`,
+    '',
+    access.kind === 'open'
+      ? 'Open to everybody.'
+      : `Scope (and permission of the user): any of ${spellings(access.area, access.verb)
+          .map((word) => `\`${word}\``)
+          .join(', ')}.`,
+    '',
+    ...fieldsOf('Path', schemas.params),
+    ...fieldsOf('Query', schemas.query),
+    ...fieldsOf('Body', schemas.body),
+    `Answers ${list || answer.items ? `a list of ${name}` : name}.`,
+    '',
+    ...Object.values(conflicts).map(
+      ({ code, name: of, description }) => `- 409, \`${code}\` ${of}: ${description.en}`,
+    ),
+    ...(Object.keys(conflicts).length > 0 ? [''] : []),
+  ];
+}
+
+function shapesOf(): string[] {
+  const shapes = new Map<string, Shape>();
+  for (const { schemas } of OPERATIONS) {
+    const answer = schemas.answer as Shape;
+    const shape = answer.title === undefined ? answer.items : answer;
+    if (shape?.title !== undefined) shapes.set(shape.title, shape);
+  }
+  return [...shapes].sort().flatMap(([title, shape]) => [`### ${title}`, '', ...fieldsOf('Fields', shape)]);
+}
+
+/** The reference as Markdown, from the operations' declarations. */
+export function reference(): string {
+  const areas = [...new Set(OPERATIONS.map(({ path }) => path.split('/')[2] ?? ''))].sort();
+  return [
+    '# Management API',
+    '',
+    'Written by `npm run docs:api` from the declarations; the server has the same as `/openapi.json`.',
+    '',
+    'Every answer is `{ "code", "codeName", "message", "data" }`, lists with `total`, `skip`, `take` and, where there is more,',
+    '`next`. `code` is 200 when it was done; the HTTP status says the same. Paths may be written in any case.',
+    '',
+    '| code | name | |',
+    '|---|---|---|',
+    ...Object.values(BASIC).map(({ code, name, description }) => row([String(code), name, description.en])),
+    '',
+    ...areas.flatMap((area) => [
+      `## ${area}`,
+      '',
+      ...OPERATIONS.filter(({ path }) => path.split('/')[2] === area).flatMap(section),
+    ]),
+    '## Shapes',
+    '',
+    ...shapesOf(),
+  ]
+    .join('\n')
+    .trimEnd()
+    .concat('\n');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(REFERENCE, reference());
