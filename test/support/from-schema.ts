@@ -1,0 +1,117 @@
+import fc, { type Arbitrary } from 'fast-check';
+
+/** The part of JSON Schema that the operations use. */
+interface Schema {
+  type?: string | string[];
+  enum?: unknown[];
+  pattern?: string;
+  format?: string;
+  minLength?: number;
+  maxLength?: number;
+  minimum?: number;
+  maximum?: number;
+  items?: Schema;
+  maxItems?: number;
+  uniqueItems?: boolean;
+  required?: string[];
+  properties?: Record<string, Schema>;
+  additionalProperties?: Schema | boolean;
+  propertyNames?: { pattern?: string };
+  maxProperties?: number;
+}
+
+const SHORT = 40;
+
+function text({ pattern, format, minLength = 0, maxLength = SHORT }: Schema): Arbitrary<string> {
+  if (format === 'date-time')
+    return fc
+      .date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31') })
+      .map((date) => date.toISOString());
+  const most = Math.min(maxLength, SHORT);
+  const fits = (value: string): boolean =>
+    [...value].length >= minLength && (pattern === undefined || new RegExp(pattern, 'u').test(value));
+  const plain = fc.stringMatching(/^[A-Za-z0-9]([A-Za-z0-9_-]{0,20}[A-Za-z0-9])?$/);
+  const wide = fc.string({ unit: 'grapheme', minLength, maxLength: most });
+  return fc.oneof(plain, wide.filter(fits)).filter((value) => fits(value) && [...value].length <= maxLength);
+}
+
+/** What a schema allows. Optional fields come and go. */
+export function valid(schema: unknown): Arbitrary<unknown> {
+  const shape = schema as Schema;
+  if (shape.enum) return fc.constantFrom(...shape.enum);
+  const types = [shape.type].flat().filter((type): type is string => type !== undefined);
+  if (types.length > 1) return fc.oneof(...types.map((type) => valid({ ...shape, type })));
+  switch (types[0]) {
+    case 'string':
+      return text(shape);
+    case 'integer':
+      return fc.integer({ min: shape.minimum ?? -1000, max: Math.min(shape.maximum ?? 1000, 1000) });
+    case 'boolean':
+      return fc.boolean();
+    case 'null':
+      return fc.constant(null);
+    case 'array': {
+      const length = { maxLength: Math.min(shape.maxItems ?? 5, 5) };
+      return shape.uniqueItems
+        ? fc.uniqueArray(valid(shape.items), length)
+        : fc.array(valid(shape.items), length);
+    }
+    case 'object':
+      return object(shape);
+    default:
+      throw new Error(`no generator for ${JSON.stringify(shape)}`);
+  }
+}
+
+function object({
+  properties,
+  required = [],
+  additionalProperties,
+  propertyNames,
+}: Schema): Arbitrary<unknown> {
+  if (properties)
+    return fc.record(
+      Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, valid(inner)])),
+      { requiredKeys: required },
+    );
+  const names = text({ pattern: propertyNames?.pattern ?? '^[a-z]+$', minLength: 1 });
+  return fc.dictionary(names, valid(additionalProperties), { maxKeys: 4, noNullPrototype: true });
+}
+
+const NASTY: Arbitrary<unknown> = fc.oneof(
+  fc.constantFrom<unknown>(
+    null,
+    -1,
+    1e308,
+    2 ** 53,
+    '',
+    'a\u0000b',
+    '\ud800',
+    '\u202eabc',
+    'x'.repeat(10_000),
+    '%00',
+    "' OR 1=1 --",
+    '__proto__',
+    [],
+    {},
+    true,
+  ),
+  fc.anything({ maxDepth: 2 }),
+);
+
+/** What a schema was not made for: a field that is nasty, is missing, or is not known. */
+export const mutated = (schema: unknown): Arbitrary<unknown> => {
+  const names = Object.keys((schema as Schema).properties ?? {});
+  return fc
+    .tuple(valid(schema), fc.constantFrom(...names, '__proto__', 'unknown'), NASTY, fc.boolean())
+    .map(([value, name, nasty, drop]) => {
+      const fields = Object.entries(value as Record<string, unknown>).filter(([field]) => field !== name);
+      const all: [string, unknown][] = drop ? fields : [...fields, [name, nasty]];
+      // Made by hand, so that "__proto__" is a field like any other.
+      return all.reduce<Record<string, unknown>>(
+        (into, [field, inner]) =>
+          Object.defineProperty(into, field, { value: inner, enumerable: true, configurable: true }),
+        {},
+      );
+    });
+};
