@@ -46,6 +46,7 @@ export function managementApi(
     store,
     tenantOf: (request) => runtimeOf(request).tenant,
     actorOf: (request, token) => runtimeOf(request).actorOf(token),
+    mayCallFrom: (request, origin) => runtimeOf(request).mayCallFrom(origin),
     admit(request) {
       const { retryAfter } = factsOf(request);
       if (retryAfter !== undefined) throw tooMany(retryAfter);

@@ -30,6 +30,8 @@ export interface ApiBase {
   tenantOf(request: IncomingMessage): CallTenant;
   /** Whose token this is; undefined for one that is not valid here. */
   actorOf(request: IncomingMessage, token: string): Promise<Actor | undefined>;
+  /** Whether pages of this origin may call from a browser. */
+  mayCallFrom(request: IncomingMessage, origin: string): Promise<boolean>;
   /** Refuses a call of an address that has asked too often. @throws Failure */
   admit(request: IncomingMessage): void;
   /** Counts a call of a client, and refuses one too many. @throws Failure */
@@ -54,6 +56,7 @@ export function apiApp(operations: readonly AnyOperation[], base: ApiBase): Koa 
   for (const operation of fixedPathsFirst(operations))
     router.register(pathOf(operation), [operation.method], perform(operation, base));
   app.use(answerFailures(base));
+  app.use(answerBrowsers(base));
   app.use(router.routes());
   app.use(() => {
     throw new Failure(404, BASIC.notFound, { message: 'there is no such operation; /openapi.json has all' });
@@ -187,6 +190,29 @@ const inOrder = (_key: string, value: unknown): unknown =>
   value !== null && typeof value === 'object' && !Array.isArray(value)
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
     : value;
+
+const LONGEST_ORIGIN = 300;
+
+/** CORS, by the origins of the tenant's clients. A token is needed all the same, so cookies have no part in it. */
+const answerBrowsers =
+  (base: ApiBase): Middleware =>
+  async (ctx, next) => {
+    const origin = ctx.get('Origin');
+    if (origin) {
+      ctx.vary('Origin');
+      if (origin.length <= LONGEST_ORIGIN && (await base.mayCallFrom(ctx.req, origin)))
+        ctx.set({
+          'Access-Control-Allow-Origin': origin,
+          'Access-Control-Expose-Headers': 'ETag, Retry-After, WWW-Authenticate, X-Request-Id',
+          'Access-Control-Allow-Methods': 'GET, POST, PUT, DELETE',
+          'Access-Control-Allow-Headers':
+            'Authorization, Content-Type, If-Match, If-None-Match, X-Request-Id',
+          'Access-Control-Max-Age': '600',
+        });
+    }
+    if (ctx.method === 'OPTIONS') ctx.status = 204;
+    else await next();
+  };
 
 /** Turns what was thrown into the answer; what nobody expected is told to the log and to nobody else. */
 const answerFailures =

@@ -7,6 +7,7 @@ export {
   type NewClient,
   type SigningAlg,
 } from './schema.js';
+export { isClientOrigin, mayCallFrom } from './origins.js';
 export { countClientsWithScope, takeScopeFromClients } from './scopes.js';
 export { hashSecret, matchesSecret, newSecret } from './secrets.js';
 export {

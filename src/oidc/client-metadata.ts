@@ -43,11 +43,3 @@ export function clientMetadata(client: Client): AdapterPayload {
   };
   return Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== undefined));
 }
-
-/** Origins that may call the provider from a browser for this client: those registered, and a public client's own. */
-export function mayCallFrom(client: Client, origin: string): boolean {
-  const { corsOrigins, redirectUris, tokenEndpointAuthMethod } = client.settings;
-  if (origin === 'null') return false;
-  if (corsOrigins.includes(origin)) return true;
-  return tokenEndpointAuthMethod === 'none' && redirectUris.some((uri) => URL.parse(uri)?.origin === origin);
-}

@@ -3,7 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { LRUCache } from 'lru-cache';
 import type { Provider } from 'oidc-provider';
 import type { Actor } from '../api/index.js';
-import { clientFinder } from '../clients/index.js';
+import { clientFinder, isClientOrigin } from '../clients/index.js';
+import { tenantDb } from '../store/index.js';
 import { tenantSecret, type Tenant } from '../tenants/index.js';
 import { actorOf } from './bearer.js';
 import { loadCatalogue, type Catalogue } from './catalogue.js';
@@ -26,6 +27,8 @@ export interface TenantRuntime {
   documents: PublishedDocuments;
   /** Whose access token of the management API this is. */
   actorOf(token: string): Promise<Actor | undefined>;
+  /** Whether a client of the tenant lives at this origin, so that its pages may call the management API. */
+  mayCallFrom(origin: string): Promise<boolean>;
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 
@@ -42,6 +45,19 @@ const MANY_TENANTS = 200;
  * half more has to do; with few, the collector's time is worth more (docs/performance.md).
  */
 const keepHeapSmall = (): void => setFlagsFromString('--heap-growing-percent=50');
+
+const MOST_ORIGINS = 100;
+
+/** Asks once for each origin, for as long as the tenant stays the same. */
+function rememberOrigins(look: (origin: string) => Promise<boolean>): (origin: string) => Promise<boolean> {
+  const known = new LRUCache<string, Promise<boolean>>({ maxSize: MOST_ORIGINS, sizeCalculation: () => 1 });
+  return (origin) => {
+    let answer = known.get(origin);
+    if (!answer) known.set(origin, (answer = look(origin)));
+    answer.catch(() => known.delete(origin)); // the store was away; the next request asks again
+    return answer;
+  };
+}
 
 export function openProviderPool(base: OidcBase): ProviderPool {
   const find = clientFinder(base.store);
@@ -82,6 +98,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       keys,
       documents,
       actorOf: (token) => actorOf({ ...base, tenantId: tenant.id, provider, catalogue, clients }, token),
+      mayCallFrom: rememberOrigins((origin) => isClientOrigin(tenantDb(base.store.knex, tenant.id), origin)),
       handle: provider.callback(),
     };
   }

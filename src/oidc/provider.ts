@@ -8,6 +8,7 @@ import {
 import type { EventEmitter } from 'node:events';
 import { isLocalHost, type Config } from '../config.js';
 import type { Outbox } from '../jobs/index.js';
+import { mayCallFrom } from '../clients/index.js';
 import { factsOf } from '../kernel/request.js';
 import type { Limits } from '../limits/index.js';
 import type { Audit, Log } from '../observe/index.js';
@@ -22,7 +23,6 @@ import type { Catalogue } from './catalogue.js';
 import { accountOf } from './claims.js';
 import { assertAudience, CLIENT_SIGNING_ALGS, countClient, secureClients } from './client-authentication.js';
 import type { ClientCache } from './client-cache.js';
-import { mayCallFrom } from './client-metadata.js';
 import { correctSessions } from './corrections.js';
 import { existingGrants } from './grants/existing.js';
 import { loadGrant } from './grants/load.js';

@@ -27,7 +27,7 @@ const answers = new Ajv({ strictTypes: false, formats: { 'date-time': true } });
 
 const asQuery = (value: unknown): Record<string, string> =>
   Object.fromEntries(
-    Object.entries((value ?? {}) as object).flatMap(([name, inner]) =>
+    Object.entries(value ?? {}).flatMap(([name, inner]) =>
       inner === undefined || inner === null || typeof inner === 'object' ? [] : [[name, String(inner)]],
     ),
   );
@@ -47,9 +47,7 @@ for (const kind of STORES)
     const rows = (): Promise<number[]> =>
       Promise.all(
         TABLES.map(async (table) => {
-          const [row] = (await server.context.store.knex(table).count({ n: '*' })) as {
-            n: number | string;
-          }[];
+          const [row] = await server.context.store.knex(table).count<{ n: number | string }[]>({ n: '*' });
           return Number(row?.n);
         }),
       );
