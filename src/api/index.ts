@@ -1,6 +1,6 @@
 export { authorise, holds, spellings, VOCABULARIES, type Access, type Actor } from './access.js';
+export { areaAt } from './area.js';
 export { BASIC, defineCodes, languageOf, type Code, type Language } from './codes.js';
-export { codesOperation } from './codes-operation.js';
 export { Failure, type FieldProblem } from './failure.js';
 export { openApiDocument } from './openapi.js';
 export {
@@ -12,6 +12,6 @@ export {
   type CallTenant,
   type Page,
 } from './operation.js';
-export { literal, pageOf, PAGING } from './paging.js';
+export { containing, literal, NAMED_COLUMNS, NAMED_LIST, pageOf } from './paging.js';
 export { apiApp, type ApiBase, type Deed } from './routes.js';
 export * as shapes from './shapes.js';

@@ -6,7 +6,7 @@ import type { Page } from './operation.js';
 import { line, time } from './shapes.js';
 
 /** What every list takes; an area adds `orderby` with its columns, and its filters as `q.<name>`. */
-export const PAGING = {
+const PAGING = {
   skip: { type: 'integer', minimum: 0, maximum: 1_000_000, default: 0 },
   take: { type: 'integer', minimum: 1, maximum: 100, default: 10 },
   asc: { type: 'boolean', default: false },
@@ -17,6 +17,16 @@ export const PAGING = {
     description: 'The `next` of the page before: goes on from there, however far that is.',
   },
 } as const;
+
+/** The query of a list of things with names; an area adds its own filters. */
+export const NAMED_LIST = {
+  ...PAGING,
+  orderby: { type: 'string', enum: ['createdAt', 'updatedAt', 'name'] },
+  'q.name': { ...line(100), description: 'Part of the name.' },
+} as const;
+
+/** What `orderby` of such a list may say → the column. */
+export const NAMED_COLUMNS = { createdAt: 'created_at', updatedAt: 'updated_at', name: 'name' };
 
 export interface PagingQuery {
   skip: number;
@@ -46,6 +56,17 @@ function readCursor(text: string): Cursor {
 
 /** What a LIKE pattern with `\` as its escape takes literally. */
 export const literal = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
+
+/** Leaves the rows whose column has `part` in it, whatever the case; all of them where there is none. */
+export function containing(
+  rows: Knex.QueryBuilder,
+  column: string,
+  part: string | undefined,
+): Knex.QueryBuilder {
+  return part === undefined
+    ? rows
+    : rows.whereRaw(`LOWER(??) LIKE ? ESCAPE '\\'`, [column, `%${literal(part.toLowerCase())}%`]);
+}
 
 /**
  * One page of the rows, by a column that is never null and then by id, so that no row comes twice or is left out when

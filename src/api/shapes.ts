@@ -28,7 +28,7 @@ export const id = { ...line(64), minLength: 1, description: 'The id that the API
 export const time = { type: 'string', format: 'date-time' } as const;
 
 /** Epoch milliseconds of a row, as answers say a time. */
-export const iso = (milliseconds: number): string => new Date(milliseconds).toISOString();
+const iso = (milliseconds: number): string => new Date(milliseconds).toISOString();
 
 export const params = {
   type: 'object',
@@ -36,6 +36,21 @@ export const params = {
   required: ['id'],
   properties: { id },
 } as const;
+
+/** The query of a deletion that what depends on the thing stands against. */
+export const cascade = <const D extends string>(description: D) =>
+  ({
+    type: 'object',
+    additionalProperties: false,
+    properties: { cascade: { type: 'boolean', default: false, description } },
+  }) as const;
+
+/** A thing with its times as answers say them. */
+export const withTimes = <T extends { createdAt: number; updatedAt: number }>({
+  createdAt,
+  updatedAt,
+  ...thing
+}: T) => ({ ...thing, createdAt: iso(createdAt), updatedAt: iso(updatedAt) });
 
 /** What a deletion answers. */
 export const DELETED = {

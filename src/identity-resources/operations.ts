@@ -1,10 +1,11 @@
 import {
-  codesOperation,
+  areaAt,
+  containing,
   defineList,
   defineOperation,
-  literal,
+  NAMED_COLUMNS,
+  NAMED_LIST,
   pageOf,
-  PAGING,
   shapes,
   type AnyOperation,
 } from '../api/index.js';
@@ -20,7 +21,8 @@ import {
   type StoredIdentityResource,
 } from './store.js';
 
-const { id, iso, line, orNull, properties, text, time } = shapes;
+const at = areaAt('identityresource', '/api/IdentityResource');
+const { cascade, id, line, orNull, properties, text, time, withTimes } = shapes;
 
 /** What knows which clients may ask for a scope; it lies above this room. */
 export interface ScopeUses {
@@ -97,68 +99,41 @@ const QUERY = {
   additionalProperties: false,
   required: ['skip', 'take', 'asc'],
   properties: {
-    ...PAGING,
-    orderby: { type: 'string', enum: ['createdAt', 'updatedAt', 'name'] },
-    'q.name': { ...line(100), description: 'Part of the name.' },
+    ...NAMED_LIST,
     'q.enabled': { type: 'boolean' },
   },
 } as const;
 
-const DELETE_QUERY = {
-  type: 'object',
-  additionalProperties: false,
-  properties: {
-    cascade: {
-      type: 'boolean',
-      default: false,
-      description: 'Take the scope from the clients that have it.',
-    },
-  },
-} as const;
+const DELETE_QUERY = cascade('Take the scope from the clients that have it.');
 
-const COLUMNS = { createdAt: 'created_at', updatedAt: 'updated_at', name: 'name' };
-
-const shown = ({ createdAt, updatedAt, showInDiscovery, ...resource }: StoredIdentityResource) => ({
-  ...resource,
+const shown = ({ showInDiscovery, ...resource }: StoredIdentityResource) => ({
+  ...withTimes(resource),
   showInDiscoveryDocument: showInDiscovery,
-  createdAt: iso(createdAt),
-  updatedAt: iso(updatedAt),
 });
 
 /** @param uses which clients may ask for a scope. */
 export const identityResourceOperations = (uses: ScopeUses): readonly AnyOperation[] => [
-  codesOperation('identityresource', '/api/IdentityResource', CODES),
+  at.codes(CODES),
   defineList({
-    id: 'identityresource.get',
-    method: 'GET',
-    path: '/api/IdentityResource',
+    ...at.list,
     summary: 'List the scopes about a person',
-    access: { kind: 'bearer', area: 'identityresource', verb: 'get' },
     schemas: { query: QUERY, answer: IDENTITY_RESOURCE },
     async handle({ db, query }) {
-      const rows = db.from('identity_resources');
       const { 'q.name': part, 'q.enabled': enabled } = query;
-      if (part !== undefined)
-        void rows.whereRaw(`LOWER(name) LIKE ? ESCAPE '\\'`, [`%${literal(part.toLowerCase())}%`]);
+      const rows = containing(db.from('identity_resources'), 'name', part);
       if (enabled !== undefined) void rows.where({ enabled });
-      return pageOf(rows, query, COLUMNS, (row) => shown(toStored(row)));
+      return pageOf(rows, query, NAMED_COLUMNS, (row) => shown(toStored(row)));
     },
   }),
   defineOperation({
-    id: 'identityresource.detail',
-    method: 'GET',
-    path: '/api/IdentityResource/{id}',
+    ...at.detail,
     summary: 'Read a scope about a person',
-    access: { kind: 'bearer', area: 'identityresource', verb: 'detail' },
     schemas: { params: shapes.params, answer: IDENTITY_RESOURCE },
     handle: async ({ db, params }) => shown(await findIdentityResource(db, params.id)),
   }),
   defineOperation({
-    id: 'identityresource.post',
-    method: 'POST',
-    path: '/api/IdentityResource',
+    ...at.post,
     summary: 'Create a scope about a person; it is in discovery and can be asked for at once',
-    access: { kind: 'bearer', area: 'identityresource', verb: 'post' },
     schemas: { body: NEW, answer: IDENTITY_RESOURCE },
     conflicts: { name: CODES.nameExists },
     changes: 'provider',
@@ -177,11 +152,8 @@ export const identityResourceOperations = (uses: ScopeUses): readonly AnyOperati
       ),
   }),
   defineOperation({
-    id: 'identityresource.put',
-    method: 'PUT',
-    path: '/api/IdentityResource',
+    ...at.put,
     summary: 'Change a scope about a person',
-    access: { kind: 'bearer', area: 'identityresource', verb: 'put' },
     schemas: { body: CHANGE, answer: IDENTITY_RESOURCE },
     conflicts: { openid: CODES.required },
     changes: 'provider',
@@ -195,11 +167,8 @@ export const identityResourceOperations = (uses: ScopeUses): readonly AnyOperati
       ),
   }),
   defineOperation({
-    id: 'identityresource.delete',
-    method: 'DELETE',
-    path: '/api/IdentityResource/{id}',
+    ...at.delete,
     summary: 'Delete a scope about a person',
-    access: { kind: 'bearer', area: 'identityresource', verb: 'delete' },
     schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
     conflicts: { clients: CODES.inUse, openid: CODES.required },
     changes: 'provider',

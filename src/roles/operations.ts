@@ -1,22 +1,24 @@
 import {
   BASIC,
-  codesOperation,
+  areaAt,
+  containing,
   defineList,
   defineOperation,
   Failure,
   holds,
-  literal,
+  NAMED_COLUMNS,
+  NAMED_LIST,
   pageOf,
-  PAGING,
   shapes,
   type Actor,
   type AnyOperation,
 } from '../api/index.js';
 import { ROLE_CODES } from './codes.js';
-import type { Claim, Role } from './schema.js';
+import type { Claim } from './schema.js';
 import { deleteRole, findRole, insertRole, lockRole, toRole, updateRole } from './store.js';
 
-const { claims, iso, line, name, id, orNull, text, time } = shapes;
+const at = areaAt('role', '/api/Role');
+const { cascade, claims, line, name, id, orNull, text, time, withTimes } = shapes;
 
 const fields = {
   displayName: orNull(line(200)),
@@ -56,28 +58,10 @@ const QUERY = {
   type: 'object',
   additionalProperties: false,
   required: ['skip', 'take', 'asc'],
-  properties: {
-    ...PAGING,
-    orderby: { type: 'string', enum: ['createdAt', 'updatedAt', 'name'] },
-    'q.name': { ...line(100), description: 'Part of the name.' },
-  },
+  properties: NAMED_LIST,
 } as const;
 
-const DELETE_QUERY = {
-  type: 'object',
-  additionalProperties: false,
-  properties: {
-    cascade: { type: 'boolean', default: false, description: 'Take the role from everybody who has it.' },
-  },
-} as const;
-
-const COLUMNS = { createdAt: 'created_at', updatedAt: 'updated_at', name: 'name' };
-
-const shown = ({ createdAt, updatedAt, ...role }: Role) => ({
-  ...role,
-  createdAt: iso(createdAt),
-  updatedAt: iso(updatedAt),
-});
+const DELETE_QUERY = cascade('Take the role from everybody who has it.');
 
 /** Nobody gives a permission that they do not have: else whoever may change roles may do everything. @throws Failure */
 function mayGive(actor: Actor | undefined, given: readonly Claim[] = []): void {
@@ -90,65 +74,47 @@ function mayGive(actor: Actor | undefined, given: readonly Claim[] = []): void {
 }
 
 export const ROLE_OPERATIONS: readonly AnyOperation[] = [
-  codesOperation('role', '/api/Role', ROLE_CODES),
+  at.codes(ROLE_CODES),
   defineList({
-    id: 'role.get',
-    method: 'GET',
-    path: '/api/Role',
+    ...at.list,
     summary: 'List roles',
-    access: { kind: 'bearer', area: 'role', verb: 'get' },
     schemas: { query: QUERY, answer: ROLE },
-    async handle({ db, query }) {
-      const rows = db.from('roles');
-      const part = query['q.name'];
-      if (part !== undefined)
-        void rows.whereRaw(`LOWER(name) LIKE ? ESCAPE '\\'`, [`%${literal(part.toLowerCase())}%`]);
-      return pageOf(rows, query, COLUMNS, (row) => shown(toRole(row)));
-    },
+    handle: ({ db, query }) =>
+      pageOf(containing(db.from('roles'), 'name', query['q.name']), query, NAMED_COLUMNS, (row) =>
+        withTimes(toRole(row)),
+      ),
   }),
   defineOperation({
-    id: 'role.detail',
-    method: 'GET',
-    path: '/api/Role/{id}',
+    ...at.detail,
     summary: 'Read a role',
-    access: { kind: 'bearer', area: 'role', verb: 'detail' },
     schemas: { params: shapes.params, answer: ROLE },
-    handle: async ({ db, params }) => shown(await findRole(db, params.id)),
+    handle: async ({ db, params }) => withTimes(await findRole(db, params.id)),
   }),
   defineOperation({
-    id: 'role.post',
-    method: 'POST',
-    path: '/api/Role',
+    ...at.post,
     summary: 'Create a role',
-    access: { kind: 'bearer', area: 'role', verb: 'post' },
     schemas: { body: NEW_ROLE, answer: ROLE },
     conflicts: { name: ROLE_CODES.nameExists },
     async handle({ db, actor, body }) {
       mayGive(actor, body.claims);
       const none = { displayName: null, description: null, claims: [] };
-      return shown(await insertRole(db, { ...none, ...body }));
+      return withTimes(await insertRole(db, { ...none, ...body }));
     },
   }),
   defineOperation({
-    id: 'role.put',
-    method: 'PUT',
-    path: '/api/Role',
+    ...at.put,
     summary: 'Change a role',
-    access: { kind: 'bearer', area: 'role', verb: 'put' },
     schemas: { body: ROLE_CHANGE, answer: ROLE },
     conflicts: { name: ROLE_CODES.nameExists },
-    current: async ({ db, body }) => shown(await lockRole(db, body.id)),
+    current: async ({ db, body }) => withTimes(await lockRole(db, body.id)),
     async handle({ db, actor, body: { id, ...change } }) {
       mayGive(actor, change.claims);
-      return shown(await updateRole(db, id, change));
+      return withTimes(await updateRole(db, id, change));
     },
   }),
   defineOperation({
-    id: 'role.delete',
-    method: 'DELETE',
-    path: '/api/Role/{id}',
+    ...at.delete,
     summary: 'Delete a role',
-    access: { kind: 'bearer', area: 'role', verb: 'delete' },
     schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
     conflicts: { users: ROLE_CODES.inUse },
     async handle({ db, params, query }) {
