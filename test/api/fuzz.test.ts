@@ -33,11 +33,12 @@ const asQuery = (value: unknown): Record<string, string> =>
   );
 
 for (const kind of STORES)
-  describe(`${RUNS} valid and ${RUNS} other requests of each operation (SEED=${seed}), on ${kind}`, () => {
+  describe(`every operation at random, on ${kind}`, () => {
     let server: TestServer;
     let token: string;
 
     before(async () => {
+      console.log(`      ${RUNS} valid and ${RUNS} other requests each, SEED=${seed}`);
       const many = { tenant: 1e9, client: 1e9, address: 1e9 };
       server = await startServer(kind, {}, { limits: { api: many } });
       token = await clientToken(server, ['isms.all']);
