@@ -21,7 +21,7 @@ const ROOMS = [
 ];
 /** What rooms stand on: the machinery of the management API, over the store, over the kernel. */
 const BASE = ['api', 'store', 'kernel'];
-const COMPOSITION = ['app', 'main', 'management', 'cli', 'context', 'first-start'];
+const COMPOSITION = ['app', 'main', 'management', 'docs-page', 'cli', 'context', 'first-start'];
 
 const UP = String.raw`^(\.\./)+`;
 const folders = (names) => `(${names.join('|')})`;

@@ -1,7 +1,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import Koa, { type Context, type Middleware } from 'koa';
 import type { Config } from './config.js';
-import { demoRoutes } from './demo/index.js';
+import { DEMO_CLIENT_ID, demoRoutes } from './demo/index.js';
+import { serveDocs } from './docs-page.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
 import { renderPage, serveAsset } from './kernel/pages.js';
 import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
@@ -207,6 +208,7 @@ function pagesApp(base: AppBase): Koa {
   app.use(serveAssets);
   app.use(serveFrontPage(base.config));
   app.use(serveApiDocument);
+  app.use(serveDocs(base.config.demo ? DEMO_CLIENT_ID : ''));
   if (base.config.demo) app.use(demoRoutes(runtimeOf).routes());
   app.use(interactionRoutes(base, runtimeOf).routes());
   return app;

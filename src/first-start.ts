@@ -10,6 +10,7 @@ import {
 import { MANAGEMENT_API, MANAGEMENT_SCOPES } from './api-resources/index.js';
 import type { GatehouseContext } from './context.js';
 import { DEMO_CLIENT_ID, demoClient } from './demo/index.js';
+import { DOCS_REDIRECT } from './docs-page.js';
 import { SEEDED_IDENTITY_RESOURCES } from './identity-resources/index.js';
 import { Conflict, NotFound } from './kernel/errors.js';
 import { addKeys, BASE_ALGS } from './oidc/index.js';
@@ -99,7 +100,7 @@ async function follow({ config, store }: GatehouseContext, tenant: Tenant): Prom
 
 /** The demo's registration is the program's own, so it follows the program and the issuer. */
 async function ensureDemo({ store }: GatehouseContext, tenant: Tenant): Promise<void> {
-  const wanted = demoClient(tenant.issuer);
+  const wanted = demoClient(tenant.issuer, DOCS_REDIRECT);
   const current = await findClient(tenantDb(store.knex, tenant.id), DEMO_CLIENT_ID).catch(
     (error: unknown) => {
       if (error instanceof NotFound) return undefined;

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MANAGEMENT_SCOPES } from './api-resources/index.js';
 import { apiApp, BASIC, Failure, openApiDocument, type AnyOperation } from './api/index.js';
 import { countClientsWithScope, takeScopeFromClients } from './clients/index.js';
 import { identityResourceOperations } from './identity-resources/index.js';
@@ -76,11 +75,19 @@ export function managementApi(
   return app.callback();
 }
 
+/** The scopes that the operations can be asked with, in the newer document's words, and what each is for. */
+const SCOPES = new Map<string, string>([
+  ['isms.all', 'Everything'],
+  ...OPERATIONS.flatMap(({ access, summary, path }): [string, string][] =>
+    access.kind === 'bearer'
+      ? [
+          [`isms.${access.area}.all`, `Everything under ${path.split('/').slice(0, 3).join('/')}`],
+          [`isms.${access.area}.${access.verb}`, summary],
+        ]
+      : [],
+  ),
+]);
+
 /** The API of a tenant as an OpenAPI document. */
 export const apiDocument = ({ tenant }: TenantRuntime): Record<string, unknown> =>
-  openApiDocument(
-    OPERATIONS,
-    tenant,
-    version,
-    Object.fromEntries(MANAGEMENT_SCOPES.map(({ name, description }) => [name, description ?? name])),
-  );
+  openApiDocument(OPERATIONS, tenant, version, Object.fromEntries(SCOPES));

@@ -31,6 +31,7 @@ function welcome(config: Config, { made }: Home): string {
   }
   out.push(
     ...(config.demo ? [`  Sign-in page  ${issuer}/sign-in`, `  Demo          ${issuer}/demo`] : []),
+    `  Management    ${issuer}/docs`,
     `  Discovery     ${issuer}/.well-known/openid-configuration`,
     '',
     '',
