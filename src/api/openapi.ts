@@ -62,7 +62,8 @@ function parametersOf(operation: AnyOperation, components: Components): Json[] {
     return Object.entries(properties).map(([name, { description, ...rest }]) => ({
       name,
       in: where,
-      required: where === 'path' || required.includes(name),
+      // What has a default is there in any case by the time that a handler sees it; callers may leave it out.
+      required: where === 'path' || (required.includes(name) && rest['default'] === undefined),
       ...(description !== undefined && { description }),
       schema: components.of(rest),
     }));

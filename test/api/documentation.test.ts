@@ -39,6 +39,15 @@ describe('the documentation of the management API', () => {
     }
   });
 
+  it('asks for no parameter that has a default', () => {
+    const paths = document['paths'] as Record<
+      string,
+      Record<string, { parameters: { name: string; required: boolean }[] }>
+    >;
+    const required = paths['/api/Role']?.['get']?.parameters.filter((parameter) => parameter.required);
+    assert.deepEqual(required, []);
+  });
+
   it('is the same in docs/api.md; npm run docs:api writes it again', () => {
     assert.equal(readFileSync(REFERENCE, 'utf8'), reference());
   });
