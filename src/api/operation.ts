@@ -52,12 +52,12 @@ interface Declared {
  * An operation, declared once. From this come its route, guard, validation, envelope, audit row, documentation, error table
  * and contract tests.
  * - `target`: what the audit row names; the answer's id where it says nothing;
- * - `current`: what `If-Match` is compared with, read in the same transaction.
+ * - `current`: what `If-Match` is compared with, as its own `detail` answers it, read in the same transaction.
  */
 interface Operation<Schemas, P, Q, B, A> extends Declared {
   readonly schemas: Schemas;
   readonly target?: (call: Call<P, Q, B>, answer: A) => string;
-  readonly current?: (call: Call<P, Q, B>) => Promise<unknown>;
+  readonly current?: { answer: JSONSchema; read: (call: Call<P, Q, B>) => Promise<unknown> };
   handle(call: Call<P, Q, B>): Promise<A>;
 }
 

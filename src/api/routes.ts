@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
+import type { JSONSchema } from 'json-schema-to-ts';
 import type { Knex } from 'knex';
 import { tenantDb, type Store, type TenantDb } from '../store/index.js';
 import { Busy, Conflict, Invalid, NotFound } from '../kernel/errors.js';
@@ -74,6 +75,7 @@ const pathOf = ({ path }: AnyOperation): string => path.replace(/\{(\w+)\}/g, ':
 function perform(operation: AnyOperation, base: ApiBase): Middleware {
   const read = reader(operation);
   const present = presenter(operation.schemas.answer);
+  const tagOf = operation.current && tagger(operation.current.answer);
   return async (ctx) => {
     ctx.state['conflicts'] = operation.conflicts;
     const tenant = base.tenantOf(ctx.req);
@@ -82,7 +84,7 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
     const language = languageOf(ctx.acceptsLanguages());
     const call = { tenant, actor, language, ...(await read(ctx)) };
     const answer = writes(operation)
-      ? await change(operation, base, ctx, call, present)
+      ? await change(operation, base, ctx, call, tagOf)
       : await operation.handle({ ...call, db: tenantDb(base.store.knex, tenant.id) });
     if (operation.list) {
       const page = answer as Page<unknown>;
@@ -154,14 +156,14 @@ async function change(
   base: ApiBase,
   ctx: Context,
   input: Omit<AnyCall, 'db'>,
-  present: (answer: unknown) => unknown,
+  tagOf: ((thing: unknown) => string) | undefined,
 ): Promise<unknown> {
   const { tenant, actor } = input;
   const wanted = ctx.get('If-Match');
   const answer = await base.store.transaction(async (trx) => {
     const call = { ...input, db: tenantDb(trx, tenant.id) };
-    if (wanted && wanted !== '*' && operation.current) {
-      const actual = etagOf(present(await operation.current(call)));
+    if (wanted && wanted !== '*' && operation.current && tagOf) {
+      const actual = tagOf(await operation.current.read(call));
       if (!wanted.split(/\s*,\s*/).includes(actual))
         throw new Failure(412, BASIC.preconditionFailed, {
           message: 'it was changed since you read it; read it again, and send the ETag of that',
@@ -181,6 +183,12 @@ async function change(
   if (operation.changes === 'provider') await base.refresh();
   return answer;
 }
+
+/** The ETag of a thing as the API shows it. */
+const tagger = (shape: JSONSchema): ((thing: unknown) => string) => {
+  const present = presenter(shape);
+  return (thing) => etagOf(present(thing));
+};
 
 /** The same data has the same ETag, in whichever order a handler has written it. */
 const etagOf = (data: unknown): string =>

@@ -157,7 +157,10 @@ export const identityResourceOperations = (uses: ScopeUses): readonly AnyOperati
     schemas: { body: CHANGE, answer: IDENTITY_RESOURCE },
     conflicts: { openid: CODES.required },
     changes: 'provider',
-    current: async ({ db, body }) => shown(await lockIdentityResource(db, body.id)),
+    current: {
+      answer: IDENTITY_RESOURCE,
+      read: async ({ db, body }) => shown(await lockIdentityResource(db, body.id)),
+    },
     handle: async ({ db, body: { id: which, showInDiscoveryDocument, ...change } }) =>
       shown(
         await updateIdentityResource(db, which, {
@@ -172,6 +175,10 @@ export const identityResourceOperations = (uses: ScopeUses): readonly AnyOperati
     schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
     conflicts: { clients: CODES.inUse, openid: CODES.required },
     changes: 'provider',
+    current: {
+      answer: IDENTITY_RESOURCE,
+      read: async ({ db, params }) => shown(await lockIdentityResource(db, params.id)),
+    },
     async handle({ db, params, query }) {
       await deleteIdentityResource(db, params.id, uses, query.cascade ?? false);
       return { id: params.id };

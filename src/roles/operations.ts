@@ -106,7 +106,7 @@ export const ROLE_OPERATIONS: readonly AnyOperation[] = [
     summary: 'Change a role',
     schemas: { body: ROLE_CHANGE, answer: ROLE },
     conflicts: { name: ROLE_CODES.nameExists },
-    current: async ({ db, body }) => withTimes(await lockRole(db, body.id)),
+    current: { answer: ROLE, read: async ({ db, body }) => withTimes(await lockRole(db, body.id)) },
     async handle({ db, actor, body: { id, ...change } }) {
       mayGive(actor, change.claims);
       return withTimes(await updateRole(db, id, change));
@@ -117,6 +117,7 @@ export const ROLE_OPERATIONS: readonly AnyOperation[] = [
     summary: 'Delete a role',
     schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
     conflicts: { users: ROLE_CODES.inUse },
+    current: { answer: ROLE, read: async ({ db, params }) => withTimes(await lockRole(db, params.id)) },
     async handle({ db, params, query }) {
       await deleteRole(db, params.id, query.cascade ?? false);
       return { id: params.id };

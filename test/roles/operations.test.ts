@@ -84,6 +84,10 @@ for (const kind of STORES)
       const read = await ask('GET', `/api/Role/${String(id)}`);
       assert.equal(read.data['displayName'], won?.data['displayName']);
       assert.equal((await change('D', read.headers.get('etag') ?? '')).status, 200);
+      const stale = await ask('DELETE', `/api/Role/${String(id)}`, undefined, {
+        headers: { 'if-match': etag },
+      });
+      assert.equal(stale.status, 412);
       const known = {
         'if-none-match': (await ask('GET', `/api/Role/${String(id)}`)).headers.get('etag') ?? '',
       };
