@@ -42,9 +42,9 @@ const MANY_TENANTS = 200;
 
 /**
  * V8 lets a heap grow to three times what lives in it. A tenant's provider is near 100 KiB that lives, so with many of them
- * half more has to do; with few, the collector's time is worth more (docs/performance.md).
+ * a third more has to do; with few, the collector's time is worth more (docs/performance.md).
  */
-const keepHeapSmall = (): void => setFlagsFromString('--heap-growing-percent=50');
+const keepHeapSmall = (): void => setFlagsFromString('--heap-growing-percent=30');
 
 const MOST_ORIGINS = 100;
 
