@@ -1,7 +1,7 @@
 import type { JSONSchema } from 'json-schema-to-ts';
 import { spellings } from './access.js';
 import { BASIC, type Code } from './codes.js';
-import { areaOf, type AnyOperation, type CallTenant } from './operation.js';
+import type { AnyOperation, CallTenant } from './operation.js';
 
 type Json = Record<string, unknown>;
 
@@ -135,7 +135,7 @@ export function openApiDocument(
       [method.toLowerCase()]: {
         operationId: id.replace('.', '_'),
         summary,
-        tags: [path.split('/')[2] ?? areaOf(operation)],
+        tags: [path.split('/')[2]],
         ...(access.kind === 'bearer'
           ? {
               description: `Any of these scopes: ${spellings(access.area, access.verb)

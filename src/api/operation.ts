@@ -99,8 +99,5 @@ export const defineList = <const S extends Schemas, Q = In<S, 'query'>, A = From
   operation: Operation<S, undefined, NoInfer<Q>, undefined, NoInfer<Page<A>>>,
 ): AnyOperation => ({ ...(operation as unknown as AnyOperation), list: true });
 
-/** The area in an operation's id. */
-export const areaOf = ({ id }: AnyOperation): string => id.slice(0, id.indexOf('.'));
-
 /** Whether an operation writes. */
 export const writes = ({ method }: AnyOperation): boolean => method !== 'GET';

@@ -1,3 +1,3 @@
 export { SEEDED_IDENTITY_RESOURCES, type IdentityResource, type Scope } from './schema.js';
 export { enabledIdentityResources, insertIdentityResource, scopeRow, toScope } from './store.js';
-export { identityResourceOperations, type ScopeUses } from './operations.js';
+export { identityResourceOperations } from './operations.js';

@@ -9,7 +9,6 @@ import {
   shapes,
   type AnyOperation,
 } from '../api/index.js';
-import type { TenantDb } from '../store/index.js';
 import { IDENTITY_RESOURCE_CODES as CODES } from './codes.js';
 import {
   deleteIdentityResource,
@@ -18,17 +17,12 @@ import {
   lockIdentityResource,
   toStored,
   updateIdentityResource,
+  type ScopeUses,
   type StoredIdentityResource,
 } from './store.js';
 
 const at = areaAt('identityresource', '/api/IdentityResource');
 const { cascade, id, line, orNull, properties, text, time, withTimes } = shapes;
-
-/** What knows which clients may ask for a scope; it lies above this room. */
-export interface ScopeUses {
-  count(db: TenantDb, scope: string): Promise<number>;
-  takeAway(db: TenantDb, scope: string): Promise<void>;
-}
 
 const name = {
   type: 'string',

@@ -114,14 +114,17 @@ export async function updateIdentityResource(
   return findIdentityResource(db, id);
 }
 
+/** What knows which clients may ask for a scope; it lies above this room. */
+export interface ScopeUses {
+  count(db: TenantDb, scope: string): Promise<number>;
+  takeAway(db: TenantDb, scope: string): Promise<void>;
+}
+
 /** @throws NotFound, Conflict while clients may ask for it, unless it is to be taken from them */
 export async function deleteIdentityResource(
   db: TenantDb,
   id: string,
-  uses: {
-    count(db: TenantDb, scope: string): Promise<number>;
-    takeAway(db: TenantDb, scope: string): Promise<void>;
-  },
+  uses: ScopeUses,
   cascade: boolean,
 ): Promise<void> {
   const { name } = await lockIdentityResource(db, id);
