@@ -14,6 +14,7 @@ const ROOMS = [
   'roles',
   'api-resources',
   'identity-resources',
+  'secrets',
   'revocations',
   'limits',
   'jobs',

@@ -1,29 +1,44 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { apiApp, BASIC, Failure, openApiDocument, type AnyOperation } from './api/index.js';
-import { countClientsWithScope, takeScopeFromClients } from './clients/index.js';
-import { identityResourceOperations } from './identity-resources/index.js';
+import { apiApp, BASIC, Failure, openApiDocument, type Actor, type AnyOperation } from './api/index.js';
+import { apiResourceOperations, findApiResourceByName, importOperation } from './api-resources/index.js';
+import { clientOperations, countClientsUsing, openClient, takeFromClients } from './clients/index.js';
+import { identityResourceOperations, type Uses } from './identity-resources/index.js';
 import { factsOf } from './kernel/request.js';
 import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
 import { auditIn, type Log } from './observe/index.js';
 import type { TenantRuntime } from './oidc/index.js';
 import { ROLE_OPERATIONS } from './roles/index.js';
-import type { Store } from './store/index.js';
+import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
+import { tenantDb, type Store, type TenantDb, type Vault } from './store/index.js';
 import { touchTenant, type TenantDirectory } from './tenants/index.js';
 
+/** What operations need of what runs. */
+export interface Services {
+  vault: Vault;
+}
+
+const uses: Uses = { count: countClientsUsing, takeAway: takeFromClients };
+
 /** Every operation of the management API. */
-export const OPERATIONS: readonly AnyOperation[] = [
+const operationsOver = ({ vault }: Services): readonly AnyOperation[] => [
+  ...apiResourceOperations(uses, vault),
+  importOperation({ open: openClient }),
+  ...clientOperations(vault),
+  ...identityResourceOperations(uses),
   ...ROLE_OPERATIONS,
-  ...identityResourceOperations({ count: countClientsWithScope, takeAway: takeScopeFromClients }),
 ];
+
+/** The same, as declared: for what only reads declarations, while nothing runs. */
+export const OPERATIONS = operationsOver({} as Services);
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
   version: string;
 };
 
-export interface ManagementBase {
+export interface ManagementBase extends Services {
   store: Store;
   limits: Limits;
   log: Log;
@@ -38,13 +53,16 @@ const tooMany = (seconds: number, headers: Record<string, string> = {}): Failure
 
 /** The management API over the rooms. */
 export function managementApi(
-  { store, limits, log, directory }: ManagementBase,
+  base: ManagementBase,
   runtimeOf: (request: IncomingMessage) => TenantRuntime,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const app = apiApp(OPERATIONS, {
+  const { store, limits, log, directory } = base;
+  const app = apiApp(operationsOver(base), {
     store,
     tenantOf: (request) => runtimeOf(request).tenant,
     actorOf: (request, token) => runtimeOf(request).actorOf(token),
+    actorOfSecret: (request, name, secret) =>
+      resourceActor(tenantDb(store.knex, runtimeOf(request).tenant.id), base.vault, name, secret),
     mayCallFrom: (request, origin) => runtimeOf(request).mayCallFrom(origin),
     admit(request) {
       const { retryAfter } = factsOf(request);
@@ -75,11 +93,24 @@ export function managementApi(
   return app.callback();
 }
 
+/** Who sends the secret of an API resource: it opens the import of that resource, and nothing else. */
+async function resourceActor(
+  db: TenantDb,
+  vault: Vault,
+  name: string,
+  secret: string,
+): Promise<Actor | undefined> {
+  const resource = await findApiResourceByName(db, name);
+  const secrets = resource?.enabled ? await secretsOf(db, API_RESOURCE_SECRETS, resource.id) : [];
+  if (!matchesSecret(vault, secrets, secret, Date.now())) return undefined;
+  return { clientId: `resource:${name}`, scopes: new Set(['isms.apiresource.import']), resource: name };
+}
+
 /** The scopes that the operations can be asked with, in the newer document's words, and what each is for. */
 const SCOPES = new Map<string, string>([
   ['isms.all', 'Everything'],
   ...OPERATIONS.flatMap(({ access, summary, path }): [string, string][] =>
-    access.kind === 'bearer'
+    access.kind !== 'open'
       ? [
           [`isms.${access.area}.all`, `Everything under ${path.split('/').slice(0, 3).join('/')}`],
           [`isms.${access.area}.${access.verb}`, summary],

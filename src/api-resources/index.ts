@@ -1,3 +1,5 @@
 export { newApiResource, type ApiResource } from './schema.js';
 export { MANAGEMENT_API, MANAGEMENT_SCOPES, managementResource } from './management-scopes.js';
-export { enabledApiResources, insertApiResource } from './store.js';
+export { enabledApiResources, findApiResourceByName, insertApiResource } from './store.js';
+export { apiResourceOperations } from './operations.js';
+export { importOperation, type ClientsOfImport } from './import.js';

@@ -1,6 +1,5 @@
 import { VOCABULARIES } from '../api/access.js';
-import type { Scope } from '../identity-resources/index.js';
-import { newApiResource, newScope, type ApiResource } from './schema.js';
+import { newApiResource, newScope, type ApiResource, type ApiScope } from './schema.js';
 
 /** Area → verbs of the management API: each is a scope for clients and a permission for users. */
 const AREAS: Record<string, string[]> = {
@@ -66,7 +65,7 @@ export const MANAGEMENT_API = 'isms';
  * The management API's scopes. They are the program's, not the store's: one list for all tenants, which a new version of
  * the program brings with it.
  */
-export const MANAGEMENT_SCOPES: readonly Scope[] = VOCABULARIES.flatMap(scopesUnder).map((name) => ({
+export const MANAGEMENT_SCOPES: readonly ApiScope[] = VOCABULARIES.flatMap(scopesUnder).map((name) => ({
   ...newScope(name),
   emphasize: name.endsWith('.all'),
   showInDiscovery: name.startsWith(`${MANAGEMENT_API}.`),

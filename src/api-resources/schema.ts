@@ -1,4 +1,11 @@
+import type { SigningAlg } from '../kernel/algorithms.js';
 import type { Scope } from '../identity-resources/index.js';
+
+/** A scope of an API. */
+export interface ApiScope extends Scope {
+  /** Claims of the user that a token with the scope carries, beside those of its API. */
+  userClaims: string[];
+}
 
 /** An API that tokens are issued for (a resource server, RFC 8707). */
 export interface ApiResource {
@@ -13,20 +20,36 @@ export interface ApiResource {
   accessTokenFormat: 'jwt' | 'opaque';
   /** Seconds; null for the configured default. */
   accessTokenLifetime: number | null;
-  signingAlg: string;
+  signingAlg: SigningAlg;
   /** Claims of the user that access tokens carry, such as `role` and `permission`. */
   userClaims: string[];
-  scopes: readonly Scope[];
+  scopes: readonly ApiScope[];
 }
 
+/** What administrators keep of one, beside what tokens need. */
+export interface StoredApiResource extends ApiResource {
+  id: string;
+  enabled: boolean;
+  properties: Record<string, string>;
+  /** The user whose it is; null where it is the tenant's. */
+  owner: string | null;
+  /** Epoch milliseconds. */
+  createdAt: number;
+  updatedAt: number;
+}
+
+export type NewApiResource = ApiResource &
+  Partial<Pick<StoredApiResource, 'enabled' | 'properties' | 'owner'>>;
+
 /** A scope that has no words of its own. */
-export const newScope = (name: string): Scope => ({
+export const newScope = (name: string): ApiScope => ({
   name,
   displayName: null,
   description: null,
   required: false,
   emphasize: false,
   showInDiscovery: true,
+  userClaims: [],
 });
 
 /** The settings of a new resource that has no opinion of its own. */

@@ -10,6 +10,10 @@ export interface Actor {
   scopes: ReadonlySet<string>;
   /** The user's permissions as they are now. */
   permissions?: ReadonlySet<string> | undefined;
+  /** The user's roles as they are now, by name. */
+  roles?: ReadonlySet<string> | undefined;
+  /** The API resource that the secret is of which was sent instead of a token. */
+  resource?: string | undefined;
 }
 
 /**
@@ -17,8 +21,9 @@ export interface Actor {
  * - `open`: anybody, within the limits of an address;
  * - `bearer`: who has an access token of the management API with the scope `isms.<area>.<verb>`, and, where it is a user's,
  *   the permission of the same name.
+ * - `import`: the same, or who sends the secret of an API resource, which opens what is about that resource.
  */
-export type Access = { kind: 'open' } | { kind: 'bearer'; area: string; verb: string };
+export type Access = { kind: 'open' } | { kind: 'bearer' | 'import'; area: string; verb: string };
 
 /** The two documents' prefixes. Either satisfies an operation. */
 export const VOCABULARIES = ['isms', 'ids4.ms'] as const;
@@ -37,6 +42,23 @@ export function holds(actor: Actor, word: string): boolean {
   const has = (granted: ReadonlySet<string>): boolean => wanted.some((each) => granted.has(each));
   return has(actor.scopes) && (actor.permissions === undefined || has(actor.permissions));
 }
+
+/** Nobody gives what they do not have: else whoever may change roles, or clients, may do everything. @throws Failure */
+export function mayGive(actor: Actor | undefined, words: readonly string[]): void {
+  const beyond = words.find((word) => !(actor && holds(actor, word)));
+  if (beyond !== undefined)
+    throw new Failure(403, BASIC.forbidden, {
+      message: `"${beyond}" can be given only by who has it`,
+      data: { missing: 'permission', name: beyond },
+    });
+}
+
+/** Developers see what is their own; everybody else who may look sees all of the tenant's. */
+export const DEVELOPER = 'developer';
+
+/** The user to whose own things the actor is confined; undefined for who sees all. */
+export const confinedTo = (actor: Actor | undefined): string | undefined =>
+  actor?.roles?.has(DEVELOPER) && !holds(actor, 'isms.all') ? actor.userKey : undefined;
 
 /** Refuses an actor that may not do this (RFC 6750, 3.1), and says what is missing. @throws Failure */
 export function authorise(actor: Actor, { area, verb }: { area: string; verb: string }): void {

@@ -19,6 +19,8 @@ export function areaAt(area: string, path: `/api/${string}`) {
     access: { kind: 'bearer', area, verb },
   });
   return {
+    /** An operation that only this area has; its path goes on from the area's. */
+    own: place,
     codes: (codes: Record<string, Code>): AnyOperation => codesOperation(area, path, codes),
     list: place('get', 'GET'),
     detail: place('detail', 'GET', '/{id}'),

@@ -9,6 +9,8 @@ export interface Envelope {
   message: string;
   data: unknown;
   total?: number;
+  /** "gte" where there are more than `total`: counting ends there. */
+  totalRelation?: 'gte';
   skip?: number;
   take?: number;
   next?: string | undefined;
@@ -29,11 +31,12 @@ export const envelope = (
 export const listEnvelope = (
   code: Code,
   language: Language,
-  { rows, total, next }: Page<unknown>,
+  { rows, total, more, next }: Page<unknown>,
   { skip, take }: PagingQuery,
 ): Envelope => ({
   ...envelope(code, language, rows),
   total,
+  ...(more && { totalRelation: 'gte' as const }),
   skip,
   take,
   ...(next !== undefined && { next }),

@@ -1,9 +1,17 @@
-export { authorise, holds, spellings, type Actor } from './access.js';
+export { authorise, confinedTo, holds, mayGive, spellings, type Actor } from './access.js';
 export { areaAt } from './area.js';
 export { BASIC, defineCodes, type Code } from './codes.js';
 export { Failure } from './failure.js';
 export { openApiDocument } from './openapi.js';
-export { defineList, defineOperation, type AnyOperation, type CallTenant, type Page } from './operation.js';
+export {
+  defineHomeList,
+  defineHomeOperation,
+  defineList,
+  defineOperation,
+  type AnyOperation,
+  type CallTenant,
+  type Page,
+} from './operation.js';
 export { containing, literal, NAMED_COLUMNS, NAMED_LIST, pageOf } from './paging.js';
 export { apiApp } from './routes.js';
 export * as shapes from './shapes.js';

@@ -47,7 +47,8 @@ const enveloped = (data: unknown, more: Json = {}): Json => ({
 });
 
 const LIST = {
-  total: { type: 'integer' },
+  total: { type: 'integer', description: 'How many there are; beyond 10,000 see `totalRelation`.' },
+  totalRelation: { const: 'gte', description: 'Present where there are more than `total`.' },
   skip: { type: 'integer' },
   take: { type: 'integer' },
   next: { type: 'string', description: 'What `after` takes to go on; absent on the last page.' },
@@ -90,7 +91,7 @@ function failuresOf({
   conflicts = {},
 }: AnyOperation): Map<number, Code[]> {
   const basic: Code[] = [
-    ...(access.kind === 'bearer' ? [BASIC.noPermission, BASIC.forbidden] : []),
+    ...(access.kind !== 'open' ? [BASIC.noPermission, BASIC.forbidden] : []),
     ...(body === undefined ? [] : [BASIC.error, BASIC.payloadTooLarge, BASIC.unsupportedMediaType]),
     ...(params === undefined ? [] : [BASIC.notFound]),
     ...(current === undefined ? [] : [BASIC.preconditionFailed]),
@@ -136,12 +137,19 @@ export function openApiDocument(
         operationId: id.replace('.', '_'),
         summary,
         tags: [path.split('/')[2]],
-        ...(access.kind === 'bearer'
+        ...(access.kind !== 'open'
           ? {
               description: `Any of these scopes: ${spellings(access.area, access.verb)
                 .map((word) => `\`${word}\``)
-                .join(', ')}. With a user's token the user needs a permission of the same name as well.`,
-              security: [{ oauth: [spellings(access.area, access.verb)[0]] }],
+                .join(', ')}. With a user's token the user needs a permission of the same name as well.${
+                access.kind === 'import'
+                  ? ' Or Basic authentication with the name and a secret of the API.'
+                  : ''
+              }`,
+              security: [
+                { oauth: [spellings(access.area, access.verb)[0]] },
+                ...(access.kind === 'import' ? [{ secret: [] }] : []),
+              ],
             }
           : { security: [] }),
         parameters: parametersOf(operation, components),
@@ -158,6 +166,7 @@ export function openApiDocument(
     components: {
       schemas: components.schemas,
       securitySchemes: {
+        secret: { type: 'http', scheme: 'basic', description: 'The name and a secret of an API resource.' },
         oauth: {
           type: 'oauth2',
           flows: {

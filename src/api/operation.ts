@@ -1,4 +1,5 @@
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
+import type { Knex } from 'knex';
 import type { TenantDb } from '../store/index.js';
 import type { Access, Actor } from './access.js';
 import type { Code, Language } from './codes.js';
@@ -24,10 +25,17 @@ export interface Call<P, Q, B> {
   body: B;
 }
 
+/** What a handler is given whose operation is about all tenants: the whole store as well. */
+export interface HomeCall<P, Q, B> extends Call<P, Q, B> {
+  everything: Knex;
+}
+
 /** One page of a list. */
 export interface Page<T> {
   rows: T[];
   total: number;
+  /** Whether there are more than `total`: counting ends somewhere. */
+  more?: boolean | undefined;
   /** What `after` takes to go on from here; absent on the last page. */
   next?: string | undefined;
 }
@@ -51,14 +59,16 @@ interface Declared {
 /**
  * An operation, declared once. From this come its route, guard, validation, envelope, audit row, documentation, error table
  * and contract tests.
+ * - `prepare`: slow work that needs no transaction (hashing), done before it; the handler gets what it answers;
  * - `target`: what the audit row names; the answer's id where it says nothing;
  * - `current`: what `If-Match` is compared with, as its own `detail` answers it, read in the same transaction.
  */
-interface Operation<Schemas, P, Q, B, A> extends Declared {
+interface Operation<Schemas, C, A, R> extends Declared {
   readonly schemas: Schemas;
-  readonly target?: (call: Call<P, Q, B>, answer: A) => string;
-  readonly current?: { answer: JSONSchema; read: (call: Call<P, Q, B>) => Promise<unknown> };
-  handle(call: Call<P, Q, B>): Promise<A>;
+  readonly prepare?: (call: Omit<C, 'db' | 'everything'>) => Promise<R>;
+  readonly target?: (call: C, answer: A) => string;
+  readonly current?: { answer: JSONSchema; read: (call: C) => Promise<unknown> };
+  handle(call: C, prepared: R): Promise<A>;
 }
 
 /** What an operation takes and answers. */
@@ -69,12 +79,19 @@ interface Schemas {
   answer: JSONSchema;
 }
 
-export type AnyCall = Call<unknown, unknown, unknown>;
+export type AnyCall = HomeCall<unknown, unknown, unknown>;
 
 /** An operation as the kernel sees it. */
-export interface AnyOperation extends Operation<Schemas, unknown, unknown, unknown, unknown> {
+export interface AnyOperation extends Operation<Schemas, AnyCall, unknown, unknown>, Kind {}
+
+interface Kind {
+  /** Whether it answers a page. */
   readonly list: boolean;
+  /** Whether it is about all tenants, and so for the home tenant's administrators. */
+  readonly home: boolean;
 }
+
+const of = (operation: unknown, kind: Kind): AnyOperation => ({ ...(operation as AnyOperation), ...kind });
 
 type In<S extends Schemas, K extends 'params' | 'query' | 'body'> = S[K] extends JSONSchema
   ? FromSchema<S[K]>
@@ -90,14 +107,31 @@ export const defineOperation = <
   Q = In<S, 'query'>,
   B = In<S, 'body'>,
   A = FromSchema<S['answer']>,
+  R = undefined,
 >(
-  operation: Operation<S, NoInfer<P>, NoInfer<Q>, NoInfer<B>, NoInfer<A>>,
-): AnyOperation => ({ ...(operation as unknown as AnyOperation), list: false });
+  operation: Operation<S, Call<NoInfer<P>, NoInfer<Q>, NoInfer<B>>, NoInfer<A>, R>,
+): AnyOperation => of(operation, { list: false, home: false });
 
 /** Declares an operation that answers a page of `answer`s. */
 export const defineList = <const S extends Schemas, Q = In<S, 'query'>, A = FromSchema<S['answer']>>(
-  operation: Operation<S, undefined, NoInfer<Q>, undefined, NoInfer<Page<A>>>,
-): AnyOperation => ({ ...(operation as unknown as AnyOperation), list: true });
+  operation: Operation<S, Call<undefined, NoInfer<Q>, undefined>, NoInfer<Page<A>>, undefined>,
+): AnyOperation => of(operation, { list: true, home: false });
+
+/** The same for what the home tenant's administrators do to all tenants. Whoever comes from another tenant is refused. */
+export const defineHomeOperation = <
+  const S extends Schemas,
+  P = In<S, 'params'>,
+  Q = In<S, 'query'>,
+  B = In<S, 'body'>,
+  A = FromSchema<S['answer']>,
+  R = undefined,
+>(
+  operation: Operation<S, HomeCall<NoInfer<P>, NoInfer<Q>, NoInfer<B>>, NoInfer<A>, R>,
+): AnyOperation => of(operation, { list: false, home: true });
+
+export const defineHomeList = <const S extends Schemas, Q = In<S, 'query'>, A = FromSchema<S['answer']>>(
+  operation: Operation<S, HomeCall<undefined, NoInfer<Q>, undefined>, NoInfer<Page<A>>, undefined>,
+): AnyOperation => of(operation, { list: true, home: true });
 
 /** Whether an operation writes. */
 export const writes = ({ method }: AnyOperation): boolean => method !== 'GET';

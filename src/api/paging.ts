@@ -68,6 +68,21 @@ export function containing(
     : rows.whereRaw(`LOWER(??) LIKE ? ESCAPE '\\'`, [column, `%${literal(part.toLowerCase())}%`]);
 }
 
+/** A list says how many there are up to here; beyond, that there are more. So a long list costs no more than this one. */
+const MOST_COUNTED = 10_000;
+
+/** How many rows there are, or one more than are counted. */
+async function countOf(rows: Knex.QueryBuilder): Promise<number> {
+  const some = rows
+    .clone()
+    .select(rows.client.raw('1'))
+    .limit(MOST_COUNTED + 1);
+  const counted = (await rows.client.queryBuilder().from(some.as('some')).count({ total: '*' }).first()) as {
+    total: number | string;
+  };
+  return Number(counted.total);
+}
+
 /**
  * One page of the rows, by a column that is never null and then by id, so that no row comes twice or is left out when
  * others come and go.
@@ -84,7 +99,7 @@ export async function pageOf<T>(
   const column = columns[orderby] as string;
   if (startTime !== undefined) void rows.where('created_at', '>=', Date.parse(startTime));
   if (endTime !== undefined) void rows.where('created_at', '<=', Date.parse(endTime));
-  const counted = (await rows.clone().count({ total: '*' }).first()) as { total: number | string };
+  const total = await countOf(rows);
   const [direction, beyond] = asc ? (['asc', '>'] as const) : (['desc', '<'] as const);
   if (after !== undefined) {
     const [value, id] = readCursor(after);
@@ -106,7 +121,8 @@ export async function pageOf<T>(
   const last = page.at(-1);
   return {
     rows: page.map(of),
-    total: Number(counted.total),
+    total: Math.min(total, MOST_COUNTED),
+    more: total > MOST_COUNTED,
     next:
       found.length > take && last
         ? cursorOf([last[column] as string | number, last['id'] as string])

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
-import type { JSONSchema } from 'json-schema-to-ts';
 import type { Knex } from 'knex';
 import { tenantDb, type Store, type TenantDb } from '../store/index.js';
 import { Busy, Conflict, Invalid, NotFound } from '../kernel/errors.js';
@@ -31,6 +30,8 @@ export interface ApiBase {
   tenantOf(request: IncomingMessage): CallTenant;
   /** Whose token this is; undefined for one that is not valid here. */
   actorOf(request: IncomingMessage, token: string): Promise<Actor | undefined>;
+  /** Whose the secret of an API resource is; undefined for a wrong one. */
+  actorOfSecret(request: IncomingMessage, name: string, secret: string): Promise<Actor | undefined>;
   /** Whether pages of this origin may call from a browser. */
   mayCallFrom(request: IncomingMessage, origin: string): Promise<boolean>;
   /** Refuses a call of an address that has asked too often. @throws Failure */
@@ -75,24 +76,27 @@ const pathOf = ({ path }: AnyOperation): string => path.replace(/\{(\w+)\}/g, ':
 function perform(operation: AnyOperation, base: ApiBase): Middleware {
   const read = reader(operation);
   const present = presenter(operation.schemas.answer);
-  const tagOf = operation.current && tagger(operation.current.answer);
+  const shown = operation.current && presenter(operation.current.answer);
   return async (ctx) => {
     ctx.state['conflicts'] = operation.conflicts;
     const tenant = base.tenantOf(ctx.req);
     const actor = await authenticate(operation, base, ctx, tenant);
-    if (actor && operation.access.kind === 'bearer') authorise(actor, operation.access);
+    if (actor && operation.access.kind !== 'open') authorise(actor, operation.access);
+    if (operation.home && !tenant.home) throw onlyAtHome();
     const language = languageOf(ctx.acceptsLanguages());
-    const call = { tenant, actor, language, ...(await read(ctx)) };
+    const { echoed, ...given } = await read(ctx);
+    const input = { tenant, actor, language, ...given };
+    const prepared = await operation.prepare?.(input);
     const answer = writes(operation)
-      ? await change(operation, base, ctx, call, tagOf)
-      : await operation.handle({ ...call, db: tenantDb(base.store.knex, tenant.id) });
+      ? await change(operation, base, ctx, input, { prepared, echoed, shown })
+      : await operation.handle(callOn(base.store.knex, operation, input), prepared);
     if (operation.list) {
       const page = answer as Page<unknown>;
       ctx.body = listEnvelope(
         BASIC.ok,
         language,
         { ...page, rows: page.rows.map(present) },
-        call.query as PagingQuery,
+        input.query as PagingQuery,
       );
       return;
     }
@@ -104,6 +108,22 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
   };
 }
 
+type Input = Omit<AnyCall, 'db' | 'everything'>;
+
+/** What the handler is given, over one connection: the tenant's tables, and the others' only where it is about all of them. */
+const callOn = (connection: Knex, { home }: AnyOperation, input: Input): AnyCall =>
+  ({
+    ...input,
+    db: tenantDb(connection, input.tenant.id),
+    ...(home && { everything: connection }),
+  }) as AnyCall;
+
+const onlyAtHome = (): Failure =>
+  new Failure(403, BASIC.forbidden, {
+    message: 'tenants are managed by the administrators of the home tenant, at its address',
+    data: { missing: 'tenant', name: 'home' },
+  });
+
 async function authenticate(
   { access }: AnyOperation,
   base: ApiBase,
@@ -113,7 +133,11 @@ async function authenticate(
   if (access.kind === 'open') return undefined;
   const [scheme = '', token, ...more] = ctx.get('Authorization').split(' ');
   const sent = scheme.toLowerCase() === 'bearer' && token !== undefined && more.length === 0;
-  const actor = sent ? await base.actorOf(ctx.req, token) : undefined;
+  const actor = sent
+    ? await base.actorOf(ctx.req, token)
+    : access.kind === 'import' && scheme.toLowerCase() === 'basic'
+      ? await base.actorOfSecret(ctx.req, ...namedSecret(token))
+      : undefined;
   if (!actor) {
     const message = sent
       ? 'the access token is not valid here: it has expired, was revoked, or is for something else'
@@ -130,24 +154,54 @@ async function authenticate(
   return actor;
 }
 
+/** The two halves of Basic authentication (RFC 7617). */
+function namedSecret(encoded = ''): [name: string, secret: string] {
+  const text = Buffer.from(encoded, 'base64').toString();
+  const colon = text.indexOf(':');
+  return [text.slice(0, Math.max(0, colon)), text.slice(colon + 1)];
+}
+
+interface Given {
+  params: unknown;
+  query: unknown;
+  body: unknown;
+  /** What the body says of fields that the answer has and nobody can change: a thing may be sent back as it was read. */
+  echoed: Record<string, unknown>;
+}
+
 /** Reads and checks what an operation takes: parameters of the path, query, body. */
-function reader(
-  operation: AnyOperation,
-): (ctx: Context) => Promise<{ params: unknown; query: unknown; body: unknown }> {
+function reader({ schemas, current }: AnyOperation): (ctx: Context) => Promise<Given> {
   const none = { type: 'object', additionalProperties: false } as const;
-  const checkParams: Validate = validateText(operation.schemas.params ?? none);
-  const checkQuery: Validate = validateText(operation.schemas.query ?? none);
-  const checkBody: Validate | undefined =
-    operation.schemas.body === undefined ? undefined : validateJson(operation.schemas.body);
+  const checkParams: Validate = validateText(schemas.params ?? none);
+  const checkQuery: Validate = validateText(schemas.query ?? none);
+  const checkBody: Validate | undefined = schemas.body === undefined ? undefined : validateJson(schemas.body);
+  const readOnly = namesIn(current?.answer).filter((name) => !namesIn(schemas.body).includes(name));
   return async (ctx) => {
     const params = { ...(ctx as Context & { params: Record<string, string> }).params };
     checkParams(params);
     const query = { ...ctx.query };
     checkQuery(query);
-    const body = checkBody && (await readJson(ctx.req));
-    checkBody?.(body);
-    return { params, query, body };
+    if (!checkBody) return { params, query, body: undefined, echoed: {} };
+    const sent = await readJson(ctx.req);
+    const { body, echoed } = isObject(sent) ? without(sent, readOnly) : { body: sent, echoed: {} };
+    checkBody(body);
+    return { params, query, body, echoed };
   };
+}
+
+const namesIn = (schema: unknown): string[] =>
+  Object.keys((schema as { properties?: object } | undefined)?.properties ?? {});
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);
+
+function without(
+  sent: Record<string, unknown>,
+  names: string[],
+): { body: Record<string, unknown>; echoed: Record<string, unknown> } {
+  const echoed = Object.fromEntries(names.filter((name) => name in sent).map((name) => [name, sent[name]]));
+  for (const name of names) delete sent[name];
+  return { body: sent, echoed };
 }
 
 /** The change and its audit row: one transaction. */
@@ -155,22 +209,28 @@ async function change(
   operation: AnyOperation,
   base: ApiBase,
   ctx: Context,
-  input: Omit<AnyCall, 'db'>,
-  tagOf: ((thing: unknown) => string) | undefined,
+  input: Input,
+  {
+    prepared,
+    echoed,
+    shown,
+  }: {
+    prepared: unknown;
+    echoed: Record<string, unknown>;
+    shown: ((thing: unknown) => unknown) | undefined;
+  },
 ): Promise<unknown> {
   const { tenant, actor } = input;
   const wanted = ctx.get('If-Match');
+  const conditional = wanted !== '' && wanted !== '*';
   const answer = await base.store.transaction(async (trx) => {
-    const call = { ...input, db: tenantDb(trx, tenant.id) };
-    if (wanted && wanted !== '*' && operation.current && tagOf) {
-      const actual = tagOf(await operation.current.read(call));
-      if (!wanted.split(/\s*,\s*/).includes(actual))
-        throw new Failure(412, BASIC.preconditionFailed, {
-          message: 'it was changed since you read it; read it again, and send the ETag of that',
-          headers: { ETag: actual },
-        });
+    const call = callOn(trx, operation, input);
+    if (operation.current && shown && (conditional || Object.keys(echoed).length > 0)) {
+      const now = shown(await operation.current.read(call));
+      if (conditional) sameAs(wanted, etagOf(now));
+      refuseChanges(echoed, now as Record<string, unknown>);
     }
-    const done = await operation.handle(call);
+    const done = await operation.handle(call, prepared);
     await base.record(call.db, ctx.req, {
       operation: operation.id,
       actor,
@@ -184,15 +244,30 @@ async function change(
   return answer;
 }
 
-/** The ETag of a thing as the API shows it. */
-const tagger = (shape: JSONSchema): ((thing: unknown) => string) => {
-  const present = presenter(shape);
-  return (thing) => etagOf(present(thing));
-};
+/** @throws Failure where the thing is not any more what the caller has seen */
+function sameAs(wanted: string, actual: string): void {
+  if (!wanted.split(/\s*,\s*/).includes(actual))
+    throw new Failure(412, BASIC.preconditionFailed, {
+      message: 'it was changed since you read it; read it again, and send the ETag of that',
+      headers: { ETag: actual },
+    });
+}
+
+/** @throws Failure naming the fields that nobody can change, and that are not sent as they are */
+function refuseChanges(echoed: Record<string, unknown>, now: Record<string, unknown>): void {
+  const data = Object.keys(echoed)
+    .filter((name) => etagOf(echoed[name]) !== etagOf(now[name]))
+    .map((field) => ({ field, rule: 'readOnly', message: 'can not be changed; leave it out' }));
+  if (data[0])
+    throw new Failure(422, BASIC.unprocessable, { message: `${data[0].field}: ${data[0].message}`, data });
+}
 
 /** The same data has the same ETag, in whichever order a handler has written it. */
 const etagOf = (data: unknown): string =>
-  `"${createHash('sha256').update(JSON.stringify(data, inOrder)).digest('base64url').slice(0, 22)}"`;
+  `"${createHash('sha256')
+    .update(JSON.stringify(data ?? null, inOrder))
+    .digest('base64url')
+    .slice(0, 22)}"`;
 
 const inOrder = (_key: string, value: unknown): unknown =>
   value !== null && typeof value === 'object' && !Array.isArray(value)

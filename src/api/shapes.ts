@@ -12,8 +12,16 @@ export const text = <const M extends number>(maxLength: M) =>
   ({ type: 'string', maxLength, pattern: TEXT }) as const;
 
 /** The same, or `null` for none. */
-export const orNull = <const S extends { type: string }>(schema: S) =>
-  ({ ...schema, type: [schema.type, 'null'] }) as Omit<S, 'type'> & { type: [S['type'], 'null'] };
+export const orNull = <const S extends { type: string; enum?: readonly unknown[] }>(schema: S) =>
+  ({
+    ...schema,
+    type: [schema.type, 'null'],
+    ...(schema.enum && { enum: [...schema.enum, null] }),
+  }) as unknown as OrNull<S>;
+
+type OrNull<S extends { type: string; enum?: readonly unknown[] }> = Omit<S, 'type' | 'enum'> & {
+  type: [S['type'], 'null'];
+} & (S extends { enum: infer E extends readonly unknown[] } ? { enum: readonly [...E, null] } : unknown);
 
 /** A name that programs use: letters, digits, and `. _ -` between them. */
 export const name = {
@@ -23,12 +31,20 @@ export const name = {
   pattern: '^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$',
 } as const;
 
+/** Several short texts, each once. */
+export const words = <const N extends number, const M extends number>(maxItems: N, maxLength: M) =>
+  ({ type: 'array', maxItems, uniqueItems: true, items: { ...line(maxLength), minLength: 1 } }) as const;
+
+export const flag = <const D extends string>(description: D) => ({ type: 'boolean', description }) as const;
+
+export const seconds = { type: 'integer', minimum: 1, maximum: 315_360_000 } as const;
+
 export const id = { ...line(64), minLength: 1, description: 'The id that the API answered.' } as const;
 
 export const time = { type: 'string', format: 'date-time' } as const;
 
 /** Epoch milliseconds of a row, as answers say a time. */
-const iso = (milliseconds: number): string => new Date(milliseconds).toISOString();
+export const iso = (milliseconds: number): string => new Date(milliseconds).toISOString();
 
 export const params = {
   type: 'object',
@@ -37,7 +53,7 @@ export const params = {
   properties: { id },
 } as const;
 
-/** The query of a deletion that what depends on the thing stands against. */
+/** The query of a deletion, or of a change, that what depends on the thing stands against. */
 export const cascade = <const D extends string>(description: D) =>
   ({
     type: 'object',

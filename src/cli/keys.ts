@@ -1,6 +1,6 @@
 import { Argument, Command } from 'commander';
 import { loadConfig } from '../config.js';
-import type { SigningAlg } from '../clients/index.js';
+import { SIGNING_ALGS, type SigningAlg } from '../kernel/algorithms.js';
 import { Invalid } from '../kernel/errors.js';
 import type { KeyInfo } from '../oidc/index.js';
 import { decodeMasterKey, keptInFile, replaceKeyFile, rewrap } from '../store/index.js';
@@ -18,8 +18,6 @@ interface Options {
 
 /** The servers look for new keys each second; see main.ts. */
 const SETTLE_SECONDS = 3;
-
-const ALGS: readonly SigningAlg[] = ['ES256', 'RS256', 'PS256', 'EdDSA'];
 
 const show = (json: boolean, keys: KeyInfo[]): void =>
   print(
@@ -85,7 +83,7 @@ export function keysCommand(): Command {
   aboutKeys(
     command
       .command('add')
-      .addArgument(new Argument('<alg>').choices(ALGS))
+      .addArgument(new Argument('<alg>').choices(SIGNING_ALGS))
       .description(
         'Let the tenant sign with one more algorithm. APIs and clients can ask for it from then on.',
       ),

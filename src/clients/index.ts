@@ -5,17 +5,18 @@ export {
   type Client,
   type ClientSettings,
   type NewClient,
-  type SigningAlg,
 } from './schema.js';
 export { isClientOrigin, mayCallFrom } from './origins.js';
-export { countClientsWithScope, takeScopeFromClients } from './scopes.js';
-export { hashSecret, matchesSecret, newSecret } from './secrets.js';
+export { countClientsUsing, takeFromClients } from './scopes.js';
 export {
   addClientSecret,
   clientFinder,
+  deleteClient,
   findClient,
   insertClient,
   listClients,
   setClientEnabled,
   updateClientSettings,
 } from './store.js';
+export { clientOperations } from './operations.js';
+export { openClient } from './import.js';

@@ -70,6 +70,8 @@ export function checkClient({ clientId, clientName, settings }: NewClient): void
     if (!known.includes(grant))
       throw new Invalid('grantTypes', `"${grant}" is not one of ${known.join(', ')}`);
   const publicClient = settings.tokenEndpointAuthMethod === 'none';
+  if (publicClient && settings.requirePkce === false)
+    throw new Invalid('requirePkce', 'must be true for a public client: a code alone proves nothing');
   for (const grant of [GRANT_TYPES.clientCredentials, GRANT_TYPES.tokenExchange])
     if (publicClient && grants.has(grant))
       throw new Invalid(
@@ -100,6 +102,9 @@ export function checkClient({ clientId, clientName, settings }: NewClient): void
   for (const origin of settings.corsOrigins)
     if (URL.parse(origin)?.origin !== origin)
       throw new Invalid('corsOrigins', `"${origin}" is not an origin such as https://app.example.com`);
+  for (const field of ['clientUri', 'logoUri', 'policyUri', 'tosUri'] as const)
+    if (settings[field] !== undefined && !/^https?:$/.test(URL.parse(settings[field])?.protocol ?? ''))
+      throw new Invalid(field, `"${settings[field]}" is not a web address`);
   for (const field of ['scopes', 'defaultScopes'] as const)
     for (const scope of settings[field] ?? [])
       if (!SCOPE.test(scope)) throw new Invalid(field, `"${scope}" is not a scope`);

@@ -1,4 +1,6 @@
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
+import { SIGNING_ALGS } from '../kernel/algorithms.js';
+import type { Secret } from '../secrets/index.js';
 
 export const GRANT_TYPES = {
   code: 'authorization_code',
@@ -9,12 +11,13 @@ export const GRANT_TYPES = {
   tokenExchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
 } as const;
 
-const uri = { type: 'string', minLength: 1, maxLength: 2000 } as const;
+const uri = { type: 'string', minLength: 1, maxLength: 2000, pattern: '^[\\x21-\\x7e]+$' } as const;
+const subject = { type: 'string', minLength: 1, maxLength: 2000, pattern: '^[^\\p{Cc}\\p{Cs}]+$' } as const;
 const uris = { type: 'array', maxItems: 100, items: uri } as const;
 const words = { type: 'array', maxItems: 1000, items: { type: 'string', maxLength: 200 } } as const;
 const flag = { type: 'boolean' } as const;
 const seconds = { type: 'integer', minimum: 1, maximum: 315_360_000 } as const;
-const signingAlg = { type: 'string', enum: ['ES256', 'RS256', 'PS256', 'EdDSA'] } as const;
+const signingAlg = { type: 'string', enum: SIGNING_ALGS } as const;
 
 /**
  * RFC 7591 metadata in camelCase, and what the product adds to it. Kept as one document in `clients.settings`.
@@ -22,6 +25,8 @@ const signingAlg = { type: 'string', enum: ['ES256', 'RS256', 'PS256', 'EdDSA'] 
  * - `scopes`: every scope that it may ask for, of the provider and of APIs.
  * - `defaultScopes`: what a request that names no scope gets; all of `scopes` that fit the grant, when absent.
  * - `resources`: names of API resources whose tokens it may introspect, because it serves them.
+ * - `requirePkce`: false for a confidential client that knows no PKCE; all others have to use it.
+ * - `contacts`: whom to ask about the application.
  * - `clientUri`: the application's home, where a person who got lost is led back to.
  * - `accessTokenLifetime`, `refreshTokenIdle`, `refreshTokenAbsolute`: seconds; the resource's or the configured ones when
  *   absent, and never longer than those.
@@ -69,11 +74,13 @@ export const CLIENT_SETTINGS = {
       ],
     },
     requireConsent: flag,
+    requirePkce: flag,
     corsOrigins: uris,
     clientUri: uri,
     logoUri: uri,
     policyUri: uri,
     tosUri: uri,
+    contacts: { type: 'array', maxItems: 20, items: { type: 'string', maxLength: 254 } },
     accessTokenLifetime: seconds,
     refreshTokenIdle: seconds,
     refreshTokenAbsolute: seconds,
@@ -86,9 +93,9 @@ export const CLIENT_SETTINGS = {
       properties: { keys: { type: 'array', maxItems: 20, items: { type: 'object' } } },
     },
     jwksUri: uri,
-    tlsClientAuthSubjectDn: uri,
-    tlsClientAuthSanDns: uri,
-    tlsClientAuthSanUri: uri,
+    tlsClientAuthSubjectDn: subject,
+    tlsClientAuthSanDns: subject,
+    tlsClientAuthSanUri: subject,
     tlsClientCertificateBoundAccessTokens: flag,
     dpopBoundAccessTokens: flag,
     requirePushedAuthorizationRequests: flag,
@@ -103,19 +110,9 @@ export const CLIENT_SETTINGS = {
 export type ClientSettings = FromSchema<typeof CLIENT_SETTINGS>;
 export type TokenEndpointAuthMethod = ClientSettings['tokenEndpointAuthMethod'];
 
-/** How the provider signs, where a client or an API has a choice. */
-export type SigningAlg = FromSchema<typeof signingAlg>;
-
 /** The methods that prove a secret of the client's; for all others the client has none. */
 export const hasSecrets = (method: TokenEndpointAuthMethod): boolean =>
   method === 'client_secret_basic' || method === 'client_secret_post';
-
-export interface ClientSecret {
-  id: string;
-  hash: string;
-  hint: string;
-  expiresAt: number | null;
-}
 
 export interface Client {
   id: string;
@@ -124,17 +121,16 @@ export interface Client {
   description: string | null;
   enabled: boolean;
   settings: ClientSettings;
-  secrets: ClientSecret[];
+  properties: Record<string, string>;
+  /** The user whose it is; null where it is the tenant's. */
+  owner: string | null;
+  secrets: Secret[];
   createdAt: number;
   updatedAt: number;
 }
 
-export interface NewClient {
-  clientId: string;
-  clientName: string;
-  description?: string;
-  settings: ClientSettings;
-}
+export type NewClient = Pick<Client, 'clientId' | 'clientName' | 'settings'> &
+  Partial<Pick<Client, 'description' | 'enabled' | 'properties' | 'owner'>>;
 
 /** Settings with the strict choice for whatever is left out. */
 export const clientSettings = (given: Partial<ClientSettings>): ClientSettings => ({

@@ -1,38 +1,31 @@
-import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
+import { Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import { revokeAllOf } from '../revocations/index.js';
 import {
-  UniqueViolation,
-  type Row,
-  type Statement,
-  type Store,
-  type TenantDb,
-  type Vault,
-} from '../store/index.js';
+  addSecret,
+  CLIENT_SECRETS,
+  secretsOf,
+  toSecret,
+  type NewSecret,
+  type Secret,
+} from '../secrets/index.js';
+import { uniquely, type Row, type Statement, type Store, type TenantDb, type Vault } from '../store/index.js';
 import { checkClient } from './rules.js';
-import { hashSecret, hintOf, newSecret } from './secrets.js';
-import { hasSecrets, type Client, type ClientSecret, type ClientSettings, type NewClient } from './schema.js';
+import { hasSecrets, type Client, type ClientSettings, type NewClient } from './schema.js';
 
-const LIVE_SECRETS = 2;
-
-const toClient = (row: Row, secrets: ClientSecret[]): Client => ({
+export const toClient = (row: Row, secrets: Secret[]): Client => ({
   id: row['id'] as string,
   clientId: row['client_id'] as string,
   clientName: row['client_name'] as string,
   description: row['description'] as string | null,
   enabled: Boolean(row['enabled']),
   settings: parse<ClientSettings>(row['settings']),
+  properties: parse<Record<string, string>>(row['properties']),
+  owner: row['owner_user_key'] as string | null,
   secrets,
   createdAt: row['created_at'] as number,
   updatedAt: row['updated_at'] as number,
-});
-
-const toSecret = (row: Row): ClientSecret => ({
-  id: row['id'] as string,
-  hash: row['hash'] as string,
-  hint: row['hint'] as string,
-  expiresAt: row['expires_at'] as number | null,
 });
 
 /** The hot look-up: one client of one tenant with its secrets, by client id. */
@@ -55,37 +48,66 @@ export async function listClients(db: TenantDb): Promise<Client[]> {
   return rows.map((row) => toClient(row, []));
 }
 
-export async function findClient(db: TenantDb, clientId: string): Promise<Client> {
-  const row = (await db.from('clients').where({ client_id: clientId }).first()) as Row | undefined;
-  if (!row) throw new NotFound('client', `there is no client "${clientId}" in this tenant`);
-  const secrets = (await db
-    .from('client_secrets')
-    .where({ client_row_id: row['id'] })
-    .orderBy('created_at')) as Row[];
-  return toClient(row, secrets.map(toSecret));
+async function found(db: TenantDb, which: string, row: Row | undefined): Promise<Client> {
+  if (!row) throw new NotFound('client', `there is no client "${which}" in this tenant`);
+  return toClient(row, await secretsOf(db, CLIENT_SECRETS, row['id'] as string));
 }
+
+/** By client id. @throws NotFound */
+export const findClient = async (db: TenantDb, clientId: string): Promise<Client> =>
+  found(db, clientId, (await db.from('clients').where({ client_id: clientId }).first()) as Row | undefined);
+
+/** The clients that belong to this user; all of the tenant's where it is nobody in particular. */
+export const clientsOf = (db: TenantDb, owner: string | undefined) => {
+  const rows = db.from('clients');
+  return owner === undefined ? rows : rows.where({ owner_user_key: owner });
+};
+
+/** By the row's id. @param owner where only the clients of this user are to be seen. @throws NotFound */
+export const findClientById = async (db: TenantDb, id: string, owner?: string): Promise<Client> =>
+  found(db, id, (await clientsOf(db, owner).where({ id }).first()) as Row | undefined);
+
+/** The same, and nobody else changes it before the transaction ends. @throws NotFound */
+export const lockClient = async (db: TenantDb, id: string, owner?: string): Promise<Client> =>
+  found(db, id, (await clientsOf(db, owner).where({ id }).forUpdate().first()) as Row | undefined);
+
+const columnsOf = (client: NewClient): Record<string, unknown> => ({
+  client_name: client.clientName,
+  description: client.description ?? null,
+  enabled: client.enabled ?? true,
+  settings: JSON.stringify(client.settings),
+  properties: JSON.stringify(client.properties ?? {}),
+  owner_user_key: client.owner ?? null,
+});
 
 /** @throws Invalid, Conflict */
 export async function insertClient(db: TenantDb, client: NewClient): Promise<string> {
   checkClient(client);
   const id = newId();
   const now = Date.now();
-  try {
-    await db.insert('clients', {
-      id,
-      client_id: client.clientId,
-      client_name: client.clientName,
-      description: client.description ?? null,
-      settings: JSON.stringify(client.settings),
-      created_at: now,
-      updated_at: now,
-    });
-  } catch (error) {
-    if (error instanceof UniqueViolation)
-      throw new Conflict('clientId', `there is a client "${client.clientId}" already`);
-    throw error;
-  }
+  const row = {
+    id,
+    client_id: client.clientId,
+    ...columnsOf(client),
+    created_at: now,
+    updated_at: now,
+  };
+  const taken = `there is a client "${client.clientId}" already`;
+  await uniquely({ clients_client_id: ['clientId', taken] }, () => db.insert('clients', row));
   return id;
+}
+
+/**
+ * Writes a client as it is now; take it by `lockClient`. One that is enabled or disabled loses what it was given until now.
+ * @throws Invalid
+ */
+export async function replaceClient(db: TenantDb, before: Client, client: Client): Promise<void> {
+  checkClient(client);
+  await db
+    .from('clients')
+    .where({ id: client.id })
+    .update({ ...columnsOf(client), updated_at: Date.now() });
+  if (before.enabled !== client.enabled) await revokeAllOf(db, 'client', client.clientId);
 }
 
 /** Replaces the settings. @throws Invalid, NotFound */
@@ -94,60 +116,48 @@ export async function updateClientSettings(
   clientId: string,
   settings: ClientSettings,
 ): Promise<void> {
-  const { clientName } = await findClient(db, clientId);
-  checkClient({ clientId, clientName, settings });
-  await db
-    .from('clients')
-    .where({ client_id: clientId })
-    .update({ settings: JSON.stringify(settings), updated_at: Date.now() });
+  const client = await findClient(db, clientId);
+  await replaceClient(db, client, { ...client, settings });
 }
 
 /** Lets a client ask or not. Either way what it was given until now ends. @throws NotFound */
 export async function setClientEnabled(db: TenantDb, clientId: string, enabled: boolean): Promise<void> {
-  const changed = await db
-    .from('clients')
-    .where({ client_id: clientId })
-    .update({ enabled, updated_at: Date.now() });
-  if (changed === 0) throw new NotFound('client', `there is no client "${clientId}" in this tenant`);
+  const client = await findClient(db, clientId);
+  await replaceClient(db, client, { ...client, enabled });
+}
+
+/** What it was given ends with it: nobody who takes its name has its tokens. @throws NotFound */
+export async function deleteClient(db: TenantDb, { id, clientId }: Client): Promise<void> {
+  await db.from('clients').where({ id }).delete();
   await revokeAllOf(db, 'client', clientId);
 }
 
 /**
- * Gives the client one more secret and answers it, for the only time. At most two live at once, so that one can be
- * rotated; `replace` removes the others first.
- * @throws NotFound, Invalid
+ * Gives the client one more secret and answers it, for the only time.
+ * @throws Invalid for a client that proves itself otherwise
  */
+export async function giveSecret(
+  db: TenantDb,
+  vault: Vault,
+  { id, clientId, settings }: Client,
+  secret: NewSecret,
+): Promise<Secret & { plaintext: string }> {
+  if (!hasSecrets(settings.tokenEndpointAuthMethod))
+    throw new Invalid(
+      'tokenEndpointAuthMethod',
+      `"${clientId}" authenticates by ${settings.tokenEndpointAuthMethod} and has no secrets; make it client_secret_basic`,
+    );
+  return addSecret(db, vault, CLIENT_SECRETS, id, secret);
+}
+
+/** The same by client id; `replace` removes the others first. @throws NotFound, Invalid */
 export async function addClientSecret(
   db: TenantDb,
   vault: Vault,
   clientId: string,
-  {
-    secret = newSecret(),
-    replace = false,
-    description,
-  }: { secret?: string; replace?: boolean; description?: string } = {},
+  { secret, replace = false }: { secret?: string; replace?: boolean } = {},
 ): Promise<string> {
   const client = await findClient(db, clientId);
-  if (!hasSecrets(client.settings.tokenEndpointAuthMethod))
-    throw new Invalid(
-      'client',
-      `"${clientId}" authenticates by ${client.settings.tokenEndpointAuthMethod} and has no secrets; make one with client_secret_basic`,
-    );
   if (replace) await db.from('client_secrets').where({ client_row_id: client.id }).delete();
-  const live = client.secrets.filter(({ expiresAt }) => expiresAt === null || expiresAt > Date.now());
-  if (!replace && live.length >= LIVE_SECRETS)
-    throw new Invalid(
-      'secret',
-      `"${clientId}" has ${live.length} live secrets already; replace them (--replace)`,
-    );
-  await db.insert('client_secrets', {
-    id: newId(),
-    client_row_id: client.id,
-    hash: hashSecret(vault, secret),
-    hint: hintOf(secret),
-    description: description ?? null,
-    created_at: Date.now(),
-    expires_at: null,
-  });
-  return secret;
+  return (await giveSecret(db, vault, client, { plaintext: secret })).plaintext;
 }

@@ -17,9 +17,9 @@ import {
   lockIdentityResource,
   toStored,
   updateIdentityResource,
-  type ScopeUses,
   type StoredIdentityResource,
 } from './store.js';
+import type { Uses } from './uses.js';
 
 const at = areaAt('identityresource', '/api/IdentityResource');
 const { cascade, id, line, orNull, properties, text, time, withTimes } = shapes;
@@ -106,7 +106,7 @@ const shown = ({ showInDiscovery, ...resource }: StoredIdentityResource) => ({
 });
 
 /** @param uses which clients may ask for a scope. */
-export const identityResourceOperations = (uses: ScopeUses): readonly AnyOperation[] => [
+export const identityResourceOperations = (uses: Uses): readonly AnyOperation[] => [
   at.codes(CODES),
   defineList({
     ...at.list,

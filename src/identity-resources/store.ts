@@ -1,8 +1,9 @@
 import { Conflict, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
-import { UniqueViolation, type Row, type TenantDb } from '../store/index.js';
+import { uniquely, type Row, type TenantDb } from '../store/index.js';
 import type { IdentityResource, Scope } from './schema.js';
+import { release, type Uses } from './uses.js';
 
 /** The columns that every scope's row has. */
 export const toScope = (row: Row): Scope => ({
@@ -75,8 +76,9 @@ export async function insertIdentityResource(
 ): Promise<StoredIdentityResource> {
   const now = Date.now();
   const id = newId();
-  try {
-    await db.insert('identity_resources', {
+  const taken = `another scope has the name "${resource.name}"`;
+  await uniquely({ identity_resources_name: ['name', taken] }, () =>
+    db.insert('identity_resources', {
       id,
       ...scopeRow(resource),
       enabled,
@@ -84,12 +86,8 @@ export async function insertIdentityResource(
       properties: JSON.stringify(properties),
       created_at: now,
       updated_at: now,
-    });
-  } catch (error) {
-    if (error instanceof UniqueViolation)
-      throw new Conflict('name', `another scope has the name "${resource.name}"`);
-    throw error;
-  }
+    }),
+  );
   return { ...resource, id, enabled, properties, createdAt: now, updatedAt: now };
 }
 
@@ -114,31 +112,16 @@ export async function updateIdentityResource(
   return findIdentityResource(db, id);
 }
 
-/** What knows which clients may ask for a scope; it lies above this room. */
-export interface ScopeUses {
-  count(db: TenantDb, scope: string): Promise<number>;
-  takeAway(db: TenantDb, scope: string): Promise<void>;
-}
-
 /** @throws NotFound, Conflict while clients may ask for it, unless it is to be taken from them */
 export async function deleteIdentityResource(
   db: TenantDb,
   id: string,
-  uses: ScopeUses,
+  uses: Uses,
   cascade: boolean,
 ): Promise<void> {
   const { name } = await lockIdentityResource(db, id);
   refuseForOpenid(name, 'can not be deleted');
-  const clients = await uses.count(db, name);
-  if (clients > 0 && !cascade)
-    throw new Conflict(
-      'clients',
-      `${clients} clients may ask for "${name}"; take it from them, or add cascade=true`,
-      {
-        clients,
-      },
-    );
-  await uses.takeAway(db, name);
+  await release(db, uses, { scopes: [name] }, cascade);
   await db.from('identity_resources').where({ id }).delete();
 }
 

@@ -39,6 +39,7 @@ export async function actorOf(
   if (token.accountId === undefined) return { clientId: token.clientId, scopes };
   const user = await people.active(tenantId, token.accountId);
   if (!user) return undefined;
-  const { permission } = await people.authority(tenantId, user);
-  return { clientId: token.clientId, userKey: user.userKey, scopes, permissions: new Set(permission) };
+  const { role, permission } = await people.authority(tenantId, user);
+  const may = { permissions: new Set(permission), roles: new Set(role) };
+  return { clientId: token.clientId, userKey: user.userKey, scopes, ...may };
 }

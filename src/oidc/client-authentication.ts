@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import Provider, { errors, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
-import { matchesSecret } from '../clients/index.js';
+import { matchesSecret } from '../secrets/index.js';
 import { rateHeaders, type Limits } from '../limits/index.js';
 import type { Vault } from '../store/index.js';
 import type { Artifacts } from './artifacts.js';

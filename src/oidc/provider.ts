@@ -130,7 +130,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     ),
     fetch: outboundFetch(tenant),
     fetchResponseBodyLimits: { jwks_uri: LARGEST_JWKS },
-    pkce: { required: () => true },
+    pkce: { required: (_ctx, client) => clients.known(client.clientId).settings.requirePkce ?? true },
     features: featuresOf(pages, parts, policy, config),
     async findAccount(_ctx, sub) {
       const user = await people.active(tenant.id, sub);

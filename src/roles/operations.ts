@@ -1,16 +1,13 @@
 import {
-  BASIC,
   areaAt,
   containing,
   defineList,
   defineOperation,
-  Failure,
-  holds,
+  mayGive,
   NAMED_COLUMNS,
   NAMED_LIST,
   pageOf,
   shapes,
-  type Actor,
   type AnyOperation,
 } from '../api/index.js';
 import { ROLE_CODES } from './codes.js';
@@ -63,15 +60,8 @@ const QUERY = {
 
 const DELETE_QUERY = cascade('Take the role from everybody who has it.');
 
-/** Nobody gives a permission that they do not have: else whoever may change roles may do everything. @throws Failure */
-function mayGive(actor: Actor | undefined, given: readonly Claim[] = []): void {
-  const beyond = given.find(({ type, value }) => type === 'permission' && !(actor && holds(actor, value)));
-  if (beyond)
-    throw new Failure(403, BASIC.forbidden, {
-      message: `"${beyond.value}" can be given only by who has it`,
-      data: { missing: 'permission', name: beyond.value },
-    });
-}
+const permissionsIn = (claims: readonly Claim[] = []): string[] =>
+  claims.filter(({ type }) => type === 'permission').map(({ value }) => value);
 
 export const ROLE_OPERATIONS: readonly AnyOperation[] = [
   at.codes(ROLE_CODES),
@@ -96,7 +86,7 @@ export const ROLE_OPERATIONS: readonly AnyOperation[] = [
     schemas: { body: NEW_ROLE, answer: ROLE },
     conflicts: { name: ROLE_CODES.nameExists },
     async handle({ db, actor, body }) {
-      mayGive(actor, body.claims);
+      mayGive(actor, permissionsIn(body.claims));
       const none = { displayName: null, description: null, claims: [] };
       return withTimes(await insertRole(db, { ...none, ...body }));
     },
@@ -108,7 +98,7 @@ export const ROLE_OPERATIONS: readonly AnyOperation[] = [
     conflicts: { name: ROLE_CODES.nameExists },
     current: { answer: ROLE, read: async ({ db, body }) => withTimes(await lockRole(db, body.id)) },
     async handle({ db, actor, body: { id, ...change } }) {
-      mayGive(actor, change.claims);
+      mayGive(actor, permissionsIn(change.claims));
       return withTimes(await updateRole(db, id, change));
     },
   }),

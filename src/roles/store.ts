@@ -1,7 +1,7 @@
 import { Conflict, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
-import { namingIndex, UniqueViolation, type Row, type Store, type TenantDb } from '../store/index.js';
+import { uniquely, type Row, type Store, type TenantDb } from '../store/index.js';
 import type { Claim, NewRole, Role } from './schema.js';
 
 export const toRole = (row: Row): Role => ({
@@ -14,16 +14,9 @@ export const toRole = (row: Row): Role => ({
   updatedAt: row['updated_at'] as number,
 });
 
-/** The unique index says when a name is taken. @throws Conflict */
-async function naming<T>(name: string | undefined, write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    if (error instanceof UniqueViolation && error.index === 'roles_name')
-      throw new Conflict('name', `another role has the name "${name}"`);
-    throw error;
-  }
-}
+/** @throws Conflict */
+const naming = <T>(name: string | undefined, write: () => Promise<T>): Promise<T> =>
+  uniquely({ roles_name: ['name', `another role has the name "${name}"`] }, write);
 
 const found = (id: string, row: Row | undefined): Role => {
   if (!row) throw new NotFound('role', `there is no role "${id}" in this tenant`);
@@ -63,20 +56,17 @@ export async function updateRole(
   { name, displayName, description, claims }: Partial<NewRole>,
 ): Promise<Role> {
   await lockRole(db, id);
-  await naming(name, () =>
-    namingIndex(
-      async () =>
-        void (await db
-          .from('roles')
-          .where({ id })
-          .update({
-            ...(name !== undefined && { name }),
-            ...(displayName !== undefined && { display_name: displayName }),
-            ...(description !== undefined && { description }),
-            ...(claims !== undefined && { claims: JSON.stringify(claims) }),
-            updated_at: Date.now(),
-          })),
-    ),
+  await naming(name, async () =>
+    db
+      .from('roles')
+      .where({ id })
+      .update({
+        ...(name !== undefined && { name }),
+        ...(displayName !== undefined && { display_name: displayName }),
+        ...(description !== undefined && { description }),
+        ...(claims !== undefined && { claims: JSON.stringify(claims) }),
+        updated_at: Date.now(),
+      }),
   );
   return findRole(db, id);
 }

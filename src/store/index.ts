@@ -12,3 +12,4 @@ export {
 export { decrypt, encrypt, MasterKey, SealBroken, Vault } from './vault.js';
 export { UniqueViolation, type Row, type Statement, type Step, type Store, type Value } from './store.js';
 export { namingIndex, tenantDb, tenantTransaction, type TenantDb } from './tenant-db.js';
+export { uniquely } from './unique.js';

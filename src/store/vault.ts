@@ -128,10 +128,10 @@ export class Vault {
     return key.open(sealed, row);
   }
 
-  /** A keyed hash (HMAC-SHA-256) as base64url, for secrets that are looked up or compared but never read. */
-  hash(purpose: string, value: string): string {
+  /** A keyed hash (HMAC) as base64url, for secrets that are looked up or compared but never read. */
+  hash(purpose: string, value: string, digest: 'sha256' | 'sha512' = 'sha256'): string {
     let key = this.#purposes.get(purpose);
     if (!key) this.#purposes.set(purpose, (key = derive(this.#hashing, `hash:${purpose}`)));
-    return createHmac('sha256', key).update(value).digest('base64url');
+    return createHmac(digest, key).update(value).digest('base64url');
   }
 }

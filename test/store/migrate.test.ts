@@ -22,6 +22,7 @@ const STEPS = [
   '0008_outbox',
   '0009_rate_counts',
   '0010_identity_resource_properties',
+  '0011_owners_and_secrets',
 ];
 
 for (const kind of STORES)
@@ -98,7 +99,8 @@ for (const kind of STORES)
         await assert.rejects(
           attempt,
           (error: Error) =>
-            error instanceof SchemaMismatch && /npx gatehouse migrate --to 10$/.test(error.message),
+            error instanceof SchemaMismatch &&
+            error.message.endsWith(`npx gatehouse migrate --to ${STEPS.length}`),
         );
     });
 

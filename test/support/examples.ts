@@ -1,3 +1,5 @@
+import { insertApiResource, newApiResource } from '../../src/api-resources/index.js';
+import { clientSettings, GRANT_TYPES, insertClient } from '../../src/clients/index.js';
 import { insertIdentityResource } from '../../src/identity-resources/index.js';
 import { insertRole } from '../../src/roles/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
@@ -8,6 +10,28 @@ let made = 0;
 
 /** What each operation can be called with, made anew each time so that it works each time. */
 export const EXAMPLES: Record<string, (server: TestServer, tenant: Tenant) => Promise<Example> | Example> = {
+  'apiresource.codes': () => ({}),
+  'apiresource.get': () => ({}),
+  'apiresource.scopes': () => ({}),
+  'apiresource.detail': async (server, tenant) => ({ params: { id: await newApi(server, tenant) } }),
+  'apiresource.post': () => ({ body: { name: `api-${++made}`, scopes: [{ name: 'read' }] } }),
+  'apiresource.put': async (server, tenant) => ({
+    body: { id: await newApi(server, tenant), displayName: 'Changed' },
+  }),
+  'apiresource.delete': async (server, tenant) => ({ params: { id: await newApi(server, tenant) } }),
+  'apiresource.import': () => ({ body: { microServiceName: `service-${++made}` } }),
+  'client.codes': () => ({}),
+  'client.get': () => ({}),
+  'client.detail': async (server, tenant) => ({ params: { id: await newClient(server, tenant) } }),
+  'client.post': () => ({ body: { template: 'machine' } }),
+  'client.put': async (server, tenant) => ({
+    body: { id: await newClient(server, tenant), description: 'Changed' },
+  }),
+  'client.delete': async (server, tenant) => ({ params: { id: await newClient(server, tenant) } }),
+  'client.postsecretkey': async (server, tenant) => ({
+    params: { id: await newClient(server, tenant) },
+    body: {},
+  }),
   'role.codes': () => ({}),
   'role.get': () => ({}),
   'role.detail': async (server, tenant) => ({ params: { id: await newRole(server, tenant) } }),
@@ -25,6 +49,61 @@ export const EXAMPLES: Record<string, (server: TestServer, tenant: Tenant) => Pr
   }),
   'identityresource.delete': async (server, tenant) => ({ params: { id: await newScope(server, tenant) } }),
 };
+
+const RULED_SETTINGS = [
+  'clientId',
+  'template',
+  'applicationType',
+  'grantTypes',
+  'redirectUris',
+  'postLogoutRedirectUris',
+  'scopes',
+  'defaultScopes',
+  'tokenEndpointAuthMethod',
+  'requirePkce',
+  'corsOrigins',
+  'clientUri',
+  'logoUri',
+  'policyUri',
+  'tosUri',
+  'jwks',
+  'jwksUri',
+  'tlsClientAuthSubjectDn',
+  'tlsClientAuthSanDns',
+  'tlsClientAuthSanUri',
+  'tlsClientCertificateBoundAccessTokens',
+  'dpopBoundAccessTokens',
+  'requireSignedRequestObject',
+  'backchannelLogoutUri',
+  'frontchannelLogoutUri',
+  'responseTypes',
+  'allowOfflineAccess',
+];
+
+/**
+ * Fields whose values have to fit each other, or something that is there: chance meets them rarely, so the example's stay,
+ * or nothing.
+ */
+export const SETTLED: Record<string, readonly string[]> = {
+  'apiresource.post': ['name', 'audience', 'scopes', 'secrets'],
+  'apiresource.put': ['audience', 'scopes', 'secrets'],
+  'apiresource.import': ['microServiceName', 'microServicePolicies'],
+  'client.post': RULED_SETTINGS,
+  'client.put': [...RULED_SETTINGS, 'secrets'],
+  'client.postsecretkey': ['plaintext', 'expiresAt'],
+};
+
+/** Operations that can be done to one thing only so often: each run has one of its own. */
+export const ONCE = ['client.postsecretkey'];
+
+const newApi = (server: TestServer, tenant: Tenant): Promise<string> =>
+  server.change((db) => insertApiResource(db, newApiResource(`api-${++made}`, [`api-${made}.read`])), tenant);
+
+const newClient = (server: TestServer, tenant: Tenant): Promise<string> =>
+  server.change((db) => {
+    const settings = clientSettings({ grantTypes: [GRANT_TYPES.clientCredentials] });
+    return insertClient(db, { clientId: `client-${++made}`, clientName: 'Example', settings });
+  }, tenant);
 
 const newScope = async (server: TestServer, tenant: Tenant): Promise<string> =>
   (

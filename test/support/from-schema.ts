@@ -30,6 +30,9 @@ function text({ pattern, format, minLength = 0, maxLength = SHORT }: Schema): Ar
   const most = Math.min(maxLength, SHORT);
   const fits = (value: string): boolean =>
     [...value].length >= minLength && (pattern === undefined || new RegExp(pattern, 'u').test(value));
+  // Patterns that say what may not be are met by nearly everything; those that say how it is built are built.
+  if (pattern !== undefined && !/\\p|\(\?[!=]/.test(pattern))
+    return fc.stringMatching(new RegExp(pattern), { maxLength: most }).filter(fits);
   const plain = fc.stringMatching(/^[A-Za-z0-9]([A-Za-z0-9_-]{0,20}[A-Za-z0-9])?$/);
   const wide = fc.string({ unit: 'grapheme', minLength, maxLength: most });
   return fc.oneof(plain, wide.filter(fits)).filter((value) => fits(value) && [...value].length <= maxLength);
@@ -74,6 +77,7 @@ function object({
       Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, valid(inner)])),
       { requiredKeys: required },
     );
+  if (additionalProperties === true) return fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 4 });
   const names = text({ pattern: propertyNames?.pattern ?? '^[a-z]+$', minLength: 1 });
   return fc.dictionary(names, valid(additionalProperties), { maxKeys: 4, noNullPrototype: true });
 }

@@ -99,12 +99,13 @@ export async function userToken(
   scopes: string[],
   permissions: string[],
   tenant?: Tenant,
+  roles: string[] = [],
 ): Promise<string> {
   const clientId = `caller-${++clients}`;
   const settings = { grantTypes: [GRANT_TYPES.password], scopes };
   const secret = await server.addClient(clientId, settings, tenant);
   const claims = permissions.map((value) => ({ type: 'permission', value }));
-  await server.addUser({ userName: `user-of-${clientId}`, claims }, tenant);
+  await server.addUser({ userName: `user-of-${clientId}`, claims, roles }, tenant);
   const form = { grant_type: 'password', username: `user-of-${clientId}`, password: PASSWORD };
   return token(server, { ...form, scope: scopes.join(' ') }, [clientId, secret], tenant);
 }

@@ -23,7 +23,7 @@ export interface TestServer extends Gatehouse {
   issuer: string;
   addClient(clientId: string, settings: Partial<ClientSettings>, tenant?: Tenant): Promise<string>;
   addUser(user: NewUser, tenant?: Tenant): Promise<User>;
-  addApi(name: string, scopes: string[], more?: Partial<ApiResource>): Promise<void>;
+  addApi(name: string, scopes: string[], more?: Partial<ApiResource>): Promise<string>;
   addTenant(name: string, host: string): Promise<Tenant>;
   /** Stops it, and starts another on the same store. */
   restart(): Promise<void>;

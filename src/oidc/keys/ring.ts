@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import type { ExternalSigningKey } from 'oidc-provider';
-import type { SigningAlg } from '../../clients/index.js';
+import type { SigningAlg } from '../../kernel/algorithms.js';
 import { parse } from '../../kernel/json.js';
 import { tenantDb, type Row, type Store, type Vault } from '../../store/index.js';
 import { addKeys, infoOf, rowsOf, sealRow } from './rotation.js';

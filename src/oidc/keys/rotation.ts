@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import type { SigningAlg } from '../../clients/index.js';
+import type { SigningAlg } from '../../kernel/algorithms.js';
 import type { Config } from '../../config.js';
 import { tenantDb, type Row, type Store, type TenantDb, type Vault } from '../../store/index.js';
 import { touchTenant } from '../../tenants/index.js';

@@ -10,7 +10,7 @@ import {
 import { promisify } from 'node:util';
 import { calculateJwkThumbprint } from 'jose';
 import { ExternalSigningKey } from 'oidc-provider';
-import type { SigningAlg } from '../../clients/index.js';
+import type { SigningAlg } from '../../kernel/algorithms.js';
 
 const signOnAnotherThread = promisify(sign);
 const generate = promisify(generateKeyPair);

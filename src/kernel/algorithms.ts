@@ -1,0 +1,4 @@
+/** How the provider signs, where a client or an API has a choice (RFC 7518, 3.1; RFC 8037). */
+export const SIGNING_ALGS = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const;
+
+export type SigningAlg = (typeof SIGNING_ALGS)[number];
