@@ -3,13 +3,19 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { apiApp, BASIC, Failure, openApiDocument, type Actor, type AnyOperation } from './api/index.js';
 import { apiResourceOperations, findApiResourceByName, importOperation } from './api-resources/index.js';
-import { clientOperations, countClientsUsing, openClient, takeFromClients } from './clients/index.js';
+import {
+  clientOperations,
+  countClientsUsing,
+  issuedTokenOperations,
+  openClient,
+  takeFromClients,
+} from './clients/index.js';
 import { identityResourceOperations, type Uses } from './identity-resources/index.js';
 import { factsOf } from './kernel/request.js';
 import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
 import { auditIn, type Log } from './observe/index.js';
-import type { TenantRuntime } from './oidc/index.js';
+import type { ProviderPool, TenantRuntime } from './oidc/index.js';
 import { ROLE_OPERATIONS } from './roles/index.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type Store, type TenantDb, type Vault } from './store/index.js';
@@ -18,15 +24,19 @@ import { touchTenant, type TenantDirectory } from './tenants/index.js';
 /** What operations need of what runs. */
 export interface Services {
   vault: Vault;
+  pool: ProviderPool;
 }
 
 const uses: Uses = { count: countClientsUsing, takeAway: takeFromClients };
 
 /** Every operation of the management API. */
-const operationsOver = ({ vault }: Services): readonly AnyOperation[] => [
+const operationsOver = ({ vault, pool }: Services): readonly AnyOperation[] => [
   ...apiResourceOperations(uses, vault),
   importOperation({ open: openClient }),
   ...clientOperations(vault),
+  ...issuedTokenOperations(async (tenantId, actor, wish) =>
+    (await pool.current(tenantId)).issueToken(actor, wish),
+  ),
   ...identityResourceOperations(uses),
   ...ROLE_OPERATIONS,
 ];

@@ -52,6 +52,9 @@ export const newScope = (name: string): ApiScope => ({
   userClaims: [],
 });
 
+/** The URI of an API that has been given none. */
+export const indicatorOf = (name: string): string => `urn:resource:${name}`;
+
 /** The settings of a new resource that has no opinion of its own. */
 export const newApiResource = (
   name: string,
@@ -61,7 +64,7 @@ export const newApiResource = (
   name,
   displayName: null,
   description: null,
-  indicator: `urn:resource:${name}`,
+  indicator: indicatorOf(name),
   audience: name,
   accessTokenFormat: 'jwt',
   accessTokenLifetime: null,

@@ -5,7 +5,13 @@ import { parse } from '../kernel/json.js';
 import type { SigningAlg } from '../kernel/algorithms.js';
 import { uniquely, type Row, type TenantDb } from '../store/index.js';
 import { MANAGEMENT_API, MANAGEMENT_SCOPES } from './management-scopes.js';
-import type { ApiResource, ApiScope, NewApiResource, StoredApiResource } from './schema.js';
+import {
+  indicatorOf,
+  type ApiResource,
+  type ApiScope,
+  type NewApiResource,
+  type StoredApiResource,
+} from './schema.js';
 
 const toApiScope = (row: Row): ApiScope => ({
   ...toScope(row),
@@ -88,10 +94,18 @@ export async function findApiResourceByName(
   return row && found(db, name, row);
 }
 
-const taken = (resource: Pick<ApiResource, 'name' | 'indicator'>): Record<string, [string, string]> => ({
-  api_resources_name: ['name', `another API has the name "${resource.name}"`],
-  api_resources_indicator: ['audience', `another API has the audience "${resource.indicator}"`],
-});
+function taken({
+  name,
+  indicator,
+}: Pick<ApiResource, 'name' | 'indicator'>): Record<string, [string, string]> {
+  const byName: [string, string] = ['name', `another API has the name "${name}"`];
+  const byAudience: [string, string] = ['audience', `another API has the audience "${indicator}"`];
+  return {
+    api_resources_name: byName,
+    // Of two of the same name a store may find the audience first, that comes of the name.
+    api_resources_indicator: indicator === indicatorOf(name) ? byName : byAudience,
+  };
+}
 
 const columnsOf = (resource: NewApiResource): Record<string, unknown> => ({
   display_name: resource.displayName,

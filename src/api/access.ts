@@ -1,6 +1,17 @@
 import { BASIC } from './codes.js';
 import { Failure } from './failure.js';
 
+/** What is known of the token that a call came with. */
+export interface Presented {
+  /** The `jti` of a JWT. */
+  id?: string | undefined;
+  audience: string;
+  /** What it hangs on: the grant, and the session or sign-in that it came of. */
+  grantId?: string | undefined;
+  sessionUid?: string | undefined;
+  expiresWithSession?: boolean | undefined;
+}
+
 /** Who calls. */
 export interface Actor {
   clientId: string;
@@ -12,6 +23,8 @@ export interface Actor {
   permissions?: ReadonlySet<string> | undefined;
   /** The user's roles as they are now, by name. */
   roles?: ReadonlySet<string> | undefined;
+  /** Absent where it was no token. */
+  token?: Presented | undefined;
   /** The API resource that the secret is of which was sent instead of a token. */
   resource?: string | undefined;
 }

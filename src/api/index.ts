@@ -1,4 +1,4 @@
-export { authorise, confinedTo, holds, mayGive, spellings, type Actor } from './access.js';
+export { authorise, confinedTo, holds, mayGive, spellings, type Actor, type Presented } from './access.js';
 export { areaAt } from './area.js';
 export { BASIC, defineCodes, type Code } from './codes.js';
 export { Failure } from './failure.js';
@@ -12,6 +12,6 @@ export {
   type CallTenant,
   type Page,
 } from './operation.js';
-export { containing, literal, NAMED_COLUMNS, NAMED_LIST, pageOf } from './paging.js';
+export { containing, literal, NAMED_COLUMNS, NAMED_LIST, pageOf, PAGING } from './paging.js';
 export { apiApp } from './routes.js';
 export * as shapes from './shapes.js';

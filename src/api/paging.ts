@@ -6,7 +6,7 @@ import type { Page } from './operation.js';
 import { line, time } from './shapes.js';
 
 /** What every list takes; an area adds `orderby` with its columns, and its filters as `q.<name>`. */
-const PAGING = {
+export const PAGING = {
   skip: { type: 'integer', minimum: 0, maximum: 1_000_000, default: 0 },
   take: { type: 'integer', minimum: 1, maximum: 100, default: 10 },
   asc: { type: 'boolean', default: false },

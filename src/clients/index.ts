@@ -20,3 +20,9 @@ export {
 } from './store.js';
 export { clientOperations } from './operations.js';
 export { openClient } from './import.js';
+export {
+  issuedTokenOperations,
+  type IssuedToken,
+  type IssueWish,
+  type TokenSource,
+} from './issued-tokens.js';

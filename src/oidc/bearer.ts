@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose';
 import type { Provider } from 'oidc-provider';
 import { MANAGEMENT_API } from '../api-resources/index.js';
 import type { Actor } from '../api/index.js';
@@ -30,16 +31,24 @@ export async function actorOf(
   const isActive = async (): Promise<boolean> => true;
   const token = await liveAccessToken(provider, value, { artifacts, tenantId, isActive });
   const audience = catalogue.apis.find(({ name }) => name === MANAGEMENT_API)?.audience;
-  if (!token?.clientId || token.aud !== audience || (token.jkt ?? token['x5t#S256']) !== undefined)
+  if (
+    !token?.clientId ||
+    audience === undefined ||
+    token.aud !== audience ||
+    (token.jkt ?? token['x5t#S256']) !== undefined
+  )
     return undefined;
   const client = await clients.get(token.clientId);
   if (!client) return undefined;
   const allowed = new Set(client.settings.scopes);
   const scopes = new Set((token.scope ?? '').split(' ').filter((scope) => allowed.has(scope)));
-  if (token.accountId === undefined) return { clientId: token.clientId, scopes };
+  const { grantId, sessionUid, expiresWithSession } = token;
+  const id = value.includes('.') ? decodeJwt(value).jti : undefined;
+  const presented = { id, audience, grantId, sessionUid, expiresWithSession };
+  if (token.accountId === undefined) return { clientId: token.clientId, scopes, token: presented };
   const user = await people.active(tenantId, token.accountId);
   if (!user) return undefined;
   const { role, permission } = await people.authority(tenantId, user);
-  const may = { permissions: new Set(permission), roles: new Set(role) };
+  const may = { token: presented, permissions: new Set(permission), roles: new Set(role) };
   return { clientId: token.clientId, userKey: user.userKey, scopes, ...may };
 }

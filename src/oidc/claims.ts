@@ -18,10 +18,20 @@ export function accountOf(people: People, tenantId: string, user: User): UsersAc
   };
 }
 
-/** What an API's access tokens say of the user: exactly the claims that the API asks for. */
-export function claimsForApi(api: ApiResource, user: User, authority: Authority): Record<string, unknown> {
+/** What an API's access tokens say of the user: exactly the claims that the API, and the token's scopes of it, ask for. */
+export function claimsForApi(
+  api: ApiResource,
+  scopes: readonly string[],
+  user: User,
+  authority: Authority,
+): Record<string, unknown> {
   const all: Record<string, unknown> = { ...standardClaims(user), ...authority };
+  const ofScopes = api.scopes.flatMap(({ name, userClaims }) =>
+    userClaims.length > 0 && scopes.includes(name) ? userClaims : [],
+  );
   return Object.fromEntries(
-    api.userClaims.filter((name) => all[name] !== undefined).map((name) => [name, all[name]]),
+    [...api.userClaims, ...ofScopes]
+      .filter((name) => all[name] !== undefined)
+      .map((name) => [name, all[name]]),
   );
 }

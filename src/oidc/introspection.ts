@@ -122,6 +122,8 @@ export type Token = Pick<
   | 'clientId'
   | 'accountId'
   | 'grantId'
+  | 'sessionUid'
+  | 'expiresWithSession'
   | 'aud'
   | 'scope'
   | 'extra'

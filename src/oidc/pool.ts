@@ -9,6 +9,7 @@ import { tenantSecret, type Tenant } from '../tenants/index.js';
 import { actorOf } from './bearer.js';
 import { loadCatalogue, type Catalogue } from './catalogue.js';
 import { ClientCache } from './client-cache.js';
+import { tokenIssuer, type IssueToken } from './issue-token.js';
 import { loadKeyRing, type KeyRing } from './keys/index.js';
 import { buildProvider, type OidcBase } from './provider.js';
 import { documentMaxAge, PublishedDocuments } from './well-known.js';
@@ -27,6 +28,8 @@ export interface TenantRuntime {
   documents: PublishedDocuments;
   /** Whose access token of the management API this is. */
   actorOf(token: string): Promise<Actor | undefined>;
+  /** A JWT of the management API for who calls it. */
+  issueToken: IssueToken;
   /** Whether a client of the tenant lives at this origin, so that its pages may call the management API. */
   mayCallFrom(origin: string): Promise<boolean>;
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
@@ -35,6 +38,8 @@ export interface TenantRuntime {
 export interface ProviderPool {
   /** The tenant's provider. A tenant of a newer version gets a new one; requests in flight end on the old one. */
   get(tenant: Tenant): TenantRuntime | Promise<TenantRuntime>;
+  /** The provider of a tenant that is being asked just now. */
+  current(tenantId: string): TenantRuntime | Promise<TenantRuntime>;
 }
 
 /** From so many tenants on, what lives in the heap is large, and what lies about in it has to be kept small. */
@@ -47,6 +52,7 @@ const MANY_TENANTS = 200;
 const keepHeapSmall = (): void => setFlagsFromString('--heap-growing-percent=30');
 
 const MOST_ORIGINS = 100;
+const NOBODY_FOR_MS = 1000;
 
 /** Asks once for each origin, for as long as the tenant stays the same. */
 function rememberOrigins(look: (origin: string) => Promise<boolean>): (origin: string) => Promise<boolean> {
@@ -54,7 +60,11 @@ function rememberOrigins(look: (origin: string) => Promise<boolean>): (origin: s
   return (origin) => {
     let answer = known.get(origin);
     if (!answer) known.set(origin, (answer = look(origin)));
-    answer.catch(() => known.delete(origin)); // the store was away; the next request asks again
+    // A new client may live there at any moment; and where the store was away, the next request asks again.
+    answer.then(
+      (lives) => lives || known.set(origin, Promise.resolve(false), { ttl: NOBODY_FOR_MS }),
+      () => known.delete(origin),
+    );
     return answer;
   };
 }
@@ -98,12 +108,18 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       keys,
       documents,
       actorOf: (token) => actorOf({ ...base, tenantId: tenant.id, provider, catalogue, clients }, token),
+      issueToken: tokenIssuer({ tenant, keys, catalogue, people: base.people, config: base.config }),
       mayCallFrom: rememberOrigins((origin) => isClientOrigin(tenantDb(base.store.knex, tenant.id), origin)),
       handle: provider.callback(),
     };
   }
 
   return {
+    current(tenantId) {
+      const pooled = pool.get(tenantId);
+      if (!pooled) throw new Error(`tenant ${tenantId} is not loaded`);
+      return pooled.runtime;
+    },
     get(tenant) {
       const pooled = pool.get(tenant.id);
       if (pooled && pooled.version >= tenant.version) return pooled.runtime;

@@ -121,7 +121,9 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
       const known = ctx.oidc.account as UsersAccount | undefined;
       const user =
         api && (known?.accountId === accountId ? known.user : await people.active(tenant.id, accountId));
-      const about = user ? claimsForApi(api, user, await people.authority(tenant.id, user)) : {};
+      const about = user
+        ? claimsForApi(api, (token.scope ?? '').split(' '), user, await people.authority(tenant.id, user))
+        : {};
       const signIn = expiresWithSession ? { sid: sessionUid } : { fid: sessionUid };
       return { ...about, tenant: tenant.id, gid: grantId, ...signIn, ...exchangedClaims(token) };
     },

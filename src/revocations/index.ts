@@ -2,6 +2,7 @@ export {
   openRevocations,
   revokeAllOf,
   revokeFamilyIn,
+  revokeTokenIn,
   USER_ENDED,
   type Issued,
   type Revocations,

@@ -98,11 +98,13 @@ export async function revokeAllOf(db: TenantDb, kind: Ended, id = ''): Promise<v
   if (kind === 'user') await queueMessage(db, USER_ENDED, { userKey: id, until: now } satisfies UserEnded);
 }
 
+const endIn =
+  (kind: 'family' | 'token') =>
+  (db: TenantDb, id: string, expiresAt: number): Promise<void> =>
+    db.put('revocations', ['kind', 'id'], { kind, id, revoked_at: Date.now(), expires_at: expiresAt });
+
 /** Ends a family; `expiresAt` is when the last token that it can have now expires. */
-export const revokeFamilyIn = (db: TenantDb, family: string, expiresAt: number): Promise<void> =>
-  db.put('revocations', ['kind', 'id'], {
-    kind: 'family',
-    id: family,
-    revoked_at: Date.now(),
-    expires_at: expiresAt,
-  });
+export const revokeFamilyIn = endIn('family');
+
+/** Ends one token, by its jti, in the transaction of the change that is the reason. */
+export const revokeTokenIn = endIn('token');

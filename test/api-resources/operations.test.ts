@@ -99,7 +99,8 @@ for (const kind of STORES)
         409,
         'ApiResource_ScopeExists',
       ]);
-      assert.deepEqual(await problem({ name: 'b', audience: 'urn:resource:a' }), [
+      await admin.done('POST', '/api/ApiResource', { name: 'd', audience: 'urn:example:d' });
+      assert.deepEqual(await problem({ name: 'b', audience: 'urn:example:d' }), [
         409,
         'ApiResource_AudienceExists',
       ]);

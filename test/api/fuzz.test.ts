@@ -72,7 +72,8 @@ for (const kind of STORES)
 
     /** What the operation is about: one thing for all runs, except where each run takes it away. */
     const exampleOf = ({ id, method }: AnyOperation): (() => Promise<Example>) => {
-      const make = async (): Promise<Example> => (await EXAMPLES[id]?.(server, server.home.tenant)) ?? {};
+      const make = async (): Promise<Example> =>
+        (await EXAMPLES[id]?.(server, server.home.tenant, token)) ?? {};
       let one: Promise<Example> | undefined;
       return () => (method === 'DELETE' || ONCE.includes(id) ? make() : (one ??= make()));
     };

@@ -23,6 +23,7 @@ const STEPS = [
   '0009_rate_counts',
   '0010_identity_resource_properties',
   '0011_owners_and_secrets',
+  '0012_issued_tokens',
 ];
 
 for (const kind of STORES)

@@ -3,13 +3,16 @@ import { clientSettings, GRANT_TYPES, insertClient } from '../../src/clients/ind
 import { insertIdentityResource } from '../../src/identity-resources/index.js';
 import { insertRole } from '../../src/roles/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
-import type { Example } from './management.js';
+import { call, type Example } from './management.js';
 import type { TestServer } from './server.js';
 
 let made = 0;
 
 /** What each operation can be called with, made anew each time so that it works each time. */
-export const EXAMPLES: Record<string, (server: TestServer, tenant: Tenant) => Promise<Example> | Example> = {
+export const EXAMPLES: Record<
+  string,
+  (server: TestServer, tenant: Tenant, token: string) => Promise<Example> | Example
+> = {
   'apiresource.codes': () => ({}),
   'apiresource.get': () => ({}),
   'apiresource.scopes': () => ({}),
@@ -32,6 +35,18 @@ export const EXAMPLES: Record<string, (server: TestServer, tenant: Tenant) => Pr
     params: { id: await newClient(server, tenant) },
     body: {},
   }),
+  'client.issuetoken': () => ({ body: {} }),
+  'client.issuedtokens': () => ({}),
+  'client.revoketoken': async (server, tenant, token) => {
+    const issued = await call(server, {
+      method: 'POST',
+      path: '/api/Client/IssueToken',
+      json: {},
+      token,
+      tenant,
+    });
+    return { params: { id: (issued.data['id'] ?? 'none') as string } };
+  },
   'role.codes': () => ({}),
   'role.get': () => ({}),
   'role.detail': async (server, tenant) => ({ params: { id: await newRole(server, tenant) } }),
@@ -90,6 +105,7 @@ export const SETTLED: Record<string, readonly string[]> = {
   'apiresource.import': ['microServiceName', 'microServicePolicies'],
   'client.post': RULED_SETTINGS,
   'client.put': [...RULED_SETTINGS, 'secrets'],
+  'client.issuetoken': ['scope', 'audience'],
   'client.postsecretkey': ['plaintext', 'expiresAt'],
 };
 

@@ -1,0 +1,56 @@
+import type { Actor } from '../api/index.js';
+import type { IssuedToken, IssueWish } from '../clients/index.js';
+import type { Config } from '../config.js';
+import { idAt } from '../kernel/ids.js';
+import type { Tenant } from '../tenants/index.js';
+import type { People } from '../users/index.js';
+import type { Catalogue } from './catalogue.js';
+import { claimsForApi } from './claims.js';
+import type { AccessTokenClaims } from './jwt-access-token.js';
+import type { KeyRing } from './keys/index.js';
+
+export type IssueToken = (actor: Actor, wish: IssueWish) => Promise<IssuedToken>;
+
+export interface IssuerBase {
+  config: Config;
+  tenant: Tenant;
+  keys: KeyRing;
+  catalogue: Catalogue;
+  people: People;
+}
+
+const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/**
+ * A JWT for who calls the management API: about the same subject, for the same audience, hanging on the same grant and
+ * sign-in, so that it ends with them. Its scopes have been compared with the caller's already.
+ */
+export const tokenIssuer =
+  ({ config, tenant, keys, catalogue, people }: IssuerBase): IssueToken =>
+  async (actor, { scope, lifetime, at }) => {
+    const { audience = '', grantId, sessionUid, expiresWithSession } = actor.token ?? {};
+    const api = catalogue.apis.find((each) => each.audience === audience);
+    const user = actor.userKey === undefined ? undefined : await people.active(tenant.id, actor.userKey);
+    const key = keys.signing.find(({ alg }) => alg === (api?.signingAlg ?? 'ES256'));
+    if (!key || !api || (actor.userKey !== undefined && !user))
+      throw new Error('the caller of a moment ago is not there any more');
+    const iat = Math.floor(at / 1000);
+    const expiresIn = Math.min(lifetime, config.lifetimes.accessTokenLongest);
+    const jti = idAt(at);
+    const claims: AccessTokenClaims = {
+      ...(user && claimsForApi(api, scope, user, await people.authority(tenant.id, user))),
+      iss: tenant.issuer,
+      sub: user?.userKey ?? actor.clientId,
+      aud: audience,
+      client_id: actor.clientId,
+      scope: scope.join(' '),
+      iat,
+      exp: iat + expiresIn,
+      jti,
+      tenant: tenant.id,
+      ...(grantId !== undefined && { gid: grantId, [expiresWithSession ? 'sid' : 'fid']: sessionUid }),
+    };
+    const data = `${encode({ alg: key.alg, typ: 'at+jwt', kid: key.kid })}.${encode(claims)}`;
+    const signature = Buffer.from(await key.sign(Buffer.from(data))).toString('base64url');
+    return { id: jti, accessToken: `${data}.${signature}`, audience, expiresAt: (iat + expiresIn) * 1000 };
+  };
