@@ -21,9 +21,11 @@ import {
 } from './oidc/index.js';
 import { apiDocument, managementApi } from './management.js';
 import type { TenantDirectory } from './tenants/index.js';
+import type { Passwords } from './users/index.js';
 
 export interface AppBase extends OidcBase {
   config: Config;
+  passwords: Passwords;
   directory: TenantDirectory;
   pool: ProviderPool;
   readiness: Readiness;

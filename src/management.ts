@@ -10,27 +10,37 @@ import {
   openClient,
   takeFromClients,
 } from './clients/index.js';
+import type { Config } from './config.js';
 import { identityResourceOperations, type Uses } from './identity-resources/index.js';
 import { factsOf } from './kernel/request.js';
 import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
 import { auditIn, type Log } from './observe/index.js';
-import type { ProviderPool, TenantRuntime } from './oidc/index.js';
+import {
+  forgetAccess,
+  listGrants,
+  listSessions,
+  type ProviderPool,
+  type TenantRuntime,
+} from './oidc/index.js';
 import { ROLE_OPERATIONS } from './roles/index.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type Store, type TenantDb, type Vault } from './store/index.js';
+import { userOperations, type Passwords } from './users/index.js';
 import { touchTenant, type TenantDirectory } from './tenants/index.js';
 
 /** What operations need of what runs. */
 export interface Services {
   vault: Vault;
   pool: ProviderPool;
+  passwords: Passwords;
+  config: Config;
 }
 
 const uses: Uses = { count: countClientsUsing, takeAway: takeFromClients };
 
 /** Every operation of the management API. */
-const operationsOver = ({ vault, pool }: Services): readonly AnyOperation[] => [
+const operationsOver = ({ vault, pool, passwords, config }: Services): readonly AnyOperation[] => [
   ...apiResourceOperations(uses, vault),
   importOperation({ open: openClient }),
   ...clientOperations(vault),
@@ -39,6 +49,11 @@ const operationsOver = ({ vault, pool }: Services): readonly AnyOperation[] => [
   ),
   ...identityResourceOperations(uses),
   ...ROLE_OPERATIONS,
+  ...userOperations(passwords, {
+    sessionsOf: listSessions,
+    grantsOf: listGrants,
+    forget: (db, userKey) => forgetAccess(db, userKey, config.lifetimes.accessTokenLongest),
+  }),
 ];
 
 /** The same, as declared: for what only reads declarations, while nothing runs. */

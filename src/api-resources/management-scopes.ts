@@ -47,7 +47,19 @@ const AREAS: Record<string, string[]> = {
   identityresource: ['get', 'post', 'put', 'detail', 'delete'],
   role: ['get', 'post', 'put', 'detail', 'delete'],
   tenant: ['get', 'post', 'put', 'detail', 'delete'],
-  user: ['get', 'post', 'put', 'detail', 'delete', 'head', 'register', 'verifyphone', 'verifyemail'],
+  user: [
+    'get',
+    'post',
+    'put',
+    'detail',
+    'delete',
+    'head',
+    'export',
+    'import',
+    'register',
+    'verifyphone',
+    'verifyemail',
+  ],
 };
 
 const scopesUnder = (prefix: string): string[] => [

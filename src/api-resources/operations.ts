@@ -269,7 +269,7 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
       const { 'q.name': part, 'q.enabled': enabled } = query;
       const rows = containing(ownedBy(db, confinedTo(actor)), 'name', part);
       if (enabled !== undefined) void rows.where({ enabled });
-      const page = await pageOf(rows, query, NAMED_COLUMNS, (row) => row);
+      const page = await pageOf(db, rows, query, NAMED_COLUMNS, (row) => row);
       return { ...page, rows: await shownAll(db, await withScopes(db, page.rows)) };
     },
   }),

@@ -12,6 +12,6 @@ export {
   type CallTenant,
   type Page,
 } from './operation.js';
-export { containing, literal, NAMED_COLUMNS, NAMED_LIST, pageOf, PAGING } from './paging.js';
+export { containing, literal, NAMED_COLUMNS, NAMED_LIST, pageOf, PAGING, type Sought } from './paging.js';
 export { apiApp } from './routes.js';
 export * as shapes from './shapes.js';

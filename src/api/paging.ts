@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import type { Row } from '../store/index.js';
+import type { Row, TenantDb } from '../store/index.js';
 import { BASIC } from './codes.js';
 import { Failure } from './failure.js';
 import type { Page } from './operation.js';
@@ -70,47 +70,117 @@ export function containing(
 
 /** A list says how many there are up to here; beyond, that there are more. So a long list costs no more than this one. */
 const MOST_COUNTED = 10_000;
+/** So many rows are tried one by one before an index is asked. */
+const TRIED = 5000;
+/** Where this many of those that were tried fit, the rest is as dense, and a page is found by going on. */
+const DENSE = 100;
+/** So many rows an index may name; where there are more, they are dense enough for going from row to row. */
+const MOST_NAMED = 2000;
 
-/** How many rows there are, or one more than are counted. */
-async function countOf(rows: Knex.QueryBuilder): Promise<number> {
+/**
+ * A filter that no order of the rows can serve: few of them may fit, or nearly all.
+ * - `test`: leaves the rows that fit, looking at each;
+ * - `named`: ids of all that can fit, from an index of its own, `limit` at the most; undefined where it can not say.
+ */
+export interface Sought {
+  test(rows: Knex.QueryBuilder): void;
+  named(limit: number): Promise<string[] | undefined>;
+}
+
+/** How many rows there are, `most` and one at the most. */
+async function countUpTo(rows: Knex.QueryBuilder, most: number): Promise<number> {
   const some = rows
     .clone()
     .select(rows.client.raw('1'))
-    .limit(MOST_COUNTED + 1);
+    .limit(most + 1);
   const counted = (await rows.client.queryBuilder().from(some.as('some')).count({ total: '*' }).first()) as {
     total: number | string;
   };
   return Number(counted.total);
 }
 
+interface Counted {
+  total: number;
+  more: boolean;
+}
+
+const counted = async (rows: Knex.QueryBuilder): Promise<Counted> => {
+  const total = await countUpTo(rows, MOST_COUNTED);
+  return { total: Math.min(total, MOST_COUNTED), more: total > MOST_COUNTED };
+};
+
+/** The rows of a list, in its order, with the filters that an order serves. */
+interface Listed {
+  db: TenantDb;
+  rows: Knex.QueryBuilder;
+  column: string;
+  direction: 'asc' | 'desc';
+}
+
+/**
+ * Leaves the rows that fit, and says how many they are. In which way costs least depends on how many fit, which nobody
+ * knows beforehand: so the first rows are tried, and tell.
+ */
+async function seek({ db, rows, column, direction }: Listed, sought: readonly Sought[]): Promise<Counted> {
+  const test = (some: Knex.QueryBuilder): Knex.QueryBuilder => {
+    for (const each of sought) each.test(some);
+    return some;
+  };
+  if ((await countUpTo(rows, TRIED)) <= TRIED) return counted(test(rows));
+  const first = rows
+    .clone()
+    .orderBy([
+      { column, order: direction },
+      { column: 'id', order: direction },
+    ])
+    .limit(TRIED);
+  const tried = rows.client.queryBuilder().from(first.as('users'));
+  const fit = await countUpTo(test(tried), TRIED);
+  if (fit >= DENSE) {
+    test(rows);
+    return { total: fit, more: true };
+  }
+  for (const each of sought) {
+    const ids = await each.named(MOST_NAMED + 1);
+    if (!ids) continue;
+    if (ids.length <= MOST_NAMED) return counted(test(db.amongIds(rows, ids)));
+    const total = await countUpTo(test(db.amongIds(rows.clone(), ids)), MOST_NAMED);
+    test(rows);
+    return { total, more: true };
+  }
+  test(rows);
+  return { total: fit, more: true };
+}
+
 /**
  * One page of the rows, by a column that is never null and then by id, so that no row comes twice or is left out when
  * others come and go.
- * @param rows the tenant's rows, filtered.
+ * @param rows the tenant's rows, filtered by what their order or a unique index serves.
  * @param columns the names that `orderby` may have → the columns; `createdAt` is what is taken when none is named.
+ * @param sought filters of the other kind.
  */
 export async function pageOf<T>(
+  db: TenantDb,
   rows: Knex.QueryBuilder,
   query: PagingQuery,
   columns: Record<string, string>,
   of: (row: Row) => T,
+  sought: readonly Sought[] = [],
 ): Promise<Page<T>> {
   const { skip, take, asc, startTime, endTime, after, orderby = 'createdAt' } = query;
   const column = columns[orderby] as string;
   if (startTime !== undefined) void rows.where('created_at', '>=', Date.parse(startTime));
   if (endTime !== undefined) void rows.where('created_at', '<=', Date.parse(endTime));
-  const total = await countOf(rows);
   const [direction, beyond] = asc ? (['asc', '>'] as const) : (['desc', '<'] as const);
+  const count =
+    sought.length === 0 ? await counted(rows) : await seek({ db, rows, column, direction }, sought);
   if (after !== undefined) {
     const [value, id] = readCursor(after);
-    void rows.where(
-      (further) =>
-        void further
-          .where(column, beyond, value)
-          .orWhere((same) => void same.where(column, value).where('id', beyond, id)),
-    );
+    // As a pair, which an index of both columns finds at once.
+    void rows.whereRaw(`(??, ??) ${beyond} (?, ?)`, [column, 'id', value, id]);
   }
   const found = (await rows
+    .select('*')
     .orderBy([
       { column, order: direction },
       { column: 'id', order: direction },
@@ -121,8 +191,7 @@ export async function pageOf<T>(
   const last = page.at(-1);
   return {
     rows: page.map(of),
-    total: Math.min(total, MOST_COUNTED),
-    more: total > MOST_COUNTED,
+    ...count,
     next:
       found.length > take && last
         ? cursorOf([last[column] as string | number, last['id'] as string])

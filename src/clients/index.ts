@@ -21,6 +21,7 @@ export {
 export { clientOperations } from './operations.js';
 export { openClient } from './import.js';
 export {
+  forgetIssuedTokens,
   issuedTokenOperations,
   type IssuedToken,
   type IssueWish,

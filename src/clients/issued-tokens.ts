@@ -91,6 +91,10 @@ const LIST = {
 const own = (db: TenantDb, actor: Actor | undefined) =>
   db.from('issued_tokens').where({ client_id: actor?.clientId ?? '', user_key: actor?.userKey ?? '' });
 
+/** Forgets what a user has had issued; his tokens have ended by then. */
+export const forgetIssuedTokens = async (db: TenantDb, userKey: string): Promise<void> =>
+  void (await db.from('issued_tokens').where({ user_key: userKey }).delete());
+
 /** @throws Invalid for more than the caller has */
 function scopeOf(actor: Actor, { scope, audience }: { scope?: string; audience?: string }): string[] {
   if (audience !== undefined && audience !== actor.token?.audience)
@@ -152,6 +156,7 @@ export const issuedTokenOperations = (issue: TokenSource): readonly AnyOperation
     schemas: { query: LIST, answer: LISTED },
     handle: ({ db, actor, query }) =>
       pageOf(
+        db,
         own(db, actor).where('expires_at', '>', Date.now()),
         query,
         { createdAt: 'created_at' },

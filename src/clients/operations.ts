@@ -121,7 +121,7 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
       const rows = containing(clientsOf(db, confinedTo(actor)), 'client_name', part);
       if (clientId !== undefined) void rows.where({ client_id: clientId });
       if (enabled !== undefined) void rows.where({ enabled });
-      const page = await pageOf(rows, query, COLUMNS, (row) => row);
+      const page = await pageOf(db, rows, query, COLUMNS, (row) => row);
       const secrets = await secretsByOwner(
         db,
         CLIENT_SECRETS,

@@ -116,7 +116,7 @@ export const identityResourceOperations = (uses: Uses): readonly AnyOperation[] 
       const { 'q.name': part, 'q.enabled': enabled } = query;
       const rows = containing(db.from('identity_resources'), 'name', part);
       if (enabled !== undefined) void rows.where({ enabled });
-      return pageOf(rows, query, NAMED_COLUMNS, (row) => shown(toStored(row)));
+      return pageOf(db, rows, query, NAMED_COLUMNS, (row) => shown(toStored(row)));
     },
   }),
   defineOperation({

@@ -1,5 +1,5 @@
 import { newId } from '../kernel/ids.js';
-import type { Store, TenantDb } from '../store/index.js';
+import type { Row, Store, TenantDb } from '../store/index.js';
 
 /** One thing that a reviewer may ask about later. Holds names and ids, never a secret. */
 export interface AuditEvent {
@@ -40,3 +40,28 @@ export function openAudit(store: Store): Audit {
 
 /** The same, in the transaction of what it tells about. */
 export const auditIn = (db: TenantDb, event: AuditEvent): Promise<void> => db.insert('audit', rowOf(event));
+
+/** What the audit has of a person's doings; times are epoch milliseconds. */
+export interface Deed {
+  at: number;
+  event: string;
+  result: string;
+  clientId: string | null;
+  address: string | null;
+}
+
+/** The latest deeds of a user, the newest first. */
+export async function deedsOf(db: TenantDb, actor: string, most: number): Promise<Deed[]> {
+  const rows = (await db.from('audit').where({ actor }).orderBy('id', 'desc').limit(most)) as Row[];
+  return rows.map((row) => ({
+    at: row['at'] as number,
+    event: row['event'] as string,
+    result: row['result'] as string,
+    clientId: row['client_id'] as string | null,
+    address: row['address'] as string | null,
+  }));
+}
+
+/** Forgets from where somebody did what the audit keeps. */
+export const forgetAddresses = async (db: TenantDb, actor: string): Promise<void> =>
+  void (await db.from('audit').where({ actor }).update({ address: null }));

@@ -17,4 +17,11 @@ export { lookOf } from './interactions/pages.js';
 export { interactionRoutes } from './interactions/routes.js';
 export { BACK_CHANNEL_LOGOUT, backChannelDelivery } from './logout/back-channel.js';
 export { documentPath } from './well-known.js';
-export { endGrants, endSessions, listGrants, listSessions, userEndedDelivery } from './sessions.js';
+export {
+  endGrants,
+  endSessions,
+  listGrants,
+  forgetAccess,
+  listSessions,
+  userEndedDelivery,
+} from './sessions.js';

@@ -77,6 +77,12 @@ export async function endSessions(
   return ended.length;
 }
 
+/** Ends and takes out all that hangs on a person: sessions, of which applications hear, grants, codes and tokens. */
+export async function forgetAccess(db: TenantDb, userKey: string, longest: number): Promise<void> {
+  await endSessions(db, userKey, {}, longest);
+  await db.from('oidc_artifacts').where({ account_id: userKey }).delete();
+}
+
 const endsOfflineAccess = (db: TenantDb, clientId: string): Promise<boolean> =>
   findClient(db, clientId).then(
     ({ settings }) => settings.endOfflineAccessOnSignOut ?? false,

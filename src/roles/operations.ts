@@ -70,7 +70,7 @@ export const ROLE_OPERATIONS: readonly AnyOperation[] = [
     summary: 'List roles',
     schemas: { query: QUERY, answer: ROLE },
     handle: ({ db, query }) =>
-      pageOf(containing(db.from('roles'), 'name', query['q.name']), query, NAMED_COLUMNS, (row) =>
+      pageOf(db, containing(db.from('roles'), 'name', query['q.name']), query, NAMED_COLUMNS, (row) =>
         withTimes(toRole(row)),
       ),
   }),

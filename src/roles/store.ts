@@ -90,9 +90,29 @@ export async function deleteRole(db: TenantDb, id: string, cascade: boolean): Pr
   await db.from('roles').where({ id }).delete();
 }
 
-/** The roles that go by these names; a name that nobody has is simply not among them. */
-export async function rolesByName(db: TenantDb, names: string[]): Promise<Role[]> {
-  return ((await db.from('roles').whereIn('name', names).orderBy('name')) as Row[]).map(toRole);
+/** The roles that go by these ids or names; a word that is neither is simply not among them. */
+export async function rolesByWord(db: TenantDb, words: readonly string[]): Promise<Role[]> {
+  const some = [...words];
+  const rows = db
+    .from('roles')
+    .where((either) => void either.whereIn('id', some).orWhereIn('name', some))
+    .orderBy('name');
+  return ((await rows) as Row[]).map(toRole);
+}
+
+/** What these users are, by the user's id, each one's roles by name. */
+export async function rolesOfUsers(db: TenantDb, userIds: readonly string[]): Promise<Map<string, Role[]>> {
+  const found = new Map<string, Role[]>(userIds.map((id) => [id, []]));
+  const rows = await db
+    .from('user_roles')
+    .join('roles', function of() {
+      this.on('roles.tenant_id', 'user_roles.tenant_id').andOn('roles.id', 'user_roles.role_id');
+    })
+    .whereIn('user_roles.user_id', [...userIds])
+    .orderBy('roles.name')
+    .select<Row[]>('roles.*', 'user_roles.user_id');
+  for (const row of rows) found.get(row['user_id'] as string)?.push(toRole(row));
+  return found;
 }
 
 /** The hot look-up: what a user is. */

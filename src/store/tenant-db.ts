@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { isPostgres, nameIndexOn, type NameIndex } from './name-index.js';
 import { UniqueViolation, type Store } from './store.js';
 
 /**
@@ -7,19 +8,43 @@ import { UniqueViolation, type Store } from './store.js';
  */
 export interface TenantDb {
   readonly tenantId: string;
+  /** By which users are found by part of their names. */
+  readonly names: NameIndex;
+  /** Leaves the rows with one of these ids. However many they are, it is one statement to the database. */
+  amongIds(rows: Knex.QueryBuilder, ids: readonly string[]): Knex.QueryBuilder;
   from(table: string): Knex.QueryBuilder;
   insert(table: string, row: Record<string, unknown>): Promise<void>;
+  /** Inserts the rows, all or none. */
+  insertAll(table: string, rows: readonly Record<string, unknown>[]): Promise<void>;
   /** Inserts the row, or takes the place of the tenant's one with the same `key` columns. */
   put(table: string, key: string[], row: Record<string, unknown>): Promise<void>;
 }
+
+/** SQLite takes 32,766 values in a statement; a row has some forty. */
+const ROWS_AT_ONCE = 100;
 
 /** Binds a connection (the store's, or a transaction's) to one tenant. */
 export function tenantDb(connection: Knex, tenantId: string): TenantDb {
   return {
     tenantId,
+    names: nameIndexOn(connection, tenantId),
+    amongIds: (rows, ids) =>
+      rows.whereRaw(
+        isPostgres(connection)
+          ? 'id IN (SELECT jsonb_array_elements_text(?::jsonb))'
+          : 'id IN (SELECT value FROM json_each(?))',
+        [JSON.stringify(ids)],
+      ),
     from: (table) => connection(table).where(`${table}.tenant_id`, tenantId),
     insert: (table, row) =>
       namingIndex(async () => void (await connection(table).insert({ ...row, tenant_id: tenantId }))),
+    async insertAll(table, rows) {
+      const own = rows.map((row) => ({ ...row, tenant_id: tenantId }));
+      for (let at = 0; at < own.length; at += ROWS_AT_ONCE)
+        await namingIndex(
+          async () => void (await connection(table).insert(own.slice(at, at + ROWS_AT_ONCE))),
+        );
+    },
     put: async (table, key, row) =>
       void (await connection(table)
         .insert({ ...row, tenant_id: tenantId })

@@ -2,15 +2,19 @@ import { hash, verify, type Options } from '@node-rs/argon2';
 import pLimit from 'p-limit';
 import type { Config } from '../config.js';
 import { Busy, Invalid } from '../kernel/errors.js';
+import { matchesForeign } from './foreign-hashes.js';
 
 export const SHORTEST = 8;
 export const LONGEST = 128;
 const RETRY_AFTER_SECONDS = 2;
+const OUR_KIND = '$argon2id$';
 const ARGON2ID = 2; // the package exports its names as an ambient const enum, which single-file compilers can not read
 
 export interface Passwords {
   /** Argon2id as a PHC string. @throws Invalid, Busy */
   hash(password: string): Promise<string>;
+  /** The same for a password that somebody has had for long, however short it is. @throws Busy */
+  rehash(password: string): Promise<string>;
   /** Whether it is the one. A missing hash takes as long as a wrong password. @throws Busy */
   verify(stored: string | null, password: string): Promise<boolean>;
   /** Whether the stored hash is weaker than what is configured now. */
@@ -50,10 +54,18 @@ export function openPasswords({
         throw new Invalid('password', `must be ${SHORTEST} to ${LONGEST} characters`);
       return inTurn(() => hash(password, options));
     },
+    rehash: (password) => inTurn(() => hash(password, options)),
     async verify(stored, password) {
-      const against = stored ?? (await nobody);
-      const matches = await inTurn(() => verify(against, password));
-      return matches && stored !== null;
+      const ours = stored?.startsWith(OUR_KIND) ?? false;
+      const against = ours && stored ? stored : await nobody;
+      // A hash of another system is often a quick one: it takes as long as ours, so that its user is not told from nobody.
+      const [matches, matchesForeignHash] = await inTurn(() =>
+        Promise.all([
+          verify(against, password),
+          stored === null || ours ? false : matchesForeign(stored, password),
+        ]),
+      );
+      return ours ? matches : matchesForeignHash;
     },
     outdated(stored) {
       const used = parameters(stored);

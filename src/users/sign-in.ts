@@ -55,7 +55,7 @@ export function openPeople(
     await lockout.succeeded(tenantId, user.id, address);
     await signedIn.run(Date.now(), tenantId, user.id);
     if (user.passwordHash !== null && passwords.outdated(user.passwordHash))
-      await upgrade.run(await passwords.hash(password), tenantId, user.id, user.passwordHash);
+      await upgrade.run(await passwords.rehash(password), tenantId, user.id, user.passwordHash);
   }
 
   return {
@@ -65,7 +65,8 @@ export function openPeople(
       const account = user?.id ?? vault.hash('unknown-login', login.slice(0, LONGEST_LOGIN));
       const matches = await passwords.verify(user?.passwordHash ?? null, usable ? password : '');
       // Looked at after the hash, so that guesses sent all at once are counted before the next is believed.
-      const locked = await lockout.isLocked(tenantId, account, address);
+      const locked =
+        (await lockout.isLocked(tenantId, account, address)) || (user?.lockedUntil ?? 0) > Date.now();
       if (!matches && !locked) await lockout.failed(tenantId, account, address);
       const refused: SignInRefusal | undefined = locked
         ? 'locked'

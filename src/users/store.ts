@@ -1,19 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
+import { forgetIssuedTokens } from '../clients/index.js';
+import { Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
+import { forgetAddresses } from '../observe/index.js';
 import { revokeAllOf } from '../revocations/index.js';
-import { rolesByName, type Claim } from '../roles/index.js';
-import { UniqueViolation, type Row, type Statement, type Store, type TenantDb } from '../store/index.js';
+import { rolesByWord, rolesOfUsers, type Claim, type Role } from '../roles/index.js';
+import { uniquely, type Row, type Statement, type Store, type TenantDb } from '../store/index.js';
+import { followLineage, lineageUnder } from './lineage.js';
 import { checkEmail, checkUserName, foldName, phoneDigits, readPhone } from './names.js';
-import type { NewUser, User } from './schema.js';
+import type { Login, NewUser, User, UserFields, UserFile } from './schema.js';
 
 /** A user with what only signing in needs. */
 export interface StoredUser extends User {
   passwordHash: string | null;
 }
 
-const toUser = (row: Row): StoredUser => ({
+export const toUser = (row: Row): StoredUser => ({
   id: row['id'] as string,
   userKey: row['user_key'] as string,
   userName: row['user_name'] as string,
@@ -26,93 +29,276 @@ const toUser = (row: Row): StoredUser => ({
   gender: row['gender'] as string | null,
   birthdate: row['birthdate'] as string | null,
   address: row['address'] as string | null,
+  stature: row['stature'] as number | null,
+  weight: row['weight'] as number | null,
+  description: row['description'] as string | null,
   avatar: row['avatar'] as string | null,
+  refereeId: row['referee_id'] as string | null,
+  lineage: parse<string[]>(row['lineage']),
   claims: parse<Claim[]>(row['claims']),
+  properties: parse<Record<string, string>>(row['properties']),
+  files: parse<UserFile[]>(row['files']),
+  logins: parse<Login[]>(row['logins']),
   enabled: Boolean(row['enabled']),
+  lockedUntil: row['locked_until'] as number | null,
   createdAt: row['created_at'] as number,
   updatedAt: row['updated_at'] as number,
   lastLoginAt: row['last_login_at'] as number | null,
   passwordHash: row['password_hash'] as string | null,
 });
 
+/** The users who are there: not those who were deleted. */
+export const usersOf = (db: TenantDb) => db.from('users').whereNull('deleted_at');
+
 /** Which unique index means which field. */
-const TAKEN: Record<string, string> = {
-  users_user_name_key: 'userName',
-  users_email_key: 'email',
-  users_phone_number: 'phoneNumber',
+export const TAKEN: Record<string, [string, string]> = {
+  users_user_name_key: ['userName', 'another user of this tenant has this userName'],
+  users_email_key: ['email', 'another user of this tenant has this email'],
+  users_phone_number: ['phoneNumber', 'another user of this tenant has this phoneNumber'],
+  users_user_key: ['userKey', 'another user of this tenant has, or had, this userKey'],
 };
 
-/** @throws Invalid, Conflict */
-export async function insertUser(db: TenantDb, user: NewUser, passwordHash: string | null): Promise<User> {
-  checkUserName(user.userName);
-  if (user.email !== undefined) checkEmail(user.email);
-  const phone = user.phoneNumber === undefined ? undefined : readPhone(user.phoneNumber, user.countryCode);
-  const roles = await rolesByName(db, user.roles ?? []);
-  for (const name of user.roles ?? [])
-    if (!roles.some((role) => role.name === name))
-      throw new Invalid('roles', `there is no role "${name}" in this tenant`);
-  const id = newId();
-  const now = Date.now();
-  try {
-    await db.insert('users', {
-      id,
-      user_key: randomUUID(),
-      user_name: user.userName,
-      user_name_key: foldName(user.userName),
-      nick_name: user.nickName ?? null,
-      email: user.email ?? null,
-      email_key: user.email === undefined ? null : foldName(user.email),
-      email_verified: user.emailVerified ?? false,
+/** What people are found by. */
+const namesOf = ({ userName, nickName }: Pick<User, 'userName' | 'nickName'>): string[] =>
+  nickName === null ? [userName] : [userName, nickName];
+
+/** @throws Invalid */
+function contactsOf(fields: UserFields, countryCode: string | null): Record<string, unknown> {
+  const { userName, email, phoneNumber } = fields;
+  if (userName !== undefined) checkUserName(userName);
+  if (email != null) checkEmail(email);
+  const phone = phoneNumber == null ? undefined : readPhone(phoneNumber, countryCode ?? undefined);
+  return {
+    ...(userName !== undefined && { user_name: userName, user_name_key: foldName(userName) }),
+    ...(email !== undefined && { email, email_key: email === null ? null : foldName(email) }),
+    ...(phoneNumber !== undefined && {
       country_code: phone?.countryCode ?? null,
       phone_number: phone?.number ?? null,
       phone_national: phone?.national ?? null,
-      phone_number_verified: user.phoneNumberVerified ?? false,
-      password_hash: passwordHash,
-      gender: user.gender ?? null,
-      birthdate: user.birthdate ?? null,
-      address: user.address ?? null,
-      claims: JSON.stringify(user.claims ?? []),
-      created_at: now,
-      updated_at: now,
-    });
-  } catch (error) {
-    if (!(error instanceof UniqueViolation)) throw error;
-    const field = TAKEN[error.index] ?? 'user';
-    throw new Conflict(field, `another user of this tenant has this ${field}`);
-  }
-  for (const role of roles) await db.insert('user_roles', { user_id: id, role_id: role.id });
-  return findUser(db, user.userName);
+    }),
+  };
+}
+
+const PLAIN: Partial<Record<keyof UserFields, string>> = {
+  nickName: 'nick_name',
+  emailVerified: 'email_verified',
+  phoneNumberVerified: 'phone_number_verified',
+  gender: 'gender',
+  birthdate: 'birthdate',
+  address: 'address',
+  stature: 'stature',
+  weight: 'weight',
+  description: 'description',
+  avatar: 'avatar',
+  enabled: 'enabled',
+  lockedUntil: 'locked_until',
+};
+const DOCUMENTS = { claims: [], properties: {}, files: [] } as const;
+
+/** The columns of what is said of a user. */
+const columnsOf = (fields: UserFields): Record<string, unknown> => ({
+  ...Object.fromEntries(
+    Object.entries(PLAIN).flatMap(([field, column]) => {
+      const value = fields[field as keyof UserFields];
+      return value === undefined ? [] : [[column, value]];
+    }),
+  ),
+  ...Object.fromEntries(
+    Object.entries(DOCUMENTS).flatMap(([field, none]) => {
+      const value = fields[field as keyof typeof DOCUMENTS];
+      return value === undefined ? [] : [[field, JSON.stringify(value ?? none)]];
+    }),
+  ),
+});
+
+/** @throws Invalid naming the role that is not there */
+export async function rolesNamed(db: TenantDb, words: readonly string[]): Promise<Role[]> {
+  if (words.length === 0) return [];
+  const roles = await rolesByWord(db, words);
+  for (const word of words)
+    if (!roles.some(({ id, name }) => id === word || name === word))
+      throw new Invalid('roles', `there is no role "${word}" in this tenant`);
+  return roles;
+}
+
+/** A new user with what comes with it, ready to be written. */
+export interface PreparedUser {
+  row: Record<string, unknown> & { id: string };
+  roles: Role[];
+  names: string[];
+}
+
+/** @throws Invalid */
+export async function prepareUser(
+  db: TenantDb,
+  user: NewUser,
+  passwordHash: string | null,
+): Promise<PreparedUser> {
+  const contacts = contactsOf(user, user.countryCode ?? null);
+  const roles = await rolesNamed(db, user.roles ?? []);
+  const lineage = await lineageUnder(db, user.refereeId ?? null);
+  const names = namesOf({ userName: user.userName, nickName: user.nickName ?? null });
+  const now = Date.now();
+  const row = {
+    id: newId(),
+    user_key: user.userKey ?? randomUUID(),
+    ...contacts,
+    ...columnsOf(user),
+    search_name: foldName(names.join('\n')),
+    referee_id: user.refereeId ?? null,
+    lineage: JSON.stringify(lineage),
+    password_hash: passwordHash,
+    created_at: now,
+    updated_at: now,
+  };
+  return { row, roles, names };
+}
+
+/** Writes new users, all or none. @throws Conflict when a name, an address or a number is taken */
+export async function writeUsers(db: TenantDb, users: readonly PreparedUser[]): Promise<void> {
+  await uniquely(TAKEN, () =>
+    db.insertAll(
+      'users',
+      users.map(({ row }) => row),
+    ),
+  );
+  const roles = users.flatMap(({ row, roles: has }) =>
+    has.map((role) => ({ user_id: row.id, role_id: role.id })),
+  );
+  await db.insertAll('user_roles', roles);
+  await db.names.add(users.map(({ row, names }) => ({ userId: row.id, names })));
+}
+
+/** @throws Invalid, Conflict */
+export async function insertUser(db: TenantDb, user: NewUser, passwordHash: string | null): Promise<User> {
+  const prepared = await prepareUser(db, user, passwordHash);
+  await writeUsers(db, [prepared]);
+  return findUserById(db, prepared.row.id);
+}
+
+/**
+ * Writes what is given and leaves the rest; take the user by `lockUser`. Whoever is disabled, enabled or given another
+ * password is signed out everywhere (ASVS 7.4.3).
+ * @throws Invalid, Conflict
+ */
+export async function updateUser(
+  db: TenantDb,
+  before: User,
+  change: UserFields,
+  passwordHash?: string,
+): Promise<User> {
+  const { id } = before;
+  const { refereeId, roles } = change;
+  const newAddress = change.email !== undefined && change.email !== before.email;
+  const newNumber = change.phoneNumber !== undefined && change.phoneNumber !== before.phoneNumber;
+  const after = { ...before, ...(change.userName !== undefined && { userName: change.userName }) };
+  if (change.nickName !== undefined) after.nickName = change.nickName;
+  const names = namesOf(after);
+  const moved = refereeId !== undefined && refereeId !== before.refereeId;
+  const lineage = moved ? await lineageUnder(db, refereeId, id) : before.lineage;
+  const columns = {
+    // Another address is not the one that was verified.
+    ...(newAddress && { email_verified: false }),
+    ...(newNumber && { phone_number_verified: false }),
+    ...contactsOf(change, change.countryCode ?? before.countryCode),
+    ...columnsOf(change),
+    search_name: foldName(names.join('\n')),
+    ...(moved && { referee_id: refereeId, lineage: JSON.stringify(lineage) }),
+    ...(passwordHash !== undefined && { password_hash: passwordHash }),
+    updated_at: Date.now(),
+  };
+  await uniquely(TAKEN, async () => db.from('users').where({ id }).update(columns));
+  if (names.join('\n') !== namesOf(before).join('\n')) await db.names.write(id, names);
+  if (moved) await followLineage(db, id, lineage);
+  if (roles) await setRoles(db, id, await rolesNamed(db, roles));
+  const ends = passwordHash !== undefined || (change.enabled ?? before.enabled) !== before.enabled;
+  if (ends) await revokeAllOf(db, 'user', before.userKey);
+  return findUserById(db, id);
+}
+
+async function setRoles(db: TenantDb, userId: string, roles: readonly Role[]): Promise<void> {
+  await db.from('user_roles').where({ user_id: userId }).delete();
+  await db.insertAll(
+    'user_roles',
+    roles.map(({ id }) => ({ user_id: userId, role_id: id })),
+  );
 }
 
 export async function listUsers(db: TenantDb, take: number): Promise<User[]> {
-  return ((await db.from('users').whereNull('deleted_at').orderBy('id').limit(take)) as Row[]).map(toUser);
+  return ((await usersOf(db).orderBy('id').limit(take)) as Row[]).map(toUser);
 }
 
-/** By user name, or by user key. @throws NotFound */
-export async function findUser(db: TenantDb, name: string): Promise<User> {
-  const row = (await db
-    .from('users')
-    .whereNull('deleted_at')
-    .where((either) => void either.where({ user_name_key: foldName(name) }).orWhere({ user_key: name }))
-    .first()) as Row | undefined;
-  if (!row) throw new NotFound('user', `there is no user "${name}" in this tenant`);
+const found = (which: string, row: Row | undefined): StoredUser => {
+  if (!row) throw new NotFound('user', `there is no user "${which}" in this tenant`);
   return toUser(row);
+};
+
+/** @throws NotFound */
+export const findUserById = async (db: TenantDb, id: string): Promise<StoredUser> =>
+  found(id, (await usersOf(db).where({ id }).first()) as Row | undefined);
+
+/** The same, and nobody else changes it before the transaction ends. @throws NotFound */
+export const lockUser = async (db: TenantDb, id: string): Promise<StoredUser> =>
+  found(id, (await usersOf(db).where({ id }).forUpdate().first()) as Row | undefined);
+
+/** By user name, or by user key. @throws NotFound */
+export const findUser = async (db: TenantDb, name: string): Promise<StoredUser> =>
+  found(
+    name,
+    (await usersOf(db)
+      .where((either) => void either.where({ user_name_key: foldName(name) }).orWhere({ user_key: name }))
+      .first()) as Row | undefined,
+  );
+
+/** What users may do now: the permissions of their roles, and their own. */
+export async function permissionsOf(db: TenantDb, user: User): Promise<string[]> {
+  const roles = (await rolesOfUsers(db, [user.id])).get(user.id) ?? [];
+  return [...roles.flatMap(({ claims }) => claims), ...user.claims]
+    .filter(({ type }) => type === 'permission')
+    .map(({ value }) => value);
 }
 
 /** Lets a user sign in or not. Either way what was issued until now ends: a disabled user's tokens do not wake up again. */
 export async function setUserEnabled(db: TenantDb, name: string, enabled: boolean): Promise<User> {
-  const { id, userKey } = await findUser(db, name);
-  await db.from('users').where({ id }).update({ enabled, updated_at: Date.now() });
-  await revokeAllOf(db, 'user', userKey);
-  return findUser(db, userKey);
+  const user = await findUser(db, name);
+  // Said again, it ends what was issued in between.
+  if (user.enabled === enabled) await revokeAllOf(db, 'user', user.userKey);
+  return updateUser(db, user, { enabled });
 }
 
-/** Sets another password. Whoever was signed in with the old one is signed out everywhere (ASVS 7.4.3). */
+/** Sets another password. Whoever was signed in with the old one is signed out everywhere. */
 export async function setPassword(db: TenantDb, name: string, passwordHash: string): Promise<void> {
-  const { id, userKey } = await findUser(db, name);
-  await db.from('users').where({ id }).update({ password_hash: passwordHash, updated_at: Date.now() });
+  await updateUser(db, await findUser(db, name), {}, passwordHash);
+}
+
+/** Takes a user out, signs him out everywhere, and frees the names for others. What is known of him stays. */
+export async function deleteUser(db: TenantDb, { id, userKey }: User): Promise<void> {
+  await db.from('users').where({ id }).update({ deleted_at: Date.now() });
+  await db.from('user_roles').where({ user_id: id }).delete();
+  await db.names.write(id, []);
   await revokeAllOf(db, 'user', userKey);
 }
+
+/** A user who is there, or who was deleted and is still known. @throws NotFound */
+export const findEvenDeleted = async (db: TenantDb, id: string): Promise<StoredUser> =>
+  found(id, (await db.from('users').where({ id }).forUpdate().first()) as Row | undefined);
+
+/**
+ * Takes out all that is known of a person. The audit keeps what was done, by a key that belongs to nobody any more, and not
+ * from where.
+ */
+export async function eraseUser(db: TenantDb, { id, userKey }: User): Promise<void> {
+  await revokeAllOf(db, 'user', userKey);
+  await db.from('users').where({ id }).delete();
+  for (const table of ['sign_in_failures', 'known_addresses'])
+    await db.from(table).where({ account: id }).delete();
+  await forgetIssuedTokens(db, userKey);
+  await forgetAddresses(db, userKey);
+}
+
+/** Forgets wrong passwords, so that a locked account can be tried again. */
+export const forgetFailures = async (db: TenantDb, id: string): Promise<void> =>
+  void (await db.from('sign_in_failures').where({ account: id }).delete());
 
 /** The look-ups that signing in and tokens make. */
 export interface UserFinder {

@@ -89,7 +89,8 @@ for (const kind of STORES)
           fc.asyncProperty(draw(operation, valid), async ({ query, body }) => {
             const example = await about();
             // A thing that is there, and a cursor of this very list: what a schema alone does not say.
-            const { after: _cursor, ...asked } = asQuery(query);
+            const { after: _cursor, ...drawn } = asQuery(query);
+            const asked = settled(id, drawn, example.query ?? {}) as Record<string, string>;
             const sent = body === undefined ? undefined : settled(id, body as object, example.body as object);
             const answer = await ask(operation, { ...example, query: asked, body: sent });
             // A name that is taken already is the one thing that chance may meet.

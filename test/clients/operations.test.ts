@@ -210,7 +210,8 @@ for (const kind of STORES)
         [strong.status, strong.body['data']],
         [403, { missing: 'permission', name: 'isms.user.delete' }],
       );
-      const management = (await admin.ask('GET', `/api/Client?q.clientId=${server.context.config.client.id}`)).body['data'] as Data;
+      const management = (await admin.ask('GET', `/api/Client?q.clientId=${server.context.config.client.id}`))
+        .body['data'] as Data;
       const [{ id }] = management as unknown as [Data];
       assert.equal((await few.ask('POST', `/api/Client/${id}/Secretkey`, {})).status, 403);
       assert.equal((await few.ask('PUT', '/api/Client', { id, redirectUris: [] })).status, 403);

@@ -24,6 +24,7 @@ const STEPS = [
   '0010_identity_resource_properties',
   '0011_owners_and_secrets',
   '0012_issued_tokens',
+  '0013_profiles',
 ];
 
 for (const kind of STORES)

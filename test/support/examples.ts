@@ -2,6 +2,7 @@ import { insertApiResource, newApiResource } from '../../src/api-resources/index
 import { clientSettings, GRANT_TYPES, insertClient } from '../../src/clients/index.js';
 import { insertIdentityResource } from '../../src/identity-resources/index.js';
 import { insertRole } from '../../src/roles/index.js';
+import { insertUser } from '../../src/users/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
 import { call, type Example } from './management.js';
 import type { TestServer } from './server.js';
@@ -63,6 +64,19 @@ export const EXAMPLES: Record<
     body: { id: await newScope(server, tenant), displayName: 'Changed' },
   }),
   'identityresource.delete': async (server, tenant) => ({ params: { id: await newScope(server, tenant) } }),
+  'user.codes': () => ({}),
+  'user.get': () => ({}),
+  'user.head': async (server, tenant) => {
+    await newUser(server, tenant);
+    return { query: { userName: `user-${made}` } };
+  },
+  'user.detail': async (server, tenant) => ({ params: { id: await newUser(server, tenant) } }),
+  'user.export': async (server, tenant) => ({ params: { id: await newUser(server, tenant) } }),
+  'user.post': () => ({ body: { userName: `user-${++made}` } }),
+  'user.put': async (server, tenant) => ({
+    body: { id: await newUser(server, tenant), nickName: 'Changed' },
+  }),
+  'user.delete': async (server, tenant) => ({ params: { id: await newUser(server, tenant) } }),
 };
 
 const RULED_SETTINGS = [
@@ -105,6 +119,10 @@ export const SETTLED: Record<string, readonly string[]> = {
   'apiresource.import': ['microServiceName', 'microServicePolicies'],
   'client.post': RULED_SETTINGS,
   'client.put': [...RULED_SETTINGS, 'secrets'],
+  'user.get': ['q.roles'],
+  'user.head': ['phoneNumber', 'email', 'userName'],
+  'user.post': ['userName', 'email', 'countryCode', 'phoneNumber', 'refereeId', 'roles', 'password'],
+  'user.put': ['userName', 'email', 'countryCode', 'phoneNumber', 'refereeId', 'roles', 'password'],
   'client.issuetoken': ['scope', 'audience'],
   'client.postsecretkey': ['plaintext', 'expiresAt'],
 };
@@ -142,3 +160,6 @@ const newRole = async (server: TestServer, tenant: Tenant): Promise<string> => {
   const role = { name: `role-${++made}`, displayName: null, description: null, claims: [] };
   return (await server.change((db) => insertRole(db, role), tenant)).id;
 };
+
+const newUser = async (server: TestServer, tenant: Tenant): Promise<string> =>
+  (await server.change((db) => insertUser(db, { userName: `user-${++made}` }, null), tenant)).id;

@@ -49,6 +49,8 @@ export function valid(schema: unknown): Arbitrary<unknown> {
       return text(shape);
     case 'integer':
       return fc.integer({ min: shape.minimum ?? -1000, max: Math.min(shape.maximum ?? 1000, 1000) });
+    case 'number':
+      return fc.double({ min: shape.minimum ?? -1000, max: shape.maximum ?? 1000, noNaN: true });
     case 'boolean':
       return fc.boolean();
     case 'null':

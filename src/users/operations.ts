@@ -1,0 +1,301 @@
+import { randomBytes } from 'node:crypto';
+import {
+  areaAt,
+  defineList,
+  defineOperation,
+  mayGive,
+  NAMED_LIST,
+  pageOf,
+  shapes,
+  type Actor,
+  type AnyOperation,
+} from '../api/index.js';
+import { Invalid, NotFound } from '../kernel/errors.js';
+import { deedsOf } from '../observe/index.js';
+import { rolesOfUsers } from '../roles/index.js';
+import type { Row, TenantDb } from '../store/index.js';
+import { USER_CODES as CODES } from './codes.js';
+import { soughtOf, usersWith } from './filters.js';
+import { foldName } from './names.js';
+import type { Passwords } from './passwords.js';
+import type { User, UserFields } from './schema.js';
+import { fieldsIn, NEW_USER, showUser, USER, USER_CHANGE } from './shapes.js';
+import {
+  deleteUser,
+  eraseUser,
+  findEvenDeleted,
+  findUserById,
+  forgetFailures,
+  insertUser,
+  lockUser,
+  permissionsOf,
+  rolesNamed,
+  toUser,
+  updateUser,
+  usersOf,
+} from './store.js';
+
+const at = areaAt('user', '/api/User');
+const { flag, id, iso, line, time } = shapes;
+
+/** Where a person is signed in and what he allows; the room that knows lies above this one. */
+export interface Access {
+  sessionsOf(
+    db: TenantDb,
+    userKey: string,
+  ): Promise<{ signedInAt: number; expiresAt: number; clients: string[] }[]>;
+  grantsOf(
+    db: TenantDb,
+    userKey: string,
+  ): Promise<{ clientId: string; scopes: string[]; allowedAt: number }[]>;
+  /** Takes out all of both. */
+  forget(db: TenantDb, userKey: string): Promise<void>;
+}
+
+const { 'q.name': _name, ...paging } = NAMED_LIST;
+
+const QUERY = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['skip', 'take', 'asc'],
+  properties: {
+    ...paging,
+    orderby: { type: 'string', enum: ['createdAt', 'updatedAt', 'userName'] },
+    'q.name': { ...line(100), description: 'Part of the user name or the nick name.' },
+    'q.email': { ...line(254), description: 'The whole address.' },
+    'q.phoneNumber': { ...line(30), description: 'The whole number: international, or national.' },
+    'q.roles': { ...line(2000), description: 'Ids of roles, with commas between: who has all of them.' },
+    'q.status': { type: 'string', enum: ['enabled', 'disabled'] },
+  },
+} as const;
+
+const COLUMNS = { createdAt: 'created_at', updatedAt: 'updated_at', userName: 'user_name_key' };
+
+const HEAD = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    phoneNumber: { ...line(30), description: 'International, or national.' },
+    email: line(254),
+    userName: line(100),
+  },
+} as const;
+
+const DELETE_QUERY = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    erase: {
+      ...flag('Take out all that is known of the person, of one who was deleted before as well.'),
+      default: false,
+    },
+  },
+} as const;
+
+const EXPORTED = {
+  title: 'PersonalData',
+  description: 'All that is known of a person.',
+  type: 'object',
+  additionalProperties: false,
+  required: ['id', 'user', 'sessions', 'grants', 'history'],
+  properties: {
+    id,
+    user: USER,
+    sessions: {
+      type: 'array',
+      items: {
+        title: 'ExportedSession',
+        type: 'object',
+        additionalProperties: false,
+        required: ['signedInAt', 'expiresAt', 'clients'],
+        properties: {
+          signedInAt: time,
+          expiresAt: time,
+          clients: { type: 'array', items: { type: 'string' } },
+        },
+      },
+    },
+    grants: {
+      type: 'array',
+      items: {
+        title: 'ExportedGrant',
+        type: 'object',
+        additionalProperties: false,
+        required: ['clientId', 'scopes', 'allowedAt'],
+        properties: {
+          clientId: { type: 'string' },
+          scopes: { type: 'array', items: { type: 'string' } },
+          allowedAt: time,
+        },
+      },
+    },
+    history: {
+      type: 'array',
+      description: 'What the audit has of what the person did, the newest first.',
+      items: {
+        title: 'ExportedDeed',
+        type: 'object',
+        additionalProperties: false,
+        required: ['at', 'event', 'result', 'clientId', 'address'],
+        properties: {
+          at: time,
+          event: { type: 'string' },
+          result: { type: 'string' },
+          clientId: { type: ['string', 'null'] },
+          address: { type: ['string', 'null'] },
+        },
+      },
+    },
+  },
+} as const;
+
+const MOST_DEEDS = 10_000;
+
+const CONFLICTS = {
+  userName: CODES.userNameExists,
+  email: CODES.emailExists,
+  phoneNumber: CODES.phoneNumberExists,
+  userKey: CODES.userKeyExists,
+} as const;
+
+async function shownAll(db: TenantDb, users: User[]) {
+  const roles = await rolesOfUsers(
+    db,
+    users.map((user) => user.id),
+  );
+  return users.map((user) => showUser(user, roles.get(user.id) ?? []));
+}
+
+async function shown(db: TenantDb, user: User) {
+  const [one] = await shownAll(db, [user]);
+  if (!one) throw new Error('one user, one answer');
+  return one;
+}
+
+/** Refuses to make anybody stronger than the actor is. @throws Failure */
+export async function mayMake(
+  db: TenantDb,
+  actor: Actor | undefined,
+  { roles, claims }: UserFields,
+): Promise<void> {
+  const given = [...(await rolesNamed(db, roles ?? [])).flatMap((role) => role.claims), ...(claims ?? [])];
+  mayGive(
+    actor,
+    given.filter(({ type }) => type === 'permission').map(({ value }) => value),
+  );
+}
+
+/** Whoever changes how somebody signs in can be that user: nobody does so to one who may do more. @throws Failure */
+const mayTouch = async (db: TenantDb, actor: Actor | undefined, user: User): Promise<void> =>
+  mayGive(actor, await permissionsOf(db, user));
+
+export const userOperations = (passwords: Passwords, access: Access): readonly AnyOperation[] => [
+  at.codes(CODES),
+  defineList({
+    ...at.list,
+    summary: 'List users',
+    schemas: { query: QUERY, answer: USER },
+    async handle({ db, query }) {
+      const words = (query['q.roles'] ?? '').split(',').filter(Boolean);
+      const filters = {
+        name: query['q.name'],
+        email: query['q.email'],
+        phoneNumber: query['q.phoneNumber'],
+        status: query['q.status'],
+        roles: (await rolesNamed(db, words)).map((role) => role.id),
+      };
+      const page = await pageOf(db, usersWith(db, filters), query, COLUMNS, toUser, soughtOf(db, filters));
+      return { ...page, rows: await shownAll(db, page.rows) };
+    },
+  }),
+  defineOperation({
+    ...at.own('head', 'GET', '/Head'),
+    summary:
+      'Whether there is a user with this phone number, e-mail address or user name; HEAD works as well',
+    schemas: { query: HEAD, answer: { ...shapes.DELETED, title: 'UserId' } },
+    async handle({ db, query }) {
+      const { phoneNumber, email, userName } = query;
+      if ([phoneNumber, email, userName].filter((given) => given !== undefined).length !== 1)
+        throw new Invalid('phoneNumber', 'give one of phoneNumber, email and userName');
+      const rows =
+        userName === undefined
+          ? usersWith(db, { phoneNumber, email, roles: [] })
+          : usersOf(db).where({ user_name_key: foldName(userName) });
+      const row = await rows.first<Row | undefined>('id');
+      if (!row) throw new NotFound('user', 'there is no such user in this tenant');
+      return { id: row['id'] as string };
+    },
+  }),
+  defineOperation({
+    ...at.detail,
+    summary: 'Read a user',
+    schemas: { params: shapes.params, answer: USER },
+    handle: async ({ db, params }) => shown(db, await findUserById(db, params.id)),
+  }),
+  defineOperation({
+    ...at.own('export', 'GET', '/{id}/Export'),
+    summary: 'All that is known of a person, to give to that person',
+    schemas: { params: shapes.params, answer: EXPORTED },
+    async handle({ db, params }) {
+      const user = await findUserById(db, params.id);
+      return {
+        id: user.id,
+        user: await shown(db, user),
+        sessions: (await access.sessionsOf(db, user.userKey)).map(({ signedInAt, expiresAt, clients }) => ({
+          signedInAt: iso(signedInAt),
+          expiresAt: iso(expiresAt),
+          clients,
+        })),
+        grants: (await access.grantsOf(db, user.userKey)).map(({ allowedAt, ...grant }) => ({
+          ...grant,
+          allowedAt: iso(allowedAt),
+        })),
+        history: (await deedsOf(db, user.userKey, MOST_DEEDS)).map((deed) => ({ ...deed, at: iso(deed.at) })),
+      };
+    },
+  }),
+  defineOperation({
+    ...at.post,
+    summary: 'Create a user',
+    schemas: { body: NEW_USER, answer: USER },
+    conflicts: CONFLICTS,
+    prepare: async ({ body: { password } }) => (password === undefined ? null : passwords.hash(password)),
+    async handle({ db, actor, body: { password: _given, ...body } }, hash) {
+      const user = { ...fieldsIn(body), userName: body.userName ?? `user-${randomBytes(6).toString('hex')}` };
+      await mayMake(db, actor, user);
+      return shown(db, await insertUser(db, user, hash));
+    },
+  }),
+  defineOperation({
+    ...at.put,
+    summary: 'Change a user',
+    schemas: { body: USER_CHANGE, answer: USER },
+    conflicts: CONFLICTS,
+    current: { answer: USER, read: async ({ db, body }) => shown(db, await lockUser(db, body.id)) },
+    prepare: async ({ body: { password } }) =>
+      password === undefined ? undefined : passwords.hash(password),
+    async handle({ db, actor, body: { id: which, password: _given, ...body } }, hash) {
+      const user = await lockUser(db, which);
+      const change = fieldsIn(body);
+      await mayTouch(db, actor, user);
+      await mayMake(db, actor, change);
+      if (change.lockedUntil === null) await forgetFailures(db, which);
+      return shown(db, await updateUser(db, user, change, hash));
+    },
+  }),
+  defineOperation({
+    ...at.delete,
+    summary: 'Delete a user, who is signed out everywhere; e-mail address and phone number are free again',
+    schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
+    current: { answer: USER, read: async ({ db, params }) => shown(db, await lockUser(db, params.id)) },
+    async handle({ db, actor, params, query }) {
+      const user = query.erase ? await findEvenDeleted(db, params.id) : await lockUser(db, params.id);
+      await mayTouch(db, actor, user);
+      if (query.erase) {
+        await access.forget(db, user.userKey);
+        await eraseUser(db, user);
+      } else await deleteUser(db, user);
+      return { id: params.id };
+    },
+  }),
+];
