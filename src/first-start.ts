@@ -15,7 +15,14 @@ import { SEEDED_IDENTITY_RESOURCES } from './identity-resources/index.js';
 import { Conflict, NotFound } from './kernel/errors.js';
 import { addKeys, BASE_ALGS } from './oidc/index.js';
 import { tenantDb, tenantTransaction, type TenantDb } from './store/index.js';
-import { createTenant, findHomeTenant, moveTenant, touchTenant, type Tenant } from './tenants/index.js';
+import {
+  createTenant,
+  hostsOf,
+  findHomeTenant,
+  moveTenant,
+  touchTenant,
+  type Tenant,
+} from './tenants/index.js';
 import { insertUser } from './users/index.js';
 
 /** What was made on the first start; a secret that the environment gave is not here. */
@@ -49,7 +56,12 @@ async function makeHome(context: GatehouseContext): Promise<Home> {
   const passwordHash = await passwords.hash(adminPassword);
   try {
     const made = await store.transaction(async (trx) => {
-      const tenant = await createTenant(trx, { name: HOME_NAME, issuer: config.issuer, home: true });
+      const tenant = await createTenant(trx, {
+        name: HOME_NAME,
+        issuer: config.issuer,
+        hosts: hostsOf(config.issuer),
+        home: true,
+      });
       const db = tenantDb(trx, tenant.id);
       const nickName = 'Administrator';
       await insertUser(

@@ -27,20 +27,21 @@ import { ROLE_OPERATIONS } from './roles/index.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type Store, type TenantDb, type Vault } from './store/index.js';
 import { userOperations, type Passwords } from './users/index.js';
-import { touchTenant, type TenantDirectory } from './tenants/index.js';
+import { tenantOperations, touchTenant, type TenantDirectory } from './tenants/index.js';
 
 /** What operations need of what runs. */
 export interface Services {
   vault: Vault;
   pool: ProviderPool;
   passwords: Passwords;
+  directory: TenantDirectory;
   config: Config;
 }
 
 const uses: Uses = { count: countClientsUsing, takeAway: takeFromClients };
 
 /** Every operation of the management API. */
-const operationsOver = ({ vault, pool, passwords, config }: Services): readonly AnyOperation[] => [
+const operationsOver = ({ vault, pool, passwords, directory, config }: Services): readonly AnyOperation[] => [
   ...apiResourceOperations(uses, vault),
   importOperation({ open: openClient }),
   ...clientOperations(vault),
@@ -49,6 +50,7 @@ const operationsOver = ({ vault, pool, passwords, config }: Services): readonly 
   ),
   ...identityResourceOperations(uses),
   ...ROLE_OPERATIONS,
+  ...tenantOperations(vault, (host) => directory.byHost(host)),
   ...userOperations(passwords, {
     sessionsOf: listSessions,
     grantsOf: listGrants,
@@ -67,7 +69,6 @@ export interface ManagementBase extends Services {
   store: Store;
   limits: Limits;
   log: Log;
-  directory: TenantDirectory;
 }
 
 const tooMany = (seconds: number, headers: Record<string, string> = {}): Failure =>

@@ -43,7 +43,7 @@ export interface Page<T> {
 /**
  * What is the same of an operation whatever its schemas are.
  * - `changes`: what else has to follow a change: `provider` where sign-in and tokens depend on it, so that it works from the
- *   next request on; nothing where they read it each time.
+ *   next request on; `tenants` where other tenants than the caller's are concerned; nothing where it is read each time.
  */
 interface Declared {
   readonly id: `${string}.${string}`;
@@ -53,18 +53,20 @@ interface Declared {
   readonly access: Access;
   /** What a Conflict with this key is answered as. */
   readonly conflicts?: Readonly<Record<string, Code>>;
-  readonly changes?: 'provider';
+  readonly changes?: 'provider' | 'tenants';
 }
 
 /**
  * An operation, declared once. From this come its route, guard, validation, envelope, audit row, documentation, error table
  * and contract tests.
+ * - `keep`: seconds for which whoever reads it, and whatever lies in between, may keep the answer; without it nobody may;
  * - `prepare`: slow work that needs no transaction (hashing), done before it; the handler gets what it answers;
  * - `target`: what the audit row names; the answer's id where it says nothing;
  * - `current`: what `If-Match` is compared with, as its own `detail` answers it, read in the same transaction.
  */
 interface Operation<Schemas, C, A, R> extends Declared {
   readonly schemas: Schemas;
+  readonly keep?: (answer: A) => number;
   readonly prepare?: (call: Omit<C, 'db' | 'everything'>) => Promise<R>;
   readonly target?: (call: C, answer: A) => string;
   readonly current?: { answer: JSONSchema; read: (call: C) => Promise<unknown> };

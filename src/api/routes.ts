@@ -102,6 +102,7 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
     }
     const data = present(answer);
     const etag = etagOf(data);
+    if (operation.keep) ctx.set('Cache-Control', `public, max-age=${operation.keep(answer)}`);
     if (operation.method !== 'DELETE') ctx.set('ETag', etag);
     if (operation.method === 'GET' && ctx.get('If-None-Match').includes(etag)) ctx.status = 304;
     else ctx.body = envelope(BASIC.ok, language, data);
@@ -240,7 +241,7 @@ async function change(
     if (operation.changes === 'provider') await base.touch(trx, tenant.id);
     return done;
   });
-  if (operation.changes === 'provider') await base.refresh();
+  if (operation.changes) await base.refresh();
   return answer;
 }
 

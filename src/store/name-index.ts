@@ -79,8 +79,8 @@ const onSqlite = (connection: Knex, tenantId: string): NameIndex => ({
     const probes = words(probesFor(tenantId, part));
     if (probes.length === 0) return undefined;
     const rows = await connection.raw<{ user_id: string }[]>(
-      `SELECT i.user_id FROM user_search s CROSS JOIN user_search_ids i ON i.n = s.rowid
-       WHERE s.grams MATCH ? AND i.tenant_id = ? LIMIT ?`,
+      `SELECT i.user_id FROM user_search CROSS JOIN user_search_ids i ON i.n = user_search.rowid
+       WHERE user_search MATCH ? AND i.tenant_id = ? LIMIT ?`,
       [probes.map((probe) => `"${probe}"`).join(' AND '), tenantId, limit],
     );
     return rows.map((row) => row.user_id);

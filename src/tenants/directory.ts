@@ -29,6 +29,7 @@ export function openTenantDirectory(
   );
   const hostsOf = store.prepare('SELECT host FROM tenant_hosts WHERE tenant_id = ? ORDER BY host');
   const changed = store.prepare('SELECT id, version FROM tenants WHERE version >= ?');
+  const deleted = store.prepare('SELECT id FROM deleted_tenants WHERE deleted_at >= ?');
   const cache = new LRUCache<string, Tenant | typeof NOBODY>({ max: cached * 2 });
 
   async function load(host: string): Promise<Tenant | undefined> {
@@ -44,10 +45,13 @@ export function openTenantDirectory(
   }
 
   async function refresh(): Promise<void> {
-    const rows = await changed.all(Date.now() - OVERLAP_MS);
-    const versions = new Map(rows.map((row) => [row['id'] as string, row['version'] as number]));
+    const since = Date.now() - OVERLAP_MS;
+    const versions = new Map(
+      (await changed.all(since)).map((row) => [row['id'] as string, row['version'] as number]),
+    );
+    for (const row of await deleted.all(since)) versions.set(row['id'] as string, Infinity);
     for (const [host, tenant] of cache.entries())
-      if (tenant !== NOBODY && (versions.get(tenant.id) ?? tenant.version) !== tenant.version)
+      if (tenant === NOBODY || (versions.get(tenant.id) ?? tenant.version) !== tenant.version)
         cache.delete(host);
   }
 

@@ -1,4 +1,6 @@
 export type { Branding, Tenant } from './schema.js';
+export { hostsOf } from './hosts.js';
+export { tenantOperations } from './operations.js';
 export {
   createTenant,
   createTenantAt,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Knex } from 'knex';
 import type { SealedColumn, Store, Vault } from '../store/index.js';
 
 const sealRow = (tenantId: string, name: string): string => `tenant_secrets:${tenantId}:${name}`;
@@ -34,4 +35,34 @@ export async function tenantSecret(
     found = await select.first(tenantId, name);
   }
   return Buffer.from(vault.open(found?.['sealed'] as string, row), 'base64');
+}
+
+const PROPERTY = 'property:';
+
+/** The names of a tenant's secret properties, in order. */
+export async function secretPropertiesOf(knex: Knex, tenantIds: string[]): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>(tenantIds.map((id) => [id, []]));
+  const rows = await knex('tenant_secrets')
+    .whereIn('tenant_id', tenantIds)
+    .where('name', 'like', `${PROPERTY}%`)
+    .orderBy('name')
+    .select<{ tenant_id: string; name: string }[]>('tenant_id', 'name');
+  for (const row of rows) found.get(row.tenant_id)?.push(row.name.slice(PROPERTY.length));
+  return found;
+}
+
+/** Seals secret properties; null takes one away. */
+export async function setSecretProperties(
+  knex: Knex,
+  vault: Vault,
+  tenantId: string,
+  secrets: Record<string, string | null>,
+): Promise<void> {
+  for (const [property, value] of Object.entries(secrets)) {
+    const name = `${PROPERTY}${property}`;
+    await knex('tenant_secrets').where({ tenant_id: tenantId, name }).delete();
+    if (value === null) continue;
+    const sealed = vault.seal(value, sealRow(tenantId, name));
+    await knex('tenant_secrets').insert({ tenant_id: tenantId, name, sealed, created_at: Date.now() });
+  }
 }

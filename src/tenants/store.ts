@@ -5,23 +5,32 @@ import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import { revokeAllOf } from '../revocations/index.js';
-import { insertRole, SEEDED_ROLES } from '../roles/index.js';
-import { namingIndex, tenantDb, UniqueViolation, type Row } from '../store/index.js';
+import { insertRole, SEEDED_ROLES, type Claim } from '../roles/index.js';
+import { tenantDb, uniquely, type Row } from '../store/index.js';
 import { checkHost, hostsOf, issuerAt } from './hosts.js';
-import type { Branding, Tenant } from './schema.js';
+import { brandingOf, checkProperties } from './properties.js';
+import type { NewTenant, Tenant } from './schema.js';
 
-export const toTenant = (row: Row, hosts: string[]): Tenant => ({
-  id: row['id'] as string,
-  name: row['name'] as string,
-  issuer: row['issuer'] as string,
-  home: Boolean(row['home']),
-  enabled: Boolean(row['enabled']),
-  hosts,
-  branding: parse<Branding>(row['properties']),
-  version: row['version'] as number,
-  createdAt: row['created_at'] as number,
-  updatedAt: row['updated_at'] as number,
-});
+export function toTenant(row: Row, hosts: string[]): Tenant {
+  const properties = parse<Record<string, string>>(row['properties']);
+  return {
+    id: row['id'] as string,
+    name: row['name'] as string,
+    issuer: row['issuer'] as string,
+    home: Boolean(row['home']),
+    enabled: Boolean(row['enabled']),
+    hosts,
+    theme: row['theme'] as string | null,
+    claims: parse<Claim[]>(row['claims']),
+    properties,
+    branding: brandingOf(properties),
+    cacheDuration: row['cache_duration'] as number,
+    ownerUserId: row['owner_user_id'] as string | null,
+    version: row['version'] as number,
+    createdAt: row['created_at'] as number,
+    updatedAt: row['updated_at'] as number,
+  };
+}
 
 async function hostsOfTenant(knex: Knex, tenantId: string): Promise<string[]> {
   const rows = (await knex('tenant_hosts').where({ tenant_id: tenantId }).orderBy('host')) as Row[];
@@ -44,15 +53,27 @@ export async function findTenant(knex: Knex, name: string): Promise<Tenant> {
   return tenant;
 }
 
-export async function listTenants(knex: Knex): Promise<Tenant[]> {
-  const rows = (await knex('tenants').orderBy('id')) as Row[];
-  const hosts = (await knex('tenant_hosts').orderBy('host')) as Row[];
+/** Rows with the hosts that they have. */
+export async function withHosts(knex: Knex, rows: Row[]): Promise<Tenant[]> {
+  const ids = rows.map((row) => row['id'] as string);
+  const hosts = (await knex('tenant_hosts').whereIn('tenant_id', ids).orderBy('host')) as Row[];
   return rows.map((row) =>
     toTenant(
       row,
       hosts.filter((host) => host['tenant_id'] === row['id']).map((host) => host['host'] as string),
     ),
   );
+}
+
+export const listTenants = async (knex: Knex): Promise<Tenant[]> =>
+  withHosts(knex, (await knex('tenants').orderBy('id')) as Row[]);
+
+/** By id, and nobody else changes it before the transaction ends. @throws NotFound */
+export async function lockTenant(knex: Knex, id: string): Promise<Tenant> {
+  const row = (await knex('tenants').where({ id }).forUpdate().first()) as Row | undefined;
+  const [tenant] = row ? await withHosts(knex, [row]) : [];
+  if (!tenant) throw new NotFound('tenant', `there is no tenant "${id}"`);
+  return tenant;
 }
 
 /**
@@ -69,48 +90,39 @@ export async function touchTenant(knex: Knex, tenantId: string): Promise<void> {
     });
 }
 
+const columnsOf = (tenant: NewTenant): Record<string, unknown> => ({
+  name: tenant.name,
+  enabled: tenant.enabled ?? true,
+  theme: tenant.theme ?? null,
+  claims: JSON.stringify(tenant.claims ?? []),
+  properties: JSON.stringify(tenant.properties ?? {}),
+  cache_duration: tenant.cacheDuration ?? 60,
+  owner_user_id: tenant.ownerUserId ?? null,
+});
+
+const taken = ({ name, hosts }: NewTenant): Record<string, [string, string]> => {
+  const host: [string, string] = ['hosts', `another tenant has one of the hosts ${hosts.join(', ')}`];
+  return {
+    tenants_name: ['name', `another tenant has the name "${name}"`],
+    tenants_issuer: host,
+    tenant_hosts_host: host,
+  };
+};
+
 /**
  * A new tenant with what each begins with: roles, identity resources and the management API. Its keys are made when it
  * is first used.
  * @throws Conflict when the name or a host is taken, Invalid
  */
-export async function createTenant(
-  knex: Knex,
-  {
-    name,
-    issuer,
-    home = false,
-    branding = {},
-  }: { name: string; issuer: string; home?: boolean; branding?: Branding },
-): Promise<Tenant> {
+export async function createTenant(knex: Knex, tenant: NewTenant): Promise<Tenant> {
+  const { name, issuer, home = false } = tenant;
   if (!name.trim() || name.length > 100) throw new Invalid('name', 'must be 1 to 100 characters');
+  checkProperties(tenant.properties ?? {});
   const id = newId();
   const now = Date.now();
-  const properties = JSON.stringify(branding);
-  try {
-    await namingIndex(() =>
-      knex('tenants').insert({
-        id,
-        name,
-        issuer,
-        home,
-        properties,
-        version: now,
-        created_at: now,
-        updated_at: now,
-      }),
-    );
-    await namingIndex(() =>
-      knex('tenant_hosts').insert(hostsOf(issuer).map((host) => ({ host, tenant_id: id }))),
-    );
-  } catch (error) {
-    if (!(error instanceof UniqueViolation)) throw error;
-    const field = error.index === 'tenants_name' ? 'name' : 'host';
-    throw new Conflict(
-      field,
-      `another tenant has the ${field} "${field === 'name' ? name : new URL(issuer).host}"`,
-    );
-  }
+  const row = { id, issuer, home, ...columnsOf(tenant), version: now, created_at: now, updated_at: now };
+  await uniquely(taken(tenant), async () => knex('tenants').insert(row));
+  await setHosts(knex, id, tenant);
   const db = tenantDb(knex, id);
   for (const role of SEEDED_ROLES) await insertRole(db, role);
   for (const resource of SEEDED_IDENTITY_RESOURCES) await insertIdentityResource(db, resource);
@@ -118,9 +130,42 @@ export async function createTenant(
   return findTenant(knex, name);
 }
 
+async function setHosts(knex: Knex, id: string, tenant: NewTenant): Promise<void> {
+  await knex('tenant_hosts').where({ tenant_id: id }).delete();
+  await uniquely(taken(tenant), async () =>
+    knex('tenant_hosts').insert(tenant.hosts.map((host) => ({ host, tenant_id: id }))),
+  );
+}
+
 /** A new tenant at its own host. @throws Conflict, Invalid */
-export const createTenantAt = (knex: Knex, name: string, host: string): Promise<Tenant> =>
-  createTenant(knex, { name, issuer: issuerAt(checkHost(host)) });
+export function createTenantAt(knex: Knex, name: string, host: string): Promise<Tenant> {
+  const issuer = issuerAt(checkHost(host));
+  return createTenant(knex, { name, issuer, hosts: hostsOf(issuer) });
+}
+
+/**
+ * Writes a tenant as it is now; take it by `lockTenant`. Opened or shut, everything that it issued until now ends.
+ * @throws Invalid, Conflict
+ */
+export async function replaceTenant(knex: Knex, before: Tenant, tenant: Tenant): Promise<void> {
+  if (tenant.home && !tenant.enabled) throw new Conflict('home', 'the home tenant can not be disabled');
+  checkProperties(tenant.properties);
+  await uniquely(taken(tenant), async () =>
+    knex('tenants').where({ id: tenant.id }).update(columnsOf(tenant)),
+  );
+  if (tenant.hosts.join() !== before.hosts.join()) await setHosts(knex, tenant.id, tenant);
+  if (tenant.enabled !== before.enabled) await revokeAllOf(tenantDb(knex, tenant.id), 'tenant');
+  await touchTenant(knex, tenant.id);
+}
+
+/** Takes out a tenant with all that it has. Every node hears of it. @throws Conflict for the home tenant */
+export async function deleteTenant(knex: Knex, { id, home }: Tenant): Promise<void> {
+  if (home) throw new Conflict('home', 'the home tenant can not be deleted');
+  // What roles are kept by goes first; the rest goes with the tenant.
+  await knex('user_roles').where({ tenant_id: id }).delete();
+  await knex('tenants').where({ id }).delete();
+  await knex('deleted_tenants').insert({ id, deleted_at: Date.now() });
+}
 
 /** The home tenant's issuer is the configuration's; when that changed, its hosts follow. */
 export async function moveTenant(knex: Knex, tenant: Tenant, issuer: string): Promise<void> {
@@ -130,11 +175,10 @@ export async function moveTenant(knex: Knex, tenant: Tenant, issuer: string): Pr
   await touchTenant(knex, tenant.id);
 }
 
-/** Opens or shuts a tenant. Either way everything that it issued until now ends. @throws NotFound, Invalid for the home tenant */
+/** Opens or shuts a tenant. Either way everything that it issued until now ends. @throws NotFound, Conflict for the home tenant */
 export async function setTenantEnabled(knex: Knex, name: string, enabled: boolean): Promise<void> {
   const tenant = await findTenant(knex, name);
-  if (tenant.home && !enabled) throw new Invalid('tenant', 'the home tenant can not be disabled');
-  await knex('tenants').where({ id: tenant.id }).update({ enabled });
-  await revokeAllOf(tenantDb(knex, tenant.id), 'tenant');
-  await touchTenant(knex, tenant.id);
+  // Said again, it ends what was issued in between.
+  if (tenant.enabled === enabled) await revokeAllOf(tenantDb(knex, tenant.id), 'tenant');
+  await replaceTenant(knex, tenant, { ...tenant, enabled });
 }

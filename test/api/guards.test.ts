@@ -128,6 +128,15 @@ for (const kind of STORES)
           }
         });
 
+      if (each.home) {
+        it(`${id} is for the home tenant’s administrators only`, async () => {
+          const there = await clientToken(server, [plainest], other);
+          const sent = await example();
+          const { status, body } = await perform(server, each, sent, { token: there, tenant: other });
+          assert.deepEqual([status, body['data']], [403, { missing: 'tenant', name: 'home' }]);
+        });
+        continue;
+      }
       if (!namesOne(each)) continue;
       it(`${id} does not know what is another tenant’s`, async () => {
         const there = await clientToken(server, [plainest], other);

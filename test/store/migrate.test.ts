@@ -25,6 +25,7 @@ const STEPS = [
   '0011_owners_and_secrets',
   '0012_issued_tokens',
   '0013_profiles',
+  '0014_tenant_settings',
 ];
 
 for (const kind of STORES)

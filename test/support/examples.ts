@@ -64,6 +64,16 @@ export const EXAMPLES: Record<
     body: { id: await newScope(server, tenant), displayName: 'Changed' },
   }),
   'identityresource.delete': async (server, tenant) => ({ params: { id: await newScope(server, tenant) } }),
+  'tenant.codes': () => ({}),
+  'tenant.info': () => ({}),
+  'tenant.get': () => ({}),
+  'tenant.detail': async (server) => ({ params: { id: (await newTenant(server)).id } }),
+  'tenant.post': () => ({ body: { name: `tenant-${++made}`, hosts: [`tenant-${made}.example.com`] } }),
+  'tenant.put': async (server) => ({ body: { id: (await newTenant(server)).id, theme: 'dark' } }),
+  'tenant.delete': async (server) => {
+    const { id, name } = await newTenant(server);
+    return { params: { id }, query: { confirm: name } };
+  },
   'user.codes': () => ({}),
   'user.get': () => ({}),
   'user.head': async (server, tenant) => {
@@ -119,6 +129,10 @@ export const SETTLED: Record<string, readonly string[]> = {
   'apiresource.import': ['microServiceName', 'microServicePolicies'],
   'client.post': RULED_SETTINGS,
   'client.put': [...RULED_SETTINGS, 'secrets'],
+  'tenant.info': ['host'],
+  'tenant.post': ['hosts', 'issuer', 'properties'],
+  'tenant.put': ['hosts', 'properties'],
+  'tenant.delete': ['confirm'],
   'user.get': ['q.roles'],
   'user.head': ['phoneNumber', 'email', 'userName'],
   'user.post': ['userName', 'email', 'countryCode', 'phoneNumber', 'refereeId', 'roles', 'password'],
@@ -160,6 +174,9 @@ const newRole = async (server: TestServer, tenant: Tenant): Promise<string> => {
   const role = { name: `role-${++made}`, displayName: null, description: null, claims: [] };
   return (await server.change((db) => insertRole(db, role), tenant)).id;
 };
+
+const newTenant = (server: TestServer): Promise<Tenant> =>
+  server.addTenant(`tenant-${++made}`, `tenant-${made}.example.com`);
 
 const newUser = async (server: TestServer, tenant: Tenant): Promise<string> =>
   (await server.change((db) => insertUser(db, { userName: `user-${++made}` }, null), tenant)).id;

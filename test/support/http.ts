@@ -54,4 +54,7 @@ export function send(url: URL, { method, headers = {}, form, body: plain }: Said
 
 /** The text as JSON where it is JSON. */
 export const bodyOf = ({ headers, text }: Heard): Record<string, unknown> =>
-  (headers.get('content-type')?.includes('json') ? JSON.parse(text) : { text }) as Record<string, unknown>;
+  (text !== '' && headers.get('content-type')?.includes('json') ? JSON.parse(text) : { text }) as Record<
+    string,
+    unknown
+  >;

@@ -1,0 +1,313 @@
+import type { Knex } from 'knex';
+import {
+  areaAt,
+  containing,
+  defineHomeList,
+  defineHomeOperation,
+  defineOperation,
+  NAMED_COLUMNS,
+  NAMED_LIST,
+  pageOf,
+  shapes,
+  type AnyOperation,
+} from '../api/index.js';
+import { Invalid, NotFound } from '../kernel/errors.js';
+import type { Row, Vault } from '../store/index.js';
+import { TENANT_CODES as CODES } from './codes.js';
+import { checkHost, issuerAt } from './hosts.js';
+import { isSecret, publicOf } from './properties.js';
+import type { Tenant } from './schema.js';
+import { secretPropertiesOf, setSecretProperties } from './secrets.js';
+import { createTenant, deleteTenant, findTenantById, lockTenant, replaceTenant, withHosts } from './store.js';
+
+const at = areaAt('tenant', '/api/Tenant');
+const { claims, id, line, orNull, properties, time, withTimes } = shapes;
+
+const name = { ...line(100), minLength: 1 } as const;
+
+const hosts = {
+  type: 'array',
+  minItems: 1,
+  maxItems: 20,
+  uniqueItems: true,
+  items: { ...line(253), minLength: 1 },
+  description: 'The Host headers that pick it, exactly; the first one is its issuer’s where none is given.',
+} as const;
+
+const fields = {
+  theme: orNull(line(50)),
+  status: { type: 'string', enum: ['enabled', 'disabled'] },
+  claims,
+  cacheDuration: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 86_400,
+    description: 'Seconds for which others may keep what `Info` says.',
+  },
+  ownerUserId: orNull({ ...line(64), description: 'The user whose it is.' }),
+} as const;
+
+const givenProperties = {
+  ...properties,
+  additionalProperties: orNull(properties.additionalProperties),
+  description:
+    'All that there are to be: WebSite, PortalSite, AdminSite, Keywords, Summary, Description, EnterpriseEmail, Tracking, ' +
+    'Favicon, logo, color, and what you like. `<scheme>:ClientSecret` is sealed, stays when it is left out, and goes with null.',
+} as const;
+
+const TENANT = {
+  title: 'Tenant',
+  type: 'object',
+  additionalProperties: false,
+  required: [
+    'id',
+    'name',
+    'issuer',
+    'hosts',
+    'home',
+    'theme',
+    'status',
+    'claims',
+    'properties',
+    'secretProperties',
+    'cacheDuration',
+    'ownerUserId',
+    'createdAt',
+    'updatedAt',
+  ],
+  properties: {
+    id,
+    name,
+    issuer: { type: 'string' },
+    hosts,
+    home: { type: 'boolean', description: 'Whether its administrators manage the others.' },
+    ...fields,
+    properties,
+    secretProperties: {
+      type: 'array',
+      items: { type: 'string' },
+      description: 'The names of those that are sealed; nobody is told their values.',
+    },
+    createdAt: time,
+    updatedAt: time,
+  },
+} as const;
+
+const NEW = {
+  title: 'NewTenant',
+  type: 'object',
+  additionalProperties: false,
+  required: ['name', 'hosts'],
+  properties: {
+    name,
+    hosts,
+    issuer: {
+      ...line(300),
+      description: 'An origin whose host is one of the hosts; https, but for this machine.',
+    },
+    ...fields,
+    properties: givenProperties,
+  },
+} as const;
+
+const CHANGE = {
+  title: 'TenantChange',
+  description:
+    'What is left out stays as it is; null clears. A tenant keeps its issuer: tokens and applications name it.',
+  type: 'object',
+  additionalProperties: false,
+  required: ['id'],
+  properties: { id, name, hosts, ...fields, properties: givenProperties },
+} as const;
+
+const QUERY = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['skip', 'take', 'asc'],
+  properties: {
+    ...NAMED_LIST,
+    'q.status': { type: 'string', enum: ['enabled', 'disabled'] },
+  },
+} as const;
+
+const CONFIRM = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { confirm: { ...line(100), description: 'The tenant’s name: all that it has goes with it.' } },
+} as const;
+
+const INFO_QUERY = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { host: { ...line(253), description: 'Whose; the host that is asked, where it is left out.' } },
+} as const;
+
+const INFO = {
+  title: 'TenantInfo',
+  description: 'What anybody may know of a tenant.',
+  type: 'object',
+  additionalProperties: false,
+  required: ['name', 'issuer', 'theme', 'properties', 'cacheDuration'],
+  properties: {
+    name,
+    issuer: { type: 'string' },
+    theme: fields.theme,
+    properties,
+    cacheDuration: fields.cacheDuration,
+  },
+} as const;
+
+const CONFLICTS = { name: CODES.nameExists, hosts: CODES.hostExists, home: CODES.home } as const;
+
+async function shownAll(knex: Knex, tenants: Tenant[]) {
+  const secrets = await secretPropertiesOf(
+    knex,
+    tenants.map((tenant) => tenant.id),
+  );
+  return tenants.map(({ enabled, ...tenant }) => ({
+    ...withTimes(tenant),
+    status: enabled ? ('enabled' as const) : ('disabled' as const),
+    secretProperties: secrets.get(tenant.id) ?? [],
+  }));
+}
+
+async function shown(knex: Knex, tenant: Tenant) {
+  const [one] = await shownAll(knex, [tenant]);
+  if (!one) throw new Error('one tenant, one answer');
+  return one;
+}
+
+/** The hosts as Host headers say them, and the issuer that is at one of them. @throws Invalid */
+function placeOf(given: readonly string[], issuer?: string): { hosts: string[]; issuer: string } {
+  const all = [...new Set(given.map(checkHost))];
+  const place = issuer ?? issuerAt(all[0] ?? '');
+  const host = URL.parse(place)?.host;
+  if (place !== issuerAt(host ?? '') || !all.includes(host ?? ''))
+    throw new Invalid(
+      'issuer',
+      `must be the origin of one of the hosts, such as ${issuerAt(all[0] ?? 'id.example.com')}`,
+    );
+  return { hosts: all, issuer: place };
+}
+
+type Properties = Record<string, string | null>;
+
+/** Tells the properties that are kept as they are from those that are sealed. */
+function sorted(given: Properties): { plain: Record<string, string>; secret: Properties } {
+  const plain = Object.entries(given).filter(([which, value]) => !isSecret(which) && value !== null);
+  const secret = Object.entries(given).filter(([which]) => isSecret(which));
+  return { plain: Object.fromEntries(plain) as Record<string, string>, secret: Object.fromEntries(secret) };
+}
+
+const statusIn = ({ status }: { status?: 'enabled' | 'disabled' }) =>
+  status === undefined ? {} : { enabled: status === 'enabled' };
+
+/**
+ * @param vault seals secrets.
+ * @param byHost the tenant at a host, from memory.
+ */
+export const tenantOperations = (
+  vault: Vault,
+  byHost: (host: string) => Tenant | undefined | Promise<Tenant | undefined>,
+): readonly AnyOperation[] => [
+  at.codes(CODES),
+  defineOperation({
+    ...at.own('info', 'GET', '/Info'),
+    access: { kind: 'open' },
+    summary: 'What anybody may know of a tenant',
+    schemas: { query: INFO_QUERY, answer: INFO },
+    keep: ({ cacheDuration }) => cacheDuration,
+    async handle({ tenant, query }) {
+      const found = await byHost(query.host?.toLowerCase() ?? new URL(tenant.issuer).host);
+      if (!found?.enabled) throw new NotFound('tenant', 'there is no tenant at this host');
+      const { name: which, issuer, theme, cacheDuration } = found;
+      return { name: which, issuer, theme, properties: publicOf(found.properties), cacheDuration };
+    },
+  }),
+  defineHomeList({
+    ...at.list,
+    summary: 'List tenants',
+    schemas: { query: QUERY, answer: TENANT },
+    async handle({ db, everything, query }) {
+      const rows = containing(everything('tenants'), 'name', query['q.name']);
+      const status = query['q.status'];
+      if (status !== undefined) void rows.where({ enabled: status === 'enabled' });
+      const page = await pageOf(db, rows, query, NAMED_COLUMNS, (row: Row) => row);
+      return { ...page, rows: await shownAll(everything, await withHosts(everything, page.rows)) };
+    },
+  }),
+  defineHomeOperation({
+    ...at.detail,
+    summary: 'Read a tenant',
+    schemas: { params: shapes.params, answer: TENANT },
+    async handle({ everything, params }) {
+      const tenant = await findTenantById(everything, params.id);
+      if (!tenant) throw new NotFound('tenant', `there is no tenant "${params.id}"`);
+      return shown(everything, tenant);
+    },
+  }),
+  defineHomeOperation({
+    ...at.post,
+    summary: 'Create a tenant; it can be used at once',
+    schemas: { body: NEW, answer: TENANT },
+    conflicts: CONFLICTS,
+    changes: 'tenants',
+    async handle({ everything, body: { hosts: given, issuer, properties: all = {}, status, ...more } }) {
+      const { plain, secret } = sorted(all);
+      const place = placeOf(given, issuer);
+      const tenant = await createTenant(everything, {
+        ...more,
+        ...place,
+        ...statusIn({ ...(status && { status }) }),
+        properties: plain,
+      });
+      await setSecretProperties(everything, vault, tenant.id, secret);
+      return shown(everything, tenant);
+    },
+  }),
+  defineHomeOperation({
+    ...at.put,
+    summary: 'Change a tenant; disabled, it answers 403 to everything, and its tokens are dead',
+    schemas: { body: CHANGE, answer: TENANT },
+    conflicts: CONFLICTS,
+    changes: 'tenants',
+    current: {
+      answer: TENANT,
+      read: async ({ everything, body }) => shown(everything, await lockTenant(everything, body.id)),
+    },
+    async handle({ everything, body: { id: which, hosts: given, properties: all, status, ...more } }) {
+      const before = await lockTenant(everything, which);
+      const { plain, secret } = sorted(all ?? {});
+      await replaceTenant(everything, before, {
+        ...before,
+        ...more,
+        ...statusIn({ ...(status && { status }) }),
+        ...(given && { hosts: placeOf(given, before.issuer).hosts }),
+        ...(all && { properties: plain }),
+      });
+      await setSecretProperties(everything, vault, which, secret);
+      return shown(everything, await lockTenant(everything, which));
+    },
+  }),
+  defineHomeOperation({
+    ...at.delete,
+    summary: 'Delete a tenant with all that it has',
+    schemas: { params: shapes.params, query: CONFIRM, answer: shapes.DELETED },
+    conflicts: CONFLICTS,
+    changes: 'tenants',
+    current: {
+      answer: TENANT,
+      read: async ({ everything, params }) => shown(everything, await lockTenant(everything, params.id)),
+    },
+    async handle({ everything, params, query }) {
+      const tenant = await lockTenant(everything, params.id);
+      if (!tenant.home && query.confirm !== tenant.name)
+        throw new Invalid(
+          'confirm',
+          `say the tenant's name, "${tenant.name}", to delete it with all that it has`,
+        );
+      await deleteTenant(everything, tenant);
+      return { id: params.id };
+    },
+  }),
+];
