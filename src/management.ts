@@ -26,7 +26,7 @@ import {
 import { ROLE_OPERATIONS } from './roles/index.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type Store, type TenantDb, type Vault } from './store/index.js';
-import { userOperations, type Passwords } from './users/index.js';
+import { userImportOperation, userOperations, type Passwords } from './users/index.js';
 import { tenantOperations, touchTenant, type TenantDirectory } from './tenants/index.js';
 
 /** What operations need of what runs. */
@@ -51,6 +51,7 @@ const operationsOver = ({ vault, pool, passwords, directory, config }: Services)
   ...identityResourceOperations(uses),
   ...ROLE_OPERATIONS,
   ...tenantOperations(vault, (host) => directory.byHost(host)),
+  userImportOperation(),
   ...userOperations(passwords, {
     sessionsOf: listSessions,
     grantsOf: listGrants,

@@ -37,3 +37,47 @@ function brokenAt(text: string): number {
   parseLeniently(text, errors, { disallowComments: true, allowTrailingComma: false });
   return errors[0]?.offset ?? 0;
 }
+
+const NDJSON_TYPE = /^application\/(?:x-ndjson|ndjson|jsonl|x-jsonlines)\s*(?:;|$)/i;
+const LONGEST_LINE = 64 * 1024;
+
+/** A line of text, or that it was too long to be kept. */
+export type TextLine = { number: number; text: string | undefined };
+
+/**
+ * The lines of an NDJSON body, as they come; one that is longer than 64 KiB comes without its text, and empty ones do not
+ * come at all. @throws Failure: 415
+ */
+export function readLines(request: IncomingMessage): AsyncIterable<TextLine> {
+  if (!NDJSON_TYPE.test(request.headers['content-type'] ?? ''))
+    throw new Failure(415, BASIC.unsupportedMediaType, {
+      message: 'send the body as application/x-ndjson: one JSON object a line',
+    });
+  return linesOf(request);
+}
+
+async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncIterable<TextLine> {
+  let number = 0;
+  let held: Buffer[] = [];
+  let length = 0;
+  const line = (): TextLine | undefined => {
+    number += 1;
+    const text = length > LONGEST_LINE ? undefined : Buffer.concat(held).toString().trim();
+    [held, length] = [[], 0];
+    return text === '' ? undefined : { number, text };
+  };
+  for await (const chunk of chunks) {
+    let from = 0;
+    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, from)) {
+      length += end - from;
+      held.push(chunk.subarray(from, end));
+      from = end + 1;
+      const whole = line();
+      if (whole) yield whole;
+    }
+    length += chunk.length - from;
+    if (length <= LONGEST_LINE) held.push(chunk.subarray(from));
+  }
+  const last = line();
+  if (last) yield last;
+}

@@ -1,15 +1,17 @@
 export { authorise, confinedTo, holds, mayGive, spellings, type Actor, type Presented } from './access.js';
 export { areaAt } from './area.js';
 export { BASIC, defineCodes, type Code } from './codes.js';
-export { Failure } from './failure.js';
+export { Failure, type FieldProblem } from './failure.js';
 export { openApiDocument } from './openapi.js';
 export {
   defineHomeList,
   defineHomeOperation,
   defineList,
   defineOperation,
+  defineStream,
   type AnyOperation,
   type CallTenant,
+  type Line,
   type Page,
 } from './operation.js';
 export { containing, literal, NAMED_COLUMNS, NAMED_LIST, pageOf, PAGING, type Sought } from './paging.js';

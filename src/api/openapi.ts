@@ -40,6 +40,7 @@ class Components {
 }
 
 const json = (schema: unknown): Json => ({ 'application/json': { schema } });
+const ndjson = (schema: unknown): Json => ({ 'application/x-ndjson': { schema } });
 
 const enveloped = (data: unknown, more: Json = {}): Json => ({
   ...ENVELOPE,
@@ -117,13 +118,15 @@ export function openApiDocument(
   const components = new Components();
   const paths: Record<string, Json> = {};
   for (const operation of operations) {
-    const { access, method, path, summary, id, list } = operation;
+    const { access, method, path, summary, id, list, stream } = operation;
     const { body, answer } = operation.schemas;
     const data = components.of(answer);
     const responses: Json = {
       200: {
         description: BASIC.ok.description.en,
-        content: json(list ? enveloped({ type: 'array', items: data }, LIST) : enveloped(data)),
+        content: stream
+          ? ndjson(data)
+          : json(list ? enveloped({ type: 'array', items: data }, LIST) : enveloped(data)),
       },
     };
     for (const [status, codes] of failuresOf(operation))
@@ -153,7 +156,9 @@ export function openApiDocument(
             }
           : { security: [] }),
         parameters: parametersOf(operation, components),
-        ...(body !== undefined && { requestBody: { required: true, content: json(components.of(body)) } }),
+        ...(body !== undefined && {
+          requestBody: { required: true, content: (stream ? ndjson : json)(components.of(body)) },
+        }),
         responses,
       },
     };

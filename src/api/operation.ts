@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import type { TenantDb } from '../store/index.js';
 import type { Access, Actor } from './access.js';
 import type { Code, Language } from './codes.js';
+import type { FieldProblem } from './failure.js';
 
 /** The tenant of a call, as far as operations need to know it. */
 export interface CallTenant {
@@ -28,6 +29,19 @@ export interface Call<P, Q, B> {
 /** What a handler is given whose operation is about all tenants: the whole store as well. */
 export interface HomeCall<P, Q, B> extends Call<P, Q, B> {
   everything: Knex;
+}
+
+/** A line of NDJSON that came in: its number, from 1 on, and what it holds or why it can not be read. */
+export type Line<B> = { number: number } & ({ value: B } | { problem: FieldProblem });
+
+/** What a handler of lines is given. It makes its own transactions, many lines each. */
+export interface StreamCall<Q, B> {
+  tenant: CallTenant;
+  actor: Actor | undefined;
+  query: Q;
+  lines: AsyncIterable<Line<B>>;
+  /** One transaction with its audit row; `target` says what it was about. */
+  transaction<T>(target: string, work: (db: TenantDb) => Promise<T>): Promise<T>;
 }
 
 /** One page of a list. */
@@ -89,6 +103,8 @@ export interface AnyOperation extends Operation<Schemas, AnyCall, unknown, unkno
 interface Kind {
   /** Whether it answers a page. */
   readonly list: boolean;
+  /** Set where it takes lines of NDJSON (each as `body` says) and answers lines (each as `answer` says). */
+  readonly stream?: (call: StreamCall<unknown, unknown>) => AsyncIterable<unknown>;
   /** Whether it is about all tenants, and so for the home tenant's administrators. */
   readonly home: boolean;
 }
@@ -134,6 +150,22 @@ export const defineHomeOperation = <
 export const defineHomeList = <const S extends Schemas, Q = In<S, 'query'>, A = FromSchema<S['answer']>>(
   operation: Operation<S, HomeCall<undefined, NoInfer<Q>, undefined>, NoInfer<Page<A>>, undefined>,
 ): AnyOperation => of(operation, { list: true, home: true });
+
+/**
+ * Declares an operation that takes any number of lines and answers each on its own: `body` is what a line has, `answer` what
+ * is said of it.
+ */
+export const defineStream = <
+  const S extends Schemas,
+  Q = In<S, 'query'>,
+  B = In<S, 'body'>,
+  A = FromSchema<S['answer']>,
+>(
+  operation: Declared & {
+    readonly schemas: S;
+    stream(call: StreamCall<NoInfer<Q>, NoInfer<B>>): AsyncIterable<NoInfer<A>>;
+  },
+): AnyOperation => of(operation, { list: false, home: false });
 
 /** Whether an operation writes. */
 export const writes = ({ method }: AnyOperation): boolean => method !== 'GET';

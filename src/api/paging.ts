@@ -143,8 +143,8 @@ async function seek({ db, rows, column, direction }: Listed, sought: readonly So
   for (const each of sought) {
     const ids = await each.named(MOST_NAMED + 1);
     if (!ids) continue;
-    if (ids.length <= MOST_NAMED) return counted(test(db.amongIds(rows, ids)));
-    const total = await countUpTo(test(db.amongIds(rows.clone(), ids)), MOST_NAMED);
+    if (ids.length <= MOST_NAMED) return counted(test(db.among(rows, 'id', ids)));
+    const total = await countUpTo(test(db.among(rows.clone(), 'id', ids)), MOST_NAMED);
     test(rows);
     return { total, more: true };
   }

@@ -1,18 +1,26 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
 import type { Knex } from 'knex';
 import { tenantDb, type Store, type TenantDb } from '../store/index.js';
 import { Busy, Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { authorise, type Actor } from './access.js';
-import { readJson } from './body.js';
+import { readJson, readLines, type TextLine } from './body.js';
 import { BASIC, languageOf } from './codes.js';
 import { envelope, listEnvelope } from './envelope.js';
-import { Failure } from './failure.js';
-import { writes, type AnyCall, type AnyOperation, type CallTenant, type Page } from './operation.js';
+import { Failure, type FieldProblem } from './failure.js';
+import {
+  writes,
+  type AnyCall,
+  type AnyOperation,
+  type CallTenant,
+  type Line,
+  type Page,
+} from './operation.js';
 import type { PagingQuery } from './paging.js';
-import { presenter, validateJson, validateText, type Validate } from './validation.js';
+import { inspectJson, presenter, validateJson, validateText, type Validate } from './validation.js';
 
 /** What an operation did, for the audit. */
 export interface Deed {
@@ -56,7 +64,11 @@ export function apiApp(operations: readonly AnyOperation[], base: ApiBase): Koa 
   app.silent = true; // `answerFailures` tells
   const router = new Router();
   for (const operation of fixedPathsFirst(operations))
-    router.register(pathOf(operation), [operation.method], perform(operation, base));
+    router.register(
+      pathOf(operation),
+      [operation.method],
+      operation.stream ? performStream(operation, base) : perform(operation, base),
+    );
   app.use(answerFailures(base));
   app.use(answerBrowsers(base));
   app.use(router.routes());
@@ -72,6 +84,79 @@ const fixedPathsFirst = (operations: readonly AnyOperation[]): AnyOperation[] =>
 
 const pathOf = ({ path }: AnyOperation): string => path.replace(/\{(\w+)\}/g, ':$1');
 
+/** Who calls, at which tenant, if he may. @throws Failure */
+async function admitted(
+  operation: AnyOperation,
+  base: ApiBase,
+  ctx: Context,
+): Promise<{ tenant: CallTenant; actor: Actor | undefined }> {
+  const tenant = base.tenantOf(ctx.req);
+  const actor = await authenticate(operation, base, ctx, tenant);
+  if (actor && operation.access.kind !== 'open') authorise(actor, operation.access);
+  if (operation.home && !tenant.home) throw onlyAtHome();
+  return { tenant, actor };
+}
+
+/** The way of an operation that answers line by line, while lines still come. */
+function performStream(operation: AnyOperation, base: ApiBase): Middleware {
+  const { stream, schemas } = operation;
+  const present = presenter(schemas.answer);
+  const checkQuery = validateText(schemas.query ?? NOTHING);
+  const inspect = inspectJson(schemas.body ?? NOTHING);
+  return async (ctx) => {
+    const { tenant, actor } = await admitted(operation, base, ctx);
+    const query = { ...ctx.query };
+    checkQuery(query);
+    const texts = readLines(ctx.req);
+    const transaction = <T>(target: string, work: (db: TenantDb) => Promise<T>): Promise<T> =>
+      base.store.transaction(async (trx) => {
+        const db = tenantDb(trx, tenant.id);
+        const done = await work(db);
+        await base.record(db, ctx.req, { operation: operation.id, actor, target, fields: [] });
+        return done;
+      });
+    async function* answers(): AsyncIterable<string> {
+      try {
+        const lines = parsed(texts, inspect);
+        for await (const answer of stream?.({ tenant, actor, query, lines, transaction }) ?? [])
+          yield `${JSON.stringify(present(answer))}\n`;
+      } catch (error) {
+        // The answer has begun: what is left to say is that it ends here. Who asked goes on from the last line answered.
+        base.unexpected(ctx.req, error);
+        yield `${JSON.stringify(envelope(BASIC.failed, languageOf(ctx.acceptsLanguages()), null))}\n`;
+      }
+    }
+    ctx.type = 'application/x-ndjson';
+    ctx.body = Readable.from(answers());
+  };
+}
+
+async function* parsed(
+  texts: AsyncIterable<TextLine>,
+  inspect: (value: unknown) => FieldProblem[],
+): AsyncIterable<Line<unknown>> {
+  for await (const { number, text } of texts) {
+    if (text === undefined) {
+      yield { number, problem: { field: '', rule: 'maxLength', message: 'the line is longer than 64 KiB' } };
+      continue;
+    }
+    const value = parseJson(text);
+    const [problem] =
+      value === undefined ? [{ field: '', rule: 'json', message: 'the line is not JSON' }] : inspect(value);
+    yield problem ? { number, problem } : { number, value };
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+const NOTHING = { type: 'object', additionalProperties: false } as const;
+
 /** A request's way through an operation, step by step. */
 function perform(operation: AnyOperation, base: ApiBase): Middleware {
   const read = reader(operation);
@@ -79,10 +164,7 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
   const shown = operation.current && presenter(operation.current.answer);
   return async (ctx) => {
     ctx.state['conflicts'] = operation.conflicts;
-    const tenant = base.tenantOf(ctx.req);
-    const actor = await authenticate(operation, base, ctx, tenant);
-    if (actor && operation.access.kind !== 'open') authorise(actor, operation.access);
-    if (operation.home && !tenant.home) throw onlyAtHome();
+    const { tenant, actor } = await admitted(operation, base, ctx);
     const language = languageOf(ctx.acceptsLanguages());
     const { echoed, ...given } = await read(ctx);
     const input = { tenant, actor, language, ...given };
@@ -172,9 +254,8 @@ interface Given {
 
 /** Reads and checks what an operation takes: parameters of the path, query, body. */
 function reader({ schemas, current }: AnyOperation): (ctx: Context) => Promise<Given> {
-  const none = { type: 'object', additionalProperties: false } as const;
-  const checkParams: Validate = validateText(schemas.params ?? none);
-  const checkQuery: Validate = validateText(schemas.query ?? none);
+  const checkParams: Validate = validateText(schemas.params ?? NOTHING);
+  const checkQuery: Validate = validateText(schemas.query ?? NOTHING);
   const checkBody: Validate | undefined = schemas.body === undefined ? undefined : validateJson(schemas.body);
   const readOnly = namesIn(current?.answer).filter((name) => !namesIn(schemas.body).includes(name));
   return async (ctx) => {

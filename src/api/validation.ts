@@ -42,11 +42,21 @@ function problemOf({ instancePath, keyword, message = 'is not valid', params }: 
 
 export type Validate = (input: unknown) => void;
 
-const validator = (ajv: Ajv, schema: JSONSchema): Validate => {
+type Problems = (input: unknown) => FieldProblem[];
+
+const inspector = (ajv: Ajv, schema: JSONSchema): Problems => {
   const check: ValidateFunction = ajv.compile(schema as object);
+  return (input) => (check(input) ? [] : (check.errors ?? []).slice(0, MOST_PROBLEMS).map(problemOf));
+};
+
+/** What is wrong with a body, the first things first; it fills in defaults. */
+export const inspectJson = (schema: JSONSchema): Problems => inspector(ofJson, schema);
+
+const validator = (ajv: Ajv, schema: JSONSchema): Validate => {
+  const inspect = inspector(ajv, schema);
   return (input) => {
-    if (check(input)) return;
-    const problems = (check.errors ?? []).slice(0, MOST_PROBLEMS).map(problemOf);
+    const problems = inspect(input);
+    if (problems.length === 0) return;
     throw new Failure(422, BASIC.unprocessable, {
       message: problems
         .map(({ field, message }) => `${field || 'the body'}: ${message}`)

@@ -162,7 +162,7 @@ Examples:
         }),
       );
   inTenant(command.command('secret <client-id>'))
-    .description('Give it one more secret, shown once. Two may be live, so that one can be rotated.')
+    .description('Give it one more secret, shown once. Several may be live, so that one can be rotated.')
     .option('--replace', 'end the others at once')
     .action((clientId: string, { tenant, json = false, replace = false }: Options) =>
       withContext(async (context) => {

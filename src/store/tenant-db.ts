@@ -10,8 +10,8 @@ export interface TenantDb {
   readonly tenantId: string;
   /** By which users are found by part of their names. */
   readonly names: NameIndex;
-  /** Leaves the rows with one of these ids. However many they are, it is one statement to the database. */
-  amongIds(rows: Knex.QueryBuilder, ids: readonly string[]): Knex.QueryBuilder;
+  /** Leaves the rows whose column has one of these values. However many they are, it is one statement to the database. */
+  among(rows: Knex.QueryBuilder, column: string, values: readonly string[]): Knex.QueryBuilder;
   from(table: string): Knex.QueryBuilder;
   insert(table: string, row: Record<string, unknown>): Promise<void>;
   /** Inserts the rows, all or none. */
@@ -28,12 +28,12 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
   return {
     tenantId,
     names: nameIndexOn(connection, tenantId),
-    amongIds: (rows, ids) =>
+    among: (rows, column, values) =>
       rows.whereRaw(
         isPostgres(connection)
-          ? 'id IN (SELECT jsonb_array_elements_text(?::jsonb))'
-          : 'id IN (SELECT value FROM json_each(?))',
-        [JSON.stringify(ids)],
+          ? '?? IN (SELECT jsonb_array_elements_text(?::jsonb))'
+          : '?? IN (SELECT value FROM json_each(?))',
+        [column, JSON.stringify(values)],
       ),
     from: (table) => connection(table).where(`${table}.tenant_id`, tenantId),
     insert: (table, row) =>

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { forgetIssuedTokens } from '../clients/index.js';
-import { Invalid, NotFound } from '../kernel/errors.js';
+import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import { forgetAddresses } from '../observe/index.js';
@@ -152,6 +152,38 @@ export async function prepareUser(
     updated_at: now,
   };
   return { row, roles, names };
+}
+
+/** The columns that are a user's own, and the index that keeps each so. */
+const OWN = {
+  user_name_key: 'users_user_name_key',
+  email_key: 'users_email_key',
+  phone_number: 'users_phone_number',
+  user_key: 'users_user_key',
+} as const;
+
+/**
+ * Which of these users can not be written, because somebody has what is to be theirs, or one before them in the list. Others
+ * may come in between, so the indexes have the last word; this is for telling most of them beforehand.
+ */
+export async function alreadyTaken(
+  db: TenantDb,
+  users: readonly PreparedUser[],
+): Promise<Map<PreparedUser, Conflict>> {
+  const taken = new Map<PreparedUser, Conflict>();
+  for (const [column, index] of Object.entries(OWN)) {
+    const values = users.map(({ row }) => row[column]).filter((value) => typeof value === 'string');
+    const rows = column === 'user_key' ? db.from('users') : usersOf(db);
+    const found = await db.among(rows, column, values).select<Row[]>(column);
+    const seen = new Set(found.map((row) => row[column]));
+    for (const user of users) {
+      const value = user.row[column] as string | null | undefined;
+      if (value == null || taken.has(user)) continue;
+      if (seen.has(value)) taken.set(user, new Conflict(...(TAKEN[index] as [string, string])));
+      seen.add(value);
+    }
+  }
+  return taken;
 }
 
 /** Writes new users, all or none. @throws Conflict when a name, an address or a number is taken */

@@ -82,6 +82,7 @@ export const EXAMPLES: Record<
   },
   'user.detail': async (server, tenant) => ({ params: { id: await newUser(server, tenant) } }),
   'user.export': async (server, tenant) => ({ params: { id: await newUser(server, tenant) } }),
+  'user.import': () => ({ body: { userName: `user-${++made}` } }),
   'user.post': () => ({ body: { userName: `user-${++made}` } }),
   'user.put': async (server, tenant) => ({
     body: { id: await newUser(server, tenant), nickName: 'Changed' },
@@ -135,6 +136,7 @@ export const SETTLED: Record<string, readonly string[]> = {
   'tenant.delete': ['confirm'],
   'user.get': ['q.roles'],
   'user.head': ['phoneNumber', 'email', 'userName'],
+  'user.import': ['userName', 'email', 'countryCode', 'phoneNumber', 'refereeId', 'roles', 'passwordHash'],
   'user.post': ['userName', 'email', 'countryCode', 'phoneNumber', 'refereeId', 'roles', 'password'],
   'user.put': ['userName', 'email', 'countryCode', 'phoneNumber', 'refereeId', 'roles', 'password'],
   'client.issuetoken': ['scope', 'audience'],

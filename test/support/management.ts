@@ -59,7 +59,7 @@ export async function call(
 /** Calls an operation with an example of what it takes. */
 export const perform = (
   server: TestServer,
-  { method, path }: AnyOperation,
+  { method, path, stream }: AnyOperation,
   { params = {}, query = {}, body }: Example,
   more: Partial<ApiRequest> = {},
 ): Promise<ApiAnswer> =>
@@ -68,9 +68,15 @@ export const perform = (
     path:
       path.replace(/\{(\w+)\}/g, (_whole, name: string) => encodeURIComponent(params[name] ?? '')) +
       (Object.keys(query).length > 0 ? `?${new URLSearchParams(query).toString()}` : ''),
-    json: body,
+    ...(stream ? asLine(body) : { json: body }),
     ...more,
   });
+
+/** A body of one line of NDJSON. */
+const asLine = (body: unknown): Pick<ApiRequest, 'text' | 'headers'> => ({
+  text: JSON.stringify(body) ?? '',
+  headers: { 'content-type': 'application/x-ndjson' },
+});
 
 export const operation = (id: string): AnyOperation => {
   const found = OPERATIONS.find((each) => each.id === id);

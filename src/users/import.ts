@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import {
+  areaAt,
+  defineStream,
+  Failure,
+  shapes,
+  type Actor,
+  type AnyOperation,
+  type FieldProblem,
+} from '../api/index.js';
+import { Conflict, ProductError } from '../kernel/errors.js';
+import type { TenantDb } from '../store/index.js';
+import { checkForeignHash } from './foreign-hashes.js';
+import { mayMake } from './operations.js';
+import type { NewUser } from './schema.js';
+import { fieldsIn, IMPORTED_USER } from './shapes.js';
+import { alreadyTaken, prepareUser, writeUsers, type PreparedUser } from './store.js';
+
+const IMPORTED = {
+  title: 'ImportedLine',
+  type: 'object',
+  additionalProperties: false,
+  required: ['line', 'result'],
+  properties: {
+    line: { type: 'integer', description: 'The number of the line, from 1 on.' },
+    result: {
+      type: 'string',
+      enum: ['created', 'exists', 'refused'],
+      description:
+        '`exists`: another user has the name, the address, the number or the key, as after an import that broke off.',
+    },
+    id: shapes.id,
+    problem: {
+      title: 'LineProblem',
+      type: 'object',
+      additionalProperties: false,
+      required: ['field', 'rule', 'message'],
+      properties: { field: { type: 'string' }, rule: { type: 'string' }, message: { type: 'string' } },
+    },
+  },
+} as const;
+
+const QUERY = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    from: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 1_000_000_000,
+      default: 1,
+      description: 'The line to begin with: the one after the last that was answered.',
+    },
+  },
+} as const;
+
+/** So many users share a transaction. */
+const BATCH = 500;
+
+export type Imported =
+  | { line: number; result: 'created'; id: string }
+  | { line: number; result: 'exists' | 'refused'; problem: FieldProblem };
+
+/** A line's user, as it came in. */
+type Given = Partial<Omit<NewUser, 'lockedUntil' | 'enabled'>> & {
+  status?: 'enabled' | 'disabled';
+  lockedUntil?: string | null;
+  passwordHash?: string;
+};
+
+/** What is wrong with one user is an answer; what is wrong with the store is not. */
+function refusalOf(line: number, error: unknown): Imported {
+  if (error instanceof Conflict)
+    return { line, result: 'exists', problem: { field: error.key, rule: 'unique', message: error.message } };
+  if (error instanceof ProductError)
+    return {
+      line,
+      result: 'refused',
+      problem: { field: error.key, rule: 'invalid', message: error.message },
+    };
+  if (error instanceof Failure)
+    return { line, result: 'refused', problem: { field: '', rule: 'forbidden', message: error.message } };
+  throw error;
+}
+
+async function prepare(db: TenantDb, actor: Actor | undefined, given: Given): Promise<PreparedUser> {
+  const { passwordHash, ...fields } = given;
+  if (passwordHash !== undefined) checkForeignHash(passwordHash);
+  const user = { ...fieldsIn(fields), userName: given.userName ?? `user-${randomBytes(6).toString('hex')}` };
+  await mayMake(db, actor, user);
+  return prepareUser(db, user, passwordHash ?? null);
+}
+
+/** Runs work in one transaction and tells the audit what it was about. */
+type Transaction = <T>(target: string, work: (db: TenantDb) => Promise<T>) => Promise<T>;
+
+interface Numbered {
+  line: number;
+  given: Given;
+}
+
+/** Undoes a batch in which one user can not be written, so that each can be tried alone. */
+class OneIsTaken extends Error {}
+
+/**
+ * Writes users all together. Where one of them is refused by the store the whole batch is undone, and each is written
+ * alone, so that a bad one costs only itself.
+ */
+async function writeBatch(
+  batch: readonly Numbered[],
+  actor: Actor | undefined,
+  transaction: Transaction,
+): Promise<Imported[]> {
+  const together = async (db: TenantDb): Promise<Imported[]> => {
+    const answers = new Map<number, Imported>();
+    const prepared = new Map<PreparedUser, number>();
+    for (const { line, given } of batch)
+      try {
+        prepared.set(await prepare(db, actor, given), line);
+      } catch (error) {
+        answers.set(line, refusalOf(line, error));
+      }
+    const taken = await alreadyTaken(db, [...prepared.keys()]);
+    for (const [user, line] of prepared) {
+      const conflict = taken.get(user);
+      answers.set(line, conflict ? refusalOf(line, conflict) : { line, result: 'created', id: user.row.id });
+    }
+    const free = [...prepared.keys()].filter((user) => !taken.has(user));
+    try {
+      await writeUsers(db, free);
+    } catch (error) {
+      if (error instanceof Conflict && batch.length > 1) throw new OneIsTaken();
+      throw error;
+    }
+    return batch.map(({ line }) => answers.get(line) as Imported);
+  };
+  try {
+    return await transaction(`${batch.length} users`, together);
+  } catch (error) {
+    const [only] = batch;
+    if (batch.length === 1 && only) return [refusalOf(only.line, error)];
+    if (!(error instanceof OneIsTaken)) throw error;
+    const half = Math.ceil(batch.length / 2);
+    return [
+      ...(await writeBatch(batch.slice(0, half), actor, transaction)),
+      ...(await writeBatch(batch.slice(half), actor, transaction)),
+    ];
+  }
+}
+
+/** `POST /api/User/Import`: users of another system, a line each, with the hashes of their passwords. */
+export const importOperation = (): AnyOperation =>
+  defineStream({
+    ...areaAt('user', '/api/User').own('import', 'POST', '/Import'),
+    summary: 'Import users, one JSON object a line; each line is answered on its own',
+    schemas: { query: QUERY, body: IMPORTED_USER, answer: IMPORTED },
+    async *stream({ actor, query, lines, transaction }) {
+      const from = query.from ?? 1;
+      let batch: Numbered[] = [];
+      for await (const line of lines) {
+        if (line.number < from) continue;
+        if ('problem' in line) {
+          yield* await flush();
+          yield { line: line.number, result: 'refused' as const, problem: line.problem };
+          continue;
+        }
+        batch.push({ line: line.number, given: line.value });
+        if (batch.length === BATCH) yield* await flush();
+      }
+      yield* await flush();
+
+      async function flush(): Promise<Imported[]> {
+        const full = batch;
+        batch = [];
+        return full.length === 0 ? [] : writeBatch(full, actor, transaction);
+      }
+    },
+  });
