@@ -8,6 +8,7 @@ import {
   countClientsUsing,
   issuedTokenOperations,
   openClient,
+  registrationTokenOperations,
   takeFromClients,
 } from './clients/index.js';
 import type { Config } from './config.js';
@@ -45,6 +46,7 @@ const operationsOver = ({ vault, pool, passwords, directory, config }: Services)
   ...apiResourceOperations(uses, vault),
   importOperation({ open: openClient }),
   ...clientOperations(vault),
+  ...registrationTokenOperations(vault),
   ...issuedTokenOperations(async (tenantId, actor, wish) =>
     (await pool.current(tenantId)).issueToken(actor, wish),
   ),

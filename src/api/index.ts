@@ -1,5 +1,6 @@
 export { authorise, confinedTo, holds, mayGive, spellings, type Actor, type Presented } from './access.js';
 export { areaAt } from './area.js';
+export { readJson } from './body.js';
 export { BASIC, defineCodes, type Code } from './codes.js';
 export { Failure, type FieldProblem } from './failure.js';
 export { openApiDocument } from './openapi.js';

@@ -27,3 +27,12 @@ export {
   type IssueWish,
   type TokenSource,
 } from './issued-tokens.js';
+export { inRegistryNames, metadataOf, type Metadata } from './metadata.js';
+export {
+  register,
+  registrationOf,
+  registrationTokenOperations,
+  reregister,
+  unregister,
+  type Registered,
+} from './registration.js';

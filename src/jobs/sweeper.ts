@@ -12,6 +12,7 @@ const PERISHABLE: { table: string; key: string[] }[] = [
   { table: 'rate_counts', key: ['tenant_id', 'id'] },
   { table: 'revocations', key: ['tenant_id', 'kind', 'id'] },
   { table: 'sign_in_failures', key: ['tenant_id', 'account', 'address'] },
+  { table: 'initial_access_tokens', key: ['tenant_id', 'id'] },
   { table: 'issued_tokens', key: ['tenant_id', 'id'] },
   { table: 'known_addresses', key: ['tenant_id', 'account', 'address'] },
 ];

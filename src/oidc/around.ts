@@ -7,10 +7,11 @@ import { introspect, type IntrospectionBase } from './introspection.js';
 import { answerForJwt } from './jwt-status.js';
 import { confirmByItself } from './logout/confirm.js';
 import { afterSignOut, CONFIRM_PATH, sessionBefore, type SignOutBase } from './logout/ended.js';
+import { answerRegistration, isRegistration, type RegistrationBase } from './registration.js';
 import { ROUTES } from './routes.js';
 import { documentPath, type PublishedDocuments } from './well-known.js';
 
-export interface AroundBase extends SignOutBase, Omit<IntrospectionBase, 'tenantId'> {
+export interface AroundBase extends SignOutBase, RegistrationBase, Omit<IntrospectionBase, 'tenantId'> {
   documents: PublishedDocuments;
   answers: RefreshAnswers;
 }
@@ -67,6 +68,7 @@ export function around(provider: Provider, base: AroundBase): Step {
 
   return async (ctx, next) => {
     const { path } = ctx;
+    if (isRegistration(path)) return answerRegistration(ctx, base);
     const step = steps.get(path) ?? (path.startsWith(RESUME) ? resume : undefined);
     await (step ? step(ctx, next) : next());
     if (ctx.respond === false) return; // answered by another request of the same browser

@@ -28,6 +28,11 @@ export class ClientCache {
     return (await this.#load(clientId))?.client;
   }
 
+  /** Reads it anew the next time. */
+  forget(clientId: string): void {
+    this.#entries.delete(clientId);
+  }
+
   /** The client of a request that the library has authenticated already: it is in the cache. */
   known(clientId: string): Client {
     const entry = this.#entries.get(clientId);

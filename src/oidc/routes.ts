@@ -9,6 +9,7 @@ export const ROUTES = {
   revocation: '/connect/revocation',
   end_session: '/connect/endsession',
   device_authorization: '/connect/deviceauthorization',
+  registration: '/connect/register',
   pushed_authorization_request: '/connect/par',
   code_verification: '/device',
   jwks: '/.well-known/openid-configuration/jwks',

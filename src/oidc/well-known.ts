@@ -66,7 +66,10 @@ export class PublishedDocuments {
   keep(ctx: KoaContextWithOIDC): void {
     if (ctx.status !== 200 || ctx.method !== 'GET') return;
     const document = ctx.body as Record<string, unknown>;
-    if (Array.isArray(document['scopes_supported'])) document['scopes_supported'] = this.#scopesSupported();
+    if (Array.isArray(document['scopes_supported'])) {
+      document['scopes_supported'] = this.#scopesSupported();
+      document['registration_endpoint'] = `${String(document['issuer'])}${ROUTES.registration}`;
+    }
     const body = asciiJson(document);
     const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
     const headers = {

@@ -26,6 +26,7 @@ const STEPS = [
   '0012_issued_tokens',
   '0013_profiles',
   '0014_tenant_settings',
+  '0015_client_registration',
 ];
 
 for (const kind of STORES)

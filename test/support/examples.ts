@@ -36,6 +36,13 @@ export const EXAMPLES: Record<
     params: { id: await newClient(server, tenant) },
     body: {},
   }),
+  'client.registrationtokens': () => ({}),
+  'client.postregistrationtoken': () => ({ body: {} }),
+  'client.deleteregistrationtoken': async (server, tenant, token) => {
+    const path = '/api/Client/RegistrationTokens';
+    const made = await call(server, { method: 'POST', path, json: {}, token, tenant });
+    return { params: { id: (made.data['id'] ?? 'none') as string } };
+  },
   'client.issuetoken': () => ({ body: {} }),
   'client.issuedtokens': () => ({}),
   'client.revoketoken': async (server, tenant, token) => {
@@ -139,6 +146,7 @@ export const SETTLED: Record<string, readonly string[]> = {
   'user.import': ['userName', 'email', 'countryCode', 'phoneNumber', 'refereeId', 'roles', 'passwordHash'],
   'user.post': ['userName', 'email', 'countryCode', 'phoneNumber', 'refereeId', 'roles', 'password'],
   'user.put': ['userName', 'email', 'countryCode', 'phoneNumber', 'refereeId', 'roles', 'password'],
+  'client.postregistrationtoken': ['expiresAt'],
   'client.issuetoken': ['scope', 'audience'],
   'client.postsecretkey': ['plaintext', 'expiresAt'],
 };

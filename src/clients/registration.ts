@@ -1,0 +1,232 @@
+import { randomBytes } from 'node:crypto';
+import {
+  areaAt,
+  defineList,
+  defineOperation,
+  mayGive,
+  PAGING,
+  pageOf,
+  shapes,
+  type AnyOperation,
+} from '../api/index.js';
+import { Invalid, NotFound } from '../kernel/errors.js';
+import { newId } from '../kernel/ids.js';
+import { parse } from '../kernel/json.js';
+import { newSecret } from '../secrets/index.js';
+import type { Row, TenantDb, Vault } from '../store/index.js';
+import { settingsFrom, type Metadata } from './metadata.js';
+import { hasSecrets, type Client } from './schema.js';
+import {
+  deleteClient,
+  findClient,
+  findClientById,
+  giveSecret,
+  insertClient,
+  lockClient,
+  replaceClient,
+} from './store.js';
+
+const hashOf = (vault: Vault, token: string): string => vault.hash('registration-token', token);
+
+/** What an application is told of a registration; the secrets are told this once. */
+export interface Registered {
+  client: Client;
+  /** Present where it has just been made. */
+  secret?: string | undefined;
+  registrationToken?: string | undefined;
+}
+
+const nameIn = (metadata: Metadata, clientId: string): string => {
+  const name = metadata['client_name'] ?? clientId;
+  if (typeof name !== 'string') throw new Invalid('clientName', 'must be text');
+  return name;
+};
+
+async function withSecret(db: TenantDb, vault: Vault, client: Client): Promise<string | undefined> {
+  const wanted = hasSecrets(client.settings.tokenEndpointAuthMethod) && client.secrets.length === 0;
+  return wanted ? (await giveSecret(db, vault, client, {})).plaintext : undefined;
+}
+
+/**
+ * Registers an application (RFC 7591). The initial access token is used up in the same transaction.
+ * @returns undefined for an initial access token that does not open anything
+ * @throws Invalid
+ */
+export async function register(
+  db: TenantDb,
+  vault: Vault,
+  initialToken: string,
+  metadata: Metadata,
+): Promise<Registered | undefined> {
+  const row = (await db
+    .from('initial_access_tokens')
+    .where({ hash: hashOf(vault, initialToken) })
+    .where('uses', '>', 0)
+    .where('expires_at', '>', Date.now())
+    .forUpdate()
+    .first()) as Row | undefined;
+  if (!row) return undefined;
+  const scopes = parse<string[]>(row['scopes']);
+  const clientId = `client-${randomBytes(12).toString('hex')}`;
+  const settings = settingsFrom(metadata, scopes);
+  const id = await insertClient(db, {
+    clientId,
+    clientName: nameIn(metadata, clientId),
+    description: 'Registered itself',
+    settings,
+  });
+  await db
+    .from('initial_access_tokens')
+    .where({ id: row['id'] })
+    .update({ uses: (row['uses'] as number) - 1 });
+  const registrationToken = newSecret();
+  await db.insert('client_registrations', {
+    client_row_id: id,
+    hash: hashOf(vault, registrationToken),
+    scopes: JSON.stringify(scopes),
+  });
+  const secret = await withSecret(db, vault, await findClientById(db, id));
+  return { client: await findClientById(db, id), secret, registrationToken };
+}
+
+/** The client that a registration access token looks after, locked, and what it may have; undefined where it is none of it. */
+export async function registrationOf(
+  db: TenantDb,
+  vault: Vault,
+  clientId: string,
+  token: string,
+): Promise<{ client: Client; scopes: string[] } | undefined> {
+  const found = await findClient(db, clientId).catch((error: unknown) => {
+    if (error instanceof NotFound) return undefined;
+    throw error;
+  });
+  const row =
+    found &&
+    ((await db
+      .from('client_registrations')
+      .where({ client_row_id: found.id, hash: hashOf(vault, token) })
+      .first()) as Row | undefined);
+  if (!found || !row || !found.enabled) return undefined;
+  return { client: await lockClient(db, found.id), scopes: parse<string[]>(row['scopes']) };
+}
+
+/** Takes the metadata for all that there is (RFC 7592, 2.2). @throws Invalid */
+export async function reregister(
+  db: TenantDb,
+  vault: Vault,
+  { client, scopes }: { client: Client; scopes: string[] },
+  metadata: Metadata,
+): Promise<Registered> {
+  const { clientId } = client;
+  const settings = settingsFrom(metadata, scopes);
+  await replaceClient(db, client, { ...client, clientName: nameIn(metadata, clientId), settings });
+  const secret = await withSecret(db, vault, await findClientById(db, client.id));
+  return { client: await findClientById(db, client.id), secret };
+}
+
+export const unregister = (db: TenantDb, client: Client): Promise<void> => deleteClient(db, client);
+
+const at = areaAt('client', '/api/Client');
+const { id, iso, orNull, text, time, words } = shapes;
+
+const fields = {
+  description: orNull(text(500)),
+  scopes: {
+    ...words(200, 200),
+    description: 'What applications may register for at the most; signing in, where nothing is said.',
+  },
+  uses: { type: 'integer', minimum: 1, maximum: 100_000, description: 'How many applications.' },
+  expiresAt: time,
+} as const;
+
+const LISTED = {
+  title: 'RegistrationToken',
+  type: 'object',
+  additionalProperties: false,
+  required: ['id', 'description', 'scopes', 'uses', 'createdAt', 'expiresAt'],
+  properties: { id, ...fields, uses: { type: 'integer' }, createdAt: time },
+} as const;
+
+const MADE = {
+  ...LISTED,
+  title: 'ShownRegistrationToken',
+  required: [...LISTED.required, 'token'],
+  properties: {
+    ...LISTED.properties,
+    token: { type: 'string', description: 'The initial access token of RFC 7591; shown this once.' },
+  },
+} as const;
+
+const NEW = {
+  title: 'NewRegistrationToken',
+  type: 'object',
+  additionalProperties: false,
+  properties: fields,
+} as const;
+
+const LIST = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['skip', 'take', 'asc'],
+  properties: { ...PAGING, orderby: { type: 'string', enum: ['createdAt'] } },
+} as const;
+
+const SIGN_IN = ['openid', 'profile', 'email', 'phone', 'address', 'offline_access'];
+const A_DAY_MS = 86_400_000;
+
+const shown = (row: Row) => ({
+  id: row['id'] as string,
+  description: row['description'] as string | null,
+  scopes: parse<string[]>(row['scopes']),
+  uses: row['uses'] as number,
+  createdAt: iso(row['created_at'] as number),
+  expiresAt: iso(row['expires_at'] as number),
+});
+
+/** What opens dynamic registration, and shuts it. */
+export const registrationTokenOperations = (vault: Vault): readonly AnyOperation[] => [
+  defineList({
+    ...at.own('registrationtokens', 'GET', '/RegistrationTokens'),
+    access: { kind: 'bearer', area: 'client', verb: 'post' },
+    summary: 'List the tokens that applications can register themselves with',
+    schemas: { query: LIST, answer: LISTED },
+    handle: ({ db, query }) =>
+      pageOf(db, db.from('initial_access_tokens'), query, { createdAt: 'created_at' }, shown),
+  }),
+  defineOperation({
+    ...at.own('postregistrationtoken', 'POST', '/RegistrationTokens'),
+    access: { kind: 'bearer', area: 'client', verb: 'post' },
+    summary: 'Let applications register themselves at /connect/register, with a token',
+    schemas: { body: NEW, answer: MADE },
+    async handle({ db, actor, body }) {
+      const { description = null, scopes = SIGN_IN, uses = 1 } = body;
+      mayGive(actor, scopes);
+      const now = Date.now();
+      const expiresAt = body.expiresAt === undefined ? now + A_DAY_MS : Date.parse(body.expiresAt);
+      if (expiresAt <= now) throw new Invalid('expiresAt', 'must be in the future');
+      const token = newSecret();
+      const row = {
+        id: newId(),
+        hash: hashOf(vault, token),
+        description,
+        scopes: JSON.stringify(scopes),
+        uses,
+        created_at: now,
+        expires_at: expiresAt,
+      };
+      await db.insert('initial_access_tokens', row);
+      return { ...shown(row), token };
+    },
+  }),
+  defineOperation({
+    ...at.own('deleteregistrationtoken', 'DELETE', '/RegistrationTokens/{id}'),
+    access: { kind: 'bearer', area: 'client', verb: 'post' },
+    summary: 'End a token that applications can register themselves with; those that have, stay',
+    schemas: { params: shapes.params, answer: shapes.DELETED },
+    async handle({ db, params }) {
+      const gone = await db.from('initial_access_tokens').where({ id: params.id }).delete();
+      if (gone === 0) throw new NotFound('token', `there is no registration token "${params.id}"`);
+      return { id: params.id };
+    },
+  }),
+];

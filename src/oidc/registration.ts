@@ -1,0 +1,174 @@
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { Failure, readJson } from '../api/index.js';
+import {
+  inRegistryNames,
+  metadataOf,
+  register,
+  registrationOf,
+  reregister,
+  unregister,
+  type Metadata,
+  type Registered,
+} from '../clients/index.js';
+import { Invalid } from '../kernel/errors.js';
+import { factsOf } from '../kernel/request.js';
+import { auditIn } from '../observe/index.js';
+import { tenantDb, tenantTransaction, type Store, type TenantDb, type Vault } from '../store/index.js';
+import { touchTenant, type Tenant } from '../tenants/index.js';
+import type { ClientCache } from './client-cache.js';
+import { ROUTES } from './routes.js';
+
+export interface RegistrationBase {
+  store: Store;
+  vault: Vault;
+  tenant: Tenant;
+  clients: ClientCache;
+}
+
+/** What a registration does not do, in the protocol's words (RFC 7591, 3.2.2; RFC 6750, 3.1). */
+class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly error: string,
+    description: string,
+  ) {
+    super(description);
+  }
+}
+
+const noToken = (): Refused =>
+  new Refused(401, 'invalid_token', 'the token opens no registration, or not this one');
+
+/** Whether dynamic registration answers at this path. */
+export const isRegistration = (path: string): boolean =>
+  path === ROUTES.registration || path.startsWith(`${ROUTES.registration}/`);
+
+/**
+ * Dynamic registration (RFC 7591) and its management (RFC 7592). It is ours and not the library's, because the library knows
+ * neither the scopes of APIs nor hashed secrets. Without an initial access token it is shut.
+ */
+export async function answerRegistration(ctx: KoaContextWithOIDC, base: RegistrationBase): Promise<void> {
+  ctx.set('Cache-Control', 'no-store');
+  try {
+    const token = /^Bearer ([\w-]{1,200})$/i.exec(ctx.get('Authorization'))?.[1];
+    if (token === undefined) throw noToken();
+    const clientId = ctx.path.slice(ROUTES.registration.length + 1);
+    const answer =
+      clientId === '' ? await create(ctx, base, token) : await manage(ctx, base, clientId, token);
+    if (answer) ctx.body = answered(base.tenant, answer, token);
+    else ctx.status = 204;
+  } catch (error) {
+    const refused = refusalOf(error);
+    if (!refused) throw error;
+    ctx.status = refused.status;
+    ctx.body = { error: refused.error, error_description: refused.message };
+    if (refused.status === 401) ctx.set('WWW-Authenticate', `Bearer error="${refused.error}"`);
+    if (refused.status === 405) ctx.set('Allow', 'GET, POST, PUT, DELETE');
+  }
+}
+
+function refusalOf(error: unknown): Refused | undefined {
+  if (error instanceof Refused) return error;
+  if (error instanceof Invalid) {
+    const redirect = error.key === 'redirectUris';
+    return new Refused(
+      400,
+      redirect ? 'invalid_redirect_uri' : 'invalid_client_metadata',
+      inRegistryNames(error),
+    );
+  }
+  if (error instanceof Failure) return new Refused(error.status, 'invalid_request', error.message);
+  return undefined;
+}
+
+async function metadataIn(ctx: KoaContextWithOIDC): Promise<Metadata> {
+  const body = await readJson(ctx.req);
+  if (body === null || typeof body !== 'object' || Array.isArray(body))
+    throw new Refused(400, 'invalid_request', 'send the metadata as one JSON object');
+  return body as Metadata;
+}
+
+async function create(
+  ctx: KoaContextWithOIDC,
+  { store, vault, tenant }: RegistrationBase,
+  token: string,
+): Promise<Registered> {
+  if (ctx.method !== 'POST') throw new Refused(405, 'invalid_request', 'send a POST to register');
+  const metadata = await metadataIn(ctx);
+  const made = await tenantTransaction(store, tenant.id, async (db) => {
+    const registered = await register(db, vault, token, metadata);
+    if (!registered) throw noToken();
+    await tell(ctx, db, 'client.registered', registered.client.clientId);
+    return registered;
+  });
+  ctx.status = 201;
+  return made;
+}
+
+async function manage(
+  ctx: KoaContextWithOIDC,
+  { store, vault, tenant, clients }: RegistrationBase,
+  clientId: string,
+  token: string,
+): Promise<Registered | undefined> {
+  const { method } = ctx;
+  if (!['GET', 'PUT', 'DELETE'].includes(method))
+    throw new Refused(405, 'invalid_request', 'send GET, PUT or DELETE');
+  const metadata = method === 'PUT' ? await metadataIn(ctx) : {};
+  const answer = await store.transaction(async (trx) => {
+    const db = tenantDb(trx, tenant.id);
+    const registration = await registrationOf(db, vault, clientId, token);
+    if (!registration) throw noToken();
+    if (method === 'GET') return { client: registration.client };
+    if (method === 'PUT') sameClient(metadata, clientId);
+    const changed =
+      method === 'PUT'
+        ? await reregister(db, vault, registration, metadata)
+        : await unregister(db, registration.client);
+    await tell(ctx, db, method === 'PUT' ? 'client.reregistered' : 'client.unregistered', clientId);
+    await touchTenant(trx, tenant.id);
+    return changed ?? undefined;
+  });
+  clients.forget(clientId); // other nodes, and other caches here, follow the tenant's version
+  return answer;
+}
+
+/** RFC 7592, 2.2: the client names itself, and says nothing that is not its own to say. @throws Refused */
+function sameClient(metadata: Metadata, clientId: string): void {
+  const fixed = [
+    'registration_access_token',
+    'registration_client_uri',
+    'client_secret_expires_at',
+    'client_id_issued_at',
+  ];
+  const said = fixed.find((name) => metadata[name] !== undefined);
+  if (said !== undefined) throw new Refused(400, 'invalid_request', `leave out ${said}`);
+  if (metadata['client_id'] !== clientId)
+    throw new Refused(400, 'invalid_request', 'client_id must be the client’s own');
+}
+
+const tell = (ctx: KoaContextWithOIDC, db: TenantDb, event: string, clientId: string): Promise<void> => {
+  const { requestId, address } = factsOf(ctx.req);
+  return auditIn(db, {
+    event,
+    result: 'success',
+    actor: clientId,
+    clientId,
+    target: clientId,
+    address,
+    requestId,
+  });
+};
+
+function answered(
+  tenant: Tenant,
+  { client, secret, registrationToken }: Registered,
+  token: string,
+): Metadata {
+  return {
+    ...metadataOf(client),
+    ...(secret !== undefined && { client_secret: secret, client_secret_expires_at: 0 }),
+    registration_access_token: registrationToken ?? token,
+    registration_client_uri: `${tenant.issuer}${ROUTES.registration}/${client.clientId}`,
+  };
+}
