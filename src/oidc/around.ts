@@ -9,6 +9,7 @@ import { confirmByItself } from './logout/confirm.js';
 import { afterSignOut, CONFIRM_PATH, sessionBefore, type SignOutBase } from './logout/ended.js';
 import { answerRegistration, isRegistration, type RegistrationBase } from './registration.js';
 import { ROUTES } from './routes.js';
+import type { Said } from './token-policy.js';
 import { documentPath, type PublishedDocuments } from './well-known.js';
 
 export interface AroundBase extends SignOutBase, RegistrationBase, Omit<IntrospectionBase, 'tenantId'> {
@@ -51,7 +52,10 @@ export function around(provider: Provider, base: AroundBase): Step {
     await answerForJwt(ctx, jwtStatus);
   };
   steps.set(ROUTES.introspection, async (ctx, next) => {
-    if (!(await introspect(ctx, provider, jwtStatus))) await answerJwt(ctx, next);
+    if (await introspect(ctx, provider, jwtStatus)) return;
+    await answerJwt(ctx, next);
+    const said = ctx.body as (Said & { active?: boolean }) | undefined;
+    if (said?.active) ctx.body = await base.asOfNow(said);
   });
   steps.set(ROUTES.revocation, answerJwt);
   let handle: ReturnType<Provider['callback']> | undefined;

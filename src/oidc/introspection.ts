@@ -100,7 +100,7 @@ async function statusOf(
   if (!token || !base.mayIntrospect(clientId, { clientId: token.clientId, aud: token.aud }))
     return { active: false };
   const { jkt, 'x5t#S256': x5t } = token;
-  return {
+  return base.asOfNow({
     ...token.extra,
     active: true,
     sub: token.accountId,
@@ -112,7 +112,7 @@ async function statusOf(
     scope: token.scope || undefined,
     cnf: (jkt ?? x5t) === undefined ? undefined : { jkt, 'x5t#S256': x5t },
     token_type: token.kind === 'RefreshToken' ? undefined : jkt === undefined ? 'Bearer' : 'DPoP',
-  };
+  });
 }
 
 /** What a token holds, as its row has it and as the library's models have it. */

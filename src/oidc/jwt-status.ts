@@ -12,6 +12,8 @@ export interface JwtStatusBase {
   revocations: Revocations;
   /** Whether a client may introspect a token: its own, or one for the API that it serves. */
   mayIntrospect: TokenPolicy['mayIntrospect'];
+  /** What is said of a token, as it is now. */
+  asOfNow: TokenPolicy['asOfNow'];
   /** Whether the user may sign in. */
   isActive(userKey: string): Promise<boolean>;
 }
@@ -45,12 +47,13 @@ export async function statusOfJwt(
   provider: Provider,
   clientId: string,
   jwt: string,
-  base: Pick<JwtStatusBase, 'mayIntrospect' | 'isActive'>,
+  base: Pick<JwtStatusBase, 'mayIntrospect' | 'isActive' | 'asOfNow'>,
 ): Promise<{ active: boolean; [claim: string]: unknown }> {
   const claims = await live(provider, jwt, base);
   if (!claims || !base.mayIntrospect(clientId, { clientId: claims.client_id, aud: claims.aud }))
     return { active: false };
-  return { active: true, token_type: claims.cnf?.jkt === undefined ? 'Bearer' : 'DPoP', ...claims };
+  const tokenType = claims.cnf?.jkt === undefined ? 'Bearer' : 'DPoP';
+  return { active: true, token_type: tokenType, ...(await base.asOfNow(claims)) };
 }
 
 /** The claims of a token that works: the adapter has checked it, and nothing that it hangs on has ended. */

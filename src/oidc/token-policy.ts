@@ -35,6 +35,11 @@ export interface TokenPolicy {
   ): boolean;
   /** Whether the user may sign in. */
   isActive(userKey: string): Promise<boolean>;
+  /**
+   * What introspection says of a token, as it is at this moment: scopes that the client may still have, and the roles and
+   * permissions that the user has now. So what was taken away is gone from tokens that are out already.
+   */
+  asOfNow<T extends Said>(said: T): Promise<T>;
   /** A JWT access token of the tenant that works, as the payload that the library would have kept for it. */
   readJwt(jwt: string): Promise<AdapterPayload | undefined>;
   /** An exchanged token ends with each family and each grant that it came of (grants/token-exchange.ts). */
@@ -47,6 +52,15 @@ export interface TokenPolicy {
    * nothing shorter than a second, so what is used all the time would never get there by its expiry alone.
    */
   isOver(model: string, payload: AdapterPayload): Promise<boolean>;
+}
+
+/** What is told of a token, in the protocol's names. */
+export interface Said {
+  client_id?: string | undefined;
+  sub?: string | undefined;
+  scope?: string | undefined;
+  role?: unknown;
+  permission?: unknown;
 }
 
 export interface TokenPolicyParts {
@@ -100,6 +114,22 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
         ({ name, audience }) => audience === token.aud && resources.includes(name),
       );
       return token.clientId === clientId || (tokenEndpointAuthMethod !== 'none' && serves);
+    },
+    async asOfNow(said) {
+      const allowed = new Set((await clients.get(said.client_id ?? ''))?.settings.scopes);
+      const words = said.scope?.split(' ') ?? [];
+      const scope = words.every((word) => allowed.has(word))
+        ? said.scope
+        : words.filter((word) => allowed.has(word)).join(' ');
+      const now = { ...said, ...(said.scope !== undefined && { scope }) };
+      if (said.role === undefined && said.permission === undefined) return now;
+      const user = await people.active(tenant.id, said.sub ?? '');
+      const authority = user ? await people.authority(tenant.id, user) : { role: [], permission: [] };
+      return {
+        ...now,
+        ...(said.role !== undefined && { role: authority.role }),
+        ...(said.permission !== undefined && { permission: authority.permission }),
+      };
     },
     isActive: async (userKey) => (await people.active(tenant.id, userKey)) !== undefined,
     async readJwt(jwt) {
