@@ -1,20 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import {
-  addClientSecret,
-  clientSettings,
-  findClient,
-  GRANT_TYPES,
-  insertClient,
-  updateClientSettings,
-} from './clients/index.js';
-import { MANAGEMENT_API, MANAGEMENT_SCOPES } from './api-resources/index.js';
+import { findClient, insertClient, insertManagementClient, updateClientSettings } from './clients/index.js';
 import type { GatehouseContext } from './context.js';
 import { DEMO_CLIENT_ID, demoClient } from './demo/index.js';
 import { DOCS_REDIRECT } from './docs-page.js';
-import { SEEDED_IDENTITY_RESOURCES } from './identity-resources/index.js';
 import { Conflict, NotFound } from './kernel/errors.js';
 import { addKeys, BASE_ALGS } from './oidc/index.js';
-import { tenantDb, tenantTransaction, type TenantDb } from './store/index.js';
+import { tenantDb, tenantTransaction } from './store/index.js';
 import {
   createTenant,
   hostsOf,
@@ -69,7 +60,8 @@ async function makeHome(context: GatehouseContext): Promise<Home> {
         { userName: config.admin.user, nickName, roles: ['administrator', 'user'] },
         passwordHash,
       );
-      const clientSecret = await makeManagementClient(context, db);
+      const { id, secret } = config.client;
+      const clientSecret = await insertManagementClient(db, vault, id, secret);
       return { tenant, clientSecret };
     });
     await addKeys(store, vault, made.tenant.id, BASE_ALGS);
@@ -85,23 +77,6 @@ async function makeHome(context: GatehouseContext): Promise<Home> {
     if (!other) throw error;
     return { tenant: other };
   }
-}
-
-async function makeManagementClient({ config, vault }: GatehouseContext, db: TenantDb): Promise<string> {
-  const identity = SEEDED_IDENTITY_RESOURCES.map(({ name }) => name);
-  await insertClient(db, {
-    clientId: config.client.id,
-    clientName: 'Management',
-    description: 'For scripts and administrators; made on the first start.',
-    settings: clientSettings({
-      grantTypes: [GRANT_TYPES.clientCredentials, GRANT_TYPES.password, GRANT_TYPES.refresh],
-      scopes: [...identity, ...MANAGEMENT_SCOPES.map(({ name }) => name)],
-      defaultScopes: ['openid', 'profile', 'email', 'role', 'permission', 'isms.all'],
-      resources: [MANAGEMENT_API],
-    }),
-  });
-  const { secret } = config.client;
-  return addClientSecret(db, vault, config.client.id, secret === undefined ? {} : { secret });
 }
 
 async function follow({ config, store }: GatehouseContext, tenant: Tenant): Promise<Tenant> {

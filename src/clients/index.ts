@@ -36,3 +36,4 @@ export {
   unregister,
   type Registered,
 } from './registration.js';
+export { insertManagementClient } from './management-client.js';

@@ -11,8 +11,9 @@ import {
   shapes,
   type AnyOperation,
 } from '../api/index.js';
+import { insertManagementClient } from '../clients/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
-import type { Row, Vault } from '../store/index.js';
+import { tenantDb, type Row, type Vault } from '../store/index.js';
 import { TENANT_CODES as CODES } from './codes.js';
 import { checkHost, issuerAt } from './hosts.js';
 import { isSecret, publicOf } from './properties.js';
@@ -107,6 +108,30 @@ const NEW = {
     },
     ...fields,
     properties: givenProperties,
+    managementClient: {
+      ...line(100),
+      minLength: 1,
+      pattern: '^[A-Za-z0-9._~-]+$',
+      default: 'management',
+      description: 'The client id of the client that the tenant is managed with.',
+    },
+  },
+} as const;
+
+const CREATED = {
+  ...TENANT,
+  title: 'CreatedTenant',
+  required: [...TENANT.required, 'managementClient'],
+  properties: {
+    ...TENANT.properties,
+    managementClient: {
+      title: 'ManagementClient',
+      description: 'What the tenant is managed with, at its own address; the secret is shown this once.',
+      type: 'object',
+      additionalProperties: false,
+      required: ['clientId', 'secret'],
+      properties: { clientId: { type: 'string' }, secret: { type: 'string' } },
+    },
   },
 } as const;
 
@@ -249,10 +274,12 @@ export const tenantOperations = (
   defineHomeOperation({
     ...at.post,
     summary: 'Create a tenant; it can be used at once',
-    schemas: { body: NEW, answer: TENANT },
+    schemas: { body: NEW, answer: CREATED },
     conflicts: CONFLICTS,
     changes: 'tenants',
-    async handle({ everything, body: { hosts: given, issuer, properties: all = {}, status, ...more } }) {
+    async handle({ everything, body }) {
+      const { hosts: given, issuer, properties: all = {}, status, managementClient, ...more } = body;
+      const clientId = managementClient ?? 'management';
       const { plain, secret } = sorted(all);
       const place = placeOf(given, issuer);
       const tenant = await createTenant(everything, {
@@ -262,7 +289,8 @@ export const tenantOperations = (
         properties: plain,
       });
       await setSecretProperties(everything, vault, tenant.id, secret);
-      return shown(everything, tenant);
+      const client = await insertManagementClient(tenantDb(everything, tenant.id), vault, clientId);
+      return { ...(await shown(everything, tenant)), managementClient: { clientId, secret: client } };
     },
   }),
   defineHomeOperation({

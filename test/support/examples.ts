@@ -138,7 +138,7 @@ export const SETTLED: Record<string, readonly string[]> = {
   'client.post': RULED_SETTINGS,
   'client.put': [...RULED_SETTINGS, 'secrets'],
   'tenant.info': ['host'],
-  'tenant.post': ['hosts', 'issuer', 'properties'],
+  'tenant.post': ['hosts', 'issuer', 'properties', 'managementClient'],
   'tenant.put': ['hosts', 'properties'],
   'tenant.delete': ['confirm'],
   'user.get': ['q.roles'],

@@ -1,0 +1,30 @@
+import { MANAGEMENT_API, MANAGEMENT_SCOPES } from '../api-resources/index.js';
+import { SEEDED_IDENTITY_RESOURCES } from '../identity-resources/index.js';
+import type { TenantDb, Vault } from '../store/index.js';
+import { clientSettings, GRANT_TYPES } from './schema.js';
+import { addClientSecret, insertClient } from './store.js';
+
+/**
+ * The client that a tenant is managed with by scripts, and by administrators with their passwords.
+ * @returns its secret, for the only time
+ */
+export async function insertManagementClient(
+  db: TenantDb,
+  vault: Vault,
+  clientId: string,
+  secret?: string,
+): Promise<string> {
+  const identity = SEEDED_IDENTITY_RESOURCES.map(({ name }) => name);
+  await insertClient(db, {
+    clientId,
+    clientName: 'Management',
+    description: 'For scripts and administrators; made with the tenant.',
+    settings: clientSettings({
+      grantTypes: [GRANT_TYPES.clientCredentials, GRANT_TYPES.password, GRANT_TYPES.refresh],
+      scopes: [...identity, ...MANAGEMENT_SCOPES.map(({ name }) => name)],
+      defaultScopes: ['openid', 'profile', 'email', 'role', 'permission', 'isms.all'],
+      resources: [MANAGEMENT_API],
+    }),
+  });
+  return addClientSecret(db, vault, clientId, secret === undefined ? {} : { secret });
+}
