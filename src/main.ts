@@ -14,6 +14,7 @@ import {
   scheduleOf,
   userEndedDelivery,
 } from './oidc/index.js';
+import { slowBodies } from './kernel/slow-bodies.js';
 import { openLimits } from './limits/index.js';
 import { metricsServer, openMetrics } from './observe/index.js';
 import { openRevocations, USER_ENDED } from './revocations/index.js';
@@ -64,14 +65,15 @@ export async function start(config: Config, options: { migrations?: boolean } = 
     scraped = metrics && metricsServer(metrics);
     if (scraped) await listen(scraped, config.metrics, 'GATEHOUSE_METRICS_');
     const handle = createApp({ ...base, pool, directory, readiness, metrics });
+    const bodies = slowBodies(config.server.requestTimeoutSeconds);
     const server = createServer(
       {
         headersTimeout: config.server.headersTimeoutSeconds * 1000,
-        requestTimeout: config.server.requestTimeoutSeconds * 1000,
+        requestTimeout: 0, // bodies.watching sees to it
         connectionsCheckingInterval: LOOK_AT_CONNECTIONS_MS,
         keepAliveTimeout: KEEP_ALIVE_MS,
       },
-      handle,
+      bodies.watching(handle),
     );
     server.maxConnections = config.server.maxConnections;
     await listen(server, config, '');
@@ -93,6 +95,7 @@ export async function start(config: Config, options: { migrations?: boolean } = 
       await drain(server);
       scraped?.close();
       directory.close();
+      bodies.close();
       await Promise.all(jobs.map((job) => job.close()));
       await context.close();
     };

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseLeniently, type ParseError } from 'jsonc-parser';
+import { bodyGoesOn } from '../kernel/slow-bodies.js';
 import { BASIC } from './codes.js';
 import { Failure } from './failure.js';
 
@@ -53,7 +54,15 @@ export function readLines(request: IncomingMessage): AsyncIterable<TextLine> {
     throw new Failure(415, BASIC.unsupportedMediaType, {
       message: 'send the body as application/x-ndjson: one JSON object a line',
     });
-  return linesOf(request);
+  return linesOf(whileItComes(request));
+}
+
+/** The pieces of a body, however long it goes on. */
+async function* whileItComes(request: IncomingMessage): AsyncIterable<Buffer> {
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bodyGoesOn(request);
+    yield chunk;
+  }
 }
 
 async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncIterable<TextLine> {

@@ -178,6 +178,28 @@ for (const kind of STORES)
       assert.equal((await caller(server, few).ask('GET', '/api/User')).status, 403);
     });
 
+    it('may take their time, longer than a body may that is read as a whole', async () => {
+      const patient = await startServer(kind, {}, { server: { requestTimeoutSeconds: 1 } });
+      try {
+        const bearer = await clientToken(patient, ['isms.user.import']);
+        const lines = async function* () {
+          for (let n = 0; n < 6; n += 1) {
+            yield Buffer.from(`{ "userName": "slow-${n}" }\n`);
+            await new Promise((resolve) => setTimeout(resolve, 500));
+          }
+        };
+        const heard = await fetch(`${patient.issuer}/api/User/Import`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/x-ndjson' },
+          body: ReadableStream.from(lines()),
+          duplex: 'half',
+        });
+        assert.equal((await heard.text()).match(/"created"/g)?.length, 6);
+      } finally {
+        await patient.stop();
+      }
+    });
+
     it('come as NDJSON and as nothing else', async () => {
       const heard = await send(new URL('/api/User/Import', server.issuer), {
         body: '{}',
