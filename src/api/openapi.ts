@@ -171,7 +171,6 @@ export function openApiDocument(
     components: {
       schemas: components.schemas,
       securitySchemes: {
-        secret: { type: 'http', scheme: 'basic', description: 'The name and a secret of an API resource.' },
         oauth: {
           type: 'oauth2',
           flows: {
@@ -184,6 +183,7 @@ export function openApiDocument(
             clientCredentials: { tokenUrl: `${issuer}/connect/token`, scopes },
           },
         },
+        secret: { type: 'http', scheme: 'basic', description: 'The name and a secret of an API resource.' },
       },
     },
   };
