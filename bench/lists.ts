@@ -3,7 +3,7 @@ import { clientSettings, GRANT_TYPES, insertClient } from '../src/clients/index.
 import { start, type Gatehouse } from '../src/main.js';
 import { tenantTransaction } from '../src/store/index.js';
 import { createTenantAt } from '../src/tenants/index.js';
-import { prepareUser, writeUsers } from '../src/users/store.js';
+import { prepareUser, rememberedRoles, writeUsers } from '../src/users/store.js';
 import { CLIENT_SECRET, configFor, STORES, type StoreKind } from '../test/support/config.js';
 import { median } from './measure.js';
 
@@ -63,9 +63,10 @@ async function fill({ context, home }: Gatehouse, users: number): Promise<void> 
   const { store } = context;
   for (let at = 0; at < users; at += BATCH)
     await tenantTransaction(store, home.tenant.id, async (db) => {
+      const rolesOf = rememberedRoles(db);
       const batch = [];
       for (let n = at; n < Math.min(users, at + BATCH); n += 1)
-        batch.push(await prepareUser(db, person(n), null));
+        batch.push(await prepareUser(db, person(n), null, rolesOf));
       await writeUsers(db, batch);
     });
   await tenantTransaction(store, home.tenant.id, async (db) => {

@@ -14,7 +14,7 @@ import { checkForeignHash } from './foreign-hashes.js';
 import { mayMake } from './operations.js';
 import type { NewUser } from './schema.js';
 import { fieldsIn, IMPORTED_USER } from './shapes.js';
-import { alreadyTaken, prepareUser, writeUsers, type PreparedUser } from './store.js';
+import { alreadyTaken, prepareUser, rememberedRoles, writeUsers, type PreparedUser } from './store.js';
 
 const IMPORTED = {
   title: 'ImportedLine',
@@ -83,12 +83,17 @@ function refusalOf(line: number, error: unknown): Imported {
   throw error;
 }
 
-async function prepare(db: TenantDb, actor: Actor | undefined, given: Given): Promise<PreparedUser> {
-  const { passwordHash, ...fields } = given;
+async function prepare(
+  db: TenantDb,
+  actor: Actor | undefined,
+  { passwordHash, ...given }: Given,
+  rolesOf: ReturnType<typeof rememberedRoles>,
+): Promise<PreparedUser> {
   if (passwordHash !== undefined) checkForeignHash(passwordHash);
-  const user = { ...fieldsIn(fields), userName: given.userName ?? `user-${randomBytes(6).toString('hex')}` };
-  await mayMake(db, actor, user);
-  return prepareUser(db, user, passwordHash ?? null);
+  const user = { ...fieldsIn(given), userName: given.userName ?? `user-${randomBytes(6).toString('hex')}` };
+  const prepared = await prepareUser(db, user, passwordHash ?? null, rolesOf);
+  mayMake(actor, prepared.roles, user.claims);
+  return prepared;
 }
 
 /** Runs work in one transaction and tells the audit what it was about. */
@@ -112,11 +117,12 @@ async function writeBatch(
   transaction: Transaction,
 ): Promise<Imported[]> {
   const together = async (db: TenantDb): Promise<Imported[]> => {
+    const rolesOf = rememberedRoles(db);
     const answers = new Map<number, Imported>();
     const prepared = new Map<PreparedUser, number>();
     for (const { line, given } of batch)
       try {
-        prepared.set(await prepare(db, actor, given), line);
+        prepared.set(await prepare(db, actor, given, rolesOf), line);
       } catch (error) {
         answers.set(line, refusalOf(line, error));
       }

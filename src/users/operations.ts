@@ -12,13 +12,13 @@ import {
 } from '../api/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { deedsOf } from '../observe/index.js';
-import { rolesOfUsers } from '../roles/index.js';
+import { rolesOfUsers, type Claim, type Role } from '../roles/index.js';
 import type { Row, TenantDb } from '../store/index.js';
 import { USER_CODES as CODES } from './codes.js';
 import { soughtOf, usersWith } from './filters.js';
 import { foldName } from './names.js';
 import type { Passwords } from './passwords.js';
-import type { User, UserFields } from './schema.js';
+import type { User } from './schema.js';
 import { fieldsIn, NEW_USER, showUser, USER, USER_CHANGE } from './shapes.js';
 import {
   deleteUser,
@@ -173,12 +173,12 @@ async function shown(db: TenantDb, user: User) {
 }
 
 /** Refuses to make anybody stronger than the actor is. @throws Failure */
-export async function mayMake(
-  db: TenantDb,
+export function mayMake(
   actor: Actor | undefined,
-  { roles, claims }: UserFields,
-): Promise<void> {
-  const given = [...(await rolesNamed(db, roles ?? [])).flatMap((role) => role.claims), ...(claims ?? [])];
+  roles: readonly Role[],
+  claims: readonly Claim[] | undefined = [],
+): void {
+  const given = [...roles.flatMap((role) => role.claims), ...claims];
   mayGive(
     actor,
     given.filter(({ type }) => type === 'permission').map(({ value }) => value),
@@ -262,7 +262,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
     prepare: async ({ body: { password } }) => (password === undefined ? null : passwords.hash(password)),
     async handle({ db, actor, body: { password: _given, ...body } }, hash) {
       const user = { ...fieldsIn(body), userName: body.userName ?? `user-${randomBytes(6).toString('hex')}` };
-      await mayMake(db, actor, user);
+      mayMake(actor, await rolesNamed(db, user.roles ?? []), user.claims);
       return shown(db, await insertUser(db, user, hash));
     },
   }),
@@ -278,7 +278,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
       const user = await lockUser(db, which);
       const change = fieldsIn(body);
       await mayTouch(db, actor, user);
-      await mayMake(db, actor, change);
+      mayMake(actor, await rolesNamed(db, change.roles ?? []), change.claims);
       if (change.lockedUntil === null) await forgetFailures(db, which);
       return shown(db, await updateUser(db, user, change, hash));
     },

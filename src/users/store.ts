@@ -121,6 +121,17 @@ export async function rolesNamed(db: TenantDb, words: readonly string[]): Promis
   return roles;
 }
 
+/** The same, asked once for the same words. Most users of an import have the same roles. */
+export function rememberedRoles(db: TenantDb): (words: readonly string[]) => Promise<Role[]> {
+  const known = new Map<string, Promise<Role[]>>();
+  return (words) => {
+    const key = words.join('\n');
+    let roles = known.get(key);
+    if (!roles) known.set(key, (roles = rolesNamed(db, words)));
+    return roles;
+  };
+}
+
 /** A new user with what comes with it, ready to be written. */
 export interface PreparedUser {
   row: Record<string, unknown> & { id: string };
@@ -128,14 +139,18 @@ export interface PreparedUser {
   names: string[];
 }
 
-/** @throws Invalid */
+/**
+ * @param rolesOf the roles that go by these words; where many users are made, it may remember.
+ * @throws Invalid
+ */
 export async function prepareUser(
   db: TenantDb,
   user: NewUser,
   passwordHash: string | null,
+  rolesOf = (words: readonly string[]): Promise<Role[]> => rolesNamed(db, words),
 ): Promise<PreparedUser> {
   const contacts = contactsOf(user, user.countryCode ?? null);
-  const roles = await rolesNamed(db, user.roles ?? []);
+  const roles = await rolesOf(user.roles ?? []);
   const lineage = await lineageUnder(db, user.refereeId ?? null);
   const names = namesOf({ userName: user.userName, nickName: user.nickName ?? null });
   const now = Date.now();
