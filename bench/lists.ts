@@ -17,6 +17,7 @@ const CLIENTS = 10_000;
 const TENANTS = 1000;
 const ROUNDS = 31;
 const BATCH = 1000;
+const GROWN = new Set([0, 10_000, 100_000]);
 
 const FIRST = [
   'Anna',
@@ -68,6 +69,7 @@ async function fill({ context, home }: Gatehouse, users: number): Promise<void> 
       for (let n = at; n < Math.min(users, at + BATCH); n += 1)
         batch.push(await prepareUser(db, person(n), null, rolesOf));
       await writeUsers(db, batch);
+      if (GROWN.has(at)) await db.grown('users');
     });
   await tenantTransaction(store, home.tenant.id, async (db) => {
     for (let n = 0; n < CLIENTS; n += 1) {

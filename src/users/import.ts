@@ -56,6 +56,8 @@ const QUERY = {
 
 /** So many users share a transaction. */
 const BATCH = 500;
+/** The batches after which the table is another one. */
+const GROWN = new Set([1, 10, 100, 1000]);
 
 export type Imported =
   | { line: number; result: 'created'; id: string }
@@ -115,6 +117,7 @@ async function writeBatch(
   batch: readonly Numbered[],
   actor: Actor | undefined,
   transaction: Transaction,
+  grown = false,
 ): Promise<Imported[]> {
   const together = async (db: TenantDb): Promise<Imported[]> => {
     const rolesOf = rememberedRoles(db);
@@ -134,6 +137,7 @@ async function writeBatch(
     const free = [...prepared.keys()].filter((user) => !taken.has(user));
     try {
       await writeUsers(db, free);
+      if (grown) await db.grown('users');
     } catch (error) {
       if (error instanceof Conflict && batch.length > 1) throw new OneIsTaken();
       throw error;
@@ -163,6 +167,7 @@ export const importOperation = (): AnyOperation =>
     async *stream({ actor, query, lines, transaction }) {
       const from = query.from ?? 1;
       let batch: Numbered[] = [];
+      let batches = 0;
       for await (const line of lines) {
         if (line.number < from) continue;
         if ('problem' in line) {
@@ -178,7 +183,9 @@ export const importOperation = (): AnyOperation =>
       async function flush(): Promise<Imported[]> {
         const full = batch;
         batch = [];
-        return full.length === 0 ? [] : writeBatch(full, actor, transaction);
+        if (full.length === 0) return [];
+        batches += 1;
+        return writeBatch(full, actor, transaction, GROWN.has(batches));
       }
     },
   });
