@@ -2,7 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { apiApp, BASIC, Failure, openApiDocument, type Actor, type AnyOperation } from './api/index.js';
-import { apiResourceOperations, findApiResourceByName, importOperation } from './api-resources/index.js';
+import {
+  apiResourceOperations,
+  findApiResourceByName,
+  importOperation,
+  offerScopesOf,
+} from './api-resources/index.js';
 import {
   clientOperations,
   countClientsUsing,
@@ -63,6 +68,8 @@ const operationsOver = ({ vault, pool, passwords, directory, config }: Services)
 
 /** The same, as declared: for what only reads declarations, while nothing runs. */
 export const OPERATIONS = operationsOver({} as Services);
+
+offerScopesOf(OPERATIONS);
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
   version: string;

@@ -1,5 +1,5 @@
 export { newApiResource, type ApiResource } from './schema.js';
-export { MANAGEMENT_API, MANAGEMENT_SCOPES, managementResource } from './management-scopes.js';
+export { MANAGEMENT_API, managementResource, managementScopes, offerScopesOf } from './management-scopes.js';
 export { enabledApiResources, findApiResourceByName, insertApiResource } from './store.js';
 export { apiResourceOperations } from './operations.js';
 export { importOperation, type ClientsOfImport } from './import.js';

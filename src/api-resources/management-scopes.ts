@@ -1,16 +1,10 @@
+import type { AnyOperation } from '../api/index.js';
 import { VOCABULARIES } from '../api/access.js';
 import { newApiResource, newScope, type ApiResource, type ApiScope } from './schema.js';
 
-/** Area → verbs of the management API: each is a scope for clients and a permission for users. */
-const AREAS: Record<string, string[]> = {
+/** Area → verbs of operations that come with other pieces of the product; clients and roles can have their words already. */
+const TO_COME: Record<string, string[]> = {
   apiresource: [
-    'get',
-    'post',
-    'put',
-    'detail',
-    'delete',
-    'import',
-    'scopes',
     'publish',
     'publishrevision',
     'publishversion',
@@ -32,7 +26,6 @@ const AREAS: Record<string, string[]> = {
   ],
   blob: ['post', 'image', 'base64'],
   file: ['post', 'image', 'base64'], // the older document's name for blob
-  client: ['get', 'post', 'put', 'detail', 'delete', 'issuetoken', 'postsecretkey'],
   codegen: [
     'clients',
     'servers',
@@ -44,29 +37,27 @@ const AREAS: Record<string, string[]> = {
     'putcommonoptions',
     'releasesdk',
   ],
-  identityresource: ['get', 'post', 'put', 'detail', 'delete'],
-  role: ['get', 'post', 'put', 'detail', 'delete'],
-  tenant: ['get', 'post', 'put', 'detail', 'delete'],
-  user: [
-    'get',
-    'post',
-    'put',
-    'detail',
-    'delete',
-    'head',
-    'export',
-    'import',
-    'register',
-    'verifyphone',
-    'verifyemail',
-  ],
+  user: ['register', 'verifyphone', 'verifyemail'],
 };
+
+const areas = new Map(Object.entries(TO_COME).map(([area, verbs]) => [area, new Set(verbs)]));
+let catalogue: readonly ApiScope[] | undefined;
+
+/** Adds the words of operations: each is a scope for clients and a permission for users. */
+export function offerScopesOf(operations: readonly Pick<AnyOperation, 'access'>[]): void {
+  catalogue = undefined;
+  for (const { access } of operations) {
+    if (access.kind === 'open') continue;
+    const verbs = areas.get(access.area) ?? new Set();
+    areas.set(access.area, verbs.add(access.verb));
+  }
+}
 
 const scopesUnder = (prefix: string): string[] => [
   `${prefix}.all`,
-  ...Object.entries(AREAS).flatMap(([area, verbs]) => [
+  ...[...areas].flatMap(([area, verbs]) => [
     `${prefix}.${area}.all`,
-    ...verbs.map((verb) => `${prefix}.${area}.${verb}`),
+    ...[...verbs].map((verb) => `${prefix}.${area}.${verb}`),
   ]),
 ];
 
@@ -74,17 +65,18 @@ const scopesUnder = (prefix: string): string[] => [
 export const MANAGEMENT_API = 'isms';
 
 /**
- * The management API's scopes. They are the program's, not the store's: one list for all tenants, which a new version of
- * the program brings with it.
+ * The management API's scopes: those of its operations, in both vocabularies. They are the program's, not the store's: one
+ * list for all tenants, which a new version of the program brings with it.
  */
-export const MANAGEMENT_SCOPES: readonly ApiScope[] = VOCABULARIES.flatMap(scopesUnder).map((name) => ({
-  ...newScope(name),
-  emphasize: name.endsWith('.all'),
-  showInDiscovery: name.startsWith(`${MANAGEMENT_API}.`),
-}));
+export const managementScopes = (): readonly ApiScope[] =>
+  (catalogue ??= VOCABULARIES.flatMap(scopesUnder).map((name) => ({
+    ...newScope(name),
+    emphasize: name.endsWith('.all'),
+    showInDiscovery: name.startsWith(`${MANAGEMENT_API}.`),
+  })));
 
 /** The management API as each tenant begins with it. */
 export const managementResource = (): ApiResource => ({
   ...newApiResource(MANAGEMENT_API, [], { displayName: 'Gatehouse management API' }),
-  scopes: MANAGEMENT_SCOPES,
+  scopes: managementScopes(),
 });

@@ -4,7 +4,7 @@ import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import type { SigningAlg } from '../kernel/algorithms.js';
 import { uniquely, type Row, type TenantDb } from '../store/index.js';
-import { MANAGEMENT_API, MANAGEMENT_SCOPES } from './management-scopes.js';
+import { MANAGEMENT_API, managementScopes } from './management-scopes.js';
 import {
   indicatorOf,
   type ApiResource,
@@ -28,7 +28,7 @@ const toResource = (row: Row, stored: ApiScope[]): ApiResource => ({
   accessTokenLifetime: row['access_token_lifetime'] as number | null,
   signingAlg: row['signing_alg'] as SigningAlg,
   userClaims: parse<string[]>(row['user_claims']),
-  scopes: row['name'] === MANAGEMENT_API ? MANAGEMENT_SCOPES : stored,
+  scopes: row['name'] === MANAGEMENT_API ? managementScopes() : stored,
 });
 
 const toStored = (row: Row, scopes: ApiScope[]): StoredApiResource => ({

@@ -1,4 +1,4 @@
-import { MANAGEMENT_API, MANAGEMENT_SCOPES } from '../api-resources/index.js';
+import { MANAGEMENT_API, managementScopes } from '../api-resources/index.js';
 import { SEEDED_IDENTITY_RESOURCES } from '../identity-resources/index.js';
 import type { TenantDb, Vault } from '../store/index.js';
 import { clientSettings, GRANT_TYPES } from './schema.js';
@@ -21,7 +21,7 @@ export async function insertManagementClient(
     description: 'For scripts and administrators; made with the tenant.',
     settings: clientSettings({
       grantTypes: [GRANT_TYPES.clientCredentials, GRANT_TYPES.password, GRANT_TYPES.refresh],
-      scopes: [...identity, ...MANAGEMENT_SCOPES.map(({ name }) => name)],
+      scopes: [...identity, ...managementScopes().map(({ name }) => name)],
       defaultScopes: ['openid', 'profile', 'email', 'role', 'permission', 'isms.all'],
       resources: [MANAGEMENT_API],
     }),

@@ -1,7 +1,7 @@
 import {
   enabledApiResources,
   MANAGEMENT_API,
-  MANAGEMENT_SCOPES,
+  managementScopes,
   type ApiResource,
 } from '../api-resources/index.js';
 import { enabledIdentityResources, type IdentityResource } from '../identity-resources/index.js';
@@ -17,10 +17,11 @@ export interface Catalogue {
 }
 
 /** For every tenant the same, so that none keeps a map of the management API's scopes for itself. */
-const managementScopes = new Set(MANAGEMENT_SCOPES.map(({ name }) => name));
+let managementWords: ReadonlySet<string> | undefined;
 
 export async function loadCatalogue(store: Store, tenantId: string): Promise<Catalogue> {
   const db = tenantDb(store.knex, tenantId);
+  const words = (managementWords ??= new Set(managementScopes().map(({ name }) => name)));
   const identity = await enabledIdentityResources(db);
   const apis = await enabledApiResources(db);
   const management = apis.find(({ name }) => name === MANAGEMENT_API);
@@ -31,6 +32,6 @@ export async function loadCatalogue(store: Store, tenantId: string): Promise<Cat
     identity: new Map(identity.map((resource) => [resource.name, resource])),
     apis,
     apiByIndicator: new Map(apis.map((api) => [api.indicator, api])),
-    apiOf: (scope) => (managementScopes.has(scope) ? management : owners.get(scope)),
+    apiOf: (scope) => (words.has(scope) ? management : owners.get(scope)),
   };
 }
