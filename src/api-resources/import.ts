@@ -174,6 +174,10 @@ export const importOperation = (clients: ClientsOfImport): AnyOperation =>
     ...areaAt('apiresource', '/api/ApiResource').own('import', 'POST', '/Import'),
     access: { kind: 'import', area: 'apiresource', verb: 'import' },
     summary: 'Register a service as an API, from its own description',
+    example: {
+      microServiceName: 'billing',
+      microServicePolicies: [{ controllerName: 'invoice', scopes: ['invoice.get', 'invoice.post'] }],
+    },
     schemas: { body: DESCRIPTION, answer: IMPORTED },
     conflicts: { scopes: CODES.scopeExists, name: CODES.nameExists },
     changes: 'provider',

@@ -300,6 +300,11 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
   defineOperation({
     ...at.post,
     summary: 'Create an API; its scopes can be asked for at once',
+    example: {
+      name: 'orders',
+      displayName: 'Orders',
+      scopes: [{ name: 'read' }, { name: 'cancel', emphasize: true }],
+    },
     schemas: { body: NEW, answer: API_RESOURCE },
     conflicts: CONFLICTS,
     changes: 'provider',
@@ -322,6 +327,7 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
   defineOperation({
     ...at.put,
     summary: 'Change an API',
+    example: { id: '019012a4-5b6c-7d8e-9f00-112233445566', accessTokenLifetime: 600 },
     schemas: { query: CASCADE, body: CHANGE, answer: API_RESOURCE },
     conflicts: CONFLICTS,
     changes: 'provider',

@@ -39,8 +39,13 @@ class Components {
   }
 }
 
-const json = (schema: unknown): Json => ({ 'application/json': { schema } });
-const ndjson = (schema: unknown): Json => ({ 'application/x-ndjson': { schema } });
+const content =
+  (type: string) =>
+  (schema: unknown, example?: unknown): Json => ({
+    [type]: { schema, ...(example !== undefined && { example }) },
+  });
+const json = content('application/json');
+const ndjson = content('application/x-ndjson');
 
 const enveloped = (data: unknown, more: Json = {}): Json => ({
   ...ENVELOPE,
@@ -118,7 +123,7 @@ export function openApiDocument(
   const components = new Components();
   const paths: Record<string, Json> = {};
   for (const operation of operations) {
-    const { access, method, path, summary, id, list, stream } = operation;
+    const { access, method, path, summary, id, list, stream, example } = operation;
     const { body, answer } = operation.schemas;
     const data = components.of(answer);
     const responses: Json = {
@@ -157,7 +162,7 @@ export function openApiDocument(
           : { security: [] }),
         parameters: parametersOf(operation, components),
         ...(body !== undefined && {
-          requestBody: { required: true, content: (stream ? ndjson : json)(components.of(body)) },
+          requestBody: { required: true, content: (stream ? ndjson : json)(components.of(body), example) },
         }),
         responses,
       },

@@ -65,6 +65,8 @@ interface Declared {
   readonly path: `/api/${string}`;
   readonly summary: string;
   readonly access: Access;
+  /** A body as a developer would send it, for the documentation. */
+  readonly example?: Readonly<Record<string, unknown>>;
   /** What a Conflict with this key is answered as. */
   readonly conflicts?: Readonly<Record<string, Code>>;
   readonly changes?: 'provider' | 'tenants';

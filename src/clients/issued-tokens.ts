@@ -112,6 +112,7 @@ export const issuedTokenOperations = (issue: TokenSource): readonly AnyOperation
   defineOperation({
     ...at.own('issuetoken', 'POST', '/IssueToken'),
     summary: 'Get a JWT for yourself, with no more than the token that you send',
+    example: { lifetime: 3600, description: 'For a script' },
     schemas: { body: WISH, answer: ISSUED },
     async prepare({ tenant, actor, body }) {
       if (!actor) throw new Error('it is a bearer’s');

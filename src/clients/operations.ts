@@ -143,6 +143,11 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
   defineOperation({
     ...at.post,
     summary: 'Create a client, from a template or from nothing; it can ask for tokens at once',
+    example: {
+      template: 'single-page',
+      clientName: 'Shop',
+      redirectUris: ['https://shop.example.com/callback'],
+    },
     schemas: { body: NEW_CLIENT, answer: CREATED_CLIENT },
     conflicts: { clientId: CODES.clientIdExists },
     async handle({ db, actor, body }) {
@@ -171,6 +176,7 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
   defineOperation({
     ...at.put,
     summary: 'Change a client; what it asks for next is judged by the new settings',
+    example: { id: '019012a4-5b6c-7d8e-9f00-112233445566', accessTokenLifetime: 600 },
     schemas: { body: CLIENT_CHANGE, answer: CLIENT },
     changes: 'provider',
     current: {
@@ -219,6 +225,7 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
   defineOperation({
     ...at.own('postsecretkey', 'POST', '/{id}/Secretkey'),
     summary: 'Give a client one more secret; remove one by a PUT without it',
+    example: { keyType: 'Sha256', description: 'The one after the first' },
     schemas: { params: shapes.params, body: NEW_SECRET, answer: SHOWN_SECRET },
     changes: 'provider',
     target: ({ params }) => params.id,

@@ -197,6 +197,7 @@ export const registrationTokenOperations = (vault: Vault): readonly AnyOperation
     ...at.own('postregistrationtoken', 'POST', '/RegistrationTokens'),
     access: { kind: 'bearer', area: 'client', verb: 'post' },
     summary: 'Let applications register themselves at /connect/register, with a token',
+    example: { description: 'Partners', uses: 10 },
     schemas: { body: NEW, answer: MADE },
     async handle({ db, actor, body }) {
       const { description = null, scopes = SIGN_IN, uses = 1 } = body;

@@ -128,6 +128,7 @@ export const identityResourceOperations = (uses: Uses): readonly AnyOperation[] 
   defineOperation({
     ...at.post,
     summary: 'Create a scope about a person; it is in discovery and can be asked for at once',
+    example: { name: 'loyalty', displayName: 'Your loyalty level', userClaims: ['level'] },
     schemas: { body: NEW, answer: IDENTITY_RESOURCE },
     conflicts: { name: CODES.nameExists },
     changes: 'provider',
@@ -148,6 +149,7 @@ export const identityResourceOperations = (uses: Uses): readonly AnyOperation[] 
   defineOperation({
     ...at.put,
     summary: 'Change a scope about a person',
+    example: { id: '019012a4-5b6c-7d8e-9f00-112233445566', emphasize: true },
     schemas: { body: CHANGE, answer: IDENTITY_RESOURCE },
     conflicts: { openid: CODES.required },
     changes: 'provider',

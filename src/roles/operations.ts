@@ -83,6 +83,7 @@ export const ROLE_OPERATIONS: readonly AnyOperation[] = [
   defineOperation({
     ...at.post,
     summary: 'Create a role',
+    example: { name: 'auditor', claims: [{ type: 'permission', value: 'isms.user.get' }] },
     schemas: { body: NEW_ROLE, answer: ROLE },
     conflicts: { name: ROLE_CODES.nameExists },
     async handle({ db, actor, body }) {
@@ -94,6 +95,7 @@ export const ROLE_OPERATIONS: readonly AnyOperation[] = [
   defineOperation({
     ...at.put,
     summary: 'Change a role',
+    example: { id: '019012a4-5b6c-7d8e-9f00-112233445566', displayName: 'Auditor' },
     schemas: { body: ROLE_CHANGE, answer: ROLE },
     conflicts: { name: ROLE_CODES.nameExists },
     current: { answer: ROLE, read: async ({ db, body }) => withTimes(await lockRole(db, body.id)) },

@@ -274,6 +274,11 @@ export const tenantOperations = (
   defineHomeOperation({
     ...at.post,
     summary: 'Create a tenant; it can be used at once',
+    example: {
+      name: 'Shop',
+      hosts: ['id.shop.example.com'],
+      properties: { WebSite: 'https://shop.example.com' },
+    },
     schemas: { body: NEW, answer: CREATED },
     conflicts: CONFLICTS,
     changes: 'tenants',
@@ -296,6 +301,7 @@ export const tenantOperations = (
   defineHomeOperation({
     ...at.put,
     summary: 'Change a tenant; disabled, it answers 403 to everything, and its tokens are dead',
+    example: { id: '019012a4-5b6c-7d8e-9f00-112233445566', cacheDuration: 300 },
     schemas: { body: CHANGE, answer: TENANT },
     conflicts: CONFLICTS,
     changes: 'tenants',

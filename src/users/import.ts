@@ -163,6 +163,11 @@ export const importOperation = (): AnyOperation =>
   defineStream({
     ...areaAt('user', '/api/User').own('import', 'POST', '/Import'),
     summary: 'Import users, one JSON object a line; each line is answered on its own',
+    example: {
+      userName: 'carla',
+      email: 'carla@example.com',
+      passwordHash: '$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy',
+    },
     schemas: { query: QUERY, body: IMPORTED_USER, answer: IMPORTED },
     async *stream({ actor, query, lines, transaction }) {
       const from = query.from ?? 1;

@@ -257,6 +257,12 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
   defineOperation({
     ...at.post,
     summary: 'Create a user',
+    example: {
+      userName: 'carla',
+      email: 'carla@example.com',
+      password: 'a good long password',
+      roles: ['user'],
+    },
     schemas: { body: NEW_USER, answer: USER },
     conflicts: CONFLICTS,
     prepare: async ({ body: { password } }) => (password === undefined ? null : passwords.hash(password)),
@@ -269,6 +275,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
   defineOperation({
     ...at.put,
     summary: 'Change a user',
+    example: { id: '019012a4-5b6c-7d8e-9f00-112233445566', nickName: 'Carla', lockedUntil: null },
     schemas: { body: USER_CHANGE, answer: USER },
     conflicts: CONFLICTS,
     current: { answer: USER, read: async ({ db, body }) => shown(db, await lockUser(db, body.id)) },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { Ajv } from 'ajv';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { BASIC } from '../../src/api/index.js';
 import { managementScopes } from '../../src/api-resources/index.js';
@@ -46,6 +47,16 @@ describe('the documentation of the management API', () => {
     >;
     const required = paths['/api/Role']?.['get']?.parameters.filter((parameter) => parameter.required);
     assert.deepEqual(required, []);
+  });
+
+  it('shows of each body one that a developer could send', () => {
+    const ajv = new Ajv({ strictTypes: false, formats: { 'date-time': true } });
+    for (const { id, schemas, example } of OPERATIONS) {
+      assert.equal(example === undefined, schemas.body === undefined, id);
+      if (schemas.body === undefined) continue;
+      const check = ajv.compile(schemas.body as object);
+      assert.ok(check(structuredClone(example)), `${id}: ${ajv.errorsText(check.errors)}`);
+    }
   });
 
   it('is the same in docs/api.md; npm run docs:api writes it again', () => {
