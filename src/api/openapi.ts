@@ -2,6 +2,7 @@ import type { JSONSchema } from 'json-schema-to-ts';
 import { spellings } from './access.js';
 import { BASIC, type Code } from './codes.js';
 import type { AnyOperation, CallTenant } from './operation.js';
+import { sampleOf } from './samples.js';
 
 type Json = Record<string, unknown>;
 
@@ -59,6 +60,15 @@ const LIST = {
   take: { type: 'integer' },
   next: { type: 'string', description: 'What `after` takes to go on; absent on the last page.' },
 } as const;
+
+const done = (data: unknown): Json => ({ code: BASIC.ok.code, codeName: BASIC.ok.name, message: '', data });
+
+const refusal = ([first = BASIC.error]: Code[]): Json => ({
+  code: first.code,
+  codeName: first.name,
+  message: first.description.en,
+  data: first === BASIC.unprocessable ? [{ field: 'name', rule: 'required', message: 'is missing' }] : null,
+});
 
 function parametersOf(operation: AnyOperation, components: Components): Json[] {
   const of = (where: 'path' | 'query', schema: JSONSchema | undefined): Json[] => {
@@ -126,18 +136,22 @@ export function openApiDocument(
     const { access, method, path, summary, id, list, stream, example } = operation;
     const { body, answer } = operation.schemas;
     const data = components.of(answer);
+    const sample = sampleOf(answer, example);
     const responses: Json = {
       200: {
         description: BASIC.ok.description.en,
         content: stream
-          ? ndjson(data)
-          : json(list ? enveloped({ type: 'array', items: data }, LIST) : enveloped(data)),
+          ? ndjson(data, sample)
+          : json(
+              list ? enveloped({ type: 'array', items: data }, LIST) : enveloped(data),
+              list ? { ...done([sample]), total: 1, skip: 0, take: 10 } : done(sample),
+            ),
       },
     };
     for (const [status, codes] of failuresOf(operation))
       responses[status] = {
         description: codes.map((code) => `${code.code} ${code.name}: ${code.description.en}`).join('\n\n'),
-        content: json(enveloped(status === 422 ? PROBLEMS : {})),
+        content: json(enveloped(status === 422 ? PROBLEMS : {}), refusal(codes)),
       };
     paths[path] = {
       ...paths[path],
@@ -154,10 +168,7 @@ export function openApiDocument(
                   ? ' Or Basic authentication with the name and a secret of the API.'
                   : ''
               }`,
-              security: [
-                { oauth: [spellings(access.area, access.verb)[0]] },
-                ...(access.kind === 'import' ? [{ secret: [] }] : []),
-              ],
+              security: [{ oauth: [spellings(access.area, access.verb)[0]] }],
             }
           : { security: [] }),
         parameters: parametersOf(operation, components),
@@ -188,7 +199,6 @@ export function openApiDocument(
             clientCredentials: { tokenUrl: `${issuer}/connect/token`, scopes },
           },
         },
-        secret: { type: 'http', scheme: 'basic', description: 'The name and a secret of an API resource.' },
       },
     },
   };
