@@ -4,6 +4,7 @@ import {
   containing,
   defineList,
   defineOperation,
+  listQuery,
   NAMED_COLUMNS,
   NAMED_LIST,
   pageOf,
@@ -174,12 +175,7 @@ const CHANGE = {
   properties: { id, ...fields, scopes, secrets: { type: 'array', maxItems: 20, items: SECRET_OR_NEW } },
 } as const;
 
-const QUERY = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['skip', 'take', 'asc'],
-  properties: { ...NAMED_LIST, 'q.enabled': { type: 'boolean' } },
-} as const;
+const QUERY = listQuery({ ...NAMED_LIST, 'q.enabled': { type: 'boolean' } });
 
 const SCOPES = {
   title: 'DiscoverableScopes',

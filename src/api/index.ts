@@ -15,6 +15,16 @@ export {
   type Line,
   type Page,
 } from './operation.js';
-export { containing, literal, NAMED_COLUMNS, NAMED_LIST, pageOf, PAGING, type Sought } from './paging.js';
+export {
+  containing,
+  listQuery,
+  literal,
+  NAMED_COLUMNS,
+  NAMED_LIST,
+  NEWEST_COLUMNS,
+  NEWEST_LIST,
+  pageOf,
+  type Sought,
+} from './paging.js';
 export { apiApp } from './routes.js';
 export * as shapes from './shapes.js';

@@ -6,7 +6,7 @@ import type { Page } from './operation.js';
 import { line, time } from './shapes.js';
 
 /** What every list takes; an area adds `orderby` with its columns, and its filters as `q.<name>`. */
-export const PAGING = {
+const PAGING = {
   skip: { type: 'integer', minimum: 0, maximum: 1_000_000, default: 0 },
   take: { type: 'integer', minimum: 1, maximum: 100, default: 10 },
   asc: { type: 'boolean', default: false },
@@ -18,9 +18,21 @@ export const PAGING = {
   },
 } as const;
 
+/** The query of a list, with the area's own parameters. */
+export const listQuery = <const P extends object>(own: P) =>
+  ({
+    type: 'object',
+    additionalProperties: false,
+    required: ['skip', 'take', 'asc'],
+    properties: { ...PAGING, ...own } as typeof PAGING & P,
+  }) as const;
+
+/** A list that is in the order in which things were made, and in no other. */
+export const NEWEST_LIST = listQuery({ orderby: { type: 'string', enum: ['createdAt'] } });
+export const NEWEST_COLUMNS = { createdAt: 'created_at' };
+
 /** The query of a list of things with names; an area adds its own filters. */
 export const NAMED_LIST = {
-  ...PAGING,
   orderby: { type: 'string', enum: ['createdAt', 'updatedAt', 'name'] },
   'q.name': { ...line(100), description: 'Part of the name.' },
 } as const;

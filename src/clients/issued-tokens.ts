@@ -4,7 +4,8 @@ import {
   defineList,
   defineOperation,
   Failure,
-  PAGING,
+  NEWEST_COLUMNS,
+  NEWEST_LIST,
   pageOf,
   shapes,
   type Actor,
@@ -80,13 +81,6 @@ const ISSUED = {
   },
 } as const;
 
-const LIST = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['skip', 'take', 'asc'],
-  properties: { ...PAGING, orderby: { type: 'string', enum: ['createdAt'] } },
-} as const;
-
 /** What the caller has had issued. */
 const own = (db: TenantDb, actor: Actor | undefined) =>
   db.from('issued_tokens').where({ client_id: actor?.clientId ?? '', user_key: actor?.userKey ?? '' });
@@ -154,21 +148,15 @@ export const issuedTokenOperations = (issue: TokenSource): readonly AnyOperation
     ...at.own('issuedtokens', 'GET', '/IssuedTokens'),
     access: { kind: 'bearer', area: 'client', verb: 'issuetoken' },
     summary: 'List the tokens that you have had issued and that have not expired',
-    schemas: { query: LIST, answer: LISTED },
+    schemas: { query: NEWEST_LIST, answer: LISTED },
     handle: ({ db, actor, query }) =>
-      pageOf(
-        db,
-        own(db, actor).where('expires_at', '>', Date.now()),
-        query,
-        { createdAt: 'created_at' },
-        (row) => ({
-          id: row['id'] as string,
-          description: row['description'] as string | null,
-          scope: row['scope'] as string,
-          createdAt: shapes.iso(row['created_at'] as number),
-          expiresAt: shapes.iso(row['expires_at'] as number),
-        }),
-      ),
+      pageOf(db, own(db, actor).where('expires_at', '>', Date.now()), query, NEWEST_COLUMNS, (row) => ({
+        id: row['id'] as string,
+        description: row['description'] as string | null,
+        scope: row['scope'] as string,
+        createdAt: shapes.iso(row['created_at'] as number),
+        expiresAt: shapes.iso(row['expires_at'] as number),
+      })),
   }),
   defineOperation({
     ...at.own('revoketoken', 'DELETE', '/IssuedTokens/{id}'),

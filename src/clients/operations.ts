@@ -7,6 +7,7 @@ import {
   defineOperation,
   mayGive,
   NAMED_LIST,
+  listQuery,
   pageOf,
   shapes,
   type AnyOperation,
@@ -48,18 +49,13 @@ import { TEMPLATES } from './templates.js';
 const at = areaAt('client', '/api/Client');
 const { line } = shapes;
 
-const QUERY = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['skip', 'take', 'asc'],
-  properties: {
-    ...NAMED_LIST,
-    orderby: { type: 'string', enum: ['createdAt', 'updatedAt', 'clientId', 'clientName'] },
-    'q.name': { ...line(100), description: 'Part of the client’s name.' },
-    'q.clientId': { ...line(100), description: 'The client id, whole.' },
-    'q.enabled': { type: 'boolean' },
-  },
-} as const;
+const QUERY = listQuery({
+  ...NAMED_LIST,
+  orderby: { type: 'string', enum: ['createdAt', 'updatedAt', 'clientId', 'clientName'] },
+  'q.name': { ...line(100), description: 'Part of the client’s name.' },
+  'q.clientId': { ...line(100), description: 'The client id, whole.' },
+  'q.enabled': { type: 'boolean' },
+});
 
 const COLUMNS = {
   createdAt: 'created_at',

@@ -4,7 +4,8 @@ import {
   defineList,
   defineOperation,
   mayGive,
-  PAGING,
+  NEWEST_COLUMNS,
+  NEWEST_LIST,
   pageOf,
   shapes,
   type AnyOperation,
@@ -164,13 +165,6 @@ const NEW = {
   properties: fields,
 } as const;
 
-const LIST = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['skip', 'take', 'asc'],
-  properties: { ...PAGING, orderby: { type: 'string', enum: ['createdAt'] } },
-} as const;
-
 const SIGN_IN = ['openid', 'profile', 'email', 'phone', 'address', 'offline_access'];
 const A_DAY_MS = 86_400_000;
 
@@ -189,9 +183,8 @@ export const registrationTokenOperations = (vault: Vault): readonly AnyOperation
     ...at.own('registrationtokens', 'GET', '/RegistrationTokens'),
     access: { kind: 'bearer', area: 'client', verb: 'post' },
     summary: 'List the tokens that applications can register themselves with',
-    schemas: { query: LIST, answer: LISTED },
-    handle: ({ db, query }) =>
-      pageOf(db, db.from('initial_access_tokens'), query, { createdAt: 'created_at' }, shown),
+    schemas: { query: NEWEST_LIST, answer: LISTED },
+    handle: ({ db, query }) => pageOf(db, db.from('initial_access_tokens'), query, NEWEST_COLUMNS, shown),
   }),
   defineOperation({
     ...at.own('postregistrationtoken', 'POST', '/RegistrationTokens'),

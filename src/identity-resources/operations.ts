@@ -5,6 +5,7 @@ import {
   defineOperation,
   NAMED_COLUMNS,
   NAMED_LIST,
+  listQuery,
   pageOf,
   shapes,
   type AnyOperation,
@@ -88,15 +89,10 @@ const CHANGE = {
   properties: { id, ...fields },
 } as const;
 
-const QUERY = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['skip', 'take', 'asc'],
-  properties: {
-    ...NAMED_LIST,
-    'q.enabled': { type: 'boolean' },
-  },
-} as const;
+const QUERY = listQuery({
+  ...NAMED_LIST,
+  'q.enabled': { type: 'boolean' },
+});
 
 const DELETE_QUERY = cascade('Take the scope from the clients that have it.');
 

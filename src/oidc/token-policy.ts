@@ -116,12 +116,10 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
       return token.clientId === clientId || (tokenEndpointAuthMethod !== 'none' && serves);
     },
     async asOfNow(said) {
-      const allowed = new Set((await clients.get(said.client_id ?? ''))?.settings.scopes);
+      const { scopes = [] } = (await clients.get(said.client_id ?? ''))?.settings ?? {};
       const words = said.scope?.split(' ') ?? [];
-      const scope = words.every((word) => allowed.has(word))
-        ? said.scope
-        : words.filter((word) => allowed.has(word)).join(' ');
-      const now = { ...said, ...(said.scope !== undefined && { scope }) };
+      const stays = words.filter((word) => scopes.includes(word));
+      const now = stays.length === words.length ? said : { ...said, scope: stays.join(' ') };
       if (said.role === undefined && said.permission === undefined) return now;
       const user = await people.active(tenant.id, said.sub ?? '');
       const authority = user ? await people.authority(tenant.id, user) : { role: [], permission: [] };

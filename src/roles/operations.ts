@@ -6,6 +6,7 @@ import {
   mayGive,
   NAMED_COLUMNS,
   NAMED_LIST,
+  listQuery,
   pageOf,
   shapes,
   type AnyOperation,
@@ -51,12 +52,7 @@ const ROLE_CHANGE = {
   properties: { id, name, ...fields },
 } as const;
 
-const QUERY = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['skip', 'take', 'asc'],
-  properties: NAMED_LIST,
-} as const;
+const QUERY = listQuery(NAMED_LIST);
 
 const DELETE_QUERY = cascade('Take the role from everybody who has it.');
 

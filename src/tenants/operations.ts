@@ -7,6 +7,7 @@ import {
   defineOperation,
   NAMED_COLUMNS,
   NAMED_LIST,
+  listQuery,
   pageOf,
   shapes,
   type AnyOperation,
@@ -145,15 +146,10 @@ const CHANGE = {
   properties: { id, name, hosts, ...fields, properties: givenProperties },
 } as const;
 
-const QUERY = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['skip', 'take', 'asc'],
-  properties: {
-    ...NAMED_LIST,
-    'q.status': { type: 'string', enum: ['enabled', 'disabled'] },
-  },
-} as const;
+const QUERY = listQuery({
+  ...NAMED_LIST,
+  'q.status': { type: 'string', enum: ['enabled', 'disabled'] },
+});
 
 const CONFIRM = {
   type: 'object',

@@ -5,6 +5,7 @@ import {
   defineOperation,
   mayGive,
   NAMED_LIST,
+  listQuery,
   pageOf,
   shapes,
   type Actor,
@@ -52,22 +53,15 @@ export interface Access {
   forget(db: TenantDb, userKey: string): Promise<void>;
 }
 
-const { 'q.name': _name, ...paging } = NAMED_LIST;
-
-const QUERY = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['skip', 'take', 'asc'],
-  properties: {
-    ...paging,
-    orderby: { type: 'string', enum: ['createdAt', 'updatedAt', 'userName'] },
-    'q.name': { ...line(100), description: 'Part of the user name or the nick name.' },
-    'q.email': { ...line(254), description: 'The whole address.' },
-    'q.phoneNumber': { ...line(30), description: 'The whole number: international, or national.' },
-    'q.roles': { ...line(2000), description: 'Ids of roles, with commas between: who has all of them.' },
-    'q.status': { type: 'string', enum: ['enabled', 'disabled'] },
-  },
-} as const;
+const QUERY = listQuery({
+  ...NAMED_LIST,
+  orderby: { type: 'string', enum: ['createdAt', 'updatedAt', 'userName'] },
+  'q.name': { ...line(100), description: 'Part of the user name or the nick name.' },
+  'q.email': { ...line(254), description: 'The whole address.' },
+  'q.phoneNumber': { ...line(30), description: 'The whole number: international, or national.' },
+  'q.roles': { ...line(2000), description: 'Ids of roles, with commas between: who has all of them.' },
+  'q.status': { type: 'string', enum: ['enabled', 'disabled'] },
+});
 
 const COLUMNS = { createdAt: 'created_at', updatedAt: 'updated_at', userName: 'user_name_key' };
 
