@@ -83,9 +83,9 @@ export function containing(
 /** A list says how many there are up to here; beyond, that there are more. So a long list costs no more than this one. */
 const MOST_COUNTED = 10_000;
 /** So many rows are tried one by one before an index is asked. */
-const TRIED = 5000;
+const TRIED = 2000;
 /** Where this many of those that were tried fit, the rest is as dense, and a page is found by going on. */
-const DENSE = 100;
+const DENSE = 40;
 /** So many rows an index may name; where there are more, they are dense enough for going from row to row. */
 const MOST_NAMED = 2000;
 
