@@ -54,7 +54,7 @@ const enveloped = (data: unknown, more: Json = {}): Json => ({
 });
 
 const LIST = {
-  total: { type: 'integer', description: 'How many there are; beyond 10,000 see `totalRelation`.' },
+  total: { type: 'integer', description: 'How many there are; with `totalRelation`, so many at least.' },
   totalRelation: { const: 'gte', description: 'Present where there are more than `total`.' },
   skip: { type: 'integer' },
   take: { type: 'integer' },

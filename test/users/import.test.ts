@@ -30,7 +30,7 @@ const unpadded = (bytes: Buffer): string => bytes.toString('base64').replace(/=+
 const HASHES: Record<string, () => Promise<string> | string> = {
   'ASP.NET Identity v2': () => aspNet(2),
   'ASP.NET Identity v3': () => aspNet(3),
-  bcrypt: () => bcrypt(PASSWORD, { cost: 5 }),
+  bcrypt: () => bcrypt(PASSWORD, 5),
   'PBKDF2 as a PHC string': () => {
     const salt = randomBytes(16);
     return `$pbkdf2-sha256$i=20000$${unpadded(salt)}$${unpadded(pbkdf2Sync(PASSWORD, salt, 20_000, 32, 'sha256'))}`;
