@@ -12,7 +12,7 @@ import {
 import type { TenantDb } from '../store/index.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
 import { checkNames, scopeName } from './names.js';
-import { API_RESOURCE, shown } from './operations.js';
+import { API_RESOURCE, shown } from './shapes.js';
 import { newApiResource, newScope, type ApiScope } from './schema.js';
 import {
   findApiResource,

@@ -4,33 +4,21 @@ import {
   containing,
   defineList,
   defineOperation,
-  listQuery,
   NAMED_COLUMNS,
-  NAMED_LIST,
   pageOf,
   shapes,
   type Actor,
   type AnyOperation,
 } from '../api/index.js';
 import { release, type Uses } from '../identity-resources/index.js';
-import { SIGNING_ALGS } from '../kernel/algorithms.js';
 import { Conflict } from '../kernel/errors.js';
-import {
-  addSecret,
-  API_RESOURCE_SECRETS,
-  keepSecrets,
-  readNewSecret,
-  SECRET,
-  secretsByOwner,
-  showSecret,
-  SHOWN_SECRET,
-  NEW_SECRET,
-} from '../secrets/index.js';
+import { addSecret, API_RESOURCE_SECRETS, keepSecrets, readNewSecret, showSecret } from '../secrets/index.js';
 import type { TenantDb, Vault } from '../store/index.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
-import { checkNames, scopeName } from './names.js';
+import { checkNames } from './names.js';
 import { MANAGEMENT_API } from './management-scopes.js';
-import { newApiResource, newScope, type ApiScope, type StoredApiResource } from './schema.js';
+import { newApiResource, type StoredApiResource } from './schema.js';
+import { API_RESOURCE, CHANGE, NEW, QUERY, SCOPES, scopesOf, shown, shownAll } from './shapes.js';
 import {
   deleteApiResource,
   discoverableScopes,
@@ -43,162 +31,7 @@ import {
 } from './store.js';
 
 const at = areaAt('apiresource', '/api/ApiResource');
-const { cascade, flag, id, line, name, orNull, properties, seconds, text, time, withTimes, words } = shapes;
-
-const userClaims = (description: string) => ({ ...words(200, 100), description }) as const;
-
-const scopeFields = {
-  displayName: orNull(line(200)),
-  description: orNull(text(2000)),
-  required: flag('Whether a person can not decline it.'),
-  emphasize: flag('Whether the consent page sets it off.'),
-  showInDiscoveryDocument: flag('Whether discovery and `Scopes` tell of it.'),
-  userClaims: userClaims('Claims of the user that tokens with the scope carry, beside those of the API.'),
-} as const;
-
-const SCOPE = {
-  title: 'ApiScope',
-  type: 'object',
-  additionalProperties: false,
-  required: [
-    'name',
-    'displayName',
-    'description',
-    'required',
-    'emphasize',
-    'showInDiscoveryDocument',
-    'userClaims',
-  ],
-  properties: { name: { type: 'string' }, ...scopeFields },
-} as const;
-
-const NEW_SCOPE = {
-  title: 'NewApiScope',
-  type: 'object',
-  additionalProperties: false,
-  required: ['name'],
-  properties: {
-    name: { ...name, maxLength: 150, description: '`read` of the API `orders` is the scope `orders.read`.' },
-    ...scopeFields,
-  },
-} as const;
-
-const fields = {
-  displayName: orNull(line(200)),
-  description: orNull(text(2000)),
-  enabled: { type: 'boolean' },
-  audience: {
-    ...line(500),
-    pattern: '^[A-Za-z][A-Za-z0-9+.-]*:[\\x21-\\x22\\x24-\\x7e]+$',
-    description:
-      'The absolute URI that `resource=` names (RFC 8707); `urn:resource:<name>` where nothing is said.',
-  },
-  tokenAudience: {
-    ...line(500),
-    pattern: '^[\\x21-\\x7e]+$',
-    minLength: 1,
-    description: 'What `aud` of its tokens says: `audience` where that was given, else the name.',
-  },
-  userClaims: userClaims('Claims of the user that access tokens carry, such as `role` and `permission`.'),
-  properties,
-  accessTokenFormat: { type: 'string', enum: ['jwt', 'opaque'] },
-  accessTokenLifetime: orNull(seconds),
-  signingAlg: { type: 'string', enum: SIGNING_ALGS },
-  owner: orNull({ ...line(64), description: 'The `userKey` of the developer whose it is.' }),
-} as const;
-
-export const API_RESOURCE = {
-  title: 'ApiResource',
-  type: 'object',
-  additionalProperties: false,
-  required: [
-    'id',
-    'name',
-    'displayName',
-    'description',
-    'enabled',
-    'audience',
-    'tokenAudience',
-    'scopes',
-    'userClaims',
-    'secrets',
-    'properties',
-    'accessTokenFormat',
-    'accessTokenLifetime',
-    'signingAlg',
-    'owner',
-    'createdAt',
-    'updatedAt',
-  ],
-  properties: {
-    id,
-    name,
-    ...fields,
-    scopes: { type: 'array', items: SCOPE },
-    secrets: { type: 'array', items: SECRET },
-    newSecrets: {
-      type: 'array',
-      items: SHOWN_SECRET,
-      description: 'Those that were made just now, shown this once.',
-    },
-    createdAt: time,
-    updatedAt: time,
-  },
-} as const;
-
-const scopes = { type: 'array', maxItems: 500, items: NEW_SCOPE } as const;
-
-const SECRET_OR_NEW = {
-  ...NEW_SECRET,
-  title: 'KeptOrNewSecret',
-  description: 'With an id: one that stays. Without: a new one.',
-  additionalProperties: true,
-  properties: { ...NEW_SECRET.properties, id },
-} as const;
-
-const NEW = {
-  title: 'NewApiResource',
-  type: 'object',
-  additionalProperties: false,
-  required: ['name'],
-  properties: { name, ...fields, scopes, secrets: { type: 'array', maxItems: 10, items: NEW_SECRET } },
-} as const;
-
-const CHANGE = {
-  title: 'ApiResourceChange',
-  description:
-    'What is left out stays as it is; null clears. `scopes` and `secrets` are all that there are to be. It keeps its name: ' +
-    'its scopes begin with it.',
-  type: 'object',
-  additionalProperties: false,
-  required: ['id'],
-  properties: { id, ...fields, scopes, secrets: { type: 'array', maxItems: 20, items: SECRET_OR_NEW } },
-} as const;
-
-const QUERY = listQuery({ ...NAMED_LIST, 'q.enabled': { type: 'boolean' } });
-
-const SCOPES = {
-  title: 'DiscoverableScopes',
-  description: 'The name of each API → its scopes.',
-  type: 'object',
-  additionalProperties: {
-    type: 'array',
-    items: {
-      title: 'DiscoverableScope',
-      type: 'object',
-      additionalProperties: false,
-      required: ['code', 'name', 'description', 'emphasize'],
-      properties: {
-        code: { type: 'string', description: 'The scope.' },
-        name: { type: ['string', 'null'] },
-        description: { type: ['string', 'null'] },
-        emphasize: { type: 'boolean' },
-      },
-    },
-  },
-} as const;
-
-const CASCADE = cascade('Take it from the clients that use it.');
+const CASCADE = shapes.cascade('Take it from the clients that use it.');
 
 const CONFLICTS = {
   name: CODES.nameExists,
@@ -207,40 +40,6 @@ const CONFLICTS = {
   clients: CODES.inUse,
   builtIn: CODES.builtIn,
 } as const;
-
-interface GivenScope {
-  name: string;
-  showInDiscoveryDocument?: boolean | undefined;
-}
-
-const scopesOf = (resource: string, given: readonly GivenScope[]): ApiScope[] =>
-  given.map(({ name: word, showInDiscoveryDocument: showInDiscovery = true, ...scope }) => ({
-    ...newScope(scopeName(resource, word)),
-    ...scope,
-    showInDiscovery,
-  }));
-
-/** Resources as the API shows them. */
-async function shownAll(db: TenantDb, resources: StoredApiResource[]) {
-  const ids = resources.map((resource) => resource.id);
-  const secrets = await secretsByOwner(db, API_RESOURCE_SECRETS, ids);
-  return resources.map(({ indicator, audience, scopes: has, ...resource }) => ({
-    ...withTimes(resource),
-    audience: indicator,
-    tokenAudience: audience,
-    scopes: has.map(({ showInDiscovery, ...scope }) => ({
-      ...scope,
-      showInDiscoveryDocument: showInDiscovery,
-    })),
-    secrets: (secrets.get(resource.id) ?? []).map(showSecret),
-  }));
-}
-
-export async function shown(db: TenantDb, resource: StoredApiResource) {
-  const [one] = await shownAll(db, [resource]);
-  if (!one) throw new Error('one resource, one answer');
-  return one;
-}
 
 /** What a change may not do to the management API: without it nobody could undo the change. @throws Conflict */
 function spareBuiltIn({ name: which }: StoredApiResource, change: object): void {

@@ -1,62 +1,19 @@
-import { createHash } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
 import type { Knex } from 'knex';
-import { tenantDb, type Store, type TenantDb } from '../store/index.js';
+import { tenantDb } from '../store/index.js';
 import { Busy, Conflict, Invalid, NotFound } from '../kernel/errors.js';
-import { authorise, type Actor } from './access.js';
-import { readJson, readLines, type TextLine } from './body.js';
+import { admitted } from './authenticate.js';
+import type { ApiBase } from './base.js';
 import { BASIC, languageOf } from './codes.js';
 import { envelope, listEnvelope } from './envelope.js';
-import { Failure, type FieldProblem } from './failure.js';
-import {
-  writes,
-  type AnyCall,
-  type AnyOperation,
-  type CallTenant,
-  type Line,
-  type Page,
-} from './operation.js';
+import { etagOf, refuseChanges, sameAs } from './etag.js';
+import { Failure } from './failure.js';
+import { reader } from './input.js';
+import { writes, type AnyCall, type AnyOperation, type Page } from './operation.js';
 import type { PagingQuery } from './paging.js';
-import { inspectJson, presenter, validateJson, validateText, type Validate } from './validation.js';
-
-/** What an operation did, for the audit. */
-export interface Deed {
-  operation: string;
-  actor: Actor | undefined;
-  target: string;
-  /** The names of the fields that were given; their values may be secrets, or somebody's. */
-  fields: string[];
-}
-
-/** What the routes stand on; the kernel knows no room. */
-export interface ApiBase {
-  store: Store;
-  /** The tenant of the request's host. */
-  tenantOf(request: IncomingMessage): CallTenant;
-  /** Whose token this is; undefined for one that is not valid here. */
-  actorOf(request: IncomingMessage, token: string): Promise<Actor | undefined>;
-  /** Whose the secret of an API resource is; undefined for a wrong one. */
-  actorOfSecret(request: IncomingMessage, name: string, secret: string): Promise<Actor | undefined>;
-  /** Whether pages of this origin may call from a browser. */
-  mayCallFrom(request: IncomingMessage, origin: string): Promise<boolean>;
-  /** Refuses a call of an address that has asked too often. @throws Failure */
-  admit(request: IncomingMessage): void;
-  /** Counts a call of a client, and refuses one too many. @throws Failure */
-  count(request: IncomingMessage, clientId: string): void;
-  /** Writes the audit row, in the transaction of the deed. */
-  record(db: TenantDb, request: IncomingMessage, deed: Deed): Promise<void>;
-  /** Marks the tenant as changed, in the transaction of the deed. */
-  touch(trx: Knex, tenantId: string): Promise<void>;
-  /** Makes this node look at changed tenants now. */
-  refresh(): Promise<void>;
-  /** What nobody expected; the answer tells nothing of it. */
-  unexpected(request: IncomingMessage, error: unknown): void;
-  /** Tells the request's log line how it ended. */
-  note(request: IncomingMessage, facts: { clientId?: string; outcome?: string }): void;
-}
+import { performStream } from './streams.js';
+import { presenter } from './validation.js';
 
 /** The management API as one Koa app. */
 export function apiApp(operations: readonly AnyOperation[], base: ApiBase): Koa {
@@ -83,79 +40,6 @@ const fixedPathsFirst = (operations: readonly AnyOperation[]): AnyOperation[] =>
   [...operations].sort((a, b) => Number(a.path.includes('{')) - Number(b.path.includes('{')));
 
 const pathOf = ({ path }: AnyOperation): string => path.replace(/\{(\w+)\}/g, ':$1');
-
-/** Who calls, at which tenant, if he may. @throws Failure */
-async function admitted(
-  operation: AnyOperation,
-  base: ApiBase,
-  ctx: Context,
-): Promise<{ tenant: CallTenant; actor: Actor | undefined }> {
-  const tenant = base.tenantOf(ctx.req);
-  const actor = await authenticate(operation, base, ctx, tenant);
-  if (actor && operation.access.kind !== 'open') authorise(actor, operation.access);
-  if (operation.home && !tenant.home) throw onlyAtHome();
-  return { tenant, actor };
-}
-
-/** The way of an operation that answers line by line, while lines still come. */
-function performStream(operation: AnyOperation, base: ApiBase): Middleware {
-  const { stream, schemas } = operation;
-  const present = presenter(schemas.answer);
-  const checkQuery = validateText(schemas.query ?? NOTHING);
-  const inspect = inspectJson(schemas.body ?? NOTHING);
-  return async (ctx) => {
-    const { tenant, actor } = await admitted(operation, base, ctx);
-    const query = { ...ctx.query };
-    checkQuery(query);
-    const texts = readLines(ctx.req);
-    const transaction = <T>(target: string, work: (db: TenantDb) => Promise<T>): Promise<T> =>
-      base.store.transaction(async (trx) => {
-        const db = tenantDb(trx, tenant.id);
-        const done = await work(db);
-        await base.record(db, ctx.req, { operation: operation.id, actor, target, fields: [] });
-        return done;
-      });
-    async function* answers(): AsyncIterable<string> {
-      try {
-        const lines = parsed(texts, inspect);
-        for await (const answer of stream?.({ tenant, actor, query, lines, transaction }) ?? [])
-          yield `${JSON.stringify(present(answer))}\n`;
-      } catch (error) {
-        // The answer has begun: what is left to say is that it ends here. Who asked goes on from the last line answered.
-        base.unexpected(ctx.req, error);
-        yield `${JSON.stringify(envelope(BASIC.failed, languageOf(ctx.acceptsLanguages()), null))}\n`;
-      }
-    }
-    ctx.type = 'application/x-ndjson';
-    ctx.body = Readable.from(answers());
-  };
-}
-
-async function* parsed(
-  texts: AsyncIterable<TextLine>,
-  inspect: (value: unknown) => FieldProblem[],
-): AsyncIterable<Line<unknown>> {
-  for await (const { number, text } of texts) {
-    if (text === undefined) {
-      yield { number, problem: { field: '', rule: 'maxLength', message: 'the line is longer than 64 KiB' } };
-      continue;
-    }
-    const value = parseJson(text);
-    const [problem] =
-      value === undefined ? [{ field: '', rule: 'json', message: 'the line is not JSON' }] : inspect(value);
-    yield problem ? { number, problem } : { number, value };
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
-}
-
-const NOTHING = { type: 'object', additionalProperties: false } as const;
 
 /** A request's way through an operation, step by step. */
 function perform(operation: AnyOperation, base: ApiBase): Middleware {
@@ -201,91 +85,6 @@ const callOn = (connection: Knex, { home }: AnyOperation, input: Input): AnyCall
     ...(home && { everything: connection }),
   }) as AnyCall;
 
-const onlyAtHome = (): Failure =>
-  new Failure(403, BASIC.forbidden, {
-    message: 'tenants are managed by the administrators of the home tenant, at its address',
-    data: { missing: 'tenant', name: 'home' },
-  });
-
-async function authenticate(
-  { access }: AnyOperation,
-  base: ApiBase,
-  ctx: Context,
-  { issuer }: CallTenant,
-): Promise<Actor | undefined> {
-  if (access.kind === 'open') return undefined;
-  const [scheme = '', token, ...more] = ctx.get('Authorization').split(' ');
-  const sent = scheme.toLowerCase() === 'bearer' && token !== undefined && more.length === 0;
-  const actor = sent
-    ? await base.actorOf(ctx.req, token)
-    : access.kind === 'import' && scheme.toLowerCase() === 'basic'
-      ? await base.actorOfSecret(ctx.req, ...namedSecret(token))
-      : undefined;
-  if (!actor) {
-    const message = sent
-      ? 'the access token is not valid here: it has expired, was revoked, or is for something else'
-      : 'send an access token: Authorization: Bearer …';
-    throw new Failure(401, BASIC.noPermission, {
-      message,
-      headers: {
-        'WWW-Authenticate': `Bearer realm="${issuer}", error="invalid_token", error_description="${message.replace('…', '(token)')}"`,
-      },
-    });
-  }
-  base.note(ctx.req, { clientId: actor.clientId });
-  base.count(ctx.req, actor.clientId);
-  return actor;
-}
-
-/** The two halves of Basic authentication (RFC 7617). */
-function namedSecret(encoded = ''): [name: string, secret: string] {
-  const text = Buffer.from(encoded, 'base64').toString();
-  const colon = text.indexOf(':');
-  return [text.slice(0, Math.max(0, colon)), text.slice(colon + 1)];
-}
-
-interface Given {
-  params: unknown;
-  query: unknown;
-  body: unknown;
-  /** What the body says of fields that the answer has and nobody can change: a thing may be sent back as it was read. */
-  echoed: Record<string, unknown>;
-}
-
-/** Reads and checks what an operation takes: parameters of the path, query, body. */
-function reader({ schemas, current }: AnyOperation): (ctx: Context) => Promise<Given> {
-  const checkParams: Validate = validateText(schemas.params ?? NOTHING);
-  const checkQuery: Validate = validateText(schemas.query ?? NOTHING);
-  const checkBody: Validate | undefined = schemas.body === undefined ? undefined : validateJson(schemas.body);
-  const readOnly = namesIn(current?.answer).filter((name) => !namesIn(schemas.body).includes(name));
-  return async (ctx) => {
-    const params = { ...(ctx as Context & { params: Record<string, string> }).params };
-    checkParams(params);
-    const query = { ...ctx.query };
-    checkQuery(query);
-    if (!checkBody) return { params, query, body: undefined, echoed: {} };
-    const sent = await readJson(ctx.req);
-    const { body, echoed } = isObject(sent) ? without(sent, readOnly) : { body: sent, echoed: {} };
-    checkBody(body);
-    return { params, query, body, echoed };
-  };
-}
-
-const namesIn = (schema: unknown): string[] =>
-  Object.keys((schema as { properties?: object } | undefined)?.properties ?? {});
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  value !== null && typeof value === 'object' && !Array.isArray(value);
-
-function without(
-  sent: Record<string, unknown>,
-  names: string[],
-): { body: Record<string, unknown>; echoed: Record<string, unknown> } {
-  const echoed = Object.fromEntries(names.filter((name) => name in sent).map((name) => [name, sent[name]]));
-  for (const name of names) delete sent[name];
-  return { body: sent, echoed };
-}
-
 /** The change and its audit row: one transaction. */
 async function change(
   operation: AnyOperation,
@@ -325,36 +124,6 @@ async function change(
   if (operation.changes) await base.refresh();
   return answer;
 }
-
-/** @throws Failure where the thing is not any more what the caller has seen */
-function sameAs(wanted: string, actual: string): void {
-  if (!wanted.split(/\s*,\s*/).includes(actual))
-    throw new Failure(412, BASIC.preconditionFailed, {
-      message: 'it was changed since you read it; read it again, and send the ETag of that',
-      headers: { ETag: actual },
-    });
-}
-
-/** @throws Failure naming the fields that nobody can change, and that are not sent as they are */
-function refuseChanges(echoed: Record<string, unknown>, now: Record<string, unknown>): void {
-  const data = Object.keys(echoed)
-    .filter((name) => etagOf(echoed[name]) !== etagOf(now[name]))
-    .map((field) => ({ field, rule: 'readOnly', message: 'can not be changed; leave it out' }));
-  if (data[0])
-    throw new Failure(422, BASIC.unprocessable, { message: `${data[0].field}: ${data[0].message}`, data });
-}
-
-/** The same data has the same ETag, in whichever order a handler has written it. */
-const etagOf = (data: unknown): string =>
-  `"${createHash('sha256')
-    .update(JSON.stringify(data ?? null, inOrder))
-    .digest('base64url')
-    .slice(0, 22)}"`;
-
-const inOrder = (_key: string, value: unknown): unknown =>
-  value !== null && typeof value === 'object' && !Array.isArray(value)
-    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-    : value;
 
 const LONGEST_ORIGIN = 300;
 

@@ -1,0 +1,62 @@
+import type { Context } from 'koa';
+import { authorise, type Actor } from './access.js';
+import type { ApiBase } from './base.js';
+import { BASIC } from './codes.js';
+import { Failure } from './failure.js';
+import type { AnyOperation, CallTenant } from './operation.js';
+
+/** Who calls, at which tenant, if he may. @throws Failure */
+export async function admitted(
+  operation: AnyOperation,
+  base: ApiBase,
+  ctx: Context,
+): Promise<{ tenant: CallTenant; actor: Actor | undefined }> {
+  const tenant = base.tenantOf(ctx.req);
+  const actor = await authenticate(operation, base, ctx, tenant);
+  if (actor && operation.access.kind !== 'open') authorise(actor, operation.access);
+  if (operation.home && !tenant.home) throw onlyAtHome();
+  return { tenant, actor };
+}
+
+const onlyAtHome = (): Failure =>
+  new Failure(403, BASIC.forbidden, {
+    message: 'tenants are managed by the administrators of the home tenant, at its address',
+    data: { missing: 'tenant', name: 'home' },
+  });
+
+async function authenticate(
+  { access }: AnyOperation,
+  base: ApiBase,
+  ctx: Context,
+  { issuer }: CallTenant,
+): Promise<Actor | undefined> {
+  if (access.kind === 'open') return undefined;
+  const [scheme = '', token, ...more] = ctx.get('Authorization').split(' ');
+  const sent = scheme.toLowerCase() === 'bearer' && token !== undefined && more.length === 0;
+  const actor = sent
+    ? await base.actorOf(ctx.req, token)
+    : access.kind === 'import' && scheme.toLowerCase() === 'basic'
+      ? await base.actorOfSecret(ctx.req, ...namedSecret(token))
+      : undefined;
+  if (!actor) {
+    const message = sent
+      ? 'the access token is not valid here: it has expired, was revoked, or is for something else'
+      : 'send an access token: Authorization: Bearer …';
+    throw new Failure(401, BASIC.noPermission, {
+      message,
+      headers: {
+        'WWW-Authenticate': `Bearer realm="${issuer}", error="invalid_token", error_description="${message.replace('…', '(token)')}"`,
+      },
+    });
+  }
+  base.note(ctx.req, { clientId: actor.clientId });
+  base.count(ctx.req, actor.clientId);
+  return actor;
+}
+
+/** The two halves of Basic authentication (RFC 7617). */
+function namedSecret(encoded = ''): [name: string, secret: string] {
+  const text = Buffer.from(encoded, 'base64').toString();
+  const colon = text.indexOf(':');
+  return [text.slice(0, Math.max(0, colon)), text.slice(colon + 1)];
+}

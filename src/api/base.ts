@@ -1,0 +1,41 @@
+import type { IncomingMessage } from 'node:http';
+import type { Knex } from 'knex';
+import type { Store, TenantDb } from '../store/index.js';
+import type { Actor } from './access.js';
+import type { CallTenant } from './operation.js';
+
+/** What an operation did, for the audit. */
+export interface Deed {
+  operation: string;
+  actor: Actor | undefined;
+  target: string;
+  /** The names of the fields that were given; their values may be secrets, or somebody's. */
+  fields: string[];
+}
+
+/** What the routes stand on; the kernel knows no room. */
+export interface ApiBase {
+  store: Store;
+  /** The tenant of the request's host. */
+  tenantOf(request: IncomingMessage): CallTenant;
+  /** Whose token this is; undefined for one that is not valid here. */
+  actorOf(request: IncomingMessage, token: string): Promise<Actor | undefined>;
+  /** Whose the secret of an API resource is; undefined for a wrong one. */
+  actorOfSecret(request: IncomingMessage, name: string, secret: string): Promise<Actor | undefined>;
+  /** Whether pages of this origin may call from a browser. */
+  mayCallFrom(request: IncomingMessage, origin: string): Promise<boolean>;
+  /** Refuses a call of an address that has asked too often. @throws Failure */
+  admit(request: IncomingMessage): void;
+  /** Counts a call of a client, and refuses one too many. @throws Failure */
+  count(request: IncomingMessage, clientId: string): void;
+  /** Writes the audit row, in the transaction of the deed. */
+  record(db: TenantDb, request: IncomingMessage, deed: Deed): Promise<void>;
+  /** Marks the tenant as changed, in the transaction of the deed. */
+  touch(trx: Knex, tenantId: string): Promise<void>;
+  /** Makes this node look at changed tenants now. */
+  refresh(): Promise<void>;
+  /** What nobody expected; the answer tells nothing of it. */
+  unexpected(request: IncomingMessage, error: unknown): void;
+  /** Tells the request's log line how it ended. */
+  note(request: IncomingMessage, facts: { clientId?: string; outcome?: string }): void;
+}

@@ -1,0 +1,49 @@
+import type { Context } from 'koa';
+import { readJson } from './body.js';
+import type { AnyOperation } from './operation.js';
+import { validateJson, validateText, type Validate } from './validation.js';
+
+/** What an operation takes that says nothing of what it takes. */
+export const NOTHING = { type: 'object', additionalProperties: false } as const;
+
+export interface Given {
+  params: unknown;
+  query: unknown;
+  body: unknown;
+  /** What the body says of fields that the answer has and nobody can change: a thing may be sent back as it was read. */
+  echoed: Record<string, unknown>;
+}
+
+/** Reads and checks what an operation takes: parameters of the path, query, body. */
+export function reader({ schemas, current }: AnyOperation): (ctx: Context) => Promise<Given> {
+  const checkParams: Validate = validateText(schemas.params ?? NOTHING);
+  const checkQuery: Validate = validateText(schemas.query ?? NOTHING);
+  const checkBody: Validate | undefined = schemas.body === undefined ? undefined : validateJson(schemas.body);
+  const readOnly = namesIn(current?.answer).filter((name) => !namesIn(schemas.body).includes(name));
+  return async (ctx) => {
+    const params = { ...(ctx as Context & { params: Record<string, string> }).params };
+    checkParams(params);
+    const query = { ...ctx.query };
+    checkQuery(query);
+    if (!checkBody) return { params, query, body: undefined, echoed: {} };
+    const sent = await readJson(ctx.req);
+    const { body, echoed } = isObject(sent) ? without(sent, readOnly) : { body: sent, echoed: {} };
+    checkBody(body);
+    return { params, query, body, echoed };
+  };
+}
+
+const namesIn = (schema: unknown): string[] =>
+  Object.keys((schema as { properties?: object } | undefined)?.properties ?? {});
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);
+
+function without(
+  sent: Record<string, unknown>,
+  names: string[],
+): { body: Record<string, unknown>; echoed: Record<string, unknown> } {
+  const echoed = Object.fromEntries(names.filter((name) => name in sent).map((name) => [name, sent[name]]));
+  for (const name of names) delete sent[name];
+  return { body: sent, echoed };
+}
