@@ -14,7 +14,7 @@ export const fields = {
   userName: { ...line(100), minLength: 1, description: 'No e-mail address and no phone number.' },
   nickName: orNull(line(200)),
   email: orNull(line(254)),
-  emailVerified: flag('An address that is changed is not verified any more.'),
+  emailVerified: flag('An address that is changed is not verified any more, unless this says that it is.'),
   countryCode: orNull({ ...line(4), pattern: '^\\+?[1-9][0-9]{0,2}$', description: 'Such as `86`.' }),
   phoneNumber: orNull({ ...line(30), description: 'International (`+86…`), or national with countryCode.' }),
   phoneNumberVerified: { type: 'boolean' },

@@ -238,6 +238,9 @@ export async function updateUser(
   const { refereeId, roles } = change;
   const newAddress = change.email !== undefined && change.email !== before.email;
   const newNumber = change.phoneNumber !== undefined && change.phoneNumber !== before.phoneNumber;
+  // A country code alone says how the number that is there is to be read.
+  const recoded = change.phoneNumber === undefined && change.countryCode != null;
+  const phoneNumber = recoded ? (before.phoneNumber ?? undefined) : change.phoneNumber;
   const after = { ...before, ...(change.userName !== undefined && { userName: change.userName }) };
   if (change.nickName !== undefined) after.nickName = change.nickName;
   const names = namesOf(after);
@@ -247,7 +250,7 @@ export async function updateUser(
     // Another address is not the one that was verified.
     ...(newAddress && { email_verified: false }),
     ...(newNumber && { phone_number_verified: false }),
-    ...contactsOf(change, change.countryCode ?? before.countryCode),
+    ...contactsOf({ ...change, phoneNumber }, change.countryCode ?? before.countryCode),
     ...columnsOf(change),
     search_name: foldName(names.join('\n')),
     ...(moved && { referee_id: refereeId, lineage: JSON.stringify(lineage) }),

@@ -108,8 +108,14 @@ for (const kind of STORES)
         email: `second-${made}@example.com`,
       });
       assert.equal(moved['emailVerified'], false);
-      const same = await admin.done('PUT', '/api/User', moved);
-      assert.deepEqual({ ...same, updatedAt: 0 }, { ...moved, updatedAt: 0 });
+      const { id } = moved;
+      await admin.done('PUT', '/api/User', { id, phoneNumber: '+4930246810' });
+      assert.deepEqual(await ids('q.phoneNumber=030246810'), []);
+      const coded = await admin.done('PUT', '/api/User', { id, countryCode: '49' });
+      assert.deepEqual([coded['phoneNumber'], coded['countryCode']], ['+4930246810', '49']);
+      assert.deepEqual(await ids('q.phoneNumber=030246810'), [coded['userName']]);
+      const same = await admin.done('PUT', '/api/User', coded);
+      assert.deepEqual({ ...same, updatedAt: 0 }, { ...coded, updatedAt: 0 });
     });
 
     it('are signed out by another password, by being disabled, and by being deleted', async () => {
