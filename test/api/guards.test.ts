@@ -30,6 +30,13 @@ for (const kind of STORES)
     let home: Tenant;
     let other: Tenant;
     let bad: Map<string, string>;
+    const made = new Map<string, Promise<string>>();
+    /** A token that is made once for all who ask for the same. */
+    const shared = (name: string, make: () => Promise<string>): Promise<string> => {
+      const token = made.get(name) ?? make();
+      made.set(name, token);
+      return token;
+    };
 
     before(async () => {
       server = await startServer(kind);
@@ -101,7 +108,7 @@ for (const kind of STORES)
       });
 
       it(`${id} refuses a client without the scope, and names it`, async () => {
-        const token = await clientToken(server, ['isms.blob.post']);
+        const token = await shared('another scope', () => clientToken(server, ['isms.blob.post']));
         const { status, headers, body } = await perform(server, each, await example(), { token });
         assert.deepEqual(
           [status, body['code'], body['data']],
@@ -121,7 +128,10 @@ for (const kind of STORES)
 
       for (const word of spellings(access.area, access.verb))
         it(`${id} serves ${word}`, async () => {
-          const callers = [await clientToken(server, [word]), await userToken(server, [word], [word])];
+          const callers = [
+            await shared(`client ${word}`, () => clientToken(server, [word])),
+            await shared(`user ${word}`, () => userToken(server, [word], [word])),
+          ];
           for (const token of callers) {
             const { status, body } = await perform(server, each, await example(token), { token });
             assert.equal(status, 200, JSON.stringify(body));
