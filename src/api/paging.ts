@@ -92,11 +92,13 @@ const MOST_NAMED = 2000;
 /**
  * A filter that no order of the rows can serve: few of them may fit, or nearly all.
  * - `test`: leaves the rows that fit, looking at each;
- * - `named`: ids of all that can fit, from an index of its own, `limit` at the most; undefined where it can not say.
+ * - `named`: ids of all that can fit, from an index of its own, `limit` at the most; undefined where it can not say;
+ * - `quick`: set where `named` costs no more than its limit, however many fit, so that it is asked first.
  */
 export interface Sought {
   test(rows: Knex.QueryBuilder): void;
   named(limit: number): Promise<string[] | undefined>;
+  quick?: boolean;
 }
 
 /** How many rows there are, `most` and one at the most. */
@@ -139,6 +141,10 @@ async function seek({ db, rows, column, direction }: Listed, sought: readonly So
     return some;
   };
   if ((await countUpTo(rows, TRIED)) <= TRIED) return counted(test(rows));
+  for (const { named } of sought.filter(({ quick }) => quick)) {
+    const ids = await named(MOST_NAMED + 1);
+    if (ids && ids.length <= MOST_NAMED) return counted(test(db.among(rows, 'id', ids)));
+  }
   const first = rows
     .clone()
     .orderBy([

@@ -33,6 +33,7 @@ const byName = (db: TenantDb, part: string): Sought => ({
 });
 
 const byRole = (db: TenantDb, roleId: string): Sought => ({
+  quick: true,
   test: (rows) =>
     void rows.whereExists(
       db
