@@ -5,9 +5,10 @@ import {
   defineList,
   defineOperation,
   NAMED_COLUMNS,
+  ownedBy,
+  ownerOf,
   pageOf,
   shapes,
-  type Actor,
   type AnyOperation,
 } from '../api/index.js';
 import { release, type Uses } from '../identity-resources/index.js';
@@ -25,7 +26,6 @@ import {
   findApiResource,
   insertApiResource,
   lockApiResource,
-  ownedBy,
   replaceApiResource,
   withScopes,
 } from './store.js';
@@ -49,10 +49,6 @@ function spareBuiltIn({ name: which }: StoredApiResource, change: object): void 
     throw new Conflict('builtIn', `"${touched}" of the management API is the program's own`);
 }
 
-/** Whose a new thing is: a developer's own, or the one that was named. */
-const ownerOf = (actor: Actor | undefined, named: string | null | undefined): string | null =>
-  confinedTo(actor) ?? named ?? null;
-
 /** @param uses which clients use an API; @param vault hashes its secrets. */
 export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOperation[] => [
   at.codes(CODES),
@@ -62,7 +58,7 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
     schemas: { query: QUERY, answer: API_RESOURCE },
     async handle({ db, actor, query }) {
       const { 'q.name': part, 'q.enabled': enabled } = query;
-      const rows = containing(ownedBy(db, confinedTo(actor)), 'name', part);
+      const rows = containing(ownedBy(db, 'api_resources', confinedTo(actor)), 'name', part);
       if (enabled !== undefined) void rows.where({ enabled });
       const page = await pageOf(db, rows, query, NAMED_COLUMNS, (row) => row);
       return { ...page, rows: await shownAll(db, await withScopes(db, page.rows)) };

@@ -1,3 +1,4 @@
+import { ownedBy } from '../api/index.js';
 import { scopeRow, toScope } from '../identity-resources/index.js';
 import { NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
@@ -72,19 +73,17 @@ async function found(db: TenantDb, which: string, row: Row | undefined): Promise
   return (await withScopes(db, [row]))[0] as StoredApiResource;
 }
 
-/** Those that belong to this user; all of the tenant's where it is nobody in particular. */
-export const ownedBy = (db: TenantDb, owner: string | undefined) => {
-  const rows = db.from('api_resources');
-  return owner === undefined ? rows : rows.where({ owner_user_key: owner });
-};
-
 /** @param owner where only the resources of this user are to be seen. @throws NotFound */
 export const findApiResource = async (db: TenantDb, id: string, owner?: string): Promise<StoredApiResource> =>
-  found(db, id, (await ownedBy(db, owner).where({ id }).first()) as Row | undefined);
+  found(db, id, (await ownedBy(db, 'api_resources', owner).where({ id }).first()) as Row | undefined);
 
 /** The same, and nobody else changes it before the transaction ends. @throws NotFound */
 export const lockApiResource = async (db: TenantDb, id: string, owner?: string): Promise<StoredApiResource> =>
-  found(db, id, (await ownedBy(db, owner).where({ id }).forUpdate().first()) as Row | undefined);
+  found(
+    db,
+    id,
+    (await ownedBy(db, 'api_resources', owner).where({ id }).forUpdate().first()) as Row | undefined,
+  );
 
 export async function findApiResourceByName(
   db: TenantDb,

@@ -1,3 +1,5 @@
+import type { Knex } from 'knex';
+import type { TenantDb } from '../store/index.js';
 import { BASIC } from './codes.js';
 import { Failure } from './failure.js';
 
@@ -67,11 +69,21 @@ export function mayGive(actor: Actor | undefined, words: readonly string[]): voi
 }
 
 /** Developers see what is their own; everybody else who may look sees all of the tenant's. */
-export const DEVELOPER = 'developer';
+const DEVELOPER = 'developer';
 
 /** The user to whose own things the actor is confined; undefined for who sees all. */
 export const confinedTo = (actor: Actor | undefined): string | undefined =>
   actor?.roles?.has(DEVELOPER) && !holds(actor, 'isms.all') ? actor.userKey : undefined;
+
+/** Whose a thing is going to be: a developer's own, or the one's that was named. */
+export const ownerOf = (actor: Actor | undefined, named: string | null | undefined): string | null =>
+  confinedTo(actor) ?? named ?? null;
+
+/** The rows of a table that belong to this user; all of the tenant's where it is nobody in particular. */
+export function ownedBy(db: TenantDb, table: string, owner: string | undefined): Knex.QueryBuilder {
+  const rows = db.from(table);
+  return owner === undefined ? rows : rows.where({ owner_user_key: owner });
+}
 
 /** Refuses an actor that may not do this (RFC 6750, 3.1), and says what is missing. @throws Failure */
 export function authorise(actor: Actor, { area, verb }: { area: string; verb: string }): void {

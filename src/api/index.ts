@@ -1,4 +1,14 @@
-export { authorise, confinedTo, holds, mayGive, spellings, type Actor, type Presented } from './access.js';
+export {
+  authorise,
+  confinedTo,
+  holds,
+  mayGive,
+  ownedBy,
+  ownerOf,
+  spellings,
+  type Actor,
+  type Presented,
+} from './access.js';
 export { areaAt } from './area.js';
 export { readJson } from './body.js';
 export { BASIC, defineCodes, type Code } from './codes.js';

@@ -1,8 +1,7 @@
-import { confinedTo, mayGive, type Actor } from '../api/index.js';
-import type { TenantDb } from '../store/index.js';
+import { confinedTo, mayGive, ownedBy, type Actor } from '../api/index.js';
+import type { Row, TenantDb } from '../store/index.js';
 import { GRANT_TYPES } from './schema.js';
-import { clientsOf, lockClient, replaceClient } from './store.js';
-import type { Row } from '../store/index.js';
+import { lockClient, replaceClient } from './store.js';
 
 /**
  * Gives a client the scope of an API that was imported, and its redirect URIs where the client sends people at all.
@@ -14,7 +13,7 @@ export async function openClient(
   clientId: string,
   { scope, redirectUris }: { scope: string; redirectUris: readonly string[] },
 ): Promise<'changed' | 'unchanged' | 'unknown'> {
-  const row = (await clientsOf(db, confinedTo(actor)).where({ client_id: clientId }).first()) as
+  const row = (await ownedBy(db, 'clients', confinedTo(actor)).where({ client_id: clientId }).first()) as
     Row | undefined;
   if (!row) return 'unknown';
   const client = await lockClient(db, row['id'] as string);

@@ -33,7 +33,6 @@ export {
   registrationOf,
   registrationTokenOperations,
   reregister,
-  unregister,
   type Registered,
 } from './registration.js';
 export { insertManagementClient } from './management-client.js';

@@ -7,6 +7,8 @@ import {
   defineOperation,
   mayGive,
   NAMED_LIST,
+  ownedBy,
+  ownerOf,
   listQuery,
   pageOf,
   shapes,
@@ -35,7 +37,6 @@ import {
   type GivenSettings,
 } from './shapes.js';
 import {
-  clientsOf,
   deleteClient,
   findClientById,
   giveSecret,
@@ -114,7 +115,7 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
     schemas: { query: QUERY, answer: CLIENT },
     async handle({ db, actor, query }) {
       const { 'q.name': part, 'q.clientId': clientId, 'q.enabled': enabled } = query;
-      const rows = containing(clientsOf(db, confinedTo(actor)), 'client_name', part);
+      const rows = containing(ownedBy(db, 'clients', confinedTo(actor)), 'client_name', part);
       if (clientId !== undefined) void rows.where({ client_id: clientId });
       if (enabled !== undefined) void rows.where({ enabled });
       const page = await pageOf(db, rows, query, COLUMNS, (row) => row);
@@ -157,7 +158,7 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
         description: body.description ?? null,
         enabled: body.enabled ?? true,
         properties: body.properties ?? {},
-        owner: confinedTo(actor) ?? body.owner ?? null,
+        owner: ownerOf(actor, body.owner),
         settings,
       });
       const made = await findClientById(db, id);
@@ -191,7 +192,7 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
         ...(description !== undefined && { description }),
         ...(enabled !== undefined && { enabled }),
         ...(properties !== undefined && { properties }),
-        ...(owner !== undefined && { owner: confinedTo(actor) ?? owner }),
+        ...(owner !== undefined && { owner: ownerOf(actor, owner) }),
         settings,
       });
       if (secrets)

@@ -17,15 +17,7 @@ import { newSecret } from '../secrets/index.js';
 import type { Row, TenantDb, Vault } from '../store/index.js';
 import { settingsFrom, type Metadata } from './metadata.js';
 import { hasSecrets, type Client } from './schema.js';
-import {
-  deleteClient,
-  findClient,
-  findClientById,
-  giveSecret,
-  insertClient,
-  lockClient,
-  replaceClient,
-} from './store.js';
+import { findClient, findClientById, giveSecret, insertClient, lockClient, replaceClient } from './store.js';
 
 const hashOf = (vault: Vault, token: string): string => vault.hash('registration-token', token);
 
@@ -86,8 +78,8 @@ export async function register(
     hash: hashOf(vault, registrationToken),
     scopes: JSON.stringify(scopes),
   });
-  const secret = await withSecret(db, vault, await findClientById(db, id));
-  return { client: await findClientById(db, id), secret, registrationToken };
+  const client = await findClientById(db, id);
+  return { client, secret: await withSecret(db, vault, client), registrationToken };
 }
 
 /** The client that a registration access token looks after, locked, and what it may have; undefined where it is none of it. */
@@ -121,11 +113,9 @@ export async function reregister(
   const { clientId } = client;
   const settings = settingsFrom(metadata, scopes);
   await replaceClient(db, client, { ...client, clientName: nameIn(metadata, clientId), settings });
-  const secret = await withSecret(db, vault, await findClientById(db, client.id));
-  return { client: await findClientById(db, client.id), secret };
+  const changed = await findClientById(db, client.id);
+  return { client: changed, secret: await withSecret(db, vault, changed) };
 }
-
-export const unregister = (db: TenantDb, client: Client): Promise<void> => deleteClient(db, client);
 
 const at = areaAt('client', '/api/Client');
 const { id, iso, orNull, text, time, words } = shapes;

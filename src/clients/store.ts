@@ -1,3 +1,4 @@
+import { ownedBy } from '../api/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
@@ -57,19 +58,13 @@ async function found(db: TenantDb, which: string, row: Row | undefined): Promise
 export const findClient = async (db: TenantDb, clientId: string): Promise<Client> =>
   found(db, clientId, (await db.from('clients').where({ client_id: clientId }).first()) as Row | undefined);
 
-/** The clients that belong to this user; all of the tenant's where it is nobody in particular. */
-export const clientsOf = (db: TenantDb, owner: string | undefined) => {
-  const rows = db.from('clients');
-  return owner === undefined ? rows : rows.where({ owner_user_key: owner });
-};
-
 /** By the row's id. @param owner where only the clients of this user are to be seen. @throws NotFound */
 export const findClientById = async (db: TenantDb, id: string, owner?: string): Promise<Client> =>
-  found(db, id, (await clientsOf(db, owner).where({ id }).first()) as Row | undefined);
+  found(db, id, (await ownedBy(db, 'clients', owner).where({ id }).first()) as Row | undefined);
 
 /** The same, and nobody else changes it before the transaction ends. @throws NotFound */
 export const lockClient = async (db: TenantDb, id: string, owner?: string): Promise<Client> =>
-  found(db, id, (await clientsOf(db, owner).where({ id }).forUpdate().first()) as Row | undefined);
+  found(db, id, (await ownedBy(db, 'clients', owner).where({ id }).forUpdate().first()) as Row | undefined);
 
 const columnsOf = (client: NewClient): Record<string, unknown> => ({
   client_name: client.clientName,

@@ -1,12 +1,12 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { Failure, readJson } from '../api/index.js';
 import {
+  deleteClient,
   inRegistryNames,
   metadataOf,
   register,
   registrationOf,
   reregister,
-  unregister,
   type Metadata,
   type Registered,
 } from '../clients/index.js';
@@ -124,7 +124,7 @@ async function manage(
     const changed =
       method === 'PUT'
         ? await reregister(db, vault, registration, metadata)
-        : await unregister(db, registration.client);
+        : await deleteClient(db, registration.client);
     await tell(ctx, db, method === 'PUT' ? 'client.reregistered' : 'client.unregistered', clientId);
     await touchTenant(trx, tenant.id);
     return changed ?? undefined;

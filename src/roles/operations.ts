@@ -12,7 +12,7 @@ import {
   type AnyOperation,
 } from '../api/index.js';
 import { ROLE_CODES } from './codes.js';
-import type { Claim } from './schema.js';
+import { permissionsIn } from './schema.js';
 import { deleteRole, findRole, insertRole, lockRole, toRole, updateRole } from './store.js';
 
 const at = areaAt('role', '/api/Role');
@@ -55,9 +55,6 @@ const ROLE_CHANGE = {
 const QUERY = listQuery(NAMED_LIST);
 
 const DELETE_QUERY = cascade('Take the role from everybody who has it.');
-
-const permissionsIn = (claims: readonly Claim[] = []): string[] =>
-  claims.filter(({ type }) => type === 'permission').map(({ value }) => value);
 
 export const ROLE_OPERATIONS: readonly AnyOperation[] = [
   at.codes(ROLE_CODES),

@@ -4,6 +4,10 @@ export interface Claim {
   value: string;
 }
 
+/** The permissions among claims. */
+export const permissionsIn = (claims: readonly Claim[] = []): string[] =>
+  claims.filter(({ type }) => type === 'permission').map(({ value }) => value);
+
 export interface Role {
   id: string;
   name: string;

@@ -13,7 +13,7 @@ import {
 } from '../api/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { deedsOf } from '../observe/index.js';
-import { rolesOfUsers, type Claim, type Role } from '../roles/index.js';
+import { permissionsIn, rolesOfUsers, type Claim, type Role } from '../roles/index.js';
 import type { Row, TenantDb } from '../store/index.js';
 import { USER_CODES as CODES } from './codes.js';
 import { soughtOf, usersWith } from './filters.js';
@@ -172,11 +172,7 @@ export function mayMake(
   roles: readonly Role[],
   claims: readonly Claim[] | undefined = [],
 ): void {
-  const given = [...roles.flatMap((role) => role.claims), ...claims];
-  mayGive(
-    actor,
-    given.filter(({ type }) => type === 'permission').map(({ value }) => value),
-  );
+  mayGive(actor, permissionsIn([...roles.flatMap((role) => role.claims), ...claims]));
 }
 
 /** Whoever changes how somebody signs in can be that user: nobody does so to one who may do more. @throws Failure */

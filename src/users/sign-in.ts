@@ -1,4 +1,4 @@
-import { roleFinder, type Claim } from '../roles/index.js';
+import { permissionsIn, roleFinder } from '../roles/index.js';
 import type { Store, Vault } from '../store/index.js';
 import type { Lockout } from './lockout.js';
 import { isPlainText } from './names.js';
@@ -29,9 +29,6 @@ export interface People {
   active(tenantId: string, userKey: string): Promise<User | undefined>;
   authority(tenantId: string, user: User): Promise<Authority>;
 }
-
-const values = (claims: Claim[], type: string): string[] =>
-  claims.filter((claim) => claim.type === type).map(({ value }) => value);
 
 export function openPeople(
   store: Store,
@@ -92,7 +89,7 @@ export function openPeople(
       const claims = [...roles.flatMap((role) => role.claims), ...user.claims];
       return {
         role: roles.map(({ name }) => name),
-        permission: [...new Set(values(claims, 'permission'))].sort(),
+        permission: [...new Set(permissionsIn(claims))].sort(),
       };
     },
   };

@@ -5,7 +5,7 @@ import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import { forgetAddresses } from '../observe/index.js';
 import { revokeAllOf } from '../revocations/index.js';
-import { rolesByWord, rolesOfUsers, type Claim, type Role } from '../roles/index.js';
+import { permissionsIn, rolesByWord, rolesOfUsers, type Claim, type Role } from '../roles/index.js';
 import { uniquely, type Row, type Statement, type Store, type TenantDb } from '../store/index.js';
 import { followLineage, lineageUnder } from './lineage.js';
 import { checkEmail, checkUserName, foldName, phoneDigits, readPhone } from './names.js';
@@ -303,9 +303,7 @@ export const findUser = async (db: TenantDb, name: string): Promise<StoredUser> 
 /** What users may do now: the permissions of their roles, and their own. */
 export async function permissionsOf(db: TenantDb, user: User): Promise<string[]> {
   const roles = (await rolesOfUsers(db, [user.id])).get(user.id) ?? [];
-  return [...roles.flatMap(({ claims }) => claims), ...user.claims]
-    .filter(({ type }) => type === 'permission')
-    .map(({ value }) => value);
+  return permissionsIn([...roles.flatMap(({ claims }) => claims), ...user.claims]);
 }
 
 /** Lets a user sign in or not. Either way what was issued until now ends: a disabled user's tokens do not wake up again. */
