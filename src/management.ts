@@ -1,7 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { apiApp, BASIC, Failure, openApiDocument, type Actor, type AnyOperation } from './api/index.js';
+import {
+  apiApp,
+  BASIC,
+  describe,
+  Failure,
+  openApiDocument,
+  type Actor,
+  type AnyOperation,
+  type Described,
+} from './api/index.js';
 import {
   apiResourceOperations,
   findApiResourceByName,
@@ -155,6 +164,9 @@ const SCOPES = new Map<string, string>([
   ),
 ]);
 
+/** Made when somebody asks for the first time. */
+let described: Described | undefined;
+
 /** The API of a tenant as an OpenAPI document. */
 export const apiDocument = ({ tenant }: TenantRuntime): Record<string, unknown> =>
-  openApiDocument(OPERATIONS, tenant, version, Object.fromEntries(SCOPES));
+  openApiDocument((described ??= describe(OPERATIONS)), tenant, version, Object.fromEntries(SCOPES));

@@ -13,7 +13,7 @@ export { areaAt } from './area.js';
 export { readJson } from './body.js';
 export { BASIC, defineCodes, type Code } from './codes.js';
 export { Failure, type FieldProblem } from './failure.js';
-export { openApiDocument } from './openapi.js';
+export { describe, openApiDocument, type Described } from './openapi.js';
 export {
   defineHomeList,
   defineHomeOperation,

@@ -120,16 +120,13 @@ function failuresOf({
   return failures;
 }
 
-/**
- * The operations as an OpenAPI 3.1 document.
- * @param scopes that the tenant's management API offers, with what they are for.
- */
-export function openApiDocument(
-  operations: readonly AnyOperation[],
-  { issuer, name }: Pick<CallTenant, 'issuer' | 'name'>,
-  version: string,
-  scopes: Record<string, string>,
-): Json {
+/** The paths of the operations, and the schemas that they refer to: the same for every tenant. */
+export interface Described {
+  paths: Record<string, Json>;
+  schemas: Json;
+}
+
+export function describe(operations: readonly AnyOperation[]): Described {
   const components = new Components();
   const paths: Record<string, Json> = {};
   for (const operation of operations) {
@@ -179,13 +176,26 @@ export function openApiDocument(
       },
     };
   }
+  return { paths, schemas: components.schemas };
+}
+
+/**
+ * The operations as an OpenAPI 3.1 document.
+ * @param scopes that the tenant's management API offers, with what they are for.
+ */
+export function openApiDocument(
+  { paths, schemas }: Described,
+  { issuer, name }: Pick<CallTenant, 'issuer' | 'name'>,
+  version: string,
+  scopes: Record<string, string>,
+): Json {
   return {
     openapi: '3.1.0',
     info: { title: `${name}: management API`, version },
     servers: [{ url: issuer }],
     paths,
     components: {
-      schemas: components.schemas,
+      schemas,
       securitySchemes: {
         oauth: {
           type: 'oauth2',
