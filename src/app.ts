@@ -16,18 +16,11 @@ import {
   isProviderPath,
   lookOf,
   type OidcBase,
-  type ProviderPool,
   type TenantRuntime,
 } from './oidc/index.js';
-import { apiDocument, managementApi } from './management.js';
-import type { TenantDirectory } from './tenants/index.js';
-import type { Passwords } from './users/index.js';
+import { apiDocument, managementApi, type Services } from './management.js';
 
-export interface AppBase extends OidcBase {
-  config: Config;
-  passwords: Passwords;
-  directory: TenantDirectory;
-  pool: ProviderPool;
+export interface AppBase extends OidcBase, Services {
   readiness: Readiness;
   /** Absent where nobody asks for them. */
   metrics: Metrics | undefined;

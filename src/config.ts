@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { isIP } from 'node:net';
 import { Ajv, type ErrorObject } from 'ajv';
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
+import { MAIL_DRIVER, SMS_DRIVER, smtpFromUrl } from './kernel/message-drivers.js';
 import { packageRoot } from './kernel/root.js';
 
 const seconds = { type: 'integer', minimum: 1, maximum: 315_360_000 } as const;
@@ -43,6 +44,8 @@ const CONFIG_SCHEMA = {
     'server',
     'sweeper',
     'tenants',
+    'codes',
+    'messaging',
   ],
   properties: {
     port: { type: 'integer', minimum: 0, maximum: 65535 },
@@ -142,6 +145,7 @@ const CONFIG_SCHEMA = {
       additionalProperties: false,
       required: ['memoryKiB', 'iterations', 'parallelism', 'concurrency', 'queue'],
       properties: {
+        breachCheckUrl: { type: 'string', pattern: '^https?://.+/$' },
         memoryKiB: { type: 'integer', minimum: 19456, maximum: 4194304 },
         iterations: { type: 'integer', minimum: 2, maximum: 100 },
         parallelism: { type: 'integer', minimum: 1, maximum: 16 },
@@ -181,6 +185,7 @@ const CONFIG_SCHEMA = {
         'userCode',
         'introspection',
         'api',
+        'open',
       ],
       properties: {
         enabled: { type: 'boolean' },
@@ -192,6 +197,7 @@ const CONFIG_SCHEMA = {
         userCode: quotas('tenant', 'address'),
         introspection: quotas('tenant', 'client', 'address'),
         api: quotas('tenant', 'client', 'address'),
+        open: quotas('tenant', 'address'),
       },
     },
     server: {
@@ -221,6 +227,49 @@ const CONFIG_SCHEMA = {
       properties: {
         cached: { type: 'integer', minimum: 1, maximum: 100000 },
         refreshSeconds: { type: 'integer', minimum: 1, maximum: 5 },
+      },
+    },
+    codes: {
+      type: 'object',
+      additionalProperties: false,
+      required: [
+        'smsLifetime',
+        'mailLifetime',
+        'spacing',
+        'perTarget',
+        'perAddress',
+        'smsPerTenant',
+        'mailPerTenant',
+        'countries',
+      ],
+      properties: {
+        smsLifetime: { type: 'integer', minimum: 30, maximum: 300 },
+        mailLifetime: { type: 'integer', minimum: 30, maximum: 1800 },
+        spacing: { type: 'integer', minimum: 1, maximum: 3600 },
+        perTarget: quota,
+        perAddress: quota,
+        smsPerTenant: quota,
+        mailPerTenant: quota,
+        countries: { type: 'array', items: { type: 'string', pattern: '^[A-Z]{2}$' } },
+        challenge: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['url', 'secret'],
+          properties: {
+            url: { type: 'string', pattern: '^https?://' },
+            secret: { type: 'string', minLength: 1, maxLength: 500 },
+          },
+        },
+      },
+    },
+    messaging: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        smtpUrl: { type: 'string', minLength: 1, maxLength: 1000 },
+        mailFrom: { type: 'string', minLength: 3, maxLength: 320 },
+        mail: MAIL_DRIVER,
+        sms: SMS_DRIVER,
       },
     },
   },
@@ -267,6 +316,8 @@ const ENVIRONMENT: Record<string, { path: string; read: Reader }> = {
   GATEHOUSE_TRUST_PROXY: { path: 'trustProxy', read: list },
   GATEHOUSE_METRICS_HOST: { path: 'metrics/host', read: text },
   GATEHOUSE_METRICS_PORT: { path: 'metrics/port', read: integer },
+  GATEHOUSE_SMTP_URL: { path: 'messaging/smtpUrl', read: text },
+  GATEHOUSE_MAIL_FROM: { path: 'messaging/mailFrom', read: text },
   LOG_LEVEL: { path: 'log/level', read: text },
 };
 
@@ -277,6 +328,10 @@ export const SECRET_KEYS: readonly string[] = [
   'admin/password',
   'client/secret',
   'databaseUrl',
+  'messaging/smtpUrl',
+  'messaging/mail',
+  'messaging/sms',
+  'codes/challenge',
 ];
 
 interface Source {
@@ -341,7 +396,7 @@ const has = (values: unknown, path: string): boolean =>
       values,
     ) !== undefined;
 
-const validate = new Ajv({ allErrors: false }).compile(CONFIG_SCHEMA);
+const validate = new Ajv({ allErrors: false, discriminator: true }).compile(CONFIG_SCHEMA);
 
 function explain(error: ErrorObject, sources: Source[]): ConfigError {
   const unknown = (error.params as { additionalProperty?: string }).additionalProperty;
@@ -383,6 +438,23 @@ function checkNetworks(networks: readonly string[]): void {
   }
 }
 
+/** The mail server of the environment, as a driver's settings. */
+function smtpIn({ smtpUrl, mailFrom }: Mutable['messaging']): Pick<Mutable['messaging'], 'mail'> {
+  if (smtpUrl === undefined) return {};
+  if (mailFrom === undefined)
+    throw new ConfigError(
+      'GATEHOUSE_MAIL_FROM',
+      'must say who mail is from, such as "Example <no-reply@example.com>", where GATEHOUSE_SMTP_URL is set',
+    );
+  const mail = smtpFromUrl(smtpUrl, mailFrom);
+  if (!mail)
+    throw new ConfigError(
+      'GATEHOUSE_SMTP_URL',
+      'must be smtps://user:password@host:port, smtp:// for STARTTLS, or smtp+insecure:// for none',
+    );
+  return { mail };
+}
+
 function freeze<T extends object>(value: T): T {
   for (const member of Object.values(value))
     if (member !== null && typeof member === 'object') freeze(member as object);
@@ -413,6 +485,7 @@ export function loadConfig(
     throw new ConfigError('keys.publishSeconds', 'must be less than keys.rotationDays; lower it');
   return freeze({
     ...checked,
+    messaging: { ...checked.messaging, ...smtpIn(checked.messaging) },
     dataDir: resolve(cwd, checked.dataDir),
     issuer: checkIssuer(checked.issuer ?? `http://localhost:${checked.port}`),
     production: stage === 'production',

@@ -4,11 +4,12 @@ import { createApp } from './app.js';
 import { ConfigError, type Config } from './config.js';
 import { openContext, type GatehouseContext } from './context.js';
 import { ensureHome, type Home } from './first-start.js';
-import { every, openOutbox, openSweeper, type Deliver, type Outbox } from './jobs/index.js';
+import { every, openOutbox, openSweeper, type Courier, type Outbox } from './jobs/index.js';
 import {
   BACK_CHANNEL_LOGOUT,
   backChannelDelivery,
   keyRotation,
+  lookOf,
   openArtifacts,
   openProviderPool,
   scheduleOf,
@@ -18,7 +19,18 @@ import { slowBodies } from './kernel/slow-bodies.js';
 import { openLimits } from './limits/index.js';
 import { metricsServer, openMetrics } from './observe/index.js';
 import { openRevocations, USER_ENDED } from './revocations/index.js';
-import { openTenantDirectory } from './tenants/index.js';
+import {
+  MESSAGE,
+  messageDelivery,
+  openMessenger,
+  openScreen,
+  type Screen,
+  type SendingTenant,
+} from './messaging/index.js';
+import type { Store } from './store/index.js';
+import { findTenantById, openTenantDirectory } from './tenants/index.js';
+import { CODE_MESSAGE, codeDelivery, codeSender } from './users/index.js';
+import { openCodes } from './verification/index.js';
 
 const DRAIN_MS = 10_000;
 const FOLLOW_SECONDS = 1;
@@ -32,14 +44,22 @@ export interface Gatehouse {
   home: Home;
   port: number;
   outbox: Outbox;
+  /** What was shown instead of sent. */
+  screen: Screen;
   /** Looks for changes to tenants now, instead of within a second. */
   refresh(): Promise<void>;
   /** Takes no new connections, lets requests in flight finish (10 s at most), closes the store. */
   stop(): Promise<void>;
 }
 
+export interface StartOptions {
+  migrations?: boolean;
+  /** Where a line goes of each message that is shown instead of sent; nowhere where it says nothing. */
+  announce?: (line: string) => void;
+}
+
 /** Starts the whole server. @throws ConfigError, SchemaMismatch with the store closed again. */
-export async function start(config: Config, options: { migrations?: boolean } = {}): Promise<Gatehouse> {
+export async function start(config: Config, options: StartOptions = {}): Promise<Gatehouse> {
   const context = await openContext(config, options);
   let scraped: Server | undefined;
   try {
@@ -48,19 +68,29 @@ export async function start(config: Config, options: { migrations?: boolean } = 
     let draining = false;
     const readiness = { ping: () => context.store.ping(), draining: () => draining };
     const { store, vault, log, audit } = context;
-    const deliveries = new Map<string, Deliver>();
-    const outbox = openOutbox(store, log, audit, (kind) => deliveries.get(kind));
+    const couriers = new Map<string, Courier>();
+    const outbox = openOutbox(store, log, audit, (kind) => couriers.get(kind));
     const limits = openLimits(store, log, config.limits);
+    const screen = openScreen(options.announce ?? (() => undefined));
+    const messenger = openMessenger({ config, store, vault, screen, tenantOf: sendingTenant(store) });
+    const codes = openCodes(store, vault, config.codes);
+    const sender = codeSender(codes, vault, config.codes);
+    couriers.set(MESSAGE, { deliver: messageDelivery(messenger, vault), once: true });
+    couriers.set(CODE_MESSAGE, { deliver: codeDelivery(store, vault, messenger), once: true });
     const base = {
       ...context,
       limits,
+      screen,
+      messenger,
+      codes,
+      sender,
       artifacts: openArtifacts(store),
       revocations: openRevocations(store),
       outbox,
     };
     const pool = openProviderPool(base);
-    deliveries.set(BACK_CHANNEL_LOGOUT, backChannelDelivery(store, pool));
-    deliveries.set(USER_ENDED, userEndedDelivery(store, config.lifetimes.accessTokenLongest));
+    couriers.set(BACK_CHANNEL_LOGOUT, { deliver: backChannelDelivery(store, pool) });
+    couriers.set(USER_ENDED, { deliver: userEndedDelivery(store, config.lifetimes.accessTokenLongest) });
     const metrics = config.metrics.port === undefined ? undefined : openMetrics();
     scraped = metrics && metricsServer(metrics);
     if (scraped) await listen(scraped, config.metrics, 'GATEHOUSE_METRICS_');
@@ -97,15 +127,24 @@ export async function start(config: Config, options: { migrations?: boolean } = 
       directory.close();
       bodies.close();
       await Promise.all(jobs.map((job) => job.close()));
+      messenger.close();
       await context.close();
     };
-    return { context, home, port, outbox, refresh: () => directory.refresh(), stop };
+    return { context, home, port, outbox, screen, refresh: () => directory.refresh(), stop };
   } catch (error) {
     scraped?.close();
     await context.close();
     throw error;
   }
 }
+
+/** The tenant that messages are from, as they show it. */
+const sendingTenant =
+  ({ knex }: Store) =>
+  async (tenantId: string): Promise<SendingTenant | undefined> => {
+    const tenant = await findTenantById(knex, tenantId);
+    return tenant?.enabled ? { ...lookOf(tenant), issuer: tenant.issuer, home: tenant.home } : undefined;
+  };
 
 /** @param prefix of the environment's names of host and port. */
 function listen(

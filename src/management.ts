@@ -40,15 +40,19 @@ import {
 } from './oidc/index.js';
 import { ROLE_OPERATIONS } from './roles/index.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
-import { tenantDb, type Store, type TenantDb, type Vault } from './store/index.js';
-import { userImportOperation, userOperations, type Passwords } from './users/index.js';
+import { tenantDb, type TenantDb, type Vault } from './store/index.js';
+import { messagingOperations } from './messaging/index.js';
+import {
+  registrationOperations,
+  userImportOperation,
+  userOperations,
+  type RegistrationBase,
+} from './users/index.js';
 import { tenantOperations, touchTenant, type TenantDirectory } from './tenants/index.js';
 
 /** What operations need of what runs. */
-export interface Services {
-  vault: Vault;
+export interface Services extends RegistrationBase {
   pool: ProviderPool;
-  passwords: Passwords;
   directory: TenantDirectory;
   config: Config;
 }
@@ -56,24 +60,29 @@ export interface Services {
 const uses: Uses = { count: countClientsUsing, takeAway: takeFromClients };
 
 /** Every operation of the management API. */
-const operationsOver = ({ vault, pool, passwords, directory, config }: Services): readonly AnyOperation[] => [
-  ...apiResourceOperations(uses, vault),
-  importOperation({ open: openClient }),
-  ...clientOperations(vault),
-  ...registrationTokenOperations(vault),
-  ...issuedTokenOperations(async (tenantId, actor, wish) =>
-    (await pool.current(tenantId)).issueToken(actor, wish),
-  ),
-  ...identityResourceOperations(uses),
-  ...ROLE_OPERATIONS,
-  ...tenantOperations(vault, (host) => directory.byHost(host)),
-  userImportOperation(),
-  ...userOperations(passwords, {
-    sessionsOf: listSessions,
-    grantsOf: listGrants,
-    forget: (db, userKey) => forgetAccess(db, userKey, config.lifetimes.accessTokenLongest),
-  }),
-];
+const operationsOver = (services: Services): readonly AnyOperation[] => {
+  const { vault, pool, passwords, directory, config, messenger } = services;
+  return [
+    ...apiResourceOperations(uses, vault),
+    importOperation({ open: openClient }),
+    ...clientOperations(vault),
+    ...registrationTokenOperations(vault),
+    ...issuedTokenOperations(async (tenantId, actor, wish) =>
+      (await pool.current(tenantId)).issueToken(actor, wish),
+    ),
+    ...identityResourceOperations(uses),
+    ...ROLE_OPERATIONS,
+    ...tenantOperations(vault, (host) => directory.byHost(host)),
+    userImportOperation(),
+    ...userOperations(passwords, {
+      sessionsOf: listSessions,
+      grantsOf: listGrants,
+      forget: (db, userKey) => forgetAccess(db, userKey, config.lifetimes.accessTokenLongest),
+    }),
+    ...registrationOperations(services),
+    ...messagingOperations(vault, messenger),
+  ];
+};
 
 /** The same, as declared: for what only reads declarations, while nothing runs. */
 export const OPERATIONS = operationsOver({} as Services);
@@ -85,7 +94,6 @@ const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), '
 };
 
 export interface ManagementBase extends Services {
-  store: Store;
   limits: Limits;
   log: Log;
 }
@@ -109,6 +117,12 @@ export function managementApi(
     actorOfSecret: (request, name, secret) =>
       resourceActor(tenantDb(store.knex, runtimeOf(request).tenant.id), base.vault, name, secret),
     mayCallFrom: (request, origin) => runtimeOf(request).mayCallFrom(origin),
+    addressOf: (request) => factsOf(request).address,
+    countOpen(request) {
+      const { address } = factsOf(request);
+      const refusal = limits.byAddress('open', runtimeOf(request).tenant.id, address);
+      if (refusal) throw tooMany(refusal.retryAfter, rateHeaders(refusal));
+    },
     admit(request) {
       const { retryAfter } = factsOf(request);
       if (retryAfter !== undefined) throw tooMany(retryAfter);

@@ -3,7 +3,7 @@ import { authorise, type Actor } from './access.js';
 import type { ApiBase } from './base.js';
 import { BASIC } from './codes.js';
 import { Failure } from './failure.js';
-import type { AnyOperation, CallTenant } from './operation.js';
+import { writes, type AnyOperation, type CallTenant } from './operation.js';
 
 /** Who calls, at which tenant, if he may. @throws Failure */
 export async function admitted(
@@ -12,6 +12,7 @@ export async function admitted(
   ctx: Context,
 ): Promise<{ tenant: CallTenant; actor: Actor | undefined }> {
   const tenant = base.tenantOf(ctx.req);
+  if (operation.access.kind === 'open' && writes(operation)) base.countOpen(ctx.req);
   const actor = await authenticate(operation, base, ctx, tenant);
   if (actor && operation.access.kind !== 'open') authorise(actor, operation.access);
   if (operation.home && !tenant.home) throw onlyAtHome();

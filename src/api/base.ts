@@ -24,6 +24,10 @@ export interface ApiBase {
   actorOfSecret(request: IncomingMessage, name: string, secret: string): Promise<Actor | undefined>;
   /** Whether pages of this origin may call from a browser. */
   mayCallFrom(request: IncomingMessage, origin: string): Promise<boolean>;
+  /** Where a request comes from, after trusted proxies. */
+  addressOf(request: IncomingMessage): string;
+  /** Counts a change that anybody may make, and refuses one too many. @throws Failure */
+  countOpen(request: IncomingMessage): void;
   /** Refuses a call of an address that has asked too often. @throws Failure */
   admit(request: IncomingMessage): void;
   /** Counts a call of a client, and refuses one too many. @throws Failure */

@@ -18,6 +18,8 @@ export interface Call<P, Q, B> {
   tenant: CallTenant;
   /** Absent where the operation is open. */
   actor: Actor | undefined;
+  /** Where the call comes from. */
+  address: string;
   /** The tenant's tables; in a transaction with the audit row where the operation changes something. */
   db: TenantDb;
   language: Language;

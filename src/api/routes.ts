@@ -51,7 +51,7 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
     const { tenant, actor } = await admitted(operation, base, ctx);
     const language = languageOf(ctx.acceptsLanguages());
     const { echoed, ...given } = await read(ctx);
-    const input = { tenant, actor, language, ...given };
+    const input = { tenant, actor, address: base.addressOf(ctx.req), language, ...given };
     const prepared = await operation.prepare?.(input);
     const answer = writes(operation)
       ? await change(operation, base, ctx, input, { prepared, echoed, shown })

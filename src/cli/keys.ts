@@ -4,6 +4,7 @@ import { SIGNING_ALGS, type SigningAlg } from '../kernel/algorithms.js';
 import { Invalid } from '../kernel/errors.js';
 import type { KeyInfo } from '../oidc/index.js';
 import { decodeMasterKey, keptInFile, replaceKeyFile, rewrap } from '../store/index.js';
+import { OUTBOX_SEALED_COLUMNS } from '../jobs/index.js';
 import { TENANT_SEALED_COLUMNS, type Tenant } from '../tenants/index.js';
 import type { GatehouseContext } from '../context.js';
 import { print, table, time } from './output.js';
@@ -118,8 +119,15 @@ async function rewrapKeys({ json = false, settle }: Options): Promise<void> {
     if (to.id === master.id)
       throw new Invalid('GATEHOUSE_NEW_MASTER_KEY', 'is the key that is in use; make another');
     const { OIDC_SEALED_COLUMNS } = await import('../oidc/index.js');
+    const { MESSAGING_SEALED_COLUMNS } = await import('../messaging/index.js');
     const inFile = keptInFile(config);
-    const done = await rewrap(store, vault, master, to, [...TENANT_SEALED_COLUMNS, ...OIDC_SEALED_COLUMNS], {
+    const columns = [
+      ...TENANT_SEALED_COLUMNS,
+      ...OIDC_SEALED_COLUMNS,
+      ...MESSAGING_SEALED_COLUMNS,
+      ...OUTBOX_SEALED_COLUMNS,
+    ];
+    const done = await rewrap(store, vault, master, to, columns, {
       settle: Math.max(0, Number(settle) || 0),
       handOver: () => {
         if (inFile) replaceKeyFile(config, newMasterKey);

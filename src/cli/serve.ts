@@ -39,6 +39,8 @@ function welcome(config: Config, { made }: Home): string {
   return out.join('\n');
 }
 
+const announce = (line: string): void => void process.stderr.write(`  ${line}\n`);
+
 function stopOnSignals(gatehouse: Gatehouse): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
@@ -67,7 +69,7 @@ export function serveCommand(): Command {
     .action(async ({ migrate, json = false }: { migrate: boolean; json?: boolean }) => {
       const config = loadConfig();
       const { start } = await import('../main.js'); // the other commands do without the server's libraries
-      const gatehouse = await start(config, { migrations: migrate });
+      const gatehouse = await start(config, { migrations: migrate, announce });
       stopOnSignals(gatehouse);
       const ready = { ready: true, issuer: config.issuer, port: gatehouse.port, ...gatehouse.home.made };
       process.stderr.write(json ? `${JSON.stringify(ready)}\n` : welcome(config, gatehouse.home));

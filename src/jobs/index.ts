@@ -1,3 +1,15 @@
 export { every, type Repeated } from './every.js';
-export { openOutbox, queueMessage, waitAfter, type Deliver, type Message, type Outbox } from './outbox.js';
+export {
+  openMessage,
+  openOutbox,
+  OUTBOX_SEALED_COLUMNS,
+  OutcomeUnknown,
+  queueMessage,
+  queueSealed,
+  waitAfter,
+  type Courier,
+  type Deliver,
+  type Message,
+  type Outbox,
+} from './outbox.js';
 export { BATCH, openSweeper, type Sweeper } from './sweeper.js';

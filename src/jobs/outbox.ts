@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import type { Audit, Log } from '../observe/index.js';
-import type { Row, Store, TenantDb } from '../store/index.js';
+import type { Row, SealedColumn, Store, TenantDb, Vault } from '../store/index.js';
 import { every } from './every.js';
 
 const DAY_MS = 86_400_000;
@@ -20,10 +20,26 @@ export interface Message {
   /** The same each time that it is tried. */
   id: string;
   payload: unknown;
+  /** What nobody may read at rest (`openMessage` reads it); absent where there is nothing. */
+  sealed?: string | undefined;
 }
 
 /** Sends one message. Throws when it did not arrive; then it is tried again. */
 export type Deliver = (message: Message) => Promise<void>;
+
+/**
+ * How messages of a kind are sent. With `once`, a message is never handed over a second time unless it is known that the
+ * first did not arrive: one whose sender died in between, or that ended with OutcomeUnknown, is kept until it is given up.
+ */
+export interface Courier {
+  deliver: Deliver;
+  once?: boolean;
+}
+
+/** The message was handed over, and nobody knows whether it arrived. */
+export class OutcomeUnknown extends Error {
+  override name = 'OutcomeUnknown';
+}
 
 /**
  * A durable queue of what goes out. Promises:
@@ -50,6 +66,30 @@ const newRow = (kind: string, payload: unknown, now = Date.now()) => ({
 export const queueMessage = (db: TenantDb, kind: string, payload: unknown): Promise<void> =>
   db.insert('outbox', newRow(kind, payload));
 
+/** What a message's secret part is sealed for. */
+const sealFor = (tenantId: string, id: string): string => `outbox:${tenantId}:${id}`;
+
+/** The same for a message that nobody may read before it is sent; its courier gets it by `openMessage`. */
+export function queueSealed(db: TenantDb, vault: Vault, kind: string, content: unknown): Promise<void> {
+  const row = newRow(kind, {});
+  const sealed = vault.seal(JSON.stringify(content), sealFor(db.tenantId, row.id));
+  return db.insert('outbox', { ...row, sealed });
+}
+
+/** What `queueSealed` was given. */
+export const openMessage = <T>(vault: Vault, { tenantId, id, sealed = '' }: Message): T =>
+  JSON.parse(vault.open(sealed, sealFor(tenantId, id))) as T;
+
+/** What this room keeps sealed, for rewrapping. */
+export const OUTBOX_SEALED_COLUMNS: readonly SealedColumn[] = [
+  {
+    table: 'outbox',
+    key: ['tenant_id', 'id'],
+    column: 'sealed',
+    row: (row) => sealFor(row['tenant_id'] as string, row['id'] as string),
+  },
+];
+
 /** Doubles with each try, and is spread, so that what failed together does not come back together. */
 export const waitAfter = (attempts: number): number => {
   const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempts - 1));
@@ -61,7 +101,7 @@ export function openOutbox(
   log: Log,
   audit: Audit,
   /** How each kind is sent, asked for when the first message goes out. */
-  deliverOf: (kind: string) => Deliver | undefined,
+  courierOf: (kind: string) => Courier | undefined,
 ): Outbox {
   const insert = store.prepare(
     'INSERT INTO outbox (tenant_id, id, kind, payload, next_at, gives_up_at) VALUES (?, ?, ?, ?, ?, ?)',
@@ -79,6 +119,10 @@ export function openOutbox(
     const attempts = Number(row['attempts']) + 1;
     const next = Date.now() + waitAfter(attempts);
     const reason = error.message.slice(0, 200);
+    if (error instanceof OutcomeUnknown && Date.now() < Number(row['gives_up_at'])) {
+      log.warn({ kind, message: id, attempts, reason }, 'perhaps delivered; it is not sent a second time');
+      return;
+    }
     if (next < Number(row['gives_up_at'])) {
       await later.run(next, tenantId, id);
       log.warn({ kind, message: id, attempts, reason }, 'not delivered; it is tried again');
@@ -97,9 +141,13 @@ export function openOutbox(
   async function attempt(row: Row): Promise<void> {
     const [tenantId, id, kind] = [row['tenant_id'], row['id'], row['kind']] as [string, string, string];
     const now = Date.now();
-    if ((await take.run(now + LEASE_MS, tenantId, id, now)) === 0) return; // somebody else has it
+    const { once = false, deliver } = courierOf(kind) ?? {};
+    const lease = once ? Math.max(Number(row['gives_up_at']), now + LEASE_MS) : now + LEASE_MS;
+    if ((await take.run(lease, tenantId, id, now)) === 0) return; // somebody else has it
     try {
-      await deliverOf(kind)?.({ tenantId, id, payload: parse(row['payload']) });
+      if (now >= Number(row['gives_up_at'])) throw new OutcomeUnknown('it is not known whether it arrived');
+      const sealed = (row['sealed'] as string | null) ?? undefined;
+      await deliver?.({ tenantId, id, payload: parse(row['payload']), sealed });
       await remove.run(tenantId, id);
     } catch (error) {
       await failed(row, error as Error);

@@ -14,6 +14,7 @@ const PERISHABLE: { table: string; key: string[] }[] = [
   { table: 'sign_in_failures', key: ['tenant_id', 'account', 'address'] },
   { table: 'initial_access_tokens', key: ['tenant_id', 'id'] },
   { table: 'issued_tokens', key: ['tenant_id', 'id'] },
+  { table: 'verification_codes', key: ['tenant_id', 'target'] },
   { table: 'known_addresses', key: ['tenant_id', 'account', 'address'] },
 ];
 

@@ -79,6 +79,10 @@ export function say(locale: Locale, key: string, values: Record<string, string> 
   return text.replace(/\{(\w+)\}/g, (place, name: string) => values[name] ?? place);
 }
 
+/** A view that is no page: a mail's text. */
+export const renderView = (view: string, data: Record<string, unknown>): string =>
+  eta.render(`./${view}`, data);
+
 /**
  * Answers with a page of `views/`. No script runs on it, no other site may frame it, and nothing of it is kept or told
  * to where its links lead.

@@ -5,7 +5,7 @@ import type { Log } from '../observe/index.js';
 import type { Store } from '../store/index.js';
 
 /** What is limited apart from all else. */
-export type Area = 'token' | 'authorize' | 'signIn' | 'userCode' | 'introspection' | 'api';
+export type Area = 'token' | 'authorize' | 'signIn' | 'userCode' | 'introspection' | 'api' | 'open';
 type Dimension = 'tenant' | 'client' | 'address';
 
 /** A request too many. */

@@ -1,3 +1,4 @@
+import { foldName } from '../kernel/names.js';
 import type { Knex } from 'knex';
 
 /**
@@ -18,9 +19,6 @@ export interface NameIndex {
 /** Scripts whose single characters are as telling as pieces of other words. */
 const MANY_CHARACTERS = /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}]/u;
 const MOST_PROBES = 12;
-
-/** The form in which names are compared. */
-const fold = (name: string): string => name.normalize('NFKC').toLowerCase();
 
 function pieces(text: string, sizes: readonly number[]): string[] {
   const characters = [...text];
@@ -44,12 +42,12 @@ const numberOf = (tenantId: string, piece: string): number => fnv(piece, fnv(ten
 
 const gramsOf = (tenantId: string, names: readonly string[]): number[] => [
   ...new Set(
-    names.flatMap((name) => pieces(fold(name), [1, 2, 3])).map((piece) => numberOf(tenantId, piece)),
+    names.flatMap((name) => pieces(foldName(name), [1, 2, 3])).map((piece) => numberOf(tenantId, piece)),
   ),
 ];
 
 function probesFor(tenantId: string, part: string): number[] {
-  const folded = fold(part);
+  const folded = foldName(part);
   const size = Math.min(3, [...folded].length);
   const sought = size === 0 ? [] : pieces(folded, [size]);
   return [...new Set(sought)].slice(0, MOST_PROBES).map((piece) => numberOf(tenantId, piece));

@@ -21,6 +21,11 @@ export interface TenantDb {
   insert(table: string, row: Record<string, unknown>): Promise<void>;
   /** Inserts the rows, all or none. */
   insertAll(table: string, rows: readonly Record<string, unknown>[]): Promise<void>;
+  /**
+   * Counts one more of what `id` names, unless there are `quota` of them already; answers whether it was counted. What is
+   * counted first begins a window that lasts `windowMs`.
+   */
+  count(id: string, quota: number, windowMs: number): Promise<boolean>;
   /** Inserts the row, or takes the place of the tenant's one with the same `key` columns. */
   put(table: string, key: string[], row: Record<string, unknown>): Promise<void>;
 }
@@ -52,6 +57,25 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
         await namingIndex(
           async () => void (await connection(table).insert(own.slice(at, at + ROWS_AT_ONCE))),
         );
+    },
+    async count(id, quota, windowMs) {
+      const now = Date.now();
+      const counted = (await connection('rate_counts')
+        .insert({ tenant_id: tenantId, id, count: 1, expires_at: now + windowMs })
+        .onConflict(['tenant_id', 'id'])
+        .merge({
+          count: connection.raw(
+            'CASE WHEN rate_counts.expires_at <= ? THEN 1 ELSE rate_counts.count + 1 END',
+            [now],
+          ),
+          expires_at: connection.raw(
+            'CASE WHEN rate_counts.expires_at <= ? THEN excluded.expires_at ELSE rate_counts.expires_at END',
+            [now],
+          ),
+        })
+        .whereRaw('(rate_counts.count < ? OR rate_counts.expires_at <= ?)', [quota, now])
+        .returning('count')) as unknown[];
+      return counted.length > 0;
     },
     put: async (table, key, row) =>
       void (await connection(table)

@@ -1,6 +1,7 @@
 import { literal, type Sought } from '../api/index.js';
 import type { TenantDb } from '../store/index.js';
-import { foldName, phoneDigits } from './names.js';
+import { foldName } from '../kernel/names.js';
+import { phoneDigits } from '../verification/index.js';
 import { usersOf } from './store.js';
 
 /** What a list of users can be asked for. */

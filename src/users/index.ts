@@ -14,3 +14,8 @@ export { openPeople, type Authority, type People, type SignIn, type SignInRefusa
 export { standardClaims } from './claims.js';
 export { userOperations, type Access } from './operations.js';
 export { importOperation as userImportOperation } from './import.js';
+export { registrationOperations, type RegistrationBase } from './registration.js';
+export { CODE_MESSAGE, codeDelivery, codeSender, type CodeSender } from './code-messages.js';
+export { addNewcomer, admitNewcomer, WrongCode, type Newcomer, type PeopleBase } from './register.js';
+export { admitReset, resetPassword } from './reset-password.js';
+export { queueNotice, type Notice } from './notices.js';

@@ -12,12 +12,12 @@ import {
   type AnyOperation,
 } from '../api/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
+import { foldName } from '../kernel/names.js';
 import { deedsOf } from '../observe/index.js';
 import { permissionsIn, rolesOfUsers, type Claim, type Role } from '../roles/index.js';
 import type { Row, TenantDb } from '../store/index.js';
 import { USER_CODES as CODES } from './codes.js';
 import { soughtOf, usersWith } from './filters.js';
-import { foldName } from './names.js';
 import type { Passwords } from './passwords.js';
 import type { User } from './schema.js';
 import { fieldsIn, NEW_USER, showUser, USER, USER_CHANGE } from './shapes.js';

@@ -2,6 +2,8 @@ import { hash, verify, type Options } from '@node-rs/argon2';
 import pLimit from 'p-limit';
 import type { Config } from '../config.js';
 import { Busy, Invalid } from '../kernel/errors.js';
+import { isBreached } from './breaches.js';
+import { isCommon } from './common-passwords.js';
 import { matchesForeign } from './foreign-hashes.js';
 
 export const SHORTEST = 8;
@@ -37,6 +39,7 @@ export function openPasswords({
   parallelism,
   concurrency,
   queue,
+  breachCheckUrl,
 }: Config['passwords']): Passwords {
   const options: Options = { algorithm: ARGON2ID, memoryCost: memoryKiB, timeCost: iterations, parallelism };
   const limit = pLimit(concurrency);
@@ -52,6 +55,10 @@ export function openPasswords({
       const length = [...password].length;
       if (length < SHORTEST || length > LONGEST)
         throw new Invalid('password', `must be ${SHORTEST} to ${LONGEST} characters`);
+      if (await isCommon(password))
+        throw new Invalid('password', 'is one that very many people have; choose another');
+      if (breachCheckUrl !== undefined && (await isBreached(breachCheckUrl, password)))
+        throw new Invalid('password', 'is known from a leak elsewhere; choose another');
       return inTurn(() => hash(password, options));
     },
     rehash: (password) => inTurn(() => hash(password, options)),

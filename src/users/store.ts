@@ -2,13 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { forgetIssuedTokens } from '../clients/index.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
+import { foldName } from '../kernel/names.js';
 import { parse } from '../kernel/json.js';
 import { forgetAddresses } from '../observe/index.js';
 import { revokeAllOf } from '../revocations/index.js';
 import { permissionsIn, rolesByWord, rolesOfUsers, type Claim, type Role } from '../roles/index.js';
 import { uniquely, type Row, type Statement, type Store, type TenantDb } from '../store/index.js';
 import { followLineage, lineageUnder } from './lineage.js';
-import { checkEmail, checkUserName, foldName, phoneDigits, readPhone } from './names.js';
+import { checkEmail, phoneDigits, readPhone, type Target } from '../verification/index.js';
+import { checkUserName } from './names.js';
 import type { Login, NewUser, User, UserFields, UserFile } from './schema.js';
 
 /** A user with what only signing in needs. */
@@ -299,6 +301,13 @@ export const findUser = async (db: TenantDb, name: string): Promise<StoredUser> 
       .where((either) => void either.where({ user_name_key: foldName(name) }).orWhere({ user_key: name }))
       .first()) as Row | undefined,
   );
+
+/** Who has an e-mail address or a phone number. */
+export async function atTarget(db: TenantDb, { channel, address }: Target): Promise<StoredUser | undefined> {
+  const where = channel === 'sms' ? { phone_number: address } : { email_key: foldName(address) };
+  const row = (await usersOf(db).where(where).first()) as Row | undefined;
+  return row && toUser(row);
+}
 
 /** What users may do now: the permissions of their roles, and their own. */
 export async function permissionsOf(db: TenantDb, user: User): Promise<string[]> {

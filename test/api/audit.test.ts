@@ -8,13 +8,18 @@ import { kill, serve } from '../support/process.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const WRITING = OPERATIONS.filter(({ method }) => method !== 'GET');
+/** Codes by the dozen, for one address. */
+const GENEROUS = {
+  codes: { perAddress: 1e6 },
+  limits: { open: { tenant: 1e6, address: 1e6 } },
+};
 
 for (const kind of STORES)
   describe(`what the audit has of the management API, on ${kind}`, () => {
     let server: TestServer;
     let token: string;
     before(async () => {
-      server = await startServer(kind);
+      server = await startServer(kind, {}, GENEROUS);
       token = await clientToken(server, ['isms.all']);
     });
     after(() => server.stop());
@@ -25,8 +30,11 @@ for (const kind of STORES)
       it(`${operation.id}: who did it, to what, from where, in which request; nothing of one that was refused`, async () => {
         const example = (await EXAMPLES[operation.id]?.(server, server.home.tenant, token)) ?? {};
         const before = (await rows()).length;
-        assert.equal((await perform(server, operation, example)).status, 401);
-        assert.equal((await rows()).length, before);
+        const open = operation.access.kind === 'open';
+        if (!open) {
+          assert.equal((await perform(server, operation, example)).status, 401);
+          assert.equal((await rows()).length, before);
+        }
         const { status, headers } = await perform(server, operation, example, { token });
         assert.equal(status, 200);
         const written = (await rows()).slice(before).filter(({ event }) => event === operation.id);
@@ -36,7 +44,8 @@ for (const kind of STORES)
           [tenant_id, result, actor, address, request_id],
           [server.home.tenant.id, 'success', client_id, '127.0.0.1', headers.get('x-request-id')],
         );
-        assert.match(client_id, /^caller-/);
+        if (open) assert.equal(client_id, null);
+        else assert.match(client_id, /^caller-/);
         assert.ok(typeof target === 'string' && target !== '');
       });
   });

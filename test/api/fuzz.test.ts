@@ -54,7 +54,14 @@ for (const kind of STORES)
     before(async () => {
       console.log(`      ${RUNS} valid and ${RUNS} other requests each, SEED=${seed}`);
       const many = { tenant: 1e9, client: 1e9, address: 1e9 };
-      server = await startServer(kind, {}, { limits: { api: many } });
+      server = await startServer(
+        kind,
+        {},
+        {
+          limits: { api: many, open: { tenant: 1e9, address: 1e9 } },
+          codes: { spacing: 1, perTarget: 1e9, perAddress: 1e9, smsPerTenant: 1e9, mailPerTenant: 1e9 },
+        },
+      );
       token = await clientToken(server, ['isms.all']);
     });
     after(() => server.stop());

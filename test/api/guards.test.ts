@@ -39,7 +39,7 @@ for (const kind of STORES)
     };
 
     before(async () => {
-      server = await startServer(kind);
+      server = await startServer(kind, {}, { codes: { perAddress: 1e6 } });
       home = server.home.tenant;
       other = await server.addTenant('other', `other.localhost:${server.port}`);
       await server.addApi('orders', ['orders.read']);

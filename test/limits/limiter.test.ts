@@ -14,6 +14,7 @@ const QUOTAS: Config['limits'] = {
   userCode: {},
   introspection: {},
   api: {},
+  open: {},
 };
 
 onEveryStore('limits', (open) => {

@@ -27,6 +27,7 @@ const STEPS = [
   '0013_profiles',
   '0014_tenant_settings',
   '0015_client_registration',
+  '0016_codes_and_messages',
 ];
 
 for (const kind of STORES)

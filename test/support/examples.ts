@@ -2,10 +2,12 @@ import { insertApiResource, newApiResource } from '../../src/api-resources/index
 import { clientSettings, GRANT_TYPES, insertClient } from '../../src/clients/index.js';
 import { insertIdentityResource } from '../../src/identity-resources/index.js';
 import { insertRole } from '../../src/roles/index.js';
+import { writeSettings } from '../../src/messaging/settings.js';
 import { insertUser } from '../../src/users/index.js';
+import { openCodes, phoneTarget } from '../../src/verification/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
 import { call, type Example } from './management.js';
-import type { TestServer } from './server.js';
+import { PASSWORD, type TestServer } from './server.js';
 
 let made = 0;
 
@@ -95,7 +97,55 @@ export const EXAMPLES: Record<
     body: { id: await newUser(server, tenant), nickName: 'Changed' },
   }),
   'user.delete': async (server, tenant) => ({ params: { id: await newUser(server, tenant) } }),
+  'user.verifyphone': () => ({ body: { phoneNumber: newPhone() } }),
+  'user.verifyemail': () => ({ body: { email: `person-${++made}@example.com` } }),
+  'user.register': async (server, tenant) => {
+    const phoneNumber = newPhone();
+    const phoneNumberVerifyCode = await codeFor(server, tenant, phoneNumber, 'register');
+    return { body: { phoneNumber, phoneNumberVerifyCode, password: PASSWORD } };
+  },
+  'user.resetpassword': async (server, tenant) => {
+    const phoneNumber = newPhone();
+    await server.change((db) => insertUser(db, { userName: `user-${++made}`, phoneNumber }, null), tenant);
+    const phoneNumberVerifyCode = await codeFor(server, tenant, phoneNumber, 'reset');
+    return { body: { phoneNumber, phoneNumberVerifyCode, password: PASSWORD } };
+  },
+  'messaging.codes': () => ({}),
+  'messaging.get': () => ({}),
+  'messaging.putmail': () => ({
+    body: { driver: 'smtp', host: 'mail.example.com', port: 465, from: 'no-reply@example.com' },
+  }),
+  'messaging.putsms': () => ({
+    body: {
+      driver: 'webhook',
+      url: 'https://sms.example.com/send',
+      secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+    },
+  }),
+  'messaging.delete': async (server, tenant) => {
+    await server.change(
+      (db) => writeSettings(db, server.context.vault, 'mail', { driver: 'screen' }),
+      tenant,
+    );
+    return { params: { channel: 'mail' } };
+  },
+  'messaging.test': () => ({ body: { channel: 'mail', to: 'you@example.com' } }),
 };
+
+const newPhone = (): string => `+86139${String(10_000_000 + ++made)}`;
+
+/** A code that was sent, as whoever gets the message knows it. */
+async function codeFor(
+  server: TestServer,
+  tenant: Tenant,
+  phoneNumber: string,
+  purpose: 'register' | 'reset',
+): Promise<string> {
+  const { store, vault, config } = server.context;
+  const codes = openCodes(store, vault, config.codes);
+  const wish = { target: phoneTarget(phoneNumber), purpose, address: '127.0.0.1' };
+  return server.change((db) => codes.issue(db, wish), tenant);
+}
 
 const RULED_SETTINGS = [
   'clientId',
@@ -127,6 +177,20 @@ const RULED_SETTINGS = [
   'allowOfflineAccess',
 ];
 
+const SMS_FIELDS = [
+  'driver',
+  'url',
+  'secret',
+  'accessKeyId',
+  'accessKeySecret',
+  'signName',
+  'templateCode',
+  'endpoint',
+  'accountSid',
+  'authToken',
+  'from',
+];
+
 /**
  * Fields whose values have to fit each other, or something that is there: chance meets them rarely, so the example's stay,
  * or nothing.
@@ -155,13 +219,41 @@ export const SETTLED: Record<string, readonly string[]> = {
   ],
   'user.post': ['userName', 'email', 'countryCode', 'phoneNumber', 'refereeId', 'roles', 'password'],
   'user.put': ['userName', 'email', 'countryCode', 'phoneNumber', 'refereeId', 'roles', 'password'],
+  'user.verifyphone': ['phoneNumber', 'countryCode'],
+  'user.verifyemail': ['email'],
+  'user.register': [
+    'phoneNumber',
+    'phoneNumberVerifyCode',
+    'email',
+    'emailVerifyCode',
+    'countryCode',
+    'password',
+    'refereeId',
+  ],
+  'user.resetpassword': [
+    'phoneNumber',
+    'phoneNumberVerifyCode',
+    'email',
+    'emailVerifyCode',
+    'countryCode',
+    'password',
+  ],
+  'messaging.putmail': ['driver', 'host', 'port', 'security', 'user', 'password', 'from'],
+  'messaging.putsms': SMS_FIELDS,
+  'messaging.test': ['channel', 'to'],
   'client.postregistrationtoken': ['expiresAt'],
   'client.issuetoken': ['scope', 'audience'],
   'client.postsecretkey': ['plaintext', 'expiresAt'],
 };
 
 /** Operations that can be done to one thing only so often: each run has one of its own. */
-export const ONCE = ['client.postsecretkey'];
+export const ONCE = [
+  'client.postsecretkey',
+  'user.verifyphone',
+  'user.verifyemail',
+  'user.register',
+  'user.resetpassword',
+];
 
 const newApi = (server: TestServer, tenant: Tenant): Promise<string> =>
   server.change((db) => insertApiResource(db, newApiResource(`api-${++made}`, [`api-${made}.read`])), tenant);

@@ -75,6 +75,9 @@ export async function startServer(
     get outbox() {
       return gatehouse.outbox;
     },
+    get screen() {
+      return gatehouse.screen;
+    },
     port: gatehouse.port,
     refresh: () => gatehouse.refresh(),
     stop: () => gatehouse.stop(),

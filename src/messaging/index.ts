@@ -1,0 +1,12 @@
+export { openScreen, type Screen } from './drivers/screen.js';
+export {
+  MESSAGE,
+  messageDelivery,
+  openMessenger,
+  queueText,
+  type Messenger,
+  type SendingTenant,
+} from './messenger.js';
+export type { Message, ShownMessage } from './schema.js';
+export { MESSAGING_SEALED_COLUMNS } from './settings.js';
+export { messagingOperations } from './operations.js';

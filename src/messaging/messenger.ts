@@ -1,0 +1,124 @@
+import { LRUCache } from 'lru-cache';
+import type { Config } from '../config.js';
+import { isLocalHost } from '../config.js';
+import { openMessage, queueSealed, type Deliver } from '../jobs/index.js';
+import type { Store, TenantDb, Vault } from '../store/index.js';
+import type { Channel } from '../verification/index.js';
+import { aliyunDriver } from './drivers/aliyun.js';
+import type { Screen } from './drivers/screen.js';
+import { smtpDriver } from './drivers/smtp.js';
+import { twilioDriver } from './drivers/twilio.js';
+import { webhookDriver } from './drivers/webhook.js';
+import type { Driver, Mail, Message, Sms } from './schema.js';
+import { configured, settingsReader, type ChannelSettings, type Chosen } from './settings.js';
+import { mailOf, smsOf, type Sender } from './wording.js';
+
+/** The tenant that a message is from. */
+export interface SendingTenant extends Sender {
+  /** Whether it is the operator's own. */
+  home: boolean;
+}
+
+export interface MessengerBase {
+  config: Config;
+  store: Store;
+  vault: Vault;
+  screen: Screen;
+  /** Undefined where it is gone or disabled. */
+  tenantOf(tenantId: string): Promise<SendingTenant | undefined>;
+}
+
+/**
+ * Mail and SMS of tenants, by each tenant's own drivers; those of the configuration where a tenant has none.
+ */
+export interface Messenger {
+  /** Which driver a tenant's messages go by; undefined where there is none, so that nothing can be sent. */
+  driverOf<C extends Channel>(tenantId: string, channel: C): Promise<Chosen<C> | undefined>;
+  /** Hands a message over at once. @throws OutcomeUnknown, Error where it did not go */
+  send(tenantId: string, id: string, message: Message): Promise<void>;
+  close(): void;
+}
+
+/** A message that goes as it is. Use `queueText` in the transaction of what it tells about. */
+export const MESSAGE = 'message';
+
+export const queueText = (db: TenantDb, vault: Vault, message: Message): Promise<void> =>
+  queueSealed(db, vault, MESSAGE, message);
+
+export const messageDelivery =
+  (messenger: Messenger, vault: Vault): Deliver =>
+  (message) =>
+    messenger.send(message.tenantId, message.id, openMessage<Message>(vault, message));
+
+const MOST_DRIVERS = 200;
+
+export function openMessenger({ config, store, vault, screen, tenantOf }: MessengerBase): Messenger {
+  const read = settingsReader(store, vault);
+  const open = new LRUCache<string, Driver<Mail> | Driver<Sms>>({
+    max: MOST_DRIVERS,
+    dispose: (driver) => driver.close?.(),
+  });
+
+  async function chosen<C extends Channel>(
+    tenantId: string,
+    channel: C,
+    tenant: SendingTenant | undefined,
+  ): Promise<Chosen<C> | undefined> {
+    if (!tenant) return undefined;
+    const own = await read(tenantId, channel);
+    if (own) return { settings: own, operators: tenant.home };
+    const settings = configured(config, channel, isLocalHost(new URL(tenant.issuer).host));
+    return settings && { settings, operators: true };
+  }
+
+  /** One for the same settings, which keeps its connections. */
+  function driver<M extends Mail | Sms>(key: unknown, make: () => Driver<M>): Driver<M> {
+    const name = JSON.stringify(key);
+    const found = open.get(name) as Driver<M> | undefined;
+    if (found) return found;
+    const made = make();
+    open.set(name, made as Driver<Mail> | Driver<Sms>);
+    return made;
+  }
+
+  const mailDriver = (settings: Exclude<ChannelSettings['mail'], { driver: 'screen' }>, anywhere: boolean) =>
+    driver<Mail>(['mail', settings, anywhere], () => smtpDriver(settings, anywhere));
+
+  const smsDriver = (settings: Exclude<ChannelSettings['sms'], { driver: 'screen' }>, anywhere: boolean) =>
+    driver<Sms>(['sms', settings, anywhere], () =>
+      settings.driver === 'webhook'
+        ? webhookDriver(settings, anywhere)
+        : settings.driver === 'aliyun'
+          ? aliyunDriver(settings, anywhere)
+          : twilioDriver(settings, anywhere),
+    );
+
+  async function sendMail(tenantId: string, id: string, mail: Mail, { settings, operators }: Chosen<'mail'>) {
+    if (settings.driver !== 'screen') return mailDriver(settings, operators).send(id, mail);
+    return screen.show({ at: Date.now(), tenantId, channel: 'mail', ...mail });
+  }
+
+  async function sendSms(tenantId: string, id: string, sms: Sms, { settings, operators }: Chosen<'sms'>) {
+    if (settings.driver !== 'screen') return smsDriver(settings, operators).send(id, sms);
+    return screen.show({ at: Date.now(), tenantId, channel: 'sms', to: sms.to, text: sms.text });
+  }
+
+  return {
+    driverOf: async (tenantId, channel) => chosen(tenantId, channel, await tenantOf(tenantId)),
+    async send(tenantId, id, message) {
+      const tenant = await tenantOf(tenantId);
+      if (!tenant) return; // gone, and with it whoever it was for
+      const none = new Error(`there is no driver for ${message.channel}`);
+      if (message.channel === 'mail') {
+        const by = await chosen(tenantId, 'mail', tenant);
+        if (!by) throw none;
+        await sendMail(tenantId, id, mailOf(message, tenant), by);
+      } else {
+        const by = await chosen(tenantId, 'sms', tenant);
+        if (!by) throw none;
+        await sendSms(tenantId, id, smsOf(message, tenant), by);
+      }
+    },
+    close: () => open.clear(),
+  };
+}

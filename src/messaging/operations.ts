@@ -1,0 +1,200 @@
+import { areaAt, defineCodes, defineOperation, shapes, type AnyOperation } from '../api/index.js';
+import { Invalid, NotFound } from '../kernel/errors.js';
+import { newId } from '../kernel/ids.js';
+import { MAIL_DRIVER, SMS_DRIVER } from '../kernel/message-drivers.js';
+import type { TenantDb, Vault } from '../store/index.js';
+import { mailTarget, phoneTarget, type Channel } from '../verification/index.js';
+import type { Messenger } from './messenger.js';
+import { FITS, forgetSettings, writeSettings, type ChannelSettings } from './settings.js';
+
+const MESSAGING_CODES = defineCodes(1000001, {
+  notDelivered: ['Messaging_NotDelivered', 'The message was not taken', '消息未能送达'],
+});
+
+const at = areaAt('messaging', '/api/Messaging');
+const { line } = shapes;
+
+/** What is never answered. */
+const SECRET = new Set(['password', 'secret', 'accessKeySecret', 'authToken']);
+
+const CHANNEL = { type: 'string', enum: ['mail', 'sms'] } as const;
+
+const SHOWN = {
+  title: 'MessageDriver',
+  type: 'object',
+  additionalProperties: false,
+  required: ['id', 'driver', 'source', 'settings'],
+  properties: {
+    id: { ...CHANNEL, description: 'The channel.' },
+    driver: { type: 'string', description: '`none` where messages of this channel go nowhere.' },
+    source: {
+      type: 'string',
+      enum: ['tenant', 'configuration'],
+      description: 'Whether the tenant has set its own.',
+    },
+    settings: {
+      type: 'object',
+      description: 'Without the secrets among them.',
+      additionalProperties: { type: 'string' },
+    },
+  },
+} as const;
+
+const CHANNEL_PARAMS = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['channel'],
+  properties: { channel: CHANNEL },
+} as const;
+
+/** All that the drivers of a channel can be told; which of it belongs together is checked by their own shapes. */
+const bodyOf = <const T extends string>(
+  title: T,
+  { oneOf }: { oneOf: readonly { properties: Record<string, object> }[] },
+) => {
+  const { driver: _each, ...properties } = Object.assign({}, ...oneOf.map((one) => one.properties)) as Record<
+    string,
+    { type: 'string' | 'integer' }
+  >;
+  const drivers = oneOf.map((one) => (one.properties['driver'] as { const: string }).const);
+  return {
+    title,
+    type: 'object',
+    additionalProperties: false,
+    required: ['driver'],
+    properties: { driver: { type: 'string', enum: drivers }, ...properties },
+  } as const;
+};
+
+const NOT_ANYWHERE = 'screen';
+
+/** @throws Invalid naming the field that the driver misses, or does not know */
+function fitting<C extends Channel>(channel: C, body: unknown): ChannelSettings[C] {
+  const fits = FITS[channel];
+  const { driver } = body as { driver: string };
+  if (driver === NOT_ANYWHERE)
+    throw new Invalid('driver', 'shows messages on this machine; it is what is used where nothing is set');
+  if (fits(body)) return body as ChannelSettings[C];
+  const {
+    params,
+    instancePath,
+    message = 'is not valid',
+  } = fits.errors?.[0] ?? { params: {}, instancePath: '' };
+  const { missingProperty, additionalProperty } = params as Record<string, string | undefined>;
+  if (missingProperty !== undefined) throw new Invalid(missingProperty, `the driver ${driver} needs it`);
+  if (additionalProperty !== undefined)
+    throw new Invalid(additionalProperty, `the driver ${driver} does not know it; take it out`);
+  throw new Invalid(instancePath.slice(1), message);
+}
+
+/** A driver as the API shows it. */
+function shown(channel: Channel, settings: ChannelSettings[Channel] | undefined, own: boolean) {
+  const told = Object.entries(settings ?? {}).filter(([name]) => name !== 'driver' && !SECRET.has(name));
+  return {
+    id: channel,
+    driver: settings?.driver ?? 'none',
+    source: own ? ('tenant' as const) : ('configuration' as const),
+    settings: Object.fromEntries(told.map(([name, value]) => [name, String(value)])),
+  };
+}
+
+export function messagingOperations(vault: Vault, messenger: Messenger): readonly AnyOperation[] {
+  const ownChannels = async (db: TenantDb): Promise<string[]> =>
+    (await db.from('message_drivers').select<{ channel: string }[]>('channel')).map(({ channel }) => channel);
+
+  async function write<C extends Channel>(db: TenantDb, channel: C, body: unknown) {
+    const settings = fitting(channel, body);
+    await writeSettings(db, vault, channel, settings);
+    return shown(channel, settings, true);
+  }
+
+  return [
+    at.codes(MESSAGING_CODES),
+    defineOperation({
+      ...at.list,
+      summary: 'How mail and SMS travel',
+      schemas: { answer: { type: 'array', items: SHOWN } },
+      async handle({ db }) {
+        const own = await ownChannels(db);
+        return Promise.all(
+          (['mail', 'sms'] as const).map(async (channel) => {
+            const { settings } = (await messenger.driverOf(db.tenantId, channel)) ?? {};
+            return shown(channel, settings, own.includes(channel));
+          }),
+        );
+      },
+    }),
+    defineOperation({
+      ...at.own('putmail', 'PUT', '/Mail'),
+      summary: 'Set how mail travels; takes the place of what was set before',
+      example: {
+        driver: 'smtp',
+        host: 'mail.example.com',
+        port: 465,
+        security: 'tls',
+        user: 'no-reply',
+        password: '…',
+        from: 'Example <no-reply@example.com>',
+      },
+      schemas: { body: bodyOf('MailSettings', MAIL_DRIVER), answer: SHOWN },
+      handle: ({ db, body }) => write(db, 'mail', body),
+    }),
+    defineOperation({
+      ...at.own('putsms', 'PUT', '/Sms'),
+      summary: 'Set how SMS travel; takes the place of what was set before',
+      example: {
+        driver: 'webhook',
+        url: 'https://sms.example.com/send',
+        secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+      },
+      schemas: { body: bodyOf('SmsSettings', SMS_DRIVER), answer: SHOWN },
+      handle: ({ db, body }) => write(db, 'sms', body),
+    }),
+    defineOperation({
+      ...at.own('delete', 'DELETE', '/{channel}'),
+      summary: 'Forget how messages of a channel travel: the configuration decides again',
+      schemas: { params: CHANNEL_PARAMS, answer: shapes.DELETED },
+      async handle({ db, params: { channel } }) {
+        if (!(await forgetSettings(db, channel)))
+          throw new NotFound('channel', `the tenant has set nothing for ${channel}`);
+        return { id: channel };
+      },
+    }),
+    defineOperation({
+      ...at.own('test', 'POST', '/Test'),
+      summary: 'Send a message at once, and say whether it was taken',
+      example: { channel: 'mail', to: 'you@example.com' },
+      schemas: {
+        body: {
+          title: 'TestMessage',
+          type: 'object',
+          additionalProperties: false,
+          required: ['channel', 'to'],
+          properties: { channel: CHANNEL, to: { ...line(254), minLength: 1 } },
+        },
+        answer: {
+          title: 'TestResult',
+          type: 'object',
+          additionalProperties: false,
+          required: ['id', 'delivered', 'reason'],
+          properties: {
+            id: { ...shapes.id, description: 'The message’s id, as the driver gets it.' },
+            delivered: { type: 'boolean' },
+            reason: { type: ['string', 'null'], description: 'Why not.' },
+          },
+        },
+      },
+      async prepare({ tenant, language, body: { channel, to } }) {
+        const { address } = channel === 'mail' ? mailTarget(to) : phoneTarget(to);
+        const id = newId();
+        const message = { channel, to: address, template: 'test', locale: language, values: {} };
+        const reason = await messenger.send(tenant.id, id, message).then(
+          () => null,
+          (error: unknown) => (error as Error).message.slice(0, 200),
+        );
+        return { id, delivered: reason === null, reason };
+      },
+      handle: async (_call, result) => result,
+    }),
+  ];
+}

@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto';
+import { Conflict, Invalid, ProductError } from '../kernel/errors.js';
+import { rolesByWord } from '../roles/index.js';
+import type { Store, TenantDb, Vault } from '../store/index.js';
+import type { Channel, Codes, Purpose, Shown, Target, Verdict } from '../verification/index.js';
+import type { Passwords } from './passwords.js';
+import type { NewUser, User } from './schema.js';
+import { atTarget, insertUser, TAKEN } from './store.js';
+
+/** What registration and recovery are made of. */
+export interface PeopleBase {
+  store: Store;
+  vault: Vault;
+  passwords: Passwords;
+  codes: Codes;
+}
+
+/** A code that is wrong, has expired, was used, or was tried too often. */
+export class WrongCode extends ProductError {
+  constructor(readonly channel: Channel) {
+    super(
+      channel === 'sms' ? 'phoneNumberVerifyCode' : 'emailVerifyCode',
+      'is not the code that was sent there',
+    );
+  }
+}
+
+const REGISTERING: readonly Purpose[] = ['register', 'register_or_reset'];
+
+/** Whoever wants an account, with the codes that prove whose number and address it is. */
+export interface Newcomer {
+  phone: { target: Target; code: string };
+  email?: { target: Target; code: string } | undefined;
+  password: string;
+  profile: Pick<
+    NewUser,
+    | 'nickName'
+    | 'gender'
+    | 'address'
+    | 'birthdate'
+    | 'stature'
+    | 'weight'
+    | 'description'
+    | 'avatar'
+    | 'files'
+    | 'refereeId'
+  >;
+}
+
+interface Proof {
+  shown: Shown;
+  verdict: Verdict;
+}
+
+/** A newcomer whose codes are right, ready to be taken in. */
+export interface Admitted {
+  newcomer: Newcomer;
+  proofs: Proof[];
+  passwordHash: string | null;
+}
+
+/** A password that whoever knows the person tries first. @throws Invalid */
+export function checkPersonal(password: string, known: readonly (string | null | undefined)[]): void {
+  const typed = password.toLowerCase();
+  for (const word of known) {
+    const [own = ''] = (word ?? '').toLowerCase().split('@');
+    if (typed === own || typed === word?.toLowerCase())
+      throw new Invalid('password', 'must not be your name, number or address');
+  }
+}
+
+/**
+ * Checks the codes, and counts wrong ones; then hashes the password, which is slow and needs no transaction. A code that was
+ * right is not used up by this. @throws WrongCode, Invalid, Busy
+ */
+export async function admitNewcomer(
+  { codes, passwords }: PeopleBase,
+  tenantId: string,
+  newcomer: Newcomer,
+): Promise<Admitted> {
+  const { phone, email, password } = newcomer;
+  const proofs: Proof[] = [];
+  for (const { target, code } of email ? [phone, email] : [phone]) {
+    const shown = { target, code, purposes: REGISTERING };
+    const verdict = await codes.check(tenantId, shown);
+    if (verdict === 'wrong') throw new WrongCode(target.channel);
+    proofs.push({ shown, verdict });
+  }
+  checkPersonal(password, [phone.target.address, email?.target.address, newcomer.profile.nickName]);
+  const used = proofs.some(({ verdict }) => verdict === 'used');
+  return { newcomer, proofs, passwordHash: used ? null : await passwords.hash(password) };
+}
+
+const NEWCOMERS_ROLE = 'user';
+
+/**
+ * Takes a newcomer in; the codes are used up with it, or not at all. Of two at once for one number, one comes in and the
+ * other hears that it is taken. @throws Conflict, WrongCode, Invalid
+ */
+export async function addNewcomer(
+  db: TenantDb,
+  { codes }: PeopleBase,
+  { newcomer, proofs, passwordHash }: Admitted,
+): Promise<User> {
+  const { phone, email, profile } = newcomer;
+  for (const { shown, verdict } of proofs) {
+    const free = !(await atTarget(db, shown.target));
+    const fresh = verdict === 'right' && (await codes.use(db, shown));
+    if (free && fresh) continue;
+    // Whoever has shown the code is at the target, and may hear whose it is. Another may have come in just now.
+    if (!free || (await atTarget(db, shown.target))) throw taken(shown.target.channel);
+    throw new WrongCode(shown.target.channel);
+  }
+  const roles = (await rolesByWord(db, [NEWCOMERS_ROLE])).map(({ name }) => name);
+  return insertUser(
+    db,
+    {
+      ...profile,
+      userName: `user-${randomBytes(6).toString('hex')}`,
+      phoneNumber: phone.target.address,
+      phoneNumberVerified: true,
+      ...(email && { email: email.target.address, emailVerified: true }),
+      roles,
+    },
+    passwordHash,
+  );
+}
+
+const taken = (channel: Channel): Conflict =>
+  new Conflict(...(TAKEN[channel === 'sms' ? 'users_phone_number' : 'users_email_key'] as [string, string]));

@@ -1,0 +1,14 @@
+export { NoCodeNow, openCodes, type Codes, type Purpose, type Shown, type Verdict } from './codes.js';
+export {
+  checkEmail,
+  mailTarget,
+  masked,
+  phoneDigits,
+  phoneTarget,
+  readCode,
+  readPhone,
+  type Channel,
+  type Phone,
+  type Target,
+} from './target.js';
+export { passChallenge } from './challenge.js';
