@@ -77,7 +77,7 @@ export function openMessenger({ config, store, vault, screen, tenantOf }: Messen
     const found = open.get(name) as Driver<M> | undefined;
     if (found) return found;
     const made = make();
-    open.set(name, made as Driver<Mail> | Driver<Sms>);
+    open.set(name, made);
     return made;
   }
 

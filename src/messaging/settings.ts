@@ -45,7 +45,7 @@ export function writeSettings<C extends Channel>(
 
 /** @returns whether there were any. */
 export const forgetSettings = async (db: TenantDb, channel: Channel): Promise<boolean> =>
-  ((await db.from('message_drivers').where({ channel }).delete()) as unknown as number) === 1;
+  (await db.from('message_drivers').where({ channel }).delete()) === 1;
 
 /** Reads what a tenant's administrators wrote; undefined where they wrote nothing. */
 export function settingsReader(store: Store, vault: Vault) {
@@ -57,17 +57,20 @@ export function settingsReader(store: Store, vault: Vault) {
   };
 }
 
+const SCREEN: ChannelSettings[Channel] = { driver: 'screen' };
+
 /** What the configuration says; the screen where it says nothing and only this machine is served. */
 export function configured<C extends Channel>(
   { messaging, production }: Config,
   channel: C,
   local: boolean,
 ): ChannelSettings[C] | undefined {
-  const settings = messaging[channel] as ChannelSettings[C] | undefined;
-  if (settings && settings.driver !== 'screen') return settings;
-  return !production && local ? ({ driver: 'screen' } as ChannelSettings[C]) : undefined;
+  const settings: ChannelSettings[Channel] | undefined = messaging[channel];
+  const usable = settings?.driver === 'screen' ? undefined : settings;
+  return (usable ?? (!production && local ? SCREEN : undefined)) as ChannelSettings[C] | undefined;
 }
 
 const ajv = new Ajv({ discriminator: true, strictTypes: false });
+const fitsOf = (schema: object) => ajv.compile(schema);
 /** Whether settings are of the shape that their driver has. */
-export const FITS = { mail: ajv.compile(MAIL_DRIVER), sms: ajv.compile(SMS_DRIVER) };
+export const FITS = { mail: fitsOf(MAIL_DRIVER), sms: fitsOf(SMS_DRIVER) };

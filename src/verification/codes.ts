@@ -122,12 +122,12 @@ export function openCodes(store: Store, vault: Vault, config: Config['codes']): 
     },
 
     async use(db, shown) {
-      const taken = (await db
+      const taken = await db
         .from('verification_codes')
         .where({ target: keyOf(shown.target), used_at: null })
         .where('expires_at', '>', Date.now())
         .whereIn('code_hash', hashesOf(shown))
-        .update({ used_at: Date.now() })) as unknown as number;
+        .update({ used_at: Date.now() });
       return taken === 1;
     },
   };
