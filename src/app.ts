@@ -1,6 +1,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import Koa, { type Context, type Middleware } from 'koa';
-import type { Config } from './config.js';
+import { isLocalHost, type Config } from './config.js';
+import { isThisMachine } from './kernel/addresses.js';
+import type { Screen } from './messaging/index.js';
 import { DEMO_CLIENT_ID, demoRoutes } from './demo/index.js';
 import { serveDocs } from './docs-page.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
@@ -22,6 +24,7 @@ import { apiDocument, managementApi, type Services } from './management.js';
 
 export interface AppBase extends OidcBase, Services {
   readiness: Readiness;
+  screen: Screen;
   /** Absent where nobody asks for them. */
   metrics: Metrics | undefined;
 }
@@ -202,6 +205,7 @@ function pagesApp(base: AppBase): Koa {
   app.use(saySlowDown);
   app.use(serveAssets);
   app.use(serveFrontPage(base.config));
+  app.use(serveOutbox(base));
   app.use(serveApiDocument);
   app.use(serveDocs(base.config.demo ? DEMO_CLIENT_ID : ''));
   if (base.config.demo) app.use(demoRoutes(runtimeOf).routes());
@@ -243,6 +247,21 @@ const serveAssets: Middleware = (ctx, next) => {
   if (!serveAsset(ctx, lookOf(runtimeOf(ctx).tenant))) ctx.status = 404;
   return undefined;
 };
+
+/** `/dev/outbox`: what was shown instead of sent, to whoever sits at this machine. */
+const serveOutbox =
+  ({ config, screen }: AppBase): Middleware =>
+  (ctx, next) => {
+    if (ctx.path !== '/dev/outbox') return next();
+    const { tenant, origin } = runtimeOf(ctx);
+    const here = isLocalHost(origin.host) && isThisMachine(factsOf(ctx.req).address);
+    if (config.production || !here) return next();
+    const messages = screen
+      .of(tenant.id)
+      .map((shown) => ({ ...shown, at: new Date(shown.at).toISOString() }));
+    renderPage(ctx, 'dev-outbox', { look: lookOf(tenant), data: { messages } });
+    return undefined;
+  };
 
 /** `/openapi.json`: the management API of this tenant, for programs. */
 const serveApiDocument: Middleware = (ctx, next) => {

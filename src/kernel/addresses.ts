@@ -14,3 +14,6 @@ export function networkOf(address: string): string {
     .map((group) => parseInt(group, 16).toString(16))
     .join(':')}::/64`;
 }
+
+/** Whether an address is this machine's own. */
+export const isThisMachine = (address: string): boolean => /^(::ffff:)?127\.|^::1$/i.test(address);

@@ -282,6 +282,25 @@ describe('codes that are sent', () => {
     await server.stop();
   });
 
+  it('are on the outbox page of this machine, where nothing carries them, and never in production', async () => {
+    const page = async (server: TestServer): Promise<[number, string]> => {
+      const answer = await fetch(`http://localhost:${server.port}/dev/outbox`);
+      return [answer.status, await answer.text()];
+    };
+    const phoneNumber = newPhone();
+    const server = await startWith({});
+    assert.equal((await ask(server, phoneNumber)).status, 200);
+    await server.outbox.deliver();
+    const [status, text] = await page(server);
+    assert.equal(status, 200);
+    assert.ok(text.includes(phoneNumber));
+    assert.match(text, /Gatehouse: \d{6} is your code to register/);
+    await server.stop();
+    const production = await startServer('sqlite', { NODE_ENV: 'production' });
+    assert.equal((await page(production))[0], 404);
+    await production.stop();
+  });
+
   it('are refused with 503 where nothing could carry them', async () => {
     const server = await startServer('sqlite', {
       GATEHOUSE_ISSUER: 'https://id.example.com',

@@ -16,9 +16,8 @@ export function openScreen(announce: (line: string) => void): Screen {
     show(message) {
       shown.unshift(message);
       shown.length = Math.min(shown.length, MOST_SHOWN);
-      announce(
-        `${message.channel === 'sms' ? 'SMS' : 'Mail'} to ${message.to}: ${message.subject ?? message.text}`,
-      );
+      const kind = message.channel === 'sms' ? 'SMS' : 'Mail';
+      announce(`${kind} to ${message.to}: ${message.text.replace(/\s+/g, ' ').trim()}`);
     },
     of: (tenantId) => shown.filter((message) => message.tenantId === tenantId),
   };
