@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import Koa, { type Context, type Middleware } from 'koa';
-import { isLocalHost, type Config } from './config.js';
+import { isForDevelopment, type Config } from './config.js';
 import { isThisMachine } from './kernel/addresses.js';
 import type { Screen } from './messaging/index.js';
 import { DEMO_CLIENT_ID, demoRoutes } from './demo/index.js';
@@ -253,9 +253,8 @@ const serveOutbox =
   ({ config, screen }: AppBase): Middleware =>
   (ctx, next) => {
     if (ctx.path !== '/dev/outbox') return next();
-    const { tenant, origin } = runtimeOf(ctx);
-    const here = isLocalHost(origin.host) && isThisMachine(factsOf(ctx.req).address);
-    if (config.production || !here) return next();
+    const { tenant } = runtimeOf(ctx);
+    if (!isForDevelopment(config, tenant.issuer) || !isThisMachine(factsOf(ctx.req).address)) return next();
     const messages = screen
       .of(tenant.id)
       .map((shown) => ({ ...shown, at: new Date(shown.at).toISOString() }));

@@ -417,6 +417,10 @@ const isLocalName = (hostname: string): boolean =>
 /** Whether an origin's host is this machine, where plain http is acceptable because nothing leaves it. */
 export const isLocalHost = (host: string): boolean => isLocalName(host.replace(/:\d+$/, ''));
 
+/** Whether an issuer is somebody's own machine, where messages may be shown instead of sent. */
+export const isForDevelopment = ({ production }: Pick<Config, 'production'>, issuer: string): boolean =>
+  !production && isLocalHost(new URL(issuer).host);
+
 function checkIssuer(issuer: string): string {
   const url = URL.parse(issuer);
   const advice = 'must be an origin such as https://id.example.com: no path, query or trailing slash';

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { isLocalHost, loadConfig, type Config } from '../config.js';
+import { isForDevelopment, loadConfig, type Config } from '../config.js';
 import type { Home } from '../first-start.js';
 import type { Gatehouse } from '../main.js';
 
@@ -33,7 +33,7 @@ function welcome(config: Config, { made }: Home): string {
     ...(config.demo ? [`  Sign-in page  ${issuer}/sign-in`, `  Demo          ${issuer}/demo`] : []),
     `  Management    ${issuer}/docs`,
     `  Discovery     ${issuer}/.well-known/openid-configuration`,
-    ...(!config.production && isLocalHost(new URL(issuer).host)
+    ...(isForDevelopment(config, issuer)
       ? [`  Messages      ${issuer}/dev/outbox (mail and SMS, until a driver is set)`]
       : []),
     '',

@@ -80,11 +80,9 @@ export function post(
       method: 'POST',
       headers: { ...headers, 'content-length': Buffer.byteLength(body) },
       lookup: lookupFor(anywhere),
-      timeout: TIMEOUT_MS,
       agent: false,
     });
     const deadline = setTimeout(() => sending.destroy(new Error('no answer in time')), TIMEOUT_MS);
-    sending.on('timeout', () => sending.destroy(new Error('no answer in time')));
     sending.on('error', fail);
     sending.on('close', () => clearTimeout(deadline));
     sending.on('socket', (socket) => {

@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config.js';
-import { isLocalHost } from '../config.js';
 import { openMessage, queueSealed, type Deliver } from '../jobs/index.js';
 import type { Store, TenantDb, Vault } from '../store/index.js';
 import type { Channel } from '../verification/index.js';
@@ -67,7 +66,7 @@ export function openMessenger({ config, store, vault, screen, tenantOf }: Messen
     if (!tenant) return undefined;
     const own = await read(tenantId, channel);
     if (own) return { settings: own, operators: tenant.home };
-    const settings = configured(config, channel, isLocalHost(new URL(tenant.issuer).host));
+    const settings = configured(config, channel, tenant.issuer);
     return settings && { settings, operators: true };
   }
 

@@ -1,5 +1,5 @@
 import { Ajv } from 'ajv';
-import type { Config } from '../config.js';
+import { isForDevelopment, type Config } from '../config.js';
 import {
   MAIL_DRIVER,
   SMS_DRIVER,
@@ -61,13 +61,14 @@ const SCREEN: ChannelSettings[Channel] = { driver: 'screen' };
 
 /** What the configuration says; the screen where it says nothing and only this machine is served. */
 export function configured<C extends Channel>(
-  { messaging, production }: Config,
+  config: Config,
   channel: C,
-  local: boolean,
+  issuer: string,
 ): ChannelSettings[C] | undefined {
-  const settings: ChannelSettings[Channel] | undefined = messaging[channel];
+  const settings: ChannelSettings[Channel] | undefined = config.messaging[channel];
   const usable = settings?.driver === 'screen' ? undefined : settings;
-  return (usable ?? (!production && local ? SCREEN : undefined)) as ChannelSettings[C] | undefined;
+  return (usable ?? (isForDevelopment(config, issuer) ? SCREEN : undefined)) as
+    ChannelSettings[C] | undefined;
 }
 
 const ajv = new Ajv({ discriminator: true, strictTypes: false });

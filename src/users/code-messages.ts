@@ -3,7 +3,7 @@ import { openMessage, queueSealed, type Deliver } from '../jobs/index.js';
 import type { Locale } from '../kernel/pages.js';
 import type { Message, Messenger } from '../messaging/index.js';
 import { tenantDb, type Store, type TenantDb, type Vault } from '../store/index.js';
-import type { Codes, Purpose, Target } from '../verification/index.js';
+import { lifetimeOf, type Codes, type Purpose, type Target } from '../verification/index.js';
 import { atTarget } from './store.js';
 
 /** A code on its way to whoever is at the target. */
@@ -41,8 +41,7 @@ export function codeSender(codes: Codes, vault: Vault, config: Config['codes']):
     async request(db, { locale, ...wish }) {
       const { target, purpose } = wish;
       const code = await codes.issue(db, wish);
-      const lifetime = target.channel === 'sms' ? config.smsLifetime : config.mailLifetime;
-      const minutes = Math.ceil(lifetime / 60);
+      const minutes = Math.ceil(lifetimeOf(config, target) / 60);
       const message: CodeMessage = { target, purpose, code, minutes, locale };
       await queueSealed(db, vault, CODE_MESSAGE, message);
     },

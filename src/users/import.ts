@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   areaAt,
   defineStream,
@@ -11,6 +10,7 @@ import {
 import { Conflict, ProductError } from '../kernel/errors.js';
 import type { TenantDb } from '../store/index.js';
 import { checkForeignHash } from './foreign-hashes.js';
+import { randomUserName } from './names.js';
 import { mayMake } from './operations.js';
 import type { NewUser } from './schema.js';
 import { fieldsIn, IMPORTED_USER } from './shapes.js';
@@ -92,7 +92,7 @@ async function prepare(
   rolesOf: ReturnType<typeof rememberedRoles>,
 ): Promise<PreparedUser> {
   if (passwordHash !== undefined) checkForeignHash(passwordHash);
-  const user = { ...fieldsIn(given), userName: given.userName ?? `user-${randomBytes(6).toString('hex')}` };
+  const user = { ...fieldsIn(given), userName: given.userName ?? randomUserName() };
   const prepared = await prepareUser(db, user, passwordHash ?? null, rolesOf);
   mayMake(actor, prepared.roles, user.claims);
   return prepared;

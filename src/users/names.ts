@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Invalid } from '../kernel/errors.js';
 import { phoneDigits } from '../verification/index.js';
 
@@ -24,3 +25,6 @@ export function checkUserName(name: string): void {
 /** Whether text can be a name or a password at all: bounded, and storable (PostgreSQL has no NUL in text). */
 export const isPlainText = (text: string, longest: number): boolean =>
   text.length <= longest && !text.includes('\u0000');
+
+/** A user name for who gave none. */
+export const randomUserName = (): string => `user-${randomBytes(6).toString('hex')}`;

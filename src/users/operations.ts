@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   areaAt,
   defineList,
@@ -18,6 +17,7 @@ import { permissionsIn, rolesOfUsers, type Claim, type Role } from '../roles/ind
 import type { Row, TenantDb } from '../store/index.js';
 import { USER_CODES as CODES } from './codes.js';
 import { soughtOf, usersWith } from './filters.js';
+import { randomUserName } from './names.js';
 import type { Passwords } from './passwords.js';
 import type { User } from './schema.js';
 import { fieldsIn, NEW_USER, showUser, USER, USER_CHANGE } from './shapes.js';
@@ -257,7 +257,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
     conflicts: CONFLICTS,
     prepare: async ({ body: { password } }) => (password === undefined ? null : passwords.hash(password)),
     async handle({ db, actor, body: { password: _given, ...body } }, hash) {
-      const user = { ...fieldsIn(body), userName: body.userName ?? `user-${randomBytes(6).toString('hex')}` };
+      const user = { ...fieldsIn(body), userName: body.userName ?? randomUserName() };
       mayMake(actor, await rolesNamed(db, user.roles ?? []), user.claims);
       return shown(db, await insertUser(db, user, hash));
     },

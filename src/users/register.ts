@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { Conflict, Invalid, ProductError } from '../kernel/errors.js';
 import { rolesByWord } from '../roles/index.js';
 import type { Store, TenantDb, Vault } from '../store/index.js';
 import type { Channel, Codes, Purpose, Shown, Target, Verdict } from '../verification/index.js';
+import { randomUserName } from './names.js';
 import type { Passwords } from './passwords.js';
 import type { NewUser, User } from './schema.js';
 import { atTarget, insertUser, TAKEN } from './store.js';
@@ -116,7 +116,7 @@ export async function addNewcomer(
     db,
     {
       ...profile,
-      userName: `user-${randomBytes(6).toString('hex')}`,
+      userName: randomUserName(),
       phoneNumber: phone.target.address,
       phoneNumberVerified: true,
       ...(email && { email: email.target.address, emailVerified: true }),

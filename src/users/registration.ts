@@ -11,6 +11,7 @@ import type { Config } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
 import type { Messenger } from '../messaging/index.js';
 import {
+  lifetimeOf,
   mailTarget,
   masked,
   NoCodeNow,
@@ -24,7 +25,7 @@ import { USER_CODES as CODES } from './codes.js';
 import { addNewcomer, admitNewcomer, WrongCode, type PeopleBase } from './register.js';
 import { admitReset, resetPassword } from './reset-password.js';
 import type { UserFile } from './schema.js';
-import { fields } from './shapes.js';
+import { fields, password } from './shapes.js';
 
 const at = areaAt('user', '/api/User');
 const { line } = shapes;
@@ -42,9 +43,18 @@ const countryCode = { ...fields.countryCode, type: 'string' } as const;
 const phoneNumber = { ...fields.phoneNumber, type: 'string' } as const;
 const email = { ...line(254), minLength: 3 } as const;
 const code = { ...line(50), description: 'Spaces and full-width digits do no harm.' } as const;
-const password = { type: 'string', maxLength: 512, description: '8 to 128 characters.' } as const;
 const uris = fields.files.items.properties.urls;
 const uri = uris.items;
+
+/** Whose a number or an address is, shown by the code that went there, and a new password. */
+const PROOFS = {
+  countryCode,
+  phoneNumber,
+  phoneNumberVerifyCode: code,
+  email,
+  emailVerifyCode: code,
+  password,
+} as const;
 
 const PURPOSE = {
   type: 'string',
@@ -163,8 +173,7 @@ export function registrationOperations(base: RegistrationBase): readonly AnyOper
       const { db, address, language, body } = call;
       const { purpose = 'register_or_reset' } = body;
       await sender.request(db, { target, purpose, address, locale: language });
-      const { smsLifetime, mailLifetime, spacing } = config.codes;
-      return { expiresIn: target.channel === 'sms' ? smsLifetime : mailLifetime, retryAfter: spacing };
+      return { expiresIn: lifetimeOf(config.codes, target), retryAfter: config.codes.spacing };
     });
 
   return [
@@ -222,12 +231,7 @@ export function registrationOperations(base: RegistrationBase): readonly AnyOper
           additionalProperties: false,
           required: ['phoneNumber', 'phoneNumberVerifyCode', 'password'],
           properties: {
-            countryCode,
-            phoneNumber,
-            phoneNumberVerifyCode: code,
-            email,
-            emailVerifyCode: code,
-            password,
+            ...PROOFS,
             nickName: fields.nickName,
             gender: fields.gender,
             address: fields.address,
@@ -288,14 +292,7 @@ export function registrationOperations(base: RegistrationBase): readonly AnyOper
           type: 'object',
           additionalProperties: false,
           required: ['password'],
-          properties: {
-            countryCode,
-            phoneNumber,
-            phoneNumberVerifyCode: code,
-            email,
-            emailVerifyCode: code,
-            password,
-          },
+          properties: PROOFS,
         },
         answer: shapes.DELETED,
       },

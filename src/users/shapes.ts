@@ -51,7 +51,7 @@ export const fields = {
   lockedUntil: orNull({ ...time, description: 'Nobody signs in before then; null unlocks.' } as const),
 } as const;
 
-const password = { type: 'string', maxLength: 512, description: '8 to 128 characters.' } as const;
+export const password = { type: 'string', maxLength: 512, description: '8 to 128 characters.' } as const;
 
 export const USER = {
   title: 'User',

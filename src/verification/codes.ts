@@ -11,6 +11,10 @@ export type Purpose = 'register' | 'reset' | 'change' | 'login' | 'register_or_r
 const MOST_TRIES = 5;
 const DAY_MS = 86_400_000;
 
+/** Seconds for which a code is good. */
+export const lifetimeOf = ({ smsLifetime, mailLifetime }: Config['codes'], { channel }: Target): number =>
+  channel === 'sms' ? smsLifetime : mailLifetime;
+
 /** No code is sent now, to this target or at all. */
 export class NoCodeNow extends ProductError {
   constructor(
@@ -96,14 +100,13 @@ export function openCodes(store: Store, vault: Vault, config: Config['codes']): 
       const key = keyOf(target);
       await admit(db, target, key, address);
       const code = String(randomInt(1_000_000)).padStart(6, '0');
-      const lifetime = target.channel === 'sms' ? config.smsLifetime : config.mailLifetime;
       await db.put('verification_codes', ['target'], {
         target: key,
         purpose,
         code_hash: hashOf(target, purpose, subject, code),
         tries: 0,
         used_at: null,
-        expires_at: Date.now() + lifetime * 1000,
+        expires_at: Date.now() + lifetimeOf(config, target) * 1000,
       });
       return code;
     },

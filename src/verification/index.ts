@@ -1,4 +1,12 @@
-export { NoCodeNow, openCodes, type Codes, type Purpose, type Shown, type Verdict } from './codes.js';
+export {
+  lifetimeOf,
+  NoCodeNow,
+  openCodes,
+  type Codes,
+  type Purpose,
+  type Shown,
+  type Verdict,
+} from './codes.js';
 export {
   checkEmail,
   mailTarget,

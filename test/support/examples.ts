@@ -191,6 +191,15 @@ const SMS_FIELDS = [
   'from',
 ];
 
+const PROOFS = [
+  'phoneNumber',
+  'phoneNumberVerifyCode',
+  'email',
+  'emailVerifyCode',
+  'countryCode',
+  'password',
+];
+
 /**
  * Fields whose values have to fit each other, or something that is there: chance meets them rarely, so the example's stay,
  * or nothing.
@@ -221,23 +230,8 @@ export const SETTLED: Record<string, readonly string[]> = {
   'user.put': ['userName', 'email', 'countryCode', 'phoneNumber', 'refereeId', 'roles', 'password'],
   'user.verifyphone': ['phoneNumber', 'countryCode'],
   'user.verifyemail': ['email'],
-  'user.register': [
-    'phoneNumber',
-    'phoneNumberVerifyCode',
-    'email',
-    'emailVerifyCode',
-    'countryCode',
-    'password',
-    'refereeId',
-  ],
-  'user.resetpassword': [
-    'phoneNumber',
-    'phoneNumberVerifyCode',
-    'email',
-    'emailVerifyCode',
-    'countryCode',
-    'password',
-  ],
+  'user.register': [...PROOFS, 'refereeId'],
+  'user.resetpassword': PROOFS,
   'messaging.putmail': ['driver', 'host', 'port', 'security', 'user', 'password', 'from'],
   'messaging.putsms': SMS_FIELDS,
   'messaging.test': ['channel', 'to'],

@@ -110,6 +110,7 @@ for (const kind of STORES)
       assert.equal(moved['emailVerified'], false);
       const { id } = moved;
       await admin.done('PUT', '/api/User', { id, phoneNumber: '+4930246810' });
+      assert.deepEqual(await ids('q.phoneNumber=030246810'), [moved['userName']]);
       const coded = await admin.done('PUT', '/api/User', { id, countryCode: '49' });
       assert.deepEqual([coded['phoneNumber'], coded['countryCode']], ['+4930246810', '49']);
       assert.deepEqual(await ids('q.phoneNumber=030246810'), [coded['userName']]);
