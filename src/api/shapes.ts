@@ -2,11 +2,17 @@
 
 /** Text on one line: no control characters, no half characters, nothing that turns the direction of what stands around it. */
 const LINE = '^[^\\p{Cc}\\p{Cs}\\u202A-\\u202E\\u2066-\\u2069]*$';
+/** The same, with something in it to read. */
+const LABEL = LINE.replace('^', '^(?=.*\\S)');
 /** Text of several lines. */
 const TEXT = '^[^\\p{Cs}\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F\\u202A-\\u202E\\u2066-\\u2069]*$';
 
 export const line = <const M extends number>(maxLength: M) =>
   ({ type: 'string', maxLength, pattern: LINE }) as const;
+
+/** What a thing is called: a line that is more than blanks. */
+export const label = <const M extends number>(maxLength: M) =>
+  ({ type: 'string', minLength: 1, maxLength, pattern: LABEL }) as const;
 
 export const text = <const M extends number>(maxLength: M) =>
   ({ type: 'string', maxLength, pattern: TEXT }) as const;

@@ -36,7 +36,8 @@ function problemOf({ instancePath, keyword, message = 'is not valid', params }: 
     return { field, rule: 'unknown', message: 'is not known here; take it out' };
   if (missingProperty !== undefined) return { field, rule: 'required', message: 'is missing' };
   if (allowedValues) return { field, rule: keyword, message: `must be one of ${allowedValues.join(', ')}` };
-  if (keyword === 'pattern') return { field, rule: keyword, message: 'has characters that it may not have' };
+  if (keyword === 'pattern')
+    return { field, rule: keyword, message: 'has characters that it may not have, or only blanks' };
   return { field, rule: keyword, message };
 }
 

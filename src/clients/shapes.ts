@@ -3,7 +3,7 @@ import { KEPT_SECRETS, SECRET, showSecret, SHOWN_SECRET } from '../secrets/index
 import { CLIENT_SETTINGS, GRANT_TYPES, type Client, type ClientSettings } from './schema.js';
 import { TEMPLATE_NAMES } from './templates.js';
 
-const { flag, id, line, orNull, properties, seconds, text, time, withTimes } = shapes;
+const { flag, id, label, line, orNull, properties, seconds, text, time, withTimes } = shapes;
 
 const { refreshTokenAbsolute: _named, ...settings } = CLIENT_SETTINGS.properties;
 
@@ -72,7 +72,7 @@ const implied = {
 const clientId = { ...line(100), pattern: '^[A-Za-z0-9._~-]+$', minLength: 1 } as const;
 
 const fields = {
-  clientName: { ...line(200), minLength: 1 },
+  clientName: label(200),
   description: orNull(text(2000)),
   enabled: { type: 'boolean' },
   ...always,

@@ -3,9 +3,9 @@ import { listQuery, NAMED_LIST, shapes } from '../api/index.js';
 import type { Tenant } from './schema.js';
 import { secretPropertiesOf } from './secrets.js';
 
-const { claims, id, line, orNull, properties, time, withTimes } = shapes;
+const { claims, id, label, line, orNull, properties, time, withTimes } = shapes;
 
-const name = { ...line(100), minLength: 1 } as const;
+const name = label(100);
 
 const hosts = {
   type: 'array',
