@@ -114,6 +114,7 @@ const CONFIG_SCHEMA = {
       type: 'object',
       additionalProperties: false,
       required: [
+        'freshSignIn',
         'accessToken',
         'accessTokenLongest',
         'idToken',
@@ -127,6 +128,7 @@ const CONFIG_SCHEMA = {
         'grant',
       ],
       properties: {
+        freshSignIn: seconds,
         accessToken: seconds,
         accessTokenLongest: seconds,
         idToken: seconds,
@@ -251,6 +253,7 @@ const CONFIG_SCHEMA = {
         smsPerTenant: quota,
         mailPerTenant: quota,
         countries: { type: 'array', items: { type: 'string', pattern: '^[A-Z]{2}$' } },
+        countryCode: { type: 'string', pattern: '^[1-9][0-9]{0,2}$' },
         challenge: {
           type: 'object',
           additionalProperties: false,
@@ -258,6 +261,7 @@ const CONFIG_SCHEMA = {
           properties: {
             url: { type: 'string', pattern: '^https?://' },
             secret: { type: 'string', minLength: 1, maxLength: 500 },
+            page: { type: 'string', pattern: '^https?://' },
           },
         },
       },

@@ -17,6 +17,7 @@ import {
   type Passwords,
   type People,
 } from './users/index.js';
+import { openCodes, type Codes } from './verification/index.js';
 
 /** Everything that the server and the CLI work with, opened once. */
 export interface GatehouseContext {
@@ -29,6 +30,7 @@ export interface GatehouseContext {
   followKeys(): Promise<void>;
   audit: Audit;
   passwords: Passwords;
+  codes: Codes;
   people: People;
   close(): Promise<void>;
 }
@@ -51,6 +53,7 @@ export async function openContext(
     const { vault, master, follow } = await openVault(config, store);
     const passwords = openPasswords(config.passwords);
     const lockout = openLockout(store, config.lockout);
+    const codes = openCodes(store, vault, config.codes);
     return {
       config,
       log,
@@ -60,7 +63,8 @@ export async function openContext(
       followKeys: follow,
       audit: openAudit(store),
       passwords,
-      people: openPeople(store, vault, userFinder(store), passwords, lockout),
+      codes,
+      people: openPeople(store, vault, userFinder(store), passwords, lockout, codes),
       close: () => store.close(),
     };
   } catch (error) {

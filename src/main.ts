@@ -30,7 +30,6 @@ import {
 import type { Store } from './store/index.js';
 import { findTenantById, openTenantDirectory } from './tenants/index.js';
 import { CODE_MESSAGE, codeDelivery, codeSender } from './users/index.js';
-import { openCodes } from './verification/index.js';
 
 const DRAIN_MS = 10_000;
 const FOLLOW_SECONDS = 1;
@@ -73,8 +72,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     const limits = openLimits(store, log, config.limits);
     const screen = openScreen(options.announce ?? (() => undefined));
     const messenger = openMessenger({ config, store, vault, screen, tenantOf: sendingTenant(store) });
-    const codes = openCodes(store, vault, config.codes);
-    const sender = codeSender(codes, vault, config.codes);
+    const sender = codeSender(context.codes, vault, config.codes);
     couriers.set(MESSAGE, { deliver: messageDelivery(messenger, vault), once: true });
     couriers.set(CODE_MESSAGE, { deliver: codeDelivery(store, vault, messenger), once: true });
     const base = {
@@ -82,7 +80,6 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       limits,
       screen,
       messenger,
-      codes,
       sender,
       artifacts: openArtifacts(store),
       revocations: openRevocations(store),

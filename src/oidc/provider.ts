@@ -15,7 +15,9 @@ import type { Audit, Log } from '../observe/index.js';
 import type { Revocations } from '../revocations/index.js';
 import type { Store, Vault } from '../store/index.js';
 import type { Tenant } from '../tenants/index.js';
-import type { People } from '../users/index.js';
+import type { Messenger } from '../messaging/index.js';
+import type { CodeSender, Passwords, People } from '../users/index.js';
+import type { Codes } from '../verification/index.js';
 import { adapterFactory } from './adapter.js';
 import { around } from './around.js';
 import type { Artifacts } from './artifacts.js';
@@ -30,6 +32,7 @@ import { registerPasswordGrant } from './grants/password.js';
 import { refreshAnswers } from './grants/refresh-again.js';
 import { registerTokenExchange } from './grants/token-exchange.js';
 import { oidcPages, type OidcPages } from './interactions/pages.js';
+import { RECOGNISED } from './interactions/steps.js';
 import { stampJwt } from './jwt-access-token.js';
 import type { KeyRing } from './keys/index.js';
 import { queueBackChannelLogout } from './logout/back-channel.js';
@@ -49,6 +52,10 @@ export interface OidcBase {
   outbox: Outbox;
   limits: Limits;
   people: People;
+  passwords: Passwords;
+  codes: Codes;
+  sender: CodeSender;
+  messenger: Messenger;
   audit: Audit;
   log: Log;
 }
@@ -64,6 +71,9 @@ export interface TenantParts {
   clients: ClientCache;
   documents: PublishedDocuments;
 }
+
+/** What every ID token says of the sign-in itself. */
+const ABOUT_SIGN_IN = ['auth_time', 'acr', 'amr'];
 
 const LARGEST_JWKS = 64 * 1024;
 
@@ -106,8 +116,14 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       keys: [parts.cookieKey],
     },
     scopes: [...catalogue.identity.keys()],
-    claims: Object.fromEntries([...catalogue.identity].map(([name, { userClaims }]) => [name, userClaims])),
-    acrValues: [PASSWORD_ACR],
+    claims: Object.fromEntries(
+      [...catalogue.identity].map(([name, { userClaims }]) => [
+        name,
+        name === 'openid' ? [...userClaims, ...ABOUT_SIGN_IN] : userClaims,
+      ]),
+    ),
+    acrValues: Object.values(RECOGNISED).map(({ acr }) => acr),
+    discovery: { prompt_values_supported: PROMPTS },
     responseTypes: ['code'],
     subjectTypes: ['public'],
     clientAuthMethods: [
@@ -146,7 +162,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     rotateRefreshToken: true,
     clientBasedCORS: (_ctx, origin, client) => mayCallFrom(clients.known(client.clientId), origin),
     interactions: {
-      policy: interactionPolicy.base(),
+      policy: interactionPrompts(),
       url: (ctx, interaction) => pages.interactionUrl(ctx, interaction),
     },
     renderError: pages.error,
@@ -168,8 +184,14 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   return provider;
 }
 
-/** How a person was recognised: a password alone. */
-export const PASSWORD_ACR = 'urn:gatehouse:acr:password';
+const PROMPTS = ['none', 'login', 'consent', 'create'];
+
+/** The library's prompts, and `create` (Initiating User Registration 1.0): the person is to register first. */
+function interactionPrompts(): interactionPolicy.DefaultPolicy {
+  const policy = interactionPolicy.base();
+  policy.add(new interactionPolicy.Prompt({ name: 'create', requestable: true }), 0);
+  return policy;
+}
 
 function featuresOf(
   pages: OidcPages,

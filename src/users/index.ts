@@ -8,7 +8,7 @@ export {
   userFinder,
   type UserFinder,
 } from './store.js';
-export { openPasswords, type Passwords } from './passwords.js';
+export { openPasswords, WeakPassword, type Passwords } from './passwords.js';
 export { openLockout, type Lockout } from './lockout.js';
 export { openPeople, type Authority, type People, type SignIn, type SignInRefusal } from './sign-in.js';
 export { standardClaims } from './claims.js';

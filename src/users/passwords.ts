@@ -12,6 +12,22 @@ const RETRY_AFTER_SECONDS = 2;
 const OUR_KIND = '$argon2id$';
 const ARGON2ID = 2; // the package exports its names as an ambient const enum, which single-file compilers can not read
 
+export type Weakness = 'length' | 'common' | 'leaked' | 'personal';
+
+const WEAKNESSES: Record<Weakness, string> = {
+  length: `must be ${SHORTEST} to ${LONGEST} characters`,
+  common: 'is one that very many people have; choose another',
+  leaked: 'is known from a leak elsewhere; choose another',
+  personal: 'must not be your name, number or address',
+};
+
+/** A password that is not good enough to be taken. */
+export class WeakPassword extends Invalid {
+  constructor(readonly weakness: Weakness) {
+    super('password', WEAKNESSES[weakness]);
+  }
+}
+
 export interface Passwords {
   /** Argon2id as a PHC string. @throws Invalid, Busy */
   hash(password: string): Promise<string>;
@@ -53,12 +69,10 @@ export function openPasswords({
   return {
     async hash(password) {
       const length = [...password].length;
-      if (length < SHORTEST || length > LONGEST)
-        throw new Invalid('password', `must be ${SHORTEST} to ${LONGEST} characters`);
-      if (await isCommon(password))
-        throw new Invalid('password', 'is one that very many people have; choose another');
+      if (length < SHORTEST || length > LONGEST) throw new WeakPassword('length');
+      if (await isCommon(password)) throw new WeakPassword('common');
       if (breachCheckUrl !== undefined && (await isBreached(breachCheckUrl, password)))
-        throw new Invalid('password', 'is known from a leak elsewhere; choose another');
+        throw new WeakPassword('leaked');
       return inTurn(() => hash(password, options));
     },
     rehash: (password) => inTurn(() => hash(password, options)),

@@ -3,7 +3,7 @@ import { rolesByWord } from '../roles/index.js';
 import type { Store, TenantDb, Vault } from '../store/index.js';
 import type { Channel, Codes, Purpose, Shown, Target, Verdict } from '../verification/index.js';
 import { randomUserName } from './names.js';
-import type { Passwords } from './passwords.js';
+import { WeakPassword, type Passwords } from './passwords.js';
 import type { NewUser, User } from './schema.js';
 import { atTarget, insertUser, TAKEN } from './store.js';
 
@@ -27,10 +27,16 @@ export class WrongCode extends ProductError {
 
 const REGISTERING: readonly Purpose[] = ['register', 'register_or_reset'];
 
-/** Whoever wants an account, with the codes that prove whose number and address it is. */
+/** A number or an address, with the code that went there. */
+export interface ProvenTarget {
+  target: Target;
+  code: string;
+}
+
+/** Whoever wants an account, with the codes that prove whose number and address it is: one of them at the least. */
 export interface Newcomer {
-  phone: { target: Target; code: string };
-  email?: { target: Target; code: string } | undefined;
+  phone?: ProvenTarget | undefined;
+  email?: ProvenTarget | undefined;
   password: string;
   profile: Pick<
     NewUser,
@@ -64,8 +70,7 @@ export function checkPersonal(password: string, known: readonly (string | null |
   const typed = password.toLowerCase();
   for (const word of known) {
     const [own = ''] = (word ?? '').toLowerCase().split('@');
-    if (typed === own || typed === word?.toLowerCase())
-      throw new Invalid('password', 'must not be your name, number or address');
+    if (typed === own || typed === word?.toLowerCase()) throw new WeakPassword('personal');
   }
 }
 
@@ -79,14 +84,16 @@ export async function admitNewcomer(
   newcomer: Newcomer,
 ): Promise<Admitted> {
   const { phone, email, password } = newcomer;
+  const shownTargets = [phone, email].filter((each) => each !== undefined);
+  if (shownTargets.length === 0) throw new Invalid('phoneNumber', 'or an e-mail address is needed');
   const proofs: Proof[] = [];
-  for (const { target, code } of email ? [phone, email] : [phone]) {
+  for (const { target, code } of shownTargets) {
     const shown = { target, code, purposes: REGISTERING };
     const verdict = await codes.check(tenantId, shown);
     if (verdict === 'wrong') throw new WrongCode(target.channel);
     proofs.push({ shown, verdict });
   }
-  checkPersonal(password, [phone.target.address, email?.target.address, newcomer.profile.nickName]);
+  checkPersonal(password, [phone?.target.address, email?.target.address, newcomer.profile.nickName]);
   const used = proofs.some(({ verdict }) => verdict === 'used');
   return { newcomer, proofs, passwordHash: used ? null : await passwords.hash(password) };
 }
@@ -117,8 +124,7 @@ export async function addNewcomer(
     {
       ...profile,
       userName: randomUserName(),
-      phoneNumber: phone.target.address,
-      phoneNumberVerified: true,
+      ...(phone && { phoneNumber: phone.target.address, phoneNumberVerified: true }),
       ...(email && { email: email.target.address, emailVerified: true }),
       roles,
     },

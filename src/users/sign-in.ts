@@ -1,14 +1,17 @@
 import { permissionsIn, roleFinder } from '../roles/index.js';
-import type { Store, Vault } from '../store/index.js';
+import { tenantDb, tenantTransaction, type Store, type Vault } from '../store/index.js';
+import type { Codes, Purpose } from '../verification/index.js';
 import type { Lockout } from './lockout.js';
 import { isPlainText } from './names.js';
 import { LONGEST, type Passwords } from './passwords.js';
 import type { User } from './schema.js';
-import type { StoredUser, UserFinder } from './store.js';
+import type { ProvenTarget } from './register.js';
+import { atTarget, type StoredUser, type UserFinder } from './store.js';
 
 const LONGEST_LOGIN = 300;
+const SIGNING_IN: readonly Purpose[] = ['login'];
 
-export type SignInRefusal = 'unknown' | 'wrong_password' | 'locked' | 'disabled';
+export type SignInRefusal = 'unknown' | 'wrong_password' | 'wrong_code' | 'locked' | 'disabled';
 
 /** `account` is the user's key where there is one; callers tell the person nothing but that it failed. */
 export type SignIn = { user: User } | { refused: SignInRefusal; account?: string };
@@ -25,6 +28,13 @@ export interface People {
    * the account exists, is locked or is disabled. @throws Busy when too many wait.
    */
   signIn(tenantId: string, login: string, password: string, address: string): Promise<SignIn>;
+  /**
+   * Checks a code that was sent to a phone number or an e-mail address to sign in; it is good once. Whether there is an
+   * account at the target is not told from a wrong code.
+   */
+  signInByCode(tenantId: string, shown: ProvenTarget, address: string): Promise<SignIn>;
+  /** Notes that a user has signed in, from where. */
+  signedIn(tenantId: string, user: User, address: string): Promise<void>;
   /** The user that a token's `sub` names, while it may sign in. */
   active(tenantId: string, userKey: string): Promise<User | undefined>;
   authority(tenantId: string, user: User): Promise<Authority>;
@@ -36,21 +46,20 @@ export function openPeople(
   finder: UserFinder,
   passwords: Passwords,
   lockout: Lockout,
+  codes: Codes,
 ): People {
   const rolesOf = roleFinder(store);
-  const signedIn = store.prepare('UPDATE users SET last_login_at = ? WHERE tenant_id = ? AND id = ?');
+  const noteSignIn = store.prepare('UPDATE users SET last_login_at = ? WHERE tenant_id = ? AND id = ?');
   const upgrade = store.prepare(
     'UPDATE users SET password_hash = ? WHERE tenant_id = ? AND id = ? AND password_hash = ?',
   );
 
-  async function welcome(
-    tenantId: string,
-    user: StoredUser,
-    password: string,
-    address: string,
-  ): Promise<void> {
+  async function signedIn(tenantId: string, user: User, address: string): Promise<void> {
     await lockout.succeeded(tenantId, user.id, address);
-    await signedIn.run(Date.now(), tenantId, user.id);
+    await noteSignIn.run(Date.now(), tenantId, user.id);
+  }
+
+  async function upgradeHash(tenantId: string, user: StoredUser, password: string): Promise<void> {
     if (user.passwordHash !== null && passwords.outdated(user.passwordHash))
       await upgrade.run(await passwords.rehash(password), tenantId, user.id, user.passwordHash);
   }
@@ -75,7 +84,25 @@ export function openPeople(
               ? 'disabled'
               : undefined;
       if (refused || !user) return { refused: refused ?? 'unknown', ...(user && { account: user.userKey }) };
-      await welcome(tenantId, user, password, address);
+      await signedIn(tenantId, user, address);
+      await upgradeHash(tenantId, user, password);
+      return { user };
+    },
+
+    signedIn,
+
+    async signInByCode(tenantId, { target, code }, address) {
+      const shown = { target, code, purposes: SIGNING_IN };
+      const right = (await codes.check(tenantId, shown)) === 'right';
+      const user = await atTarget(tenantDb(store.knex, tenantId), target);
+      const account = user && { account: user.userKey };
+      if (!user || !right) return { refused: user ? 'wrong_code' : 'unknown', ...account };
+      if (!user.enabled) return { refused: 'disabled', ...account };
+      if ((user.lockedUntil ?? 0) > Date.now()) return { refused: 'locked', ...account };
+      // Of two who show it at once, one gets in.
+      const used = await tenantTransaction(store, tenantId, (db) => codes.use(db, shown));
+      if (!used) return { refused: 'wrong_code', ...account };
+      await signedIn(tenantId, user, address);
       return { user };
     },
 

@@ -15,6 +15,7 @@ export {
   phoneTarget,
   readCode,
   readPhone,
+  typedTarget,
   type Channel,
   type Phone,
   type Target,

@@ -92,6 +92,14 @@ export function mailTarget(text: string): Target {
   return { channel: 'mail', address };
 }
 
+/**
+ * A number or an address, whichever a person typed.
+ * @param countryCode of numbers that are typed without one.
+ * @throws Invalid
+ */
+export const typedTarget = (text: string, countryCode?: string): Target =>
+  plain(text).includes('@') ? mailTarget(text) : phoneTarget(text, countryCode);
+
 /** A code as a person types it: with spaces, in full-width digits; undefined where it is no code. */
 export function readCode(typed: string): string | undefined {
   if (typed.length > 50) return undefined;

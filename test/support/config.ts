@@ -13,6 +13,12 @@ export const MASTER_KEY = Buffer.alloc(32, 7).toString('base64');
 export const ADMIN_PASSWORD = 'correct horse battery';
 export const CLIENT_SECRET = 'test-secret-0123456789-0123456789-0123456789';
 
+/** As many codes and open requests as tests ask for. */
+export const GENEROUS = {
+  codes: { spacing: 1, perTarget: 1e9, perAddress: 1e9, smsPerTenant: 1e9, mailPerTenant: 1e9 },
+  limits: { open: { tenant: 1e9, address: 1e9 }, signIn: { tenant: 1e9, address: 1e9 } },
+};
+
 const folders: string[] = [];
 process.once('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });

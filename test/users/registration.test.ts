@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { STORES } from '../support/config.js';
+import { GENEROUS, STORES } from '../support/config.js';
 import { codeIn, startMailServer, type MailServer } from '../support/mail.js';
 import { call, type ApiAnswer } from '../support/management.js';
 import { startServer, type TestServer } from '../support/server.js';
 
-const GENEROUS = { spacing: 1, perTarget: 1e6, perAddress: 1e6, smsPerTenant: 1e6, mailPerTenant: 1e6 };
-const OPEN = { open: { tenant: 1e6, address: 1e6 } };
 const GOOD = 'a good long password';
 
 let made = 0;
@@ -18,7 +16,7 @@ for (const kind of STORES)
     before(async () => {
       mails = await startMailServer();
       const env = { GATEHOUSE_SMTP_URL: mails.url, GATEHOUSE_MAIL_FROM: 'Example <no-reply@example.com>' };
-      server = await startServer(kind, env, { codes: GENEROUS, limits: OPEN });
+      server = await startServer(kind, env, GENEROUS);
     });
     after(async () => {
       await server.stop();
@@ -229,7 +227,7 @@ for (const kind of STORES)
 
 describe('codes that are sent', () => {
   const startWith = (codes: object): Promise<TestServer> =>
-    startServer('sqlite', {}, { codes, limits: OPEN });
+    startServer('sqlite', {}, { codes, limits: GENEROUS.limits });
   const ask = (server: TestServer, phoneNumber: string): Promise<ApiAnswer> =>
     call(server, { method: 'POST', path: '/api/User/SmsCode', json: { phoneNumber } });
   const queued = async (server: TestServer): Promise<number> =>

@@ -1,0 +1,67 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import { formOf } from '../../kernel/forms.js';
+import { auditIn } from '../../observe/index.js';
+import { tenantTransaction } from '../../store/index.js';
+import { admitReset, resetPassword } from '../../users/index.js';
+import { typedTarget } from '../../verification/index.js';
+import type { OidcBase } from '../provider.js';
+import type { Problem } from './problems.js';
+import { challenged, localeOf, sendCodes } from './sending.js';
+import { showSignIn } from './sign-in.js';
+import { flowOf, seenFrom, text, type Steps } from './steps.js';
+
+/** A new password for who has forgotten it, with a code that was sent to the telephone or by mail. */
+export function recoverRoutes(router: Router, base: OidcBase, steps: Steps): void {
+  const ask = (ctx: Context, problem?: Problem): Promise<void> =>
+    steps.page(ctx, 'forgot', {
+      problem: problem?.words,
+      login: formOf(ctx).text('login') || formOf(ctx).text('to'),
+      challenge: text(ctx.query['challenge']) ?? '',
+    });
+  const enter = (ctx: Context, to: string, problem?: Problem): Promise<void> =>
+    steps.page(ctx, 'reset', {
+      to,
+      problem: problem?.words,
+      field: problem?.field === 'password' ? 'password' : 'code',
+      code: formOf(ctx).text('code'),
+    });
+
+  router.get('/forgot', challenged(base), (ctx) => ask(ctx));
+
+  router.post('/forgot', steps.checkCsrf, steps.counted('open', ask), (ctx) => {
+    const typed = formOf(ctx).text('login');
+    return steps.attempt(
+      ctx,
+      async () => {
+        const target = typedTarget(typed, base.config.codes.countryCode);
+        await sendCodes(base, ctx, [target], 'reset');
+        return enter(ctx, target.address);
+      },
+      // Whoever asked a moment ago has a code that may still come.
+      (problem) =>
+        problem.words === 'problem.code_spacing' ? enter(ctx, typed, problem) : ask(ctx, problem),
+    );
+  });
+
+  router.post('/reset', steps.checkCsrf, steps.counted('open', ask), (ctx) => {
+    const form = formOf(ctx);
+    const to = form.text('to');
+    return steps.attempt(
+      ctx,
+      async () => {
+        const { tenant } = flowOf(ctx).runtime;
+        const target = typedTarget(to, base.config.codes.countryCode);
+        const proof = { target, code: form.text('code'), password: form.text('password') };
+        const reset = await admitReset(base, tenant.id, proof);
+        await tenantTransaction(base.store, tenant.id, async (db) => {
+          const user = await resetPassword(db, base, reset, localeOf(ctx));
+          const event = { event: 'user.resetpassword', result: 'success', actor: user.userKey } as const;
+          await auditIn(db, { ...event, ...seenFrom(ctx), target: user.id, detail: {} });
+        });
+        return showSignIn(ctx, steps, { notice: 'reset.done', login: to });
+      },
+      (problem) => enter(ctx, to, problem),
+    );
+  });
+}

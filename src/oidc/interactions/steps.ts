@@ -1,0 +1,173 @@
+import type { Context, Middleware } from 'koa';
+import { errors, type Interaction } from 'oidc-provider';
+import { formOf, sameToken } from '../../kernel/forms.js';
+import { renderPage } from '../../kernel/pages.js';
+import { factsOf } from '../../kernel/request.js';
+import { rateHeaders, type Area } from '../../limits/index.js';
+import type { AuditEvent } from '../../observe/index.js';
+import type { Channel } from '../../verification/index.js';
+import type { OidcBase } from '../provider.js';
+import type { TenantRuntime } from '../pool.js';
+import { formTargetsOf, homeOf, lookOf } from './pages.js';
+import { problemOf, type Problem } from './problems.js';
+
+/** A request of the sign-in pages, after `open`. */
+export interface Flow {
+  runtime: TenantRuntime;
+  interaction: Interaction;
+}
+
+export const flowOf = (ctx: Context): Flow => ctx.state['flow'] as Flow;
+
+/** How somebody was recognised: a password, or a code that was sent (OIDC Core 2, `acr`; RFC 8176, `amr`). */
+export const RECOGNISED = {
+  password: { acr: 'urn:gatehouse:acr:password', amr: ['pwd'] },
+  code: { acr: 'urn:gatehouse:acr:code', amr: ['otp'] },
+} as const;
+
+/** A parameter of the request as text. */
+export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+/** Where an audited step was taken. */
+export function seenFrom(ctx: Context): Pick<AuditEvent, 'clientId' | 'address' | 'requestId'> {
+  const { clientId, address, requestId } = factsOf(ctx.req);
+  return { clientId, address, requestId };
+}
+
+/** What every step between an authorization request and its answer is made of. */
+export interface Steps {
+  /** Only for the browser that holds the interaction's cookie. */
+  open: Middleware;
+  /** Only with the token that the page gave. */
+  checkCsrf: Middleware;
+  /** Counts by address; one too many gets `page` again. */
+  counted(area: Area, page: (ctx: Context, problem: Problem) => Promise<void>): Middleware;
+  /** Carries out `work`; where it does not work for a reason of the person's, `page` says so. */
+  attempt(ctx: Context, work: () => Promise<void>, page: (problem: Problem) => Promise<void>): Promise<void>;
+  /** Answers with a page of views/ that belongs to the application that the person comes from. */
+  page(ctx: Context, view: string, data?: Record<string, unknown>): Promise<void>;
+  /** By which ways codes can reach somebody from these pages. */
+  reach(ctx: Context): Promise<Record<Channel, boolean>>;
+  /** The person is recognised; on with the authorization request. */
+  recognised(ctx: Context, userKey: string, how: (typeof RECOGNISED)[keyof typeof RECOGNISED]): Promise<void>;
+  finish(
+    ctx: Context,
+    result: Parameters<TenantRuntime['provider']['interactionFinished']>[2],
+  ): Promise<void>;
+}
+
+export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntime): Steps {
+  const csrfToken = (uid: string): string => base.vault.hash('csrf', uid);
+
+  async function expired(ctx: Context, runtime: TenantRuntime, status: number, why: string): Promise<void> {
+    factsOf(ctx.req).outcome = why;
+    ctx.status = status;
+    const client = await runtime.clients.get(text(ctx.query['app']) ?? '');
+    renderPage(ctx, 'expired', {
+      look: lookOf(runtime.tenant),
+      data: {
+        app: client?.clientName,
+        home: homeOf(client?.settings),
+        requestId: factsOf(ctx.req).requestId,
+      },
+    });
+  }
+
+  function tell(ctx: Context, { status, outcome, retryAfter }: Problem): void {
+    factsOf(ctx.req).outcome = outcome;
+    ctx.status = status;
+    if (retryAfter !== undefined) ctx.set('Retry-After', String(retryAfter));
+  }
+
+  async function finish(
+    ctx: Context,
+    result: Parameters<TenantRuntime['provider']['interactionFinished']>[2],
+  ): Promise<void> {
+    ctx.respond = false;
+    await flowOf(ctx).runtime.provider.interactionFinished(ctx.req, ctx.res, result, {
+      mergeWithLastSubmission: result['consent'] !== undefined,
+    });
+  }
+
+  return {
+    finish,
+
+    async open(ctx, next) {
+      const runtime = runtimeOf(ctx);
+      try {
+        const interaction = await runtime.provider.interactionDetails(ctx.req, ctx.res);
+        if (interaction.uid !== (ctx['params'] as { uid: string }).uid)
+          throw new errors.SessionNotFound('another interaction');
+        factsOf(ctx.req).clientId = String(interaction.params['client_id']);
+        ctx.state['flow'] = { runtime, interaction } satisfies Flow;
+      } catch (error) {
+        if (!(error instanceof errors.SessionNotFound)) throw error;
+        return expired(ctx, runtime, 400, 'interaction_expired');
+      }
+      return next();
+    },
+
+    checkCsrf(ctx, next) {
+      const { interaction, runtime } = flowOf(ctx);
+      const right = sameToken(csrfToken(interaction.uid), formOf(ctx).text('csrf'));
+      return right ? (next() as Promise<void>) : expired(ctx, runtime, 403, 'csrf');
+    },
+
+    counted: (area, page) => (ctx, next) => {
+      const { address } = factsOf(ctx.req);
+      const refusal = base.limits.byAddress(area, flowOf(ctx).runtime.tenant.id, address);
+      if (!refusal) return next();
+      ctx.set(rateHeaders(refusal));
+      const problem: Problem = { words: 'problem.busy', status: 429, outcome: 'too_many_requests' };
+      tell(ctx, problem);
+      return page(ctx, problem);
+    },
+
+    async attempt(ctx, work, page) {
+      let problem: Problem;
+      try {
+        return await work();
+      } catch (error) {
+        problem = problemOf(error);
+      }
+      tell(ctx, problem);
+      return page(problem);
+    },
+
+    async page(ctx, view, data = {}) {
+      const { runtime, interaction } = flowOf(ctx);
+      const { params, uid } = interaction;
+      const client = await runtime.clients.get(String(params['client_id']));
+      renderPage(ctx, view, {
+        look: lookOf(runtime.tenant),
+        uiLocales: text(params['ui_locales']),
+        formTargets: formTargetsOf(params['redirect_uri']),
+        data: {
+          base: `/interaction/${uid}`,
+          query: `?app=${encodeURIComponent(String(params['client_id']))}`,
+          csrf: csrfToken(uid),
+          app: client?.clientName ?? params['client_id'],
+          client: client?.settings,
+          home: homeOf(client?.settings),
+          ...data,
+        },
+      });
+    },
+
+    async reach(ctx) {
+      const { challenge } = base.config.codes;
+      // A challenge that has no page of its own needs scripts, which these pages do not run.
+      if (challenge && challenge.page === undefined) return { sms: false, mail: false };
+      const { id } = flowOf(ctx).runtime.tenant;
+      const has = async (channel: Channel) => (await base.messenger.driverOf(id, channel)) !== undefined;
+      return { sms: await has('sms'), mail: await has('mail') };
+    },
+
+    recognised: (ctx, userKey, { acr, amr }) =>
+      finish(ctx, {
+        login: { accountId: userKey, amr: [...amr], acr, remember: formOf(ctx).text('remember') === 'yes' },
+        // Whoever was to register (prompt=create) has done so, or has an account already.
+        ...(flowOf(ctx).interaction.prompt.name === 'create' && { create: {} }),
+      }),
+  };
+}

@@ -1,0 +1,259 @@
+import assert from 'node:assert/strict';
+import { GRANT_TYPES } from '../../src/clients/index.js';
+import { codeIn, startMailServer, type MailServer } from '../support/mail.js';
+import { GENEROUS, STORES } from '../support/config.js';
+import { startServer, type TestServer } from '../support/server.js';
+import { REDIRECT } from '../support/tour.js';
+import { authorizePath, obtainCode, redeemForm, Visitor, type Page } from '../support/visitor.js';
+
+const GOOD = 'a good long password';
+const BETTER = 'another good long password';
+
+let made = 0;
+const newPhone = (): string => `+86139${String(10_000_000 + ++made)}`;
+const newMail = (): string => `person-${++made}@example.com`;
+
+for (const kind of STORES)
+  describe(`the pages of registering, codes and recovery, on ${kind}`, () => {
+    let server: TestServer;
+    let mails: MailServer;
+    before(async () => {
+      mails = await startMailServer();
+      const env = { GATEHOUSE_SMTP_URL: mails.url, GATEHOUSE_MAIL_FROM: 'Example <no-reply@example.com>' };
+      server = await startServer(kind, env, GENEROUS);
+      await server.addClient('app', {
+        grantTypes: [GRANT_TYPES.code, GRANT_TYPES.refresh],
+        redirectUris: [REDIRECT],
+        scopes: ['openid', 'profile', 'offline_access'],
+        tokenEndpointAuthMethod: 'none',
+        requireConsent: false,
+      });
+    });
+    after(async () => {
+      await server.stop();
+      await mails.close();
+    });
+
+    const begin = (more: Record<string, string> = {}, visitor = new Visitor(server.issuer)) =>
+      visitor
+        .go(authorizePath({ client_id: 'app', redirect_uri: REDIRECT, ...more }))
+        .then((page) => ({ visitor, page }));
+    /** Follows the page's link whose address contains `to`. */
+    const follow = (visitor: Visitor, page: Page, to: string): Promise<Page> => {
+      const link = new RegExp(`href="([^"]*${to}[^"]*)"`).exec(page.html)?.[1];
+      assert.ok(link, `no link to ${to}: ${page.html.slice(0, 600)}`);
+      return visitor.go(new URL(link.replaceAll('&amp;', '&'), page.url));
+    };
+    const smsTo = async (phone: string): Promise<string> => {
+      await server.outbox.deliver();
+      return codeIn(server.screen.of(server.home.tenant.id).find(({ to }) => to === phone)?.text);
+    };
+    const mailTo = async (address: string): Promise<string> => {
+      await server.outbox.deliver();
+      return codeIn((await mails.mailTo(address)).text);
+    };
+    /** As if the time between two codes had passed. */
+    const later = (): Promise<number> =>
+      server.context.store.knex('rate_counts').where('id', 'like', 'code:spacing:%').delete();
+    const wrongOf = (code: string): string => (code === '000000' ? '000001' : '000000');
+    const arrived = (page: Page): string => {
+      assert.equal(page.url.origin, new URL(REDIRECT).origin, page.html.slice(0, 900));
+      return page.url.searchParams.get('code') as string;
+    };
+
+    async function register({ phone = '', email = '' }): Promise<{ visitor: Visitor; page: Page }> {
+      const { visitor, page } = await begin({ prompt: 'create' });
+      const codes = await visitor.submit(page, '/register', { phone, email });
+      const finished = await visitor.submit(codes, '/register/finish', {
+        ...(phone && { phone_code: await smsTo(phone) }),
+        ...(email && { email_code: await mailTo(email) }),
+        nick_name: 'Nova',
+        password: GOOD,
+      });
+      await later();
+      return { visitor, page: finished };
+    }
+
+    describe('registering', () => {
+      it('takes in who shows the codes of telephone and mail, and goes on to the application', async () => {
+        const [phone, email] = [newPhone(), newMail()];
+        const { page } = await register({ phone, email });
+        assert.ok(arrived(page));
+        const row = await server.context.store.knex('users').where({ phone_number: phone }).first();
+        assert.deepEqual([row.email, Boolean(row.email_verified), row.nick_name], [email, true, 'Nova']);
+      });
+
+      it('works with an e-mail address alone', async () => {
+        const email = newMail();
+        arrived((await register({ email })).page);
+        const { page, visitor } = await begin();
+        arrived(await visitor.submit(page, '/sign-in', { login: email, password: GOOD }));
+      });
+
+      it('is reached from the sign-in page', async () => {
+        const { page, visitor } = await begin();
+        assert.match((await follow(visitor, page, '/register')).html, /Create an account/);
+      });
+
+      it('says what is wrong, keeps what was typed, and loses no code', async () => {
+        const email = newMail();
+        const { visitor, page } = await begin({ prompt: 'create' });
+        const bad = await visitor.submit(page, '/register', { email: 'nobody at example' });
+        assert.equal(bad.status, 422);
+        assert.match(bad.html, /That is not an e-mail address/);
+        assert.match(bad.html, /value="nobody at example"/);
+        const codes = await visitor.submit(bad, '/register', { email });
+        const code = await mailTo(email);
+        const fields = { email_code: code, nick_name: 'Nova', password: '1234567' };
+        const short = await visitor.submit(codes, '/register/finish', fields);
+        assert.match(short.html, /A password has 8 to 128 characters/);
+        const common = await visitor.submit(short, '/register/finish', { ...fields, password: 'password1' });
+        assert.match(common.html, /Very many people have this password/);
+        assert.match(common.html, /value="Nova"/);
+        arrived(await visitor.submit(common, '/register/finish', { ...fields, password: GOOD }));
+      });
+
+      it('does not tell that an address has an account: its owner hears of it by mail', async () => {
+        const email = newMail();
+        await register({ email });
+        const taken = await begin({ prompt: 'create' });
+        const codes = await taken.visitor.submit(taken.page, '/register', { email });
+        const fresh = await begin({ prompt: 'create' });
+        const free = newMail();
+        const others = await fresh.visitor.submit(fresh.page, '/register', { email: free });
+        const plain = (page: Page, own: string): string =>
+          page.html.replaceAll(own, '').replaceAll(/value="[^"]*"|interaction\/[^/?]*/g, '');
+        assert.equal(plain(codes, email), plain(others, free));
+        await server.outbox.deliver();
+        const mail = await mails.mailTo(email);
+        assert.match(mail.subject ?? '', /You have an account/);
+        const guess = await taken.visitor.submit(codes, '/register/finish', {
+          email_code: '123456',
+          password: GOOD,
+        });
+        assert.match(guess.html, /That is not the code/);
+      });
+    });
+
+    describe('signing in by code', () => {
+      it('works with a code that was sent by SMS, and the ID token says so', async () => {
+        const phone = newPhone();
+        await register({ phone });
+        const visitor = new Visitor(server.issuer);
+        const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
+        const { page } = await begin({ code_challenge: challenge }, visitor);
+        const asked = await follow(visitor, page, '/code');
+        const enter = await visitor.submit(asked, '/code', { login: phone });
+        assert.match(enter.html, /If there is an account at/);
+        const code = arrived(await visitor.submit(enter, '/code/sign-in', { code: await smsTo(phone) }));
+        const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
+        const form = redeemForm({ clientId: 'app', redirectUri: REDIRECT }, { code, verifier });
+        const { body } = await server.post('/connect/token', form);
+        const claims = JSON.parse(
+          Buffer.from(String(body['id_token']).split('.')[1] as string, 'base64url').toString(),
+        ) as Record<string, unknown>;
+        assert.deepEqual([claims['amr'], claims['acr']], [['otp'], 'urn:gatehouse:acr:code']);
+      });
+
+      it('looks the same to who has no account, who gets no code', async () => {
+        const email = newMail();
+        const { visitor, page } = await begin();
+        const enter = await visitor.submit(await follow(visitor, page, '/code'), '/code', { login: email });
+        assert.equal(enter.status, 200);
+        assert.match(enter.html, /If there is an account at/);
+        await server.outbox.deliver();
+        assert.equal(mails.mails.filter(({ to }) => JSON.stringify(to).includes(email)).length, 0);
+        const guess = await visitor.submit(enter, '/code/sign-in', { code: '123456' });
+        assert.equal(guess.status, 401);
+        assert.match(guess.html, /That is not the code/);
+      });
+
+      it('burns a code at the fifth wrong guess', async () => {
+        const email = newMail();
+        await register({ email });
+        const { visitor, page } = await begin();
+        let enter = await visitor.submit(await follow(visitor, page, '/code'), '/code', { login: email });
+        const code = await mailTo(email);
+        for (let guess = 0; guess < 5; guess++)
+          enter = await visitor.submit(enter, '/code/sign-in', { code: wrongOf(code) });
+        assert.equal((await visitor.submit(enter, '/code/sign-in', { code })).status, 401);
+      });
+
+      it('lets nobody in who is disabled', async () => {
+        const email = newMail();
+        await register({ email });
+        const { visitor, page } = await begin();
+        const enter = await visitor.submit(await follow(visitor, page, '/code'), '/code', { login: email });
+        const code = await mailTo(email);
+        await server.context.store.knex('users').where({ email }).update({ enabled: false });
+        assert.equal((await visitor.submit(enter, '/code/sign-in', { code })).status, 401);
+      });
+    });
+
+    describe('a forgotten password', () => {
+      it('is set anew with a code, which ends sessions and refresh tokens', async () => {
+        const email = newMail();
+        const signedIn = await register({ email });
+        const got = await obtainCode(server, {
+          clientId: 'app',
+          redirectUri: REDIRECT,
+          scope: 'openid offline_access',
+          more: { prompt: 'consent' },
+          visitor: signedIn.visitor,
+        });
+        const form = redeemForm({ clientId: 'app', redirectUri: REDIRECT }, got);
+        const { body } = await server.post('/connect/token', form);
+        assert.ok(body['refresh_token'], JSON.stringify(body));
+
+        const { visitor, page } = await begin();
+        const forgot = await follow(visitor, page, '/forgot');
+        const reset = await visitor.submit(forgot, '/forgot', { login: email });
+        const code = await mailTo(email);
+        const weak = await visitor.submit(reset, '/reset', { code, password: email });
+        assert.match(weak.html, /must not be your name, number or address/);
+        const done = await visitor.submit(weak, '/reset', { code, password: BETTER });
+        assert.match(done.html, /Your password is set/);
+        arrived(await visitor.submit(done, '/sign-in', { login: email, password: BETTER }));
+
+        const renewed = await server.post('/connect/token', {
+          grant_type: 'refresh_token',
+          client_id: 'app',
+          refresh_token: String(body['refresh_token']),
+        });
+        assert.deepEqual([renewed.status, renewed.body['error']], [400, 'invalid_grant']);
+        const old = await begin({}, signedIn.visitor);
+        assert.match(old.page.html, /name="password"/);
+        await server.outbox.deliver();
+        assert.match((await mails.mailTo(email)).subject ?? '', /Your password .* was changed/);
+      });
+
+      it('looks the same for an address that nobody has', async () => {
+        const { visitor, page } = await begin();
+        const reset = await visitor.submit(await follow(visitor, page, '/forgot'), '/forgot', {
+          login: newMail(),
+        });
+        assert.match(reset.html, /If there is an account at/);
+        const guess = await visitor.submit(reset, '/reset', { code: '123456', password: GOOD });
+        assert.match(guess.html, /That is not the code/);
+      });
+    });
+
+    it('refuse forms without their token', async () => {
+      const { visitor, page } = await begin();
+      const base = page.url.pathname;
+      for (const step of [
+        'sign-in',
+        'code',
+        'code/sign-in',
+        'register',
+        'register/finish',
+        'forgot',
+        'reset',
+      ])
+        assert.equal(
+          (await visitor.go(`${base}/${step}`, { form: { login: 'x', to: 'x' } })).status,
+          403,
+          step,
+        );
+    });
+  });
