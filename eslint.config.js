@@ -7,6 +7,7 @@ import tseslint from 'typescript-eslint';
  */
 const ROOMS = [
   'demo',
+  'account',
   'oidc',
   'tenants',
   'users',

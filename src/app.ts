@@ -3,6 +3,7 @@ import Koa, { type Context, type Middleware } from 'koa';
 import { isForDevelopment, type Config } from './config.js';
 import { isThisMachine } from './kernel/addresses.js';
 import type { Screen } from './messaging/index.js';
+import { accountRoutes } from './account/index.js';
 import { DEMO_CLIENT_ID, demoRoutes } from './demo/index.js';
 import { serveDocs } from './docs-page.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
@@ -210,6 +211,7 @@ function pagesApp(base: AppBase): Koa {
   app.use(serveDocs(base.config.demo ? DEMO_CLIENT_ID : ''));
   if (base.config.demo) app.use(demoRoutes(runtimeOf).routes());
   app.use(interactionRoutes(base, runtimeOf).routes());
+  app.use(accountRoutes(base, runtimeOf).routes());
   return app;
 }
 

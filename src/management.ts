@@ -31,13 +31,7 @@ import { factsOf } from './kernel/request.js';
 import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
 import { auditIn, type Log } from './observe/index.js';
-import {
-  forgetAccess,
-  listGrants,
-  listSessions,
-  type ProviderPool,
-  type TenantRuntime,
-} from './oidc/index.js';
+import { accessOf, type ProviderPool, type TenantRuntime } from './oidc/index.js';
 import { ROLE_OPERATIONS } from './roles/index.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type TenantDb, type Vault } from './store/index.js';
@@ -74,11 +68,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
     ...ROLE_OPERATIONS,
     ...tenantOperations(vault, (host) => directory.byHost(host)),
     userImportOperation(),
-    ...userOperations(passwords, {
-      sessionsOf: listSessions,
-      grantsOf: listGrants,
-      forget: (db, userKey) => forgetAccess(db, userKey, config.lifetimes.accessTokenLongest),
-    }),
+    ...userOperations(passwords, accessOf(config)),
     ...registrationOperations(services),
     ...messagingOperations(vault, messenger),
   ];

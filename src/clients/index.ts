@@ -1,4 +1,5 @@
 export {
+  ACCOUNT_CLIENT_ID,
   clientSettings,
   GRANT_TYPES,
   hasSecrets,

@@ -11,6 +11,12 @@ export const GRANT_TYPES = {
   tokenExchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
 } as const;
 
+/**
+ * The account pages, as an application of the product's own. It is kept nowhere (oidc/account-client.ts), and nobody can
+ * register under its name.
+ */
+export const ACCOUNT_CLIENT_ID = 'gatehouse-account';
+
 const uri = { type: 'string', minLength: 1, maxLength: 2000, pattern: '^[\\x21-\\x7e]+$' } as const;
 const subject = { type: 'string', minLength: 1, maxLength: 2000, pattern: '^[^\\p{Cc}\\p{Cs}]+$' } as const;
 const uris = { type: 'array', maxItems: 100, items: uri } as const;

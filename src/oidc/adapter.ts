@@ -13,6 +13,17 @@ const HAS_AN_END = new Set(['Session', 'RefreshToken']);
 
 const ACCESS_TOKENS = new Set(['AccessToken', 'ClientCredentials']);
 
+/** Where a session was used last. */
+export interface Device {
+  agent: string;
+  address: string;
+}
+
+const LONGEST_AGENT = 300;
+
+const deviceOf = (ctx: typeof Provider.ctx): Device | undefined =>
+  ctx && { agent: ctx.get('user-agent').slice(0, LONGEST_AGENT), address: ctx.ip };
+
 /** What the adapter of one tenant stands on. */
 export interface AdapterBase {
   tenantId: string;
@@ -86,7 +97,10 @@ class ArtifactAdapter implements Adapter {
   }
 
   #pack(id: string, payload: AdapterPayload, expiresIn: number | undefined): Artifact {
-    const { jti, ...rest } = payload;
+    const { jti, ...rest } = {
+      ...payload,
+      ...(this.model === 'Session' && { device: deviceOf(Provider.ctx) }),
+    };
     delete rest.consumed;
     const sealed = SEALED.has(this.model);
     return {

@@ -1,10 +1,13 @@
 import type { AdapterPayload } from 'oidc-provider';
-import { findClient } from '../clients/index.js';
+import { ACCOUNT_CLIENT_ID, findClient } from '../clients/index.js';
+import type { Config } from '../config.js';
 import { queueMessage, type Deliver } from '../jobs/index.js';
 import { NotFound } from '../kernel/errors.js';
 import { parse } from '../kernel/json.js';
 import { revokeFamilyIn, type UserEnded } from '../revocations/index.js';
 import { tenantTransaction, type Row, type Store, type TenantDb } from '../store/index.js';
+import type { Device } from './adapter.js';
+import type { Access } from '../users/index.js';
 import { familyOf } from './jwt-access-token.js';
 import { BACK_CHANNEL_LOGOUT, type Ended } from './logout/back-channel.js';
 
@@ -16,6 +19,10 @@ export interface LiveSession {
   expiresAt: number;
   /** The applications that it was used at. */
   clients: string[];
+  /** The browser, as it names itself (`User-Agent`). */
+  agent: string | null;
+  /** From where it was used last. */
+  address: string | null;
 }
 
 /** What a person allows an application. Times are epoch milliseconds. */
@@ -34,14 +41,19 @@ const rowsOf = async (db: TenantDb, model: string, userKey: string): Promise<Row
 
 const payloadOf = (row: Row): AdapterPayload => parse<AdapterPayload>(row['payload']);
 
+/** What the adapter adds to a session that is saved. */
+type SessionPayload = AdapterPayload & { device?: Device };
+
 export async function listSessions(db: TenantDb, userKey: string): Promise<LiveSession[]> {
   return (await rowsOf(db, 'Session', userKey)).map((row) => {
-    const { loginTs, iat = 0, authorizations = {} } = payloadOf(row);
+    const { loginTs, iat = 0, authorizations = {}, device } = payloadOf(row) as SessionPayload;
     return {
       uid: row['uid'] as string,
       signedInAt: (loginTs ?? iat) * 1000,
       expiresAt: row['expires_at'] as number,
-      clients: Object.keys(authorizations),
+      clients: Object.keys(authorizations).filter((clientId) => clientId !== ACCOUNT_CLIENT_ID),
+      agent: device?.agent ?? null,
+      address: device?.address ?? null,
     };
   });
 }
@@ -108,7 +120,8 @@ export async function endShare(
 }
 
 export async function listGrants(db: TenantDb, userKey: string): Promise<LiveGrant[]> {
-  return (await rowsOf(db, 'Grant', userKey)).map((row) => {
+  const rows = (await rowsOf(db, 'Grant', userKey)).filter((row) => row['client_id'] !== ACCOUNT_CLIENT_ID);
+  return rows.map((row) => {
     const { openid, resources = {} } = payloadOf(row) as {
       openid?: { scope?: string };
       resources?: Record<string, string>;
@@ -132,6 +145,13 @@ export async function endGrants(db: TenantDb, userKey: string, clientId: string)
   for (const row of grants) await db.from('oidc_artifacts').where({ grant_id: row['grant_id'] }).delete();
   return grants.length;
 }
+
+/** The same, for rooms that do not know where it is kept. */
+export const accessOf = (config: Config): Access => ({
+  sessionsOf: listSessions,
+  grantsOf: listGrants,
+  forget: (db, userKey) => forgetAccess(db, userKey, config.lifetimes.accessTokenLongest),
+});
 
 /** Follows the end of a user (disabled, another password) with the end of the sessions until then. */
 export const userEndedDelivery =

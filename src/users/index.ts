@@ -1,10 +1,15 @@
 export type { NewUser, User } from './schema.js';
 export {
+  atTarget,
+  eraseUser,
   findUser,
+  findUserById,
   insertUser,
   listUsers,
+  lockUser,
   setPassword,
   setUserEnabled,
+  updateUser,
   userFinder,
   type UserFinder,
 } from './store.js';
@@ -12,7 +17,11 @@ export { openPasswords, WeakPassword, type Passwords } from './passwords.js';
 export { openLockout, type Lockout } from './lockout.js';
 export { openPeople, type Authority, type People, type SignIn, type SignInRefusal } from './sign-in.js';
 export { standardClaims } from './claims.js';
-export { userOperations, type Access } from './operations.js';
+export { userOperations } from './operations.js';
+export { personalDataOf, type Access } from './personal-data.js';
+export { nameOf, readProfile } from './profile.js';
+export { admitContact, changeContact } from './change-contact.js';
+export { admitPassword, changePassword, WrongPassword } from './change-password.js';
 export { importOperation as userImportOperation } from './import.js';
 export { registrationOperations, type RegistrationBase } from './registration.js';
 export { CODE_MESSAGE, codeDelivery, codeSender, type CodeSender } from './code-messages.js';

@@ -12,15 +12,15 @@ import {
 } from '../api/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { foldName } from '../kernel/names.js';
-import { deedsOf } from '../observe/index.js';
-import { permissionsIn, rolesOfUsers, type Claim, type Role } from '../roles/index.js';
+import { permissionsIn, type Claim, type Role } from '../roles/index.js';
 import type { Row, TenantDb } from '../store/index.js';
 import { USER_CODES as CODES } from './codes.js';
 import { soughtOf, usersWith } from './filters.js';
 import { randomUserName } from './names.js';
 import type { Passwords } from './passwords.js';
 import type { User } from './schema.js';
-import { fieldsIn, NEW_USER, showUser, USER, USER_CHANGE } from './shapes.js';
+import { EXPORTED, personalDataOf, shown, shownAll, type Access } from './personal-data.js';
+import { fieldsIn, NEW_USER, USER, USER_CHANGE } from './shapes.js';
 import {
   deleteUser,
   eraseUser,
@@ -37,21 +37,7 @@ import {
 } from './store.js';
 
 const at = areaAt('user', '/api/User');
-const { flag, id, iso, line, time } = shapes;
-
-/** Where a person is signed in and what he allows; the room that knows lies above this one. */
-export interface Access {
-  sessionsOf(
-    db: TenantDb,
-    userKey: string,
-  ): Promise<{ signedInAt: number; expiresAt: number; clients: string[] }[]>;
-  grantsOf(
-    db: TenantDb,
-    userKey: string,
-  ): Promise<{ clientId: string; scopes: string[]; allowedAt: number }[]>;
-  /** Takes out all of both. */
-  forget(db: TenantDb, userKey: string): Promise<void>;
-}
+const { flag, line } = shapes;
 
 const QUERY = listQuery({
   ...NAMED_LIST,
@@ -86,85 +72,12 @@ const DELETE_QUERY = {
   },
 } as const;
 
-const EXPORTED = {
-  title: 'PersonalData',
-  description: 'All that is known of a person.',
-  type: 'object',
-  additionalProperties: false,
-  required: ['id', 'user', 'sessions', 'grants', 'history'],
-  properties: {
-    id,
-    user: USER,
-    sessions: {
-      type: 'array',
-      items: {
-        title: 'ExportedSession',
-        type: 'object',
-        additionalProperties: false,
-        required: ['signedInAt', 'expiresAt', 'clients'],
-        properties: {
-          signedInAt: time,
-          expiresAt: time,
-          clients: { type: 'array', items: { type: 'string' } },
-        },
-      },
-    },
-    grants: {
-      type: 'array',
-      items: {
-        title: 'ExportedGrant',
-        type: 'object',
-        additionalProperties: false,
-        required: ['clientId', 'scopes', 'allowedAt'],
-        properties: {
-          clientId: { type: 'string' },
-          scopes: { type: 'array', items: { type: 'string' } },
-          allowedAt: time,
-        },
-      },
-    },
-    history: {
-      type: 'array',
-      description: 'What the audit has of what the person did, the newest first.',
-      items: {
-        title: 'ExportedDeed',
-        type: 'object',
-        additionalProperties: false,
-        required: ['at', 'event', 'result', 'clientId', 'address'],
-        properties: {
-          at: time,
-          event: { type: 'string' },
-          result: { type: 'string' },
-          clientId: { type: ['string', 'null'] },
-          address: { type: ['string', 'null'] },
-        },
-      },
-    },
-  },
-} as const;
-
-const MOST_DEEDS = 10_000;
-
 const CONFLICTS = {
   userName: CODES.userNameExists,
   email: CODES.emailExists,
   phoneNumber: CODES.phoneNumberExists,
   userKey: CODES.userKeyExists,
 } as const;
-
-async function shownAll(db: TenantDb, users: User[]) {
-  const roles = await rolesOfUsers(
-    db,
-    users.map((user) => user.id),
-  );
-  return users.map((user) => showUser(user, roles.get(user.id) ?? []));
-}
-
-async function shown(db: TenantDb, user: User) {
-  const [one] = await shownAll(db, [user]);
-  if (!one) throw new Error('one user, one answer');
-  return one;
-}
 
 /** Refuses to make anybody stronger than the actor is. @throws Failure */
 export function mayMake(
@@ -226,23 +139,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
     ...at.own('export', 'GET', '/{id}/Export'),
     summary: 'All that is known of a person, to give to that person',
     schemas: { params: shapes.params, answer: EXPORTED },
-    async handle({ db, params }) {
-      const user = await findUserById(db, params.id);
-      return {
-        id: user.id,
-        user: await shown(db, user),
-        sessions: (await access.sessionsOf(db, user.userKey)).map(({ signedInAt, expiresAt, clients }) => ({
-          signedInAt: iso(signedInAt),
-          expiresAt: iso(expiresAt),
-          clients,
-        })),
-        grants: (await access.grantsOf(db, user.userKey)).map(({ allowedAt, ...grant }) => ({
-          ...grant,
-          allowedAt: iso(allowedAt),
-        })),
-        history: (await deedsOf(db, user.userKey, MOST_DEEDS)).map((deed) => ({ ...deed, at: iso(deed.at) })),
-      };
-    },
+    handle: async ({ db, params }) => personalDataOf(db, await findUserById(db, params.id), access),
   }),
   defineOperation({
     ...at.post,

@@ -132,5 +132,5 @@ export async function addNewcomer(
   );
 }
 
-const taken = (channel: Channel): Conflict =>
+export const taken = (channel: Channel): Conflict =>
   new Conflict(...(TAKEN[channel === 'sms' ? 'users_phone_number' : 'users_email_key'] as [string, string]));

@@ -1,26 +1,30 @@
 import assert from 'node:assert/strict';
 import { GRANT_TYPES } from '../../src/clients/index.js';
-import { codeIn, startMailServer, type MailServer } from '../support/mail.js';
-import { GENEROUS, STORES } from '../support/config.js';
-import { startServer, type TestServer } from '../support/server.js';
+import type { MailServer } from '../support/mail.js';
+import { STORES } from '../support/config.js';
+import {
+  follow,
+  newMail,
+  newPhone,
+  startPeopleServer,
+  wrongOf,
+  type PeopleServer,
+} from '../support/people.js';
+import type { TestServer } from '../support/server.js';
 import { REDIRECT } from '../support/tour.js';
 import { authorizePath, obtainCode, redeemForm, Visitor, type Page } from '../support/visitor.js';
 
 const GOOD = 'a good long password';
 const BETTER = 'another good long password';
 
-let made = 0;
-const newPhone = (): string => `+86139${String(10_000_000 + ++made)}`;
-const newMail = (): string => `person-${++made}@example.com`;
-
 for (const kind of STORES)
   describe(`the pages of registering, codes and recovery, on ${kind}`, () => {
+    let place: PeopleServer;
     let server: TestServer;
     let mails: MailServer;
     before(async () => {
-      mails = await startMailServer();
-      const env = { GATEHOUSE_SMTP_URL: mails.url, GATEHOUSE_MAIL_FROM: 'Example <no-reply@example.com>' };
-      server = await startServer(kind, env, GENEROUS);
+      place = await startPeopleServer(kind);
+      ({ server, mails } = place);
       await server.addClient('app', {
         grantTypes: [GRANT_TYPES.code, GRANT_TYPES.refresh],
         redirectUris: [REDIRECT],
@@ -29,33 +33,12 @@ for (const kind of STORES)
         requireConsent: false,
       });
     });
-    after(async () => {
-      await server.stop();
-      await mails.close();
-    });
+    after(() => place.stop());
 
     const begin = (more: Record<string, string> = {}, visitor = new Visitor(server.issuer)) =>
       visitor
         .go(authorizePath({ client_id: 'app', redirect_uri: REDIRECT, ...more }))
         .then((page) => ({ visitor, page }));
-    /** Follows the page's link whose address contains `to`. */
-    const follow = (visitor: Visitor, page: Page, to: string): Promise<Page> => {
-      const link = new RegExp(`href="([^"]*${to}[^"]*)"`).exec(page.html)?.[1];
-      assert.ok(link, `no link to ${to}: ${page.html.slice(0, 600)}`);
-      return visitor.go(new URL(link.replaceAll('&amp;', '&'), page.url));
-    };
-    const smsTo = async (phone: string): Promise<string> => {
-      await server.outbox.deliver();
-      return codeIn(server.screen.of(server.home.tenant.id).find(({ to }) => to === phone)?.text);
-    };
-    const mailTo = async (address: string): Promise<string> => {
-      await server.outbox.deliver();
-      return codeIn((await mails.mailTo(address)).text);
-    };
-    /** As if the time between two codes had passed. */
-    const later = (): Promise<number> =>
-      server.context.store.knex('rate_counts').where('id', 'like', 'code:spacing:%').delete();
-    const wrongOf = (code: string): string => (code === '000000' ? '000001' : '000000');
     const arrived = (page: Page): string => {
       assert.equal(page.url.origin, new URL(REDIRECT).origin, page.html.slice(0, 900));
       return page.url.searchParams.get('code') as string;
@@ -65,12 +48,12 @@ for (const kind of STORES)
       const { visitor, page } = await begin({ prompt: 'create' });
       const codes = await visitor.submit(page, '/register', { phone, email });
       const finished = await visitor.submit(codes, '/register/finish', {
-        ...(phone && { phone_code: await smsTo(phone) }),
-        ...(email && { email_code: await mailTo(email) }),
+        ...(phone && { phone_code: await place.codeTo(phone) }),
+        ...(email && { email_code: await place.codeTo(email) }),
         nick_name: 'Nova',
         password: GOOD,
       });
-      await later();
+      await place.later();
       return { visitor, page: finished };
     }
 
@@ -103,7 +86,7 @@ for (const kind of STORES)
         assert.match(bad.html, /That is not an e-mail address/);
         assert.match(bad.html, /value="nobody at example"/);
         const codes = await visitor.submit(bad, '/register', { email });
-        const code = await mailTo(email);
+        const code = await place.codeTo(email);
         const fields = { email_code: code, nick_name: 'Nova', password: '1234567' };
         const short = await visitor.submit(codes, '/register/finish', fields);
         assert.match(short.html, /A password has 8 to 128 characters/);
@@ -145,7 +128,9 @@ for (const kind of STORES)
         const asked = await follow(visitor, page, '/code');
         const enter = await visitor.submit(asked, '/code', { login: phone });
         assert.match(enter.html, /If there is an account at/);
-        const code = arrived(await visitor.submit(enter, '/code/sign-in', { code: await smsTo(phone) }));
+        const code = arrived(
+          await visitor.submit(enter, '/code/sign-in', { code: await place.codeTo(phone) }),
+        );
         const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
         const form = redeemForm({ clientId: 'app', redirectUri: REDIRECT }, { code, verifier });
         const { body } = await server.post('/connect/token', form);
@@ -173,7 +158,7 @@ for (const kind of STORES)
         await register({ email });
         const { visitor, page } = await begin();
         let enter = await visitor.submit(await follow(visitor, page, '/code'), '/code', { login: email });
-        const code = await mailTo(email);
+        const code = await place.codeTo(email);
         for (let guess = 0; guess < 5; guess++)
           enter = await visitor.submit(enter, '/code/sign-in', { code: wrongOf(code) });
         assert.equal((await visitor.submit(enter, '/code/sign-in', { code })).status, 401);
@@ -184,7 +169,7 @@ for (const kind of STORES)
         await register({ email });
         const { visitor, page } = await begin();
         const enter = await visitor.submit(await follow(visitor, page, '/code'), '/code', { login: email });
-        const code = await mailTo(email);
+        const code = await place.codeTo(email);
         await server.context.store.knex('users').where({ email }).update({ enabled: false });
         assert.equal((await visitor.submit(enter, '/code/sign-in', { code })).status, 401);
       });
@@ -208,7 +193,7 @@ for (const kind of STORES)
         const { visitor, page } = await begin();
         const forgot = await follow(visitor, page, '/forgot');
         const reset = await visitor.submit(forgot, '/forgot', { login: email });
-        const code = await mailTo(email);
+        const code = await place.codeTo(email);
         const weak = await visitor.submit(reset, '/reset', { code, password: email });
         assert.match(weak.html, /must not be your name, number or address/);
         const done = await visitor.submit(weak, '/reset', { code, password: BETTER });

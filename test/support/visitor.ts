@@ -75,9 +75,9 @@ export class Visitor {
     const form = forms.find(([, target]) => target?.includes(action));
     assert.ok(form, `no form "${action}" on ${page.url.pathname}: ${page.html.slice(0, 400)}`);
     const hidden = [...(form[2] ?? '').matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)];
-    const inputs = hidden.map(([, name = '', value = '']): [string, string] => [name, value]);
+    const inputs = Object.fromEntries(hidden.map(([, name = '', value = '']) => [name, value]));
     return this.go(new URL((form[1] ?? '').replaceAll('&amp;', '&'), page.url), {
-      form: new URLSearchParams([...inputs, ...Object.entries(fields)]),
+      form: new URLSearchParams({ ...inputs, ...fields }),
     });
   }
 }

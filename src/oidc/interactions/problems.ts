@@ -1,5 +1,8 @@
+import type { Context, Middleware } from 'koa';
 import { Busy, Conflict, Invalid } from '../../kernel/errors.js';
-import { WeakPassword, WrongCode } from '../../users/index.js';
+import { factsOf } from '../../kernel/request.js';
+import { rateHeaders, type Area, type Limits } from '../../limits/index.js';
+import { WeakPassword, WrongCode, WrongPassword } from '../../users/index.js';
 import { NoCodeNow } from '../../verification/index.js';
 
 /** What did not work, as a page says it. */
@@ -15,12 +18,16 @@ export interface Problem {
   retryAfter?: number;
 }
 
-const FIELDS: Record<string, string> = {
-  phoneNumber: 'phone',
-  email: 'email',
-  challenge: 'challenge',
-  birthdate: 'birthdate',
-  nickName: 'nick_name',
+/** Fields of the rooms, as forms call them, and what is said of each. */
+const FIELDS: Record<string, { field: string; words: string }> = {
+  phoneNumber: { field: 'phone', words: 'problem.phone' },
+  email: { field: 'email', words: 'problem.email' },
+  challenge: { field: 'challenge', words: 'problem.challenge' },
+  birthdate: { field: 'birthdate', words: 'problem.birthdate' },
+  nickName: { field: 'nick_name', words: 'problem.text' },
+  gender: { field: 'gender', words: 'problem.text' },
+  address: { field: 'address', words: 'problem.text' },
+  description: { field: 'description', words: 'problem.text' },
 };
 
 /** What a person is told of an error of the rooms. @throws what is none of theirs */
@@ -41,6 +48,8 @@ export function problemOf(error: unknown): Problem {
       outcome: 'wrong_code',
       field: error.channel === 'sms' ? 'phone_code' : 'email_code',
     };
+  if (error instanceof WrongPassword)
+    return { words: 'problem.current', status: 422, outcome: 'wrong_password', field: 'current' };
   if (error instanceof WeakPassword)
     return {
       words: `problem.password_${error.weakness}`,
@@ -54,7 +63,47 @@ export function problemOf(error: unknown): Problem {
       status: 409,
       outcome: `${error.key}_taken`,
     };
-  if (!(error instanceof Invalid) || !(error.key in FIELDS)) throw error;
-  const field = FIELDS[error.key] as string;
-  return { words: `problem.${field}`, status: 422, outcome: `invalid_${field}`, field };
+  const known = error instanceof Invalid ? FIELDS[error.key] : undefined;
+  if (!known) throw error;
+  return { ...known, status: 422, outcome: `invalid_${known.field}` };
 }
+
+/** Says to programs and to the log what the page says to the person. */
+function tell(ctx: Context, { status, outcome, retryAfter }: Problem): void {
+  factsOf(ctx.req).outcome = outcome;
+  ctx.status = status;
+  if (retryAfter !== undefined) ctx.set('Retry-After', String(retryAfter));
+}
+
+/** Carries out `work`; where it does not work for a reason that is the person's, `page` says so. */
+export async function attempt(
+  ctx: Context,
+  work: () => Promise<void>,
+  page: (problem: Problem) => Promise<void>,
+): Promise<void> {
+  let problem: Problem;
+  try {
+    return await work();
+  } catch (error) {
+    problem = problemOf(error);
+  }
+  tell(ctx, problem);
+  return page(problem);
+}
+
+/** Counts requests by address; whoever sends one too many gets `page`, and nothing is done. */
+export const counted =
+  (
+    limits: Limits,
+    tenantIdOf: (ctx: Context) => string,
+    area: Area,
+    page: (ctx: Context, problem: Problem) => Promise<void>,
+  ): Middleware =>
+  (ctx, next) => {
+    const refusal = limits.byAddress(area, tenantIdOf(ctx), factsOf(ctx.req).address);
+    if (!refusal) return next();
+    ctx.set(rateHeaders(refusal));
+    const problem: Problem = { words: 'problem.busy', status: 429, outcome: 'too_many_requests' };
+    tell(ctx, problem);
+    return page(ctx, problem);
+  };

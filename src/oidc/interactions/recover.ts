@@ -6,7 +6,7 @@ import { tenantTransaction } from '../../store/index.js';
 import { admitReset, resetPassword } from '../../users/index.js';
 import { typedTarget } from '../../verification/index.js';
 import type { OidcBase } from '../provider.js';
-import type { Problem } from './problems.js';
+import { attempt, type Problem } from './problems.js';
 import { challenged, localeOf, sendCodes } from './sending.js';
 import { showSignIn } from './sign-in.js';
 import { flowOf, seenFrom, text, type Steps } from './steps.js';
@@ -31,7 +31,7 @@ export function recoverRoutes(router: Router, base: OidcBase, steps: Steps): voi
 
   router.post('/forgot', steps.checkCsrf, steps.counted('open', ask), (ctx) => {
     const typed = formOf(ctx).text('login');
-    return steps.attempt(
+    return attempt(
       ctx,
       async () => {
         const target = typedTarget(typed, base.config.codes.countryCode);
@@ -47,7 +47,7 @@ export function recoverRoutes(router: Router, base: OidcBase, steps: Steps): voi
   router.post('/reset', steps.checkCsrf, steps.counted('open', ask), (ctx) => {
     const form = formOf(ctx);
     const to = form.text('to');
-    return steps.attempt(
+    return attempt(
       ctx,
       async () => {
         const { tenant } = flowOf(ctx).runtime;

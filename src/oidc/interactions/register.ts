@@ -3,15 +3,13 @@ import type { Context } from 'koa';
 import { formOf } from '../../kernel/forms.js';
 import { factsOf } from '../../kernel/request.js';
 import { tenantTransaction } from '../../store/index.js';
-import { addNewcomer, admitNewcomer } from '../../users/index.js';
+import { addNewcomer, admitNewcomer, readProfile } from '../../users/index.js';
 import { mailTarget, phoneTarget, type Target } from '../../verification/index.js';
 import type { OidcBase } from '../provider.js';
 import { auditIn } from '../../observe/index.js';
-import type { Problem } from './problems.js';
+import { attempt, type Problem } from './problems.js';
 import { challenged, sendCodes } from './sending.js';
 import { flowOf, RECOGNISED, seenFrom, text, type Steps } from './steps.js';
-
-const LONGEST_NAME = 100;
 
 /** Where a page begins that takes somebody in. */
 export const showRegister = async (ctx: Context, steps: Steps, problem?: Problem): Promise<void> => {
@@ -55,7 +53,7 @@ export function registerRoutes(router: Router, base: OidcBase, steps: Steps): vo
   router.get('/register', challenged(base), (ctx) => start(ctx));
 
   router.post('/register', steps.checkCsrf, steps.counted('open', start), (ctx) =>
-    steps.attempt(
+    attempt(
       ctx,
       async () => {
         const { phone, email } = targetsOf(ctx);
@@ -71,7 +69,7 @@ export function registerRoutes(router: Router, base: OidcBase, steps: Steps): vo
   );
 
   router.post('/register/finish', steps.checkCsrf, steps.counted('open', start), (ctx) =>
-    steps.attempt(
+    attempt(
       ctx,
       async () => {
         const { tenant } = flowOf(ctx).runtime;
@@ -81,7 +79,7 @@ export function registerRoutes(router: Router, base: OidcBase, steps: Steps): vo
           phone: phone && { target: phone, code: form.text('phone_code') },
           email: email && { target: email, code: form.text('email_code') },
           password: form.text('password'),
-          profile: { nickName: form.text('nick_name').trim().slice(0, LONGEST_NAME) || undefined },
+          profile: readProfile({ nickName: form.text('nick_name') }),
         });
         const user = await tenantTransaction(base.store, tenant.id, async (db) => {
           const added = await addNewcomer(db, base, admitted);

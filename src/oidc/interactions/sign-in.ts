@@ -5,7 +5,7 @@ import { factsOf } from '../../kernel/request.js';
 import type { SignIn } from '../../users/index.js';
 import { typedTarget } from '../../verification/index.js';
 import type { OidcBase } from '../provider.js';
-import type { Problem } from './problems.js';
+import { attempt, type Problem } from './problems.js';
 import { challenged, sendCodes } from './sending.js';
 import { flowOf, RECOGNISED, seenFrom, text, type Steps } from './steps.js';
 
@@ -68,7 +68,7 @@ export function signInRoutes(router: Router, base: OidcBase, steps: Steps): void
 
   router.post('/sign-in', steps.checkCsrf, steps.counted('signIn', again), (ctx) => {
     const form = formOf(ctx);
-    return steps.attempt(
+    return attempt(
       ctx,
       async () => {
         const { tenant } = flowOf(ctx).runtime;
@@ -87,7 +87,7 @@ export function signInRoutes(router: Router, base: OidcBase, steps: Steps): void
 
   router.post('/code', steps.checkCsrf, steps.counted('open', askCode), (ctx) => {
     const typed = formOf(ctx).text('login');
-    return steps.attempt(
+    return attempt(
       ctx,
       async () => {
         const target = typedTarget(typed, base.config.codes.countryCode);
@@ -102,7 +102,7 @@ export function signInRoutes(router: Router, base: OidcBase, steps: Steps): void
 
   router.post('/code/sign-in', steps.checkCsrf, steps.counted('signIn', askCode), (ctx) => {
     const [to, code] = [formOf(ctx).text('to'), formOf(ctx).text('code')];
-    return steps.attempt(
+    return attempt(
       ctx,
       async () => {
         const { tenant } = flowOf(ctx).runtime;

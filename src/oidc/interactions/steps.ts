@@ -1,15 +1,16 @@
 import type { Context, Middleware } from 'koa';
 import { errors, type Interaction } from 'oidc-provider';
+import { ACCOUNT_CLIENT_ID } from '../../clients/index.js';
 import { formOf, sameToken } from '../../kernel/forms.js';
-import { renderPage } from '../../kernel/pages.js';
+import { pickLocale, renderPage, say } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
-import { rateHeaders, type Area } from '../../limits/index.js';
+import type { Area } from '../../limits/index.js';
 import type { AuditEvent } from '../../observe/index.js';
 import type { Channel } from '../../verification/index.js';
 import type { OidcBase } from '../provider.js';
 import type { TenantRuntime } from '../pool.js';
 import { formTargetsOf, homeOf, lookOf } from './pages.js';
-import { problemOf, type Problem } from './problems.js';
+import { counted, type Problem } from './problems.js';
 
 /** A request of the sign-in pages, after `open`. */
 export interface Flow {
@@ -42,8 +43,6 @@ export interface Steps {
   checkCsrf: Middleware;
   /** Counts by address; one too many gets `page` again. */
   counted(area: Area, page: (ctx: Context, problem: Problem) => Promise<void>): Middleware;
-  /** Carries out `work`; where it does not work for a reason of the person's, `page` says so. */
-  attempt(ctx: Context, work: () => Promise<void>, page: (problem: Problem) => Promise<void>): Promise<void>;
   /** Answers with a page of views/ that belongs to the application that the person comes from. */
   page(ctx: Context, view: string, data?: Record<string, unknown>): Promise<void>;
   /** By which ways codes can reach somebody from these pages. */
@@ -71,12 +70,6 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
         requestId: factsOf(ctx.req).requestId,
       },
     });
-  }
-
-  function tell(ctx: Context, { status, outcome, retryAfter }: Problem): void {
-    factsOf(ctx.req).outcome = outcome;
-    ctx.status = status;
-    if (retryAfter !== undefined) ctx.set('Retry-After', String(retryAfter));
   }
 
   async function finish(
@@ -113,40 +106,25 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
       return right ? (next() as Promise<void>) : expired(ctx, runtime, 403, 'csrf');
     },
 
-    counted: (area, page) => (ctx, next) => {
-      const { address } = factsOf(ctx.req);
-      const refusal = base.limits.byAddress(area, flowOf(ctx).runtime.tenant.id, address);
-      if (!refusal) return next();
-      ctx.set(rateHeaders(refusal));
-      const problem: Problem = { words: 'problem.busy', status: 429, outcome: 'too_many_requests' };
-      tell(ctx, problem);
-      return page(ctx, problem);
-    },
-
-    async attempt(ctx, work, page) {
-      let problem: Problem;
-      try {
-        return await work();
-      } catch (error) {
-        problem = problemOf(error);
-      }
-      tell(ctx, problem);
-      return page(problem);
-    },
+    counted: (area, page) => counted(base.limits, (ctx) => flowOf(ctx).runtime.tenant.id, area, page),
 
     async page(ctx, view, data = {}) {
       const { runtime, interaction } = flowOf(ctx);
       const { params, uid } = interaction;
       const client = await runtime.clients.get(String(params['client_id']));
+      const uiLocales = text(params['ui_locales']);
       renderPage(ctx, view, {
         look: lookOf(runtime.tenant),
-        uiLocales: text(params['ui_locales']),
+        uiLocales,
         formTargets: formTargetsOf(params['redirect_uri']),
         data: {
           base: `/interaction/${uid}`,
           query: `?app=${encodeURIComponent(String(params['client_id']))}`,
           csrf: csrfToken(uid),
-          app: client?.clientName ?? params['client_id'],
+          app:
+            client?.clientId === ACCOUNT_CLIENT_ID
+              ? say(pickLocale(ctx, uiLocales), 'account.app')
+              : (client?.clientName ?? params['client_id']),
           client: client?.settings,
           home: homeOf(client?.settings),
           ...data,

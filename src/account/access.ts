@@ -1,0 +1,82 @@
+import type Router from '@koa/router';
+import Bowser from 'bowser';
+import { formOf } from '../kernel/forms.js';
+import { localTime } from '../kernel/pages.js';
+import { endGrants, endSessions, listGrants, listSessions, type OidcBase } from '../oidc/index.js';
+import { revokeAllOf } from '../revocations/index.js';
+import { tenantDb } from '../store/index.js';
+import { localeOf, visitOf, type Visits } from './visits.js';
+
+/** `Firefox, Windows`, as a browser's own name says it; undefined where it says nothing that is known. */
+function deviceOf(agent: string | null): string | undefined {
+  if (!agent) return undefined;
+  const { browser, os } = Bowser.parse(agent);
+  return [browser.name, os.name].filter(Boolean).join(', ') || undefined;
+}
+
+/** Where people are signed in, and what they allow applications; both can be ended here. */
+export function accessRoutes(router: Router, base: OidcBase, visits: Visits): void {
+  const longest = base.config.lifetimes.accessTokenLongest;
+
+  router.get('/account/devices', async (ctx) => {
+    const { runtime, user, sessionUid } = visitOf(ctx);
+    const sessions = await listSessions(tenantDb(base.store.knex, runtime.tenant.id), user.userKey);
+    const nameOf = async (clientId: string): Promise<string> =>
+      (await runtime.clients.get(clientId))?.clientName ?? clientId;
+    visits.page(ctx, 'devices', {
+      sessions: await Promise.all(
+        sessions.map(async ({ uid, signedInAt, agent, address, clients }) => ({
+          uid,
+          here: uid === sessionUid,
+          device: deviceOf(agent),
+          address,
+          signedInAt: localTime(localeOf(ctx), signedInAt),
+          clients: await Promise.all(clients.map(nameOf)),
+        })),
+      ),
+    });
+  });
+
+  router.post('/account/devices', visits.checkCsrf, async (ctx) => {
+    const { user, sessionUid } = visitOf(ctx);
+    const uid = formOf(ctx).text('uid');
+    const everywhere = formOf(ctx).text('everywhere') === 'yes';
+    if (everywhere)
+      await visits.change(ctx, 'sign_out_everywhere', (db) => revokeAllOf(db, 'user', user.userKey));
+    else await visits.change(ctx, 'sign_out_device', (db) => endSessions(db, user.userKey, { uid }, longest));
+    const ownEnded = everywhere || uid === sessionUid;
+    ctx.redirect(ownEnded ? '/connect/endsession/success' : '/account/devices');
+    ctx.status = 303;
+  });
+
+  router.get('/account/applications', async (ctx) => {
+    const { runtime, user } = visitOf(ctx);
+    const grants = await listGrants(tenantDb(base.store.knex, runtime.tenant.id), user.userKey);
+    const titleOf = (scope: string): string =>
+      runtime.catalogue.identity.get(scope)?.displayName ??
+      runtime.catalogue.apiOf(scope)?.scopes.find(({ name }) => name === scope)?.displayName ??
+      scope;
+    visits.page(ctx, 'applications', {
+      applications: await Promise.all(
+        grants.map(async ({ clientId, scopes, allowedAt }) => {
+          const client = await runtime.clients.get(clientId);
+          return {
+            clientId,
+            name: client?.clientName ?? clientId,
+            uri: client?.settings.clientUri,
+            scopes: scopes.map((name) => ({ name, title: titleOf(name) })),
+            allowedAt: localTime(localeOf(ctx), allowedAt),
+          };
+        }),
+      ),
+    });
+  });
+
+  router.post('/account/applications', visits.checkCsrf, async (ctx) => {
+    const { user } = visitOf(ctx);
+    const clientId = formOf(ctx).text('client_id');
+    await visits.change(ctx, 'remove_application', (db) => endGrants(db, user.userKey, clientId));
+    ctx.redirect('/account/applications');
+    ctx.status = 303;
+  });
+}

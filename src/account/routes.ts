@@ -1,0 +1,33 @@
+import Router from '@koa/router';
+import type { Context } from 'koa';
+import { readForms } from '../kernel/forms.js';
+import { ACCOUNT_CALLBACK, type OidcBase, type TenantRuntime } from '../oidc/index.js';
+import { accessRoutes } from './access.js';
+import { dataRoutes } from './data.js';
+import { profileRoutes } from './profile.js';
+import { securityRoutes } from './security.js';
+import { pageOrStart, visits as openVisits } from './visits.js';
+
+/**
+ * What people do with their own account, on pages. They sign in as at any application; the session is what counts here,
+ * read anew with every request.
+ */
+export function accountRoutes(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntime): Router {
+  const router = new Router();
+  const visits = openVisits(base, runtimeOf);
+
+  router.get('/register', (ctx) => visits.signIn(ctx, '/account', 'create'));
+  router.get(ACCOUNT_CALLBACK, (ctx) => {
+    // Whoever cancelled stays outside.
+    const to = ctx.query['error'] === undefined ? pageOrStart(String(ctx.query['state'])) : '/';
+    ctx.redirect(to);
+    ctx.status = 303;
+  });
+
+  router.use(readForms(), visits.open);
+  profileRoutes(router, base, visits);
+  securityRoutes(router, base, visits);
+  accessRoutes(router, base, visits);
+  dataRoutes(router, base, visits);
+  return router;
+}

@@ -1,0 +1,144 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Context, Middleware } from 'koa';
+import { ACCOUNT_CLIENT_ID } from '../clients/index.js';
+import { formOf, sameToken } from '../kernel/forms.js';
+import { pickLocale, renderPage, type Locale } from '../kernel/pages.js';
+import { factsOf } from '../kernel/request.js';
+import { auditIn } from '../observe/index.js';
+import {
+  ACCOUNT_CALLBACK,
+  counted,
+  lookOf,
+  ROUTES,
+  type OidcBase,
+  type Problem,
+  type TenantRuntime,
+} from '../oidc/index.js';
+import type { Area } from '../limits/index.js';
+import { tenantTransaction, type TenantDb } from '../store/index.js';
+import type { User } from '../users/index.js';
+
+/** A signed-in person at the account pages. */
+export interface Visit {
+  runtime: TenantRuntime;
+  user: User;
+  /** The session's name; it opens nothing. */
+  sessionUid: string;
+  /** When the person signed in, in epoch seconds. */
+  signedInAt: number;
+}
+
+export const visitOf = (ctx: Context): Visit => ctx.state['visit'] as Visit;
+
+export const localeOf = (ctx: Context): Locale => pickLocale(ctx);
+
+/** The library's session, as far as it is read here. */
+interface SessionReader {
+  get(ctx: Context): Promise<{ accountId?: string; uid: string; loginTs?: number }>;
+}
+
+/** What the account pages are made of. */
+export interface Visits {
+  /** Signs the person in first, and comes back to the page that was asked for. */
+  open: Middleware;
+  /** Only for who signed in a moment ago: what follows could take the account away. */
+  fresh: Middleware;
+  /** Only with the token that the page gave. */
+  checkCsrf: Middleware;
+  counted(area: Area, page: (ctx: Context, problem: Problem) => Promise<void>): Middleware;
+  /** Answers with a page of views/account. */
+  page(ctx: Context, section: string, data?: Record<string, unknown>): void;
+  /** To the sign-in page, and from there to a page of the account. */
+  signIn(ctx: Context, to: string, prompt?: 'login' | 'create'): void;
+  /** A change to the account, with its audit row, or neither. */
+  change<T>(ctx: Context, event: string, work: (db: TenantDb) => Promise<T>): Promise<T>;
+}
+
+/** Pages only, so that nobody is led elsewhere after signing in. */
+const PAGE = /^\/account(?:\/[a-z-]+)?$/;
+export const pageOrStart = (path: string): string => (PAGE.test(path) ? path : '/account');
+
+export function visits(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntime): Visits {
+  const csrfOf = (sessionUid: string): string => base.vault.hash('csrf', `account:${sessionUid}`);
+  /** The page that a request belongs to: a form's own page, where it was a form. */
+  const pageOf = (ctx: Context): string =>
+    pageOrStart(ctx.method === 'GET' ? ctx.path : ctx.path.split('/').slice(0, 3).join('/'));
+
+  function signIn(ctx: Context, to: string, prompt?: 'login' | 'create'): void {
+    const query = new URLSearchParams({
+      client_id: ACCOUNT_CLIENT_ID,
+      redirect_uri: runtimeOf(ctx).tenant.issuer + ACCOUNT_CALLBACK,
+      response_type: 'code',
+      scope: 'openid',
+      state: to,
+      code_challenge: createHash('sha256').update(randomBytes(32)).digest('base64url'),
+      code_challenge_method: 'S256',
+      ...(prompt && { prompt }),
+    });
+    ctx.redirect(`${ROUTES.authorization}?${query.toString()}`);
+    ctx.status = 303;
+  }
+
+  return {
+    signIn,
+
+    async open(ctx, next) {
+      const runtime = runtimeOf(ctx);
+      const session = await (runtime.provider.Session as unknown as SessionReader).get(ctx);
+      const { accountId, uid, loginTs = 0 } = session;
+      const user =
+        accountId === undefined ? undefined : await base.people.active(runtime.tenant.id, accountId);
+      if (!user) return signIn(ctx, pageOf(ctx));
+      factsOf(ctx.req).clientId = ACCOUNT_CLIENT_ID;
+      ctx.state['visit'] = { runtime, user, sessionUid: uid, signedInAt: loginTs } satisfies Visit;
+      return next();
+    },
+
+    fresh(ctx, next) {
+      const age = Date.now() / 1000 - visitOf(ctx).signedInAt;
+      return age <= base.config.lifetimes.freshSignIn
+        ? (next() as Promise<void>)
+        : signIn(ctx, pageOf(ctx), 'login');
+    },
+
+    checkCsrf(ctx, next) {
+      if (sameToken(csrfOf(visitOf(ctx).sessionUid), formOf(ctx).text('csrf')))
+        return next() as Promise<void>;
+      factsOf(ctx.req).outcome = 'csrf';
+      ctx.status = 403;
+      renderPage(ctx, 'expired', {
+        look: lookOf(visitOf(ctx).runtime.tenant),
+        data: { home: pageOf(ctx), requestId: factsOf(ctx.req).requestId },
+      });
+      return undefined;
+    },
+
+    counted: (area, page) => counted(base.limits, (ctx) => visitOf(ctx).runtime.tenant.id, area, page),
+
+    page(ctx, section, data = {}) {
+      const { runtime, user, sessionUid } = visitOf(ctx);
+      renderPage(ctx, `account/${section}`, {
+        look: lookOf(runtime.tenant),
+        data: { csrf: csrfOf(sessionUid), user, section, signOut: ROUTES.end_session, ...data },
+      });
+    },
+
+    change(ctx, event, work) {
+      const { runtime, user } = visitOf(ctx);
+      const { address, requestId } = factsOf(ctx.req);
+      return tenantTransaction(base.store, runtime.tenant.id, async (db) => {
+        const answer = await work(db);
+        await auditIn(db, {
+          event: `account.${event}`,
+          result: 'success',
+          actor: user.userKey,
+          clientId: ACCOUNT_CLIENT_ID,
+          target: user.id,
+          address,
+          requestId,
+        });
+        return answer;
+      });
+    },
+  };
+}
