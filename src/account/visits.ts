@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Context, Middleware } from 'koa';
+import type { Context } from 'koa';
 import { ACCOUNT_CLIENT_ID } from '../clients/index.js';
-import { formOf, sameToken } from '../kernel/forms.js';
+import { formOf, sameToken, type Step } from '../kernel/forms.js';
 import { pickLocale, renderPage, type Locale } from '../kernel/pages.js';
 import { factsOf } from '../kernel/request.js';
 import { auditIn } from '../observe/index.js';
@@ -40,12 +40,12 @@ interface SessionReader {
 /** What the account pages are made of. */
 export interface Visits {
   /** Signs the person in first, and comes back to the page that was asked for. */
-  open: Middleware;
+  open: Step;
   /** Only for who signed in a moment ago: what follows could take the account away. */
-  fresh: Middleware;
+  fresh: Step;
   /** Only with the token that the page gave. */
-  checkCsrf: Middleware;
-  counted(area: Area, page: (ctx: Context, problem: Problem) => Promise<void>): Middleware;
+  checkCsrf: Step;
+  counted(area: Area, page: (ctx: Context, problem: Problem) => Promise<void>): Step;
   /** Answers with a page of views/account. */
   page(ctx: Context, section: string, data?: Record<string, unknown>): void;
   /** To the sign-in page, and from there to a page of the account. */
@@ -96,14 +96,11 @@ export function visits(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntim
 
     fresh(ctx, next) {
       const age = Date.now() / 1000 - visitOf(ctx).signedInAt;
-      return age <= base.config.lifetimes.freshSignIn
-        ? (next() as Promise<void>)
-        : signIn(ctx, pageOf(ctx), 'login');
+      return age <= base.config.lifetimes.freshSignIn ? next() : signIn(ctx, pageOf(ctx), 'login');
     },
 
-    checkCsrf(ctx, next) {
-      if (sameToken(csrfOf(visitOf(ctx).sessionUid), formOf(ctx).text('csrf')))
-        return next() as Promise<void>;
+    async checkCsrf(ctx, next) {
+      if (sameToken(csrfOf(visitOf(ctx).sessionUid), formOf(ctx).text('csrf'))) return next();
       factsOf(ctx.req).outcome = 'csrf';
       ctx.status = 403;
       renderPage(ctx, 'expired', {

@@ -8,6 +8,7 @@ export const GRANT_TYPES = {
   clientCredentials: 'client_credentials',
   device: 'urn:ietf:params:oauth:grant-type:device_code',
   password: 'password',
+  mobileCode: 'urn:gatehouse:grant:mobile_code',
   tokenExchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
 } as const;
 

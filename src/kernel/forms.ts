@@ -2,6 +2,9 @@ import { timingSafeEqual } from 'node:crypto';
 import { bodyParser } from '@koa/bodyparser';
 import type { Context, Middleware } from 'koa';
 
+/** A step that a request passes, as Koa has them; its next step answers nothing. */
+export type Step = (ctx: Context, next: () => Promise<unknown>) => unknown;
+
 /** The fields of a form as a page sent them. One that came twice is none. */
 export interface Form {
   /** The field's text; empty where it was not sent. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { decodeJwt } from 'jose';
 import { GRANT_TYPES } from '../../src/clients/index.js';
+import { call } from '../support/management.js';
 import type { MailServer } from '../support/mail.js';
 import { STORES } from '../support/config.js';
 import {
@@ -10,7 +12,7 @@ import {
   wrongOf,
   type PeopleServer,
 } from '../support/people.js';
-import type { TestServer } from '../support/server.js';
+import type { Answer, TestServer } from '../support/server.js';
 import { REDIRECT } from '../support/tour.js';
 import { authorizePath, obtainCode, redeemForm, Visitor, type Page } from '../support/visitor.js';
 
@@ -134,10 +136,8 @@ for (const kind of STORES)
         const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
         const form = redeemForm({ clientId: 'app', redirectUri: REDIRECT }, { code, verifier });
         const { body } = await server.post('/connect/token', form);
-        const claims = JSON.parse(
-          Buffer.from(String(body['id_token']).split('.')[1] as string, 'base64url').toString(),
-        ) as Record<string, unknown>;
-        assert.deepEqual([claims['amr'], claims['acr']], [['otp'], 'urn:gatehouse:acr:code']);
+        const { amr, acr } = decodeJwt(body['id_token'] as string);
+        assert.deepEqual([amr, acr], [['otp'], 'urn:gatehouse:acr:code']);
       });
 
       it('looks the same to who has no account, who gets no code', async () => {
@@ -203,7 +203,7 @@ for (const kind of STORES)
         const renewed = await server.post('/connect/token', {
           grant_type: 'refresh_token',
           client_id: 'app',
-          refresh_token: String(body['refresh_token']),
+          refresh_token: body['refresh_token'] as string,
         });
         assert.deepEqual([renewed.status, renewed.body['error']], [400, 'invalid_grant']);
         const old = await begin({}, signedIn.visitor);
@@ -220,6 +220,95 @@ for (const kind of STORES)
         assert.match(reset.html, /If there is an account at/);
         const guess = await visitor.submit(reset, '/reset', { code: '123456', password: GOOD });
         assert.match(guess.html, /That is not the code/);
+      });
+    });
+
+    describe('the grant for native applications', () => {
+      const GRANT = 'urn:gatehouse:grant:mobile_code';
+      before(() =>
+        server.addClient('mobile', {
+          applicationType: 'native',
+          grantTypes: [GRANT_TYPES.mobileCode, GRANT_TYPES.refresh],
+          scopes: ['openid', 'phone', 'offline_access'],
+          tokenEndpointAuthMethod: 'none',
+        }),
+      );
+      const grant = (form: Record<string, string>): Promise<Answer> =>
+        server.post('/connect/token', { grant_type: GRANT, client_id: 'mobile', ...form });
+      const codeTo = async (phoneNumber: string): Promise<string> => {
+        await place.later();
+        const json = { phoneNumber, purpose: 'login' };
+        await call(server, { method: 'POST', path: '/api/User/SmsCode', json });
+        return place.codeTo(phoneNumber);
+      };
+
+      it('gives tokens for a code that was sent to the telephone', async () => {
+        const phone = newPhone();
+        await register({ phone });
+        const { status, body } = await grant({
+          phone_number: phone,
+          code: await codeTo(phone),
+          scope: 'openid phone offline_access',
+        });
+        assert.equal(status, 200, JSON.stringify(body));
+        assert.deepEqual(decodeJwt(body['id_token'] as string)['amr'], ['otp']);
+        const userinfo = await fetch(new URL('/connect/userinfo', server.issuer), {
+          headers: { authorization: `Bearer ${body['access_token'] as string}` },
+        });
+        assert.equal(((await userinfo.json()) as { phone_number: string }).phone_number, phone);
+        const renewed = await server.post('/connect/token', {
+          grant_type: 'refresh_token',
+          client_id: 'mobile',
+          refresh_token: body['refresh_token'] as string,
+        });
+        assert.equal(renewed.status, 200);
+      });
+
+      it('takes a code once, and only the right one', async () => {
+        const phone = newPhone();
+        await register({ phone });
+        const code = await codeTo(phone);
+        const wrong = await grant({ phone_number: phone, code: wrongOf(code) });
+        assert.deepEqual([wrong.status, wrong.body['error']], [400, 'invalid_grant']);
+        const both = await Promise.all([
+          grant({ phone_number: phone, code }),
+          grant({ phone_number: phone, code }),
+        ]);
+        assert.deepEqual(both.map(({ status }) => status).sort(), [200, 400]);
+        assert.equal((await grant({ phone_number: phone, code })).status, 400);
+      });
+
+      it('takes no code that was sent for something else', async () => {
+        const phone = newPhone();
+        await register({ phone });
+        const json = { phoneNumber: phone, purpose: 'reset' };
+        await call(server, { method: 'POST', path: '/api/User/SmsCode', json });
+        assert.equal((await grant({ phone_number: phone, code: await place.codeTo(phone) })).status, 400);
+      });
+
+      it('answers the same for a number that nobody has', async () => {
+        const known = newPhone();
+        await register({ phone: known });
+        const unknown = newPhone();
+        await Promise.all([codeTo(known), codeTo(unknown)]);
+        const answers = await Promise.all(
+          [known, unknown].map((phone_number) => grant({ phone_number, code: '12345' })),
+        );
+        assert.deepEqual(answers[0]?.body, answers[1]?.body);
+      });
+
+      it('is refused to a client that was not given it', async () => {
+        const { status, body } = await grant({ client_id: 'app', phone_number: newPhone(), code: '123456' });
+        assert.deepEqual([status, body['error']], [400, 'unauthorized_client']);
+      });
+
+      it('says what a request lacks', async () => {
+        for (const form of [
+          { code: '123456' },
+          { phone_number: newPhone() },
+          { phone_number: '12', code: '1' },
+        ])
+          assert.equal((await grant(form as Record<string, string>)).body['error'], 'invalid_request');
       });
     });
 

@@ -1,4 +1,5 @@
-import type { Context, Middleware } from 'koa';
+import type { Context } from 'koa';
+import type { Step } from '../../kernel/forms.js';
 import { Busy, Conflict, Invalid } from '../../kernel/errors.js';
 import { factsOf } from '../../kernel/request.js';
 import { rateHeaders, type Area, type Limits } from '../../limits/index.js';
@@ -98,7 +99,7 @@ export const counted =
     tenantIdOf: (ctx: Context) => string,
     area: Area,
     page: (ctx: Context, problem: Problem) => Promise<void>,
-  ): Middleware =>
+  ): Step =>
   (ctx, next) => {
     const refusal = limits.byAddress(area, tenantIdOf(ctx), factsOf(ctx.req).address);
     if (!refusal) return next();

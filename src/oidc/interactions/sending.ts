@@ -1,5 +1,5 @@
-import type { Context, Middleware } from 'koa';
-import { formOf } from '../../kernel/forms.js';
+import type { Context } from 'koa';
+import { formOf, type Step } from '../../kernel/forms.js';
 import { pickLocale, type Locale } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
 import { tenantTransaction } from '../../store/index.js';
@@ -16,7 +16,7 @@ export const localeOf = (ctx: Context): Locale =>
  * leads back with `challenge` in the address.
  */
 export const challenged =
-  ({ config }: OidcBase): Middleware =>
+  ({ config }: OidcBase): Step =>
   (ctx, next) => {
     const page = config.codes.challenge?.page;
     if (page === undefined || text(ctx.query['challenge']) !== undefined) return next();

@@ -1,7 +1,7 @@
-import type { Context, Middleware } from 'koa';
+import type { Context } from 'koa';
 import { errors, type Interaction } from 'oidc-provider';
 import { ACCOUNT_CLIENT_ID } from '../../clients/index.js';
-import { formOf, sameToken } from '../../kernel/forms.js';
+import { formOf, sameToken, type Step } from '../../kernel/forms.js';
 import { pickLocale, renderPage, say } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
 import type { Area } from '../../limits/index.js';
@@ -38,11 +38,11 @@ export function seenFrom(ctx: Context): Pick<AuditEvent, 'clientId' | 'address' 
 /** What every step between an authorization request and its answer is made of. */
 export interface Steps {
   /** Only for the browser that holds the interaction's cookie. */
-  open: Middleware;
+  open: Step;
   /** Only with the token that the page gave. */
-  checkCsrf: Middleware;
+  checkCsrf: Step;
   /** Counts by address; one too many gets `page` again. */
-  counted(area: Area, page: (ctx: Context, problem: Problem) => Promise<void>): Middleware;
+  counted(area: Area, page: (ctx: Context, problem: Problem) => Promise<void>): Step;
   /** Answers with a page of views/ that belongs to the application that the person comes from. */
   page(ctx: Context, view: string, data?: Record<string, unknown>): Promise<void>;
   /** By which ways codes can reach somebody from these pages. */
@@ -103,7 +103,7 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
     checkCsrf(ctx, next) {
       const { interaction, runtime } = flowOf(ctx);
       const right = sameToken(csrfToken(interaction.uid), formOf(ctx).text('csrf'));
-      return right ? (next() as Promise<void>) : expired(ctx, runtime, 403, 'csrf');
+      return right ? next() : expired(ctx, runtime, 403, 'csrf');
     },
 
     counted: (area, page) => counted(base.limits, (ctx) => flowOf(ctx).runtime.tenant.id, area, page),
