@@ -19,6 +19,7 @@ const ROOMS = [
   'revocations',
   'messaging',
   'verification',
+  'blobs',
   'limits',
   'jobs',
   'observe',

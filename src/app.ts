@@ -4,6 +4,7 @@ import { isForDevelopment, type Config } from './config.js';
 import { isThisMachine } from './kernel/addresses.js';
 import type { Screen } from './messaging/index.js';
 import { accountRoutes } from './account/index.js';
+import { serveBlobs } from './blobs/index.js';
 import { DEMO_CLIENT_ID, demoRoutes } from './demo/index.js';
 import { serveDocs } from './docs-page.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
@@ -206,6 +207,7 @@ function pagesApp(base: AppBase): Koa {
   app.use(saySlowDown);
   app.use(serveAssets);
   app.use(serveFrontPage(base.config));
+  app.use(serveBlobs(base.blobs, (ctx) => runtimeOf(ctx).tenant.id));
   app.use(serveOutbox(base));
   app.use(serveApiDocument);
   app.use(serveDocs(base.config.demo ? DEMO_CLIENT_ID : ''));

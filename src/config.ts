@@ -46,6 +46,7 @@ const CONFIG_SCHEMA = {
     'tenants',
     'codes',
     'messaging',
+    'files',
   ],
   properties: {
     port: { type: 'integer', minimum: 0, maximum: 65535 },
@@ -266,6 +267,25 @@ const CONFIG_SCHEMA = {
         },
       },
     },
+    files: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        s3: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['bucket', 'region'],
+          properties: {
+            bucket: { type: 'string', minLength: 3, maxLength: 63 },
+            region: { type: 'string', minLength: 1, maxLength: 50 },
+            endpoint: { type: 'string', pattern: '^https?://' },
+            pathStyle: { type: 'boolean' },
+            accessKeyId: { type: 'string', minLength: 1, maxLength: 200 },
+            secretAccessKey: { type: 'string', minLength: 1, maxLength: 500 },
+          },
+        },
+      },
+    },
     messaging: {
       type: 'object',
       additionalProperties: false,
@@ -336,6 +356,7 @@ export const SECRET_KEYS: readonly string[] = [
   'messaging/mail',
   'messaging/sms',
   'codes/challenge',
+  'files/s3',
 ];
 
 interface Source {

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
+import { openFiles } from './blobs/index.js';
 import { ConfigError, type Config } from './config.js';
 import { openContext, type GatehouseContext } from './context.js';
 import { ensureHome, type Home } from './first-start.js';
@@ -45,6 +46,8 @@ export interface Gatehouse {
   outbox: Outbox;
   /** What was shown instead of sent. */
   screen: Screen;
+  /** Takes out files that nothing refers to now, instead of at the next sweep. */
+  sweepFiles(): Promise<number>;
   /** Looks for changes to tenants now, instead of within a second. */
   refresh(): Promise<void>;
   /** Takes no new connections, lets requests in flight finish (10 s at most), closes the store. */
@@ -75,8 +78,10 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     const sender = codeSender(context.codes, vault, config.codes);
     couriers.set(MESSAGE, { deliver: messageDelivery(messenger, vault), once: true });
     couriers.set(CODE_MESSAGE, { deliver: codeDelivery(store, vault, messenger), once: true });
+    const files = await openFiles(config, store, log);
     const base = {
       ...context,
+      ...files,
       limits,
       screen,
       messenger,
@@ -110,6 +115,9 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       outbox,
       limits,
       every(config.keys.intervalSeconds, 'key rotation', log, rotate),
+      ...(config.sweeper.enabled
+        ? [every(config.sweeper.intervalSeconds, 'files', log, () => files.blobs.sweep())]
+        : []),
       every(FOLLOW_SECONDS, 'data keys', log, () => context.followKeys()),
     ];
     const { port } = server.address() as AddressInfo;
@@ -127,7 +135,16 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       messenger.close();
       await context.close();
     };
-    return { context, home, port, outbox, screen, refresh: () => directory.refresh(), stop };
+    return {
+      context,
+      home,
+      port,
+      outbox,
+      screen,
+      sweepFiles: () => files.blobs.sweep(),
+      refresh: () => directory.refresh(),
+      stop,
+    };
   } catch (error) {
     scraped?.close();
     await context.close();

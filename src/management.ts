@@ -25,6 +25,7 @@ import {
   registrationTokenOperations,
   takeFromClients,
 } from './clients/index.js';
+import { blobOperations, type BlobServices } from './blobs/index.js';
 import type { Config } from './config.js';
 import { identityResourceOperations, type Uses } from './identity-resources/index.js';
 import { factsOf } from './kernel/request.js';
@@ -45,7 +46,7 @@ import {
 import { tenantOperations, touchTenant, type TenantDirectory } from './tenants/index.js';
 
 /** What operations need of what runs. */
-export interface Services extends RegistrationBase {
+export interface Services extends RegistrationBase, BlobServices {
   pool: ProviderPool;
   directory: TenantDirectory;
   config: Config;
@@ -71,6 +72,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
     ...userOperations(passwords, accessOf(config)),
     ...registrationOperations(services),
     ...messagingOperations(vault, messenger),
+    ...blobOperations(services),
   ];
 };
 

@@ -1,15 +1,36 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { formOf } from '../kernel/forms.js';
-import { attempt, type OidcBase, type Problem } from '../oidc/index.js';
+import { attempt, type Problem } from '../oidc/index.js';
 import { lockUser, readProfile, updateUser } from '../users/index.js';
 import { visitOf, type Visits } from './visits.js';
 
 const FIELDS = ['nickName', 'gender', 'birthdate', 'address', 'description'] as const;
 
+type Typed = Record<(typeof FIELDS)[number], string>;
+
+/** The page, with what was typed where that could not be saved. */
+export function showProfile(
+  ctx: Context,
+  visits: Visits,
+  problem?: Omit<Problem, 'status' | 'outcome'>,
+  typed?: Typed,
+): void {
+  const { user, runtime } = visitOf(ctx);
+  // Pictures of elsewhere are not shown: their servers would learn who looks.
+  const own = user.avatar?.startsWith(`${runtime.tenant.issuer}/files/`) ? user.avatar : undefined;
+  visits.page(ctx, 'profile', {
+    profile: typed ?? Object.fromEntries(FIELDS.map((field) => [field, user[field] ?? ''])),
+    avatar: own,
+    problem: problem?.words,
+    field: problem?.field,
+    notice: ctx.query['saved'] === 'yes' ? 'account.saved' : undefined,
+  });
+}
+
 /** `/account`: what people say of themselves. */
-export function profileRoutes(router: Router, _base: OidcBase, visits: Visits): void {
-  const typedIn = (ctx: Context): Record<(typeof FIELDS)[number], string> => {
+export function profileRoutes(router: Router, visits: Visits): void {
+  const typedIn = (ctx: Context): Typed => {
     const form = formOf(ctx);
     return {
       nickName: form.text('nick_name'),
@@ -20,14 +41,7 @@ export function profileRoutes(router: Router, _base: OidcBase, visits: Visits): 
     };
   };
 
-  router.get('/account', (ctx) => {
-    const { user } = visitOf(ctx);
-    const profile = Object.fromEntries(FIELDS.map((field) => [field, user[field] ?? '']));
-    visits.page(ctx, 'profile', {
-      profile,
-      notice: ctx.query['saved'] === 'yes' ? 'account.saved' : undefined,
-    });
-  });
+  router.get('/account', (ctx) => showProfile(ctx, visits));
 
   router.post('/account/profile', visits.checkCsrf, (ctx) =>
     attempt(
@@ -41,8 +55,7 @@ export function profileRoutes(router: Router, _base: OidcBase, visits: Visits): 
         ctx.redirect('/account?saved=yes');
         ctx.status = 303;
       },
-      async ({ words, field }: Problem) =>
-        visits.page(ctx, 'profile', { profile: typedIn(ctx), problem: words, field }),
+      async (problem) => showProfile(ctx, visits, problem, typedIn(ctx)),
     ),
   );
 }

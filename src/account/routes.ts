@@ -2,17 +2,21 @@ import Router from '@koa/router';
 import type { Context } from 'koa';
 import { readForms } from '../kernel/forms.js';
 import { ACCOUNT_CALLBACK, type OidcBase, type TenantRuntime } from '../oidc/index.js';
+import type { BlobServices } from '../blobs/index.js';
 import { accessRoutes } from './access.js';
+import { avatarRoutes } from './avatar.js';
 import { dataRoutes } from './data.js';
 import { profileRoutes } from './profile.js';
 import { securityRoutes } from './security.js';
 import { pageOrStart, visits as openVisits } from './visits.js';
 
+export type AccountBase = OidcBase & BlobServices;
+
 /**
  * What people do with their own account, on pages. They sign in as at any application; the session is what counts here,
  * read anew with every request.
  */
-export function accountRoutes(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntime): Router {
+export function accountRoutes(base: AccountBase, runtimeOf: (ctx: Context) => TenantRuntime): Router {
   const router = new Router();
   const visits = openVisits(base, runtimeOf);
 
@@ -25,7 +29,8 @@ export function accountRoutes(base: OidcBase, runtimeOf: (ctx: Context) => Tenan
   });
 
   router.use(readForms(), visits.open);
-  profileRoutes(router, base, visits);
+  profileRoutes(router, visits);
+  avatarRoutes(router, base, visits);
   securityRoutes(router, base, visits);
   accessRoutes(router, base, visits);
   dataRoutes(router, base, visits);

@@ -43,7 +43,9 @@ export interface Visits {
   open: Step;
   /** Only for who signed in a moment ago: what follows could take the account away. */
   fresh: Step;
-  /** Only with the token that the page gave. */
+  /** Whether a form has the token that the page gave; says so where it has not. */
+  isOwnForm(ctx: Context, token: string): boolean;
+  /** The same, as a step. */
   checkCsrf: Step;
   counted(area: Area, page: (ctx: Context, problem: Problem) => Promise<void>): Step;
   /** Answers with a page of views/account. */
@@ -79,6 +81,17 @@ export function visits(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntim
     ctx.status = 303;
   }
 
+  function isOwnForm(ctx: Context, token: string): boolean {
+    if (sameToken(csrfOf(visitOf(ctx).sessionUid), token)) return true;
+    factsOf(ctx.req).outcome = 'csrf';
+    ctx.status = 403;
+    renderPage(ctx, 'expired', {
+      look: lookOf(visitOf(ctx).runtime.tenant),
+      data: { home: pageOf(ctx), requestId: factsOf(ctx.req).requestId },
+    });
+    return false;
+  }
+
   return {
     signIn,
 
@@ -99,16 +112,9 @@ export function visits(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntim
       return age <= base.config.lifetimes.freshSignIn ? next() : signIn(ctx, pageOf(ctx), 'login');
     },
 
-    async checkCsrf(ctx, next) {
-      if (sameToken(csrfOf(visitOf(ctx).sessionUid), formOf(ctx).text('csrf'))) return next();
-      factsOf(ctx.req).outcome = 'csrf';
-      ctx.status = 403;
-      renderPage(ctx, 'expired', {
-        look: lookOf(visitOf(ctx).runtime.tenant),
-        data: { home: pageOf(ctx), requestId: factsOf(ctx.req).requestId },
-      });
-      return undefined;
-    },
+    isOwnForm,
+
+    checkCsrf: (ctx, next) => (isOwnForm(ctx, formOf(ctx).text('csrf')) ? next() : undefined),
 
     counted: (area, page) => counted(base.limits, (ctx) => visitOf(ctx).runtime.tenant.id, area, page),
 

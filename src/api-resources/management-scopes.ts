@@ -24,8 +24,7 @@ const TO_COME: Record<string, string[]> = {
     'deletepackage',
     'history',
   ],
-  blob: ['post', 'image', 'base64'],
-  file: ['post', 'image', 'base64'], // the older document's name for blob
+  file: ['base64'], // the older document has no such operation; its word opens the newer one's
   codegen: [
     'clients',
     'servers',

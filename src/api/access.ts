@@ -43,9 +43,17 @@ export type Access = { kind: 'open' } | { kind: 'bearer' | 'import'; area: strin
 /** The two documents' prefixes. Either satisfies an operation. */
 export const VOCABULARIES = ['isms', 'ids4.ms'] as const;
 
-/** The six words of which each satisfies `area.verb`, the plainest first. */
+/** Areas that the two documents call differently. */
+const ALIASES: Readonly<Record<string, string>> = { blob: 'file', file: 'blob' };
+
+/** The words of which each satisfies `area.verb`, the plainest first. */
 export const spellings = (area: string, verb: string): string[] =>
-  VOCABULARIES.flatMap((prefix) => [`${prefix}.${area}.${verb}`, `${prefix}.${area}.all`, `${prefix}.all`]);
+  VOCABULARIES.flatMap((prefix) => [
+    ...[area, ALIASES[area]].flatMap((name) =>
+      name === undefined ? [] : [`${prefix}.${name}.${verb}`, `${prefix}.${name}.all`],
+    ),
+    `${prefix}.all`,
+  ]);
 
 const MANAGEMENT_WORD = /^(?:isms|ids4\.ms)\.(?:([^.]+)\.)?([^.]+)$/;
 

@@ -22,7 +22,11 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
       });
     chunks.push(chunk);
   }
-  const text = Buffer.concat(chunks).toString();
+  return parseJson(Buffer.concat(chunks).toString());
+}
+
+/** A whole body's text as JSON. @throws Failure: 400 with the position */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -10,7 +10,7 @@ export {
   type Presented,
 } from './access.js';
 export { areaAt } from './area.js';
-export { readJson } from './body.js';
+export { parseJson, readJson } from './body.js';
 export { BASIC, defineCodes, type Code } from './codes.js';
 export { Failure, type FieldProblem } from './failure.js';
 export { describe, openApiDocument, type Described } from './openapi.js';

@@ -15,10 +15,11 @@ export interface Given {
 }
 
 /** Reads and checks what an operation takes: parameters of the path, query, body. */
-export function reader({ schemas, current }: AnyOperation): (ctx: Context) => Promise<Given> {
+export function reader({ schemas, current, receive }: AnyOperation): (ctx: Context) => Promise<Given> {
   const checkParams: Validate = validateText(schemas.params ?? NOTHING);
   const checkQuery: Validate = validateText(schemas.query ?? NOTHING);
-  const checkBody: Validate | undefined = schemas.body === undefined ? undefined : validateJson(schemas.body);
+  const checkBody: Validate | undefined =
+    schemas.body === undefined || receive ? undefined : validateJson(schemas.body);
   const readOnly = namesIn(current?.answer).filter((name) => !namesIn(schemas.body).includes(name));
   return async (ctx) => {
     const params = { ...(ctx as Context & { params: Record<string, string> }).params };

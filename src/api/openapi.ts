@@ -130,7 +130,7 @@ export function describe(operations: readonly AnyOperation[]): Described {
   const components = new Components();
   const paths: Record<string, Json> = {};
   for (const operation of operations) {
-    const { access, method, path, summary, id, list, stream, example } = operation;
+    const { access, method, path, summary, id, list, stream, example, receive } = operation;
     const { body, answer } = operation.schemas;
     const data = components.of(answer);
     const sample = sampleOf(answer, example);
@@ -170,7 +170,12 @@ export function describe(operations: readonly AnyOperation[]): Described {
           : { security: [] }),
         parameters: parametersOf(operation, components),
         ...(body !== undefined && {
-          requestBody: { required: true, content: (stream ? ndjson : json)(components.of(body), example) },
+          requestBody: {
+            required: true,
+            content: receive
+              ? { [receive.type]: { schema: components.of(body) } }
+              : (stream ? ndjson : json)(components.of(body), example),
+          },
         }),
         responses,
       },

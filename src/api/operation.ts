@@ -1,4 +1,5 @@
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
+import type { Context } from 'koa';
 import type { Knex } from 'knex';
 import type { TenantDb } from '../store/index.js';
 import type { Access, Actor } from './access.js';
@@ -78,6 +79,8 @@ interface Declared {
  * An operation, declared once. From this come its route, guard, validation, envelope, audit row, documentation, error table
  * and contract tests.
  * - `keep`: seconds for which whoever reads it, and whatever lies in between, may keep the answer; without it nobody may;
+ * - `receive`: reads a body of its own kind as it comes, in place of JSON that the schema of `body` checks; the handler gets what
+ *   it answers, in place of what `prepare` does;
  * - `prepare`: slow work that needs no transaction (hashing), done before it; the handler gets what it answers;
  * - `target`: what the audit row names; the answer's id where it says nothing;
  * - `current`: what `If-Match` is compared with, as its own `detail` answers it, read in the same transaction.
@@ -85,6 +88,10 @@ interface Declared {
 interface Operation<Schemas, C, A, R> extends Declared {
   readonly schemas: Schemas;
   readonly keep?: (answer: A) => number;
+  readonly receive?: {
+    readonly type: 'multipart/form-data' | 'application/json';
+    read(ctx: Context, call: Omit<C, 'db' | 'everything' | 'body'>): Promise<R>;
+  };
   readonly prepare?: (call: Omit<C, 'db' | 'everything'>) => Promise<R>;
   readonly target?: (call: C, answer: A) => string;
   readonly current?: { answer: JSONSchema; read: (call: C) => Promise<unknown> };

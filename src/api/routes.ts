@@ -52,7 +52,7 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
     const language = languageOf(ctx.acceptsLanguages());
     const { echoed, ...given } = await read(ctx);
     const input = { tenant, actor, address: base.addressOf(ctx.req), language, ...given };
-    const prepared = await operation.prepare?.(input);
+    const prepared = await (operation.receive?.read(ctx, input) ?? operation.prepare?.(input));
     const answer = writes(operation)
       ? await change(operation, base, ctx, input, { prepared, echoed, shown })
       : await operation.handle(callOn(base.store.knex, operation, input), prepared);

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { releaseTenant } from '../blobs/index.js';
 import { insertApiResource, managementResource } from '../api-resources/index.js';
 import { insertIdentityResource, SEEDED_IDENTITY_RESOURCES } from '../identity-resources/index.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
@@ -163,6 +164,7 @@ export async function deleteTenant(knex: Knex, { id, home }: Tenant): Promise<vo
   if (home) throw new Conflict('home', 'the home tenant can not be deleted');
   // What roles are kept by goes first; the rest goes with the tenant.
   await knex('user_roles').where({ tenant_id: id }).delete();
+  await releaseTenant(knex, id);
   await knex('tenants').where({ id }).delete();
   await knex('deleted_tenants').insert({ id, deleted_at: Date.now() });
 }

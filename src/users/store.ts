@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { releaseBlobsOf } from '../blobs/index.js';
 import { forgetIssuedTokens } from '../clients/index.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
@@ -351,6 +352,7 @@ export async function eraseUser(db: TenantDb, { id, userKey }: User): Promise<vo
     await db.from(table).where({ account: id }).delete();
   await forgetIssuedTokens(db, userKey);
   await forgetAddresses(db, userKey);
+  await releaseBlobsOf(db, userKey);
 }
 
 /** Forgets wrong passwords, so that a locked account can be tried again. */

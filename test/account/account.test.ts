@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { GRANT_TYPES } from '../../src/clients/index.js';
 import { STORES } from '../support/config.js';
+import { jpeg, png } from '../support/files.js';
+import { sendForBytes } from '../support/http.js';
+import { asForm } from '../support/management.js';
 import { newMail, newPhone, startPeopleServer, wrongOf, type PeopleServer } from '../support/people.js';
 import { PASSWORD, type TestServer } from '../support/server.js';
 import { obtainCode, redeemForm, Visitor, type Page } from '../support/visitor.js';
@@ -191,6 +194,45 @@ for (const kind of STORES)
         assert.match(answer.html, /Give the date of birth as year, month and day/);
         assert.match(answer.html, /value="Kept"/);
         assert.equal((await row(id))['nick_name'], 'Rosa');
+      });
+    });
+
+    describe('the picture', () => {
+      const send = (visitor: Visitor, page: Page, value: Buffer, csrf?: string): Promise<Page> => {
+        const own = /name="csrf" value="([^"]+)"/.exec(page.html)?.[1] ?? '';
+        const { bytes, headers } = asForm({ csrf: csrf ?? own, value });
+        return visitor.go('/account/avatar', { body: bytes, headers });
+      };
+      const shown = (page: Page): string => /<img src="([^"]+\/files\/[^"]+)"/.exec(page.html)?.[1] ?? '';
+
+      it('is taken, shown and told to applications; another one replaces it', async () => {
+        const { visitor, page, id } = await person();
+        const first = await send(visitor, page, png());
+        assert.deepEqual((await sendForBytes(new URL(shown(first)))).bytes, png());
+        assert.equal((await row(id))['avatar'], shown(first));
+        const second = await send(visitor, first, jpeg());
+        assert.match(shown(second), /\.jpg$/);
+        assert.equal((await sendForBytes(new URL(shown(first)))).status, 404);
+        const none = await visitor.submit(second, '/account/avatar/remove');
+        assert.equal(shown(none), '');
+        assert.equal((await sendForBytes(new URL(shown(second)))).status, 404);
+      });
+
+      it('is refused where it is none, too large, or not sent by the page', async () => {
+        const { visitor, page, id } = await person();
+        const wrong = await send(visitor, page, Buffer.from('<svg></svg>'));
+        assert.deepEqual([wrong.status, /That is no picture/.test(wrong.html)], [415, true]);
+        const large = await send(visitor, page, png(10 * 1024 * 1024));
+        assert.deepEqual([large.status, /The picture is too large/.test(large.html)], [413, true]);
+        assert.equal((await send(visitor, page, png(), 'x'.repeat(43))).status, 403);
+        assert.equal((await row(id))['avatar'], null);
+      });
+
+      it('goes with the account', async () => {
+        const { visitor, page } = await person();
+        const url = new URL(shown(await send(visitor, page, png())));
+        await visitor.submit(await visitor.go('/account/data'), '/account/data/delete', { sure: 'yes' });
+        assert.equal((await sendForBytes(url)).status, 404);
       });
     });
 

@@ -21,6 +21,7 @@ const TABLES = [
   'api_scopes',
   'clients',
   'audit',
+  'blobs',
 ];
 
 const answers = new Ajv({ strictTypes: false, formats: { 'date-time': true } });

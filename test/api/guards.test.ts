@@ -108,7 +108,7 @@ for (const kind of STORES)
       });
 
       it(`${id} refuses a client without the scope, and names it`, async () => {
-        const token = await shared('another scope', () => clientToken(server, ['isms.blob.post']));
+        const token = await shared('another scope', () => clientToken(server, ['isms.codegen.clients']));
         const { status, headers, body } = await perform(server, each, await example(), { token });
         assert.deepEqual(
           [status, body['code'], body['data']],

@@ -28,6 +28,7 @@ const STEPS = [
   '0014_tenant_settings',
   '0015_client_registration',
   '0016_codes_and_messages',
+  '0017_blobs',
 ];
 
 for (const kind of STORES)

@@ -6,6 +6,7 @@ import { writeSettings } from '../../src/messaging/settings.js';
 import { insertUser } from '../../src/users/index.js';
 import { openCodes, phoneTarget } from '../../src/verification/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
+import { pdf, png } from './files.js';
 import { call, type Example } from './management.js';
 import { PASSWORD, type TestServer } from './server.js';
 
@@ -73,6 +74,13 @@ export const EXAMPLES: Record<
     body: { id: await newScope(server, tenant), displayName: 'Changed' },
   }),
   'identityresource.delete': async (server, tenant) => ({ params: { id: await newScope(server, tenant) } }),
+  'blob.codes': () => ({}),
+  'blob.post': () => ({ body: { value: pdf() } }),
+  'blob.image': () => ({ body: { value: png() } }),
+  'blob.base64': () => ({ body: { value: png().toString('base64') } }),
+  'file.codes': () => ({}),
+  'file.post': () => ({ body: { value: pdf() } }),
+  'file.image': () => ({ body: { value: png() } }),
   'tenant.codes': () => ({}),
   'tenant.info': () => ({}),
   'tenant.get': () => ({}),
@@ -205,6 +213,11 @@ const PROOFS = [
  * or nothing.
  */
 export const SETTLED: Record<string, readonly string[]> = {
+  'blob.post': ['value'],
+  'blob.image': ['value'],
+  'blob.base64': ['value'],
+  'file.post': ['value'],
+  'file.image': ['value'],
   'apiresource.post': ['name', 'audience', 'scopes', 'secrets'],
   'apiresource.put': ['audience', 'scopes', 'secrets'],
   'apiresource.import': ['microServiceName', 'microServicePolicies'],

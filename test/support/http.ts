@@ -6,6 +6,10 @@ export interface Heard {
   text: string;
 }
 
+export interface HeardBytes extends Omit<Heard, 'text'> {
+  bytes: Buffer;
+}
+
 export interface Said {
   method?: string;
   headers?: Record<string, string>;
@@ -18,7 +22,16 @@ export interface Said {
  * One request, no redirects followed. Unlike fetch it lets a test say any Host, and reaches `*.localhost` on systems
  * that do not resolve it.
  */
-export function send(url: URL, { method, headers = {}, form, body: plain }: Said = {}): Promise<Heard> {
+export async function send(url: URL, said?: Said): Promise<Heard> {
+  const { bytes, ...heard } = await sendForBytes(url, said);
+  return { ...heard, text: bytes.toString() };
+}
+
+/** The same for an answer that is no text. */
+export function sendForBytes(
+  url: URL,
+  { method, headers = {}, form, body: plain }: Said = {},
+): Promise<HeardBytes> {
   const body = form ? new URLSearchParams(form).toString() : plain;
   return new Promise((resolve, reject) => {
     const sending = request(
@@ -37,13 +50,13 @@ export function send(url: URL, { method, headers = {}, form, body: plain }: Said
         },
       },
       (response) => {
-        let text = '';
-        response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => void chunks.push(chunk));
         response.on('end', () => {
           const heard = new Headers();
           for (const [name, values] of Object.entries(response.headersDistinct))
             for (const value of values ?? []) heard.append(name, value);
-          resolve({ status: response.statusCode ?? 0, headers: heard, text });
+          resolve({ status: response.statusCode ?? 0, headers: heard, bytes: Buffer.concat(chunks) });
         });
       },
     );

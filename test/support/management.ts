@@ -20,6 +20,7 @@ export interface ApiRequest {
   json?: unknown;
   /** A body as it stands; its type is among the headers. */
   text?: string;
+  bytes?: Buffer;
   headers?: Record<string, string>;
   /** The tenant that is asked; the home where it says nothing. */
   tenant?: Tenant;
@@ -35,7 +36,7 @@ export interface Example {
 /** A request to the management API, as a program makes it. */
 export async function call(
   server: TestServer,
-  { method = 'GET', path, token, json, text, headers = {}, tenant }: ApiRequest,
+  { method = 'GET', path, token, json, text, bytes, headers = {}, tenant }: ApiRequest,
 ): Promise<ApiAnswer> {
   const heard = await send(new URL(path, tenant ? `http://${tenant.hosts[0]}` : server.issuer), {
     method,
@@ -46,6 +47,7 @@ export async function call(
     },
     ...(json !== undefined && { body: JSON.stringify(json) }),
     ...(text !== undefined && { body: text }),
+    ...(bytes !== undefined && { body: bytes }),
   });
   const body = bodyOf(heard);
   return {
@@ -59,7 +61,7 @@ export async function call(
 /** Calls an operation with an example of what it takes. */
 export const perform = (
   server: TestServer,
-  { method, path, stream }: AnyOperation,
+  { method, path, stream, receive }: AnyOperation,
   { params = {}, query = {}, body }: Example,
   more: Partial<ApiRequest> = {},
 ): Promise<ApiAnswer> =>
@@ -68,9 +70,29 @@ export const perform = (
     path:
       path.replace(/\{(\w+)\}/g, (_whole, name: string) => encodeURIComponent(params[name] ?? '')) +
       (Object.keys(query).length > 0 ? `?${new URLSearchParams(query).toString()}` : ''),
-    ...(stream ? asLine(body) : { json: body }),
+    ...(receive?.type === 'multipart/form-data' ? asForm(body) : stream ? asLine(body) : { json: body }),
     ...more,
   });
+
+const BOUNDARY = 'gatehouse-boundary';
+
+/** A form with a file, as a browser sends it; a text is a field, and bytes are a file. */
+export function asForm(body: unknown): { bytes: Buffer; headers: Record<string, string> } {
+  const parts = Object.entries((body ?? {}) as Record<string, unknown>).flatMap(([name, value]) => [
+    Buffer.from(
+      `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${name.replaceAll('"', '%22')}"` +
+        (Buffer.isBuffer(value)
+          ? '; filename="file"\r\nContent-Type: application/octet-stream\r\n\r\n'
+          : '\r\n\r\n'),
+    ),
+    Buffer.isBuffer(value) ? value : Buffer.from(String(value)),
+    Buffer.from('\r\n'),
+  ]);
+  return {
+    bytes: Buffer.concat([...parts, Buffer.from(`--${BOUNDARY}--\r\n`)]),
+    headers: { 'content-type': `multipart/form-data; boundary=${BOUNDARY}` },
+  };
+}
 
 /** A body of one line of NDJSON. */
 const asLine = (body: unknown): Pick<ApiRequest, 'text' | 'headers'> => ({

@@ -80,6 +80,7 @@ export async function startServer(
     },
     port: gatehouse.port,
     refresh: () => gatehouse.refresh(),
+    sweepFiles: () => gatehouse.sweepFiles(),
     stop: () => gatehouse.stop(),
     async restart() {
       await gatehouse.stop();
