@@ -121,7 +121,7 @@ for (const kind of STORES)
       });
 
       it(`${id} refuses a user without the permission, and names it`, async () => {
-        const token = await userToken(server, [plainest], ['isms.blob.post']);
+        const token = await userToken(server, [plainest], ['isms.codegen.clients']);
         const { status, body } = await perform(server, each, await example(), { token });
         assert.deepEqual([status, body['data']], [403, { missing: 'permission', name: plainest }]);
       });

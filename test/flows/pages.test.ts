@@ -256,7 +256,7 @@ describe('the pages', () => {
           );
           assert.equal(overflow, 0, `${name} is wider than ${width} px`);
         });
-        assert.equal(seen.length, 15);
+        assert.equal(seen.length, 32);
         await visitor.close();
         await own.stop();
       });

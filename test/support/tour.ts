@@ -10,7 +10,14 @@ export const TOUR_LIMITS = { limits: { windowSeconds: 3600, userCode: { address:
 
 /** A user and an application, for a walk through every page. */
 export async function prepareTour(server: TestServer): Promise<void> {
-  await server.addUser({ userName: 'alice', nickName: 'Alice' });
+  await server.addUser({
+    userName: 'alice',
+    nickName: 'Alice',
+    email: 'alice@example.com',
+    emailVerified: true,
+    phoneNumber: '+8613900139000',
+  });
+  await server.addUser({ userName: 'brenda', email: 'brenda@example.com' });
   await server.addClient('app', {
     grantTypes: [GRANT_TYPES.code, GRANT_TYPES.refresh, GRANT_TYPES.device],
     redirectUris: [REDIRECT],
@@ -22,28 +29,91 @@ export async function prepareTour(server: TestServer): Promise<void> {
   });
 }
 
+/** Registering, signing in by a code, a forgotten password; begins at the sign-in page. */
+async function tourOfCodes(
+  server: TestServer,
+  page: Page,
+  look: (name: string) => Promise<void>,
+): Promise<void> {
+  const submit = (): Promise<void> => page.locator('form button').first().click();
+  const signInPage = page.url();
+  await page.locator('a[href*="/register"]').click();
+  await look('register');
+  await page.locator('#phone').fill('+8613900139001');
+  await page.locator('#email').fill('nova@example.com');
+  await submit();
+  await page.locator('#phone_code').waitFor();
+  await look('register-finish');
+  for (const field of ['#phone_code', '#email_code']) await page.locator(field).fill('12345');
+  await page.locator('#password').fill('a good long password');
+  await submit();
+  await page.locator('[role=alert]').waitFor();
+  await look('register-refused');
+  await page.goto(signInPage);
+  await page.locator('a[href*="/code"]').click();
+  await look('code-request');
+  await page.locator('#login').fill('alice@example.com');
+  await submit();
+  await page.locator('#code').waitFor();
+  await look('code-enter');
+  await page.goto(signInPage);
+  await page.locator('a[href*="/forgot"]').click();
+  await look('forgot');
+  await page.locator('#login').fill('+8613900139000');
+  await submit();
+  await page.locator('#code').waitFor();
+  await look('reset');
+  await server.outbox.deliver();
+  await page.goto(`${server.issuer}/dev/outbox`);
+  await look('dev-outbox');
+}
+
+/** Every page of the account of who is signed in. */
+async function tourOfAccount(
+  server: TestServer,
+  page: Page,
+  look: (name: string) => Promise<void>,
+): Promise<void> {
+  for (const section of ['', '/security', '/devices', '/applications', '/data', '/password', '/email']) {
+    await page.goto(`${server.issuer}/account${section}`);
+    await look(`account${section.replace('/', '-') || '-profile'}`);
+  }
+  await page.locator('#to').fill('alice-2@example.com');
+  await page.locator('form button').first().click();
+  await page.locator('#code').waitFor();
+  await look('account-email-code');
+}
+
 /** Leads a browser, in any language, to every page in the state that a person meets it in. */
 export async function tour(
   server: TestServer,
   page: Page,
   look: (name: string) => Promise<void>,
 ): Promise<void> {
-  const signIn = async (password: string): Promise<void> => {
-    await page.locator('#login').fill('alice');
+  const signIn = async (password: string, login = 'alice'): Promise<void> => {
+    await page.locator('#login').fill(login);
     await page.locator('#password').fill(password);
     await page.locator('form button').first().click();
   };
   const app = { client_id: 'app', redirect_uri: REDIRECT };
+  await page.route('https://app.example.com/**', (route) => route.fulfill({ body: 'the application' }));
   await page.goto(
     server.issuer + authorizePath({ ...app, scope: 'openid profile offline_access isms.user.get' }),
   );
   await look('sign-in');
+  await tourOfCodes(server, page, look);
+  await page.goto(
+    server.issuer + authorizePath({ ...app, scope: 'openid profile offline_access isms.user.get' }),
+  );
   await signIn('wrong');
   await page.locator('[role=alert]').waitFor();
   await look('sign-in-refused');
   await signIn(PASSWORD);
   await page.locator('.scopes').waitFor();
   await look('consent');
+  await page.locator('form button').first().click();
+  await page.waitForURL(`${REDIRECT}**`);
+  await tourOfAccount(server, page, look);
   await page.goto(`${server.issuer}/connect/endsession`);
   await look('sign-out');
   await page.goto(`${server.issuer}/connect/endsession/success`);
@@ -75,6 +145,12 @@ export async function tour(
   await page.locator('form button').first().click();
   await page.locator('[role=status]').waitFor();
   await look('signing-out');
+  await page.goto(`${server.issuer}/account/data`);
+  await signIn(PASSWORD, 'brenda');
+  await page.locator('input[name=sure]').check();
+  await page.locator('button.danger').click();
+  await page.locator('[role=status]').waitFor();
+  await look('account-deleted');
   for (let guess = 0; guess <= TOUR_LIMITS.limits.userCode.address; guess++)
     await server.post('/device', { user_code: 'BCDF-GHJK' });
   await page.goto(`${server.issuer}/device`);
