@@ -5,7 +5,7 @@ import { openFiles } from './blobs/index.js';
 import { ConfigError, type Config } from './config.js';
 import { openContext, type GatehouseContext } from './context.js';
 import { ensureHome, type Home } from './first-start.js';
-import { every, openOutbox, openSweeper, type Courier, type Outbox } from './jobs/index.js';
+import { every, openOutbox, openSweeper, type Deliver, type Outbox } from './jobs/index.js';
 import {
   BACK_CHANNEL_LOGOUT,
   backChannelDelivery,
@@ -70,14 +70,14 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     let draining = false;
     const readiness = { ping: () => context.store.ping(), draining: () => draining };
     const { store, vault, log, audit } = context;
-    const couriers = new Map<string, Courier>();
+    const couriers = new Map<string, Deliver>();
     const outbox = openOutbox(store, log, audit, (kind) => couriers.get(kind));
     const limits = openLimits(store, log, config.limits);
     const screen = openScreen(options.announce ?? (() => undefined));
     const messenger = openMessenger({ config, store, vault, screen, tenantOf: sendingTenant(store) });
     const sender = codeSender(context.codes, vault, config.codes);
-    couriers.set(MESSAGE, { deliver: messageDelivery(messenger, vault), once: true });
-    couriers.set(CODE_MESSAGE, { deliver: codeDelivery(store, vault, messenger), once: true });
+    couriers.set(MESSAGE, messageDelivery(messenger, vault));
+    couriers.set(CODE_MESSAGE, codeDelivery(store, vault, messenger));
     const files = await openFiles(config, store, log);
     const base = {
       ...context,
@@ -91,8 +91,8 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       outbox,
     };
     const pool = openProviderPool(base);
-    couriers.set(BACK_CHANNEL_LOGOUT, { deliver: backChannelDelivery(store, pool) });
-    couriers.set(USER_ENDED, { deliver: userEndedDelivery(store, config.lifetimes.accessTokenLongest) });
+    couriers.set(BACK_CHANNEL_LOGOUT, backChannelDelivery(store, pool));
+    couriers.set(USER_ENDED, userEndedDelivery(store, config.lifetimes.accessTokenLongest));
     const metrics = config.metrics.port === undefined ? undefined : openMetrics();
     scraped = metrics && metricsServer(metrics);
     if (scraped) await listen(scraped, config.metrics, 'GATEHOUSE_METRICS_');

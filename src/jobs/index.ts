@@ -7,7 +7,6 @@ export {
   queueMessage,
   queueSealed,
   waitAfter,
-  type Courier,
   type Deliver,
   type Message,
   type Outbox,

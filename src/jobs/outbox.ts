@@ -22,24 +22,24 @@ export interface Message {
   payload: unknown;
   /** What nobody may read at rest (`openMessage` reads it); absent where there is nothing. */
   sealed?: string | undefined;
+  /**
+   * Whoever calls it before handing the message over never does so a second time, unless it is known that it did not arrive:
+   * a message whose sender died after that, or that ended with OutcomeUnknown, is kept until it is given up. One that is not
+   * marked so is tried again.
+   */
+  handOver(): Promise<void>;
 }
 
 /** Sends one message. Throws when it did not arrive; then it is tried again. */
 export type Deliver = (message: Message) => Promise<void>;
 
-/**
- * How messages of a kind are sent. With `once`, a message is never handed over a second time unless it is known that the
- * first did not arrive: one whose sender died in between, or that ended with OutcomeUnknown, is kept until it is given up.
- */
-export interface Courier {
-  deliver: Deliver;
-  once?: boolean;
-}
-
 /** The message was handed over, and nobody knows whether it arrived. */
 export class OutcomeUnknown extends Error {
   override name = 'OutcomeUnknown';
 }
+
+/** It took so long that somebody else has the message now. */
+class TakenOver extends Error {}
 
 /**
  * A durable queue of what goes out. Promises:
@@ -77,8 +77,10 @@ export function queueSealed(db: TenantDb, vault: Vault, kind: string, content: u
 }
 
 /** What `queueSealed` was given. */
-export const openMessage = <T>(vault: Vault, { tenantId, id, sealed = '' }: Message): T =>
-  JSON.parse(vault.open(sealed, sealFor(tenantId, id))) as T;
+export const openMessage = <T>(
+  vault: Vault,
+  { tenantId, id, sealed = '' }: Pick<Message, 'tenantId' | 'id' | 'sealed'>,
+): T => JSON.parse(vault.open(sealed, sealFor(tenantId, id))) as T;
 
 /** What this room keeps sealed, for rewrapping. */
 export const OUTBOX_SEALED_COLUMNS: readonly SealedColumn[] = [
@@ -101,7 +103,7 @@ export function openOutbox(
   log: Log,
   audit: Audit,
   /** How each kind is sent, asked for when the first message goes out. */
-  courierOf: (kind: string) => Courier | undefined,
+  deliverOf: (kind: string) => Deliver | undefined,
 ): Outbox {
   const insert = store.prepare(
     'INSERT INTO outbox (tenant_id, id, kind, payload, next_at, gives_up_at) VALUES (?, ?, ?, ?, ?, ?)',
@@ -109,6 +111,9 @@ export function openOutbox(
   const due = store.prepare(`SELECT * FROM outbox WHERE next_at <= ? ORDER BY next_at LIMIT ${TAKE}`);
   const take = store.prepare(
     'UPDATE outbox SET next_at = ?, attempts = attempts + 1 WHERE tenant_id = ? AND id = ? AND next_at <= ?',
+  );
+  const mark = store.prepare(
+    'UPDATE outbox SET next_at = gives_up_at WHERE tenant_id = ? AND id = ? AND attempts = ?',
   );
   const later = store.prepare('UPDATE outbox SET next_at = ? WHERE tenant_id = ? AND id = ?');
   const remove = store.prepare('DELETE FROM outbox WHERE tenant_id = ? AND id = ?');
@@ -141,16 +146,18 @@ export function openOutbox(
   async function attempt(row: Row): Promise<void> {
     const [tenantId, id, kind] = [row['tenant_id'], row['id'], row['kind']] as [string, string, string];
     const now = Date.now();
-    const { once = false, deliver } = courierOf(kind) ?? {};
-    const lease = once ? Math.max(Number(row['gives_up_at']), now + LEASE_MS) : now + LEASE_MS;
-    if ((await take.run(lease, tenantId, id, now)) === 0) return; // somebody else has it
+    if ((await take.run(now + LEASE_MS, tenantId, id, now)) === 0) return; // somebody else has it
+    const attempts = Number(row['attempts']) + 1;
+    const handOver = async (): Promise<void> => {
+      if ((await mark.run(tenantId, id, attempts)) === 0) throw new TakenOver();
+    };
     try {
       if (now >= Number(row['gives_up_at'])) throw new OutcomeUnknown('it is not known whether it arrived');
       const sealed = (row['sealed'] as string | null) ?? undefined;
-      await deliver?.({ tenantId, id, payload: parse(row['payload']), sealed });
+      await deliverOf(kind)?.({ tenantId, id, payload: parse(row['payload']), sealed, handOver });
       await remove.run(tenantId, id);
     } catch (error) {
-      await failed(row, error as Error);
+      if (!(error instanceof TakenOver)) await failed(row, error as Error);
     }
   }
 

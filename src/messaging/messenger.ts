@@ -33,8 +33,12 @@ export interface MessengerBase {
 export interface Messenger {
   /** Which driver a tenant's messages go by; undefined where there is none, so that nothing can be sent. */
   driverOf<C extends Channel>(tenantId: string, channel: C): Promise<Chosen<C> | undefined>;
-  /** Hands a message over at once. @throws OutcomeUnknown, Error where it did not go */
-  send(tenantId: string, id: string, message: Message): Promise<void>;
+  /**
+   * Hands a message over at once.
+   * @param ready called just before it leaves.
+   * @throws OutcomeUnknown, Error where it did not go
+   */
+  send(tenantId: string, id: string, message: Message, ready?: () => Promise<void>): Promise<void>;
   close(): void;
 }
 
@@ -47,7 +51,7 @@ export const queueText = (db: TenantDb, vault: Vault, message: Message): Promise
 export const messageDelivery =
   (messenger: Messenger, vault: Vault): Deliver =>
   (message) =>
-    messenger.send(message.tenantId, message.id, openMessage<Message>(vault, message));
+    messenger.send(message.tenantId, message.id, openMessage<Message>(vault, message), message.handOver);
 
 const MOST_DRIVERS = 200;
 
@@ -92,8 +96,14 @@ export function openMessenger({ config, store, vault, screen, tenantOf }: Messen
           : twilioDriver(settings, anywhere),
     );
 
-  async function sendMail(tenantId: string, id: string, mail: Mail, { settings, operators }: Chosen<'mail'>) {
-    if (settings.driver !== 'screen') return mailDriver(settings, operators).send(id, mail);
+  async function sendMail(
+    tenantId: string,
+    id: string,
+    mail: Mail,
+    { settings, operators }: Chosen<'mail'>,
+    ready?: () => Promise<void>,
+  ) {
+    if (settings.driver !== 'screen') return mailDriver(settings, operators).send(id, mail, ready);
     return screen.show({ at: Date.now(), tenantId, channel: 'mail', ...mail });
   }
 
@@ -104,17 +114,18 @@ export function openMessenger({ config, store, vault, screen, tenantOf }: Messen
 
   return {
     driverOf: async (tenantId, channel) => chosen(tenantId, channel, await tenantOf(tenantId)),
-    async send(tenantId, id, message) {
+    async send(tenantId, id, message, ready) {
       const tenant = await tenantOf(tenantId);
       if (!tenant) return; // gone, and with it whoever it was for
       const none = new Error(`there is no driver for ${message.channel}`);
       if (message.channel === 'mail') {
         const by = await chosen(tenantId, 'mail', tenant);
         if (!by) throw none;
-        await sendMail(tenantId, id, mailOf(message, tenant), by);
+        await sendMail(tenantId, id, mailOf(message, tenant), by, ready);
       } else {
         const by = await chosen(tenantId, 'sms', tenant);
         if (!by) throw none;
+        await ready?.();
         await sendSms(tenantId, id, smsOf(message, tenant), by);
       }
     },

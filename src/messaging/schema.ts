@@ -30,9 +30,10 @@ export interface Sms {
 /**
  * Hands one message over. `id` is the message's own, the same each time that it is tried; whoever can tell by it does.
  * Throws OutcomeUnknown where it may have arrived; any other error means that it has not.
+ * - `ready` is called when all is ready, before the message leaves; where it throws, the message stays here.
  */
 export interface Driver<M> {
-  send(id: string, message: M): Promise<void>;
+  send(id: string, message: M, ready?: () => Promise<void>): Promise<void>;
   close?(): void;
 }
 

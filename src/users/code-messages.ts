@@ -70,6 +70,6 @@ export function codeDelivery(store: Store, vault: Vault, messenger: Messenger): 
     if (template === undefined) return;
     const values = template === 'account_exists' ? {} : { code, minutes: String(minutes) };
     const outgoing: Message = { channel: target.channel, to: target.address, template, locale, values };
-    await messenger.send(queued.tenantId, queued.id, outgoing);
+    await messenger.send(queued.tenantId, queued.id, outgoing, queued.handOver);
   };
 }

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { createTransport } from 'nodemailer';
+import pLimit from 'p-limit';
 import type { MailDriverSettings } from '../../kernel/message-drivers.js';
 import { mayReach } from '../../kernel/outbound.js';
 import { OutcomeUnknown } from '../../jobs/index.js';
@@ -43,25 +44,27 @@ export function smtpDriver(settings: Settings, anywhere: boolean): Driver<Mail> 
       disableUrlAccess: true,
     });
   let transport: ReturnType<typeof open> | undefined;
+  // No more at once than there are connections: one that only waits for a connection has not left yet.
+  const limit = pLimit(CONNECTIONS);
   return {
-    async send(id, mail) {
-      transport ??= open();
-      try {
-        await (
-          await transport
-        ).sendMail({
-          ...mail,
-          from,
-          messageId: `<${id}@${domainOf(from)}>`,
-          headers: { 'Auto-Submitted': 'auto-generated' },
-        });
-      } catch (error) {
-        if (mayHaveArrived(error as object)) throw new OutcomeUnknown((error as Error).message);
-        transport = undefined; // the name may lead elsewhere the next time
-        throw error;
-      }
-    },
-    close: () => void transport?.then((opened) => opened.close()),
+    send: (id, mail, ready) =>
+      limit(async () => {
+        try {
+          const opened = await (transport ??= open());
+          await ready?.();
+          await opened.sendMail({
+            ...mail,
+            from,
+            messageId: `<${id}@${domainOf(from)}>`,
+            headers: { 'Auto-Submitted': 'auto-generated' },
+          });
+        } catch (error) {
+          if (mayHaveArrived(error as object)) throw new OutcomeUnknown((error as Error).message);
+          transport = undefined; // the name may lead elsewhere the next time
+          throw error;
+        }
+      }),
+    close: () => void transport?.then((opened) => opened.close()).catch(() => undefined),
   };
 }
 
