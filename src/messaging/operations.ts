@@ -1,4 +1,4 @@
-import { areaAt, defineCodes, defineOperation, shapes, type AnyOperation } from '../api/index.js';
+import { areaAt, defineCodes, defineOperation, Failure, shapes, type AnyOperation } from '../api/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { MAIL_DRIVER, SMS_DRIVER } from '../kernel/message-drivers.js';
@@ -162,7 +162,7 @@ export function messagingOperations(vault: Vault, messenger: Messenger): readonl
     }),
     defineOperation({
       ...at.own('test', 'POST', '/Test'),
-      summary: 'Send a message at once, and say whether it was taken',
+      summary: 'Send a message at once; 502 says why it was not taken',
       example: { channel: 'mail', to: 'you@example.com' },
       schemas: {
         body: {
@@ -173,26 +173,20 @@ export function messagingOperations(vault: Vault, messenger: Messenger): readonl
           properties: { channel: CHANNEL, to: { ...line(254), minLength: 1 } },
         },
         answer: {
-          title: 'TestResult',
-          type: 'object',
-          additionalProperties: false,
-          required: ['id', 'delivered', 'reason'],
-          properties: {
-            id: { ...shapes.id, description: 'The message’s id, as the driver gets it.' },
-            delivered: { type: 'boolean' },
-            reason: { type: ['string', 'null'], description: 'Why not.' },
-          },
+          ...shapes.DELETED,
+          title: 'SentMessage',
+          properties: { id: { ...shapes.id, description: 'The message’s id, as the driver gets it.' } },
         },
       },
       async prepare({ tenant, language, body: { channel, to } }) {
         const { address } = channel === 'mail' ? mailTarget(to) : phoneTarget(to);
         const id = newId();
         const message = { channel, to: address, template: 'test', locale: language, values: {} };
-        const reason = await messenger.send(tenant.id, id, message).then(
-          () => null,
-          (error: unknown) => (error as Error).message.slice(0, 200),
-        );
-        return { id, delivered: reason === null, reason };
+        await messenger.send(tenant.id, id, message).catch((error: unknown) => {
+          const reason = (error as Error).message.slice(0, 200);
+          throw new Failure(502, MESSAGING_CODES.notDelivered, { message: `it was not taken: ${reason}` });
+        });
+        return { id };
       },
       handle: async (_call, result) => result,
     }),

@@ -17,6 +17,7 @@ export async function startMailServer(): Promise<MailServer> {
   const waiting: (() => void)[] = [];
   const server = new SMTPServer({
     authOptional: true,
+    closeTimeout: 100, // pooled connections of whoever sends stay open otherwise
     disabledCommands: ['STARTTLS', 'AUTH'],
     onData(stream, _session, done) {
       simpleParser(stream).then(
