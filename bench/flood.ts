@@ -1,6 +1,5 @@
-import { connect } from 'node:net';
 import { startWithTenants } from './many-tenants.js';
-import { bytesOf, median, pinLoad, residentMiB } from './measure.js';
+import { ask, bytesOf, calm, pinLoad, residentMiB, said, type Waited } from './measure.js';
 
 /**
  * How long one tenant waits for a token while another is asked for more than it may have, or more than the process can
@@ -15,63 +14,6 @@ const SCENARIOS = [
   // Sixty requests at a time keep the process busy; this is ten times as many, and every one is allowed.
   { title: 'beyond what can be answered', connections: 640, quota: UNLIMITED, asked: 40 },
 ];
-
-/** Asks on one connection for as long as `next` says so; tells how long each answer took, in milliseconds, and its status. */
-function ask(
-  port: number,
-  bytes: Buffer,
-  next: () => boolean,
-  heard: (ms: number, status: number) => void,
-): Promise<void> {
-  return new Promise((done, failed) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.setNoDelay(true);
-    let sent = 0;
-    let answer = '';
-    const go = (): void => {
-      if (!next()) {
-        socket.destroy();
-        return done();
-      }
-      sent = performance.now();
-      socket.write(bytes);
-    };
-    socket.once('connect', go).once('error', failed);
-    socket.on('data', (chunk) => {
-      answer += chunk.toString('latin1');
-      // Chunked or not, an answer of the protocol is one JSON object.
-      if (!/\r\n\r\n[\s\S]*\}/.test(answer)) return;
-      heard(performance.now() - sent, Number(answer.slice(9, 12)));
-      answer = '';
-      go();
-    });
-  });
-}
-
-interface Waited {
-  p50: number;
-  p99: number;
-}
-
-async function calm(port: number, bytes: Buffer, asked: number): Promise<Waited> {
-  const times: number[] = [];
-  await ask(
-    port,
-    bytes,
-    () => times.length < asked,
-    (ms, status) => {
-      if (status !== 200) throw new Error(`the calm tenant was answered ${status}`);
-      times.push(ms);
-    },
-  );
-  times.sort((a, b) => a - b);
-  return { p50: median(times), p99: times[Math.floor(times.length * 0.99)] as number };
-}
-
-const said = (list: Waited[]): string =>
-  (['p50', 'p99'] as const)
-    .map((which) => `${which} ${median(list.map((each) => each[which])).toFixed(2)} ms`)
-    .join(', ');
 
 pinLoad();
 for (const { title, connections, quota, asked } of SCENARIOS) {

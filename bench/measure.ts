@@ -196,3 +196,63 @@ export async function compare(
     `  work per CPU second, next to ${theirs.name}: ${(theirs.cpu / mine.cpu).toFixed(2)}   (requests a second: ${(mine.rate / theirs.rate).toFixed(2)})`,
   );
 }
+
+/** Asks on one connection for as long as `next` says so; tells how long each answer took, in milliseconds, and its status. */
+export function ask(
+  port: number,
+  bytes: Buffer,
+  next: () => boolean,
+  heard: (ms: number, status: number) => void,
+): Promise<void> {
+  return new Promise((done, failed) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.setNoDelay(true);
+    let sent = 0;
+    let answer = '';
+    const go = (): void => {
+      if (!next()) {
+        socket.destroy();
+        return done();
+      }
+      sent = performance.now();
+      socket.write(bytes);
+    };
+    socket.once('connect', go).once('error', failed);
+    socket.on('data', (chunk) => {
+      answer += chunk.toString('latin1');
+      // Chunked or not, an answer of the protocol is one JSON object.
+      if (!/\r\n\r\n[\s\S]*\}/.test(answer)) return;
+      heard(performance.now() - sent, Number(answer.slice(9, 12)));
+      answer = '';
+      go();
+    });
+  });
+}
+
+/** Milliseconds. */
+export interface Waited {
+  p50: number;
+  p99: number;
+}
+
+/** What so many requests wait for their answers, one after the other. */
+export async function calm(port: number, bytes: Buffer, asked: number): Promise<Waited> {
+  const times: number[] = [];
+  await ask(
+    port,
+    bytes,
+    () => times.length < asked,
+    (ms, status) => {
+      if (status !== 200) throw new Error(`it was answered ${status}`);
+      times.push(ms);
+    },
+  );
+  times.sort((a, b) => a - b);
+  return { p50: median(times), p99: times[Math.floor(times.length * 0.99)] as number };
+}
+
+/** The medians of several rounds, in words. */
+export const said = (list: Waited[]): string =>
+  (['p50', 'p99'] as const)
+    .map((which) => `${which} ${median(list.map((each) => each[which])).toFixed(2)} ms`)
+    .join(', ');

@@ -1,0 +1,120 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { insertApiResource, newApiResource } from '../src/api-resources/index.js';
+import { addClientSecret, clientSettings, insertClient } from '../src/clients/index.js';
+import { loadConfig } from '../src/config.js';
+import { openContext } from '../src/context.js';
+import { ensureHome } from '../src/first-start.js';
+import { tenantTransaction } from '../src/store/index.js';
+import { insertUser } from '../src/users/index.js';
+import { freePort } from '../test/support/ports.js';
+import {
+  ask,
+  bytesOf,
+  calm,
+  load,
+  median,
+  pinLoad,
+  said,
+  startOnFirstCore,
+  tokenRequest,
+  type Waited,
+} from './measure.js';
+
+/**
+ * Password sign-ins a second next to what checking a password costs by itself, on one core, in turns; and how long other
+ * requests wait while 64 sign-ins run, on all cores, next to the same without them.
+ */
+const SECRET = 'bench-secret-0123456789-0123456789-0123456789';
+const PASSWORD = 'a password of the bench';
+const USERS = 64;
+const ROUNDS = 5;
+const AMOUNT = 300;
+const OTHERS = 1500;
+
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-sign-in-'));
+mkdirSync(join(folder, 'config'));
+writeFileSync(join(folder, 'config', 'production.json'), JSON.stringify({ limits: { enabled: false } }));
+const port = await freePort();
+const env = { PORT: String(port), GATEHOUSE_DATA_DIR: folder, NODE_ENV: 'production', LOG_LEVEL: 'info' };
+const context = await openContext({ ...loadConfig(env, folder), log: { level: 'silent' } });
+const { tenant } = await ensureHome(context);
+const hash = await context.passwords.hash(PASSWORD);
+await tenantTransaction(context.store, tenant.id, async (db) => {
+  await insertApiResource(db, newApiResource('bench', ['bench.read']));
+  const settings = clientSettings({ grantTypes: ['client_credentials', 'password'], scopes: ['bench.read'] });
+  await insertClient(db, { clientId: 'bench', clientName: 'bench', settings });
+  await addClientSecret(db, context.vault, 'bench', { secret: SECRET });
+  for (let n = 0; n < USERS; n++) await insertUser(db, { userName: `user-${n}x` }, hash);
+});
+await context.close();
+
+pinLoad();
+const { pid = 0 } = await startOnFirstCore(
+  [resolve('dist/src/cli.js'), 'serve'],
+  env,
+  'Gatehouse is ready',
+  folder,
+);
+const at = (form: string) => ({
+  ...tokenRequest(port, 'home', SECRET, form),
+  url: `http://localhost:${port}/connect/token`,
+});
+const signIns = Array.from({ length: USERS }, (_, n) =>
+  at(`grant_type=password&username=user-${n}x&password=${encodeURIComponent(PASSWORD)}&scope=bench.read`),
+);
+const other = at('grant_type=client_credentials&scope=bench.read');
+
+const bare = (): number =>
+  Number(
+    spawnSync('taskset', ['-c', '0', process.execPath, '--import', 'tsx', 'bench/argon.ts'], {
+      env: { PATH: process.env['PATH'], AMOUNT: String(AMOUNT) },
+    }).stdout.toString(),
+  );
+
+try {
+  await load(pid, signIns, AMOUNT / 3);
+  const [alone, whole]: [number[], number[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    alone.push(bare());
+    whole.push((await load(pid, signIns, AMOUNT)).perSecond);
+  }
+  const [check, signIn] = [1000 / median(alone), 1000 / median(whole)];
+  console.log(`\npassword sign-ins on one core, next to checking a password alone`);
+  console.log(`  Argon2id alone      ${check.toFixed(2)} ms, ${median(alone).toFixed(1)} a second`);
+  console.log(`  a whole sign-in     ${signIn.toFixed(2)} ms, ${median(whole).toFixed(1)} a second`);
+  console.log(`  more than the hash  ${((signIn / check - 1) * 100).toFixed(1)} %`);
+
+  for (const each of [pid, process.pid]) spawnSync('taskset', ['-a', '-p', '-c', '0,1', String(each)]);
+  const bytes = bytesOf(other);
+  await calm(port, bytes, OTHERS);
+  const [without, beside]: [Waited[], Waited[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    without.push(await calm(port, bytes, OTHERS));
+    let running = true;
+    let done = 0;
+    const sixtyFour = signIns.map((request) =>
+      ask(
+        port,
+        bytesOf(request),
+        () => running,
+        (_ms, status) => {
+          if (status !== 200) throw new Error(`a sign-in was answered ${status}`);
+          done += 1;
+        },
+      ),
+    );
+    beside.push(await calm(port, bytes, OTHERS));
+    running = false;
+    await Promise.all(sixtyFour);
+    if (done === 0) throw new Error('no sign-in ran');
+  }
+  console.log(`\ntokens of another client, one after the other, while 64 sign-ins run`);
+  console.log(`  without them        ${said(without)}`);
+  console.log(`  beside them         ${said(beside)}`);
+} finally {
+  process.kill(pid, 'SIGTERM');
+  rmSync(folder, { recursive: true, force: true });
+}
