@@ -32,6 +32,7 @@ function welcome(config: Config, { made }: Home): string {
   out.push(
     ...(config.demo ? [`  Sign-in page  ${issuer}/sign-in`, `  Demo          ${issuer}/demo`] : []),
     `  Management    ${issuer}/docs`,
+    `  Account       ${issuer}/account`,
     `  Discovery     ${issuer}/.well-known/openid-configuration`,
     ...(isForDevelopment(config, issuer)
       ? [`  Messages      ${issuer}/dev/outbox (mail and SMS, until a driver is set)`]
