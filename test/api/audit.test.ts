@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { OPERATIONS } from '../../src/management.js';
-import { CLIENT_SECRET, environment, STORES } from '../support/config.js';
+import { environment, STORES } from '../support/config.js';
 import type { Data } from '../support/area.js';
 import { EXAMPLES } from '../support/examples.js';
 import { clientToken, perform } from '../support/management.js';
-import { kill, serve } from '../support/process.js';
+import { kill, managementToken, serve } from '../support/process.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const WRITING = OPERATIONS.filter(({ method }) => method !== 'GET');
@@ -70,13 +70,7 @@ describe('the log of the management API', () => {
       });
       return (await answer.json()) as Data;
     };
-    const basic = Buffer.from(`gatehouse-cli:${CLIENT_SECRET}`).toString('base64');
-    const signedIn = await fetch(`${issuer}/connect/token`, {
-      method: 'POST',
-      headers: { authorization: `Basic ${basic}` },
-      body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'isms.all' }),
-    });
-    const { access_token: token } = (await signedIn.json()) as Data;
+    const token = await managementToken(issuer);
     const bearer = `Bearer ${secret(token)}`;
     const api = async (path: string, body: object | string): Promise<Data> =>
       (await ask(`/api/${path}`, body, bearer))['data'] as Data;

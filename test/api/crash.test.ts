@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { Data } from '../support/area.js';
-import { CLIENT_SECRET, environment, STORES } from '../support/config.js';
-import { kill, serve } from '../support/process.js';
+import { environment, STORES } from '../support/config.js';
+import { kill, managementToken, serve } from '../support/process.js';
 
 const KILLS = 3;
 const WORKERS = 4;
@@ -29,19 +29,9 @@ for (const kind of STORES)
         const { data } = (await answer.json()) as Data;
         return { status: answer.status, data: data as Data };
       };
-      const signIn = async (): Promise<void> => {
-        const basic = Buffer.from(`gatehouse-cli:${CLIENT_SECRET}`).toString('base64');
-        const answer = await fetch(`${issuer}/connect/token`, {
-          method: 'POST',
-          headers: { authorization: `Basic ${basic}` },
-          body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'isms.all' }),
-        });
-        token = ((await answer.json()) as Data)['access_token'];
-      };
-
       for (let round = 0; round < KILLS; round += 1) {
         const server = await serve(env);
-        await signIn();
+        token = await managementToken(issuer);
         const roles: string[] = [];
         const users: string[] = [];
         let dead = false;
@@ -83,7 +73,7 @@ for (const kind of STORES)
         await server.finished;
 
         const again = await serve(env);
-        await signIn();
+        token = await managementToken(issuer);
         for (const id of roles) assert.equal((await ask('GET', `/api/Role/${id}`)).status, 200);
         for (const id of users.slice(-50)) {
           const { data } = await ask('GET', `/api/User/${id}`);

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import type { Data } from '../support/area.js';
-import { CLIENT_SECRET, environment, STORES } from '../support/config.js';
+import { environment, STORES } from '../support/config.js';
 import { png } from '../support/files.js';
 import { asForm } from '../support/management.js';
-import { kill, serve } from '../support/process.js';
+import { kill, managementToken, serve } from '../support/process.js';
 
 const WORKERS = 8;
 const ENOUGH = 40;
@@ -14,13 +13,7 @@ for (const kind of STORES)
     const env = await environment(kind);
     const issuer = `http://localhost:${env['PORT']}`;
     const server = await serve(env);
-    const basic = Buffer.from(`gatehouse-cli:${CLIENT_SECRET}`).toString('base64');
-    const signedIn = await fetch(`${issuer}/connect/token`, {
-      method: 'POST',
-      headers: { authorization: `Basic ${basic}` },
-      body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'isms.all' }),
-    });
-    const { access_token: token } = (await signedIn.json()) as Data;
+    const token = await managementToken(issuer);
     const kept: { url: string; bytes: Buffer }[] = [];
     let dead = false;
     const uploader = async (worker: number): Promise<void> => {

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/kernel/root.js';
-import { temporaryFolder } from './config.js';
+import { CLIENT_SECRET, temporaryFolder } from './config.js';
 
 export const CLI = join(packageRoot, 'dist', 'src', 'cli.js');
 
@@ -65,4 +65,15 @@ export async function serve(env: Record<string, string>, args: string[] = []): P
 export async function kill(running: Running, signal: NodeJS.Signals): Promise<Finished> {
   running.child.kill(signal);
   return running.finished;
+}
+
+/** A token for the management API of a process, as its first start made the client. */
+export async function managementToken(issuer: string): Promise<string> {
+  const basic = Buffer.from(`gatehouse-cli:${CLIENT_SECRET}`).toString('base64');
+  const answer = await fetch(`${issuer}/connect/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${basic}` },
+    body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'isms.all' }),
+  });
+  return ((await answer.json()) as { access_token: string }).access_token;
 }

@@ -7,18 +7,12 @@ import { admitReset, resetPassword } from '../../users/index.js';
 import { typedTarget } from '../../verification/index.js';
 import type { OidcBase } from '../provider.js';
 import { attempt, type Problem } from './problems.js';
-import { challenged, localeOf, sendCodes } from './sending.js';
+import { askForCode, localeOf } from './sending.js';
 import { showSignIn } from './sign-in.js';
-import { flowOf, seenFrom, text, type Steps } from './steps.js';
+import { flowOf, seenFrom, type Steps } from './steps.js';
 
 /** A new password for who has forgotten it, with a code that was sent to the telephone or by mail. */
 export function recoverRoutes(router: Router, base: OidcBase, steps: Steps): void {
-  const ask = (ctx: Context, problem?: Problem): Promise<void> =>
-    steps.page(ctx, 'forgot', {
-      problem: problem?.words,
-      login: formOf(ctx).text('login') || formOf(ctx).text('to'),
-      challenge: text(ctx.query['challenge']) ?? '',
-    });
   const enter = (ctx: Context, to: string, problem?: Problem): Promise<void> =>
     steps.page(ctx, 'reset', {
       to,
@@ -27,22 +21,7 @@ export function recoverRoutes(router: Router, base: OidcBase, steps: Steps): voi
       code: formOf(ctx).text('code'),
     });
 
-  router.get('/forgot', challenged(base), (ctx) => ask(ctx));
-
-  router.post('/forgot', steps.checkCsrf, steps.counted('open', ask), (ctx) => {
-    const typed = formOf(ctx).text('login');
-    return attempt(
-      ctx,
-      async () => {
-        const target = typedTarget(typed, base.config.codes.countryCode);
-        await sendCodes(base, ctx, [target], 'reset');
-        return enter(ctx, target.address);
-      },
-      // Whoever asked a moment ago has a code that may still come.
-      (problem) =>
-        problem.words === 'problem.code_spacing' ? enter(ctx, typed, problem) : ask(ctx, problem),
-    );
-  });
+  const ask = askForCode(router, base, steps, { path: '/forgot', view: 'forgot', purpose: 'reset', enter });
 
   router.post('/reset', steps.checkCsrf, steps.counted('open', ask), (ctx) => {
     const form = formOf(ctx);

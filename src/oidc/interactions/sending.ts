@@ -1,11 +1,13 @@
+import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { formOf, type Step } from '../../kernel/forms.js';
 import { pickLocale, type Locale } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
 import { tenantTransaction } from '../../store/index.js';
-import { passChallenge, type Purpose, type Target } from '../../verification/index.js';
+import { passChallenge, typedTarget, type Purpose, type Target } from '../../verification/index.js';
 import type { OidcBase } from '../provider.js';
-import { flowOf, text } from './steps.js';
+import { attempt, type Problem } from './problems.js';
+import { flowOf, text, type Steps } from './steps.js';
 
 /** The language of what a person is sent: that of the pages. */
 export const localeOf = (ctx: Context): Locale =>
@@ -40,4 +42,50 @@ export async function sendCodes(
     for (const target of targets)
       await base.sender.request(db, { target, purpose, address, locale: localeOf(ctx) });
   });
+}
+
+/**
+ * The step that asks where a code for `purpose` is to go, at `path`, and leads on to where it is entered.
+ * @returns the page that asks.
+ */
+export function askForCode(
+  router: Router,
+  base: OidcBase,
+  steps: Steps,
+  {
+    path,
+    view,
+    purpose,
+    enter,
+  }: {
+    path: `/${string}`;
+    view: string;
+    purpose: Purpose;
+    enter(ctx: Context, to: string, problem?: Problem): Promise<void>;
+  },
+): (ctx: Context, problem?: Problem) => Promise<void> {
+  const ask = (ctx: Context, problem?: Problem): Promise<void> =>
+    steps.page(ctx, view, {
+      problem: problem?.words,
+      login: formOf(ctx).text('login') || formOf(ctx).text('to'),
+      challenge: text(ctx.query['challenge']) ?? '',
+    });
+
+  router.get(path, challenged(base), (ctx) => ask(ctx));
+
+  router.post(path, steps.checkCsrf, steps.counted('open', ask), (ctx) => {
+    const typed = formOf(ctx).text('login');
+    return attempt(
+      ctx,
+      async () => {
+        const target = typedTarget(typed, base.config.codes.countryCode);
+        await sendCodes(base, ctx, [target], purpose);
+        return enter(ctx, target.address);
+      },
+      // Whoever asked a moment ago has a code that may still come.
+      (problem) =>
+        problem.words === 'problem.code_spacing' ? enter(ctx, typed, problem) : ask(ctx, problem),
+    );
+  });
+  return ask;
 }

@@ -6,7 +6,7 @@ import type { SignIn } from '../../users/index.js';
 import { typedTarget } from '../../verification/index.js';
 import type { OidcBase } from '../provider.js';
 import { attempt, type Problem } from './problems.js';
-import { challenged, sendCodes } from './sending.js';
+import { askForCode } from './sending.js';
 import { flowOf, RECOGNISED, seenFrom, text, type Steps } from './steps.js';
 
 /** What the sign-in page says besides its form. */
@@ -34,12 +34,6 @@ export async function showSignIn(
 export function signInRoutes(router: Router, base: OidcBase, steps: Steps): void {
   const again = (ctx: Context, { words }: Problem): Promise<void> =>
     showSignIn(ctx, steps, { problem: words, login: formOf(ctx).text('login') });
-  const askCode = (ctx: Context, problem?: Problem): Promise<void> =>
-    steps.page(ctx, 'code-request', {
-      problem: problem?.words,
-      login: formOf(ctx).text('login') || formOf(ctx).text('to'),
-      challenge: text(ctx.query['challenge']) ?? '',
-    });
   const enterCode = (ctx: Context, to: string, problem?: Problem): Promise<void> =>
     steps.page(ctx, 'code-enter', { to, problem: problem?.words });
 
@@ -83,21 +77,11 @@ export function signInRoutes(router: Router, base: OidcBase, steps: Steps): void
     );
   });
 
-  router.get('/code', challenged(base), (ctx) => askCode(ctx));
-
-  router.post('/code', steps.checkCsrf, steps.counted('open', askCode), (ctx) => {
-    const typed = formOf(ctx).text('login');
-    return attempt(
-      ctx,
-      async () => {
-        const target = typedTarget(typed, base.config.codes.countryCode);
-        await sendCodes(base, ctx, [target], 'login');
-        return enterCode(ctx, target.address);
-      },
-      // Whoever asked a moment ago has a code that may still come.
-      (problem) =>
-        problem.words === 'problem.code_spacing' ? enterCode(ctx, typed, problem) : askCode(ctx, problem),
-    );
+  const askCode = askForCode(router, base, steps, {
+    path: '/code',
+    view: 'code-request',
+    purpose: 'login',
+    enter: enterCode,
   });
 
   router.post('/code/sign-in', steps.checkCsrf, steps.counted('signIn', askCode), (ctx) => {
