@@ -16,17 +16,27 @@ export function pinLoad(): void {
   else console.log('taskset is missing: server and load share the cores, and the figures are worth less');
 }
 
-/** Starts a server on the first core; resolves when its output says `ready`. */
-export async function startOnFirstCore(
+type StartArgs = [
   args: string[],
   env: Record<string, string>,
   ready: string,
-  cwd: string = process.cwd(),
-  said: (output: string) => void = () => undefined,
+  cwd?: string,
+  said?: (output: string) => void,
+];
+
+/** Starts a server on the first core; resolves when its output says `ready`. */
+export const startOnFirstCore = (...args: StartArgs): Promise<ChildProcess> =>
+  startBy(hasTaskset ? ['taskset', '-c', '0', process.execPath] : [process.execPath], ...args);
+
+/** The same on all cores. */
+export const startServer = (...args: StartArgs): Promise<ChildProcess> =>
+  startBy([process.execPath], ...args);
+
+async function startBy(
+  by: string[],
+  ...[args, env, ready, cwd = process.cwd(), said = () => undefined]: StartArgs
 ): Promise<ChildProcess> {
-  const command = hasTaskset
-    ? ['taskset', '-c', '0', process.execPath, ...args]
-    : [process.execPath, ...args];
+  const command = [...by, ...args];
   const child = spawn(command[0] as string, command.slice(1), {
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -197,12 +207,16 @@ export async function compare(
   );
 }
 
-/** Asks on one connection for as long as `next` says so; tells how long each answer took, in milliseconds, and its status. */
+/**
+ * Asks on one connection for as long as `next` says so; tells how long each answer took, in milliseconds, and its status.
+ * @param pauseMs between an answer and the next request.
+ */
 export function ask(
   port: number,
   bytes: Buffer,
   next: () => boolean,
   heard: (ms: number, status: number) => void,
+  pauseMs = 0,
 ): Promise<void> {
   return new Promise((done, failed) => {
     const socket = connect(port, '127.0.0.1');
@@ -224,7 +238,8 @@ export function ask(
       if (!/\r\n\r\n[\s\S]*\}/.test(answer)) return;
       heard(performance.now() - sent, Number(answer.slice(9, 12)));
       answer = '';
-      go();
+      if (pauseMs > 0) setTimeout(go, pauseMs);
+      else go();
     });
   });
 }
@@ -236,7 +251,7 @@ export interface Waited {
 }
 
 /** What so many requests wait for their answers, one after the other. */
-export async function calm(port: number, bytes: Buffer, asked: number): Promise<Waited> {
+export async function calm(port: number, bytes: Buffer, asked: number, pauseMs = 0): Promise<Waited> {
   const times: number[] = [];
   await ask(
     port,
@@ -246,6 +261,7 @@ export async function calm(port: number, bytes: Buffer, asked: number): Promise<
       if (status !== 200) throw new Error(`it was answered ${status}`);
       times.push(ms);
     },
+    pauseMs,
   );
   times.sort((a, b) => a - b);
   return { p50: median(times), p99: times[Math.floor(times.length * 0.99)] as number };

@@ -9,30 +9,23 @@ import { openContext } from '../src/context.js';
 import { ensureHome } from '../src/first-start.js';
 import { tenantTransaction } from '../src/store/index.js';
 import { insertUser } from '../src/users/index.js';
+import { hashesAtOnce } from '../src/users/hashers.js';
 import { freePort } from '../test/support/ports.js';
-import {
-  ask,
-  bytesOf,
-  calm,
-  load,
-  median,
-  pinLoad,
-  said,
-  startOnFirstCore,
-  tokenRequest,
-  type Waited,
-} from './measure.js';
+import { ask, bytesOf, calm, load, median, said, startServer, tokenRequest, type Waited } from './measure.js';
 
 /**
- * Password sign-ins a second next to what checking a password costs by itself, on one core, in turns; and how long other
- * requests wait while 64 sign-ins run, on all cores, next to the same without them.
+ * Password sign-ins a second next to what checking a password costs by itself, in turns; and how long other requests wait
+ * while 64 sign-ins run, next to the same without them. On all cores, as many hashes at a time as the server does by itself.
  */
 const SECRET = 'bench-secret-0123456789-0123456789-0123456789';
 const PASSWORD = 'a password of the bench';
 const USERS = 64;
 const ROUNDS = 5;
 const AMOUNT = 300;
-const OTHERS = 1500;
+const WARM_UP = 1000;
+const OTHERS = 4000;
+/** Between an answer and the next request, where they are to come now and then instead of one after the other. */
+const PAUSE_MS = Number(process.env['PAUSE_MS'] ?? 0);
 
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-sign-in-'));
 mkdirSync(join(folder, 'config'));
@@ -51,8 +44,7 @@ await tenantTransaction(context.store, tenant.id, async (db) => {
 });
 await context.close();
 
-pinLoad();
-const { pid = 0 } = await startOnFirstCore(
+const { pid = 0 } = await startServer(
   [resolve('dist/src/cli.js'), 'serve'],
   env,
   'Gatehouse is ready',
@@ -69,30 +61,29 @@ const other = at('grant_type=client_credentials&scope=bench.read');
 
 const bare = (): number =>
   Number(
-    spawnSync('taskset', ['-c', '0', process.execPath, '--import', 'tsx', 'bench/argon.ts'], {
+    spawnSync(process.execPath, ['--import', 'tsx', 'bench/argon.ts'], {
       env: { PATH: process.env['PATH'], AMOUNT: String(AMOUNT) },
     }).stdout.toString(),
   );
 
 try {
-  await load(pid, signIns, AMOUNT / 3);
+  await load(pid, signIns, WARM_UP);
   const [alone, whole]: [number[], number[]] = [[], []];
   for (let round = 0; round < ROUNDS; round++) {
     alone.push(bare());
     whole.push((await load(pid, signIns, AMOUNT)).perSecond);
   }
   const [check, signIn] = [1000 / median(alone), 1000 / median(whole)];
-  console.log(`\npassword sign-ins on one core, next to checking a password alone`);
+  console.log(`\npassword sign-ins, ${hashesAtOnce()} at a time, next to checking a password alone`);
   console.log(`  Argon2id alone      ${check.toFixed(2)} ms, ${median(alone).toFixed(1)} a second`);
   console.log(`  a whole sign-in     ${signIn.toFixed(2)} ms, ${median(whole).toFixed(1)} a second`);
   console.log(`  more than the hash  ${((signIn / check - 1) * 100).toFixed(1)} %`);
 
-  for (const each of [pid, process.pid]) spawnSync('taskset', ['-a', '-p', '-c', '0,1', String(each)]);
   const bytes = bytesOf(other);
-  await calm(port, bytes, OTHERS);
+  await calm(port, bytes, OTHERS, PAUSE_MS);
   const [without, beside]: [Waited[], Waited[]] = [[], []];
   for (let round = 0; round < ROUNDS; round++) {
-    without.push(await calm(port, bytes, OTHERS));
+    without.push(await calm(port, bytes, OTHERS, PAUSE_MS));
     let running = true;
     let done = 0;
     const sixtyFour = signIns.map((request) =>
@@ -106,12 +97,14 @@ try {
         },
       ),
     );
-    beside.push(await calm(port, bytes, OTHERS));
+    beside.push(await calm(port, bytes, OTHERS, PAUSE_MS));
     running = false;
     await Promise.all(sixtyFour);
     if (done === 0) throw new Error('no sign-in ran');
   }
-  console.log(`\ntokens of another client, one after the other, while 64 sign-ins run`);
+  console.log(
+    `\ntokens of another client, ${PAUSE_MS > 0 ? `${PAUSE_MS} ms apart` : 'one after the other'}, while 64 sign-ins run`,
+  );
   console.log(`  without them        ${said(without)}`);
   console.log(`  beside them         ${said(beside)}`);
 } finally {

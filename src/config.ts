@@ -146,7 +146,7 @@ const CONFIG_SCHEMA = {
     passwords: {
       type: 'object',
       additionalProperties: false,
-      required: ['memoryKiB', 'iterations', 'parallelism', 'concurrency', 'queue'],
+      required: ['memoryKiB', 'iterations', 'parallelism', 'queue'],
       properties: {
         breachCheckUrl: { type: 'string', pattern: '^https?://.+/$' },
         memoryKiB: { type: 'integer', minimum: 19456, maximum: 4194304 },

@@ -1,6 +1,6 @@
 import type { Config } from '../config.js';
 import { networkOf } from '../kernel/addresses.js';
-import type { Store } from '../store/index.js';
+import type { Step, Store } from '../store/index.js';
 
 const KNOWN_FOR_MS = 90 * 86_400_000;
 
@@ -12,7 +12,8 @@ const KNOWN_FOR_MS = 90 * 86_400_000;
 export interface Lockout {
   isLocked(tenantId: string, account: string, address: string): Promise<boolean>;
   failed(tenantId: string, account: string, address: string): Promise<void>;
-  succeeded(tenantId: string, account: string, address: string): Promise<void>;
+  /** What is to be written when somebody has signed in: in one unit with what else is. */
+  successSteps(tenantId: string, account: string, address: string): Promise<Step[]>;
 }
 
 export function openLockout(
@@ -60,16 +61,14 @@ export function openLockout(
       const lockedAtOnce = failures === 1 ? now + window : 0;
       await count.run(tenantId, account, networkOf(from), lockedAtOnce, now + window, now, now, failures);
     },
-    async succeeded(tenantId, account, from) {
+    async successSteps(tenantId, account, from) {
       const address = networkOf(from);
       const now = Date.now();
       const seen = await known.first(tenantId, account, address, now + KNOWN_FOR_MS / 2);
       const steps = [{ statement: forget, values: [tenantId, account, address] }];
-      await store.unit(
-        seen
-          ? steps
-          : [...steps, { statement: remember, values: [tenantId, account, address, now + KNOWN_FOR_MS] }],
-      );
+      return seen
+        ? steps
+        : [...steps, { statement: remember, values: [tenantId, account, address, now + KNOWN_FOR_MS] }];
     },
   };
 }

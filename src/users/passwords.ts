@@ -1,10 +1,11 @@
-import { hash, verify, type Options } from '@node-rs/argon2';
+import type { Options } from '@node-rs/argon2';
 import pLimit from 'p-limit';
 import type { Config } from '../config.js';
 import { Busy, Invalid } from '../kernel/errors.js';
 import { isBreached } from './breaches.js';
 import { isCommon } from './common-passwords.js';
 import { matchesForeign } from './foreign-hashes.js';
+import { hashersOf, hashesAtOnce } from './hashers.js';
 
 export const SHORTEST = 8;
 export const LONGEST = 128;
@@ -46,19 +47,20 @@ function parameters(stored: string): { m: number; t: number; p: number } | undef
 }
 
 /**
- * Hashing runs on libuv's threads, a few at a time; so many may wait, the next is told to come back (Busy), so that a
+ * Hashing has threads of its own, a few; so many may wait, the next is told to come back (Busy), so that a
  * flood of sign-ins costs bounded memory and leaves the event loop to everybody else.
  */
 export function openPasswords({
   memoryKiB,
   iterations,
   parallelism,
-  concurrency,
+  concurrency = hashesAtOnce(),
   queue,
   breachCheckUrl,
 }: Config['passwords']): Passwords {
   const options: Options = { algorithm: ARGON2ID, memoryCost: memoryKiB, timeCost: iterations, parallelism };
   const limit = pLimit(concurrency);
+  const { hash, verify } = hashersOf(concurrency);
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     if (limit.pendingCount >= queue)
       throw new Busy('password', 'too many sign-ins at once', RETRY_AFTER_SECONDS);

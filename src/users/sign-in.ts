@@ -55,8 +55,8 @@ export function openPeople(
   );
 
   async function signedIn(tenantId: string, user: User, address: string): Promise<void> {
-    await lockout.succeeded(tenantId, user.id, address);
-    await noteSignIn.run(Date.now(), tenantId, user.id);
+    const steps = await lockout.successSteps(tenantId, user.id, address);
+    await store.unit([...steps, { statement: noteSignIn, values: [Date.now(), tenantId, user.id] }]);
   }
 
   async function upgradeHash(tenantId: string, user: StoredUser, password: string): Promise<void> {
