@@ -312,6 +312,42 @@ for (const kind of STORES)
       });
     });
 
+    describe('what can not be', () => {
+      const REFUSED: [what: string, form: Record<string, string>, words: RegExp][] = [
+        [
+          'an e-mail address of 400 characters',
+          { email: `${'a'.repeat(388)}@example.com` },
+          /not an e-mail address/,
+        ],
+        ['a number of an impossible country', { phone: '+999 1234567' }, /not a phone number/],
+        ['a number that is none', { phone: 'my telephone' }, /not a phone number/],
+        ['nothing', {}, /Give a phone number or an e-mail address/],
+      ];
+      for (const [what, form, words] of REFUSED)
+        it(`is said of ${what}, and nothing is sent`, async () => {
+          const before = await server.context.store.knex('outbox').count('* as n').first<{ n: number }>();
+          const { visitor, page } = await begin({ prompt: 'create' });
+          const answer = await visitor.submit(page, '/register', form);
+          assert.equal(answer.status, 422);
+          assert.match(answer.html, words);
+          for (const typed of Object.values(form)) assert.ok(answer.html.includes(`value="${typed}"`));
+          assert.deepEqual(await server.context.store.knex('outbox').count('* as n').first(), before);
+        });
+
+      it('is said of passwords of 7 and of 129 characters, and the code stays good', async () => {
+        const email = newMail();
+        const { visitor, page } = await begin({ prompt: 'create' });
+        let form = await visitor.submit(page, '/register', { email });
+        const code = await place.codeTo(email);
+        for (const password of ['1234567', 'x'.repeat(129)]) {
+          form = await visitor.submit(form, '/register/finish', { email_code: code, password });
+          assert.match(form.html, /A password has 8 to 128 characters/);
+        }
+        const wide = [...code].map((digit) => String.fromCharCode(digit.charCodeAt(0) + 0xfee0)).join(' ');
+        arrived(await visitor.submit(form, '/register/finish', { email_code: wide, password: GOOD }));
+      });
+    });
+
     it('refuse forms without their token', async () => {
       const { visitor, page } = await begin();
       const base = page.url.pathname;

@@ -23,6 +23,7 @@ export interface Problem {
 const FIELDS: Record<string, { field: string; words: string }> = {
   phoneNumber: { field: 'phone', words: 'problem.phone' },
   email: { field: 'email', words: 'problem.email' },
+  contact: { field: 'phone', words: 'problem.nothing' },
   challenge: { field: 'challenge', words: 'problem.challenge' },
   birthdate: { field: 'birthdate', words: 'problem.birthdate' },
   nickName: { field: 'nick_name', words: 'problem.text' },

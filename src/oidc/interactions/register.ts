@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { formOf } from '../../kernel/forms.js';
+import { Invalid } from '../../kernel/errors.js';
 import { factsOf } from '../../kernel/request.js';
 import { tenantTransaction } from '../../store/index.js';
 import { addNewcomer, admitNewcomer, readProfile } from '../../users/index.js';
@@ -58,8 +59,7 @@ export function registerRoutes(router: Router, base: OidcBase, steps: Steps): vo
       async () => {
         const { phone, email } = targetsOf(ctx);
         const targets = [phone, email].filter((target) => target !== undefined);
-        if (targets.length === 0)
-          return start(ctx, { words: 'problem.nothing', status: 422, outcome: 'nothing_given' });
+        if (targets.length === 0) throw new Invalid('contact', 'a number or an address is needed');
         await sendCodes(base, ctx, targets, 'register');
         return complete(ctx);
       },
