@@ -56,16 +56,20 @@ export const serveBlobs =
       ctx.set('Content-Range', `bytes */${blob.size}`);
       return undefined;
     }
-    const source = await blobs.open(blob, range === 'whole' ? undefined : range);
-    if (!source) {
-      ctx.status = 404;
-      return undefined;
-    }
     if (range !== 'whole') {
       ctx.status = 206;
       ctx.set('Content-Range', `bytes ${range.start}-${range.end}/${blob.size}`);
     }
-    ctx.body = source;
-    ctx.length = range === 'whole' ? blob.size : range.end - range.start + 1;
+    const length = range === 'whole' ? blob.size : range.end - range.start + 1;
+    // Whoever asks for the head gets no bytes, so none are opened.
+    if (ctx.method === 'GET') {
+      const source = await blobs.open(blob, range === 'whole' ? undefined : range);
+      if (!source) {
+        ctx.status = 404;
+        return undefined;
+      }
+      ctx.body = source;
+    }
+    ctx.length = length;
     return undefined;
   };

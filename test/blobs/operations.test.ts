@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { Data } from '../support/area.js';
@@ -327,6 +327,26 @@ for (const kind of STORES)
       it('to HEAD with everything but the bytes', async () => {
         const answer = await get(urlOf(await upload('Blob/Image', { value: png() })), {}, 'HEAD');
         assert.deepEqual([answer.status, answer.headers.get('content-length')], [200, String(png().length)]);
+      });
+
+      it('and are closed again, however little of them was wanted', async function () {
+        if (!existsSync('/proc/self/fd')) return this.skip();
+        const url = urlOf(await upload('Blob/File', { value: mp4(5_000_000) }));
+        const open = (): number =>
+          readdirSync('/proc/self/fd').filter((fd) => {
+            try {
+              return readlinkSync(`/proc/self/fd/${fd}`).endsWith(url.pathname.split('/').at(-1) ?? '');
+            } catch {
+              return false;
+            }
+          }).length;
+        await get(url, {}, 'HEAD');
+        await get(url, { range: 'bytes=0-9' });
+        const socket = connect(server.port, '127.0.0.1');
+        socket.write(`GET ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\n\r\n`);
+        await new Promise((resolve) => socket.once('data', resolve));
+        socket.destroy();
+        while (open() > 0) await new Promise((resolve) => setImmediate(resolve));
       });
 
       it('by their own tenant alone', async () => {
