@@ -8,6 +8,7 @@ import tseslint from 'typescript-eslint';
 const ROOMS = [
   'demo',
   'account',
+  'mqtt',
   'oidc',
   'tenants',
   'users',

@@ -11,6 +11,7 @@ import { originReader, settleHeaders } from './kernel/forwarded.js';
 import { renderPage, serveAsset } from './kernel/pages.js';
 import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
 import { rateHeaders, type Area, type Refusal } from './limits/index.js';
+import { mqttApi } from './mqtt/index.js';
 import { answerHealth, logRequest, requestIdOf, type Metrics, type Readiness } from './observe/index.js';
 import {
   areaOf,
@@ -55,6 +56,7 @@ export function createApp(base: AppBase): RequestListener {
   const readOrigin = originReader(base.config.trustProxy, base.config.mtls.header);
   const pages = pagesApp(base).callback();
   const management = managementApi(base, runtimeOfRequest);
+  const mqtt = mqttApi(base, (request) => runtimeOfRequest(request).tenant.id);
 
   /** What is known at once is not waited for: a token request meets its tenant and its provider in memory. */
   const once = <T, A>(value: T | Promise<T>, then: (value: T) => A | Promise<A>): A | Promise<A> =>
@@ -98,10 +100,14 @@ export function createApp(base: AppBase): RequestListener {
     const area = areaOf(path, request.method);
     const refusal = area && base.limits.byAddress(area, runtime.tenant.id, facts.address);
     if (refusal) return tooMany(request, response, facts, refusal, area);
-    if (area === 'api') return management(request, response);
+    if (area === 'api') return api(request, response, path);
     if (isProviderPath(path)) return runtime.handle(request, response);
     return pages(request, response);
   }
+
+  /** The management API, or the one that EMQX's clients call, whose words are others. */
+  const api = (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> =>
+    path.startsWith('/api/v4/') ? mqtt(request, response) : management(request, response);
 
   let held = 0;
   /**
@@ -120,7 +126,7 @@ export function createApp(base: AppBase): RequestListener {
       for (const [name, value] of Object.entries(rateHeaders(refusal))) response.setHeader(name, value);
       facts.retryAfter = refusal.retryAfter;
       if (area === 'authorize' || area === 'userCode') return pages(request, response);
-      if (area === 'api') return management(request, response);
+      if (area === 'api') return api(request, response, pathOf(request.url));
       const what = `too many requests of this ${refusal.dimension}; wait ${refusal.retryAfter} s`;
       return refuse(response, facts, 429, 'too_many_requests', what);
     };

@@ -8,6 +8,7 @@ import { doctorCommand } from './cli/doctor.js';
 import { keysCommand } from './cli/keys.js';
 import { migrateCommand } from './cli/migrate.js';
 import { EXIT, EXIT_HELP, explain } from './cli/output.js';
+import { mqttAppCommand } from './cli/mqtt-app.js';
 import { serveCommand } from './cli/serve.js';
 import { tenantCommand } from './cli/tenant.js';
 import { userCommand } from './cli/user.js';
@@ -28,6 +29,7 @@ const program = new Command('gatehouse')
   .addCommand(clientCommand())
   .addCommand(sessionCommand())
   .addCommand(grantCommand())
+  .addCommand(mqttAppCommand())
   .addCommand(keysCommand())
   .addCommand(doctorCommand());
 

@@ -47,6 +47,7 @@ const CONFIG_SCHEMA = {
     'codes',
     'messaging',
     'files',
+    'mqtt',
   ],
   properties: {
     port: { type: 'integer', minimum: 0, maximum: 65535 },
@@ -82,6 +83,15 @@ const CONFIG_SCHEMA = {
       properties: {
         id: { type: 'string', pattern: '^[A-Za-z0-9._~-]{1,100}$' },
         secret: { type: 'string', minLength: 32, maxLength: 200, pattern: '^[\\x21-\\x7e]*$' },
+      },
+    },
+    mqtt: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['appId'],
+      properties: {
+        appId: { type: 'string', pattern: '^[A-Za-z0-9._~-]{1,100}$' },
+        appSecret: { type: 'string', minLength: 32, maxLength: 200, pattern: '^[\\x21-\\x7e]*$' },
       },
     },
     log: {
@@ -337,6 +347,8 @@ const ENVIRONMENT: Record<string, { path: string; read: Reader }> = {
   GATEHOUSE_ADMIN_PASSWORD: { path: 'admin/password', read: text },
   GATEHOUSE_CLIENT_ID: { path: 'client/id', read: text },
   GATEHOUSE_CLIENT_SECRET: { path: 'client/secret', read: text },
+  GATEHOUSE_MQTT_APP_ID: { path: 'mqtt/appId', read: text },
+  GATEHOUSE_MQTT_APP_SECRET: { path: 'mqtt/appSecret', read: text },
   GATEHOUSE_TRUST_PROXY: { path: 'trustProxy', read: list },
   GATEHOUSE_METRICS_HOST: { path: 'metrics/host', read: text },
   GATEHOUSE_METRICS_PORT: { path: 'metrics/port', read: integer },
@@ -351,6 +363,7 @@ export const SECRET_KEYS: readonly string[] = [
   'newMasterKey',
   'admin/password',
   'client/secret',
+  'mqtt/appSecret',
   'databaseUrl',
   'messaging/smtpUrl',
   'messaging/mail',

@@ -4,6 +4,7 @@ import type { GatehouseContext } from './context.js';
 import { DEMO_CLIENT_ID, demoClient } from './demo/index.js';
 import { DOCS_REDIRECT } from './docs-page.js';
 import { Conflict, NotFound } from './kernel/errors.js';
+import { insertApp } from './mqtt/index.js';
 import { addKeys, BASE_ALGS } from './oidc/index.js';
 import { tenantDb, tenantTransaction } from './store/index.js';
 import {
@@ -20,6 +21,7 @@ import { insertUser } from './users/index.js';
 export interface FirstSecrets {
   adminPassword?: string;
   clientSecret?: string;
+  mqttAppSecret?: string;
 }
 
 export interface Home {
@@ -62,7 +64,12 @@ async function makeHome(context: GatehouseContext): Promise<Home> {
       );
       const { id, secret } = config.client;
       const clientSecret = await insertManagementClient(db, vault, id, secret);
-      return { tenant, clientSecret };
+      const { appId, appSecret } = config.mqtt;
+      const mqttAppSecret = await insertApp(db, vault, {
+        appId,
+        ...(appSecret !== undefined && { secret: appSecret }),
+      });
+      return { tenant, clientSecret, mqttAppSecret };
     });
     await addKeys(store, vault, made.tenant.id, BASE_ALGS);
     return {
@@ -70,6 +77,7 @@ async function makeHome(context: GatehouseContext): Promise<Home> {
       made: {
         ...(config.admin.password === undefined && { adminPassword }),
         ...(config.client.secret === undefined && { clientSecret: made.clientSecret }),
+        ...(config.mqtt.appSecret === undefined && { mqttAppSecret: made.mqttAppSecret }),
       },
     };
   } catch (error) {

@@ -22,6 +22,8 @@ function welcome(config: Config, { made }: Home): string {
       `    password           ${made.adminPassword ?? '(from GATEHOUSE_ADMIN_PASSWORD)'}`,
       `    management client  ${config.client.id}`,
       `    client secret      ${made.clientSecret ?? '(from GATEHOUSE_CLIENT_SECRET)'}`,
+      `    MQTT app           ${config.mqtt.appId}`,
+      `    app secret         ${made.mqttAppSecret ?? '(from GATEHOUSE_MQTT_APP_SECRET)'}`,
       '',
       '  A token for a program, and one for a person:',
       `    curl ${issuer}/connect/token -u ${shell(config.client.id)}:${secret} -d grant_type=client_credentials -d scope=isms.user.get`,

@@ -26,6 +26,8 @@ export interface TenantDb {
    * counted first begins a window that lasts `windowMs`.
    */
   count(id: string, quota: number, windowMs: number): Promise<boolean>;
+  /** Inserts the row, unless the tenant has one with the same `key` columns. */
+  ensure(table: string, key: string[], row: Record<string, unknown>): Promise<void>;
   /** Inserts the row, or takes the place of the tenant's one with the same `key` columns. */
   put(table: string, key: string[], row: Record<string, unknown>): Promise<void>;
 }
@@ -77,6 +79,11 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
         .returning('count')) as unknown[];
       return counted.length > 0;
     },
+    ensure: async (table, key, row) =>
+      void (await connection(table)
+        .insert({ ...row, tenant_id: tenantId })
+        .onConflict(['tenant_id', ...key])
+        .ignore()),
     put: async (table, key, row) =>
       void (await connection(table)
         .insert({ ...row, tenant_id: tenantId })

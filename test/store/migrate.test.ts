@@ -29,6 +29,7 @@ const STEPS = [
   '0015_client_registration',
   '0016_codes_and_messages',
   '0017_blobs',
+  '0018_mqtt',
 ];
 
 for (const kind of STORES)

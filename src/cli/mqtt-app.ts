@@ -1,0 +1,96 @@
+import { Command } from 'commander';
+import { NotFound } from '../kernel/errors.js';
+import {
+  insertApp,
+  listApps,
+  readRights,
+  replaceAppSecret,
+  RIGHTS,
+  setAppEnabled,
+  type MqttApp,
+} from '../mqtt/index.js';
+import { tenantDb, type TenantDb } from '../store/index.js';
+import { print, table } from './output.js';
+import { change, inTenant, tenantOf, withContext } from './session.js';
+
+interface Options {
+  tenant?: string;
+  json?: boolean;
+  right?: string[];
+}
+
+const lines = (app: MqttApp, secret?: string): string[] =>
+  table([
+    ['app id', app.appId],
+    ['status', app.enabled ? 'enabled' : 'disabled'],
+    ['rights', app.rights.join(' ') || '-'],
+    ...(secret === undefined ? [] : [['secret', `${secret}   (shown this once)`]]),
+  ]);
+
+async function appNamed(db: TenantDb, appId: string): Promise<MqttApp> {
+  const app = (await listApps(db)).find((each) => each.appId === appId);
+  if (!app) throw new NotFound('app_id', `there is no app "${appId}" in this tenant`);
+  return app;
+}
+
+export function mqttAppCommand(): Command {
+  const command = new Command('mqtt-app').description(
+    "Programs that manage devices' MQTT credentials under /api/v4, and brokers that check them.",
+  );
+  inTenant(command.command('list')).action(({ tenant, json = false }: Options) =>
+    withContext(async (context) => {
+      const { id } = await tenantOf(context, tenant);
+      const apps = await listApps(tenantDb(context.store.knex, id));
+      print(
+        json,
+        apps,
+        table(
+          apps.map(({ appId, enabled, rights }) => [
+            appId,
+            enabled ? 'enabled' : 'disabled',
+            rights.join(' '),
+          ]),
+        ),
+      );
+    }),
+  );
+  inTenant(command.command('create <app-id>'))
+    .description('Make one; its secret is shown once.')
+    .option('--right <right...>', `what it may do: ${RIGHTS.join(', ')} (default: read, write, broker)`)
+    .action((appId: string, { tenant, json = false, right }: Options) =>
+      withContext(async (context) => {
+        const owner = await tenantOf(context, tenant);
+        const rights = right && readRights(right);
+        const { app, secret } = await change(context, owner, 'mqtt-app.create', appId, async (db) => {
+          const made = await insertApp(db, context.vault, { appId, ...(rights && { rights }) });
+          return { app: await appNamed(db, appId), secret: made };
+        });
+        print(json, { ...app, secret }, lines(app, secret));
+      }),
+    );
+  for (const verb of ['disable', 'enable'] as const)
+    inTenant(command.command(`${verb} <app-id>`))
+      .description(verb === 'disable' ? 'Refuse everything that it asks for.' : 'Let it ask again.')
+      .action((appId: string, { tenant, json = false }: Options) =>
+        withContext(async (context) => {
+          const owner = await tenantOf(context, tenant);
+          const app = await change(context, owner, `mqtt-app.${verb}`, appId, async (db) => {
+            await setAppEnabled(db, appId, verb === 'enable');
+            return appNamed(db, appId);
+          });
+          print(json, app, lines(app));
+        }),
+      );
+  inTenant(command.command('secret <app-id>'))
+    .description('Give it another secret, shown once, in place of the one that it had.')
+    .action((appId: string, { tenant, json = false }: Options) =>
+      withContext(async (context) => {
+        const owner = await tenantOf(context, tenant);
+        const secret = await change(context, owner, 'mqtt-app.secret', appId, (db) =>
+          replaceAppSecret(db, context.vault, appId),
+        );
+        print(json, { appId, secret }, [secret]);
+      }),
+    );
+  return command;
+}

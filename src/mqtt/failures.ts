@@ -1,0 +1,32 @@
+import { defineCodes, type Code } from '../api/index.js';
+
+/** What `code` says where a call of /api/v4 fails; 0 is success. */
+export const MQTT_CODES = defineCodes(900001, {
+  malformed: ['Mqtt_Malformed', 'The body is not JSON, or not what the call takes', '请求内容格式错误'],
+  wrongApp: ['Mqtt_WrongApp', 'The app or its secret is wrong', '应用或密钥错误'],
+  noRight: ['Mqtt_NoRight', 'The app may not do this', '应用没有此权限'],
+  unknownName: ['Mqtt_UnknownName', 'There is nothing of this name', '名称不存在'],
+  existed: ['Mqtt_Existed', 'The name is taken', '名称已存在'],
+  invalidField: [
+    'Mqtt_InvalidField',
+    'A field is missing, empty, too long or not text',
+    '字段缺失、为空、过长或类型错误',
+  ],
+  tooLarge: ['Mqtt_TooLarge', 'The body is too large', '请求内容过大'],
+  tooMany: ['Mqtt_TooMany', 'Too many requests', '请求过于频繁'],
+  unknownCall: ['Mqtt_UnknownCall', 'There is no such call', '接口不存在'],
+  failed: ['Mqtt_Failed', 'Something went wrong here', '服务器内部错误'],
+});
+
+/** A call that did not do what was asked: its HTTP status, and what the body says. Nothing was changed. */
+export class MqttFailure extends Error {
+  override name = 'MqttFailure';
+  constructor(
+    readonly status: number,
+    readonly code: Code,
+    message: string,
+    readonly headers: Record<string, string> = {},
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,31 @@
+/** The two tables of credentials (EMQX 4): by user name, and by client identifier. */
+export const KINDS = ['username', 'clientid'] as const;
+export type Kind = (typeof KINDS)[number];
+
+/**
+ * What an app may do.
+ * - `read`, `write`: look at credentials, change them;
+ * - `mqtt.hash.read`: see the hashes of passwords;
+ * - `broker`: ask whether a device may sign in, as brokers do.
+ */
+export const RIGHTS = ['read', 'write', 'mqtt.hash.read', 'broker'] as const;
+export type Right = (typeof RIGHTS)[number];
+
+/** A program that calls with `app_id:app_secret` (RFC 7617). */
+export interface MqttApp {
+  appId: string;
+  rights: Right[];
+  enabled: boolean;
+  /** Epoch milliseconds. */
+  createdAt: number;
+  updatedAt: number;
+}
+
+/** A device's credential, without its password. Times are epoch milliseconds. */
+export interface Credential {
+  name: string;
+  passwordHash: string;
+  isSuperuser: boolean;
+  enabled: boolean;
+  expiresAt: number | null;
+}
