@@ -1,6 +1,6 @@
 import { hash, verify } from '@node-rs/argon2';
 import pLimit from 'p-limit';
-import { hashesAtOnce } from '../src/users/hashers.js';
+import { hashesAtOnce } from '../src/users/passwords.js';
 
 /** What checking a password costs and nothing else: so many in a second, as many at a time as a server does. */
 const AMOUNT = Number(process.env['AMOUNT']);

@@ -9,7 +9,7 @@ import { openContext } from '../src/context.js';
 import { ensureHome } from '../src/first-start.js';
 import { tenantTransaction } from '../src/store/index.js';
 import { insertUser } from '../src/users/index.js';
-import { hashesAtOnce } from '../src/users/hashers.js';
+import { hashesAtOnce } from '../src/users/passwords.js';
 import { freePort } from '../test/support/ports.js';
 import { ask, bytesOf, calm, load, median, said, startServer, tokenRequest, type Waited } from './measure.js';
 

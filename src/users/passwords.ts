@@ -1,11 +1,11 @@
-import type { Options } from '@node-rs/argon2';
+import { availableParallelism } from 'node:os';
+import { hash, verify, type Options } from '@node-rs/argon2';
 import pLimit from 'p-limit';
 import type { Config } from '../config.js';
 import { Busy, Invalid } from '../kernel/errors.js';
 import { isBreached } from './breaches.js';
 import { isCommon } from './common-passwords.js';
 import { matchesForeign } from './foreign-hashes.js';
-import { hashersOf, hashesAtOnce } from './hashers.js';
 
 export const SHORTEST = 8;
 export const LONGEST = 128;
@@ -46,8 +46,14 @@ function parameters(stored: string): { m: number; t: number; p: number } | undef
   return found ? { m: Number(found[1]), t: Number(found[2]), p: Number(found[3]) } : undefined;
 }
 
+/** Of libuv's four threads; files need one as well. */
+const MOST_AT_ONCE = 3;
+
+/** One core is left to everything else. */
+export const hashesAtOnce = (): number => Math.max(1, Math.min(MOST_AT_ONCE, availableParallelism() - 1));
+
 /**
- * Hashing has threads of its own, a few; so many may wait, the next is told to come back (Busy), so that a
+ * Hashing runs on libuv's threads, a few at a time; so many may wait, the next is told to come back (Busy), so that a
  * flood of sign-ins costs bounded memory and leaves the event loop to everybody else.
  */
 export function openPasswords({
@@ -60,7 +66,6 @@ export function openPasswords({
 }: Config['passwords']): Passwords {
   const options: Options = { algorithm: ARGON2ID, memoryCost: memoryKiB, timeCost: iterations, parallelism };
   const limit = pLimit(concurrency);
-  const { hash, verify } = hashersOf(concurrency);
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     if (limit.pendingCount >= queue)
       throw new Busy('password', 'too many sign-ins at once', RETRY_AFTER_SECONDS);
