@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { decodeJwt } from 'jose';
 import { environment, MASTER_KEY, temporaryFolder } from '../support/config.js';
+import { needsFiles } from '../support/needs.js';
 import { cli, kill, serve, spawnCli } from '../support/process.js';
 import { Visitor } from '../support/visitor.js';
 
@@ -16,7 +17,8 @@ async function bare(): Promise<Record<string, string>> {
 }
 
 describe('the first start', () => {
-  it('prints the secrets once, with curl commands that work when pasted', async () => {
+  it('prints the secrets once, with curl commands that work when pasted', async function () {
+    needsFiles(this, ['/usr/bin/curl'], 'curl (apt-get install curl)');
     const env = await bare();
     const first = await serve(env);
     const banner = first.stderr();

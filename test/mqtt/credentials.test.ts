@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { insertApp } from '../../src/mqtt/index.js';
 import { STORES } from '../support/config.js';
 import { bodyOf, send } from '../support/http.js';
+import { needsFiles } from '../support/needs.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const run = promisify(execFile);
@@ -65,6 +66,9 @@ for (const store of STORES)
         server.context.store.knex<Record<string, unknown>>('mqtt_credentials').orderBy('seq');
 
       describe('as its document writes it, with curl,', () => {
+        beforeEach(function () {
+          if (this.currentTest) needsFiles(this, ['/usr/bin/curl'], 'curl (apt-get install curl)');
+        });
         const curl = async (...args: string[]): Promise<string> =>
           (await run('curl', ['-s', '-u', `${APP}:${SECRET}`, ...args])).stdout;
 
