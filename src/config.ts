@@ -8,6 +8,10 @@ import { packageRoot } from './kernel/root.js';
 
 const seconds = { type: 'integer', minimum: 1, maximum: 315_360_000 } as const;
 
+/** Of programs that the first start makes. */
+const programId = { type: 'string', pattern: '^[A-Za-z0-9._~-]{1,100}$' } as const;
+const programSecret = { type: 'string', minLength: 32, maxLength: 200, pattern: '^[\\x21-\\x7e]*$' } as const;
+
 const quota = { type: 'integer', minimum: 1, maximum: 1_000_000_000 } as const;
 
 /** How many requests a window may have of each; what is left out has no limit. */
@@ -81,8 +85,8 @@ const CONFIG_SCHEMA = {
       additionalProperties: false,
       required: ['id'],
       properties: {
-        id: { type: 'string', pattern: '^[A-Za-z0-9._~-]{1,100}$' },
-        secret: { type: 'string', minLength: 32, maxLength: 200, pattern: '^[\\x21-\\x7e]*$' },
+        id: programId,
+        secret: programSecret,
       },
     },
     mqtt: {
@@ -90,8 +94,8 @@ const CONFIG_SCHEMA = {
       additionalProperties: false,
       required: ['appId'],
       properties: {
-        appId: { type: 'string', pattern: '^[A-Za-z0-9._~-]{1,100}$' },
-        appSecret: { type: 'string', minLength: 32, maxLength: 200, pattern: '^[\\x21-\\x7e]*$' },
+        appId: programId,
+        appSecret: programSecret,
       },
     },
     log: {

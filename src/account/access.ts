@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import Bowser from 'bowser';
-import { formOf } from '../kernel/forms.js';
+import { formOf, seeOther } from '../kernel/forms.js';
 import { localTime } from '../kernel/pages.js';
 import { endGrants, endSessions, listGrants, listSessions, type OidcBase } from '../oidc/index.js';
 import { revokeAllOf } from '../revocations/index.js';
@@ -45,8 +45,7 @@ export function accessRoutes(router: Router, base: OidcBase, visits: Visits): vo
       await visits.change(ctx, 'sign_out_everywhere', (db) => revokeAllOf(db, 'user', user.userKey));
     else await visits.change(ctx, 'sign_out_device', (db) => endSessions(db, user.userKey, { uid }, longest));
     const ownEnded = everywhere || uid === sessionUid;
-    ctx.redirect(ownEnded ? '/connect/endsession/success' : '/account/devices');
-    ctx.status = 303;
+    seeOther(ctx, ownEnded ? '/connect/endsession/success' : '/account/devices');
   });
 
   router.get('/account/applications', async (ctx) => {
@@ -76,7 +75,6 @@ export function accessRoutes(router: Router, base: OidcBase, visits: Visits): vo
     const { user } = visitOf(ctx);
     const clientId = formOf(ctx).text('client_id');
     await visits.change(ctx, 'remove_application', (db) => endGrants(db, user.userKey, clientId));
-    ctx.redirect('/account/applications');
-    ctx.status = 303;
+    seeOther(ctx, '/account/applications');
   });
 }

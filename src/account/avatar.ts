@@ -1,7 +1,8 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { blobPath, releaseBlob, settleBlob } from '../blobs/index.js';
+import { blobPath, releaseBlob, settleBlob, type Blob } from '../blobs/index.js';
 import { Failure } from '../api/index.js';
+import { seeOther } from '../kernel/forms.js';
 import { factsOf } from '../kernel/request.js';
 import { lockUser, updateUser } from '../users/index.js';
 import type { AccountBase } from './routes.js';
@@ -12,29 +13,29 @@ const FOLDER = 'avatars';
 
 /** `/account/avatar`: a picture of one's own. The one before goes with the next sweep of files. */
 export function avatarRoutes(router: Router, { blobs, uploads }: AccountBase, visits: Visits): void {
-  const back = (ctx: Context): void => {
-    ctx.redirect('/account?saved=yes');
-    ctx.status = 303;
-  };
+  /** Another picture, or none, in place of the one that there is. */
+  async function replace(ctx: Context, blob: Blob | undefined): Promise<void> {
+    const { runtime, user } = visitOf(ctx);
+    await visits.change(ctx, 'avatar', async (db) => {
+      const before = await lockUser(db, user.id);
+      if (blob) await settleBlob(db, blob);
+      await updateUser(db, before, { avatar: blob ? runtime.tenant.issuer + blobPath(blob) : null });
+      if (before.avatar !== null) await releaseBlob(db, user.userKey, before.avatar);
+    });
+    seeOther(ctx, '/account?saved=yes');
+  }
 
   async function set(ctx: Context): Promise<void> {
     const { runtime, user } = visitOf(ctx);
     const upload = await uploads.ofForm(ctx, ['image']);
     if (!visits.isOwnForm(ctx, upload.fields['csrf'] ?? '')) return uploads.discard(upload);
-    const owner = user.userKey;
     const blob = await blobs.keep(upload.file, {
       tenantId: runtime.tenant.id,
       folder: FOLDER,
       kind: upload.kind,
-      owner,
+      owner: user.userKey,
     });
-    await visits.change(ctx, 'avatar', async (db) => {
-      const before = await lockUser(db, user.id);
-      await settleBlob(db, blob);
-      await updateUser(db, before, { avatar: runtime.tenant.issuer + blobPath(blob) });
-      if (before.avatar !== null) await releaseBlob(db, owner, before.avatar);
-    });
-    return back(ctx);
+    return replace(ctx, blob);
   }
 
   router.post('/account/avatar', async (ctx) => {
@@ -52,13 +53,5 @@ export function avatarRoutes(router: Router, { blobs, uploads }: AccountBase, vi
     }
   });
 
-  router.post('/account/avatar/remove', visits.checkCsrf, async (ctx) => {
-    const { user } = visitOf(ctx);
-    await visits.change(ctx, 'avatar', async (db) => {
-      const before = await lockUser(db, user.id);
-      await updateUser(db, before, { avatar: null });
-      if (before.avatar !== null) await releaseBlob(db, user.userKey, before.avatar);
-    });
-    back(ctx);
-  });
+  router.post('/account/avatar/remove', visits.checkCsrf, (ctx) => replace(ctx, undefined));
 }

@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { formOf } from '../kernel/forms.js';
+import { formOf, seeOther } from '../kernel/forms.js';
 import { attempt, type Problem } from '../oidc/index.js';
 import { lockUser, readProfile, updateUser } from '../users/index.js';
 import { visitOf, type Visits } from './visits.js';
@@ -52,8 +52,7 @@ export function profileRoutes(router: Router, visits: Visits): void {
         await visits.change(ctx, 'profile', async (db) =>
           updateUser(db, await lockUser(db, user.id), profile),
         );
-        ctx.redirect('/account?saved=yes');
-        ctx.status = 303;
+        seeOther(ctx, '/account?saved=yes');
       },
       async (problem) => showProfile(ctx, visits, problem, typedIn(ctx)),
     ),

@@ -1,6 +1,6 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
-import { readForms } from '../kernel/forms.js';
+import { readForms, seeOther } from '../kernel/forms.js';
 import { ACCOUNT_CALLBACK, type OidcBase, type TenantRuntime } from '../oidc/index.js';
 import type { BlobServices } from '../blobs/index.js';
 import { accessRoutes } from './access.js';
@@ -24,8 +24,7 @@ export function accountRoutes(base: AccountBase, runtimeOf: (ctx: Context) => Te
   router.get(ACCOUNT_CALLBACK, (ctx) => {
     // Whoever cancelled stays outside.
     const to = ctx.query['error'] === undefined ? pageOrStart(String(ctx.query['state'])) : '/';
-    ctx.redirect(to);
-    ctx.status = 303;
+    seeOther(ctx, to);
   });
 
   router.use(readForms(), visits.open);

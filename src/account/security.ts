@@ -1,8 +1,9 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { formOf } from '../kernel/forms.js';
+import { formOf, seeOther } from '../kernel/forms.js';
 import { factsOf } from '../kernel/request.js';
-import { attempt, type OidcBase, type Problem } from '../oidc/index.js';
+import { reachOf } from '../messaging/index.js';
+import { attempt, mayStillCome, type OidcBase, type Problem } from '../oidc/index.js';
 import { tenantDb, tenantTransaction } from '../store/index.js';
 import { admitContact, admitPassword, changeContact, changePassword, findUserById } from '../users/index.js';
 import { mailTarget, phoneTarget, type Target } from '../verification/index.js';
@@ -14,10 +15,7 @@ export function securityRoutes(router: Router, base: OidcBase, visits: Visits): 
 
   router.get('/account/security', async (ctx) => {
     const { runtime } = visitOf(ctx);
-    const reach = {
-      sms: (await base.messenger.driverOf(runtime.tenant.id, 'sms')) !== undefined,
-      mail: (await base.messenger.driverOf(runtime.tenant.id, 'mail')) !== undefined,
-    };
+    const reach = await reachOf(base.messenger, runtime.tenant.id);
     const saved = ['email', 'phone'].find((what) => ctx.query['saved'] === what);
     visits.page(ctx, 'security', { reach, notice: saved && `account.${saved}_changed` });
   });
@@ -54,9 +52,7 @@ export function securityRoutes(router: Router, base: OidcBase, visits: Visits): 
           );
           return confirm(ctx, target.address);
         },
-        // Whoever asked a moment ago has a code that may still come.
-        (problem) =>
-          problem.words === 'problem.code_spacing' ? confirm(ctx, typed, problem) : ask(ctx, problem),
+        (problem) => (mayStillCome(problem) ? confirm(ctx, typed, problem) : ask(ctx, problem)),
       );
     });
 
@@ -69,8 +65,7 @@ export function securityRoutes(router: Router, base: OidcBase, visits: Visits): 
           const proof = { target: targetOf(to), code: formOf(ctx).text('code') };
           const shown = await admitContact(base, runtime.tenant.id, user, proof);
           await visits.change(ctx, what, (db) => changeContact(db, base, user, shown, localeOf(ctx)));
-          ctx.redirect(`/account/security?saved=${what}`);
-          ctx.status = 303;
+          seeOther(ctx, `/account/security?saved=${what}`);
         },
         (problem) => confirm(ctx, to, problem),
       );

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Context } from 'koa';
 import { ACCOUNT_CLIENT_ID } from '../clients/index.js';
-import { formOf, sameToken, type Step } from '../kernel/forms.js';
+import { formOf, sameToken, type Step, seeOther } from '../kernel/forms.js';
 import { pickLocale, renderPage, type Locale } from '../kernel/pages.js';
 import { factsOf } from '../kernel/request.js';
 import { auditIn } from '../observe/index.js';
@@ -77,8 +77,7 @@ export function visits(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntim
       code_challenge_method: 'S256',
       ...(prompt && { prompt }),
     });
-    ctx.redirect(`${ROUTES.authorization}?${query.toString()}`);
-    ctx.status = 303;
+    seeOther(ctx, `${ROUTES.authorization}?${query.toString()}`);
   }
 
   function isOwnForm(ctx: Context, token: string): boolean {

@@ -1,4 +1,5 @@
 import type { Context } from 'koa';
+import { basicHalves } from '../kernel/basic.js';
 import { authorise, type Actor } from './access.js';
 import type { ApiBase } from './base.js';
 import { BASIC } from './codes.js';
@@ -34,11 +35,11 @@ async function authenticate(
   if (access.kind === 'open') return undefined;
   const [scheme = '', token, ...more] = ctx.get('Authorization').split(' ');
   const sent = scheme.toLowerCase() === 'bearer' && token !== undefined && more.length === 0;
+  const basic =
+    access.kind === 'import' && scheme.toLowerCase() === 'basic' ? basicHalves(token ?? '') : undefined;
   const actor = sent
     ? await base.actorOf(ctx.req, token)
-    : access.kind === 'import' && scheme.toLowerCase() === 'basic'
-      ? await base.actorOfSecret(ctx.req, ...namedSecret(token))
-      : undefined;
+    : basic && (await base.actorOfSecret(ctx.req, basic.name, basic.secret));
   if (!actor) {
     const message = sent
       ? 'the access token is not valid here: it has expired, was revoked, or is for something else'
@@ -53,11 +54,4 @@ async function authenticate(
   base.note(ctx.req, { clientId: actor.clientId });
   base.count(ctx.req, actor.clientId);
   return actor;
-}
-
-/** The two halves of Basic authentication (RFC 7617). */
-function namedSecret(encoded = ''): [name: string, secret: string] {
-  const text = Buffer.from(encoded, 'base64').toString();
-  const colon = text.indexOf(':');
-  return [text.slice(0, Math.max(0, colon)), text.slice(colon + 1)];
 }

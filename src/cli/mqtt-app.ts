@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { NotFound } from '../kernel/errors.js';
 import {
+  findApp,
   insertApp,
   listApps,
   readRights,
@@ -9,7 +9,7 @@ import {
   setAppEnabled,
   type MqttApp,
 } from '../mqtt/index.js';
-import { tenantDb, type TenantDb } from '../store/index.js';
+import { tenantDb } from '../store/index.js';
 import { print, table } from './output.js';
 import { change, inTenant, tenantOf, withContext } from './session.js';
 
@@ -26,12 +26,6 @@ const lines = (app: MqttApp, secret?: string): string[] =>
     ['rights', app.rights.join(' ') || '-'],
     ...(secret === undefined ? [] : [['secret', `${secret}   (shown this once)`]]),
   ]);
-
-async function appNamed(db: TenantDb, appId: string): Promise<MqttApp> {
-  const app = (await listApps(db)).find((each) => each.appId === appId);
-  if (!app) throw new NotFound('app_id', `there is no app "${appId}" in this tenant`);
-  return app;
-}
 
 export function mqttAppCommand(): Command {
   const command = new Command('mqtt-app').description(
@@ -63,7 +57,7 @@ export function mqttAppCommand(): Command {
         const rights = right && readRights(right);
         const { app, secret } = await change(context, owner, 'mqtt-app.create', appId, async (db) => {
           const made = await insertApp(db, context.vault, { appId, ...(rights && { rights }) });
-          return { app: await appNamed(db, appId), secret: made };
+          return { app: await findApp(db, appId), secret: made };
         });
         print(json, { ...app, secret }, lines(app, secret));
       }),
@@ -76,7 +70,7 @@ export function mqttAppCommand(): Command {
           const owner = await tenantOf(context, tenant);
           const app = await change(context, owner, `mqtt-app.${verb}`, appId, async (db) => {
             await setAppEnabled(db, appId, verb === 'enable');
-            return appNamed(db, appId);
+            return findApp(db, appId);
           });
           print(json, app, lines(app));
         }),

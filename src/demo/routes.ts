@@ -2,6 +2,7 @@ import Router from '@koa/router';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { Context } from 'koa';
 import * as client from 'openid-client';
+import { seeOther } from '../kernel/forms.js';
 import { renderPage } from '../kernel/pages.js';
 import { lookOf, type TenantRuntime } from '../oidc/index.js';
 import { DEMO_CLIENT_ID } from './client.js';
@@ -50,8 +51,7 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
       code_challenge: await client.calculatePKCECodeChallenge(trip.codeVerifier),
       code_challenge_method: 'S256',
     });
-    ctx.redirect(to.href);
-    ctx.status = 303;
+    seeOther(ctx, to.href);
   }
 
   async function callback(ctx: Context): Promise<void> {

@@ -24,6 +24,12 @@ export function formOf(ctx: Context): Form {
   return { text, has: (name) => text(name) !== '' };
 }
 
+/** On to another page with GET, whatever the request was (RFC 9110, 15.4.4). */
+export function seeOther(ctx: Context, to: string): void {
+  ctx.redirect(to);
+  ctx.status = 303;
+}
+
 /** Compares what a form says with what its page was given, in constant time. */
 export function sameToken(expected: string, given: string): boolean {
   const [one, other] = [Buffer.from(expected), Buffer.from(given)];

@@ -4,6 +4,7 @@ export {
   messageDelivery,
   openMessenger,
   queueText,
+  reachOf,
   type Messenger,
   type SendingTenant,
 } from './messenger.js';

@@ -42,6 +42,18 @@ export interface Messenger {
   close(): void;
 }
 
+/** By which channels a tenant's messages can go. */
+export async function reachOf(
+  messenger: Pick<Messenger, 'driverOf'>,
+  tenantId: string,
+): Promise<Record<Channel, boolean>> {
+  const [sms, mail] = await Promise.all([
+    messenger.driverOf(tenantId, 'sms'),
+    messenger.driverOf(tenantId, 'mail'),
+  ]);
+  return { sms: sms !== undefined, mail: mail !== undefined };
+}
+
 /** A message that goes as it is. Use `queueText` in the transaction of what it tells about. */
 export const MESSAGE = 'message';
 

@@ -55,6 +55,13 @@ export async function insertApp(
 export const listApps = async (db: TenantDb): Promise<MqttApp[]> =>
   ((await db.from('mqtt_apps').orderBy('app_id')) as Row[]).map(toApp);
 
+/** @throws NotFound */
+export async function findApp(db: TenantDb, appId: string): Promise<MqttApp> {
+  const row = await db.from('mqtt_apps').where({ app_id: appId }).first<Row | undefined>();
+  if (!row) throw new NotFound('app_id', `there is no app "${appId}" in this tenant`);
+  return toApp(row);
+}
+
 async function change(db: TenantDb, appId: string, columns: Record<string, unknown>): Promise<void> {
   const changed = await db
     .from('mqtt_apps')

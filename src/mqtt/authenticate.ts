@@ -1,4 +1,5 @@
 import type { Context } from 'koa';
+import { basicHalves } from '../kernel/basic.js';
 import { tenantDb, type Store, type Vault } from '../store/index.js';
 import { appOf } from './apps.js';
 import { MQTT_CODES as CODES, MqttFailure } from './failures.js';
@@ -6,15 +7,6 @@ import type { MqttApp, Right } from './schema.js';
 
 const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="mqtt", charset="UTF-8"' };
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i;
-
-/** The app id and the secret of a Basic header (RFC 7617): what stands before the first colon, and all after it. */
-function credentialsOf(header: string): { appId: string; secret: string } | undefined {
-  const [, encoded] = BASIC.exec(header) ?? [];
-  if (encoded === undefined) return undefined;
-  const text = Buffer.from(encoded, 'base64').toString('utf8');
-  const colon = text.indexOf(':');
-  return colon === -1 ? undefined : { appId: text.slice(0, colon), secret: text.slice(colon + 1) };
-}
 
 const LONGEST = 1000;
 
@@ -24,8 +16,9 @@ export async function authenticate(
   ctx: Context,
   tenantId: string,
 ): Promise<MqttApp> {
-  const given = credentialsOf(ctx.get('Authorization').slice(0, LONGEST));
-  const app = given && (await appOf(tenantDb(store.knex, tenantId), vault, given.appId, given.secret));
+  const [, encoded = ''] = BASIC.exec(ctx.get('Authorization').slice(0, LONGEST)) ?? [];
+  const given = basicHalves(encoded);
+  const app = given && (await appOf(tenantDb(store.knex, tenantId), vault, given.name, given.secret));
   if (!app) throw new MqttFailure(401, CODES.wrongApp, 'send app_id and app_secret by HTTP Basic', CHALLENGE);
   return app;
 }

@@ -15,22 +15,27 @@ const blockOf = (seq: number): number => Math.floor(seq / BLOCK);
 const toCredential = (row: Row): Credential => ({
   name: row['name'] as string,
   passwordHash: row['password_hash'] as string,
-  isSuperuser: Boolean(row['is_superuser']),
-  enabled: Boolean(row['enabled']),
-  expiresAt: row['expires_at'] === null ? null : Number(row['expires_at']),
 });
 
 const of = (db: TenantDb, kind: Kind) => db.from('mqtt_credentials').where({ kind });
 
-/** Takes so many places in the order, and counts them. Whoever else makes credentials of this kind waits until the end. */
-async function takePlaces(db: TenantDb, kind: Kind, amount: number): Promise<number> {
-  const own = (): ReturnType<TenantDb['from']> => db.from('mqtt_counters').where({ kind });
-  await db.ensure('mqtt_counters', ['kind'], { kind, next_seq: 0, count: 0 });
-  const row = await own().forUpdate().first<Row>();
-  const first = Number(row['next_seq']);
-  await own().update({ next_seq: first + amount, count: Number(row['count']) + amount });
-  return first;
+interface Counter {
+  /** The next place in the order. */
+  next: number;
+  count: number;
 }
+
+const counterOf = (db: TenantDb, kind: Kind) => db.from('mqtt_counters').where({ kind });
+
+/** Whoever else makes or deletes credentials of this kind waits until the end of the transaction. */
+async function lockCounter(db: TenantDb, kind: Kind): Promise<Counter> {
+  await db.ensure('mqtt_counters', ['kind'], { kind, next_seq: 0, count: 0 });
+  const row = await counterOf(db, kind).forUpdate().first<Row>();
+  return { next: Number(row['next_seq']), count: Number(row['count']) };
+}
+
+const writeCounter = async (db: TenantDb, kind: Kind, { next, count }: Counter): Promise<void> =>
+  void (await counterOf(db, kind).update({ next_seq: next, count }));
 
 /** Adds to, or takes from, what the runs of a thousand hold. */
 async function countInBlocks(db: TenantDb, kind: Kind, changes: ReadonlyMap<number, number>): Promise<void> {
@@ -52,18 +57,18 @@ export async function insertCredentials(
   const unique = new Map<string, string>();
   for (const { name, password } of credentials) if (!unique.has(name)) unique.set(name, password);
   // The counter's row is taken first: whoever comes at the same time sees what is written here.
-  await takePlaces(db, kind, 0);
+  const { next, count } = await lockCounter(db, kind);
   const there = await db.among(of(db, kind), 'name', [...unique.keys()]).select<Row[]>('name');
   for (const row of there) unique.delete(row['name'] as string);
   if (unique.size === 0) return new Set();
-  const first = await takePlaces(db, kind, unique.size);
+  await writeCounter(db, kind, { next: next + unique.size, count: count + unique.size });
   const now = Date.now();
   const rows = [...unique].map(([name, password], at) => {
     const { algorithm, salt, passwordHash } = keepPassword(password);
     return {
       kind,
       name,
-      seq: first + at,
+      seq: next + at,
       algorithm,
       salt,
       password_hash: passwordHash,
@@ -109,11 +114,11 @@ export async function setCredentialPassword(
 
 /** Takes one out; one that is not there is out already. */
 export async function deleteCredential(db: TenantDb, kind: Kind, name: string): Promise<void> {
-  await takePlaces(db, kind, 0);
+  const { next, count } = await lockCounter(db, kind);
   const row = await of(db, kind).where({ name }).first<Row | undefined>('seq');
   if (!row) return;
   await of(db, kind).where({ name }).delete();
-  await db.from('mqtt_counters').where({ kind }).decrement('count', 1);
+  await writeCounter(db, kind, { next, count: count - 1 });
   await countInBlocks(db, kind, new Map([[blockOf(Number(row['seq'])), -1]]));
 }
 
@@ -128,7 +133,7 @@ export interface Listed {
  * @param page from 1 on.
  */
 export async function listNames(db: TenantDb, kind: Kind, page: number, limit: number): Promise<Listed> {
-  const counter = await db.from('mqtt_counters').where({ kind }).first<Row | undefined>('count');
+  const counter = await counterOf(db, kind).first<Row | undefined>('count');
   const count = Number(counter?.['count'] ?? 0);
   let skip = (page - 1) * limit;
   if (skip >= count) return { names: [], count };

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 
 /** A password as it is kept. */
 export interface KeptPassword {
@@ -22,9 +22,3 @@ export function keepPassword(password: string): KeptPassword {
   const salt = randomBytes(16).toString('hex');
   return { algorithm: 'sha256', salt, passwordHash: sha256(salt, password) };
 }
-
-/** Constant in time, whatever is kept. */
-export const isPassword = (
-  { salt, passwordHash }: Pick<KeptPassword, 'salt' | 'passwordHash'>,
-  given: string,
-) => timingSafeEqual(Buffer.from(sha256(salt, given)), Buffer.from(passwordHash));

@@ -21,11 +21,8 @@ export interface MqttApp {
   updatedAt: number;
 }
 
-/** A device's credential, without its password. Times are epoch milliseconds. */
+/** A device's credential as the tables show it. */
 export interface Credential {
   name: string;
   passwordHash: string;
-  isSuperuser: boolean;
-  enabled: boolean;
-  expiresAt: number | null;
 }

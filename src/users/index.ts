@@ -1,6 +1,5 @@
 export type { NewUser, User } from './schema.js';
 export {
-  atTarget,
   eraseUser,
   findUser,
   findUserById,
@@ -19,7 +18,7 @@ export { openPeople, type Authority, type People, type SignIn, type SignInRefusa
 export { standardClaims } from './claims.js';
 export { userOperations } from './operations.js';
 export { personalDataOf, type Access } from './personal-data.js';
-export { nameOf, readProfile } from './profile.js';
+export { readProfile } from './profile.js';
 export { admitContact, changeContact } from './change-contact.js';
 export { admitPassword, changePassword, WrongPassword } from './change-password.js';
 export { importOperation as userImportOperation } from './import.js';

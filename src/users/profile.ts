@@ -1,6 +1,6 @@
 import { inspectJson } from '../api/index.js';
 import { Invalid } from '../kernel/errors.js';
-import type { User, UserFields } from './schema.js';
+import type { UserFields } from './schema.js';
 import { fields } from './shapes.js';
 
 const { nickName, gender, birthdate, address, description } = fields;
@@ -26,7 +26,3 @@ export function readProfile(
   if (problem) throw new Invalid(problem.field, problem.message);
   return profile;
 }
-
-/** What a user goes by. */
-export const nameOf = ({ nickName: nick, userName }: Pick<User, 'nickName' | 'userName'>): string =>
-  nick ?? userName;

@@ -32,6 +32,9 @@ const FIELDS: Record<string, { field: string; words: string }> = {
   description: { field: 'description', words: 'problem.text' },
 };
 
+/** Whether a code was asked for a moment ago, so that one may still come. */
+export const mayStillCome = ({ words }: Problem): boolean => words === 'problem.code_spacing';
+
 /** What a person is told of an error of the rooms. @throws what is none of theirs */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Busy)

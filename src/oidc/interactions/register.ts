@@ -8,26 +8,23 @@ import { addNewcomer, admitNewcomer, readProfile } from '../../users/index.js';
 import { mailTarget, phoneTarget, type Target } from '../../verification/index.js';
 import type { OidcBase } from '../provider.js';
 import { auditIn } from '../../observe/index.js';
-import { attempt, type Problem } from './problems.js';
+import { attempt, mayStillCome, type Problem } from './problems.js';
 import { challenged, sendCodes } from './sending.js';
 import { flowOf, RECOGNISED, seenFrom, text, type Steps } from './steps.js';
 
-/** Where a page begins that takes somebody in. */
-export const showRegister = async (ctx: Context, steps: Steps, problem?: Problem): Promise<void> => {
-  const form = formOf(ctx);
-  return steps.page(ctx, 'register', {
-    reach: await steps.reach(ctx),
-    problem: problem?.words,
-    field: problem?.field,
-    phone: form.text('phone'),
-    email: form.text('email'),
-    challenge: text(ctx.query['challenge']) ?? '',
-  });
-};
-
 /** Registering: a number, an address or both, the codes that were sent there, and a password. */
 export function registerRoutes(router: Router, base: OidcBase, steps: Steps): void {
-  const start = (ctx: Context, problem?: Problem): Promise<void> => showRegister(ctx, steps, problem);
+  const start = async (ctx: Context, problem?: Problem): Promise<void> => {
+    const form = formOf(ctx);
+    return steps.page(ctx, 'register', {
+      reach: await steps.reach(ctx),
+      problem: problem?.words,
+      field: problem?.field,
+      phone: form.text('phone'),
+      email: form.text('email'),
+      challenge: text(ctx.query['challenge']) ?? '',
+    });
+  };
 
   /** What was given to be reached by. @throws Invalid */
   function targetsOf(ctx: Context): { phone?: Target; email?: Target } {
@@ -63,8 +60,7 @@ export function registerRoutes(router: Router, base: OidcBase, steps: Steps): vo
         await sendCodes(base, ctx, targets, 'register');
         return complete(ctx);
       },
-      // Whoever asked a moment ago has a code that may still come.
-      (problem) => (problem.words === 'problem.code_spacing' ? complete(ctx, problem) : start(ctx, problem)),
+      (problem) => (mayStillCome(problem) ? complete(ctx, problem) : start(ctx, problem)),
     ),
   );
 

@@ -1,6 +1,6 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
-import { readForms } from '../../kernel/forms.js';
+import { readForms, seeOther } from '../../kernel/forms.js';
 import type { OidcBase } from '../provider.js';
 import type { TenantRuntime } from '../pool.js';
 import { allowAsked, scopesToShow } from './consent.js';
@@ -33,8 +33,7 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
     const { prompt } = flowOf(ctx).interaction;
     if (prompt.name === 'consent') return showConsent(ctx);
     if (prompt.name !== 'create') return showSignIn(ctx, steps);
-    ctx.redirect(`${ctx.path.replace(/\/$/, '')}/register${ctx.search}`);
-    ctx.status = 303;
+    seeOther(ctx, `${ctx.path.replace(/\/$/, '')}/register${ctx.search}`);
     return undefined;
   });
 

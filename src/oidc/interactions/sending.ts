@@ -1,12 +1,12 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { formOf, type Step } from '../../kernel/forms.js';
+import { formOf, type Step, seeOther } from '../../kernel/forms.js';
 import { pickLocale, type Locale } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
 import { tenantTransaction } from '../../store/index.js';
 import { passChallenge, typedTarget, type Purpose, type Target } from '../../verification/index.js';
 import type { OidcBase } from '../provider.js';
-import { attempt, type Problem } from './problems.js';
+import { attempt, mayStillCome, type Problem } from './problems.js';
 import { flowOf, text, type Steps } from './steps.js';
 
 /** The language of what a person is sent: that of the pages. */
@@ -24,8 +24,7 @@ export const challenged =
     if (page === undefined || text(ctx.query['challenge']) !== undefined) return next();
     const to = new URL(page);
     to.searchParams.set('return_to', new URL(ctx.url, flowOf(ctx).runtime.tenant.issuer).href);
-    ctx.redirect(to.href);
-    ctx.status = 303;
+    seeOther(ctx, to.href);
     return undefined;
   };
 
@@ -82,9 +81,7 @@ export function askForCode(
         await sendCodes(base, ctx, [target], purpose);
         return enter(ctx, target.address);
       },
-      // Whoever asked a moment ago has a code that may still come.
-      (problem) =>
-        problem.words === 'problem.code_spacing' ? enter(ctx, typed, problem) : ask(ctx, problem),
+      (problem) => (mayStillCome(problem) ? enter(ctx, typed, problem) : ask(ctx, problem)),
     );
   });
   return ask;

@@ -6,6 +6,7 @@ import { pickLocale, renderPage, say } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
 import type { Area } from '../../limits/index.js';
 import type { AuditEvent } from '../../observe/index.js';
+import { reachOf } from '../../messaging/index.js';
 import type { Channel } from '../../verification/index.js';
 import type { OidcBase } from '../provider.js';
 import type { TenantRuntime } from '../pool.js';
@@ -136,9 +137,7 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
       const { challenge } = base.config.codes;
       // A challenge that has no page of its own needs scripts, which these pages do not run.
       if (challenge && challenge.page === undefined) return { sms: false, mail: false };
-      const { id } = flowOf(ctx).runtime.tenant;
-      const has = async (channel: Channel) => (await base.messenger.driverOf(id, channel)) !== undefined;
-      return { sms: await has('sms'), mail: await has('mail') };
+      return reachOf(base.messenger, flowOf(ctx).runtime.tenant.id);
     },
 
     recognised: (ctx, userKey, { acr, amr }) =>
