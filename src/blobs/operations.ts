@@ -1,16 +1,18 @@
 import type { Context } from 'koa';
 import { areaAt, defineOperation, Failure, type AnyOperation, type CallTenant } from '../api/index.js';
+import type { TenantDb } from '../store/index.js';
 import { blobPath, settleBlob, type Blob, type Blobs } from './blobs.js';
 import { BLOB_CODES as CODES } from './codes.js';
 import type { Family } from './content/kinds.js';
 import type { Upload, Uploads } from './uploads.js';
 
-const FOLDER = /^[a-zA-Z0-9]{5,30}$/;
 const folderName = {
   type: 'string',
   pattern: '^[a-zA-Z0-9]{5,30}$',
   description: 'The day (UTC) where it is left out: `20260131`.',
 } as const;
+
+const FOLDER = new RegExp(folderName.pattern);
 
 const FORM = {
   type: 'object',
@@ -48,6 +50,8 @@ const A_DOT =
 
 const today = (): string => new Date().toISOString().slice(0, 10).replaceAll('-', '');
 
+const blobArea = areaAt('blob', '/api/Blob');
+
 export interface BlobServices {
   blobs: Blobs;
   uploads: Uploads;
@@ -72,17 +76,24 @@ export function blobOperations({ blobs, uploads }: BlobServices): readonly AnyOp
     return blobs.keep(upload.file, { tenantId: tenant.id, folder, kind: upload.kind });
   }
 
-  const place = ['blob', 'file'] as const;
-  const paths = { blob: { post: '/File', image: '/Image' }, file: { post: '', image: '/Image' } } as const;
+  /** An upload is kept with its audit row, and its address answered. */
+  const kept = {
+    target: (_call: unknown, url: string): string => url,
+    handle: async ({ db, tenant }: { db: TenantDb; tenant: CallTenant }, blob: Blob): Promise<string> => {
+      await settleBlob(db, blob);
+      return tenant.issuer + blobPath(blob);
+    },
+  };
 
-  const upload = (
-    area: (typeof place)[number],
-    verb: 'post' | 'image',
+  const form = (
+    area: typeof blobArea,
+    [verb, path]: [verb: string, path: string],
     families: readonly Family[],
     summary: string,
   ): AnyOperation =>
     defineOperation({
-      ...areaAt(area, area === 'blob' ? '/api/Blob' : '/api/File').own(verb, 'POST', paths[area][verb]),
+      ...area.own(verb, 'POST', path),
+      ...kept,
       summary,
       example: { value: '(the file)' },
       schemas: { query: QUERY, body: FORM, answer: URL },
@@ -90,32 +101,31 @@ export function blobOperations({ blobs, uploads }: BlobServices): readonly AnyOp
         type: 'multipart/form-data',
         read: (ctx: Context, { tenant, query }) => take(tenant, query, uploads.ofForm(ctx, families)),
       },
-      target: (_call, url) => url,
-      handle: async ({ db, tenant }, blob: Blob) => {
-        await settleBlob(db, blob);
-        return tenant.issuer + blobPath(blob);
-      },
     });
+  /** What both documents have, at each one's paths. */
+  const forms = (area: typeof blobArea, paths: { post: string; image: string }): AnyOperation[] => [
+    area.codes(CODES),
+    form(
+      area,
+      ['post', paths.post],
+      ['video', 'document'],
+      'Upload a video (below 20 MB) or a document (below 10 MB)',
+    ),
+    form(area, ['image', paths.image], ['image'], 'Upload a JPEG or PNG (below 10 MiB)'),
+  ];
 
   return [
-    ...place.flatMap((area) => [
-      areaAt(area, area === 'blob' ? '/api/Blob' : '/api/File').codes(CODES),
-      upload(area, 'post', ['video', 'document'], 'Upload a video (below 20 MB) or a document (below 10 MB)'),
-      upload(area, 'image', ['image'], 'Upload a JPEG or PNG (below 10 MiB)'),
-    ]),
+    ...forms(blobArea, { post: '/File', image: '/Image' }),
+    ...forms(areaAt('file', '/api/File'), { post: '', image: '/Image' }),
     defineOperation({
-      ...areaAt('blob', '/api/Blob').own('base64', 'POST', '/Base64'),
+      ...blobArea.own('base64', 'POST', '/Base64'),
+      ...kept,
       summary: 'Upload a PNG as base64',
       example: { value: A_DOT },
       schemas: { query: QUERY, body: BASE64, answer: URL },
       receive: {
         type: 'application/json',
         read: (ctx: Context, { tenant, query }) => take(tenant, query, uploads.ofPng(ctx)),
-      },
-      target: (_call, url) => url,
-      handle: async ({ db, tenant }, blob: Blob) => {
-        await settleBlob(db, blob);
-        return tenant.issuer + blobPath(blob);
       },
     }),
   ];
