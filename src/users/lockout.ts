@@ -10,10 +10,15 @@ const KNOWN_FOR_MS = 90 * 86_400_000;
  * can slow himself down, never lock the owner out.
  */
 export interface Lockout {
-  isLocked(tenantId: string, account: string, address: string): Promise<boolean>;
+  look(tenantId: string, account: string, address: string): Promise<Standing>;
   failed(tenantId: string, account: string, address: string): Promise<void>;
-  /** What is to be written when somebody has signed in: in one unit with what else is. */
-  successSteps(tenantId: string, account: string, address: string): Promise<Step[]>;
+}
+
+/** How an account and an address stand to each other at this moment. */
+export interface Standing {
+  locked: boolean;
+  /** What is to be written when somebody has signed in, in one unit with what else is; often nothing. */
+  successSteps: Step[];
 }
 
 export function openLockout(
@@ -21,14 +26,12 @@ export function openLockout(
   { failures, minutes, accountFailures }: Config['lockout'],
 ): Lockout {
   const window = minutes * 60_000;
-  const pair = store.prepare(
-    'SELECT locked_until FROM sign_in_failures WHERE tenant_id = ? AND account = ? AND address = ? AND expires_at > ?',
-  );
-  const total = store.prepare(
-    'SELECT COALESCE(SUM(failures), 0) AS failures FROM sign_in_failures WHERE tenant_id = ? AND account = ? AND expires_at > ?',
-  );
-  const known = store.prepare(
-    'SELECT expires_at FROM known_addresses WHERE tenant_id = ? AND account = ? AND address = ? AND expires_at > ?',
+  const standing = store.prepare(
+    `SELECT COALESCE(SUM(failures), 0) AS total,
+       COUNT(CASE WHEN address = ? THEN 1 END) AS own,
+       MAX(CASE WHEN address = ? THEN locked_until END) AS locked_until,
+       (SELECT expires_at FROM known_addresses WHERE tenant_id = ? AND account = ? AND address = ?) AS known_until
+     FROM sign_in_failures WHERE tenant_id = ? AND account = ? AND expires_at > ?`,
   );
   const count = store.prepare(
     `INSERT INTO sign_in_failures AS f (tenant_id, account, address, failures, locked_until, expires_at)
@@ -47,28 +50,27 @@ export function openLockout(
   );
 
   return {
-    async isLocked(tenantId, account, from) {
+    async look(tenantId, account, from) {
       const address = networkOf(from);
       const now = Date.now();
-      const row = await pair.first(tenantId, account, address, now);
-      if (row && Number(row['locked_until']) > now) return true;
-      const sum = await total.first(tenantId, account, now);
-      if (Number(sum?.['failures']) < accountFailures) return false;
-      return !(await known.first(tenantId, account, address, now));
+      const pair = [tenantId, account, address];
+      const row = await standing.first(address, address, ...pair, tenantId, account, now);
+      const knownUntil = Number(row?.['known_until'] ?? 0);
+      const fromEverywhere = Number(row?.['total']) >= accountFailures && knownUntil <= now;
+      return {
+        locked: Number(row?.['locked_until'] ?? 0) > now || fromEverywhere,
+        successSteps: [
+          ...(Number(row?.['own']) > 0 ? [{ statement: forget, values: pair }] : []),
+          ...(knownUntil > now + KNOWN_FOR_MS / 2
+            ? []
+            : [{ statement: remember, values: [...pair, now + KNOWN_FOR_MS] }]),
+        ],
+      };
     },
     async failed(tenantId, account, from) {
       const now = Date.now();
       const lockedAtOnce = failures === 1 ? now + window : 0;
       await count.run(tenantId, account, networkOf(from), lockedAtOnce, now + window, now, now, failures);
-    },
-    async successSteps(tenantId, account, from) {
-      const address = networkOf(from);
-      const now = Date.now();
-      const seen = await known.first(tenantId, account, address, now + KNOWN_FOR_MS / 2);
-      const steps = [{ statement: forget, values: [tenantId, account, address] }];
-      return seen
-        ? steps
-        : [...steps, { statement: remember, values: [tenantId, account, address, now + KNOWN_FOR_MS] }];
     },
   };
 }

@@ -1,7 +1,7 @@
 import { permissionsIn, roleFinder } from '../roles/index.js';
 import { tenantDb, tenantTransaction, type Store, type Vault } from '../store/index.js';
 import type { Codes, Purpose } from '../verification/index.js';
-import type { Lockout } from './lockout.js';
+import type { Lockout, Standing } from './lockout.js';
 import { isPlainText } from './names.js';
 import { LONGEST, type Passwords } from './passwords.js';
 import type { User } from './schema.js';
@@ -54,10 +54,11 @@ export function openPeople(
     'UPDATE users SET password_hash = ? WHERE tenant_id = ? AND id = ? AND password_hash = ?',
   );
 
-  async function signedIn(tenantId: string, user: User, address: string): Promise<void> {
-    const steps = await lockout.successSteps(tenantId, user.id, address);
-    await store.unit([...steps, { statement: noteSignIn, values: [Date.now(), tenantId, user.id] }]);
-  }
+  const note = (tenantId: string, user: User, { successSteps }: Standing): Promise<boolean> =>
+    store.unit([...successSteps, { statement: noteSignIn, values: [Date.now(), tenantId, user.id] }]);
+
+  const signedIn = async (tenantId: string, user: User, address: string): Promise<void> =>
+    void (await note(tenantId, user, await lockout.look(tenantId, user.id, address)));
 
   async function upgradeHash(tenantId: string, user: StoredUser, password: string): Promise<void> {
     if (user.passwordHash !== null && passwords.outdated(user.passwordHash))
@@ -71,8 +72,8 @@ export function openPeople(
       const account = user?.id ?? vault.hash('unknown-login', login.slice(0, LONGEST_LOGIN));
       const matches = await passwords.verify(user?.passwordHash ?? null, usable ? password : '');
       // Looked at after the hash, so that guesses sent all at once are counted before the next is believed.
-      const locked =
-        (await lockout.isLocked(tenantId, account, address)) || (user?.lockedUntil ?? 0) > Date.now();
+      const standing = await lockout.look(tenantId, account, address);
+      const locked = standing.locked || (user?.lockedUntil ?? 0) > Date.now();
       if (!matches && !locked) await lockout.failed(tenantId, account, address);
       const refused: SignInRefusal | undefined = locked
         ? 'locked'
@@ -84,7 +85,7 @@ export function openPeople(
               ? 'disabled'
               : undefined;
       if (refused || !user) return { refused: refused ?? 'unknown', ...(user && { account: user.userKey }) };
-      await signedIn(tenantId, user, address);
+      await note(tenantId, user, standing);
       await upgradeHash(tenantId, user, password);
       return { user };
     },
