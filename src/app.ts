@@ -11,7 +11,7 @@ import { originReader, settleHeaders } from './kernel/forwarded.js';
 import { renderPage, serveAsset } from './kernel/pages.js';
 import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
 import { rateHeaders, type Area, type Refusal } from './limits/index.js';
-import { mqttApi } from './mqtt/index.js';
+import { openMqtt, type MqttBase } from './mqtt/index.js';
 import { answerHealth, logRequest, requestIdOf, type Metrics, type Readiness } from './observe/index.js';
 import {
   areaOf,
@@ -25,7 +25,7 @@ import {
 } from './oidc/index.js';
 import { apiDocument, managementApi, type Services } from './management.js';
 
-export interface AppBase extends OidcBase, Services {
+export interface AppBase extends OidcBase, Services, Pick<MqttBase, 'lockout'> {
   readiness: Readiness;
   screen: Screen;
   /** Absent where nobody asks for them. */
@@ -56,7 +56,12 @@ export function createApp(base: AppBase): RequestListener {
   const readOrigin = originReader(base.config.trustProxy, base.config.mtls.header);
   const pages = pagesApp(base).callback();
   const management = managementApi(base, runtimeOfRequest);
-  const mqtt = mqttApi(base, (request) => runtimeOfRequest(request).tenant.id);
+  const mqtt = openMqtt({
+    ...base,
+    tenantIdOf: (request) => runtimeOfRequest(request).tenant.id,
+    tenantByName: (name) => base.directory.byName(name),
+    tokenOf: (tenant) => async (text) => (await base.pool.get(tenant)).liveToken(text),
+  });
 
   /** What is known at once is not waited for: a token request meets its tenant and its provider in memory. */
   const once = <T, A>(value: T | Promise<T>, then: (value: T) => A | Promise<A>): A | Promise<A> =>
@@ -73,6 +78,7 @@ export function createApp(base: AppBase): RequestListener {
       facts.tenantName = tenant.name;
       if (!tenant.enabled) return refuse(response, facts, 403, 'tenant_disabled', 'the tenant is disabled');
       const path = pathOf(request.url);
+      if (path.startsWith('/mqtt/')) return mqtt.handle(request, response, tenant, path);
       return (
         answerHealth(base.readiness, path, response, facts.requestId) ??
         once(base.pool.get(tenant), (runtime) => face(request, response, facts, runtime, path))
@@ -107,7 +113,7 @@ export function createApp(base: AppBase): RequestListener {
 
   /** The management API, or the one that EMQX's clients call, whose words are others. */
   const api = (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> =>
-    path.startsWith('/api/v4/') ? mqtt(request, response) : management(request, response);
+    path.startsWith('/api/v4/') ? mqtt.api(request, response) : management(request, response);
 
   let held = 0;
   /**

@@ -92,10 +92,24 @@ const CONFIG_SCHEMA = {
     mqtt: {
       type: 'object',
       additionalProperties: false,
-      required: ['appId'],
+      required: ['appId', 'audience', 'exchange', 'unknown', 'noMatch', 'passwords'],
       properties: {
         appId: programId,
         appSecret: programSecret,
+        audience: { type: 'string', minLength: 1, maxLength: 200 },
+        exchange: { type: 'string', minLength: 1, maxLength: 255 },
+        unknown: { type: 'string', enum: ['deny', 'ignore'] },
+        noMatch: { type: 'string', enum: ['deny', 'ignore', 'allow'] },
+        passwords: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['algorithm', 'iterations', 'cost'],
+          properties: {
+            algorithm: { type: 'string', enum: ['sha256', 'pbkdf2', 'bcrypt'] },
+            iterations: { type: 'integer', minimum: 1000, maximum: 1_000_000 },
+            cost: { type: 'integer', minimum: 8, maximum: 14 },
+          },
+        },
       },
     },
     log: {

@@ -14,6 +14,7 @@ import {
   openPasswords,
   openPeople,
   userFinder,
+  type Lockout,
   type Passwords,
   type People,
 } from './users/index.js';
@@ -30,6 +31,7 @@ export interface GatehouseContext {
   followKeys(): Promise<void>;
   audit: Audit;
   passwords: Passwords;
+  lockout: Lockout;
   codes: Codes;
   people: People;
   close(): Promise<void>;
@@ -63,6 +65,7 @@ export async function openContext(
       followKeys: follow,
       audit: openAudit(store),
       passwords,
+      lockout,
       codes,
       people: openPeople(store, vault, userFinder(store), passwords, lockout, codes),
       close: () => store.close(),

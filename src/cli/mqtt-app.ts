@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import {
+  changeApp,
   findApp,
   insertApp,
   listApps,
   readRights,
   replaceAppSecret,
   RIGHTS,
-  setAppEnabled,
   type MqttApp,
 } from '../mqtt/index.js';
 import { tenantDb } from '../store/index.js';
@@ -69,7 +69,7 @@ export function mqttAppCommand(): Command {
         withContext(async (context) => {
           const owner = await tenantOf(context, tenant);
           const app = await change(context, owner, `mqtt-app.${verb}`, appId, async (db) => {
-            await setAppEnabled(db, appId, verb === 'enable');
+            await changeApp(db, appId, { enabled: verb === 'enable' });
             return findApp(db, appId);
           });
           print(json, app, lines(app));

@@ -16,6 +16,7 @@ const PERISHABLE: { table: string; key: string[] }[] = [
   { table: 'issued_tokens', key: ['tenant_id', 'id'] },
   { table: 'verification_codes', key: ['tenant_id', 'target'] },
   { table: 'known_addresses', key: ['tenant_id', 'account', 'address'] },
+  { table: 'mqtt_token_sign_ins', key: ['tenant_id', 'id'] },
 ];
 
 export interface Sweeper {

@@ -5,7 +5,7 @@ import { uniquely, type Row, type TenantDb, type Vault } from '../store/index.js
 import { RIGHTS, type MqttApp, type Right } from './schema.js';
 
 const APP_ID = /^[A-Za-z0-9._~-]{1,100}$/;
-const DEFAULT_RIGHTS: readonly Right[] = ['read', 'write', 'broker'];
+export const DEFAULT_RIGHTS: readonly Right[] = ['read', 'write', 'broker'];
 
 const toApp = (row: Row): MqttApp => ({
   appId: row['app_id'] as string,
@@ -33,8 +33,9 @@ export async function insertApp(
   {
     appId,
     rights = DEFAULT_RIGHTS,
+    enabled = true,
     secret = newSecret(),
-  }: { appId: string; rights?: readonly Right[]; secret?: string },
+  }: { appId: string; rights?: readonly Right[]; enabled?: boolean; secret?: string },
 ): Promise<string> {
   if (!APP_ID.test(appId)) throw new Invalid('app_id', 'must be 1 to 100 letters, digits or . _ ~ -');
   const now = Date.now();
@@ -44,7 +45,7 @@ export async function insertApp(
       app_id: appId,
       secret_hash: hashSecret(vault, secret),
       rights: JSON.stringify(rights),
-      enabled: true,
+      enabled,
       created_at: now,
       updated_at: now,
     }),
@@ -62,7 +63,7 @@ export async function findApp(db: TenantDb, appId: string): Promise<MqttApp> {
   return toApp(row);
 }
 
-async function change(db: TenantDb, appId: string, columns: Record<string, unknown>): Promise<void> {
+async function update(db: TenantDb, appId: string, columns: Record<string, unknown>): Promise<void> {
   const changed = await db
     .from('mqtt_apps')
     .where({ app_id: appId })
@@ -70,14 +71,24 @@ async function change(db: TenantDb, appId: string, columns: Record<string, unkno
   if (changed === 0) throw new NotFound('app_id', `there is no app "${appId}" in this tenant`);
 }
 
-/** @throws NotFound */
-export const setAppEnabled = (db: TenantDb, appId: string, enabled: boolean): Promise<void> =>
-  change(db, appId, { enabled });
+/** Writes what is given and leaves the rest. @throws NotFound */
+export const changeApp = (
+  db: TenantDb,
+  appId: string,
+  { rights, enabled }: { rights?: readonly Right[]; enabled?: boolean },
+): Promise<void> =>
+  update(db, appId, {
+    ...(rights && { rights: JSON.stringify(rights) }),
+    ...(enabled !== undefined && { enabled }),
+  });
+
+export const deleteApp = async (db: TenantDb, appId: string): Promise<void> =>
+  void (await db.from('mqtt_apps').where({ app_id: appId }).delete());
 
 /** Another secret in place of the one before; answered once. @throws NotFound */
 export async function replaceAppSecret(db: TenantDb, vault: Vault, appId: string): Promise<string> {
   const secret = newSecret();
-  await change(db, appId, { secret_hash: hashSecret(vault, secret) });
+  await update(db, appId, { secret_hash: hashSecret(vault, secret) });
   return secret;
 }
 

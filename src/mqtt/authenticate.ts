@@ -1,4 +1,3 @@
-import type { Context } from 'koa';
 import { basicHalves } from '../kernel/basic.js';
 import { tenantDb, type Store, type Vault } from '../store/index.js';
 import { appOf } from './apps.js';
@@ -10,13 +9,13 @@ const BASIC = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i;
 
 const LONGEST = 1000;
 
-/** The app that calls, in its tenant. @throws MqttFailure: 401 */
+/** The app that calls, by its Authorization header, in its tenant. @throws MqttFailure: 401 */
 export async function authenticate(
   { store, vault }: { store: Store; vault: Vault },
-  ctx: Context,
+  header: string,
   tenantId: string,
 ): Promise<MqttApp> {
-  const [, encoded = ''] = BASIC.exec(ctx.get('Authorization').slice(0, LONGEST)) ?? [];
+  const [, encoded = ''] = BASIC.exec(header.slice(0, LONGEST)) ?? [];
   const given = basicHalves(encoded);
   const app = given && (await appOf(tenantDb(store.knex, tenantId), vault, given.name, given.secret));
   if (!app) throw new MqttFailure(401, CODES.wrongApp, 'send app_id and app_secret by HTTP Basic', CHALLENGE);

@@ -25,6 +25,7 @@ export async function readBody(request: IncomingMessage, each: (entry: unknown) 
   let one: unknown;
   let entries = 0;
   let ended = false;
+  let failed: { error: unknown } | undefined;
   const parser = new JSONParser({ paths: ['$', '$.*'], keepStack: false });
   parser.onValue = ({ value, key, parent, stack }) => {
     if (stack.length === 0) {
@@ -38,7 +39,12 @@ export async function readBody(request: IncomingMessage, each: (entry: unknown) 
       throw new MqttFailure(413, CODES.tooLarge, `a list may have ${MOST_ENTRIES} entries`, {
         Connection: 'close',
       });
-    each(value);
+    try {
+      each(value);
+    } catch (error) {
+      failed = { error };
+      throw error;
+    }
     (parent as unknown[])[key] = undefined; // told; the list is not to hold it
   };
   let length = 0;
@@ -55,6 +61,7 @@ export async function readBody(request: IncomingMessage, each: (entry: unknown) 
     }
     decoder.decode();
   } catch (error) {
+    if (failed) throw failed.error;
     if (error instanceof MqttFailure) throw error;
     throw malformed(`the body is not JSON in UTF-8: ${(error as Error).message.slice(0, 100)}`);
   }

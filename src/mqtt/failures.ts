@@ -1,4 +1,5 @@
 import { defineCodes, type Code } from '../api/index.js';
+import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 
 /** What `code` says where a call of /api/v4 fails; 0 is success. */
 export const MQTT_CODES = defineCodes(900001, {
@@ -29,4 +30,20 @@ export class MqttFailure extends Error {
   ) {
     super(message);
   }
+}
+
+export const tooMany = (headers: Record<string, string>): MqttFailure =>
+  new MqttFailure(429, MQTT_CODES.tooMany, 'too many requests; see Retry-After', headers);
+
+/** What an error is answered as; undefined for what nobody expected. */
+export function failureOf(error: unknown): MqttFailure | undefined {
+  if (error instanceof MqttFailure) return error;
+  if (error instanceof Invalid)
+    return new MqttFailure(422, MQTT_CODES.invalidField, `${error.key} ${error.message}`);
+  if (error instanceof NotFound) return new MqttFailure(404, MQTT_CODES.unknownName, error.message);
+  if (error instanceof Conflict) return new MqttFailure(409, MQTT_CODES.existed, error.message);
+  const { status, statusCode = status } = error as { status?: number; statusCode?: number };
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new MqttFailure(400, MQTT_CODES.malformed, 'the address can not be read');
+  return undefined;
 }

@@ -1,3 +1,3 @@
-export { findApp, insertApp, listApps, readRights, replaceAppSecret, setAppEnabled } from './apps.js';
-export { mqttApi, type MqttBase } from './routes.js';
+export { changeApp, findApp, insertApp, listApps, readRights, replaceAppSecret } from './apps.js';
+export { openMqtt, type Mqtt, type MqttBase } from './mqtt.js';
 export { RIGHTS, type MqttApp, type Right } from './schema.js';

@@ -7,6 +7,7 @@ export type Kind = (typeof KINDS)[number];
  * - `read`, `write`: look at credentials, change them;
  * - `mqtt.hash.read`: see the hashes of passwords;
  * - `broker`: ask whether a device may sign in, as brokers do.
+ * With `write` it makes and changes other apps as well, such that have no right that it has not itself.
  */
 export const RIGHTS = ['read', 'write', 'mqtt.hash.read', 'broker'] as const;
 export type Right = (typeof RIGHTS)[number];
@@ -19,10 +20,4 @@ export interface MqttApp {
   /** Epoch milliseconds. */
   createdAt: number;
   updatedAt: number;
-}
-
-/** A device's credential as the tables show it. */
-export interface Credential {
-  name: string;
-  passwordHash: string;
 }

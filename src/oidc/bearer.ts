@@ -2,11 +2,13 @@ import { decodeJwt } from 'jose';
 import type { Provider } from 'oidc-provider';
 import { MANAGEMENT_API } from '../api-resources/index.js';
 import type { Actor } from '../api/index.js';
-import type { People } from '../users/index.js';
+import type { Issued } from '../revocations/index.js';
+import type { People, User } from '../users/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
 import type { ClientCache } from './client-cache.js';
-import { liveAccessToken } from './introspection.js';
+import { liveAccessToken, type Token } from './introspection.js';
+import { issuedOf, type AccessTokenClaims } from './jwt-access-token.js';
 
 export interface BearerBase {
   tenantId: string;
@@ -15,6 +17,52 @@ export interface BearerBase {
   clients: ClientCache;
   artifacts: Artifacts;
   people: People;
+}
+
+/** A JWT access token of the tenant that works, for a room whose API it may be for. */
+export interface LiveToken {
+  audience: string;
+  /** What its holder may be called: the `sub`, and a user's name. */
+  names: string[];
+  claims: Readonly<Record<string, unknown>>;
+  /** What its end depends on. */
+  issued: Issued;
+  /** Epoch milliseconds. */
+  expiresAt: number;
+}
+
+/** An access token that works, and is bound to no key (RFC 9449, RFC 8705): who only sends it has proved to have none. */
+async function bearerToken(
+  { tenantId, provider, artifacts }: Pick<BearerBase, 'tenantId' | 'provider' | 'artifacts'>,
+  value: string,
+): Promise<(Token & { clientId: string }) | undefined> {
+  // The user is looked up once, by who asks, where more of the user is needed as well.
+  const isActive = async (): Promise<boolean> => true;
+  const token = await liveAccessToken(provider, value, { artifacts, tenantId, isActive });
+  if (!token?.clientId || (token.jkt ?? token['x5t#S256']) !== undefined) return undefined;
+  return { ...token, clientId: token.clientId };
+}
+
+/** @returns undefined for anything but a JWT access token of the tenant's that works, of a user who may sign in. */
+export async function liveTokenOf(
+  base: Omit<BearerBase, 'catalogue' | 'clients'>,
+  value: string,
+): Promise<LiveToken | undefined> {
+  const token = value.includes('.') ? await bearerToken(base, value) : undefined;
+  if (!token) return undefined;
+  let user: User | undefined;
+  if (token.accountId !== undefined) {
+    user = await base.people.active(base.tenantId, token.accountId);
+    if (!user) return undefined;
+  }
+  const claims = decodeJwt<AccessTokenClaims>(value);
+  return {
+    audience: String(claims.aud),
+    names: user ? [user.userKey, user.userName] : [token.clientId],
+    claims,
+    issued: issuedOf(claims),
+    expiresAt: claims.exp * 1000,
+  };
 }
 
 /**
@@ -27,17 +75,9 @@ export async function actorOf(
   { tenantId, provider, catalogue, clients, artifacts, people }: BearerBase,
   value: string,
 ): Promise<Actor | undefined> {
-  // The user is looked up once, below, where the permissions are needed as well.
-  const isActive = async (): Promise<boolean> => true;
-  const token = await liveAccessToken(provider, value, { artifacts, tenantId, isActive });
+  const token = await bearerToken({ tenantId, provider, artifacts }, value);
   const audience = catalogue.apis.find(({ name }) => name === MANAGEMENT_API)?.audience;
-  if (
-    !token?.clientId ||
-    audience === undefined ||
-    token.aud !== audience ||
-    (token.jkt ?? token['x5t#S256']) !== undefined
-  )
-    return undefined;
+  if (!token || audience === undefined || token.aud !== audience) return undefined;
   const client = await clients.get(token.clientId);
   if (!client) return undefined;
   const allowed = new Set(client.settings.scopes);

@@ -9,6 +9,7 @@ export {
   scheduleOf,
   type KeyInfo,
 } from './keys/index.js';
+export type { LiveToken } from './bearer.js';
 export { OIDC_SEALED_COLUMNS } from './sealed.js';
 export { openProviderPool, type ProviderPool, type TenantRuntime } from './pool.js';
 export type { OidcBase } from './provider.js';

@@ -7,7 +7,7 @@ import { ACCOUNT_CLIENT_ID, clientFinder, isClientOrigin } from '../clients/inde
 import { tenantDb } from '../store/index.js';
 import { tenantSecret, type Tenant } from '../tenants/index.js';
 import { accountClient } from './account-client.js';
-import { actorOf } from './bearer.js';
+import { actorOf, liveTokenOf, type LiveToken } from './bearer.js';
 import { loadCatalogue, type Catalogue } from './catalogue.js';
 import { ClientCache } from './client-cache.js';
 import { tokenIssuer, type IssueToken } from './issue-token.js';
@@ -29,6 +29,8 @@ export interface TenantRuntime {
   documents: PublishedDocuments;
   /** Whose access token of the management API this is. */
   actorOf(token: string): Promise<Actor | undefined>;
+  /** The JWT access token that a text is, while it works, whatever API it is for. */
+  liveToken(text: string): Promise<LiveToken | undefined>;
   /** A JWT of the management API for who calls it. */
   issueToken: IssueToken;
   /** Whether a client of the tenant lives at this origin, so that its pages may call the management API. */
@@ -111,6 +113,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       keys,
       documents,
       actorOf: (token) => actorOf({ ...base, tenantId: tenant.id, provider, catalogue, clients }, token),
+      liveToken: (text) => liveTokenOf({ ...base, tenantId: tenant.id, provider }, text),
       issueToken: tokenIssuer({ tenant, keys, catalogue, people: base.people, config: base.config }),
       mayCallFrom: rememberOrigins((origin) => isClientOrigin(tenantDb(base.store.knex, tenant.id), origin)),
       handle: provider.callback(),

@@ -41,6 +41,7 @@ const ENDPOINTS = new Map<string, string>(Object.entries(ROUTES).map(([name, pat
 export function endpointOf(path: string): string {
   if (path.startsWith('/.well-known/')) return 'documents';
   if (isApiPath(path)) return 'api';
+  if (path.startsWith('/mqtt/')) return 'mqtt';
   if (path.startsWith(ROUTES.authorization)) return 'authorization';
   return ENDPOINTS.get(path) ?? (path === '/livez' || path === '/readyz' ? 'health' : 'pages');
 }

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { insertRows } from './insert-rows.js';
 import { isPostgres, nameIndexOn, type NameIndex } from './name-index.js';
 import { UniqueViolation, type Store } from './store.js';
 
@@ -19,7 +20,7 @@ export interface TenantDb {
    */
   grown(table: string): Promise<void>;
   insert(table: string, row: Record<string, unknown>): Promise<void>;
-  /** Inserts the rows, all or none. */
+  /** Inserts rows of the same columns; all or none, in a transaction. */
   insertAll(table: string, rows: readonly Record<string, unknown>[]): Promise<void>;
   /**
    * Counts one more of what `id` names, unless there are `quota` of them already; answers whether it was counted. What is
@@ -31,9 +32,6 @@ export interface TenantDb {
   /** Inserts the row, or takes the place of the tenant's one with the same `key` columns. */
   put(table: string, key: string[], row: Record<string, unknown>): Promise<void>;
 }
-
-/** SQLite takes 32,766 values in a statement; a row has some forty. */
-const ROWS_AT_ONCE = 100;
 
 /** Binds a connection (the store's, or a transaction's) to one tenant. */
 export function tenantDb(connection: Knex, tenantId: string): TenantDb {
@@ -53,13 +51,11 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
     },
     insert: (table, row) =>
       namingIndex(async () => void (await connection(table).insert({ ...row, tenant_id: tenantId }))),
-    async insertAll(table, rows) {
-      const own = rows.map((row) => ({ ...row, tenant_id: tenantId }));
-      for (let at = 0; at < own.length; at += ROWS_AT_ONCE)
-        await namingIndex(
-          async () => void (await connection(table).insert(own.slice(at, at + ROWS_AT_ONCE))),
-        );
-    },
+    insertAll: (table, rows) =>
+      namingIndex(() => {
+        const own = rows.map((row) => ({ ...row, tenant_id: tenantId }));
+        return insertRows(connection, table, own);
+      }),
     async count(id, quota, windowMs) {
       const now = Date.now();
       const counted = (await connection('rate_counts')

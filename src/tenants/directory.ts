@@ -13,6 +13,8 @@ const NOBODY = Symbol('no tenant has this host');
 export interface TenantDirectory {
   /** The tenant that a Host header picks; undefined for one that nobody has. Disabled tenants are answered too. */
   byHost(host: string): Tenant | undefined | Promise<Tenant | undefined>;
+  /** A tenant by its name, for programs that call at another's host. */
+  byName(name: string): Promise<Tenant | undefined>;
   /** Reads what changed since the last look, so that the next request sees it. */
   refresh(): Promise<void>;
   close(): void;
@@ -24,22 +26,26 @@ export function openTenantDirectory(
   log: Log,
   { cached, refreshSeconds }: Config['tenants'],
 ): TenantDirectory {
-  const byHost = store.prepare(
+  const tenantAt = store.prepare(
     'SELECT t.* FROM tenants t JOIN tenant_hosts h ON h.tenant_id = t.id WHERE h.host = ?',
+  );
+  const hostOf = store.prepare(
+    'SELECT h.host FROM tenant_hosts h JOIN tenants t ON t.id = h.tenant_id WHERE t.name = ? ORDER BY h.host LIMIT 1',
   );
   const hostsOf = store.prepare('SELECT host FROM tenant_hosts WHERE tenant_id = ? ORDER BY host');
   const changed = store.prepare('SELECT id, version FROM tenants WHERE version >= ?');
   const deleted = store.prepare('SELECT id FROM deleted_tenants WHERE deleted_at >= ?');
   const cache = new LRUCache<string, Tenant | typeof NOBODY>({ max: cached * 2 });
+  const hosts = new LRUCache<string, string>({ max: cached, ttl: refreshSeconds * 1000 });
 
   async function load(host: string): Promise<Tenant | undefined> {
-    const row = await byHost.first(host);
+    const row = await tenantAt.first(host);
     if (!row) {
       cache.set(host, NOBODY, { ttl: UNKNOWN_FOR_MS });
       return undefined;
     }
-    const hosts = (await hostsOf.all(row['id'] as string)).map((found) => found['host'] as string);
-    const tenant = toTenant(row, hosts);
+    const own = (await hostsOf.all(row['id'] as string)).map((found) => found['host'] as string);
+    const tenant = toTenant(row, own);
     cache.set(host, tenant);
     return tenant;
   }
@@ -60,11 +66,20 @@ export function openTenantDirectory(
   }, refreshSeconds * 1000);
   timer.unref();
 
+  function byHost(host: string): Tenant | undefined | Promise<Tenant | undefined> {
+    const tenant = cache.get(host);
+    if (tenant === NOBODY) return undefined;
+    return tenant ?? load(host);
+  }
+
   return {
-    byHost(host) {
-      const tenant = cache.get(host);
-      if (tenant === NOBODY) return undefined;
-      return tenant ?? load(host);
+    byHost,
+    async byName(name) {
+      const host = hosts.get(name) ?? ((await hostOf.first(name))?.['host'] as string | undefined);
+      if (host === undefined) return undefined;
+      hosts.set(name, host);
+      const tenant = await byHost(host);
+      return tenant?.name === name ? tenant : undefined;
     },
     refresh,
     close: () => clearInterval(timer),

@@ -13,7 +13,7 @@ export {
   type UserFinder,
 } from './store.js';
 export { openPasswords, WeakPassword, type Passwords } from './passwords.js';
-export { openLockout, type Lockout } from './lockout.js';
+export { openLockout, type Lockout, type Standing } from './lockout.js';
 export { openPeople, type Authority, type People, type SignIn, type SignInRefusal } from './sign-in.js';
 export { standardClaims } from './claims.js';
 export { userOperations } from './operations.js';

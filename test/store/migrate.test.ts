@@ -30,6 +30,7 @@ const STEPS = [
   '0016_codes_and_messages',
   '0017_blobs',
   '0018_mqtt',
+  '0019_mqtt_live',
 ];
 
 for (const kind of STORES)

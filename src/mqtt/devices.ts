@@ -1,0 +1,185 @@
+import type { Config } from '../config.js';
+import { Invalid } from '../kernel/errors.js';
+import type { LiveToken } from '../oidc/index.js';
+import type { Row, Store } from '../store/index.js';
+import type { Lockout, Standing } from '../users/index.js';
+import { decide, ruleFinder, type Rule } from './acl.js';
+import { keyOf } from './names.js';
+import type { DevicePasswords, KeptPassword } from './passwords.js';
+import { rulesOfClaim, type TokenSignIns } from './tokens.js';
+import type { Names } from './topics.js';
+
+/** Somebody who signs in at a broker. */
+export interface Guest extends Names {
+  password: string;
+  /** The device's own address; empty where the broker does not tell it. */
+  address: string;
+}
+
+/** `ignore` leaves it to whatever the broker asks next. */
+export type Result = 'allow' | 'deny' | 'ignore';
+
+export interface Admission {
+  result: Result;
+  superuser: boolean;
+  /** When the sign-in ends, in epoch milliseconds. */
+  expiresAt?: number;
+  /** What the token itself allows. */
+  rules?: Rule[];
+  /** For the log. */
+  reason?: 'unknown' | 'wrong_password' | 'locked' | 'disabled' | 'expired' | 'token';
+}
+
+/** What brokers ask about devices, while these wait. Every look goes to the store: a change counts at once on every node. */
+export interface Devices {
+  signIn(tenantId: string, guest: Guest, tokenOf: TokenOf): Promise<Admission>;
+  /** Whether one that has signed in may publish to a topic, or subscribe to a filter. */
+  mayUse(tenantId: string, names: Names, action: 'pub' | 'sub', topic: string): Promise<Result>;
+  /** Whether one that has signed in is still welcome, and whether everything is allowed to it. */
+  standing(tenantId: string, names: Names): Promise<Pick<Admission, 'result' | 'superuser'>>;
+}
+
+/** The tenant's access token that a text is, while it works. */
+export type TokenOf = (text: string) => Promise<LiveToken | undefined>;
+
+/** A row of the tables, as signing in needs it. */
+interface Device extends KeptPassword {
+  kind: string;
+  key: string;
+  superuser: boolean;
+  enabled: boolean;
+  expiresAt: number;
+}
+
+const toDevice = (row: Row): Device => ({
+  kind: row['kind'] as string,
+  key: row['name'] as string,
+  algorithm: row['algorithm'] as string,
+  salt: row['salt'] as string,
+  passwordHash: row['password_hash'] as string,
+  superuser: Boolean(row['is_superuser']),
+  enabled: Boolean(row['enabled']),
+  expiresAt: Number(row['expires_at'] ?? Infinity),
+});
+
+const JWT = /^[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}$/;
+const LONGEST_TOKEN = 16 * 1024;
+
+export interface DevicesBase {
+  store: Store;
+  config: Config;
+  lockout: Lockout;
+  passwords: DevicePasswords;
+  tokens: TokenSignIns;
+}
+
+export function openDevices({ store, config, lockout, passwords, tokens }: DevicesBase): Devices {
+  const { audience, unknown, noMatch } = config.mqtt;
+  const columns = 'kind, name, algorithm, salt, password_hash, is_superuser, enabled, expires_at';
+  const one = `SELECT ${columns} FROM mqtt_credentials WHERE tenant_id = ? AND kind = ? AND name = ?`;
+  const both = store.prepare(`${one} UNION ALL ${one}`);
+  const upgrade = store.prepare(
+    `UPDATE mqtt_credentials SET algorithm = ?, salt = ?, password_hash = ?
+     WHERE tenant_id = ? AND kind = ? AND name = ? AND password_hash = ?`,
+  );
+  const rulesOf = ruleFinder(store);
+
+  const find = async (tenantId: string, { username, clientid }: Names): Promise<Device[]> =>
+    (await both.all(tenantId, 'username', keyOf(username), tenantId, 'clientid', keyOf(clientid))).map(
+      toDevice,
+    );
+
+  /** Why a device that is known may not come in, whatever its password. */
+  const barred = (devices: readonly Device[]): 'disabled' | 'expired' | undefined =>
+    devices.some(({ enabled }) => !enabled)
+      ? 'disabled'
+      : devices.some(({ expiresAt }) => expiresAt <= Date.now())
+        ? 'expired'
+        : undefined;
+
+  async function upgradeHash(tenantId: string, device: Device, password: string): Promise<void> {
+    if (!passwords.outdated(device)) return;
+    try {
+      const { algorithm, salt, passwordHash } = await passwords.keep(password);
+      const { kind, key, passwordHash: before } = device;
+      await upgrade.run(algorithm, salt, passwordHash, tenantId, kind, key, before);
+    } catch (error) {
+      if (!(error instanceof Invalid)) throw error; // too long for the newer way: it stays as it is
+    }
+  }
+
+  /** A token in place of the password, for names that the tables do not know: they must be the token's own. */
+  async function signInByToken(tenantId: string, guest: Guest, tokenOf: TokenOf): Promise<Admission> {
+    const refused: Admission = { result: 'deny', superuser: false, reason: 'token' };
+    const token = guest.password.length <= LONGEST_TOKEN ? await tokenOf(guest.password) : undefined;
+    if (!token || token.audience !== audience) return refused;
+    if (guest.username !== '' && !token.names.includes(guest.username)) return refused;
+    let rules: Rule[];
+    try {
+      rules = rulesOfClaim(token.claims['acl']);
+    } catch (error) {
+      if (!(error instanceof Invalid)) throw error;
+      return refused;
+    }
+    await tokens.keep(tenantId, guest, token, rules);
+    return { result: 'allow', superuser: false, expiresAt: token.expiresAt, rules };
+  }
+
+  async function settle(
+    tenantId: string,
+    account: string,
+    address: string,
+    look: Standing,
+    wrong: boolean,
+  ): Promise<void> {
+    if (wrong) await lockout.failed(tenantId, account, address);
+    else if (look.successSteps.length > 0) await store.unit(look.successSteps);
+  }
+
+  return {
+    async signIn(tenantId, guest, tokenOf) {
+      const devices = await find(tenantId, guest);
+      const [first] = devices;
+      if (!first) {
+        if (JWT.test(guest.password)) return signInByToken(tenantId, guest, tokenOf);
+        await passwords.matches(await passwords.nobody, guest.password);
+        return { result: unknown, superuser: false, reason: 'unknown' };
+      }
+      // Who gives a name that is in a table must know its password, even where he gives two.
+      let wrong = guest.password === '';
+      for (const device of devices) {
+        const matches = passwords.matches(device, guest.password);
+        if (!(typeof matches === 'boolean' ? matches : await matches)) wrong = true;
+      }
+      const account = `mqtt:${first.kind}:${first.key}`;
+      // Where the broker does not tell the address, guesses of one client identifier are taken together.
+      const address = guest.address || `client:${keyOf(guest.clientid)}`;
+      const look = await lockout.look(tenantId, account, address);
+      const reason = look.locked ? 'locked' : wrong ? 'wrong_password' : barred(devices);
+      if (!look.locked) await settle(tenantId, account, address, look, wrong);
+      if (reason !== undefined) return { result: 'deny', superuser: false, reason };
+      for (const device of devices) await upgradeHash(tenantId, device, guest.password);
+      const expiresAt = Math.min(...devices.map((device) => device.expiresAt));
+      const superuser = devices.some((device) => device.superuser);
+      return { result: 'allow', superuser, ...(expiresAt < Infinity && { expiresAt }) };
+    },
+
+    async mayUse(tenantId, names, action, topic) {
+      const devices = await find(tenantId, names);
+      if (barred(devices)) return 'deny';
+      if (devices.some(({ superuser }) => superuser)) return 'allow';
+      const signIn = devices.length === 0 ? await tokens.find(tenantId, names) : undefined;
+      if (signIn === 'ended') return 'deny';
+      const rules = [...(signIn?.rules ?? []), ...(await rulesOf(tenantId, names))];
+      return decide(rules, names, action, topic) ?? noMatch;
+    },
+
+    async standing(tenantId, names) {
+      const devices = await find(tenantId, names);
+      const superuser = devices.some((device) => device.superuser);
+      if (devices.length > 0) return { result: barred(devices) ? 'deny' : 'allow', superuser };
+      const signIn = await tokens.find(tenantId, names);
+      return { result: signIn === undefined ? unknown : signIn === 'ended' ? 'deny' : 'allow', superuser };
+    },
+  };
+}

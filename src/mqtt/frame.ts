@@ -1,0 +1,106 @@
+import type { IncomingMessage } from 'node:http';
+import type { Context, Middleware } from 'koa';
+import { factsOf } from '../kernel/request.js';
+import { rateHeaders, type Limits } from '../limits/index.js';
+import { auditIn, type Log } from '../observe/index.js';
+import { tenantDb, tenantTransaction, type Store, type TenantDb, type Vault } from '../store/index.js';
+import { authenticate, demand } from './authenticate.js';
+import { failureOf, MQTT_CODES as CODES, MqttFailure, tooMany } from './failures.js';
+import type { MqttApp, Right } from './schema.js';
+
+export interface FrameBase {
+  store: Store;
+  vault: Vault;
+  limits: Limits;
+  log: Log;
+}
+
+const LARGEST_PAGE = 10_000;
+
+/** What every call of `/api/v4` has in common: who calls, in which tenant, what he may do, and what is written down of it. */
+export interface Frame {
+  /** Answers what goes wrong further in. */
+  answerFailures: Middleware;
+  /** Lets in who has the secret of an app. */
+  admit: Middleware;
+  needs(right: Right): Middleware;
+  /** @throws MqttFailure where the app has not the right */
+  demand(ctx: Context, right: Right): void;
+  read(ctx: Context): TenantDb;
+  /** A change with its audit row, in one transaction. */
+  change<T>(ctx: Context, event: string, target: string, work: (db: TenantDb) => Promise<T>): Promise<T>;
+}
+
+export function openFrame(base: FrameBase, tenantIdOf: (request: IncomingMessage) => string): Frame {
+  const tenantId = (ctx: Context): string => tenantIdOf(ctx.req);
+  const appOf = (ctx: Context): MqttApp => ctx.state['app'] as MqttApp;
+  return {
+    async answerFailures(ctx, next) {
+      ctx.set('Cache-Control', 'no-store');
+      try {
+        await next();
+      } catch (error) {
+        const failure = failureOf(error);
+        if (!failure) base.log.error({ err: error, requestId: factsOf(ctx.req).requestId }, 'unexpected');
+        const { status, code, message, headers } =
+          failure ?? new MqttFailure(500, CODES.failed, 'something went wrong here');
+        factsOf(ctx.req).outcome = code.name;
+        ctx.set(headers);
+        ctx.status = status;
+        ctx.body = { code: code.code, message };
+      }
+    },
+    async admit(ctx, next) {
+      const { retryAfter } = factsOf(ctx.req);
+      if (retryAfter !== undefined) throw tooMany({ 'Retry-After': String(retryAfter) });
+      const found = await authenticate(base, ctx.get('Authorization'), tenantId(ctx));
+      factsOf(ctx.req).clientId = found.appId;
+      const refusal = base.limits.byClient('api', tenantId(ctx), found.appId);
+      if (refusal) throw tooMany(rateHeaders(refusal));
+      ctx.state['app'] = found;
+      await next();
+    },
+    needs: (right) => (ctx, next) => {
+      demand(appOf(ctx), right);
+      return next();
+    },
+    demand: (ctx, right) => demand(appOf(ctx), right),
+    read: (ctx) => tenantDb(base.store.knex, tenantId(ctx)),
+    change: (ctx, event, target, work) =>
+      tenantTransaction(base.store, tenantId(ctx), async (db) => {
+        const answer = await work(db);
+        const { address, requestId } = factsOf(ctx.req);
+        const { appId } = appOf(ctx);
+        await auditIn(db, {
+          event: `mqtt.${event}`,
+          result: 'success',
+          actor: appId,
+          clientId: appId,
+          target: target.slice(0, 200),
+          address,
+          requestId,
+        });
+        return answer;
+      }),
+  };
+}
+
+/** A parameter of the path. */
+export const paramOf = (ctx: Context, name: string): string =>
+  (ctx as Context & { params: Record<string, string> }).params[name] ?? '';
+
+/** A number of the query, from 1 on. @throws MqttFailure: 422 */
+function number(ctx: Context, name: string, otherwise: number, most: number): number {
+  const given = ctx.query[name];
+  if (given === undefined) return otherwise;
+  const value = typeof given === 'string' && /^\d{1,15}$/.test(given) ? Number(given) : 0;
+  if (value < 1 || value > most)
+    throw new MqttFailure(422, CODES.invalidField, `${name} must be a number from 1 to ${Math.floor(most)}`);
+  return value;
+}
+
+/** Which page is asked for. @throws MqttFailure: 422 */
+export const pageOf = (ctx: Context): { page: number; limit: number } => ({
+  page: number(ctx, '_page', 1, Number.MAX_SAFE_INTEGER / LARGEST_PAGE),
+  limit: number(ctx, '_limit', 10, LARGEST_PAGE),
+});

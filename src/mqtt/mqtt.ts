@@ -1,0 +1,38 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Config } from '../config.js';
+import type { Revocations } from '../revocations/index.js';
+import type { Lockout, People } from '../users/index.js';
+import { openBroker, type Broker, type BrokerBase } from './broker.js';
+import { openDevices } from './devices.js';
+import { openFrame } from './frame.js';
+import { devicePasswords } from './passwords.js';
+import { mqttApi } from './routes.js';
+import { openTokenSignIns } from './tokens.js';
+
+export interface MqttBase extends Omit<BrokerBase, 'devices' | 'exchange'> {
+  config: Config;
+  lockout: Lockout;
+  revocations: Revocations;
+  people: People;
+  /** The tenant that a call of `/api/v4` is in. */
+  tenantIdOf(request: IncomingMessage): string;
+}
+
+export interface Mqtt extends Pick<Broker, 'handle'> {
+  /** `/api/v4/`: what manages devices. */
+  api(request: IncomingMessage, response: ServerResponse): Promise<void>;
+}
+
+/** Devices' credentials and rights: the calls that manage them, and those by which brokers check them. */
+export function openMqtt(base: MqttBase): Mqtt {
+  const { config, store, revocations, people, tenantIdOf } = base;
+  const passwords = devicePasswords(config.mqtt.passwords);
+  const tokens = openTokenSignIns(store, revocations, people);
+  const devices = openDevices({ ...base, passwords, tokens });
+  const broker = openBroker({ ...base, devices, exchange: config.mqtt.exchange });
+  const frame = openFrame(base, tenantIdOf);
+  return {
+    api: mqttApi(frame, { ...base, passwords, appsChanged: broker.forgetApps }),
+    handle: broker.handle,
+  };
+}
