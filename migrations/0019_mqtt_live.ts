@@ -5,7 +5,12 @@ const LONGEST_KEY = 1000;
 
 export async function up(knex: Knex): Promise<void> {
   // PostgreSQL's indexes take no more than 2,700 bytes, MQTT's names have up to 65,535: of a long one `name` has the hash.
-  await knex.schema.alterTable('mqtt_credentials', (table) => table.text('long_name'));
+  await knex.schema.alterTable('mqtt_credentials', (table) => {
+    table.text('long_name');
+    // Where a device signed in last, and when it was first seen to be there.
+    table.text('seen_address');
+    table.bigInteger('seen_at');
+  });
   const long = await knex('mqtt_credentials')
     .whereRaw('length(name) > ?', [LONGEST_KEY / 4])
     .select<{ tenant_id: string; kind: string; name: string }[]>('tenant_id', 'kind', 'name');
@@ -44,5 +49,7 @@ export async function down(knex: Knex): Promise<void> {
   await knex('mqtt_credentials')
     .whereNotNull('long_name')
     .update({ name: knex.ref('long_name') });
-  await knex.schema.alterTable('mqtt_credentials', (table) => table.dropColumn('long_name'));
+  await knex.schema.alterTable('mqtt_credentials', (table) =>
+    table.dropColumns('long_name', 'seen_address', 'seen_at'),
+  );
 }

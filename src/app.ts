@@ -9,6 +9,7 @@ import { DEMO_CLIENT_ID, demoRoutes } from './demo/index.js';
 import { serveDocs } from './docs-page.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
 import { renderPage, serveAsset } from './kernel/pages.js';
+import { soon } from './kernel/soon.js';
 import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
 import { rateHeaders, type Area, type Refusal } from './limits/index.js';
 import { openMqtt, type MqttBase } from './mqtt/index.js';
@@ -48,8 +49,8 @@ const runtimeOfRequest = (request: IncomingMessage): TenantRuntime => runtimes.g
 const runtimeOf = ({ req }: Context): TenantRuntime => runtimeOfRequest(req);
 
 /**
- * The whole server. The door is plain functions, because every token request passes it: who is asking, which tenant,
- * which of its two faces. The protocol's paths go straight to the tenant's provider, which is a Koa app; everything
+ * The whole server. The door is plain functions, because every token request passes it, and what is known at once is not
+ * waited for: who is asking, which tenant, which of its two faces. The protocol's paths go straight to the tenant's provider, which is a Koa app; everything
  * that a person looks at goes to the Koa app of the pages.
  */
 export function createApp(base: AppBase): RequestListener {
@@ -63,17 +64,13 @@ export function createApp(base: AppBase): RequestListener {
     tokenOf: (tenant) => async (text) => (await base.pool.get(tenant)).liveToken(text),
   });
 
-  /** What is known at once is not waited for: a token request meets its tenant and its provider in memory. */
-  const once = <T, A>(value: T | Promise<T>, then: (value: T) => A | Promise<A>): A | Promise<A> =>
-    value instanceof Promise ? value.then(then) : then(value);
-
   function enter(
     request: IncomingMessage,
     response: ServerResponse,
     facts: RequestFacts,
     host: string,
   ): void | Promise<void> {
-    return once(base.directory.byHost(host.toLowerCase()), (tenant) => {
+    return soon(base.directory.byHost(host.toLowerCase()), (tenant) => {
       if (!tenant) return refuse(response, facts, 404, 'unknown_host', 'no tenant has this host');
       facts.tenantName = tenant.name;
       if (!tenant.enabled) return refuse(response, facts, 403, 'tenant_disabled', 'the tenant is disabled');
@@ -81,7 +78,7 @@ export function createApp(base: AppBase): RequestListener {
       if (path.startsWith('/mqtt/')) return mqtt.handle(request, response, tenant, path);
       return (
         answerHealth(base.readiness, path, response, facts.requestId) ??
-        once(base.pool.get(tenant), (runtime) => face(request, response, facts, runtime, path))
+        soon(base.pool.get(tenant), (runtime) => face(request, response, facts, runtime, path))
       );
     });
   }

@@ -1,15 +1,16 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse as parseForm } from 'node:querystring';
 import { LRUCache } from 'lru-cache';
 import { parse as parseJson } from '../kernel/json.js';
 import { factsOf } from '../kernel/request.js';
+import { soon, type Soon } from '../kernel/soon.js';
 import { rateHeaders, type Limits } from '../limits/index.js';
 import type { Log } from '../observe/index.js';
 import type { Store, Vault } from '../store/index.js';
 import type { Tenant } from '../tenants/index.js';
 import { authenticate, demand } from './authenticate.js';
-import type { Admission, Devices, Result, TokenOf } from './devices.js';
+import type { Admission, Devices, TokenOf } from './devices.js';
 import { addressOf, namesOf, textOf, type Fields } from './fields.js';
 import { failureOf, MQTT_CODES as CODES, MqttFailure, tooMany } from './failures.js';
 import { rabbitAnswer, type RabbitCall } from './rabbit.js';
@@ -36,7 +37,20 @@ export interface Broker {
 
 /** `/mqtt/auth`, or `/mqtt/t/<tenant>/auth`. */
 const PATH = /^\/mqtt(?:\/t\/([^/]+))?\/(auth|acl|superuser|user|vhost|resource|topic)$/;
-const RABBIT_CALLS = new Set<string>(['user', 'vhost', 'resource', 'topic'] satisfies RabbitCall[]);
+const IS_JSON = /^application\/json\b/i;
+const JSON_TYPE = 'application/json';
+const TEXT = 'text/plain; charset=utf-8';
+
+/** What a broker is told. */
+interface Reply {
+  status: number;
+  type: string;
+  body: string;
+  /** Why something was not allowed: the log's line has it. What was, is told at `debug` only. */
+  reason: string | undefined;
+  headers?: Record<string, string>;
+}
+
 /** A name and a password of 65,535 bytes, percent-encoded. */
 const LARGEST_BODY = 512 * 1024;
 const APPS_KNOWN = 1000;
@@ -64,104 +78,106 @@ export function openBroker(base: BrokerBase): Broker {
   const known = new LRUCache<string, string>({ max: APPS_KNOWN, ttl: APPS_KNOWN_MS });
 
   /** Lets in an app that has the right `broker`. @throws MqttFailure */
-  async function admit(request: IncomingMessage, tenantId: string): Promise<void> {
+  function admit(request: IncomingMessage, tenantId: string): Soon<void> {
     const facts = factsOf(request);
     const header = request.headers.authorization ?? '';
-    const key = createHash('sha256').update(`${tenantId} ${header}`).digest('base64');
+    const key = hash('sha256', `${tenantId} ${header}`, 'base64');
     const appId = known.get(key);
     if (appId !== undefined) return void (facts.clientId = appId);
-    try {
-      const app = await authenticate(base, header, tenantId);
-      demand(app, 'broker');
-      facts.clientId = app.appId;
-      known.set(key, app.appId);
-    } catch (error) {
-      // Brokers ask from one address, and often; only who is wrong is counted.
-      const refusal = base.limits.byAddress('api', tenantId, facts.address);
-      throw refusal ? tooMany(rateHeaders(refusal)) : error;
-    }
+    return authenticate(base, header, tenantId).then(
+      (app) => {
+        demand(app, 'broker');
+        facts.clientId = app.appId;
+        known.set(key, app.appId);
+      },
+      (error: unknown) => {
+        // Brokers ask from one address, and often; only who is wrong is counted.
+        const refusal = base.limits.byAddress('api', tenantId, facts.address);
+        throw refusal ? tooMany(rateHeaders(refusal)) : error;
+      },
+    );
   }
 
-  async function tenantOf(name: string | undefined, here: Tenant): Promise<Tenant> {
-    const tenant = name === undefined ? here : await base.tenantByName(decoded(name));
+  async function tenantNamed(name: string): Promise<Tenant> {
+    const tenant = await base.tenantByName(decoded(name));
     if (!tenant?.enabled) throw new MqttFailure(404, CODES.unknownCall, 'there is no such tenant');
     return tenant;
   }
 
-  async function signIn(tenant: Tenant, fields: Fields): Promise<Admission> {
-    const guest = { ...namesOf(fields), password: textOf(fields, 'password'), address: addressOf(fields) };
+  function signIn(tenant: Tenant, fields: Fields): Soon<Admission> {
+    const { username, clientid } = namesOf(fields);
+    const guest = { username, clientid, password: textOf(fields, 'password'), address: addressOf(fields) };
     return devices.signIn(tenant.id, guest, base.tokenOf(tenant));
   }
 
-  async function mayUse(tenant: Tenant, fields: Fields): Promise<Result> {
+  async function mayUse(tenant: Tenant, fields: Fields): Promise<Admission> {
     const topic = textOf(fields, 'topic');
     const names = namesOf(fields);
-    const word = textOf(fields, 'action', 'access', 'acc');
-    if (word === '3' && fields['acc'] !== undefined) {
-      const read = await devices.mayUse(tenant.id, names, 'sub', topic);
-      return read === 'allow' ? devices.mayUse(tenant.id, names, 'pub', topic) : read;
-    }
-    const action = ACTIONS[word];
+    const word = textOf(fields, 'action') || textOf(fields, 'access') || textOf(fields, 'acc');
+    const bothWays = word === '3' && fields['acc'] !== undefined;
+    const action = bothWays ? 'sub' : ACTIONS[word];
     if (!action) throw new MqttFailure(422, CODES.invalidField, 'action must be publish or subscribe');
-    return devices.mayUse(tenant.id, names, action, topic);
+    let result = await devices.mayUse(tenant.id, names, action, topic);
+    if (bothWays && result === 'allow') result = await devices.mayUse(tenant.id, names, 'pub', topic);
+    return { result, superuser: false };
   }
 
-  async function answer(request: IncomingMessage, response: ServerResponse, here: Tenant, path: string) {
+  async function isSuperuser(tenant: Tenant, fields: Fields): Promise<Admission> {
+    const { result, superuser } = await devices.standing(tenant.id, namesOf(fields));
+    return { result: result === 'allow' && superuser ? 'allow' : 'deny', superuser };
+  }
+
+  const CALLS: Record<string, (tenant: Tenant, fields: Fields) => Soon<Admission>> = {
+    auth: signIn,
+    acl: mayUse,
+    superuser: isSuperuser,
+  };
+
+  function replyTo(call: string, tenant: Tenant, fields: Fields, asJson: boolean): Soon<Reply> {
+    const ask = CALLS[call];
+    if (!ask)
+      return rabbitAnswer({ devices, exchange, signIn }, tenant, call as RabbitCall, fields).then(
+        ({ words, reason }) => ({ status: 200, type: TEXT, body: words, reason }),
+      );
+    return soon(ask(tenant, fields), (admission) => {
+      const { result, reason = result === 'allow' ? undefined : 'acl' } = admission;
+      return asJson
+        ? { status: 200, type: JSON_TYPE, body: emqxAnswer(admission, call), reason }
+        : { status: result === 'deny' ? 403 : 200, type: TEXT, body: result, reason };
+    });
+  }
+
+  async function answer(request: IncomingMessage, here: Tenant, path: string): Promise<Reply> {
     const [, name, call = ''] = PATH.exec(path) ?? [];
     if (call === '') throw new MqttFailure(404, CODES.unknownCall, 'there is no such call; see docs/mqtt.md');
-    if (request.method !== 'POST')
-      throw new MqttFailure(
-        405,
-        CODES.unknownCall,
-        'call it by POST: a password in an address is in every log',
-        {
-          Allow: 'POST',
-        },
-      );
-    const tenant = await tenantOf(name, here);
-    factsOf(request).tenantName = tenant.name;
-    await admit(request, tenant.id);
-    const asJson = (request.headers['content-type'] ?? '').toLowerCase().startsWith('application/json');
-    const fields = fieldsOf(await bodyOf(request), asJson);
-    if (RABBIT_CALLS.has(call)) {
-      const said = await rabbitAnswer({ devices, exchange, signIn }, tenant, call as RabbitCall, fields);
-      return send(request, response, 200, 'text/plain', said.words, said.reason);
+    if (request.method !== 'POST') {
+      const why = 'call it by POST: a password in an address is in every log';
+      throw new MqttFailure(405, CODES.unknownCall, why, { Allow: 'POST' });
     }
-    const admission: Admission =
-      call === 'auth'
-        ? await signIn(tenant, fields)
-        : call === 'acl'
-          ? { result: await mayUse(tenant, fields), superuser: false }
-          : await devices.standing(tenant.id, namesOf(fields));
-    const { superuser, reason = admission.result === 'allow' ? undefined : 'acl' } = admission;
-    const result = call === 'superuser' && !superuser ? 'deny' : admission.result;
-    if (asJson)
-      return send(
-        request,
-        response,
-        200,
-        'application/json',
-        emqxAnswer({ ...admission, result }, call),
-        reason,
-      );
-    return send(request, response, result === 'deny' ? 403 : 200, 'text/plain', result, reason);
+    const tenant = name === undefined ? here : await tenantNamed(name);
+    factsOf(request).tenantName = tenant.name;
+    const admitted = admit(request, tenant.id);
+    if (admitted) await admitted;
+    const asJson = IS_JSON.test(request.headers['content-type'] ?? '');
+    const reply = replyTo(call, tenant, fieldsOf(await bodyOf(request), asJson), asJson);
+    return reply instanceof Promise ? await reply : reply;
+  }
+
+  function replyToFailure(request: IncomingMessage, error: unknown): Reply {
+    const failure = failureOf(error);
+    if (!failure) base.log.error({ err: error, requestId: factsOf(request).requestId }, 'unexpected');
+    const { status, code, message, headers } =
+      failure ?? new MqttFailure(500, CODES.failed, 'something went wrong here');
+    const body = JSON.stringify({ code: code.code, message });
+    return { status, type: JSON_TYPE, body, reason: code.name, headers };
   }
 
   return {
-    async handle(request, response, tenant, path) {
-      try {
-        await answer(request, response, tenant, path);
-      } catch (error) {
-        const failure = failureOf(error);
-        const { requestId } = factsOf(request);
-        if (!failure) base.log.error({ err: error, requestId }, 'unexpected');
-        const { status, code, message, headers } =
-          failure ?? new MqttFailure(500, CODES.failed, 'something went wrong here');
-        for (const [header, value] of Object.entries(headers)) response.setHeader(header, value);
-        const body = JSON.stringify({ code: code.code, message });
-        send(request, response, status, 'application/json', body, code.name);
-      }
-    },
+    handle: (request, response, tenant, path) =>
+      answer(request, tenant, path).then(
+        (reply) => send(request, response, reply),
+        (error: unknown) => send(request, response, replyToFailure(request, error)),
+      ),
     forgetApps: () => known.clear(),
   };
 }
@@ -174,9 +190,12 @@ function decoded(name: string): string {
   }
 }
 
+const ADMITTED = JSON.stringify({ result: 'allow', is_superuser: false });
+
 /** An answer in EMQX 5's words: what it does with each is in its documentation of the HTTP authenticator and authorizer. */
 function emqxAnswer({ result, superuser, expiresAt, rules }: Admission, call: string): string {
-  if (call !== 'auth' || result !== 'allow') return JSON.stringify({ result });
+  if (call !== 'auth' || result !== 'allow') return `{"result":"${result}"}`;
+  if (!superuser && expiresAt === undefined && rules === undefined) return ADMITTED;
   return JSON.stringify({
     result,
     is_superuser: superuser,
@@ -192,23 +211,20 @@ function emqxAnswer({ result, superuser, expiresAt, rules }: Admission, call: st
   });
 }
 
-/** @param reason why something was not allowed: the log's line has it; what was, is told at `debug` only. */
 function send(
   request: IncomingMessage,
   response: ServerResponse,
-  status: number,
-  type: string,
-  body: string,
-  reason: string | undefined,
+  { status, type, body, reason, headers }: Reply,
 ): void {
   const facts = factsOf(request);
   if (reason === undefined) facts.routine = true;
   else facts.outcome = reason;
   response.writeHead(status, {
-    'Content-Type': type === 'text/plain' ? 'text/plain; charset=utf-8' : type,
+    'Content-Type': type,
     'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
     'X-Request-Id': facts.requestId,
+    ...headers,
   });
   response.end(body);
 }

@@ -1,9 +1,10 @@
 import type { Config } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
+import type { Soon } from '../kernel/soon.js';
 import type { LiveToken } from '../oidc/index.js';
 import type { Row, Store } from '../store/index.js';
-import type { Lockout, Standing } from '../users/index.js';
 import { decide, ruleFinder, type Rule } from './acl.js';
+import type { Guesses, Seen } from './guesses.js';
 import { keyOf } from './names.js';
 import type { DevicePasswords, KeptPassword } from './passwords.js';
 import { rulesOfClaim, type TokenSignIns } from './tokens.js';
@@ -43,13 +44,14 @@ export interface Devices {
 export type TokenOf = (text: string) => Promise<LiveToken | undefined>;
 
 /** A row of the tables, as signing in needs it. */
-interface Device extends KeptPassword {
-  kind: string;
-  key: string;
+interface Device extends KeptPassword, Seen {
   superuser: boolean;
   enabled: boolean;
   expiresAt: number;
 }
+
+const COLUMNS =
+  'kind, name, algorithm, salt, password_hash, is_superuser, enabled, expires_at, seen_address, seen_at';
 
 const toDevice = (row: Row): Device => ({
   kind: row['kind'] as string,
@@ -60,7 +62,20 @@ const toDevice = (row: Row): Device => ({
   superuser: Boolean(row['is_superuser']),
   enabled: Boolean(row['enabled']),
   expiresAt: Number(row['expires_at'] ?? Infinity),
+  seenAddress: row['seen_address'] as string | null,
+  seenAt: Number(row['seen_at']),
 });
+
+const admissionOf = (devices: readonly Device[]): Admission => {
+  const expiresAt = Math.min(...devices.map((device) => device.expiresAt));
+  const superuser = devices.some((device) => device.superuser);
+  return { result: 'allow', superuser, ...(expiresAt < Infinity && { expiresAt }) };
+};
+
+const both = async (one: Soon<boolean>, other: Soon<boolean>): Promise<boolean> => {
+  const [first, second] = await Promise.all([one, other]);
+  return first && second;
+};
 
 const JWT = /^[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}$/;
 const LONGEST_TOKEN = 16 * 1024;
@@ -68,16 +83,15 @@ const LONGEST_TOKEN = 16 * 1024;
 export interface DevicesBase {
   store: Store;
   config: Config;
-  lockout: Lockout;
+  guesses: Guesses;
   passwords: DevicePasswords;
   tokens: TokenSignIns;
 }
 
-export function openDevices({ store, config, lockout, passwords, tokens }: DevicesBase): Devices {
+export function openDevices({ store, config, guesses, passwords, tokens }: DevicesBase): Devices {
   const { audience, unknown, noMatch } = config.mqtt;
-  const columns = 'kind, name, algorithm, salt, password_hash, is_superuser, enabled, expires_at';
-  const one = `SELECT ${columns} FROM mqtt_credentials WHERE tenant_id = ? AND kind = ? AND name = ?`;
-  const both = store.prepare(`${one} UNION ALL ${one}`);
+  const one = `SELECT ${COLUMNS} FROM mqtt_credentials WHERE tenant_id = ? AND kind = ? AND name = ?`;
+  const select = store.prepare(`${one} UNION ALL ${one}`);
   const upgrade = store.prepare(
     `UPDATE mqtt_credentials SET algorithm = ?, salt = ?, password_hash = ?
      WHERE tenant_id = ? AND kind = ? AND name = ? AND password_hash = ?`,
@@ -85,9 +99,12 @@ export function openDevices({ store, config, lockout, passwords, tokens }: Devic
   const rulesOf = ruleFinder(store);
 
   const find = async (tenantId: string, { username, clientid }: Names): Promise<Device[]> =>
-    (await both.all(tenantId, 'username', keyOf(username), tenantId, 'clientid', keyOf(clientid))).map(
-      toDevice,
-    );
+    (
+      await select.together(
+        ...[tenantId, 'username', keyOf(username)],
+        ...[tenantId, 'clientid', keyOf(clientid)],
+      )
+    ).map(toDevice);
 
   /** Why a device that is known may not come in, whatever its password. */
   const barred = (devices: readonly Device[]): 'disabled' | 'expired' | undefined =>
@@ -97,8 +114,8 @@ export function openDevices({ store, config, lockout, passwords, tokens }: Devic
         ? 'expired'
         : undefined;
 
+  /** Keeps what was kept in an older way as new passwords are. */
   async function upgradeHash(tenantId: string, device: Device, password: string): Promise<void> {
-    if (!passwords.outdated(device)) return;
     try {
       const { algorithm, salt, passwordHash } = await passwords.keep(password);
       const { kind, key, passwordHash: before } = device;
@@ -125,43 +142,39 @@ export function openDevices({ store, config, lockout, passwords, tokens }: Devic
     return { result: 'allow', superuser: false, expiresAt: token.expiresAt, rules };
   }
 
-  async function settle(
-    tenantId: string,
-    account: string,
-    address: string,
-    look: Standing,
-    wrong: boolean,
-  ): Promise<void> {
-    if (wrong) await lockout.failed(tenantId, account, address);
-    else if (look.successSteps.length > 0) await store.unit(look.successSteps);
+  /** Somebody whom the tables do not know. */
+  async function signInUnknown(tenantId: string, guest: Guest, tokenOf: TokenOf): Promise<Admission> {
+    if (JWT.test(guest.password)) return signInByToken(tenantId, guest, tokenOf);
+    await passwords.matches(await passwords.nobody, guest.password);
+    return { result: unknown, superuser: false, reason: 'unknown' };
+  }
+
+  /** Whether the password is the one of each of them: who gives a name must know its password, even where he gives two. */
+  function matchesAll(devices: readonly Device[], password: string): Soon<boolean> {
+    let all: Soon<boolean> = password !== '';
+    for (const device of devices) {
+      const one = passwords.matches(device, password);
+      all = typeof all === 'boolean' && typeof one === 'boolean' ? all && one : both(all, one);
+    }
+    return all;
   }
 
   return {
     async signIn(tenantId, guest, tokenOf) {
       const devices = await find(tenantId, guest);
       const [first] = devices;
-      if (!first) {
-        if (JWT.test(guest.password)) return signInByToken(tenantId, guest, tokenOf);
-        await passwords.matches(await passwords.nobody, guest.password);
-        return { result: unknown, superuser: false, reason: 'unknown' };
-      }
-      // Who gives a name that is in a table must know its password, even where he gives two.
-      let wrong = guest.password === '';
-      for (const device of devices) {
-        const matches = passwords.matches(device, guest.password);
-        if (!(typeof matches === 'boolean' ? matches : await matches)) wrong = true;
-      }
-      const account = `mqtt:${first.kind}:${first.key}`;
+      if (!first) return signInUnknown(tenantId, guest, tokenOf);
+      const matched = matchesAll(devices, guest.password);
+      const right = typeof matched === 'boolean' ? matched : await matched;
       // Where the broker does not tell the address, guesses of one client identifier are taken together.
       const address = guest.address || `client:${keyOf(guest.clientid)}`;
-      const look = await lockout.look(tenantId, account, address);
-      const reason = look.locked ? 'locked' : wrong ? 'wrong_password' : barred(devices);
-      if (!look.locked) await settle(tenantId, account, address, look, wrong);
+      const settled = guesses.settle(tenantId, first, address, !right);
+      const locked = typeof settled === 'boolean' ? settled : await settled;
+      const reason = locked ? 'locked' : right ? barred(devices) : 'wrong_password';
       if (reason !== undefined) return { result: 'deny', superuser: false, reason };
-      for (const device of devices) await upgradeHash(tenantId, device, guest.password);
-      const expiresAt = Math.min(...devices.map((device) => device.expiresAt));
-      const superuser = devices.some((device) => device.superuser);
-      return { result: 'allow', superuser, ...(expiresAt < Infinity && { expiresAt }) };
+      const outdated = devices.filter((device) => passwords.outdated(device));
+      for (const device of outdated) await upgradeHash(tenantId, device, guest.password);
+      return admissionOf(devices);
     },
 
     async mayUse(tenantId, names, action, topic) {

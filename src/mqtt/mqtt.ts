@@ -5,6 +5,7 @@ import type { Lockout, People } from '../users/index.js';
 import { openBroker, type Broker, type BrokerBase } from './broker.js';
 import { openDevices } from './devices.js';
 import { openFrame } from './frame.js';
+import { openGuesses } from './guesses.js';
 import { devicePasswords } from './passwords.js';
 import { mqttApi } from './routes.js';
 import { openTokenSignIns } from './tokens.js';
@@ -25,10 +26,11 @@ export interface Mqtt extends Pick<Broker, 'handle'> {
 
 /** Devices' credentials and rights: the calls that manage them, and those by which brokers check them. */
 export function openMqtt(base: MqttBase): Mqtt {
-  const { config, store, revocations, people, tenantIdOf } = base;
+  const { config, store, lockout, revocations, people, log, tenantIdOf } = base;
   const passwords = devicePasswords(config.mqtt.passwords);
   const tokens = openTokenSignIns(store, revocations, people);
-  const devices = openDevices({ ...base, passwords, tokens });
+  const guesses = openGuesses(store, lockout, log);
+  const devices = openDevices({ store, config, guesses, passwords, tokens });
   const broker = openBroker({ ...base, devices, exchange: config.mqtt.exchange });
   const frame = openFrame(base, tenantIdOf);
   return {

@@ -5,6 +5,7 @@ import pLimit from 'p-limit';
 import type { Config } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
 import { sixteenRandomBytes } from '../kernel/random.js';
+import type { Soon } from '../kernel/soon.js';
 
 const derivePbkdf2 = promisify(pbkdf2);
 
@@ -26,7 +27,7 @@ export interface DevicePasswords {
   keep(password: string): Promise<KeptPassword>;
   /** At once, where the hash is a quick one: of many, each would cost a turn of the event loop. */
   keepQuickly(password: string): KeptPassword | undefined;
-  matches(kept: KeptPassword, password: string): boolean | Promise<boolean>;
+  matches(kept: KeptPassword, password: string): Soon<boolean>;
   /** Whether it is kept otherwise than new ones are. */
   outdated(kept: KeptPassword): boolean;
   /** What is compared where there is nobody, so that it takes as long. */
@@ -66,7 +67,9 @@ export function checkKept({ algorithm, salt, passwordHash }: KeptPassword): Kept
       'password_hash',
       `is no hash of ${algorithm}: hexadecimal for sha256, sha512 and pbkdf2-sha256:<iterations>, $2b$… for bcrypt`,
     );
-  if (salt.length > 1000) throw new Invalid('salt', 'may have 1000 characters');
+  // eslint-disable-next-line no-control-regex -- control characters are what it is about
+  if (!/^[^\u0000-\u001f]{0,1000}$/.test(salt))
+    throw new Invalid('salt', 'may have 1000 characters, none of them a control character');
   return {
     algorithm,
     salt,
@@ -113,6 +116,7 @@ export function devicePasswords({
     keepQuickly,
     nobody: keep('nobody has this password'),
     matches({ algorithm: used, salt, passwordHash }, password) {
+      if (used === 'sha256') return same(digest(used, salt + password), passwordHash);
       const [, quick, suffix] = QUICK.exec(used) ?? [];
       if (quick !== undefined)
         return same(digest(quick, suffix === undefined ? salt + password : password + salt), passwordHash);

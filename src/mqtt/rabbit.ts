@@ -1,3 +1,4 @@
+import type { Soon } from '../kernel/soon.js';
 import type { Tenant } from '../tenants/index.js';
 import type { Admission, Devices } from './devices.js';
 import { namesOf, textOf, type Fields } from './fields.js';
@@ -8,13 +9,13 @@ export type RabbitCall = 'user' | 'vhost' | 'resource' | 'topic';
 interface RabbitBase {
   devices: Devices;
   exchange: string;
-  signIn(tenant: Tenant, fields: Fields): Promise<Admission>;
+  signIn(tenant: Tenant, fields: Fields): Soon<Admission>;
 }
 
 interface RabbitAnswer {
   words: string;
   /** Why not, for the log. */
-  reason?: string;
+  reason?: string | undefined;
 }
 
 const ALLOW: RabbitAnswer = { words: 'allow' };

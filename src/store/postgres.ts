@@ -76,6 +76,10 @@ class PostgresStatement implements Statement {
     return (await onConnection(this.knex, (connection) => this.on(connection, values))).rows;
   }
 
+  together(...values: Value[]): Promise<Row[]> {
+    return this.all(...values);
+  }
+
   async run(...values: Value[]): Promise<number> {
     return (await onConnection(this.knex, (connection) => this.on(connection, values))).rowCount ?? 0;
   }

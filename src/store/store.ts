@@ -11,6 +11,8 @@ export type Row = Record<string, Value>;
 export interface Statement {
   first(...values: Value[]): Promise<Row | undefined>;
   all(...values: Value[]): Promise<Row[]>;
+  /** Like `all`, for what many ask at once: looks of one turn of the event loop are made together where that is cheaper. */
+  together(...values: Value[]): Promise<Row[]>;
   run(...values: Value[]): Promise<number>;
 }
 
