@@ -124,7 +124,7 @@ async function open(store: StoreKind, onFirstCore: boolean): Promise<{ port: num
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(join(folder, 'config'));
   writeFileSync(join(folder, 'config', 'production.json'), JSON.stringify({ limits: { enabled: false } }));
-  const env = {
+  const env: Record<string, string> = {
     ...(await environment(store, { GATEHOUSE_MQTT_APP_ID: APP, GATEHOUSE_MQTT_APP_SECRET: SECRET })),
     NODE_ENV: 'production',
     LOG_LEVEL: 'info',
