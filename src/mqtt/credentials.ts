@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { Conflict, NotFound } from '../kernel/errors.js';
 import type { Row, TenantDb } from '../store/index.js';
+import type { NotWritten } from './bulk.js';
 import type { Flags } from './entries.js';
 import { keyOf, nameColumns, nameOf } from './names.js';
 import type { KeptPassword } from './passwords.js';
@@ -18,7 +19,7 @@ export interface Credential extends KeptPassword, Required<Flags> {
 
 const BLOCK = 1000;
 const blockOf = (seq: number): number => Math.floor(seq / BLOCK);
-/** So many are written between two looks at what else there is to do. */
+/** So many are read in one piece. */
 const AT_ONCE = 2000;
 
 const toCredential = (row: Row): Credential => ({
@@ -59,69 +60,77 @@ async function countInBlocks(db: TenantDb, kind: Kind, changes: ReadonlyMap<numb
   }
 }
 
-/** Those whose names are free, the first of each name. */
-async function newOnes(
-  db: TenantDb,
-  kind: Kind,
-  devices: readonly KeptDevice[],
-): Promise<Map<string, KeptDevice>> {
-  const unique = new Map<string, KeptDevice>();
-  for (const device of devices) {
-    const key = keyOf(device.name);
-    if (!unique.has(key)) unique.set(key, device);
-  }
-  const there = await db.among(of(db, kind), 'name', [...unique.keys()]).select<Row[]>('name');
-  for (const row of there) unique.delete(row['name'] as string);
-  return unique;
-}
-
 /**
  * Writes those whose names are free; of two with one name the first. Call it in a transaction.
- * @returns the names that were written.
+ * @param pieces a few thousand each; between two of them others have their turn.
  */
 export async function insertCredentials(
   db: TenantDb,
   kind: Kind,
-  devices: readonly KeptDevice[],
-): Promise<Set<string>> {
-  const written = new Set<string>();
+  pieces: Iterable<readonly KeptDevice[]>,
+): Promise<NotWritten> {
+  const existed = new Set<string>();
+  const twice = new Set<string>();
   const blocks = new Map<number, number>();
   const now = Date.now();
   // The counter's row is taken first: whoever comes at the same time sees what is written here.
-  let { next, count } = await lockCounter(db, kind);
-  for (let at = 0; at < devices.length; at += AT_ONCE) {
-    if (at > 0) await setImmediate();
-    const fresh = await newOnes(db, kind, devices.slice(at, at + AT_ONCE));
-    const rows = [...fresh.values()].map((device) => {
-      written.add(device.name);
-      blocks.set(blockOf(next), (blocks.get(blockOf(next)) ?? 0) + 1);
-      return {
-        kind,
-        ...nameColumns(device.name),
-        seq: next++,
-        algorithm: device.algorithm,
-        salt: device.salt,
-        password_hash: device.passwordHash,
-        is_superuser: device.superuser ?? false,
-        enabled: device.enabled ?? true,
-        expires_at: device.expiresAt ?? null,
-        created_at: now,
-        updated_at: now,
-      };
-    });
-    count += rows.length;
-    await db.insertAll('mqtt_credentials', rows);
+  const { next: first, count } = await lockCounter(db, kind);
+  let next = first;
+  let written = 0;
+  for (const devices of pieces) {
+    await setImmediate();
+    const rows = devices.map((device) => rowOf(kind, device, next++, now));
+    const seqs = await db.insertFree('mqtt_credentials', ['kind', 'name'], 'seq', rows);
+    for (const seq of seqs) blocks.set(blockOf(seq), (blocks.get(blockOf(seq)) ?? 0) + 1);
+    const before = count + written;
+    written += seqs.size;
+    if (grewMuch(before, count + written)) await db.grown('mqtt_credentials');
+    if (seqs.size === rows.length) continue;
+    const left = devices.filter((_, at) => !seqs.has(rows[at]?.seq ?? -1));
+    for (const [name, seq] of await seqsOf(db, kind, left)) (seq < first ? existed : twice).add(name);
   }
-  if (written.size === 0) return written;
-  await writeCounter(db, kind, { next, count });
-  await countInBlocks(db, kind, blocks);
-  return written;
+  if (written > 0) {
+    await writeCounter(db, kind, { next, count: count + written });
+    await countInBlocks(db, kind, blocks);
+  }
+  return { existed, twice };
+}
+
+const rowOf = (kind: Kind, device: KeptDevice, seq: number, now: number) => ({
+  kind,
+  ...nameColumns(device.name),
+  seq,
+  algorithm: device.algorithm,
+  salt: device.salt,
+  password_hash: device.passwordHash,
+  is_superuser: device.superuser ?? false,
+  enabled: device.enabled ?? true,
+  expires_at: device.expiresAt ?? null,
+  created_at: now,
+  updated_at: now,
+});
+
+const FEW = 10_000;
+
+/** Whether a table has become ten times what it was, or more than a few. */
+const grewMuch = (before: number, after: number): boolean =>
+  after >= FEW && Math.floor(Math.log10(Math.max(before, 1))) < Math.floor(Math.log10(after));
+
+/** The places of devices that are there, by their names. */
+async function seqsOf(
+  db: TenantDb,
+  kind: Kind,
+  devices: readonly KeptDevice[],
+): Promise<Map<string, number>> {
+  const keys = devices.map(({ name }) => keyOf(name));
+  const rows = await db.among(of(db, kind), 'name', keys).select<Row[]>('name', 'long_name', 'seq');
+  return new Map(rows.map((row) => [nameOf(row), Number(row['seq'])]));
 }
 
 /** @throws Conflict where the name is taken */
 export async function insertCredential(db: TenantDb, kind: Kind, device: KeptDevice): Promise<void> {
-  const written = await insertCredentials(db, kind, [device]);
-  if (written.size === 0) throw new Conflict(kind, 'existed');
+  const { existed } = await insertCredentials(db, kind, [[device]]);
+  if (existed.size > 0) throw new Conflict(kind, 'existed');
 }
 
 const notThere = (kind: Kind, name: string): NotFound =>

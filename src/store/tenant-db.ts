@@ -23,6 +23,17 @@ export interface TenantDb {
   /** Inserts rows of the same columns; all or none, in a transaction. */
   insertAll(table: string, rows: readonly Record<string, unknown>[]): Promise<void>;
   /**
+   * Inserts those rows whose `key` columns nobody has, of two with the same the first.
+   * @param column of numbers, which tells the rows apart.
+   * @returns what it has in those that were written.
+   */
+  insertFree(
+    table: string,
+    key: string[],
+    column: string,
+    rows: readonly Record<string, unknown>[],
+  ): Promise<ReadonlySet<number>>;
+  /**
    * Counts one more of what `id` names, unless there are `quota` of them already; answers whether it was counted. What is
    * counted first begins a window that lasts `windowMs`.
    */
@@ -35,6 +46,8 @@ export interface TenantDb {
 
 /** Binds a connection (the store's, or a transaction's) to one tenant. */
 export function tenantDb(connection: Knex, tenantId: string): TenantDb {
+  const owned = (rows: readonly Record<string, unknown>[]) =>
+    rows.map((row) => ({ ...row, tenant_id: tenantId }));
   return {
     tenantId,
     names: nameIndexOn(connection, tenantId),
@@ -52,10 +65,11 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
     insert: (table, row) =>
       namingIndex(async () => void (await connection(table).insert({ ...row, tenant_id: tenantId }))),
     insertAll: (table, rows) =>
-      namingIndex(() => {
-        const own = rows.map((row) => ({ ...row, tenant_id: tenantId }));
-        return insertRows(connection, table, own);
-      }),
+      namingIndex(async () => void (await insertRows(connection, table, owned(rows)))),
+    async insertFree(table, key, column, rows) {
+      const leaveOut = { key: ['tenant_id', ...key], column };
+      return new Set((await insertRows(connection, table, owned(rows), leaveOut)) as number[]);
+    },
     async count(id, quota, windowMs) {
       const now = Date.now();
       const counted = (await connection('rate_counts')
