@@ -63,10 +63,9 @@ export function appRoutes(router: Router, frame: Frame, vault: Vault, changed: (
     return answer;
   };
   const one = async (ctx: Context): Promise<unknown> => {
-    const body = await readBody(ctx.req, () => {
-      throw new MqttFailure(400, CODES.malformed, 'the body must be an object');
-    });
-    return 'one' in body ? body.one : undefined;
+    const body = await readBody(ctx.req, () => undefined);
+    if ('one' in body) return body.one;
+    throw new MqttFailure(400, CODES.malformed, 'the body must be an object');
   };
   const idIn = (ctx: Context): string => paramOf(ctx, 'appId');
 

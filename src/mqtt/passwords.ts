@@ -102,7 +102,8 @@ export function devicePasswords({
     }
     if (Buffer.byteLength(password) > LONGEST_FOR_BCRYPT)
       throw new Invalid('password', `may have ${LONGEST_FOR_BCRYPT} bytes, which is all that bcrypt reads`);
-    return { algorithm, salt: '', passwordHash: await slowly(() => hashBcrypt(password, cost)) };
+    const passwordHash = await slowly(() => hashBcrypt(password, cost));
+    return { algorithm, salt: '', passwordHash: passwordHash.replace('$2y$', '$2b$') }; // the same; `2y` is PHP's word
   }
 
   function keepQuickly(password: string): KeptPassword | undefined {
