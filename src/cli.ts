@@ -8,6 +8,7 @@ import { doctorCommand } from './cli/doctor.js';
 import { keysCommand } from './cli/keys.js';
 import { migrateCommand } from './cli/migrate.js';
 import { EXIT, EXIT_HELP, explain } from './cli/output.js';
+import { mqttCommand } from './cli/mqtt.js';
 import { mqttAppCommand } from './cli/mqtt-app.js';
 import { serveCommand } from './cli/serve.js';
 import { tenantCommand } from './cli/tenant.js';
@@ -30,6 +31,7 @@ const program = new Command('gatehouse')
   .addCommand(sessionCommand())
   .addCommand(grantCommand())
   .addCommand(mqttAppCommand())
+  .addCommand(mqttCommand())
   .addCommand(keysCommand())
   .addCommand(doctorCommand());
 

@@ -12,9 +12,10 @@ import {
   type Rule,
   type RuleOwner,
 } from './acl.js';
-import { readBody, type Body } from './bodies.js';
+import { readBody } from './bodies.js';
 import { MQTT_CODES as CODES, MqttFailure } from './failures.js';
 import { pageOf, paramOf, type Frame } from './frame.js';
+import type { JsonText } from './json-lists.js';
 import { mqttText } from './names.js';
 import { KINDS } from './schema.js';
 
@@ -86,7 +87,7 @@ function ownerRoutes(router: Router, frame: Frame, path: string, ownerIn: (ctx: 
   });
 }
 
-async function bodyOf(ctx: Context): Promise<{ body: Body; list: unknown[] }> {
+async function bodyOf(ctx: Context): Promise<{ body: JsonText; list: unknown[] }> {
   const list: unknown[] = [];
   const body = await readBody(ctx.req, (entry) => {
     if (list.push(entry) > MOST_IN_A_LIST)

@@ -186,8 +186,7 @@ export interface Listed {
  * @param page from 1 on.
  */
 export async function listNames(db: TenantDb, kind: Kind, page: number, limit: number): Promise<Listed> {
-  const counter = await counterOf(db, kind).first<Row | undefined>('count');
-  const count = Number(counter?.['count'] ?? 0);
+  const count = await countCredentials(db, kind);
   let skip = (page - 1) * limit;
   if (skip >= count) return { names: [], count };
   const blocks = await db
@@ -210,8 +209,11 @@ export async function listNames(db: TenantDb, kind: Kind, page: number, limit: n
   return { names: rows.map(nameOf), count };
 }
 
+export const countCredentials = async (db: TenantDb, kind: Kind): Promise<number> =>
+  Number((await counterOf(db, kind).first<Row | undefined>('count'))?.['count'] ?? 0);
+
 /** All of them in the order in which they were made, a few thousand at a time. */
-export async function* allCredentials(db: TenantDb, kind: Kind): AsyncGenerator<Credential[]> {
+export async function* credentialPieces(db: TenantDb, kind: Kind): AsyncGenerator<Credential[]> {
   for (let after = -1; ;) {
     const rows = await of(db, kind).where('seq', '>', after).orderBy('seq').limit(AT_ONCE).select<Row[]>('*');
     const last = rows.at(-1);

@@ -1,0 +1,146 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { SingleBar } from 'cli-progress';
+import { Command, Option } from 'commander';
+import { Invalid, NotFound } from '../kernel/errors.js';
+import {
+  countCredentials,
+  credentialPieces,
+  devicePasswords,
+  FORMATS,
+  insertCredentials,
+  KINDS,
+  readDevices,
+  writeDevices,
+  type Format,
+  type KeptDevice,
+  type Kind,
+} from '../mqtt/index.js';
+import { tenantDb } from '../store/index.js';
+import { print } from './output.js';
+import { change, inTenant, tenantOf, withContext } from './session.js';
+
+interface Options {
+  tenant?: string;
+  json?: boolean;
+  kind: Kind;
+  format?: Format;
+}
+
+const AT_ONCE = 5000;
+const MOST_PROBLEMS = 20;
+
+/** On the terminal, where there is one. */
+const barFor = (what: string): SingleBar =>
+  new SingleBar({ format: `${what} {bar} {percentage}% | {eta_formatted} left`, hideCursor: true });
+
+const kindOption = (): Option =>
+  new Option('--kind <kind>', 'which table').choices(KINDS).default('username');
+const formatOption = (): Option =>
+  new Option('--format <format>', "of the file (default: by its name's end)").choices(FORMATS);
+
+/** @throws Invalid */
+function formatOf(file: string | undefined, said: Format | undefined): Format {
+  const end = file === undefined ? undefined : extname(file).slice(1).toLowerCase();
+  const format = said ?? FORMATS.find((each) => each === end);
+  if (!format) throw new Invalid('format', 'is not told by the name of the file; say --format csv or json');
+  return format;
+}
+
+export function mqttCommand(): Command {
+  return new Command('mqtt')
+    .description("Devices' MQTT credentials, in EMQX's own file formats.")
+    .addCommand(importCommand())
+    .addCommand(exportCommand());
+}
+
+const importCommand = (): Command =>
+  inTenant(new Command('import').argument('<file>'))
+    .description('Add the devices of a file. Those that are there already stay as they are.')
+    .addOption(kindOption())
+    .addOption(formatOption())
+    .option(
+      '--hash <algorithm>',
+      'of the hashes in the file: sha256 or sha512 (the salt stands first), the same with -suffix, pbkdf2-sha256:<iterations>, bcrypt',
+      'sha256',
+    )
+    .action((file: string, { tenant, json = false, kind, format, hash }: Options & { hash: string }) =>
+      withContext(async (context) => {
+        const as = formatOf(file, format);
+        const { size } = await stat(file).catch(() => {
+          throw new NotFound('file', `there is no file ${file}`);
+        });
+        const owner = await tenantOf(context, tenant);
+        const passwords = devicePasswords(context.config.mqtt.passwords);
+        const source = createReadStream(file);
+        const bar = barFor('importing');
+        bar.start(size, 0);
+        let [imported, existed] = [0, 0];
+        const problems: { at: number; problem: string }[] = [];
+        let refused = 0;
+        let batch: KeptDevice[] = [];
+        const flush = async (): Promise<void> => {
+          if (batch.length === 0) return;
+          const devices = batch;
+          batch = [];
+          bar.update(source.bytesRead);
+          const left = await change(context, owner, 'mqtt.import', `${devices.length} entries`, (db) =>
+            insertCredentials(db, kind, [devices]),
+          );
+          existed += left.existed.size + left.twice.size;
+          imported += devices.length - left.existed.size - left.twice.size;
+        };
+        try {
+          for await (const entry of readDevices(source, as, passwords, hash)) {
+            if ('problem' in entry) {
+              refused += 1;
+              if (problems.length < MOST_PROBLEMS) problems.push(entry);
+            } else if (batch.push(entry.device) === AT_ONCE) await flush();
+          }
+        } finally {
+          await flush();
+          bar.stop();
+        }
+        print(json, { imported, existed, refused, problems }, [
+          `${imported} imported, ${existed} were there already, ${refused} refused`,
+          ...problems.map(({ at, problem }) => `  entry ${at}: ${problem}`),
+          ...(refused > problems.length ? [`  and ${refused - problems.length} more`] : []),
+        ]);
+        if (refused > 0) throw new Invalid('file', `${refused} of its entries were refused`);
+      }),
+    );
+
+const exportCommand = (): Command =>
+  inTenant(new Command('export').argument('[file]'))
+    .description('Write the devices to a file, or to standard output.')
+    .addOption(kindOption())
+    .addOption(formatOption())
+    .option('--full', 'with what EMQX does not know: the algorithm of each hash, enabled, expires_at')
+    .action(
+      (file: string | undefined, { tenant, kind, format, full = false }: Options & { full?: boolean }) =>
+        withContext(async (context) => {
+          const as = file === undefined && format === undefined ? 'csv' : formatOf(file, format);
+          const { id } = await tenantOf(context, tenant);
+          const db = tenantDb(context.store.knex, id);
+          const bar = barFor('exporting');
+          bar.start(await countCredentials(db, kind), 0);
+          async function* counted() {
+            for await (const piece of credentialPieces(db, kind)) {
+              yield piece;
+              bar.increment(piece.length);
+            }
+          }
+          const target = file === undefined ? process.stdout : createWriteStream(file, { mode: 0o600 });
+          try {
+            await pipeline(Readable.from(writeDevices(counted(), as, full)), target, {
+              end: file !== undefined,
+            });
+          } finally {
+            bar.stop();
+          }
+          await context.audit(id, { event: 'mqtt.export', result: 'success', actor: 'cli', target: kind });
+        }),
+    );
