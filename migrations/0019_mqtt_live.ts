@@ -19,6 +19,10 @@ export async function up(knex: Knex): Promise<void> {
     const name = `sha256:${createHash('sha256').update(row.name).digest('hex')}`;
     await knex('mqtt_credentials').where(row).update({ name, long_name: row.name });
   }
+  // Counts the changes of a run of a thousand names: whoever holds them in memory sees whether they are still the same.
+  await knex.schema.alterTable('mqtt_blocks', (table) =>
+    table.bigInteger('version').notNullable().defaultTo(0),
+  );
   // What a device may publish and subscribe to. The first rule that fits decides, in the order of their ids.
   await knex.schema.createTable('mqtt_acl', (table) => {
     table.text('tenant_id').notNullable().references('tenants.id').onDelete('CASCADE');
@@ -46,6 +50,7 @@ export async function up(knex: Knex): Promise<void> {
 
 export async function down(knex: Knex): Promise<void> {
   for (const table of ['mqtt_token_sign_ins', 'mqtt_acl']) await knex.schema.dropTable(table);
+  await knex.schema.alterTable('mqtt_blocks', (table) => table.dropColumn('version'));
   await knex('mqtt_credentials')
     .whereNotNull('long_name')
     .update({ name: knex.ref('long_name') });

@@ -31,6 +31,7 @@ import { identityResourceOperations, type Uses } from './identity-resources/inde
 import { factsOf } from './kernel/request.js';
 import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
+import { MQTT_API } from './mqtt/index.js';
 import { auditIn, type Log } from './observe/index.js';
 import { accessOf, type ProviderPool, type TenantRuntime } from './oidc/index.js';
 import { ROLE_OPERATIONS } from './roles/index.js';
@@ -170,9 +171,18 @@ const SCOPES = new Map<string, string>([
   ),
 ]);
 
-/** Made when somebody asks for the first time. */
+/** Made when somebody asks for the first time: the management API, and the one of devices beside it. */
 let described: Described | undefined;
+
+function describeAll(): Described {
+  const { paths, schemas } = describe(OPERATIONS);
+  return {
+    ...MQTT_API,
+    paths: { ...paths, ...MQTT_API.paths },
+    schemas: { ...schemas, ...MQTT_API.schemas },
+  };
+}
 
 /** The API of a tenant as an OpenAPI document. */
 export const apiDocument = ({ tenant }: TenantRuntime): Record<string, unknown> =>
-  openApiDocument((described ??= describe(OPERATIONS)), tenant, version, Object.fromEntries(SCOPES));
+  openApiDocument((described ??= describeAll()), tenant, version, Object.fromEntries(SCOPES));

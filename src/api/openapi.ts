@@ -120,10 +120,12 @@ function failuresOf({
   return failures;
 }
 
-/** The paths of the operations, and the schemas that they refer to: the same for every tenant. */
+/** Paths, and the schemas that they refer to: the same for every tenant. */
 export interface Described {
   paths: Record<string, Json>;
   schemas: Json;
+  /** Of what is not called with a token. */
+  securitySchemes?: Json;
 }
 
 export function describe(operations: readonly AnyOperation[]): Described {
@@ -189,7 +191,7 @@ export function describe(operations: readonly AnyOperation[]): Described {
  * @param scopes that the tenant's management API offers, with what they are for.
  */
 export function openApiDocument(
-  { paths, schemas }: Described,
+  { paths, schemas, securitySchemes }: Described,
   { issuer, name }: Pick<CallTenant, 'issuer' | 'name'>,
   version: string,
   scopes: Record<string, string>,
@@ -202,6 +204,7 @@ export function openApiDocument(
     components: {
       schemas,
       securitySchemes: {
+        ...securitySchemes,
         oauth: {
           type: 'oauth2',
           flows: {

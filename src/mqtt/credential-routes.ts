@@ -10,27 +10,40 @@ import {
   insertCredential,
   insertCredentials,
   listNames,
+  type Listed,
 } from './credentials.js';
 import { readChange, readEntry } from './entries.js';
 import { pageOf, paramOf, type Frame } from './frame.js';
+import type { NameSearch } from './name-search.js';
 import { mqttText } from './names.js';
 import type { DevicePasswords } from './passwords.js';
 import { KINDS, type Kind } from './schema.js';
 
-/** The tables of devices' credentials: `/auth_username` and `/auth_clientid`, as EMQX 4's clients call them. */
-export function credentialRoutes(router: Router, frame: Frame, passwords: DevicePasswords): void {
-  for (const kind of KINDS) tableRoutes(router, frame, passwords, kind);
+export interface TablesBase {
+  passwords: DevicePasswords;
+  search: NameSearch;
 }
 
-function tableRoutes(router: Router, frame: Frame, passwords: DevicePasswords, kind: Kind): void {
+/** The tables of devices' credentials: `/auth_username` and `/auth_clientid`, as EMQX 4's clients call them. */
+export function credentialRoutes(router: Router, frame: Frame, base: TablesBase): void {
+  for (const kind of KINDS) tableRoutes(router, frame, base, kind);
+}
+
+function tableRoutes(router: Router, frame: Frame, { passwords, search }: TablesBase, kind: Kind): void {
   const { needs, read, change } = frame;
   const path = `/auth_${kind}`;
   const nameIn = (ctx: Context): string => mqttText(kind, paramOf(ctx, 'name'));
 
   router.get(path, needs('read'), async (ctx) => {
     const { page, limit } = pageOf(ctx);
-    const { names, count } = await listNames(read(ctx), kind, page, limit);
-    ctx.body = { meta: { page, limit, count }, data: names.map((name) => ({ [kind]: name })), code: 0 };
+    const part = ctx.query[`_like_${kind}`];
+    const db = read(ctx);
+    const { names, count, more }: Listed =
+      part === undefined
+        ? await listNames(db, kind, page, limit)
+        : await search.find(db.tenantId, kind, mqttText(`_like_${kind}`, part), page, limit);
+    const meta = { page, limit, count, ...(more && { more }) };
+    ctx.body = { meta, data: names.map((name) => ({ [kind]: name })), code: 0 };
   });
 
   router.get(`${path}/:name`, needs('read'), async (ctx) => {

@@ -17,7 +17,8 @@ export interface Credential extends KeptPassword, Required<Flags> {
   name: string;
 }
 
-const BLOCK = 1000;
+/** So many places in the order are a run, which is counted together. */
+export const BLOCK = 1000;
 const blockOf = (seq: number): number => Math.floor(seq / BLOCK);
 /** So many are read in one piece. */
 const AT_ONCE = 2000;
@@ -56,7 +57,7 @@ const writeCounter = async (db: TenantDb, kind: Kind, { next, count }: Counter):
 async function countInBlocks(db: TenantDb, kind: Kind, changes: ReadonlyMap<number, number>): Promise<void> {
   for (const [block, change] of changes) {
     await db.ensure('mqtt_blocks', ['kind', 'block'], { kind, block, count: 0 });
-    await db.from('mqtt_blocks').where({ kind, block }).increment('count', change);
+    await db.from('mqtt_blocks').where({ kind, block }).increment({ count: change, version: 1 });
   }
 }
 
@@ -178,6 +179,8 @@ export async function deleteCredential(db: TenantDb, kind: Kind, name: string): 
 export interface Listed {
   names: string[];
   count: number;
+  /** Set where there are more than `count`: counting ends somewhere. */
+  more?: boolean;
 }
 
 /**

@@ -6,6 +6,7 @@ import { openBroker, type Broker, type BrokerBase } from './broker.js';
 import { openDevices } from './devices.js';
 import { openFrame } from './frame.js';
 import { openGuesses } from './guesses.js';
+import { openNameSearch } from './name-search.js';
 import { devicePasswords } from './passwords.js';
 import { mqttApi } from './routes.js';
 import { openTokenSignIns } from './tokens.js';
@@ -34,7 +35,12 @@ export function openMqtt(base: MqttBase): Mqtt {
   const broker = openBroker({ ...base, devices, exchange: config.mqtt.exchange });
   const frame = openFrame(base, tenantIdOf);
   return {
-    api: mqttApi(frame, { ...base, passwords, appsChanged: broker.forgetApps }),
+    api: mqttApi(frame, {
+      vault: base.vault,
+      passwords,
+      search: openNameSearch(store),
+      appsChanged: broker.forgetApps,
+    }),
     handle: broker.handle,
   };
 }

@@ -3,15 +3,13 @@ import Router from '@koa/router';
 import Koa from 'koa';
 import { aclRoutes } from './acl-routes.js';
 import { appRoutes } from './app-routes.js';
-import { credentialRoutes } from './credential-routes.js';
+import { credentialRoutes, type TablesBase } from './credential-routes.js';
 import { MQTT_CODES as CODES, MqttFailure } from './failures.js';
 import type { Frame } from './frame.js';
-import type { DevicePasswords } from './passwords.js';
 import type { Vault } from '../store/index.js';
 
-export interface ApiBase {
+export interface ApiBase extends TablesBase {
   vault: Vault;
-  passwords: DevicePasswords;
   /** Called after a change to the apps. */
   appsChanged(): void;
 }
@@ -19,12 +17,12 @@ export interface ApiBase {
 /** What manages devices' credentials and their rights, as EMQX 4's clients call it: `/api/v4`. */
 export function mqttApi(
   frame: Frame,
-  { vault, passwords, appsChanged }: ApiBase,
+  { vault, appsChanged, ...tables }: ApiBase,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const app = new Koa({ proxy: true });
   app.silent = true; // the frame tells
   const router = new Router({ prefix: '/api/v4' });
-  credentialRoutes(router, frame, passwords);
+  credentialRoutes(router, frame, tables);
   aclRoutes(router, frame);
   appRoutes(router, frame, vault, appsChanged);
   app.use(frame.answerFailures);

@@ -280,6 +280,38 @@ for (const store of STORES)
           }
       });
 
+      it('finds names by any part of them, the newest first, and counts them', async () => {
+        const like = async (part: string, more = ''): Promise<unknown> =>
+          (await call('GET', `${table}?_like_${key}=${encodeURIComponent(part)}${more}`)).body;
+        const page = (names: string[], count = names.length, meta = {}): unknown => ({
+          meta: { page: 1, limit: 10, count, ...meta },
+          data: names.map((name) => ({ [key]: name })),
+          code: 0,
+        });
+        await make('sensor-1', 'Sensor-2', '设备甲', 'a/b', 'aXaXa', '100%');
+        assert.deepEqual(await like('ensor'), page(['Sensor-2', 'sensor-1']));
+        assert.deepEqual(
+          await like('ensor', '&_limit=1&_page=2'),
+          page(['sensor-1'], 2, { page: 2, limit: 1 }),
+        );
+        assert.deepEqual(await like('备'), page(['设备甲']));
+        assert.deepEqual(await like('aX'), page(['aXaXa']));
+        assert.deepEqual(await like('%'), page(['100%']));
+        assert.deepEqual(await like('1s'), page([]));
+        await make('sensor-3');
+        await call('DELETE', `${table}/sensor-1`);
+        assert.deepEqual(await like('ensor'), page(['sensor-3', 'Sensor-2']));
+        assert.equal((await call('GET', `${table}?_like_${key}=`)).status, 422);
+      });
+
+      it('counts ten thousand of those that have a part, and says that there are more', async () => {
+        await make(...Array.from({ length: 10_001 }, (_, n) => `many-${n}`));
+        const { body } = await call('GET', `${table}?_like_${key}=many&_limit=1`);
+        assert.deepEqual(body['meta'], { page: 1, limit: 1, count: 10_000, more: true });
+        const last = await call('GET', `${table}?_like_${key}=many&_limit=1&_page=10001`);
+        assert.deepEqual(last.body['data'], [{ [key]: 'many-0' }]);
+      });
+
       it('lets one of many at once have a name', async () => {
         const answers = await Promise.all(
           Array.from({ length: 5 }, (_, n) => call('POST', table, device('wanted', `password-${n}`))),

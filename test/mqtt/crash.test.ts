@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { environment, STORES } from '../support/config.js';
+import { basic } from '../support/devices.js';
+import { kill, serve } from '../support/process.js';
+
+const SECRET = 'mqtt-secret-0123456789-0123456789';
+const DEVICES = 100_000;
+/** Where the kill falls: while the list is on its way, is written, or is done. Milliseconds. */
+const KILLED_AFTER = [150, 700, 1300, 1900];
+
+for (const store of STORES)
+  describe(`a list of ${DEVICES} devices through kill -9, on ${store}`, function () {
+    this.timeout(180_000);
+
+    it('is there whole when it was acknowledged, and else whole or not at all', async () => {
+      const env = await environment(store, {
+        GATEHOUSE_MQTT_APP_ID: 'app',
+        GATEHOUSE_MQTT_APP_SECRET: SECRET,
+      });
+      const api = `http://localhost:${env['PORT']}/api/v4/auth_username`;
+      const headers = { authorization: basic('app', SECRET) };
+      const count = async (): Promise<number> => {
+        const answer = await fetch(`${api}?_limit=1`, { headers });
+        return ((await answer.json()) as { meta: { count: number } }).meta.count;
+      };
+      let expected = 0;
+      for (const [round, milliseconds] of KILLED_AFTER.entries()) {
+        const server = await serve(env);
+        const list = Array.from({ length: DEVICES }, (_, n) => ({
+          username: `${round}-${n}`,
+          password: `p${n}`,
+        }));
+        const acknowledged = fetch(api, { method: 'POST', headers, body: JSON.stringify(list) }).then(
+          async (answer) => (await answer.text()).endsWith('"code":0}'),
+          () => false,
+        );
+        await new Promise((resolve) => setTimeout(resolve, milliseconds));
+        await kill(server, 'SIGKILL');
+        const whole = await acknowledged;
+        const again = await serve(env);
+        const there = await count();
+        if (whole) assert.equal(there, expected + DEVICES);
+        else assert.ok(there === expected || there === expected + DEVICES, `${there} of ${expected}`);
+        if (there > expected) {
+          const last = await fetch(`${api}?_like_username=${round}-${DEVICES - 1}`, { headers });
+          assert.equal(((await last.json()) as { meta: { count: number } }).meta.count, 1);
+          const signIn = await fetch(api.replace('/api/v4/auth_username', '/mqtt/auth'), {
+            method: 'POST',
+            headers: { ...headers, 'content-type': 'application/json' },
+            body: JSON.stringify({ username: `${round}-0`, password: 'p0' }),
+          });
+          assert.deepEqual(await signIn.json(), { result: 'allow', is_superuser: false });
+        }
+        expected = there;
+        await kill(again, 'SIGTERM');
+      }
+    });
+  });
