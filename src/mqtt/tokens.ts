@@ -67,7 +67,12 @@ export function rulesOfClaim(claim: unknown): Rule[] {
   const value = typeof claim === 'string' ? parsed(claim) : claim;
   const rules = Array.isArray(value) ? value.map(ofEntry) : ofLists(value);
   if (rules.length > MOST_RULES) throw new Invalid('acl', `may have ${MOST_RULES} rules`);
-  return rules.map(readRule);
+  return rules.map((entry) => {
+    const rule = readRule(entry);
+    // EMQX's word for "these letters and no others": a rule that is not understood must not be left out.
+    if (rule.topic.startsWith('eq ')) throw new Invalid('acl', '"eq" is not supported');
+    return rule;
+  });
 }
 
 function parsed(text: string): unknown {
