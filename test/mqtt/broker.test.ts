@@ -414,3 +414,17 @@ for (const store of STORES)
       assert.equal(await ask(), 401);
     });
   });
+
+describe('a broker’s questions', () => {
+  it('are not limited, but wrong secrets are, of each address', async () => {
+    const server = await startServer('sqlite', {}, { limits: { api: { address: 5 } } });
+    const api = await deviceApi(server);
+    const ask = async (authorization?: string): Promise<number> =>
+      (await api.ask('/mqtt/auth', { username: 'a', password: 'b' }, authorization)).status;
+    for (let n = 0; n < 20; n++) assert.equal(await ask(), 200);
+    for (let n = 0; n < 5; n++) assert.equal(await ask(basic('app_id', 'wrong')), 401);
+    assert.equal(await ask(basic('app_id', 'wrong')), 429);
+    assert.equal(await ask(), 200);
+    await server.stop();
+  });
+});
