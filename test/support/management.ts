@@ -85,7 +85,9 @@ export function asForm(body: unknown): { bytes: Buffer; headers: Record<string, 
           ? '; filename="file"\r\nContent-Type: application/octet-stream\r\n\r\n'
           : '\r\n\r\n'),
     ),
-    Buffer.isBuffer(value) ? value : Buffer.from(String(value)),
+    Buffer.isBuffer(value)
+      ? value
+      : Buffer.from(typeof value === 'string' ? value : (JSON.stringify(value) ?? '')),
     Buffer.from('\r\n'),
   ]);
   return {
