@@ -28,6 +28,9 @@ const APP = 'bench';
 const SECRET = 'bench-secret-0123456789-0123456789';
 const AUTHORIZATION = `Basic ${Buffer.from(`${APP}:${SECRET}`).toString('base64')}`;
 
+const folders: string[] = [];
+process.once('exit', () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
 const nameOf = (n: number): string => `device-${String(n).padStart(7, '0')}`;
 
 function send(port: number, method: string, path: string, body = ''): Promise<{ text: string; ms: number }> {
@@ -121,7 +124,7 @@ async function lists(port: number): Promise<void> {
 
 async function open(store: StoreKind, onFirstCore: boolean): Promise<{ port: number; pid: number }> {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-mqtt-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   mkdirSync(join(folder, 'config'));
   writeFileSync(join(folder, 'config', 'production.json'), JSON.stringify({ limits: { enabled: false } }));
   const env: Record<string, string> = {
@@ -132,7 +135,6 @@ async function open(store: StoreKind, onFirstCore: boolean): Promise<{ port: num
   };
   const start = onFirstCore ? startOnFirstCore : startServer;
   const { pid = 0 } = await start([resolve('dist/src/cli.js'), 'serve'], env, 'Gatehouse is ready', folder);
-  process.once('exit', () => process.kill(pid, 'SIGKILL'));
   return { port: Number(env['PORT']), pid };
 }
 

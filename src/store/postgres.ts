@@ -51,17 +51,40 @@ async function onConnection<T>(knex: Knex, work: (connection: Connection) => Pro
   }
 }
 
+/** A look that waits for the end of the turn. */
+interface Asked {
+  values: Value[];
+  answer(rows: Row[]): void;
+  fail(error: unknown): void;
+}
+
+/** Which of the looks a row answers. */
+const PLACE = 'asked_as';
+
+const nameOf = (text: string): string => createHash('sha1').update(text).digest('base64url');
+
+/** A statement for many at once: its parameters come as arrays, one for each. */
+function joined(sql: string, types: readonly string[]): string {
+  let position = 0;
+  const statement = sql.replaceAll('?', () => `asked.p${++position}`);
+  const arrays = types.map((type, at) => `$${at + 1}::${type}[]`).join(', ');
+  const names = types.map((_, at) => `p${at + 1}`).join(', ');
+  return `SELECT asked.${PLACE}, found.* FROM unnest(${arrays}) WITH ORDINALITY AS asked(${names}, ${PLACE})
+    CROSS JOIN LATERAL (${statement}) AS found`;
+}
+
 class PostgresStatement implements Statement {
   readonly #text: string;
   readonly #name: string;
+  #asked: Asked[] = [];
 
   constructor(
     readonly knex: Knex,
-    sql: string,
+    readonly sql: string,
   ) {
     let position = 0;
     this.#text = sql.replaceAll('?', () => `$${++position}`);
-    this.#name = createHash('sha1').update(this.#text).digest('base64url');
+    this.#name = nameOf(this.#text);
   }
 
   on(connection: Connection, values: Value[]): Promise<pg.QueryResult<Row>> {
@@ -77,7 +100,32 @@ class PostgresStatement implements Statement {
   }
 
   together(...values: Value[]): Promise<Row[]> {
-    return this.all(...values);
+    return new Promise((answer, fail) => {
+      if (this.#asked.push({ values, answer, fail }) === 1) setImmediate(() => this.#askTogether());
+    });
+  }
+
+  /** The looks of a turn go as one query: each a row of parameters, beside which the statement is carried out. */
+  #askTogether(): void {
+    const asked = this.#asked;
+    this.#asked = [];
+    const [first] = asked as [Asked, ...Asked[]];
+    if (asked.length === 1) return void this.all(...first.values).then(first.answer, first.fail);
+    const columns = first.values.map((_, column) => asked.map(({ values }) => values[column] ?? null));
+    const types = columns.map((values) =>
+      values.some((value) => typeof value === 'number') ? 'bigint' : 'text',
+    );
+    const text = joined(this.sql, types);
+    onConnection(this.knex, (connection) =>
+      connection.query<Row>({ name: nameOf(text), text, values: columns }),
+    ).then(
+      ({ rows }) => {
+        const answers = asked.map((): Row[] => []);
+        for (const { [PLACE]: place, ...row } of rows) answers[Number(place) - 1]?.push(row);
+        asked.forEach(({ answer }, at) => answer(answers[at] as Row[]));
+      },
+      (error: unknown) => asked.forEach(({ fail }) => fail(error)),
+    );
   }
 
   async run(...values: Value[]): Promise<number> {

@@ -115,7 +115,7 @@ class SqliteStatement implements Statement {
     return this.#reading.all(...values);
   }
 
-  together(...values: Value[]): Promise<Row[]> {
+  async together(...values: Value[]): Promise<Row[]> {
     return this.reads.all(this.#reading, values);
   }
 

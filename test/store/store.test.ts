@@ -96,6 +96,43 @@ onEveryStore('the store', (open) => {
     assert.equal(await readMeta('j'), undefined);
   });
 
+  it('answers each of the looks that are made together with its own rows, in its own order', async () => {
+    const store = open();
+    await store.knex.schema.createTable('looked_at', (table) => {
+      table.text('kind').notNullable();
+      table.bigInteger('n').notNullable();
+    });
+    await store.knex('looked_at').insert(
+      [1, 2, 3].flatMap((n) => [
+        { kind: 'a', n },
+        { kind: "it's", n },
+      ]),
+    );
+    const look = store.prepare('SELECT n FROM looked_at WHERE kind = ? AND n >= ? ORDER BY n DESC');
+    const answers = await Promise.all([
+      look.together('a', 2),
+      look.together('nothing', 0),
+      look.together("it's", 0),
+      look.together('a', 3),
+    ]);
+    assert.deepEqual(
+      answers.map((rows) => rows.map(({ n }) => n)),
+      [[3, 2], [], [3, 2, 1], [3]],
+    );
+    assert.deepEqual(await look.together('a', 3), [{ n: 3 }]);
+    const wrong = store.prepare('SELECT n FROM not_there WHERE kind = ?');
+    const failed = await Promise.allSettled([
+      wrong.together('a'),
+      wrong.together('b'),
+      look.together('a', 3),
+    ]);
+    assert.deepEqual(
+      failed.map(({ status }) => status),
+      ['rejected', 'rejected', 'fulfilled'],
+    );
+    await store.knex.schema.dropTable('looked_at');
+  });
+
   it('gives a fact to whoever claims it first, and the same to the others', async () => {
     const claims = await Promise.all(
       ['one', 'two', 'three'].map((value) => open().meta.claim('claimed', value)),
