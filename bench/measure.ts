@@ -250,18 +250,27 @@ export interface Waited {
   p99: number;
 }
 
-/** What so many requests wait for their answers, one after the other. */
-export async function calm(port: number, bytes: Buffer, asked: number, pauseMs = 0): Promise<Waited> {
+/** What so many requests wait for their answers, `lanes` of them at a time. */
+export async function calm(
+  port: number,
+  bytes: Buffer,
+  asked: number,
+  { pauseMs = 0, lanes = 1 }: { pauseMs?: number; lanes?: number } = {},
+): Promise<Waited> {
   const times: number[] = [];
-  await ask(
-    port,
-    bytes,
-    () => times.length < asked,
-    (ms, status) => {
-      if (status !== 200) throw new Error(`it was answered ${status}`);
-      times.push(ms);
-    },
-    pauseMs,
+  await Promise.all(
+    Array.from({ length: lanes }, () =>
+      ask(
+        port,
+        bytes,
+        () => times.length < asked,
+        (ms, status) => {
+          if (status !== 200) throw new Error(`it was answered ${status}`);
+          times.push(ms);
+        },
+        pauseMs,
+      ),
+    ),
   );
   times.sort((a, b) => a - b);
   return { p50: median(times), p99: times[Math.floor(times.length * 0.99)] as number };

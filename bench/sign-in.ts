@@ -24,8 +24,8 @@ const ROUNDS = 5;
 const AMOUNT = 300;
 const WARM_UP = 1000;
 const OTHERS = 4000;
-/** Between an answer and the next request, where they are to come now and then instead of one after the other. */
-const PAUSE_MS = Number(process.env['PAUSE_MS'] ?? 0);
+/** How the other requests come: so many at a time, with a pause between an answer and the next. */
+const COMING = { pauseMs: Number(process.env['PAUSE_MS'] ?? 0), lanes: Number(process.env['LANES'] ?? 1) };
 
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-sign-in-'));
 mkdirSync(join(folder, 'config'));
@@ -80,10 +80,10 @@ try {
   console.log(`  more than the hash  ${((signIn / check - 1) * 100).toFixed(1)} %`);
 
   const bytes = bytesOf(other);
-  await calm(port, bytes, OTHERS, PAUSE_MS);
+  await calm(port, bytes, OTHERS, COMING);
   const [without, beside]: [Waited[], Waited[]] = [[], []];
   for (let round = 0; round < ROUNDS; round++) {
-    without.push(await calm(port, bytes, OTHERS, PAUSE_MS));
+    without.push(await calm(port, bytes, OTHERS, COMING));
     let running = true;
     let done = 0;
     const sixtyFour = signIns.map((request) =>
@@ -97,13 +97,13 @@ try {
         },
       ),
     );
-    beside.push(await calm(port, bytes, OTHERS, PAUSE_MS));
+    beside.push(await calm(port, bytes, OTHERS, COMING));
     running = false;
     await Promise.all(sixtyFour);
     if (done === 0) throw new Error('no sign-in ran');
   }
   console.log(
-    `\ntokens of another client, ${PAUSE_MS > 0 ? `${PAUSE_MS} ms apart` : 'one after the other'}, while 64 sign-ins run`,
+    `\ntokens of another client, ${COMING.lanes} at a time, ${COMING.pauseMs} ms apart, while 64 sign-ins run`,
   );
   console.log(`  without them        ${said(without)}`);
   console.log(`  beside them         ${said(beside)}`);

@@ -76,6 +76,7 @@ const ACTIONS: Record<string, 'pub' | 'sub'> = {
 export function openBroker(base: BrokerBase): Broker {
   const { devices, exchange } = base;
   const known = new LRUCache<string, string>({ max: APPS_KNOWN, ttl: APPS_KNOWN_MS });
+  let forgotten = 0;
 
   /** Lets in an app that has the right `broker`. @throws MqttFailure */
   function admit(request: IncomingMessage, tenantId: string): Soon<void> {
@@ -84,11 +85,12 @@ export function openBroker(base: BrokerBase): Broker {
     const key = hash('sha256', `${tenantId} ${header}`, 'base64');
     const appId = known.get(key);
     if (appId !== undefined) return void (facts.clientId = appId);
+    const before = forgotten;
     return authenticate(base, header, tenantId).then(
       (app) => {
         demand(app, 'broker');
         facts.clientId = app.appId;
-        known.set(key, app.appId);
+        if (forgotten === before) known.set(key, app.appId); // else it may have changed while it was looked up
       },
       (error: unknown) => {
         // Brokers ask from one address, and often; only who is wrong is counted.
@@ -178,7 +180,10 @@ export function openBroker(base: BrokerBase): Broker {
         (reply) => send(request, response, reply),
         (error: unknown) => send(request, response, replyToFailure(request, error)),
       ),
-    forgetApps: () => known.clear(),
+    forgetApps() {
+      forgotten += 1;
+      known.clear();
+    },
   };
 }
 
