@@ -17,14 +17,30 @@ export interface JsonReader {
   end(): JsonText;
 }
 
+/** Larger than most strings: each is decoded, and checked to be UTF-8, in one go. */
+const STRING_BUFFER = 256;
+
+const MARK = [0xef, 0xbb, 0xbf];
+const SPACE = new Set([0x20, 0x09, 0x0a, 0x0d]);
+const BRACKET = 0x5b;
+
+/** Without the byte order mark that Windows' editors write. */
+const withoutMark = (bytes: Uint8Array): Uint8Array =>
+  MARK.every((byte, at) => bytes[at] === byte) ? bytes.subarray(MARK.length) : bytes;
+
+function beginsList(bytes: Uint8Array): boolean | undefined {
+  const first = bytes.find((byte) => !SPACE.has(byte));
+  return first === undefined ? undefined : first === BRACKET;
+}
+
 /** Reads JSON piece by piece. A list is never held whole: `each` is told each of its entries. */
 export function openJsonReader(each: (entry: unknown) => void): JsonReader {
   let isList: boolean | undefined;
   let one: unknown;
   let ended = false;
   let failed: { error: unknown } | undefined;
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  const parser = new JSONParser({ paths: ['$', '$.*'], keepStack: false });
+  let begun = false;
+  const parser = new JSONParser({ paths: ['$', '$.*'], keepStack: false, stringBufferSize: STRING_BUFFER });
   parser.onValue = ({ value, key, parent, stack }) => {
     if (stack.length === 0) {
       ended = true;
@@ -52,14 +68,12 @@ export function openJsonReader(each: (entry: unknown) => void): JsonReader {
       return isList;
     },
     write(chunk) {
-      reading(() => {
-        const text = decoder.decode(chunk, { stream: true });
-        isList ??= text.trim() === '' ? undefined : text.trimStart().startsWith('[');
-        parser.write(text);
-      });
+      const bytes = begun ? chunk : withoutMark(chunk);
+      begun = true;
+      isList ??= beginsList(bytes);
+      reading(() => parser.write(bytes));
     },
     end() {
-      reading(() => decoder.decode());
       if (!ended) throw new NotJson('it ends in the middle');
       return isList ? { list: true } : { one };
     },
