@@ -55,7 +55,7 @@ interface Reply {
 const LARGEST_BODY = 512 * 1024;
 const APPS_KNOWN = 1000;
 /** A secret that was taken away, or an app that was disabled, elsewhere goes on for so long at the most. */
-const APPS_KNOWN_MS = 5000;
+const APPS_KNOWN_MS = 4000;
 
 /** `1` is a subscription and `2` a publication for EMQX 4; for Mosquitto's plugin 1 is reading, 2 writing, 4 subscribing. */
 const ACTIONS: Record<string, 'pub' | 'sub'> = {

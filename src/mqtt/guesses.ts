@@ -28,7 +28,7 @@ export interface Guesses {
 
 const ACCOUNTS = 'mqtt:';
 /** How long what was read of other nodes' guesses is good for, and from when on it is read anew in the background. */
-const GOOD_FOR_MS = 5000;
+const GOOD_FOR_MS = 4500;
 const READ_AFTER_MS = 2000;
 /** With more under attack than this, everybody is looked at. */
 const MOST_SUSPECTS = 10_000;

@@ -428,3 +428,44 @@ describe('a broker’s questions', () => {
     await server.stop();
   });
 });
+
+describe('two nodes of one store', () => {
+  it('see each other’s changes to devices and rules at once, to apps within seconds', async function () {
+    this.timeout(30_000);
+    const server = await startServer('postgres', {}, { limits: { enabled: false } });
+    const node = await server.addNode();
+    const api = await deviceApi(server);
+    const ask = async (
+      call: string,
+      body: Record<string, string>,
+    ): Promise<{ status: number; text: string }> =>
+      send(new URL(`/mqtt/${call}`, `http://127.0.0.1:${node.port}`), {
+        method: 'POST',
+        headers: {
+          host: new URL(server.issuer).host,
+          authorization: basic('app_id', APP_SECRET),
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify(body),
+      });
+    const auth = async (password: string): Promise<string> =>
+      (await ask('auth', { username: 'd', clientid: 'c', password })).text;
+    await api.call('POST', 'auth_username', { username: 'd', password: 'before' });
+    assert.match(await auth('before'), /allow/);
+    await api.call('PUT', 'auth_username/d', { password: 'after' });
+    assert.deepEqual(
+      [await auth('before'), await auth('after')].map((text) => text.includes('allow')),
+      [false, true],
+    );
+    const acl = async (): Promise<string> =>
+      (await ask('acl', { username: 'd', clientid: 'c', topic: 't', action: 'publish' })).text;
+    assert.match(await acl(), /deny/);
+    await api.call('POST', 'acl/username/d', { topic: 't', action: 'pub', access: 'allow' });
+    assert.match(await acl(), /allow/);
+    const started = Date.now();
+    await api.call('DELETE', 'apps/app_id');
+    while ((await ask('auth', {})).status === 200) assert.ok(Date.now() - started < 5000);
+    await node.stop();
+    await server.stop();
+  });
+});
