@@ -1,6 +1,5 @@
 import type { Config } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
-import type { Soon } from '../kernel/soon.js';
 import type { LiveToken } from '../oidc/index.js';
 import type { Row, Store } from '../store/index.js';
 import { decide, ruleFinder, type Rule } from './acl.js';
@@ -72,10 +71,8 @@ const admissionOf = (devices: readonly Device[]): Admission => {
   return { result: 'allow', superuser, ...(expiresAt < Infinity && { expiresAt }) };
 };
 
-const both = async (one: Soon<boolean>, other: Soon<boolean>): Promise<boolean> => {
-  const [first, second] = await Promise.all([one, other]);
-  return first && second;
-};
+/** Where the broker does not tell the address, guesses of one client identifier are taken together. */
+const whereFrom = ({ address, clientid }: Guest): string => address || `client:${keyOf(clientid)}`;
 
 const JWT = /^[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}$/;
 const LONGEST_TOKEN = 16 * 1024;
@@ -146,17 +143,15 @@ export function openDevices({ store, config, guesses, passwords, tokens }: Devic
   async function signInUnknown(tenantId: string, guest: Guest, tokenOf: TokenOf): Promise<Admission> {
     if (JWT.test(guest.password)) return signInByToken(tenantId, guest, tokenOf);
     await passwords.matches(await passwords.nobody, guest.password);
+    // Counted like a wrong password, so that time does not tell the one from the other.
+    const nobody = {
+      kind: 'unknown',
+      key: keyOf(guest.username || guest.clientid),
+      seenAddress: null,
+      seenAt: 0,
+    };
+    if (unknown === 'deny') await guesses.settle(tenantId, nobody, whereFrom(guest), true);
     return { result: unknown, superuser: false, reason: 'unknown' };
-  }
-
-  /** Whether the password is the one of each of them: who gives a name must know its password, even where he gives two. */
-  function matchesAll(devices: readonly Device[], password: string): Soon<boolean> {
-    let all: Soon<boolean> = password !== '';
-    for (const device of devices) {
-      const one = passwords.matches(device, password);
-      all = typeof all === 'boolean' && typeof one === 'boolean' ? all && one : both(all, one);
-    }
-    return all;
   }
 
   return {
@@ -164,11 +159,13 @@ export function openDevices({ store, config, guesses, passwords, tokens }: Devic
       const devices = await find(tenantId, guest);
       const [first] = devices;
       if (!first) return signInUnknown(tenantId, guest, tokenOf);
-      const matched = matchesAll(devices, guest.password);
-      const right = typeof matched === 'boolean' ? matched : await matched;
-      // Where the broker does not tell the address, guesses of one client identifier are taken together.
-      const address = guest.address || `client:${keyOf(guest.clientid)}`;
-      const settled = guesses.settle(tenantId, first, address, !right);
+      // Who gives a name that is in a table must know its password, even where he gives two.
+      let right = guest.password !== '';
+      for (const device of devices) {
+        const matches = passwords.matches(device, guest.password);
+        if (!(typeof matches === 'boolean' ? matches : await matches)) right = false;
+      }
+      const settled = guesses.settle(tenantId, first, whereFrom(guest), !right);
       const locked = typeof settled === 'boolean' ? settled : await settled;
       const reason = locked ? 'locked' : right ? barred(devices) : 'wrong_password';
       if (reason !== undefined) return { result: 'deny', superuser: false, reason };

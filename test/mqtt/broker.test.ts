@@ -169,6 +169,14 @@ for (const store of STORES)
           assert.equal(await signIn(name, { peerhost: '', clientid: 'c2' }), 'allow');
         });
 
+        it('counts guesses of names that nobody has as well, so that they take as long', async () => {
+          await guess('nobody at all', '198.51.100.77');
+          const rows = await server.context.store
+            .knex('sign_in_failures')
+            .where({ account: 'mqtt:unknown:nobody at all' });
+          assert.equal(rows.length, 1);
+        });
+
         it('does not let strangers lock a device out: where it was before it goes on', async () => {
           const name = await device();
           assert.equal(await signIn(name, { peerhost: '203.0.113.9' }), 'allow');
