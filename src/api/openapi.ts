@@ -204,7 +204,6 @@ export function openApiDocument(
     components: {
       schemas,
       securitySchemes: {
-        ...securitySchemes,
         oauth: {
           type: 'oauth2',
           flows: {
@@ -217,6 +216,7 @@ export function openApiDocument(
             clientCredentials: { tokenUrl: `${issuer}/connect/token`, scopes },
           },
         },
+        ...securitySchemes,
       },
     },
   };
