@@ -30,10 +30,9 @@ for (const store of STORES)
           username: `${round}-${n}`,
           password: `p${n}`,
         }));
-        const acknowledged = fetch(api, { method: 'POST', headers, body: JSON.stringify(list) }).then(
-          async (answer) => (await answer.text()).endsWith('"code":0}'),
-          () => false,
-        );
+        const acknowledged = fetch(api, { method: 'POST', headers, body: JSON.stringify(list) })
+          .then(async (answer) => (await answer.text()).endsWith('"code":0}'))
+          .catch(() => false); // it died before the answer's end
         await new Promise((resolve) => setTimeout(resolve, milliseconds));
         await kill(server, 'SIGKILL');
         const whole = await acknowledged;
