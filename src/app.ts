@@ -50,8 +50,8 @@ const runtimeOf = ({ req }: Context): TenantRuntime => runtimeOfRequest(req);
 
 /**
  * The whole server. The door is plain functions, because every token request passes it, and what is known at once is not
- * waited for: who is asking, which tenant, which of its two faces. The protocol's paths go straight to the tenant's provider, which is a Koa app; everything
- * that a person looks at goes to the Koa app of the pages.
+ * waited for: who is asking, which tenant, which of its two faces. The protocol's paths go straight to the tenant's
+ * provider, which is a Koa app; everything that a person looks at goes to the Koa app of the pages.
  */
 export function createApp(base: AppBase): RequestListener {
   const readOrigin = originReader(base.config.trustProxy, base.config.mtls.header);

@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { Invalid } from '../kernel/errors.js';
+import { objectOf } from '../kernel/json.js';
 import {
   deleteRules,
   insertRule,
@@ -46,7 +47,7 @@ const said = (owner: RuleOwner): string => (owner.kind === '$all' ? '$all' : `${
 
 /** Whose rule an entry is: of the name in it, or everybody's. @throws Invalid */
 function ownerInBody(entry: unknown): RuleOwner {
-  const fields = (entry ?? {}) as Record<string, unknown>;
+  const fields = objectOf(entry);
   const kind = KINDS.find((each) => fields[each] !== undefined);
   return kind === undefined ? { kind: '$all' } : { kind, name: mqttText(kind, fields[kind]) };
 }

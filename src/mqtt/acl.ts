@@ -1,5 +1,6 @@
 import { Conflict, Invalid } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
+import { objectOf } from '../kernel/json.js';
 import type { Row, Store, TenantDb } from '../store/index.js';
 import { keyOf, nameColumns, nameOf } from './names.js';
 import type { Kind } from './schema.js';
@@ -22,10 +23,7 @@ const MOST_RULES = 1000;
 
 /** A rule as a body has it. @throws Invalid */
 export function readRule(value: unknown): Rule {
-  const { topic, action, access } = (value !== null && typeof value === 'object' ? value : {}) as Record<
-    string,
-    unknown
-  >;
+  const { topic, action, access } = objectOf(value);
   const word = <W extends string>(field: string, given: unknown, words: readonly W[]): W => {
     const found = words.find((each) => each === given);
     if (found === undefined) throw new Invalid(field, `must be one of ${words.join(', ')}`);

@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { Invalid } from '../kernel/errors.js';
+import { objectOf } from '../kernel/json.js';
 import type { TenantDb, Vault } from '../store/index.js';
 import {
   changeApp,
@@ -27,7 +28,7 @@ const shown = ({ appId, rights, enabled, createdAt, updatedAt }: MqttApp): Recor
 
 /** What a body says of an app. @throws Invalid */
 function fieldsOf(value: unknown): { appId?: string; rights?: Right[]; enabled?: boolean } {
-  const { app_id: appId, rights, enabled } = (value ?? {}) as Record<string, unknown>;
+  const { app_id: appId, rights, enabled } = objectOf(value);
   if (appId !== undefined && typeof appId !== 'string') throw new Invalid('app_id', 'must be text');
   if (rights !== undefined && !(Array.isArray(rights) && rights.every((word) => typeof word === 'string')))
     throw new Invalid('rights', 'must be a list of words');

@@ -4,22 +4,17 @@ import { parse as parseForm } from 'node:querystring';
 import { LRUCache } from 'lru-cache';
 import { parse as parseJson } from '../kernel/json.js';
 import { factsOf } from '../kernel/request.js';
-import { soon, type Soon } from '../kernel/soon.js';
-import { rateHeaders, type Limits } from '../limits/index.js';
-import type { Log } from '../observe/index.js';
-import type { Store, Vault } from '../store/index.js';
+import type { Soon } from '../kernel/soon.js';
+import { rateHeaders } from '../limits/index.js';
 import type { Tenant } from '../tenants/index.js';
 import { authenticate, demand } from './authenticate.js';
 import type { Admission, Devices, TokenOf } from './devices.js';
 import { addressOf, namesOf, textOf, type Fields } from './fields.js';
-import { failureOf, MQTT_CODES as CODES, MqttFailure, tooMany } from './failures.js';
+import { MQTT_CODES as CODES, MqttFailure, tooMany, toFailure } from './failures.js';
+import type { FrameBase } from './frame.js';
 import { rabbitAnswer, type RabbitCall } from './rabbit.js';
 
-export interface BrokerBase {
-  store: Store;
-  vault: Vault;
-  limits: Limits;
-  log: Log;
+export interface BrokerBase extends FrameBase {
   devices: Devices;
   /** RabbitMQ's exchange that MQTT's topics are in. */
   exchange: string;
@@ -106,7 +101,7 @@ export function openBroker(base: BrokerBase): Broker {
     return tenant;
   }
 
-  function signIn(tenant: Tenant, fields: Fields): Soon<Admission> {
+  function signIn(tenant: Tenant, fields: Fields): Promise<Admission> {
     const { username, clientid } = namesOf(fields);
     const guest = { username, clientid, password: textOf(fields, 'password'), address: addressOf(fields) };
     return devices.signIn(tenant.id, guest, base.tokenOf(tenant));
@@ -129,24 +124,24 @@ export function openBroker(base: BrokerBase): Broker {
     return { result: result === 'allow' && superuser ? 'allow' : 'deny', superuser };
   }
 
-  const CALLS: Record<string, (tenant: Tenant, fields: Fields) => Soon<Admission>> = {
+  const CALLS: Record<string, (tenant: Tenant, fields: Fields) => Promise<Admission>> = {
     auth: signIn,
     acl: mayUse,
     superuser: isSuperuser,
   };
 
-  function replyTo(call: string, tenant: Tenant, fields: Fields, asJson: boolean): Soon<Reply> {
+  async function replyTo(call: string, tenant: Tenant, fields: Fields, asJson: boolean): Promise<Reply> {
     const ask = CALLS[call];
-    if (!ask)
-      return rabbitAnswer({ devices, exchange, signIn }, tenant, call as RabbitCall, fields).then(
-        ({ words, reason }) => ({ status: 200, type: TEXT, body: words, reason }),
-      );
-    return soon(ask(tenant, fields), (admission) => {
-      const { result, reason = result === 'allow' ? undefined : 'acl' } = admission;
-      return asJson
-        ? { status: 200, type: JSON_TYPE, body: emqxAnswer(admission, call), reason }
-        : { status: result === 'deny' ? 403 : 200, type: TEXT, body: result, reason };
-    });
+    if (!ask) {
+      const base = { devices, exchange, signIn };
+      const { words, reason } = await rabbitAnswer(base, tenant, call as RabbitCall, fields);
+      return { status: 200, type: TEXT, body: words, reason };
+    }
+    const admission = await ask(tenant, fields);
+    const { result, reason = result === 'allow' ? undefined : 'acl' } = admission;
+    return asJson
+      ? { status: 200, type: JSON_TYPE, body: emqxAnswer(admission, call), reason }
+      : { status: result === 'deny' ? 403 : 200, type: TEXT, body: result, reason };
   }
 
   async function answer(request: IncomingMessage, here: Tenant, path: string): Promise<Reply> {
@@ -161,15 +156,11 @@ export function openBroker(base: BrokerBase): Broker {
     const admitted = admit(request, tenant.id);
     if (admitted) await admitted;
     const asJson = IS_JSON.test(request.headers['content-type'] ?? '');
-    const reply = replyTo(call, tenant, fieldsOf(await bodyOf(request), asJson), asJson);
-    return reply instanceof Promise ? await reply : reply;
+    return replyTo(call, tenant, fieldsOf(await bodyOf(request), asJson), asJson);
   }
 
   function replyToFailure(request: IncomingMessage, error: unknown): Reply {
-    const failure = failureOf(error);
-    if (!failure) base.log.error({ err: error, requestId: factsOf(request).requestId }, 'unexpected');
-    const { status, code, message, headers } =
-      failure ?? new MqttFailure(500, CODES.failed, 'something went wrong here');
+    const { status, code, message, headers } = toFailure(error, base.log, factsOf(request).requestId);
     const body = JSON.stringify({ code: code.code, message });
     return { status, type: JSON_TYPE, body, reason: code.name, headers };
   }

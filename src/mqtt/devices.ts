@@ -178,9 +178,9 @@ export function openDevices({ store, config, guesses, passwords, tokens }: Devic
       const devices = await find(tenantId, names);
       if (barred(devices)) return 'deny';
       if (devices.some(({ superuser }) => superuser)) return 'allow';
-      const signIn = devices.length === 0 ? await tokens.find(tenantId, names) : undefined;
-      if (signIn === 'ended') return 'deny';
-      const rules = [...(signIn?.rules ?? []), ...(await rulesOf(tenantId, names))];
+      const ofToken = devices.length === 0 ? await tokens.find(tenantId, names) : undefined;
+      if (ofToken === 'ended') return 'deny';
+      const rules = [...(ofToken ?? []), ...(await rulesOf(tenantId, names))];
       return decide(rules, names, action, topic) ?? noMatch;
     },
 
@@ -188,8 +188,8 @@ export function openDevices({ store, config, guesses, passwords, tokens }: Devic
       const devices = await find(tenantId, names);
       const superuser = devices.some((device) => device.superuser);
       if (devices.length > 0) return { result: barred(devices) ? 'deny' : 'allow', superuser };
-      const signIn = await tokens.find(tenantId, names);
-      return { result: signIn === undefined ? unknown : signIn === 'ended' ? 'deny' : 'allow', superuser };
+      const ofToken = await tokens.find(tenantId, names);
+      return { result: ofToken === undefined ? unknown : ofToken === 'ended' ? 'deny' : 'allow', superuser };
     },
   };
 }

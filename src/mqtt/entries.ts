@@ -1,4 +1,5 @@
 import { Invalid } from '../kernel/errors.js';
+import { objectOf } from '../kernel/json.js';
 import { mqttText } from './names.js';
 import type { Kind } from './schema.js';
 
@@ -19,9 +20,6 @@ export interface Entry extends Flags {
 
 /** RFC 3339, with its offset. */
 const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/i;
-
-const objectOf = (value: unknown): Record<string, unknown> =>
-  (value !== null && typeof value === 'object' ? value : {}) as Record<string, unknown>;
 
 function flag(field: string, value: unknown): boolean {
   if (typeof value !== 'boolean') throw new Invalid(field, 'must be true or false');

@@ -1,5 +1,6 @@
 import { defineCodes, type Code } from '../api/index.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
+import type { Log } from '../observe/index.js';
 
 /** What `code` says where a call of /api/v4 fails; 0 is success. */
 export const MQTT_CODES = defineCodes(900001, {
@@ -36,7 +37,7 @@ export const tooMany = (headers: Record<string, string>): MqttFailure =>
   new MqttFailure(429, MQTT_CODES.tooMany, 'too many requests; see Retry-After', headers);
 
 /** What an error is answered as; undefined for what nobody expected. */
-export function failureOf(error: unknown): MqttFailure | undefined {
+function failureOf(error: unknown): MqttFailure | undefined {
   if (error instanceof MqttFailure) return error;
   if (error instanceof Invalid)
     return new MqttFailure(422, MQTT_CODES.invalidField, `${error.key} ${error.message}`);
@@ -46,4 +47,12 @@ export function failureOf(error: unknown): MqttFailure | undefined {
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new MqttFailure(400, MQTT_CODES.malformed, 'the address can not be read');
   return undefined;
+}
+
+/** The same for an answer: what nobody expected is told to the log, and to nobody else. */
+export function toFailure(error: unknown, log: Log, requestId: string): MqttFailure {
+  const failure = failureOf(error);
+  if (failure) return failure;
+  log.error({ err: error, requestId }, 'unexpected');
+  return new MqttFailure(500, MQTT_CODES.failed, 'something went wrong here');
 }

@@ -5,7 +5,7 @@ import { rateHeaders, type Limits } from '../limits/index.js';
 import { auditIn, type Log } from '../observe/index.js';
 import { tenantDb, tenantTransaction, type Store, type TenantDb, type Vault } from '../store/index.js';
 import { authenticate, demand } from './authenticate.js';
-import { failureOf, MQTT_CODES as CODES, MqttFailure, tooMany } from './failures.js';
+import { MQTT_CODES as CODES, MqttFailure, tooMany, toFailure } from './failures.js';
 import type { MqttApp, Right } from './schema.js';
 
 export interface FrameBase {
@@ -40,11 +40,9 @@ export function openFrame(base: FrameBase, tenantIdOf: (request: IncomingMessage
       try {
         await next();
       } catch (error) {
-        const failure = failureOf(error);
-        if (!failure) base.log.error({ err: error, requestId: factsOf(ctx.req).requestId }, 'unexpected');
-        const { status, code, message, headers } =
-          failure ?? new MqttFailure(500, CODES.failed, 'something went wrong here');
-        factsOf(ctx.req).outcome = code.name;
+        const facts = factsOf(ctx.req);
+        const { status, code, message, headers } = toFailure(error, base.log, facts.requestId);
+        facts.outcome = code.name;
         ctx.set(headers);
         ctx.status = status;
         ctx.body = { code: code.code, message };

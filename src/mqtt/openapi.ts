@@ -1,13 +1,7 @@
+import type { Described } from '../api/index.js';
 import { KINDS, RIGHTS, type Right } from './schema.js';
 
 type Json = Record<string, unknown>;
-
-/** What an OpenAPI document has of a part of the product. */
-export interface DescribedPart {
-  paths: Record<string, Json>;
-  schemas: Json;
-  securitySchemes: Json;
-}
 
 const SCHEME = 'mqttApp';
 const TEXT = { type: 'string', minLength: 1, description: 'Up to 65,535 bytes of UTF-8.' } as const;
@@ -348,7 +342,7 @@ const BROKER_PATHS: Record<string, Json> = {
 };
 
 /** The calls of `/api/v4` and `/mqtt`, with their Basic scheme. */
-export const MQTT_API: DescribedPart = {
+export const MQTT_API: Described = {
   paths: {
     ...Object.assign({}, ...KINDS.map(tablePaths)),
     ...rulePaths('/api/v4/acl/username/{name}', 'mqtt_acl_username', [inPath('name')]),

@@ -14,7 +14,7 @@ const derivePbkdf2 = promisify(pbkdf2);
  * own text, which has its salt inside.
  */
 export interface KeptPassword {
-  /** `sha256`, `sha512` (the salt stands first), the same with `-suffix`, `pbkdf2-sha256:<iterations>`, `bcrypt`, `plain`. */
+  /** `sha256`, `sha512` (the salt stands first), the same with `-suffix`, `pbkdf2-sha256:<iterations>`, `bcrypt`. */
   algorithm: string;
   /** Text, which is hashed as it is. */
   salt: string;
@@ -117,7 +117,6 @@ export function devicePasswords({
     keepQuickly,
     nobody: keep('nobody has this password'),
     matches({ algorithm: used, salt, passwordHash }, password) {
-      if (used === 'sha256') return same(digest(used, salt + password), passwordHash);
       const [, quick, suffix] = QUICK.exec(used) ?? [];
       if (quick !== undefined)
         return same(digest(quick, suffix === undefined ? salt + password : password + salt), passwordHash);

@@ -1,4 +1,3 @@
-import type { Soon } from '../kernel/soon.js';
 import type { Tenant } from '../tenants/index.js';
 import type { Admission, Devices } from './devices.js';
 import { namesOf, textOf, type Fields } from './fields.js';
@@ -9,7 +8,7 @@ export type RabbitCall = 'user' | 'vhost' | 'resource' | 'topic';
 interface RabbitBase {
   devices: Devices;
   exchange: string;
-  signIn(tenant: Tenant, fields: Fields): Soon<Admission>;
+  signIn(tenant: Tenant, fields: Fields): Promise<Admission>;
 }
 
 interface RabbitAnswer {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Invalid } from '../kernel/errors.js';
-import { parse } from '../kernel/json.js';
+import { objectOf, parse } from '../kernel/json.js';
 import type { Revocations } from '../revocations/index.js';
 import type { Store } from '../store/index.js';
 import type { People } from '../users/index.js';
@@ -8,21 +8,14 @@ import type { LiveToken } from '../oidc/index.js';
 import { readRule, type Rule } from './acl.js';
 import type { Names } from './topics.js';
 
-/** A token that somebody signed in with in place of a password, as far as brokers ask of it later. */
-export interface TokenSignIn {
-  rules: Rule[];
-  /** Epoch milliseconds. */
-  expiresAt: number;
-}
-
 export interface TokenSignIns {
   /** Remembers what a token says, until it expires. */
   keep(tenantId: string, names: Names, token: LiveToken, rules: readonly Rule[]): Promise<void>;
   /**
-   * What the pair of names signed in with last.
+   * The rules of the token that the pair of names signed in with last.
    * @returns `'ended'` where it has expired, was revoked, or its user may not sign in; undefined where there is nothing.
    */
-  find(tenantId: string, names: Names): Promise<TokenSignIn | 'ended' | undefined>;
+  find(tenantId: string, names: Names): Promise<Rule[] | 'ended' | undefined>;
 }
 
 /** A name can not have NUL in it, so no two pairs meet. */
@@ -44,11 +37,11 @@ export function openTokenSignIns(store: Store, revocations: Revocations, people:
     async find(tenantId, names) {
       const row = await select.first(tenantId, idOf(names));
       if (!row) return undefined;
-      const expiresAt = Number(row['expires_at']);
       const issued = parse<LiveToken['issued']>(row['token']);
-      if (expiresAt <= Date.now() || (await revocations.isRevoked(tenantId, issued))) return 'ended';
+      if (Number(row['expires_at']) <= Date.now() || (await revocations.isRevoked(tenantId, issued)))
+        return 'ended';
       if (issued.userKey !== undefined && !(await people.active(tenantId, issued.userKey))) return 'ended';
-      return { rules: parse<Rule[]>(row['acl']), expiresAt };
+      return parse<Rule[]>(row['acl']);
     },
   };
 }
@@ -84,7 +77,7 @@ function parsed(text: string): unknown {
 }
 
 function ofEntry(entry: unknown): unknown {
-  const { permission, action, topic } = (entry ?? {}) as Record<string, unknown>;
+  const { permission, action, topic } = objectOf(entry);
   return { topic, action: WORDS[String(action)], access: permission };
 }
 

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { parse as parseCsv } from 'csv-parse';
 import { stringify as csvLine } from 'csv-stringify/sync';
 import { Invalid } from '../kernel/errors.js';
+import { objectOf } from '../kernel/json.js';
 import type { Credential, KeptDevice } from './credentials.js';
 import { readTime } from './entries.js';
 import { NotJson, openJsonReader } from './json-lists.js';
@@ -19,9 +20,6 @@ export type Format = (typeof FORMATS)[number];
 export type FileEntry = { at: number } & ({ device: KeptDevice } | { problem: string });
 
 const LONGEST_RECORD = 1024 * 1024;
-
-const objectOf = (value: unknown): Record<string, unknown> =>
-  (value !== null && typeof value === 'object' ? value : {}) as Record<string, unknown>;
 
 /** What a field says; empty text, as CSV has it, says nothing. */
 const given = (value: unknown): unknown => (value === '' || value === null ? undefined : value);

@@ -77,6 +77,8 @@ class PostgresStatement implements Statement {
   readonly #text: string;
   readonly #name: string;
   #asked: Asked[] = [];
+  /** The statement for many at once, by its parameters' types. */
+  readonly #joined = new Map<string, { name: string; text: string }>();
 
   constructor(
     readonly knex: Knex,
@@ -115,10 +117,8 @@ class PostgresStatement implements Statement {
     const types = columns.map((values) =>
       values.some((value) => typeof value === 'number') ? 'bigint' : 'text',
     );
-    const text = joined(this.sql, types);
-    onConnection(this.knex, (connection) =>
-      connection.query<Row>({ name: nameOf(text), text, values: columns }),
-    ).then(
+    const query = this.#joinedFor(types);
+    onConnection(this.knex, (connection) => connection.query<Row>({ ...query, values: columns })).then(
       ({ rows }) => {
         const answers = asked.map((): Row[] => []);
         for (const { [PLACE]: place, ...row } of rows) answers[Number(place) - 1]?.push(row);
@@ -126,6 +126,16 @@ class PostgresStatement implements Statement {
       },
       (error: unknown) => asked.forEach(({ fail }) => fail(error)),
     );
+  }
+
+  #joinedFor(types: readonly string[]): { name: string; text: string } {
+    const key = types.join();
+    let query = this.#joined.get(key);
+    if (!query) {
+      const text = joined(this.sql, types);
+      this.#joined.set(key, (query = { name: nameOf(text), text }));
+    }
+    return query;
   }
 
   async run(...values: Value[]): Promise<number> {
