@@ -64,7 +64,7 @@ export function appRoutes(router: Router, frame: Frame, vault: Vault, changed: (
     return answer;
   };
   const one = async (ctx: Context): Promise<unknown> => {
-    const body = await readBody(ctx.req, () => undefined);
+    const body = await readBody(ctx.req);
     if ('one' in body) return body.one;
     throw new MqttFailure(400, CODES.malformed, 'the body must be an object');
   };

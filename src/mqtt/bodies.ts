@@ -1,41 +1,55 @@
 import type { IncomingMessage } from 'node:http';
 import { bodyGoesOn } from '../kernel/slow-bodies.js';
 import { MQTT_CODES as CODES, MqttFailure } from './failures.js';
-import { NotJson, openJsonReader, type JsonText } from './json-lists.js';
+import { beginsList, openJsonReader, type JsonText } from './json-lists.js';
 
 /** A name and a password of 65,535 bytes each, as JSON may write them, and a list of 100,000 devices. */
 const LARGEST_OBJECT = 1024 * 1024;
 const LARGEST_LIST = 64 * 1024 * 1024;
-const MOST_ENTRIES = 200_000;
-
-const tooLarge = (most: string): MqttFailure =>
-  new MqttFailure(413, CODES.tooLarge, `it may have ${most}`, { Connection: 'close' });
 
 /**
- * Reads JSON as it comes, whatever its media type says (curl says that it is a form). A list is never held whole.
- * @param each told each entry of a list.
- * @throws MqttFailure: 400 for what is no JSON or ends before its end, 413
+ * The body as it comes, whatever its media type says (curl says that it is a form).
+ * @throws MqttFailure: 413
  */
-export async function readBody(request: IncomingMessage, each: (entry: unknown) => void): Promise<JsonText> {
-  let entries = 0;
+async function* partsOf(request: IncomingMessage): AsyncGenerator<Buffer> {
   let length = 0;
-  const reader = openJsonReader((entry) => {
-    entries += 1;
-    if (entries > MOST_ENTRIES) throw tooLarge(`${MOST_ENTRIES} entries`);
-    each(entry);
-  });
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      bodyGoesOn(request);
-      length += chunk.length;
-      if (length > LARGEST_LIST) throw tooLarge(`${LARGEST_LIST} bytes`);
-      reader.write(chunk);
-      if (length > LARGEST_OBJECT && !reader.isList) throw tooLarge(`${LARGEST_OBJECT} bytes`);
-    }
-    return reader.end();
-  } catch (error) {
-    if (error instanceof NotJson)
-      throw new MqttFailure(400, CODES.malformed, `the body is not JSON in UTF-8: ${error.message}`);
-    throw error;
+  let isList: boolean | undefined;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    bodyGoesOn(request);
+    length += part.length;
+    isList ??= beginsList(part);
+    const most = isList ? LARGEST_LIST : LARGEST_OBJECT;
+    if (length > most)
+      throw new MqttFailure(413, CODES.tooLarge, `it may have ${most} bytes`, { Connection: 'close' });
+    yield part;
   }
+}
+
+/**
+ * Reads JSON as it comes; a list is never held whole.
+ * @param each told each entry of a list.
+ * @throws NotJson, MqttFailure: 413
+ */
+export async function readBody(
+  request: IncomingMessage,
+  each: (entry: unknown) => void = () => undefined,
+): Promise<JsonText> {
+  const reader = openJsonReader(each);
+  for await (const part of partsOf(request)) reader.write(part);
+  return reader.end();
+}
+
+/**
+ * Holds a list as it stands until all of it is there, so that nothing is begun for who sends it slowly; reads anything else.
+ * @throws NotJson, MqttFailure: 413
+ */
+export async function receiveBody(
+  request: IncomingMessage,
+): Promise<{ one: unknown } | { list: Uint8Array[] }> {
+  const parts: Uint8Array[] = [];
+  for await (const part of partsOf(request)) parts.push(new Uint8Array(part)); // a copy, which can be given to a thread
+  if (parts.map(beginsList).find((known) => known !== undefined)) return { list: parts };
+  const reader = openJsonReader(() => undefined);
+  for (const part of parts) reader.write(part);
+  return reader.end() as { one: unknown };
 }

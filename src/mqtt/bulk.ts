@@ -1,46 +1,14 @@
-import { Invalid } from '../kernel/errors.js';
-import { parse } from '../kernel/json.js';
+import { extname } from 'node:path';
+import { Readable } from 'node:stream';
+import { Worker } from 'node:worker_threads';
+import pLimit from 'p-limit';
+import type { Config } from '../config.js';
 import type { KeptDevice } from './credentials.js';
-import { readEntry, type Entry, type Flags } from './entries.js';
-import { SLOW_AT_ONCE, type DevicePasswords } from './passwords.js';
+import { NotJson } from './json-lists.js';
+import { devicesOf, makeList, namesOf, TooManyEntries, type Piece, type Refused } from './list-maker.js';
+import type { ListNews, ListOrder } from './list-thread.js';
+import type { DevicePasswords } from './passwords.js';
 import type { Kind } from './schema.js';
-
-/** So many are written, and put away, in one piece. */
-const AT_ONCE = 1000;
-
-type Line = [name: string, algorithm: string, salt: string, passwordHash: string, flags?: Flags];
-
-function lineOf({ name, algorithm, salt, passwordHash, ...flags }: KeptDevice): string {
-  const line: Line = [name, algorithm, salt, passwordHash];
-  return JSON.stringify(Object.keys(flags).length === 0 ? line : [...line, flags]);
-}
-
-function deviceOf(text: string): KeptDevice {
-  const [name, algorithm, salt, passwordHash, flags] = parse<Line>(text);
-  return { name, algorithm, salt, passwordHash, ...flags };
-}
-
-/** Devices put away as text, a few thousand in a piece: a hundred thousand objects would be ten times the memory for a while. */
-export class Pile {
-  readonly #pieces: Buffer[] = [];
-  #last: string[] = [];
-  count = 0;
-
-  add(device: KeptDevice): void {
-    this.count += 1;
-    if (this.#last.push(lineOf(device)) === AT_ONCE) this.#putAway();
-  }
-
-  *pieces(): Generator<KeptDevice[]> {
-    this.#putAway();
-    for (const piece of this.#pieces) yield piece.toString().split('\n').map(deviceOf);
-  }
-
-  #putAway(): void {
-    if (this.#last.length > 0) this.#pieces.push(Buffer.from(this.#last.join('\n')));
-    this.#last = [];
-  }
-}
 
 /** What became of the devices of a list that were not written. */
 export interface NotWritten {
@@ -50,84 +18,145 @@ export interface NotWritten {
   twice: ReadonlySet<string>;
 }
 
-/** A list of new devices, as it comes: its good entries are taken, and of each of the others it is said why not. */
-export interface ManyDevices {
-  add(value: unknown): void;
-  /** Those whose passwords are hashed: quick hashes are made while the list is on its way, slow ones here, a few at a time. */
-  kept(): Promise<Pile>;
-  /** `{"data": {"<name>": "ok" | "<why not>"}, "code": 0}`, as text, piece by piece. */
+/** A list of new devices whose passwords are being hashed: its good entries are taken, of each of the others it is said why not. */
+export interface DeviceList {
+  /** How many have come out of `pieces` so far. */
+  readonly count: number;
+  /** Some hundreds at a time, as they are ready. @throws NotJson, TooManyEntries: the list turns out to be broken */
+  pieces(): AsyncGenerator<KeptDevice[]>;
+  /** `{"data": {"<name>": "ok" | "<why not>"}, "code": 0}`, as text, piece by piece; when all pieces have come. */
   answer(notWritten: NotWritten): Iterable<string>;
 }
 
-export function manyDevices(kind: Kind, passwords: DevicePasswords): ManyDevices {
-  const pile = new Pile();
-  const waiting: Entry[] = [];
-  const refused = new Map<string, string>();
+export interface DeviceLists {
+  /**
+   * Resolves when the list is in work: who then waits for its pieces, in a transaction say, waits for nobody else's; and not for
+   * slow hashes, which are made before.
+   * @param body JSON, which begins a list; its parts are let go of as they are read.
+   * @throws NotJson, TooManyEntries
+   */
+  take(kind: Kind, body: Uint8Array[]): Promise<DeviceList>;
+}
 
-  const refuse = (name: string, error: unknown): void => {
-    if (!(error instanceof Invalid)) throw error;
-    if (!refused.has(name)) refused.set(name, `${error.key} ${error.message}`);
-  };
+/** A shorter list is done with before a thread has started. */
+const FOR_A_THREAD_BYTES = 64 * 1024;
+const THREADS = 2;
+/**
+ * A thread has a heap of its own, which is gone with it. Without bounds V8 would give its young objects 48 MiB, and a list's are a
+ * few hundred at a time.
+ */
+const HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 512 };
+const THREAD = new URL(`./list-thread${extname(import.meta.url)}`, import.meta.url);
 
+export function openDeviceLists(
+  config: Config['mqtt']['passwords'],
+  passwords: DevicePasswords,
+): DeviceLists {
+  const threads = pLimit(THREADS);
   return {
-    add(value) {
-      try {
-        const entry = readEntry(kind, value);
-        const { password, ...device } = entry;
-        const kept = passwords.keepQuickly(password);
-        if (kept) pile.add({ ...device, ...kept });
-        else waiting.push(entry);
-      } catch (error) {
-        const name = (value as Record<string, unknown> | null | undefined)?.[kind];
-        refuse(typeof name === 'string' ? name : '', error);
+    async take(kind, body) {
+      const list = new ArrivingList();
+      if (body.reduce((sum, { length }) => sum + length, 0) < FOR_A_THREAD_BYTES) {
+        list.end(await makeList(kind, passwords, body, list.add));
+        return list;
       }
-    },
-    async kept() {
-      const kept: (KeptDevice | undefined)[] = [];
-      await eachAtOnce(waiting, SLOW_AT_ONCE, async ({ password, ...device }, at) => {
-        try {
-          kept[at] = { ...device, ...(await passwords.keep(password)) };
-        } catch (error) {
-          refuse(device.name, error);
-        }
+      const order: ListOrder = { kind, passwords: config, body };
+      await new Promise<void>((begun) => {
+        void threads(() => {
+          begun();
+          return inThread(order, list);
+        });
       });
-      for (const device of kept) if (device) pile.add(device);
-      return pile;
-    },
-    *answer({ existed, twice }) {
-      const said = new Set<string>();
-      let comma = '';
-      const pair = (name: string, word: string): string => {
-        const text = `${comma}${JSON.stringify(name)}:${JSON.stringify(word)}`;
-        comma = ',';
-        return text;
-      };
-      yield '{"data":{';
-      for (const piece of pile.pieces()) {
-        let text = '';
-        for (const { name } of piece) {
-          if (said.has(name)) continue;
-          if (existed.has(name) || twice.has(name) || refused.has(name)) said.add(name);
-          text += pair(name, existed.has(name) ? 'existed' : 'ok');
-        }
-        yield text;
-      }
-      let text = '';
-      for (const [name, why] of refused) if (!said.has(name)) text += pair(name, why);
-      yield `${text}},"code":0}`;
+      if (!passwords.quick) await list.whole;
+      return list;
     },
   };
 }
 
-/** Works on the items in their order, so many at once. */
-async function eachAtOnce<T>(
-  items: readonly T[],
-  atOnce: number,
-  work: (item: T, at: number) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let at = next++; at < items.length; at = next++) await work(items[at] as T, at);
+/** Resolves when the thread has ended, however it did. */
+function inThread(order: ListOrder, list: ArrivingList): Promise<void> {
+  const moved = order.body.map(({ buffer }) => buffer as ArrayBuffer);
+  const thread = new Worker(THREAD, { workerData: order, transferList: moved, resourceLimits: HEAP });
+  thread.on('message', (news: ListNews) => {
+    if ('piece' in news) list.add(news.piece);
+    else if ('refused' in news) list.end(news.refused);
+    else list.fail(errorOf(news.failed));
+  });
+  thread.once('error', list.fail);
+  return new Promise((ended) => {
+    thread.once('exit', () => {
+      list.fail(new Error('the thread ended before its list')); // has no effect on a list that has ended
+      ended();
+    });
+  });
+}
+
+const errorOf = ({ name, message }: { name: string; message: string }): Error => {
+  const Known = [NotJson, TooManyEntries].find((known) => known.name === name) ?? Error;
+  return new Known(message);
+};
+
+/** A list whose pieces come one after the other. Their names stay for the answer, their devices go when they were asked for. */
+class ArrivingList implements DeviceList {
+  readonly #names: Uint8Array[] = [];
+  readonly #pieces = new Readable({ objectMode: true, read: () => undefined });
+  #refused: Refused | undefined;
+  #settle: { done(): void; failed(error: Error): void } | undefined;
+  /** Settles when nothing more comes. */
+  readonly whole = new Promise<void>((done, failed) => (this.#settle = { done, failed }));
+  count = 0;
+
+  constructor() {
+    this.#pieces.on('error', () => undefined); // whoever asks for pieces is told
+    this.whole.catch(() => undefined);
+  }
+
+  readonly add = (piece: Piece): void => {
+    this.#names.push(piece.names);
+    this.#pieces.push(piece);
   };
-  await Promise.all(Array.from({ length: atOnce }, worker));
+
+  readonly end = (refused: Refused): void => {
+    this.#refused = refused;
+    this.#pieces.push(null);
+    this.#settle?.done();
+  };
+
+  readonly fail = (error: Error): void => {
+    if (this.#refused) return;
+    this.#pieces.destroy(error);
+    this.#settle?.failed(error);
+  };
+
+  async *pieces(): AsyncGenerator<KeptDevice[]> {
+    for await (const piece of this.#pieces as AsyncIterable<Piece>) {
+      const devices = devicesOf(piece);
+      this.count += devices.length;
+      yield devices;
+    }
+  }
+
+  *answer({ existed, twice }: NotWritten): Generator<string> {
+    const refused = new Map(this.#refused);
+    const said = new Set<string>();
+    let comma = '';
+    const pair = (name: string, word: string): string => {
+      const text = `${comma}${JSON.stringify(name)}:${JSON.stringify(word)}`;
+      comma = ',';
+      return text;
+    };
+    yield '{"data":{';
+    for (const names of this.#names) {
+      let text = '';
+      for (const name of namesOf({ names })) {
+        if (said.has(name)) continue;
+        if (existed.has(name) || twice.has(name) || refused.has(name)) said.add(name);
+        text += pair(name, existed.has(name) ? 'existed' : 'ok');
+      }
+      yield text;
+    }
+    let text = '';
+    for (const [name, why] of refused) if (!said.has(name)) text += pair(name, why);
+    yield `${text}},"code":0}`;
+  }
 }

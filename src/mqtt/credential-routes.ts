@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { readBody } from './bodies.js';
-import { manyDevices } from './bulk.js';
+import { readBody, receiveBody } from './bodies.js';
+import type { DeviceLists } from './bulk.js';
 import {
   changeCredential,
   deleteCredential,
@@ -21,6 +21,7 @@ import { KINDS, type Kind } from './schema.js';
 
 export interface TablesBase {
   passwords: DevicePasswords;
+  lists: DeviceLists;
   search: NameSearch;
 }
 
@@ -29,7 +30,12 @@ export function credentialRoutes(router: Router, frame: Frame, base: TablesBase)
   for (const kind of KINDS) tableRoutes(router, frame, base, kind);
 }
 
-function tableRoutes(router: Router, frame: Frame, { passwords, search }: TablesBase, kind: Kind): void {
+function tableRoutes(
+  router: Router,
+  frame: Frame,
+  { passwords, lists, search }: TablesBase,
+  kind: Kind,
+): void {
   const { needs, read, change } = frame;
   const path = `/auth_${kind}`;
   const nameIn = (ctx: Context): string => mqttText(kind, paramOf(ctx, 'name'));
@@ -65,15 +71,17 @@ function tableRoutes(router: Router, frame: Frame, { passwords, search }: Tables
   });
 
   router.post(path, needs('write'), async (ctx) => {
-    const many = manyDevices(kind, passwords);
-    const body = await readBody(ctx.req, many.add);
+    const body = await receiveBody(ctx.req);
     if ('list' in body) {
-      const pile = await many.kept();
-      const notWritten = await change(ctx, `auth_${kind}.batch`, `${pile.count} entries`, (db) =>
-        insertCredentials(db, kind, pile.pieces()),
+      const list = await lists.take(kind, body.list);
+      const notWritten = await change(
+        ctx,
+        `auth_${kind}.batch`,
+        () => `${list.count} entries`,
+        (db) => insertCredentials(db, kind, list.pieces()),
       );
       ctx.type = 'json';
-      ctx.body = Readable.from(many.answer(notWritten), { objectMode: false });
+      ctx.body = Readable.from(list.answer(notWritten), { objectMode: false });
       return;
     }
     const { password, ...entry } = readEntry(kind, body.one);
@@ -83,7 +91,7 @@ function tableRoutes(router: Router, frame: Frame, { passwords, search }: Tables
   });
 
   router.put(`${path}/:name`, needs('write'), async (ctx) => {
-    const body = await readBody(ctx.req, () => undefined);
+    const body = await readBody(ctx.req);
     const { password, ...flags } = readChange('one' in body ? body.one : undefined);
     const name = nameIn(ctx);
     const kept = password === undefined ? undefined : await passwords.keep(password);

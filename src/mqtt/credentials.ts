@@ -63,12 +63,12 @@ async function countInBlocks(db: TenantDb, kind: Kind, changes: ReadonlyMap<numb
 
 /**
  * Writes those whose names are free; of two with one name the first. Call it in a transaction.
- * @param pieces a few thousand each; between two of them others have their turn.
+ * @param pieces some hundreds each, or thousands; between two of them others have their turn.
  */
 export async function insertCredentials(
   db: TenantDb,
   kind: Kind,
-  pieces: Iterable<readonly KeptDevice[]>,
+  pieces: AsyncIterable<readonly KeptDevice[]> | Iterable<readonly KeptDevice[]>,
 ): Promise<NotWritten> {
   const existed = new Set<string>();
   const twice = new Set<string>();
@@ -78,7 +78,7 @@ export async function insertCredentials(
   const { next: first, count } = await lockCounter(db, kind);
   let next = first;
   let written = 0;
-  for (const devices of pieces) {
+  for await (const devices of pieces) {
     await setImmediate();
     const rows = devices.map((device) => rowOf(kind, device, next++, now));
     const seqs = await db.insertFree('mqtt_credentials', ['kind', 'name'], 'seq', rows);

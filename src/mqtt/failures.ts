@@ -1,6 +1,8 @@
 import { defineCodes, type Code } from '../api/index.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import type { Log } from '../observe/index.js';
+import { NotJson } from './json-lists.js';
+import { TooManyEntries } from './list-maker.js';
 
 /** What `code` says where a call of /api/v4 fails; 0 is success. */
 export const MQTT_CODES = defineCodes(900001, {
@@ -43,6 +45,10 @@ function failureOf(error: unknown): MqttFailure | undefined {
     return new MqttFailure(422, MQTT_CODES.invalidField, `${error.key} ${error.message}`);
   if (error instanceof NotFound) return new MqttFailure(404, MQTT_CODES.unknownName, error.message);
   if (error instanceof Conflict) return new MqttFailure(409, MQTT_CODES.existed, error.message);
+  if (error instanceof NotJson)
+    return new MqttFailure(400, MQTT_CODES.malformed, `the body is not JSON in UTF-8: ${error.message}`);
+  if (error instanceof TooManyEntries)
+    return new MqttFailure(413, MQTT_CODES.tooLarge, error.message, { Connection: 'close' });
   const { status, statusCode = status } = error as { status?: number; statusCode?: number };
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new MqttFailure(400, MQTT_CODES.malformed, 'the address can not be read');

@@ -27,8 +27,16 @@ export interface Frame {
   /** @throws MqttFailure where the app has not the right */
   demand(ctx: Context, right: Right): void;
   read(ctx: Context): TenantDb;
-  /** A change with its audit row, in one transaction. */
-  change<T>(ctx: Context, event: string, target: string, work: (db: TenantDb) => Promise<T>): Promise<T>;
+  /**
+   * A change with its audit row, in one transaction.
+   * @param target what was changed; where it is known only after the work, a function that says it.
+   */
+  change<T>(
+    ctx: Context,
+    event: string,
+    target: string | (() => string),
+    work: (db: TenantDb) => Promise<T>,
+  ): Promise<T>;
 }
 
 export function openFrame(base: FrameBase, tenantIdOf: (request: IncomingMessage) => string): Frame {
@@ -74,7 +82,7 @@ export function openFrame(base: FrameBase, tenantIdOf: (request: IncomingMessage
           result: 'success',
           actor: appId,
           clientId: appId,
-          target: target.slice(0, 200),
+          target: (typeof target === 'string' ? target : target()).slice(0, 200),
           address,
           requestId,
         });

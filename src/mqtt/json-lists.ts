@@ -9,8 +9,6 @@ export class NotJson extends Error {
 }
 
 export interface JsonReader {
-  /** Whether what has come so far begins a list; undefined before anything has. */
-  readonly isList: boolean | undefined;
   /** @throws NotJson, and what `each` throws */
   write(chunk: Uint8Array): void;
   /** @throws NotJson */
@@ -28,8 +26,9 @@ const BRACKET = 0x5b;
 const withoutMark = (bytes: Uint8Array): Uint8Array =>
   MARK.every((byte, at) => bytes[at] === byte) ? bytes.subarray(MARK.length) : bytes;
 
-function beginsList(bytes: Uint8Array): boolean | undefined {
-  const first = bytes.find((byte) => !SPACE.has(byte));
+/** Whether a text begins a list; undefined where nothing but space has come of it. */
+export function beginsList(bytes: Uint8Array): boolean | undefined {
+  const first = withoutMark(bytes).find((byte) => !SPACE.has(byte));
   return first === undefined ? undefined : first === BRACKET;
 }
 
@@ -64,9 +63,6 @@ export function openJsonReader(each: (entry: unknown) => void): JsonReader {
     }
   };
   return {
-    get isList() {
-      return isList;
-    },
     write(chunk) {
       const bytes = begun ? chunk : withoutMark(chunk);
       begun = true;

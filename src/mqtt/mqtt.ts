@@ -3,6 +3,7 @@ import type { Config } from '../config.js';
 import type { Revocations } from '../revocations/index.js';
 import type { Lockout, People } from '../users/index.js';
 import { openBroker, type Broker, type BrokerBase } from './broker.js';
+import { openDeviceLists } from './bulk.js';
 import { openDevices } from './devices.js';
 import { openFrame } from './frame.js';
 import { openGuesses } from './guesses.js';
@@ -38,6 +39,7 @@ export function openMqtt(base: MqttBase): Mqtt {
     api: mqttApi(frame, {
       vault: base.vault,
       passwords,
+      lists: openDeviceLists(config.mqtt.passwords, passwords),
       search: openNameSearch(store),
       appsChanged: broker.forgetApps,
     }),

@@ -25,8 +25,10 @@ export interface KeptPassword {
 export interface DevicePasswords {
   /** @throws Invalid */
   keep(password: string): Promise<KeptPassword>;
-  /** At once, where the hash is a quick one: of many, each would cost a turn of the event loop. */
-  keepQuickly(password: string): KeptPassword | undefined;
+  /** Whether new passwords have a hash that is made at once. */
+  readonly quick: boolean;
+  /** At once, where the hash is `quick`: of many, each would cost a turn of the event loop. */
+  keepQuickly(password: string): KeptPassword;
   matches(kept: KeptPassword, password: string): Soon<boolean>;
   /** Whether it is kept otherwise than new ones are. */
   outdated(kept: KeptPassword): boolean;
@@ -86,6 +88,7 @@ export function devicePasswords({
   iterations,
   cost,
 }: Config['mqtt']['passwords']): DevicePasswords {
+  const quick = algorithm === 'sha256';
   const slowly = pLimit(SLOW_AT_ONCE);
   const derive = async (password: string, salt: string, rounds: number): Promise<string> =>
     (await slowly(() => derivePbkdf2(password, salt, rounds, DERIVED_BYTES, 'sha256'))).toString('hex');
@@ -93,8 +96,7 @@ export function devicePasswords({
   const newSalt = (): string => sixteenRandomBytes().toString('hex');
 
   async function keep(password: string): Promise<KeptPassword> {
-    const quick = keepQuickly(password);
-    if (quick) return quick;
+    if (quick) return keepQuickly(password);
     if (algorithm === 'pbkdf2') {
       const salt = newSalt();
       const passwordHash = await derive(password, salt, iterations);
@@ -106,27 +108,27 @@ export function devicePasswords({
     return { algorithm, salt: '', passwordHash: passwordHash.replace('$2y$', '$2b$') }; // the same; `2y` is PHP's word
   }
 
-  function keepQuickly(password: string): KeptPassword | undefined {
-    if (algorithm !== 'sha256') return undefined;
+  function keepQuickly(password: string): KeptPassword {
     const salt = newSalt();
     return { algorithm, salt, passwordHash: digest(algorithm, salt + password) };
   }
 
   return {
     keep,
+    quick,
     keepQuickly,
     nobody: keep('nobody has this password'),
     matches({ algorithm: used, salt, passwordHash }, password) {
-      const [, quick, suffix] = QUICK.exec(used) ?? [];
-      if (quick !== undefined)
-        return same(digest(quick, suffix === undefined ? salt + password : password + salt), passwordHash);
+      const [, quickly, suffix] = QUICK.exec(used) ?? [];
+      if (quickly !== undefined)
+        return same(digest(quickly, suffix === undefined ? salt + password : password + salt), passwordHash);
       const rounds = PBKDF2.exec(used)?.[1];
       if (rounds !== undefined)
         return derive(password, salt, Number(rounds)).then((derived) => same(derived, passwordHash));
       return slowly(() => verifyBcrypt(password, passwordHash));
     },
     outdated: ({ algorithm: used, passwordHash }) =>
-      algorithm === 'sha256'
+      quick
         ? used !== algorithm
         : algorithm === 'pbkdf2'
           ? used !== `pbkdf2-sha256:${iterations}`

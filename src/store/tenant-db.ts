@@ -46,8 +46,7 @@ export interface TenantDb {
 
 /** Binds a connection (the store's, or a transaction's) to one tenant. */
 export function tenantDb(connection: Knex, tenantId: string): TenantDb {
-  const owned = (rows: readonly Record<string, unknown>[]) =>
-    rows.map((row) => ({ ...row, tenant_id: tenantId }));
+  const owner = { tenant_id: tenantId };
   return {
     tenantId,
     names: nameIndexOn(connection, tenantId),
@@ -65,10 +64,10 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
     insert: (table, row) =>
       namingIndex(async () => void (await connection(table).insert({ ...row, tenant_id: tenantId }))),
     insertAll: (table, rows) =>
-      namingIndex(async () => void (await insertRows(connection, table, owned(rows)))),
+      namingIndex(async () => void (await insertRows(connection, table, owner, rows))),
     async insertFree(table, key, column, rows) {
       const leaveOut = { key: ['tenant_id', ...key], column };
-      return new Set((await insertRows(connection, table, owned(rows), leaveOut)) as number[]);
+      return new Set((await insertRows(connection, table, owner, rows, leaveOut)) as number[]);
     },
     async count(id, quota, windowMs) {
       const now = Date.now();
