@@ -1,8 +1,8 @@
-import { extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
 import type { Config } from '../config.js';
+import { threadUrl } from '../kernel/thread-url.js';
 import type { KeptDevice } from './credentials.js';
 import { NotJson } from './json-lists.js';
 import { devicesOf, makeList, namesOf, TooManyEntries, type Piece, type Refused } from './list-maker.js';
@@ -46,7 +46,7 @@ const THREADS = 2;
  * few hundred at a time.
  */
 const HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 512 };
-const THREAD = new URL(`./list-thread${extname(import.meta.url)}`, import.meta.url);
+const THREAD = threadUrl('list-thread', import.meta.url);
 
 export function openDeviceLists(
   config: Config['mqtt']['passwords'],
