@@ -1,17 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 import { bodyGoesOn } from '../kernel/slow-bodies.js';
 import { MQTT_CODES as CODES, MqttFailure } from './failures.js';
-import { beginsList, openJsonReader, type JsonText } from './json-lists.js';
+import { beginsList, MOST_ENTRIES, openJsonReader, type JsonText } from './json-lists.js';
 
 /** A name and a password of 65,535 bytes each, as JSON may write them, and a list of 100,000 devices. */
 const LARGEST_OBJECT = 1024 * 1024;
 const LARGEST_LIST = 64 * 1024 * 1024;
 
 /**
- * The body as it comes, whatever its media type says (curl says that it is a form).
+ * The body as it comes, whatever its media type says (curl says that it is a form), and whether it begins a list.
  * @throws MqttFailure: 413
  */
-async function* partsOf(request: IncomingMessage): AsyncGenerator<Buffer> {
+async function* partsOf(
+  request: IncomingMessage,
+): AsyncGenerator<{ part: Buffer; isList: boolean | undefined }> {
   let length = 0;
   let isList: boolean | undefined;
   for await (const part of request as AsyncIterable<Buffer>) {
@@ -21,21 +23,21 @@ async function* partsOf(request: IncomingMessage): AsyncGenerator<Buffer> {
     const most = isList ? LARGEST_LIST : LARGEST_OBJECT;
     if (length > most)
       throw new MqttFailure(413, CODES.tooLarge, `it may have ${most} bytes`, { Connection: 'close' });
-    yield part;
+    yield { part, isList };
   }
 }
 
 /**
  * Reads JSON as it comes; a list is never held whole.
  * @param each told each entry of a list.
- * @throws NotJson, MqttFailure: 413
+ * @throws NotJson, TooManyEntries, MqttFailure: 413
  */
 export async function readBody(
   request: IncomingMessage,
   each: (entry: unknown) => void = () => undefined,
 ): Promise<JsonText> {
-  const reader = openJsonReader(each);
-  for await (const part of partsOf(request)) reader.write(part);
+  const reader = openJsonReader(each, MOST_ENTRIES);
+  for await (const { part } of partsOf(request)) reader.write(part);
   return reader.end();
 }
 
@@ -46,10 +48,14 @@ export async function readBody(
 export async function receiveBody(
   request: IncomingMessage,
 ): Promise<{ one: unknown } | { list: Uint8Array[] }> {
-  const parts: Uint8Array[] = [];
-  for await (const part of partsOf(request)) parts.push(new Uint8Array(part)); // a copy, which can be given to a thread
-  if (parts.map(beginsList).find((known) => known !== undefined)) return { list: parts };
+  const list: Uint8Array[] = [];
   const reader = openJsonReader(() => undefined);
-  for (const part of parts) reader.write(part);
-  return reader.end() as { one: unknown };
+  let begunList = false;
+  for await (const { part, isList = false } of partsOf(request)) {
+    begunList = isList;
+    if (begunList)
+      list.push(new Uint8Array(part)); // a copy, which can be given to a thread
+    else reader.write(part);
+  }
+  return begunList ? { list } : (reader.end() as { one: unknown });
 }

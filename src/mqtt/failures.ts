@@ -1,8 +1,7 @@
 import { defineCodes, type Code } from '../api/index.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import type { Log } from '../observe/index.js';
-import { NotJson } from './json-lists.js';
-import { TooManyEntries } from './list-maker.js';
+import { NotJson, TooManyEntries } from './json-lists.js';
 
 /** What `code` says where a call of /api/v4 fails; 0 is success. */
 export const MQTT_CODES = defineCodes(900001, {

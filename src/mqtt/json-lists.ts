@@ -8,8 +8,16 @@ export class NotJson extends Error {
   override name = 'NotJson';
 }
 
+/** A list has more entries than it may have. */
+export class TooManyEntries extends Error {
+  override name = 'TooManyEntries';
+}
+
+/** So many entries a list in a body may have. */
+export const MOST_ENTRIES = 200_000;
+
 export interface JsonReader {
-  /** @throws NotJson, and what `each` throws */
+  /** @throws NotJson, TooManyEntries, and what `each` throws */
   write(chunk: Uint8Array): void;
   /** @throws NotJson */
   end(): JsonText;
@@ -32,8 +40,11 @@ export function beginsList(bytes: Uint8Array): boolean | undefined {
   return first === undefined ? undefined : first === BRACKET;
 }
 
-/** Reads JSON piece by piece. A list is never held whole: `each` is told each of its entries. */
-export function openJsonReader(each: (entry: unknown) => void): JsonReader {
+/**
+ * Reads JSON piece by piece. A list is never held whole: `each` is told each of its entries.
+ * @param most entries that a list may have.
+ */
+export function openJsonReader(each: (entry: unknown) => void, most = Infinity): JsonReader {
   let isList: boolean | undefined;
   let one: unknown;
   let ended = false;
@@ -48,6 +59,7 @@ export function openJsonReader(each: (entry: unknown) => void): JsonReader {
     }
     if (!isList || typeof key !== 'number') return;
     try {
+      if (key >= most) throw new TooManyEntries(`it may have ${most} entries`);
       each(value);
     } catch (error) {
       failed = { error };

@@ -2,18 +2,12 @@ import { Invalid } from '../kernel/errors.js';
 import { parse } from '../kernel/json.js';
 import type { KeptDevice } from './credentials.js';
 import { readEntry, type Entry, type Flags } from './entries.js';
-import { openJsonReader } from './json-lists.js';
+import { MOST_ENTRIES, openJsonReader } from './json-lists.js';
 import { SLOW_AT_ONCE, type DevicePasswords } from './passwords.js';
 import type { Kind } from './schema.js';
 
 /** So many are hashed, sent from thread to thread, and written in one piece. */
 const AT_ONCE = 500;
-const MOST_ENTRIES = 200_000;
-
-/** A list has more entries than one may have. */
-export class TooManyEntries extends Error {
-  override name = 'TooManyEntries';
-}
 
 /**
  * Some of a list's devices as text, JSON in UTF-8: a hundred thousand objects would be ten times the memory for a while. The names
@@ -73,7 +67,6 @@ export async function makeList(
   const refused = new Map<string, string>();
   const slow: Entry[] = [];
   let devices: KeptDevice[] = [];
-  let entries = 0;
 
   const flush = (): void => {
     if (devices.length > 0) emit(pieceOf(devices));
@@ -88,8 +81,6 @@ export async function makeList(
   };
 
   const reader = openJsonReader((value) => {
-    entries += 1;
-    if (entries > MOST_ENTRIES) throw new TooManyEntries(`it may have ${MOST_ENTRIES} entries`);
     try {
       const entry = readEntry(kind, value);
       const { password, ...device } = entry;
@@ -99,7 +90,7 @@ export async function makeList(
       const name = (value as Record<string, unknown> | null | undefined)?.[kind];
       refuse(typeof name === 'string' ? name : '', error);
     }
-  });
+  }, MOST_ENTRIES);
   for (let part = body.shift(); part; part = body.shift()) reader.write(part);
   reader.end();
 

@@ -34,25 +34,32 @@ export async function insertRows(
   const target = `INSERT INTO ${quoted(table)} (${[...Object.keys(owner), ...columns].map(quoted).join(', ')})`;
   const conflict = leaveOut ? ` ON CONFLICT (${leaveOut.key.map(quoted).join(', ')}) DO NOTHING` : '';
   const statement = (source: string): string => `${target} ${source}${conflict}`;
-  const insert = isPostgres(connection) ? onPostgres : onSqlite;
-  return await insert(connection, Object.values(owner), columns, rows, statement, leaveOut?.column);
+  const insertion = { owner: Object.values(owner), columns, rows, statement, answered: leaveOut?.column };
+  return isPostgres(connection) ? onPostgres(connection, insertion) : onSqlite(connection, insertion);
+}
+
+interface Insertion {
+  /** The values of what all rows have, whose columns stand first. */
+  owner: readonly string[];
+  columns: readonly string[];
+  rows: readonly NewRow[];
+  /** The statement, by where its rows come from. */
+  statement(source: string): string;
+  /** The column that is answered. */
+  answered: string | undefined;
 }
 
 const quoted = (name: string): string => `"${name}"`;
 
 /** The type of values; an array wants one, and PostgreSQL makes the column's own of it. */
 const typeOf = (values: readonly unknown[]): string => {
-  const value = values.find((each) => each !== null && each !== undefined);
+  const value = values.find((each) => each !== null);
   return typeof value === 'number' ? 'bigint' : typeof value === 'boolean' ? 'boolean' : 'text';
 };
 
 async function onPostgres(
   connection: Knex,
-  owner: readonly string[],
-  columns: readonly string[],
-  rows: readonly NewRow[],
-  statement: (source: string) => string,
-  answered: string | undefined,
+  { owner, columns, rows, statement, answered }: Insertion,
 ): Promise<unknown[]> {
   const answers: unknown[] = [];
   const returning = answered === undefined ? '' : ` RETURNING ${quoted(answered)} AS answer`;
@@ -93,11 +100,7 @@ function columnwise(
 
 async function onSqlite(
   connection: Knex,
-  owner: readonly string[],
-  columns: readonly string[],
-  rows: readonly NewRow[],
-  statement: (source: string) => string,
-  answered: string | undefined,
+  { owner, columns, rows, statement, answered }: Insertion,
 ): Promise<unknown[]> {
   const answers: unknown[] = [];
   const pool = poolOf<Database.Database>(connection);

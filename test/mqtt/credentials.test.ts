@@ -337,6 +337,26 @@ for (const store of STORES)
         );
       });
 
+      it('writes nothing of a long list that turns out to be broken at its end', async () => {
+        const text = JSON.stringify(Array.from({ length: 5000 }, (_, n) => device(`broken-${n}`)));
+        const answer = await call('POST', table, text.slice(0, -1));
+        assert.equal(answer.status, 400);
+        assert.equal(answer.body['message'], 'the body is not JSON in UTF-8: it ends in the middle');
+        assert.deepEqual(await rows(), []);
+      });
+
+      it('reads no more than 200,000 entries of a list, whoever takes it', async () => {
+        const text = `[${'0,'.repeat(200_000)}0]`;
+        for (const [method, path] of [
+          ['POST', table],
+          ['PUT', `${table}/somebody`],
+        ] as const) {
+          const answer = await call(method, path, text);
+          assert.equal(answer.status, 413);
+          assert.equal(answer.body['message'], 'it may have 200000 entries');
+        }
+      });
+
       it('belongs to the app’s tenant: another has the same name and another password', async () => {
         const host = `${table.replace('_', '-')}-${store}.localhost:${server.port}`;
         const tenant = await server.addTenant(`Devices ${host}`, host);
