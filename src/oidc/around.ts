@@ -3,6 +3,7 @@ import { factsOf } from '../kernel/request.js';
 import { rotatedBy } from './adapter.js';
 import { CORRECTIONS, prefillUserCode } from './corrections.js';
 import { answerAgain, type RefreshAnswers } from './grants/refresh-again.js';
+import { letGoWhenAnswered } from './let-go.js';
 import { introspect, type IntrospectionBase } from './introspection.js';
 import { answerForJwt } from './jwt-status.js';
 import { confirmByItself } from './logout/confirm.js';
@@ -79,6 +80,7 @@ export function around(provider: Provider, base: AroundBase): Step {
     CORRECTIONS.get(path)?.(ctx);
     if (documentPath(path) === path) documents.keep(ctx);
     noteFacts(ctx);
+    letGoWhenAnswered(ctx);
   };
 }
 

@@ -31,6 +31,7 @@ const STEPS = [
   '0017_blobs',
   '0018_mqtt',
   '0019_mqtt_live',
+  '0020_newest_grant',
 ];
 
 for (const kind of STORES)
