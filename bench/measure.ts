@@ -91,12 +91,15 @@ export interface Chained extends Omit<Repeated, 'body'> {
   body(lane: number, answer: string | undefined): string;
 }
 
+export const basic = (id: string, secret: string): string =>
+  `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
+
 /** A client credentials request of the client `bench` of a tenant at `<tenant>.localhost`. */
 export const tokenRequest = (port: number, tenant: string, secret: string, form: string): Repeated => ({
   url: `http://${tenant}.localhost:${port}/connect/token`,
   method: 'POST',
   headers: {
-    authorization: `Basic ${Buffer.from(`bench:${secret}`).toString('base64')}`,
+    authorization: basic('bench', secret),
     'content-type': 'application/x-www-form-urlencoded',
   },
   body: form,
@@ -207,16 +210,11 @@ export async function compare(
   );
 }
 
-/**
- * Asks on one connection for as long as `next` says so; tells how long each answer took, in milliseconds, and its status.
- * @param pauseMs between an answer and the next request.
- */
+/** Sends what `next` gives on one connection, until it gives nothing; tells how long each answer took, in milliseconds, and its status. */
 export function ask(
   port: number,
-  bytes: Buffer,
-  next: () => boolean,
+  next: () => Buffer | undefined,
   heard: (ms: number, status: number) => void,
-  pauseMs = 0,
 ): Promise<void> {
   return new Promise((done, failed) => {
     const socket = connect(port, '127.0.0.1');
@@ -224,7 +222,8 @@ export function ask(
     let sent = 0;
     let answer = '';
     const go = (): void => {
-      if (!next()) {
+      const bytes = next();
+      if (!bytes) {
         socket.destroy();
         return done();
       }
@@ -238,8 +237,7 @@ export function ask(
       if (!/\r\n\r\n[\s\S]*\}/.test(answer)) return;
       heard(performance.now() - sent, Number(answer.slice(9, 12)));
       answer = '';
-      if (pauseMs > 0) setTimeout(go, pauseMs);
-      else go();
+      go();
     });
   });
 }
@@ -250,25 +248,19 @@ export interface Waited {
   p99: number;
 }
 
-/** What so many requests wait for their answers, `lanes` of them at a time. */
-export async function calm(
-  port: number,
-  bytes: Buffer,
-  asked: number,
-  { pauseMs = 0, lanes = 1 }: { pauseMs?: number; lanes?: number } = {},
-): Promise<Waited> {
+/** What so many requests wait for their answers, each of several in turn, `lanes` of them at a time. */
+export async function calm(port: number, requests: Buffer[], asked: number, lanes = 1): Promise<Waited> {
+  let sent = 0;
   const times: number[] = [];
   await Promise.all(
     Array.from({ length: lanes }, () =>
       ask(
         port,
-        bytes,
-        () => times.length < asked,
+        () => (sent < asked ? requests[sent++ % requests.length] : undefined),
         (ms, status) => {
           if (status !== 200) throw new Error(`it was answered ${status}`);
           times.push(ms);
         },
-        pauseMs,
       ),
     ),
   );

@@ -5,7 +5,7 @@ export type Log = Logger;
 
 // Lines that come together are written together: a write for each costs as much as the request's own answer. What waits is
 // written when the process ends, whichever way it ends by itself.
-const BATCH_BYTES = 32_768;
+const BATCH_BYTES = 8_192;
 const FLUSH_MS = 200;
 /** What waits for a reader that does not keep up; further lines are lost rather than the process. */
 const MOST_WAITING_BYTES = 8 * 1024 * 1024;
