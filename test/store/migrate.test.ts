@@ -32,6 +32,7 @@ const STEPS = [
   '0018_mqtt',
   '0019_mqtt_live',
   '0020_newest_grant',
+  '0021_mqtt_devices_of_tenants',
 ];
 
 for (const kind of STORES)
