@@ -12,6 +12,12 @@ export interface SlowBodies {
 
 const LOOK_MS = 1000;
 
+interface Watched {
+  request: IncomingMessage;
+  /** When it came, in epoch milliseconds. */
+  since: number;
+}
+
 /** When the time of a body that is read piece by piece began anew. */
 const renewed = new WeakMap<IncomingMessage, number>();
 
@@ -20,19 +26,27 @@ export const bodyGoesOn = (request: IncomingMessage): void => void renewed.set(r
 
 /** @param seconds that a whole body, or the next piece of a long one, may take. */
 export function slowBodies(seconds: number): SlowBodies {
-  const open = new Map<IncomingMessage, number>();
+  // Places that are used again. A Map makes itself a new table every few requests, and once it is old V8 takes for alive
+  // what the tables before held: all of these requests, until the next full collection (docs/performance.md).
+  const places: (Watched | undefined)[] = [];
+  const free: number[] = [];
   const look = setInterval(() => {
     const late = Date.now() - seconds * 1000;
-    for (const [request, since] of open)
-      if (!request.complete && (renewed.get(request) ?? since) < late) request.destroy();
+    for (const watched of places)
+      if (watched && !watched.request.complete && (renewed.get(watched.request) ?? watched.since) < late)
+        watched.request.destroy();
   }, LOOK_MS);
   look.unref();
   return {
     watching: (handle) => (request, response) => {
       const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
       if ((length !== undefined && length !== '0') || encoding !== undefined) {
-        open.set(request, Date.now());
-        request.once('close', () => open.delete(request));
+        const place = free.pop() ?? places.length;
+        places[place] = { request, since: Date.now() };
+        request.once('close', () => {
+          places[place] = undefined;
+          free.push(place);
+        });
       }
       handle(request, response);
     },
