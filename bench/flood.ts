@@ -22,19 +22,20 @@ for (const { title, connections, quota, asked } of SCENARIOS) {
   });
   const { pid, port, request, stop } = server;
   try {
-    const [calmBytes, floodBytes] = [bytesOf(request('calm')), bytesOf(request('flooded'))];
-    await calm(port, [calmBytes], asked);
+    const calmRequests = [bytesOf(request('calm'))];
+    const floodBytes = bytesOf(request('flooded'));
+    await calm(port, calmRequests, asked);
     const [alone, beside, resident]: [Waited[], Waited[], number[]] = [[], [], []];
     const statuses = new Map<number, number>();
     for (let round = 0; round < ROUNDS; round++) {
-      alone.push(await calm(port, [calmBytes], asked));
+      alone.push(await calm(port, calmRequests, asked));
       let flooding = true;
       const count = (_ms: number, status: number): void =>
         void statuses.set(status, (statuses.get(status) ?? 0) + 1);
       const flood = Array.from({ length: connections }, () =>
         ask(port, () => (flooding ? floodBytes : undefined), count),
       );
-      beside.push(await calm(port, [calmBytes], asked));
+      beside.push(await calm(port, calmRequests, asked));
       resident.push(residentMiB(pid));
       flooding = false;
       await Promise.all(flood);

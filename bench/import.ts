@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import { createInterface } from 'node:readline';
+import { basic } from '../test/support/http.js';
 import { start } from '../src/main.js';
 import { CLIENT_SECRET, configFor, STORES } from '../test/support/config.js';
 
@@ -23,7 +24,7 @@ function* lines(): Iterable<string> {
 async function tokenOf(issuer: string): Promise<string> {
   const answer = await fetch(`${issuer}/connect/token`, {
     method: 'POST',
-    headers: { authorization: `Basic ${Buffer.from(`gatehouse-cli:${CLIENT_SECRET}`).toString('base64')}` },
+    headers: { authorization: basic('gatehouse-cli', CLIENT_SECRET) },
     body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'isms.user.import' }),
   });
   return ((await answer.json()) as { access_token: string }).access_token;

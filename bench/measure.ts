@@ -1,6 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { basic } from '../test/support/http.js';
 
 const TICKS_PER_SECOND = 100; // USER_HZ of /proc on Linux
 export const CONNECTIONS = 16;
@@ -90,9 +91,6 @@ export interface Chained extends Omit<Repeated, 'body'> {
   /** @param answer the body of the answer before; undefined at the beginning of a load. */
   body(lane: number, answer: string | undefined): string;
 }
-
-export const basic = (id: string, secret: string): string =>
-  `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
 
 /** A client credentials request of the client `bench` of a tenant at `<tenant>.localhost`. */
 export const tokenRequest = (port: number, tenant: string, secret: string, form: string): Repeated => ({

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { basic } from '../test/support/http.js';
 import { environment, STORES, type StoreKind } from '../test/support/config.js';
 import { freePort } from '../test/support/ports.js';
 import {
@@ -26,7 +27,7 @@ const ROUNDS = 31;
 const LOOK_MS = 5;
 const APP = 'bench';
 const SECRET = 'bench-secret-0123456789-0123456789';
-const AUTHORIZATION = `Basic ${Buffer.from(`${APP}:${SECRET}`).toString('base64')}`;
+const AUTHORIZATION = basic(APP, SECRET);
 
 const folders: string[] = [];
 process.once('exit', () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));

@@ -10,10 +10,10 @@ import { ensureHome } from '../src/first-start.js';
 import { tenantTransaction } from '../src/store/index.js';
 import { insertUser } from '../src/users/index.js';
 import { hashesAtOnce } from '../src/users/passwords.js';
+import { basic } from '../test/support/http.js';
 import { freePort } from '../test/support/ports.js';
 import {
   ask,
-  basic,
   bytesOf,
   calm,
   CONNECTIONS,
@@ -39,6 +39,7 @@ const ROUNDS = 5;
 const AMOUNT = 300;
 const WARM_UP = 1000;
 const OTHERS = 4000;
+
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-sign-in-'));
 mkdirSync(join(folder, 'config'));
 writeFileSync(join(folder, 'config', 'production.json'), JSON.stringify({ limits: { enabled: false } }));

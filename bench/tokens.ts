@@ -9,6 +9,7 @@ import { ensureHome } from '../src/first-start.js';
 import { tenantTransaction } from '../src/store/index.js';
 import { touchTenant } from '../src/tenants/index.js';
 import { insertUser } from '../src/users/index.js';
+import { basic } from '../test/support/http.js';
 import { freePort } from '../test/support/ports.js';
 import { compare, CONNECTIONS, pinLoad, startOnFirstCore, type Chained, type Repeated } from './measure.js';
 
@@ -18,8 +19,8 @@ import { compare, CONNECTIONS, pinLoad, startOnFirstCore, type Chained, type Rep
  */
 const SECRET = 'bench-secret-0123456789-0123456789-0123456789';
 const PASSWORD = 'a password of the bench';
-const basic = {
-  authorization: `Basic ${Buffer.from(`bench:${SECRET}`).toString('base64')}`,
+const asBench = {
+  authorization: basic('bench', SECRET),
   'content-type': 'application/x-www-form-urlencoded',
 };
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'));
@@ -52,7 +53,7 @@ async function post(
 ): Promise<Record<string, unknown>> {
   const response = await fetch(side.origin + path, {
     method: 'POST',
-    headers: basic,
+    headers: asBench,
     body: new URLSearchParams(form),
   });
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
@@ -139,7 +140,7 @@ type Scenario = (side: Side) => Promise<Repeated | Chained>;
 const form = (side: Side, path: string, body: string): Repeated => ({
   url: side.origin + path,
   method: 'POST',
-  headers: basic,
+  headers: asBench,
   body,
 });
 const clientCredentials =
@@ -156,7 +157,7 @@ const introspection: Scenario = async (side) => {
 const refresh: Scenario = async (side) => ({
   url: side.origin + side.paths.token,
   method: 'POST',
-  headers: basic,
+  headers: asBench,
   body(lane, answer) {
     if (answer !== undefined)
       side.refreshTokens[lane] = (JSON.parse(answer) as { refresh_token: string }).refresh_token;

@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { basic } from '../test/support/http.js';
 import { addClientSecret, clientSettings, insertClient } from '../src/clients/index.js';
 import { loadConfig } from '../src/config.js';
 import { openContext } from '../src/context.js';
@@ -38,7 +39,7 @@ const { pid = 0 } = await startOnFirstCore(
 );
 const answer = await fetch(`http://localhost:${port}/connect/token`, {
   method: 'POST',
-  headers: { authorization: `Basic ${Buffer.from(`bench:${SECRET}`).toString('base64')}` },
+  headers: { authorization: basic('bench', SECRET) },
   body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'isms.blob.post' }),
 });
 const { access_token: token } = (await answer.json()) as { access_token: string };

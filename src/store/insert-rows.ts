@@ -66,13 +66,19 @@ async function onPostgres(
     const some = rows.slice(at, at + ROWS_AT_ONCE);
     const { source, values } = columnwise(owner, columns, some);
     const insert = statement(source);
-    const sql = answered === undefined ? insert : tellingLeftOut(insert, answered, some.length);
-    const [said] = (
-      await connection.raw<{ rows: { answers: unknown[] | null }[] }>(sql, values as Knex.RawBinding[])
-    ).rows;
-    if (answered !== undefined) answers.push(...(said?.answers ?? some.map((row) => row[answered])));
+    const ask = (sql: string) => connection.raw<Told>(sql, values as Knex.RawBinding[]);
+    if (answered === undefined) {
+      await ask(insert);
+      continue;
+    }
+    const [told] = (await ask(tellingLeftOut(insert, answered, some.length))).rows;
+    answers.push(...(told?.answers ?? some.map((row) => row[answered])));
   }
   return answers;
+}
+
+interface Told {
+  rows: { answers: unknown[] | null }[];
 }
 
 /** Answers in one row: null where all are written, as they nearly always are, so that not each has to be told. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { basic } from '../support/http.js';
 import { OPERATIONS } from '../../src/management.js';
 import { environment, STORES } from '../support/config.js';
 import type { Data } from '../support/area.js';
@@ -91,7 +92,7 @@ describe('the log of the management API', () => {
     await ask(
       '/api/ApiResource/Import',
       { microServiceName: 'secretive' },
-      `Basic ${Buffer.from(`secretive:${secret(ofApi)}`).toString('base64')}`,
+      basic('secretive', secret(ofApi)),
     );
     await api('User', { userName: 'secretive', password: secret('unmistakable password') });
     await api('User', {

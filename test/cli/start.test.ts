@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { decodeJwt } from 'jose';
+import { basic } from '../support/http.js';
 import { environment, MASTER_KEY, temporaryFolder } from '../support/config.js';
 import { needsFiles } from '../support/needs.js';
 import { cli, kill, serve, spawnCli } from '../support/process.js';
@@ -87,7 +88,7 @@ describe('the first start', () => {
       env['GATEHOUSE_CLIENT_SECRET'] as string,
     ];
     const form = { grant_type: 'password', username: 'root', password, scope: 'openid' };
-    const headers = { authorization: `Basic ${Buffer.from(`gatehouse-cli:${secret}`).toString('base64')}` };
+    const headers = { authorization: basic('gatehouse-cli', secret) };
     const response = await fetch(`http://localhost:${env['PORT']}/connect/token`, {
       method: 'POST',
       body: new URLSearchParams(form),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { basic } from '../support/http.js';
 import { CLIENT_SECRET, environment, STORES, type StoreKind } from '../support/config.js';
 import { cli, kill, serve } from '../support/process.js';
 import { obtainCode } from '../support/visitor.js';
@@ -64,7 +65,7 @@ for (const kind of STORES)
       return { status: response.status, body: (await response.json()) as Json };
     }
     const management = {
-      authorization: `Basic ${Buffer.from(`gatehouse-cli:${CLIENT_SECRET}`).toString('base64')}`,
+      authorization: basic('gatehouse-cli', CLIENT_SECRET),
     };
     const signIn = (): Promise<{ status: number; body: Json }> =>
       post(

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
+import { basic } from '../support/http.js';
 import { CLIENT_SECRET, environment, STORES } from '../support/config.js';
 import { cli, kill, serve } from '../support/process.js';
 import { obtainCode, Visitor } from '../support/visitor.js';
 
 const REDIRECT = 'https://app.example.com/callback';
 const management = {
-  authorization: `Basic ${Buffer.from(`gatehouse-cli:${CLIENT_SECRET}`).toString('base64')}`,
+  authorization: basic('gatehouse-cli', CLIENT_SECRET),
 };
 
 describe('the log', () => {
@@ -83,7 +84,7 @@ describe('the log', () => {
           .map((name) => visitor.cookie(name) as string),
       ])
         secrets.add(secret);
-      const app = { authorization: `Basic ${Buffer.from(`app:${appSecret}`).toString('base64')}` };
+      const app = { authorization: basic('app', appSecret) };
       const tokens = await post(
         '/connect/token',
         { grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: REDIRECT },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { STORES } from '../support/config.js';
-import { basic, deviceApi, type DeviceApi } from '../support/devices.js';
+import { deviceApi, type DeviceApi } from '../support/devices.js';
+import { basic } from '../support/http.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const RULE = { topic: 'a/#', action: 'pub', access: 'allow' };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { basic } from '../support/http.js';
 import { environment, STORES } from '../support/config.js';
 import { cli, kill, serve } from '../support/process.js';
 
@@ -20,7 +21,7 @@ for (const kind of STORES)
     const list = async (appId: string, secret: string): Promise<number> =>
       (
         await fetch(`${api}/auth_username`, {
-          headers: { authorization: `Basic ${Buffer.from(`${appId}:${secret}`).toString('base64')}` },
+          headers: { authorization: basic(appId, secret) },
         })
       ).status;
     const json = async (...args: string[]): Promise<Record<string, unknown>> =>

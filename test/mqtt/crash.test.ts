@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { environment, STORES } from '../support/config.js';
-import { basic } from '../support/devices.js';
+import { basic } from '../support/http.js';
 import { kill, serve } from '../support/process.js';
 
 const SECRET = 'mqtt-secret-0123456789-0123456789';

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { promisify } from 'node:util';
 import { insertApp } from '../../src/mqtt/index.js';
 import { STORES } from '../support/config.js';
-import { bodyOf, send } from '../support/http.js';
+import { basic, bodyOf, send } from '../support/http.js';
 import { needsFiles } from '../support/needs.js';
 import { startServer, type TestServer } from '../support/server.js';
 
@@ -34,8 +34,6 @@ for (const store of STORES)
           await server.context.store.knex(name).delete();
       });
 
-      const basic = (id: string, secret: string): string =>
-        `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
       const call = async (
         method: string,
         path: string,

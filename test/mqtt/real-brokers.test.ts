@@ -3,7 +3,8 @@ import type { MqttClient } from 'mqtt';
 import { insertApp } from '../../src/mqtt/index.js';
 import { connectDevice, RABBIT_FILES, startAedes, startRabbit, type Broker } from '../support/brokers.js';
 import { STORES, type StoreKind } from '../support/config.js';
-import { APP, APP_SECRET, basic, deviceApi, type DeviceApi } from '../support/devices.js';
+import { APP, APP_SECRET, deviceApi, type DeviceApi } from '../support/devices.js';
+import { basic } from '../support/http.js';
 import { needsFiles } from '../support/needs.js';
 import { startServer, type TestServer } from '../support/server.js';
 

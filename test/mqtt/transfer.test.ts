@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { environment, STORES, temporaryFolder } from '../support/config.js';
-import { basic } from '../support/devices.js';
+import { basic } from '../support/http.js';
 import { cli, kill, serve } from '../support/process.js';
 
 const SECRET = 'mqtt-secret-0123456789-0123456789';

@@ -1,13 +1,10 @@
 import { insertApp, type Right } from '../../src/mqtt/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
-import { bodyOf, send } from './http.js';
+import { basic, bodyOf, send } from './http.js';
 import type { TestServer } from './server.js';
 
 export const APP = 'app_id';
 export const APP_SECRET = 'app:secret-0123456789-0123456789-0123456789';
-
-export const basic = (id: string, secret: string): string =>
-  `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
 
 /** What a call of the MQTT side was answered. */
 export interface Heard {

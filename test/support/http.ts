@@ -65,6 +65,10 @@ export function sendForBytes(
   });
 }
 
+/** The header of HTTP Basic, for ids and secrets that need no percent-encoding (RFC 6749, 2.3.1). */
+export const basic = (id: string, secret: string): string =>
+  `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
+
 /** The text as JSON where it is JSON. */
 export const bodyOf = ({ headers, text }: Heard): Record<string, unknown> =>
   (text !== '' && headers.get('content-type')?.includes('json') ? JSON.parse(text) : { text }) as Record<

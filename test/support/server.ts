@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:http';
 import * as oidc from 'openid-client';
+import { basic } from './http.js';
 import { insertApiResource, newApiResource, type ApiResource } from '../../src/api-resources/index.js';
 import {
   addClientSecret,
@@ -112,7 +113,7 @@ export async function startServer(
       return answerOf(response);
     },
     basic: (clientId, secret) => ({
-      authorization: `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`,
+      authorization: basic(clientId, secret),
     }),
   };
 }
