@@ -81,6 +81,22 @@ export default tseslint.config(
     },
   },
   {
+    files: ['src/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...[
+          'callee.object.name=/^(request|response|req|res)$/',
+          'callee.object.property.name=/^(req|res)$/',
+        ].map((whose) => ({
+          selector: `CallExpression[callee.property.name='once'][${whose}]`,
+          message:
+            'Use on(): once() wraps its listener, V8 may put wrappers among its old objects, and with them each request lives until the next full collection (docs/performance.md, Devices).',
+        })),
+      ],
+    },
+  },
+  {
     files: ['test/**', 'bench/**'],
     rules: {
       'no-console': 'off',

@@ -156,7 +156,7 @@ export function createApp(base: AppBase): RequestListener {
     const admitted = inFlight < base.config.server.maxInFlight;
     if (admitted) inFlight += 1;
     base.metrics?.began();
-    response.once('close', () => {
+    response.on('close', () => {
       if (admitted) inFlight -= 1;
       const milliseconds = performance.now() - started;
       logRequest(base.log, { method, url, milliseconds }, response, facts);

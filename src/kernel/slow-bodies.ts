@@ -43,7 +43,7 @@ export function slowBodies(seconds: number): SlowBodies {
       if ((length !== undefined && length !== '0') || encoding !== undefined) {
         const place = free.pop() ?? places.length;
         places[place] = { request, since: Date.now() };
-        request.once('close', () => {
+        request.on('close', () => {
           places[place] = undefined;
           free.push(place);
         });

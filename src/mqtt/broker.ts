@@ -237,10 +237,10 @@ function bodyOf(request: IncomingMessage): Promise<string> {
       const close = { Connection: 'close' };
       reject(new MqttFailure(413, CODES.tooLarge, `the body may have ${LARGEST_BODY} bytes`, close));
     });
-    request.once('end', () =>
+    request.on('end', () =>
       resolve((chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)).toString()),
     );
-    request.once('error', reject);
+    request.on('error', reject);
   });
 }
 

@@ -8,7 +8,7 @@ const nothing = (): void => undefined;
  * by the quick ones before it: 10 KB of each request (docs/performance.md).
  */
 export function letGoWhenAnswered(ctx: KoaContextWithOIDC): void {
-  ctx.res.once('finish', () => {
+  ctx.res.on('finish', () => {
     const oidc = ctx.oidc as typeof ctx.oidc | undefined; // absent where no route of the library was asked
     for (const holder of [oidc ?? {}, ctx] as Record<string, unknown>[])
       for (const key of Object.keys(holder)) holder[key] = undefined;
