@@ -20,7 +20,9 @@ export function accountRoutes(base: AccountBase, runtimeOf: (ctx: Context) => Te
   const router = new Router();
   const visits = openVisits(base, runtimeOf);
 
-  router.get('/register', (ctx) => visits.signIn(ctx, '/account', 'create'));
+  router.get('/register', (ctx) =>
+    visits.signIn(ctx, '/account', runtimeOf(ctx).tenant.registrationOpen ? 'create' : undefined),
+  );
   router.get(ACCOUNT_CALLBACK, (ctx) => {
     // Whoever cancelled stays outside.
     const to = ctx.query['error'] === undefined ? pageOrStart(String(ctx.query['state'])) : '/';

@@ -12,6 +12,8 @@ export interface CallTenant {
   name: string;
   issuer: string;
   home: boolean;
+  /** Whether people may make accounts for themselves. */
+  registrationOpen: boolean;
 }
 
 /** What a handler is given, checked by the operation's schemas. There is no HTTP in it. */

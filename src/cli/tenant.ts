@@ -1,5 +1,12 @@
-import { Command } from 'commander';
-import { createTenantAt, findTenant, listTenants, setTenantEnabled, type Tenant } from '../tenants/index.js';
+import { Argument, Command } from 'commander';
+import {
+  createTenantAt,
+  findTenant,
+  listTenants,
+  setRegistrationOpen,
+  setTenantEnabled,
+  type Tenant,
+} from '../tenants/index.js';
 import { print, table } from './output.js';
 import { withContext } from './session.js';
 
@@ -10,6 +17,7 @@ const lines = (tenant: Tenant): string[] =>
     ['issuer', tenant.issuer],
     ['hosts', tenant.hosts.join(', ')],
     ['status', tenant.enabled ? 'enabled' : 'disabled'],
+    ['registration', tenant.registrationOpen ? 'open' : 'closed'],
   ]);
 
 interface Options {
@@ -60,6 +68,25 @@ export function tenantCommand(): Command {
     .action((name: string, { json = false }: Options) =>
       withContext(async ({ store }) => {
         const tenant = await findTenant(store.knex, name);
+        print(json, tenant, lines(tenant));
+      }),
+    );
+  command
+    .command('registration <name>')
+    .description('Let people make accounts for themselves (open), or leave that to administrators (closed).')
+    .addArgument(new Argument('<open|closed>').choices(['open', 'closed']))
+    .option('--json', 'answer in JSON')
+    .action((name: string, word: 'open' | 'closed', { json = false }: Options) =>
+      withContext(async ({ store, audit }) => {
+        await store.transaction((trx) => setRegistrationOpen(trx, name, word === 'open'));
+        const tenant = await findTenant(store.knex, name);
+        const event = {
+          event: 'tenant.registration',
+          result: 'success',
+          actor: 'cli',
+          target: name,
+        } as const;
+        await audit(tenant.id, { ...event, detail: { registration: word } });
         print(json, tenant, lines(tenant));
       }),
     );

@@ -125,7 +125,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       ]),
     ),
     acrValues: Object.values(RECOGNISED).map(({ acr }) => acr),
-    discovery: { prompt_values_supported: PROMPTS },
+    discovery: { prompt_values_supported: promptsOf(tenant) },
     responseTypes: ['code'],
     subjectTypes: ['public'],
     clientAuthMethods: [
@@ -164,7 +164,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     rotateRefreshToken: true,
     clientBasedCORS: (_ctx, origin, client) => mayCallFrom(clients.known(client.clientId), origin),
     interactions: {
-      policy: interactionPrompts(),
+      policy: interactionPrompts(tenant),
       url: (ctx, interaction) => pages.interactionUrl(ctx, interaction),
     },
     renderError: pages.error,
@@ -187,12 +187,17 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   return provider;
 }
 
-const PROMPTS = ['none', 'login', 'consent', 'create'];
+const promptsOf = ({ registrationOpen }: Tenant): string[] => [
+  ...['none', 'login', 'consent'],
+  ...(registrationOpen ? ['create'] : []),
+];
 
-/** The library's prompts, and `create` (Initiating User Registration 1.0): the person is to register first. */
-function interactionPrompts(): interactionPolicy.DefaultPolicy {
+/**
+ * The library's prompts, and `create` (Initiating User Registration 1.0): the person is to register first, where people may.
+ */
+function interactionPrompts({ registrationOpen }: Tenant): interactionPolicy.DefaultPolicy {
   const policy = interactionPolicy.base();
-  policy.add(new interactionPolicy.Prompt({ name: 'create', requestable: true }), 0);
+  if (registrationOpen) policy.add(new interactionPolicy.Prompt({ name: 'create', requestable: true }), 0);
   return policy;
 }
 

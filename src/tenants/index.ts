@@ -9,6 +9,7 @@ export {
   findTenantById,
   listTenants,
   moveTenant,
+  setRegistrationOpen,
   setTenantEnabled,
   touchTenant,
 } from './store.js';

@@ -17,7 +17,19 @@ import { checkHost, issuerAt } from './hosts.js';
 import { isSecret, publicOf } from './properties.js';
 import type { Tenant } from './schema.js';
 import { setSecretProperties } from './secrets.js';
-import { CHANGE, CONFIRM, CREATED, INFO, INFO_QUERY, NEW, QUERY, shown, shownAll, TENANT } from './shapes.js';
+import {
+  CHANGE,
+  CONFIRM,
+  CREATED,
+  INFO,
+  INFO_QUERY,
+  NEW,
+  QUERY,
+  registrationWord,
+  shown,
+  shownAll,
+  TENANT,
+} from './shapes.js';
 import { createTenant, deleteTenant, findTenantById, lockTenant, replaceTenant, withHosts } from './store.js';
 
 const at = areaAt('tenant', '/api/Tenant');
@@ -45,8 +57,14 @@ function sorted(given: Properties): { plain: Record<string, string>; secret: Pro
   return { plain: Object.fromEntries(plain) as Record<string, string>, secret: Object.fromEntries(secret) };
 }
 
-const statusIn = ({ status }: { status?: 'enabled' | 'disabled' }) =>
-  status === undefined ? {} : { enabled: status === 'enabled' };
+/** What is said in words and kept as yes or no. */
+const switchesOf = (given: {
+  status: 'enabled' | 'disabled' | undefined;
+  registration: 'open' | 'closed' | undefined;
+}) => ({
+  ...(given.status && { enabled: given.status === 'enabled' }),
+  ...(given.registration && { registrationOpen: given.registration === 'open' }),
+});
 
 /**
  * @param vault seals secrets.
@@ -67,7 +85,9 @@ export const tenantOperations = (
       const found = await byHost(query.host?.toLowerCase() ?? new URL(tenant.issuer).host);
       if (!found?.enabled) throw new NotFound('tenant', 'there is no tenant at this host');
       const { name: which, issuer, theme, cacheDuration } = found;
-      return { name: which, issuer, theme, properties: publicOf(found.properties), cacheDuration };
+      const registration = registrationWord(found.registrationOpen);
+      const properties = publicOf(found.properties);
+      return { name: which, issuer, theme, registration, properties, cacheDuration };
     },
   }),
   defineHomeList({
@@ -104,14 +124,15 @@ export const tenantOperations = (
     conflicts: CONFLICTS,
     changes: 'tenants',
     async handle({ everything, body }) {
-      const { hosts: given, issuer, properties: all = {}, status, managementClient, ...more } = body;
+      const { hosts: given, issuer, properties: all = {}, managementClient, ...rest } = body;
+      const { status, registration, ...more } = rest;
       const clientId = managementClient ?? 'management';
       const { plain, secret } = sorted(all);
       const place = placeOf(given, issuer);
       const tenant = await createTenant(everything, {
         ...more,
         ...place,
-        ...statusIn({ ...(status && { status }) }),
+        ...switchesOf({ status, registration }),
         properties: plain,
       });
       await setSecretProperties(everything, vault, tenant.id, secret);
@@ -130,13 +151,14 @@ export const tenantOperations = (
       answer: TENANT,
       read: async ({ everything, body }) => shown(everything, await lockTenant(everything, body.id)),
     },
-    async handle({ everything, body: { id: which, hosts: given, properties: all, status, ...more } }) {
+    async handle({ everything, body: { id: which, hosts: given, properties: all, ...rest } }) {
+      const { status, registration, ...more } = rest;
       const before = await lockTenant(everything, which);
       const { plain, secret } = sorted(all ?? {});
       await replaceTenant(everything, before, {
         ...before,
         ...more,
-        ...statusIn({ ...(status && { status }) }),
+        ...switchesOf({ status, registration }),
         ...(given && { hosts: placeOf(given, before.issuer).hosts }),
         ...(all && { properties: plain }),
       });

@@ -15,6 +15,8 @@ export interface Tenant {
   /** Whether it is the first one, whose administrators manage the others. */
   home: boolean;
   enabled: boolean;
+  /** Whether people may make accounts for themselves; else administrators make them. */
+  registrationOpen: boolean;
   /** The Host headers that pick it, exactly. */
   hosts: string[];
   theme: string | null;
@@ -34,5 +36,15 @@ export interface Tenant {
 
 export type NewTenant = Pick<Tenant, 'name' | 'issuer' | 'hosts'> &
   Partial<
-    Pick<Tenant, 'home' | 'enabled' | 'theme' | 'claims' | 'properties' | 'cacheDuration' | 'ownerUserId'>
+    Pick<
+      Tenant,
+      | 'home'
+      | 'enabled'
+      | 'registrationOpen'
+      | 'theme'
+      | 'claims'
+      | 'properties'
+      | 'cacheDuration'
+      | 'ownerUserId'
+    >
   >;

@@ -19,6 +19,11 @@ const hosts = {
 const fields = {
   theme: orNull(line(50)),
   status: { type: 'string', enum: ['enabled', 'disabled'] },
+  registration: {
+    type: 'string',
+    enum: ['open', 'closed'],
+    description: 'Whether people may make accounts for themselves; `closed`, administrators make them.',
+  },
   claims,
   cacheDuration: {
     type: 'integer',
@@ -49,6 +54,7 @@ export const TENANT = {
     'home',
     'theme',
     'status',
+    'registration',
     'claims',
     'properties',
     'secretProperties',
@@ -148,24 +154,28 @@ export const INFO = {
   description: 'What anybody may know of a tenant.',
   type: 'object',
   additionalProperties: false,
-  required: ['name', 'issuer', 'theme', 'properties', 'cacheDuration'],
+  required: ['name', 'issuer', 'theme', 'registration', 'properties', 'cacheDuration'],
   properties: {
     name,
     issuer: { type: 'string' },
     theme: fields.theme,
+    registration: fields.registration,
     properties,
     cacheDuration: fields.cacheDuration,
   },
 } as const;
+
+export const registrationWord = (open: boolean): 'open' | 'closed' => (open ? 'open' : 'closed');
 
 export async function shownAll(knex: Knex, tenants: Tenant[]) {
   const secrets = await secretPropertiesOf(
     knex,
     tenants.map((tenant) => tenant.id),
   );
-  return tenants.map(({ enabled, ...tenant }) => ({
+  return tenants.map(({ enabled, registrationOpen, ...tenant }) => ({
     ...withTimes(tenant),
     status: enabled ? ('enabled' as const) : ('disabled' as const),
+    registration: registrationWord(registrationOpen),
     secretProperties: secrets.get(tenant.id) ?? [],
   }));
 }

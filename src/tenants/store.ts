@@ -20,6 +20,7 @@ export function toTenant(row: Row, hosts: string[]): Tenant {
     issuer: row['issuer'] as string,
     home: Boolean(row['home']),
     enabled: Boolean(row['enabled']),
+    registrationOpen: Boolean(row['registration_open']),
     hosts,
     theme: row['theme'] as string | null,
     claims: parse<Claim[]>(row['claims']),
@@ -94,6 +95,7 @@ export async function touchTenant(knex: Knex, tenantId: string): Promise<void> {
 const columnsOf = (tenant: NewTenant): Record<string, unknown> => ({
   name: tenant.name,
   enabled: tenant.enabled ?? true,
+  registration_open: tenant.registrationOpen ?? true,
   theme: tenant.theme ?? null,
   claims: JSON.stringify(tenant.claims ?? []),
   properties: JSON.stringify(tenant.properties ?? {}),
@@ -175,6 +177,16 @@ export async function moveTenant(knex: Knex, tenant: Tenant, issuer: string): Pr
   await knex('tenant_hosts').insert(hostsOf(issuer).map((host) => ({ host, tenant_id: tenant.id })));
   await knex('tenants').where({ id: tenant.id }).update({ issuer });
   await touchTenant(knex, tenant.id);
+}
+
+/** Lets people make accounts for themselves, or leaves that to administrators. @throws NotFound */
+export async function setRegistrationOpen(
+  knex: Knex,
+  name: string,
+  registrationOpen: boolean,
+): Promise<void> {
+  const tenant = await findTenant(knex, name);
+  await replaceTenant(knex, tenant, { ...tenant, registrationOpen });
 }
 
 /** Opens or shuts a tenant. Either way everything that it issued until now ends. @throws NotFound, Conflict for the home tenant */

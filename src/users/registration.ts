@@ -60,7 +60,7 @@ const PURPOSE = {
   type: 'string',
   enum: ['register', 'reset', 'login'],
   description:
-    'What the code is good for. Where it says nothing, for registering or, where the account is there, for a new password.',
+    'What the code is good for. Where it says nothing, for registering (where people may) or, where the account is there, for a new password.',
 } as const;
 const challenge = {
   ...line(4000),
@@ -114,6 +114,13 @@ async function answered<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** @throws Failure where only administrators make accounts */
+function checkOpen({ registrationOpen }: { registrationOpen: boolean }): void {
+  if (registrationOpen) return;
+  const message = 'nobody can register here; administrators make the accounts';
+  throw new Failure(403, BASIC.forbidden, { message });
+}
+
 /** Where a new password's code went. @throws Invalid */
 function resetTarget(body: {
   countryCode?: string;
@@ -150,9 +157,14 @@ export function registrationOperations(base: RegistrationBase): readonly AnyOper
 
   /** Whether a code may be asked for and could arrive. @throws Failure, Invalid */
   async function reachable(
-    call: { tenant: { id: string }; address: string; body: { challenge?: string } },
+    call: {
+      tenant: { id: string; registrationOpen: boolean };
+      address: string;
+      body: { challenge?: string; purpose?: 'register' | 'reset' | 'login' };
+    },
     target: Target,
   ): Promise<Target> {
+    if (call.body.purpose === 'register') checkOpen(call.tenant);
     if (!(await messenger.driverOf(call.tenant.id, target.channel)))
       throw new Failure(503, BASIC.unavailable, {
         message: `no ${target.channel === 'sms' ? 'SMS' : 'mail'} driver is set; see /api/Messaging`,
@@ -163,6 +175,7 @@ export function registrationOperations(base: RegistrationBase): readonly AnyOper
 
   const send = (
     call: Pick<Parameters<CodeSender['request']>[1], 'address'> & {
+      tenant: { registrationOpen: boolean };
       db: Parameters<CodeSender['request']>[0];
       language: 'en' | 'zh-CN';
       body: { purpose?: 'register' | 'reset' | 'login' };
@@ -170,8 +183,8 @@ export function registrationOperations(base: RegistrationBase): readonly AnyOper
     target: Target,
   ) =>
     answered(async () => {
-      const { db, address, language, body } = call;
-      const { purpose = 'register_or_reset' } = body;
+      const { db, tenant, address, language, body } = call;
+      const { purpose = tenant.registrationOpen ? 'register_or_reset' : 'reset' } = body;
       await sender.request(db, { target, purpose, address, locale: language });
       return { expiresIn: lifetimeOf(config.codes, target), retryAfter: config.codes.spacing };
     });
@@ -249,6 +262,7 @@ export function registrationOperations(base: RegistrationBase): readonly AnyOper
       },
       prepare: ({ tenant, body }) =>
         answered(() => {
+          checkOpen(tenant);
           const { imageUrl, video, doc, birthday, email: address, emailVerifyCode, ...rest } = body;
           const { countryCode: country, phoneNumber: number, phoneNumberVerifyCode, ...about } = rest;
           const { password: chosen, ...profile } = about;

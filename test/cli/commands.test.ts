@@ -57,6 +57,16 @@ for (const kind of STORES)
       assert.match((await run('tenant', 'list')).stdout, /^Acme +https:\/\/id\.acme\.example +enabled$/m);
     });
 
+    it('leave making accounts to the administrators of a tenant, and give it back to people', async () => {
+      await json('tenant', 'create', 'Closed', '--host', 'id.closed.example');
+      const closed = await json('tenant', 'registration', 'Closed', 'closed');
+      assert.equal(closed['registrationOpen'], false);
+      assert.match((await run('tenant', 'show', 'Closed')).stdout, /^registration +closed$/m);
+      assert.equal((await json('tenant', 'registration', 'Closed', 'open'))['registrationOpen'], true);
+      assert.notEqual((await run('tenant', 'registration', 'Closed', 'ajar')).code, 0);
+      assert.equal((await run('tenant', 'registration', 'nobody', 'open')).code, 3);
+    });
+
     it('refuse a second tenant of the same name or host, and disabling the home', async () => {
       assert.equal((await run('tenant', 'create', 'Acme', '--host', 'other.example')).code, 4);
       const { code, stderr } = await run('tenant', 'create', 'Other', '--host', 'id.acme.example');

@@ -33,6 +33,7 @@ const STEPS = [
   '0019_mqtt_live',
   '0020_newest_grant',
   '0021_mqtt_devices_of_tenants',
+  '0022_tenant_registration',
 ];
 
 for (const kind of STORES)

@@ -170,6 +170,7 @@ for (const kind of STORES)
         name: tenant['name'],
         issuer: tenant['issuer'],
         theme: 'light',
+        registration: 'open',
         properties: { WebSite: 'https://a.example.com', 'Weixin:ClientId': 'wx-1' },
         cacheDuration: 300,
       });

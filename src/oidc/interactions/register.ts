@@ -10,6 +10,7 @@ import type { OidcBase } from '../provider.js';
 import { auditIn } from '../../observe/index.js';
 import { attempt, mayStillCome, type Problem } from './problems.js';
 import { challenged, sendCodes } from './sending.js';
+import { showSignIn } from './sign-in.js';
 import { flowOf, RECOGNISED, seenFrom, text, type Steps } from './steps.js';
 
 /** Registering: a number, an address or both, the codes that were sent there, and a password. */
@@ -47,6 +48,14 @@ export function registerRoutes(router: Router, base: OidcBase, steps: Steps): vo
       nickName: form.text('nick_name'),
     });
   };
+
+  /** Nothing is taken here where only administrators make accounts, whichever page was open before. */
+  router.use('/register', (ctx, next) => {
+    if (flowOf(ctx).runtime.tenant.registrationOpen) return next();
+    factsOf(ctx.req).outcome = 'registration_closed';
+    ctx.status = 403;
+    return showSignIn(ctx, steps, { notice: 'register.by_administrators' });
+  });
 
   router.get('/register', challenged(base), (ctx) => start(ctx));
 

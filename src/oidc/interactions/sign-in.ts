@@ -27,6 +27,7 @@ export async function showSignIn(
     notice,
     login: login ?? text(flowOf(ctx).interaction.params['login_hint']) ?? '',
     byCode: reach.sms || reach.mail,
+    registers: flowOf(ctx).runtime.tenant.registrationOpen,
   });
 }
 
