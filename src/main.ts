@@ -93,7 +93,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     const pool = openProviderPool(base);
     couriers.set(BACK_CHANNEL_LOGOUT, backChannelDelivery(store, pool));
     couriers.set(USER_ENDED, userEndedDelivery(store, config.lifetimes.accessTokenLongest));
-    const metrics = config.metrics.port === undefined ? undefined : openMetrics();
+    const metrics = config.metrics.port === undefined ? undefined : await openMetrics();
     scraped = metrics && metricsServer(metrics);
     if (scraped) await listen(scraped, config.metrics, 'GATEHOUSE_METRICS_');
     const handle = createApp({ ...base, pool, directory, readiness, metrics });

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import { Command, Option } from 'commander';
 import { Invalid, NotFound } from '../kernel/errors.js';
 import {
@@ -35,8 +35,11 @@ const AT_ONCE = 5000;
 const MOST_PROBLEMS = 20;
 
 /** On the terminal, where there is one. */
-const barFor = (what: string): SingleBar =>
-  new SingleBar({ format: `${what} {bar} {percentage}% | {eta_formatted} left`, hideCursor: true });
+async function barFor(what: string): Promise<SingleBar> {
+  const progress = await import('cli-progress');
+  const format = `${what} {bar} {percentage}% | {eta_formatted} left`;
+  return new progress.default.SingleBar({ format, hideCursor: true });
+}
 
 const kindOption = (): Option =>
   new Option('--kind <kind>', 'which table').choices(KINDS).default('username');
@@ -76,8 +79,8 @@ const importCommand = (): Command =>
         });
         const owner = await tenantOf(context, tenant);
         const passwords = devicePasswords(context.config.mqtt.passwords);
+        const bar = await barFor('importing');
         const source = createReadStream(file);
-        const bar = barFor('importing');
         bar.start(size, 0);
         let [imported, existed] = [0, 0];
         const problems: { at: number; problem: string }[] = [];
@@ -129,7 +132,7 @@ const exportCommand = (): Command =>
           const as = file === undefined && format === undefined ? 'csv' : formatOf(file, format);
           const { id } = await tenantOf(context, tenant);
           const db = tenantDb(context.store.knex, id);
-          const bar = barFor('exporting');
+          const bar = await barFor('exporting');
           bar.start(await countCredentials(db, kind), 0);
           async function* counted() {
             for await (const piece of credentialPieces(db, kind)) {

@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { Context } from 'koa';
-import * as client from 'openid-client';
+import type * as OpenidClient from 'openid-client';
 import { seeOther } from '../kernel/forms.js';
 import { renderPage } from '../kernel/pages.js';
 import { lookOf, type TenantRuntime } from '../oidc/index.js';
@@ -10,6 +10,10 @@ import { DEMO_CLIENT_ID } from './client.js';
 const COOKIE = 'gatehouse_demo';
 const SCOPE = 'openid profile email role offline_access isms.user.get';
 const FIVE_MINUTES_MS = 300_000;
+
+type Client = typeof OpenidClient;
+/** Not before somebody tries the demo. */
+const load = (): Promise<Client> => import('openid-client');
 
 /** What has to outlive the trip to the sign-in page. */
 interface Trip {
@@ -21,7 +25,7 @@ interface Trip {
 /** A relying party of the server's own: sign in with code and PKCE through openid-client, and look at the tokens. */
 export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
   const router = new Router();
-  const configured = (issuer: string): Promise<client.Configuration> =>
+  const configured = (client: Client, issuer: string): Promise<OpenidClient.Configuration> =>
     client.discovery(new URL(issuer), DEMO_CLIENT_ID, undefined, client.None(), {
       execute: issuer.startsWith('http:') ? [client.allowInsecureRequests] : [],
     });
@@ -31,6 +35,7 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
 
   async function start(ctx: Context): Promise<void> {
     const { issuer } = runtimeOf(ctx).tenant;
+    const client = await load();
     const trip: Trip = {
       state: client.randomState(),
       nonce: client.randomNonce(),
@@ -43,7 +48,7 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
       path: '/demo',
       maxAge: FIVE_MINUTES_MS,
     });
-    const to = client.buildAuthorizationUrl(await configured(issuer), {
+    const to = client.buildAuthorizationUrl(await configured(client, issuer), {
       redirect_uri: `${issuer}/demo/callback`,
       scope: SCOPE,
       state: trip.state,
@@ -59,7 +64,8 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
     const cookie = ctx.cookies.get(COOKIE);
     if (!cookie) return show(ctx, { problem: 'demo.stale' });
     ctx.cookies.set(COOKIE, null, { path: '/demo' });
-    const config = await configured(issuer);
+    const client = await load();
+    const config = await configured(client, issuer);
     try {
       const trip = JSON.parse(Buffer.from(cookie, 'base64url').toString()) as Trip;
       const tokens = await client.authorizationCodeGrant(config, new URL(ctx.originalUrl, issuer), {
@@ -94,8 +100,8 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
 
 /** The tokens opened up, in the order that people ask about them. */
 function describe(
-  tokens: client.TokenEndpointResponse,
-  userinfo: client.UserInfoResponse,
+  tokens: OpenidClient.TokenEndpointResponse,
+  userinfo: OpenidClient.UserInfoResponse,
 ): { title: string; text: string }[] {
   const pretty = (value: unknown): string => JSON.stringify(value, null, 2);
   const open = (jwt: string): string =>

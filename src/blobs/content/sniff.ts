@@ -1,11 +1,11 @@
 import { open } from 'node:fs/promises';
-import { fileTypeFromFile } from 'file-type';
 import { documentIn } from './compound.js';
 import { isWholeJpeg, isWholePng } from './images.js';
 import { KINDS, type Kind } from './kinds.js';
 
 /** What a file is, by its content; undefined for whatever is not taken. Its name and what it was said to be count nothing. */
 export async function kindOfFile(path: string): Promise<Kind | undefined> {
+  const { fileTypeFromFile } = await import('file-type'); // not before there is a file
   const sniffed = await fileTypeFromFile(path).catch(() => undefined);
   if (!sniffed) return undefined;
   const kind = KINDS[sniffed.ext];

@@ -1,6 +1,5 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { createTransport } from 'nodemailer';
 import pLimit from 'p-limit';
 import type { MailDriverSettings } from '../../kernel/message-drivers.js';
 import { mayReach } from '../../kernel/outbound.js';
@@ -26,8 +25,9 @@ async function addressOf(host: string, anywhere: boolean): Promise<string> {
 /** Mail by SMTP (RFC 5321), over TLS unless the settings say `none`. */
 export function smtpDriver(settings: Settings, anywhere: boolean): Driver<Mail> {
   const { host, port, security = 'starttls', user, password, from } = settings;
-  const open = async () =>
-    createTransport({
+  const open = async () => {
+    const { createTransport } = await import('nodemailer'); // not before there is a mail
+    return createTransport({
       pool: true,
       maxConnections: CONNECTIONS,
       host: await addressOf(host, anywhere),
@@ -43,6 +43,7 @@ export function smtpDriver(settings: Settings, anywhere: boolean): Driver<Mail> 
       disableFileAccess: true,
       disableUrlAccess: true,
     });
+  };
   let transport: ReturnType<typeof open> | undefined;
   // No more at once than there are connections: one that only waits for a connection has not left yet.
   const limit = pLimit(CONNECTIONS);
