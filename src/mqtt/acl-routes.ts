@@ -13,7 +13,7 @@ import {
   type Rule,
   type RuleOwner,
 } from './acl.js';
-import { readBody } from './bodies.js';
+import { readBody, readObject } from './bodies.js';
 import { MQTT_CODES as CODES, MqttFailure } from './failures.js';
 import { pageOf, paramOf, type Frame } from './frame.js';
 import type { JsonText } from './json-lists.js';
@@ -24,7 +24,7 @@ const MOST_IN_A_LIST = 10_000;
 
 /**
  * What devices may publish and subscribe to: `/acl/username/{u}`, `/acl/clientid/{c}`, `/acl/$all` for everybody; and `POST /acl`
- * with the name in the body, as EMQX 4's clients call it.
+ * with the name in the body, as EMQX 4's clients call it, and `DELETE /acl`, for names that a path has no room for.
  */
 export function aclRoutes(router: Router, frame: Frame): void {
   for (const kind of KINDS) {
@@ -41,6 +41,13 @@ export function aclRoutes(router: Router, frame: Frame): void {
   }
   ownerRoutes(router, frame, '/acl/$all', () => ({ kind: '$all' }));
   router.post('/acl', frame.needs('write'), (ctx) => add(frame, ctx, ownerInBody));
+  router.delete('/acl', frame.needs('write'), async (ctx) => {
+    const body = await readObject(ctx.req);
+    const owner = ownerInBody(body);
+    if (owner.kind === '$all') throw new Invalid('username', 'or clientid must be given');
+    const { topic } = objectOf(body);
+    await takeOut(frame, ctx, owner, topic === undefined ? undefined : mqttText('topic', topic));
+  });
 }
 
 const said = (owner: RuleOwner): string => (owner.kind === '$all' ? '$all' : `${owner.kind} ${owner.name}`);
@@ -74,18 +81,17 @@ function ownerRoutes(router: Router, frame: Frame, path: string, ownerIn: (ctx: 
     ctx.body = { code: 0 };
   });
 
-  router.delete(path, needs('write'), async (ctx) => {
-    const owner = ownerIn(ctx);
-    await change(ctx, 'acl.delete', said(owner), (db) => deleteRules(db, owner));
-    ctx.body = { code: 0 };
-  });
+  router.delete(path, needs('write'), (ctx) => takeOut(frame, ctx, ownerIn(ctx)));
+  router.delete(`${path}/topic/:topic`, needs('write'), (ctx) =>
+    takeOut(frame, ctx, ownerIn(ctx), paramOf(ctx, 'topic')),
+  );
+}
 
-  router.delete(`${path}/topic/:topic`, needs('write'), async (ctx) => {
-    const owner = ownerIn(ctx);
-    const topic = paramOf(ctx, 'topic');
-    await change(ctx, 'acl.delete', `${said(owner)} ${topic}`, (db) => deleteRules(db, owner, topic));
-    ctx.body = { code: 0 };
-  });
+/** Takes out what is said of a topic filter, or all. */
+async function takeOut({ change }: Frame, ctx: Context, owner: RuleOwner, topic?: string): Promise<void> {
+  const target = topic === undefined ? said(owner) : `${said(owner)} ${topic}`;
+  await change(ctx, 'acl.delete', target, (db) => deleteRules(db, owner, topic));
+  ctx.body = { code: 0 };
 }
 
 async function bodyOf(ctx: Context): Promise<{ body: JsonText; list: unknown[] }> {

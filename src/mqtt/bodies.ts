@@ -41,6 +41,12 @@ export async function readBody(
   return reader.end();
 }
 
+/** Reads a body that is no list; nothing where it is one. @throws NotJson, MqttFailure: 413 */
+export async function readObject(request: IncomingMessage): Promise<unknown> {
+  const body = await readBody(request);
+  return 'one' in body ? body.one : undefined;
+}
+
 /**
  * Holds a list as it stands until all of it is there, so that nothing is begun for who sends it slowly; reads anything else.
  * @throws NotJson, MqttFailure: 413

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { readBody, receiveBody } from './bodies.js';
+import { objectOf } from '../kernel/json.js';
+import { readObject, receiveBody } from './bodies.js';
 import type { DeviceLists } from './bulk.js';
 import {
   changeCredential,
@@ -38,7 +39,9 @@ function tableRoutes(
 ): void {
   const { needs, read, change } = frame;
   const path = `/auth_${kind}`;
-  const nameIn = (ctx: Context): string => mqttText(kind, paramOf(ctx, 'name'));
+  /** The name in the path; where a path has no room for it, in the body. */
+  const nameIn = (ctx: Context, body?: unknown): string =>
+    mqttText(kind, paramOf(ctx, 'name') || objectOf(body)[kind]);
 
   router.get(path, needs('read'), async (ctx) => {
     const { page, limit } = pageOf(ctx);
@@ -90,17 +93,17 @@ function tableRoutes(
     ctx.body = { code: 0 };
   });
 
-  router.put(`${path}/:name`, needs('write'), async (ctx) => {
-    const body = await readBody(ctx.req);
-    const { password, ...flags } = readChange('one' in body ? body.one : undefined);
-    const name = nameIn(ctx);
+  router.put([path, `${path}/:name`], needs('write'), async (ctx) => {
+    const body = await readObject(ctx.req);
+    const { password, ...flags } = readChange(body);
+    const name = nameIn(ctx, body);
     const kept = password === undefined ? undefined : await passwords.keep(password);
     await change(ctx, `auth_${kind}.put`, name, (db) => changeCredential(db, kind, name, { ...flags, kept }));
     ctx.body = { code: 0 };
   });
 
-  router.delete(`${path}/:name`, needs('write'), async (ctx) => {
-    const name = nameIn(ctx);
+  router.delete([path, `${path}/:name`], needs('write'), async (ctx) => {
+    const name = nameIn(ctx, paramOf(ctx, 'name') === '' ? await readObject(ctx.req) : undefined);
     await change(ctx, `auth_${kind}.delete`, name, (db) => deleteCredential(db, kind, name));
     ctx.body = { code: 0 };
   });

@@ -71,9 +71,10 @@ const FAILURES: Record<number, string> = {
   429: '900008: too many requests',
 };
 
-const json = (schema: unknown, example?: unknown): Json => ({
-  'application/json': { schema, ...(example !== undefined && { example }) },
+const as = (type: string, schema: unknown, example?: unknown): Json => ({
+  [type]: { schema, ...(example !== undefined && { example }) },
 });
+const json = (schema: unknown, example?: unknown): Json => as('application/json', schema, example);
 
 interface Call {
   id: string;
@@ -122,6 +123,13 @@ function tablePaths(kind: (typeof KINDS)[number]): Record<string, Json> {
   const path = `/api/v4/auth_${kind}`;
   const id = (verb: string): string => `mqtt_${kind}_${verb}`;
   const one = object({ [kind]: TEXT, password: { type: 'string' }, ...FLAGS }, [kind]);
+  const update = {
+    summary: 'Sets the password, or what else is said of it',
+    right: 'write',
+    answer: ref('MqttDone'),
+    failures: [400, 404, 413, 422],
+  } as const;
+  const inBody = 'by its name in the body, which may be longer than a path';
   const example = { [kind]: 'user_test', password: 'password' };
   return {
     [path]: {
@@ -152,6 +160,22 @@ function tablePaths(kind: (typeof KINDS)[number]): Record<string, Json> {
         ),
         failures: [400, 409, 413, 422],
       }),
+      put: call({
+        ...update,
+        id: id('update_named'),
+        summary: `${update.summary}, ${inBody}`,
+        body: object({ [kind]: TEXT, password: PASSWORD, ...FLAGS }, [kind]),
+        example: { [kind]: 'user_test', password: 'new_password' },
+      }),
+      delete: call({
+        id: id('delete_named'),
+        summary: `Deletes it, ${inBody}`,
+        right: 'write',
+        body: object({ [kind]: TEXT }),
+        example: { [kind]: 'user_test' },
+        answer: ref('MqttDone'),
+        failures: [400, 413, 422],
+      }),
     },
     [`${path}/{name}`]: {
       get: call({
@@ -166,14 +190,11 @@ function tablePaths(kind: (typeof KINDS)[number]): Record<string, Json> {
         failures: [404],
       }),
       put: call({
+        ...update,
         id: id('update'),
-        summary: 'Sets the password, or what else is said of it',
-        right: 'write',
         parameters: [inPath('name')],
         body: object({ password: PASSWORD, ...FLAGS }, []),
         example: { password: 'new_password' },
-        answer: ref('MqttDone'),
-        failures: [400, 404, 413, 422],
       }),
       delete: call({
         id: id('delete'),
@@ -241,6 +262,47 @@ function rulePaths(path: string, id: string, parameters: readonly Json[]): Recor
     },
   };
 }
+
+const NAMED_RULE = object({ username: TEXT, clientid: TEXT, ...RULE }, Object.keys(RULE));
+
+/** Rules whose owner is named in the body, and all rules of a kind. */
+const RULE_PATHS: Record<string, Json> = {
+  '/api/v4/acl': {
+    post: call({
+      id: 'mqtt_acl_add',
+      summary: 'Adds rules of the name in the body; of everybody where there is none',
+      right: 'write',
+      body: { oneOf: [NAMED_RULE, list(NAMED_RULE)] },
+      example: { username: 'user_test', topic: 'devices/%c/#', action: 'pubsub', access: 'allow' },
+      answer: object({ data: list({ type: 'object', additionalProperties: true }), code: ZERO }, ['code']),
+      failures: [400, 409, 413, 422],
+    }),
+    delete: call({
+      id: 'mqtt_acl_delete',
+      summary: 'Takes out the rules of the name in the body, or what is said of one topic filter',
+      right: 'write',
+      body: object({ username: TEXT, clientid: TEXT, topic: RULE.topic }, []),
+      example: { username: 'user_test', topic: 'devices/%c/#' },
+      answer: ref('MqttDone'),
+      failures: [400, 413, 422],
+    }),
+  },
+  ...Object.fromEntries(
+    KINDS.map((kind) => [
+      `/api/v4/acl/${kind}`,
+      {
+        get: call({
+          id: `mqtt_acl_${kind}_page`,
+          summary: 'A page of all rules of this kind, with their names',
+          right: 'read',
+          parameters: PAGE,
+          answer: object({ meta: META, data: list(object({ [kind]: TEXT, ...RULE })), code: ZERO }),
+          failures: [422],
+        }),
+      },
+    ]),
+  ),
+};
 
 const APP_PATHS: Record<string, Json> = {
   '/api/v4/apps': {
@@ -339,6 +401,74 @@ const BROKER_PATHS: Record<string, Json> = {
       failures: [400, 413, 422],
     }),
   },
+  '/mqtt/superuser': {
+    post: call({
+      id: 'mqtt_superuser',
+      summary: 'Whether everything is allowed to a device, as Mosquitto’s plugin and EMQX 4 ask',
+      right: 'broker',
+      body: object(NAMES, []),
+      example: { username: 'user_test', clientid: 'c1' },
+      answer: object({ result: RESULT }),
+      failures: [400, 413, 422],
+    }),
+  },
+};
+
+/** A call of `rabbitmq_auth_backend_http`: a form in, a word out. */
+const rabbit = (which: string, summary: string, fields: readonly string[], example: Json): Json => {
+  const form = object(Object.fromEntries(fields.map((field) => [field, { type: 'string' }])), ['username']);
+  const described = call({
+    id: `mqtt_rabbit_${which}`,
+    summary,
+    right: 'broker',
+    answer: {},
+    failures: [400, 413, 422],
+  });
+  const words = { type: 'string', enum: ['allow', 'allow administrator', 'deny'] };
+  return {
+    post: {
+      ...described,
+      requestBody: { required: true, content: as('application/x-www-form-urlencoded', form, example) },
+      responses: {
+        ...(described['responses'] as Json),
+        200: { description: 'The answer, as a word', content: as('text/plain', words) },
+      },
+    },
+  };
+};
+
+const RABBIT_PATHS: Record<string, Json> = {
+  '/mqtt/user': rabbit(
+    'user',
+    'Whether somebody may sign in, as RabbitMQ asks',
+    ['username', 'password', 'client_id', 'vhost'],
+    { username: 'user_test', password: 'password', client_id: 'c1', vhost: '/' },
+  ),
+  '/mqtt/vhost': rabbit(
+    'vhost',
+    'Whether one that has signed in may use a virtual host, as RabbitMQ asks',
+    ['username', 'vhost', 'ip'],
+    { username: 'user_test', vhost: '/', ip: '203.0.113.9' },
+  ),
+  '/mqtt/resource': rabbit(
+    'resource',
+    'Whether one may use a queue or an exchange, as RabbitMQ asks',
+    ['username', 'client_id', 'vhost', 'resource', 'name', 'permission'],
+    { username: 'user_test', vhost: '/', resource: 'exchange', name: 'amq.topic', permission: 'write' },
+  ),
+  '/mqtt/topic': rabbit(
+    'topic',
+    'Whether one may write to a topic or read from it, as RabbitMQ asks',
+    ['username', 'client_id', 'vhost', 'resource', 'name', 'permission', 'routing_key'],
+    {
+      username: 'user_test',
+      vhost: '/',
+      resource: 'topic',
+      name: 'amq.topic',
+      permission: 'write',
+      routing_key: 'devices.c1.up',
+    },
+  ),
 };
 
 /** The calls of `/api/v4` and `/mqtt`, with their Basic scheme. */
@@ -348,8 +478,10 @@ export const MQTT_API: Described = {
     ...rulePaths('/api/v4/acl/username/{name}', 'mqtt_acl_username', [inPath('name')]),
     ...rulePaths('/api/v4/acl/clientid/{name}', 'mqtt_acl_clientid', [inPath('name')]),
     ...rulePaths('/api/v4/acl/$all', 'mqtt_acl_all', []),
+    ...RULE_PATHS,
     ...APP_PATHS,
     ...BROKER_PATHS,
+    ...RABBIT_PATHS,
   } as Record<string, Json>,
   schemas: SCHEMAS,
   securitySchemes: {

@@ -93,6 +93,19 @@ for (const store of STORES)
       assert.deepEqual((await api.call('GET', 'acl/$all')).body['data'], [RULE]);
     });
 
+    it('takes rules out by the body, of one topic or all, and those of everybody by their own path only', async () => {
+      const username = 'u'.repeat(65_535);
+      const other = { ...RULE, topic: 'other' };
+      await api.call('POST', 'acl', [{ username, ...RULE }, { username, ...other }, RULE]);
+      assert.equal((await api.call('DELETE', 'acl', { username, topic: RULE.topic })).status, 200);
+      assert.deepEqual((await api.call('GET', 'acl/username')).body['data'], [{ username, ...other }]);
+      assert.equal((await api.call('DELETE', 'acl', { username })).status, 200);
+      assert.deepEqual((await api.call('GET', 'acl/username')).body['data'], []);
+      for (const body of [{}, { topic: RULE.topic }, { username: '' }])
+        assert.equal((await api.call('DELETE', 'acl', body)).status, 422);
+      assert.deepEqual((await api.call('GET', 'acl/$all')).body['data'], [RULE]);
+    });
+
     const WRONG: [what: string, rule: unknown][] = [
       ['a wildcard inside a level', { ...RULE, topic: 'a+/b' }],
       ['# that is not the last level', { ...RULE, topic: '#/a' }],

@@ -208,6 +208,27 @@ for (const store of STORES)
         }
       });
 
+      it('changes and deletes by the body a name that a path has no room for', async () => {
+        const name = '设'.repeat(65_535 / 3);
+        await make(name, 'another');
+        const before = await rows();
+        assert.equal((await call('PUT', table, device(name, 'a new one'))).status, 200);
+        const after = await rows();
+        assert.notEqual(after[0]?.['password_hash'], before[0]?.['password_hash']);
+        assert.equal(after[1]?.['password_hash'], before[1]?.['password_hash']);
+        assert.equal((await call('PUT', table, device(`${name.slice(1)}x`))).status, 404);
+        assert.deepEqual((await call('DELETE', table, { [key]: name })).body, { code: 0 });
+        assert.deepEqual((await call('GET', table)).body['data'], [{ [key]: 'another' }]);
+      });
+
+      it('deletes nothing where no name is said', async () => {
+        await make('stays');
+        for (const body of ['{}', '[]', `{"${key}":""}`, `{"${key}":["stays"]}`])
+          assert.equal((await call('DELETE', table, body)).status, 422, body);
+        assert.equal((await call('DELETE', table)).status, 400);
+        assert.equal((await rows()).length, 1);
+      });
+
       it('keeps the good ones of many, and says why not of each of the others', async () => {
         await make('there');
         const { status, body } = await call('POST', table, [
