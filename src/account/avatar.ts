@@ -29,10 +29,12 @@ export function avatarRoutes(router: Router, { blobs, uploads }: AccountBase, vi
     const { runtime, user } = visitOf(ctx);
     const upload = await uploads.ofForm(ctx, ['image']);
     if (!visits.isOwnForm(ctx, upload.fields['csrf'] ?? '')) return uploads.discard(upload);
-    const blob = await blobs.keep(upload.file, {
+    // Whoever sees the picture is not to learn where it was taken.
+    const { file, kind } = await uploads.plain(upload);
+    const blob = await blobs.keep(file, {
       tenantId: runtime.tenant.id,
       folder: FOLDER,
-      kind: upload.kind,
+      kind,
       owner: user.userKey,
     });
     return replace(ctx, blob);

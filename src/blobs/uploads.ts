@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { readFile, writeFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import formOfKoa from '@koa/multer';
 import type { Context } from 'koa';
 import multer from 'multer';
@@ -9,6 +10,7 @@ import { Failure, parseJson, type Code } from '../api/index.js';
 import { bodyGoesOn } from '../kernel/slow-bodies.js';
 import { BLOB_CODES as CODES } from './codes.js';
 import { LARGEST, type Family, type Kind } from './content/kinds.js';
+import { plainPicture } from './content/plain-picture.js';
 import { kindOfFile } from './content/sniff.js';
 import { TooLarge, type Spool, type Spooled } from './spool.js';
 
@@ -62,6 +64,8 @@ export interface Uploads {
   ofForm(ctx: Context, families: readonly Family[]): Promise<Upload>;
   /** A PNG of a JSON body: a string of base64, or an object that has it as `value`. */
   ofPng(ctx: Context): Promise<Upload>;
+  /** The picture of an upload, in its place, without what else its file tells (content/plain-picture.ts). */
+  plain(upload: Upload): Promise<Upload>;
   discard(upload: Upload): Promise<void>;
 }
 
@@ -71,6 +75,9 @@ interface Form {
   taken?: Promise<Spooled>;
   failed(error: unknown): void;
 }
+
+/** Which way up a picture is and the mark of its end may be said anew. */
+const MOST_ADDED = 100;
 
 /** Base64 is read whole, so only so many at once. */
 const WHOLE_AT_ONCE = 2;
@@ -198,5 +205,15 @@ export function openUploads(spool: Spool): Uploads {
     }
   }
 
-  return { ofForm, ofPng, discard: ({ file }) => spool.discard(file) };
+  async function plain(upload: Upload): Promise<Upload> {
+    const { file, kind } = upload;
+    try {
+      const picture = Readable.from(plainPicture(file.path, kind.ext === 'png' ? 'png' : 'jpg'));
+      return { ...upload, file: await spool.take(picture, file.size + MOST_ADDED) };
+    } finally {
+      await spool.discard(file);
+    }
+  }
+
+  return { ofForm, ofPng, plain, discard: ({ file }) => spool.discard(file) };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { GRANT_TYPES } from '../../src/clients/index.js';
 import { STORES } from '../support/config.js';
-import { jpeg, png } from '../support/files.js';
+import { jpeg, jpegWith, png, segment } from '../support/files.js';
 import { sendForBytes } from '../support/http.js';
 import { asForm } from '../support/management.js';
 import { newMail, newPhone, startPeopleServer, wrongOf, type PeopleServer } from '../support/people.js';
@@ -216,6 +216,13 @@ for (const kind of STORES)
         const none = await visitor.submit(second, '/account/avatar/remove');
         assert.equal(shown(none), '');
         assert.equal((await sendForBytes(new URL(shown(second)))).status, 404);
+      });
+
+      it('is kept without what its file tells of where it was taken', async () => {
+        const { visitor, page } = await person();
+        const taken = jpegWith(segment(0xe1, 'Exif\0\0 GPS'), segment(0xfe, 'at home'));
+        const kept = await send(visitor, page, taken);
+        assert.deepEqual((await sendForBytes(new URL(shown(kept)))).bytes, jpeg());
       });
 
       it('is refused where it is none, too large, or not sent by the page', async () => {

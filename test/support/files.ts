@@ -12,7 +12,10 @@ const chunk = (type: string, data: Buffer): Buffer => {
 export const PNG_SIGNATURE = Buffer.from('89504e470d0a1a0a', 'hex');
 
 /** A PNG of one dot; with `padding`, as many bytes larger. */
-export function png(padding = 0): Buffer {
+export const png = (padding = 0): Buffer => pngWith(padding > 0 ? { teSt: Buffer.alloc(padding, 1) } : {});
+
+/** The same with chunks more, by their types. */
+export function pngWith(more: Record<string, Buffer | string>): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(1, 0);
   header.writeUInt32BE(1, 4);
@@ -20,16 +23,27 @@ export function png(padding = 0): Buffer {
   return Buffer.concat([
     PNG_SIGNATURE,
     chunk('IHDR', header),
-    ...(padding > 0 ? [chunk('teSt', Buffer.alloc(padding, 1))] : []),
+    ...Object.entries(more).map(([type, data]) => chunk(type, Buffer.from(data as string))),
     chunk('IDAT', deflateSync(Buffer.from([0, 255, 0, 0]))),
     chunk('IEND', Buffer.alloc(0)),
   ]);
 }
 
+/** A segment of a JPEG. */
+export function segment(marker: number, data: Buffer | string): Buffer {
+  const frame = Buffer.from([0xff, marker, 0, 0]);
+  frame.writeUInt16BE(data.length + 2, 2);
+  return Buffer.concat([frame, Buffer.from(data as string)]);
+}
+
 /** A JPEG as far as its picture. */
-export const jpeg = (): Buffer =>
+export const jpeg = (): Buffer => jpegWith();
+
+/** The same with segments more. */
+export const jpegWith = (...more: Buffer[]): Buffer =>
   Buffer.concat([
     Buffer.from('ffd8ffe000104a46494600010100000100010000', 'hex'),
+    ...more,
     Buffer.from('ffc0000b080001000101011100', 'hex'),
     Buffer.from('ffda0008010100003f00', 'hex'),
     Buffer.from('00ffd9', 'hex'),

@@ -1,0 +1,119 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import {
+  bytesAt,
+  chunksOf,
+  END_OF_IMAGE,
+  FIRST_SEGMENT,
+  PNG_SIGNATURE,
+  segmentsOf,
+  START_OF_SCAN,
+  type Segment,
+} from './images.js';
+
+const AT_ONCE = 64 * 1024;
+
+async function* between(file: FileHandle, from: number, to: number): AsyncGenerator<Buffer> {
+  for (let at = from; at < to; at += AT_ONCE) yield bytesAt(file, at, Math.min(AT_ONCE, to - at));
+}
+
+/** What a PNG is drawn by, besides what every reader must know (PNG 3, 11.3): transparency, colours, size, movement. */
+const DRAWN_BY = new Set(
+  ['tRNS', 'gAMA', 'cHRM', 'sRGB', 'iCCP', 'cICP', 'sBIT', 'bKGD', 'pHYs'].concat(['acTL', 'fcTL', 'fdAT']),
+);
+const isCritical = (type: string): boolean => /^[A-Z]/.test(type);
+
+async function* plainPng(file: FileHandle): AsyncGenerator<Buffer> {
+  yield* between(file, 0, PNG_SIGNATURE);
+  for await (const { type, at, end } of chunksOf(file))
+    if (isCritical(type) || DRAWN_BY.has(type)) yield* between(file, at, end);
+}
+
+const [APP0, EXIF, PROFILE, ADOBE, APP15, COMMENT] = [0xe0, 0xe1, 0xe2, 0xee, 0xef, 0xfe];
+/** What is drawn by, of the segments that applications may use, and how it begins. */
+const KEPT: Readonly<Record<number, string>> = {
+  [APP0]: 'JFIF\0',
+  [PROFILE]: 'ICC_PROFILE\0',
+  [ADOBE]: 'Adobe',
+};
+const FRAME = 4; // marker and length
+const EXIF_BEGIN = 'Exif\0\0';
+
+const ORIENTATION = 0x0112;
+const ENTRY = 12;
+
+/** Which way up the picture is to be shown, of a TIFF's first directory (Exif 2.32, 4.6.4); 1 is as it is. */
+function orientationIn(tiff: Buffer): number {
+  const little = tiff.toString('latin1', 0, 2) === 'II';
+  const short = (at: number): number =>
+    at + 2 > tiff.length ? 0 : little ? tiff.readUInt16LE(at) : tiff.readUInt16BE(at);
+  const directory = tiff.length < 8 ? 0 : little ? tiff.readUInt32LE(4) : tiff.readUInt32BE(4);
+  for (let entry = 0; entry < short(directory); entry++) {
+    const at = directory + 2 + entry * ENTRY;
+    if (at + ENTRY > tiff.length) break;
+    if (short(at) === ORIENTATION) return short(at + 8);
+  }
+  return 1;
+}
+
+/** An Exif segment that says which way up the picture is, and nothing else. */
+function onlyOrientation(orientation: number): Buffer {
+  const tiff = Buffer.from('4d4d002a00000008000101120003000000010000000000000000', 'hex');
+  tiff.writeUInt16BE(orientation, 18);
+  const data = Buffer.concat([Buffer.from(EXIF_BEGIN, 'latin1'), tiff]);
+  const frame = Buffer.from([0xff, EXIF, 0, 0]);
+  frame.writeUInt16BE(data.length + 2, 2);
+  return Buffer.concat([frame, data]);
+}
+
+async function* plainSegment(file: FileHandle, { marker, at, end }: Segment): AsyncGenerator<Buffer> {
+  const optional = marker === COMMENT || (marker >= APP0 && marker <= APP15);
+  if (!optional) return yield* between(file, at, end);
+  const data = await bytesAt(file, at + FRAME, end - at - FRAME);
+  const begin = data.toString('latin1', 0, 16);
+  const kept = KEPT[marker];
+  if (kept !== undefined && begin.startsWith(kept)) yield* between(file, at, end);
+  if (marker !== EXIF || !begin.startsWith(EXIF_BEGIN)) return;
+  const orientation = orientationIn(data.subarray(EXIF_BEGIN.length));
+  if (orientation > 1 && orientation <= 8) yield onlyOrientation(orientation);
+}
+
+/** Where the next marker is, behind a picture's own data; there `ff 00` is a number and `ff d0` to `ff d7` are in it (B.1.1.5). */
+async function endOfScan(file: FileHandle, from: number): Promise<number> {
+  for (let at = from; ; at += AT_ONCE) {
+    const bytes = await bytesAt(file, at, AT_ONCE + 1); // a marker may lie across the end
+    for (let n = bytes.indexOf(0xff); n !== -1 && n < AT_ONCE; n = bytes.indexOf(0xff, n + 1)) {
+      const next = bytes[n + 1];
+      if (next !== undefined && next !== 0 && next !== 0xff && !(next >= 0xd0 && next <= 0xd7)) return at + n;
+    }
+    if (bytes.length <= AT_ONCE) return at + bytes.length;
+  }
+}
+
+async function* plainJpeg(file: FileHandle): AsyncGenerator<Buffer> {
+  yield* between(file, 0, FIRST_SEGMENT);
+  let from = FIRST_SEGMENT;
+  for (let drawn = true; drawn;) {
+    drawn = false;
+    for await (const segment of segmentsOf(file, from)) {
+      yield* plainSegment(file, segment);
+      if (segment.marker !== START_OF_SCAN) continue;
+      drawn = true;
+      from = await endOfScan(file, segment.end);
+      yield* between(file, segment.end, from);
+    }
+  }
+  yield Buffer.from([0xff, END_OF_IMAGE]); // what comes behind it, some telephones' film of the moment, is left out
+}
+
+/**
+ * A picture as it is drawn, without what else its file tells: where and when it was taken, by whom and with what, a smaller
+ * picture of what was cut away. The way up and the colours stay.
+ */
+export async function* plainPicture(path: string, ext: 'png' | 'jpg'): AsyncGenerator<Buffer> {
+  const file = await open(path);
+  try {
+    yield* ext === 'png' ? plainPng(file) : plainJpeg(file);
+  } finally {
+    await file.close();
+  }
+}
