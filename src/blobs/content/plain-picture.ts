@@ -67,7 +67,10 @@ function onlyOrientation(orientation: number): Buffer {
 
 async function* plainSegment(file: FileHandle, { marker, at, end }: Segment): AsyncGenerator<Buffer> {
   const optional = marker === COMMENT || (marker >= APP0 && marker <= APP15);
-  if (!optional) return yield* between(file, at, end);
+  if (!optional) {
+    yield* between(file, at, end);
+    return;
+  }
   const data = await bytesAt(file, at + FRAME, end - at - FRAME);
   const begin = data.toString('latin1', 0, 16);
   const kept = KEPT[marker];
