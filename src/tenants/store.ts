@@ -185,13 +185,13 @@ export async function setRegistrationOpen(
   name: string,
   registrationOpen: boolean,
 ): Promise<void> {
-  const tenant = await findTenant(knex, name);
+  const tenant = await lockTenant(knex, (await findTenant(knex, name)).id);
   await replaceTenant(knex, tenant, { ...tenant, registrationOpen });
 }
 
 /** Opens or shuts a tenant. Either way everything that it issued until now ends. @throws NotFound, Conflict for the home tenant */
 export async function setTenantEnabled(knex: Knex, name: string, enabled: boolean): Promise<void> {
-  const tenant = await findTenant(knex, name);
+  const tenant = await lockTenant(knex, (await findTenant(knex, name)).id);
   // Said again, it ends what was issued in between.
   if (tenant.enabled === enabled) await revokeAllOf(tenantDb(knex, tenant.id), 'tenant');
   await replaceTenant(knex, tenant, { ...tenant, enabled });
