@@ -17,9 +17,7 @@ async function* between(file: FileHandle, from: number, to: number): AsyncGenera
 }
 
 /** What a PNG is drawn by, besides what every reader must know (PNG 3, 11.3): transparency, colours, size, movement. */
-const DRAWN_BY = new Set(
-  ['tRNS', 'gAMA', 'cHRM', 'sRGB', 'iCCP', 'cICP', 'sBIT', 'bKGD', 'pHYs'].concat(['acTL', 'fcTL', 'fdAT']),
-);
+const DRAWN_BY = new Set('tRNS gAMA cHRM sRGB iCCP cICP sBIT bKGD pHYs acTL fcTL fdAT'.split(' '));
 const isCritical = (type: string): boolean => /^[A-Z]/.test(type);
 
 async function* plainPng(file: FileHandle): AsyncGenerator<Buffer> {
@@ -65,45 +63,48 @@ function onlyOrientation(orientation: number): Buffer {
   return Buffer.concat([frame, data]);
 }
 
-async function* plainSegment(file: FileHandle, { marker, at, end }: Segment): AsyncGenerator<Buffer> {
+/** What of a segment stays; nothing where it only tells. A segment has 64 KiB at the most. */
+async function plainSegment(file: FileHandle, { marker, at, end }: Segment): Promise<Buffer | undefined> {
+  const bytes = await bytesAt(file, at, end - at);
   const optional = marker === COMMENT || (marker >= APP0 && marker <= APP15);
-  if (!optional) {
-    yield* between(file, at, end);
-    return;
-  }
-  const data = await bytesAt(file, at + FRAME, end - at - FRAME);
-  const begin = data.toString('latin1', 0, 16);
+  if (!optional) return bytes;
+  const begin = bytes.toString('latin1', FRAME, FRAME + 16);
   const kept = KEPT[marker];
-  if (kept !== undefined && begin.startsWith(kept)) yield* between(file, at, end);
-  if (marker !== EXIF || !begin.startsWith(EXIF_BEGIN)) return;
-  const orientation = orientationIn(data.subarray(EXIF_BEGIN.length));
-  if (orientation > 1 && orientation <= 8) yield onlyOrientation(orientation);
+  if (kept !== undefined && begin.startsWith(kept)) return bytes;
+  if (marker !== EXIF || !begin.startsWith(EXIF_BEGIN)) return undefined;
+  const orientation = orientationIn(bytes.subarray(FRAME + EXIF_BEGIN.length));
+  return orientation > 1 && orientation <= 8 ? onlyOrientation(orientation) : undefined;
 }
 
-/** Where the next marker is, behind a picture's own data; there `ff 00` is a number and `ff d0` to `ff d7` are in it (B.1.1.5). */
-async function endOfScan(file: FileHandle, from: number): Promise<number> {
+/**
+ * A picture's own data, up to the next marker: there `ff 00` is a number and `ff d0` to `ff d7` are in it (B.1.1.5).
+ * @returns where it ends.
+ */
+async function* scanAt(file: FileHandle, from: number): AsyncGenerator<Buffer, number> {
   for (let at = from; ; at += AT_ONCE) {
     const bytes = await bytesAt(file, at, AT_ONCE + 1); // a marker may lie across the end
     for (let n = bytes.indexOf(0xff); n !== -1 && n < AT_ONCE; n = bytes.indexOf(0xff, n + 1)) {
       const next = bytes[n + 1];
-      if (next !== undefined && next !== 0 && next !== 0xff && !(next >= 0xd0 && next <= 0xd7)) return at + n;
+      if (next === undefined || next === 0 || next === 0xff || (next >= 0xd0 && next <= 0xd7)) continue;
+      yield bytes.subarray(0, n);
+      return at + n;
     }
+    yield bytes.subarray(0, AT_ONCE);
     if (bytes.length <= AT_ONCE) return at + bytes.length;
   }
 }
 
 async function* plainJpeg(file: FileHandle): AsyncGenerator<Buffer> {
   yield* between(file, 0, FIRST_SEGMENT);
-  let from = FIRST_SEGMENT;
-  for (let drawn = true; drawn;) {
-    drawn = false;
+  let from: number | undefined = FIRST_SEGMENT;
+  while (from !== undefined) {
+    let behindScan: number | undefined;
     for await (const segment of segmentsOf(file, from)) {
-      yield* plainSegment(file, segment);
-      if (segment.marker !== START_OF_SCAN) continue;
-      drawn = true;
-      from = await endOfScan(file, segment.end);
-      yield* between(file, segment.end, from);
+      const bytes = await plainSegment(file, segment);
+      if (bytes) yield bytes;
+      if (segment.marker === START_OF_SCAN) behindScan = yield* scanAt(file, segment.end);
     }
+    from = behindScan;
   }
   yield Buffer.from([0xff, END_OF_IMAGE]); // what comes behind it, some telephones' film of the moment, is left out
 }
