@@ -1,4 +1,5 @@
 import { Argument, Command } from 'commander';
+import type { Knex } from 'knex';
 import {
   createTenantAt,
   findTenant,
@@ -24,6 +25,20 @@ interface Options {
   json?: boolean;
   host: string;
 }
+
+/** Changes a tenant, writes it down, and shows how it is now. */
+const changeTenant = (
+  name: string,
+  said: { event: string; detail?: Record<string, unknown> },
+  { json = false }: Options,
+  work: (trx: Knex) => Promise<void>,
+): Promise<void> =>
+  withContext(async ({ store, audit }) => {
+    await store.transaction(work);
+    const tenant = await findTenant(store.knex, name);
+    await audit(tenant.id, { ...said, result: 'success', actor: 'cli', target: name });
+    print(json, tenant, lines(tenant));
+  });
 
 export function tenantCommand(): Command {
   const command = new Command('tenant').description(
@@ -76,19 +91,10 @@ export function tenantCommand(): Command {
     .description('Let people make accounts for themselves (open), or leave that to administrators (closed).')
     .addArgument(new Argument('<open|closed>').choices(['open', 'closed']))
     .option('--json', 'answer in JSON')
-    .action((name: string, word: 'open' | 'closed', { json = false }: Options) =>
-      withContext(async ({ store, audit }) => {
-        await store.transaction((trx) => setRegistrationOpen(trx, name, word === 'open'));
-        const tenant = await findTenant(store.knex, name);
-        const event = {
-          event: 'tenant.registration',
-          result: 'success',
-          actor: 'cli',
-          target: name,
-        } as const;
-        await audit(tenant.id, { ...event, detail: { registration: word } });
-        print(json, tenant, lines(tenant));
-      }),
+    .action((name: string, word: 'open' | 'closed', options: Options) =>
+      changeTenant(name, { event: 'tenant.registration', detail: { registration: word } }, options, (trx) =>
+        setRegistrationOpen(trx, name, word === 'open'),
+      ),
     );
   for (const verb of ['disable', 'enable'] as const)
     command
@@ -97,13 +103,10 @@ export function tenantCommand(): Command {
         verb === 'disable' ? 'Answer 403 to everything that is asked of the tenant.' : 'Let it answer again.',
       )
       .option('--json', 'answer in JSON')
-      .action((name: string, { json = false }: Options) =>
-        withContext(async ({ store, audit }) => {
-          await store.transaction((trx) => setTenantEnabled(trx, name, verb === 'enable'));
-          const tenant = await findTenant(store.knex, name);
-          await audit(tenant.id, { event: `tenant.${verb}`, result: 'success', actor: 'cli', target: name });
-          print(json, tenant, lines(tenant));
-        }),
+      .action((name: string, options: Options) =>
+        changeTenant(name, { event: `tenant.${verb}` }, options, (trx) =>
+          setTenantEnabled(trx, name, verb === 'enable'),
+        ),
       );
   return command;
 }

@@ -74,7 +74,16 @@ const FAILURES: Record<number, string> = {
 const as = (type: string, schema: unknown, example?: unknown): Json => ({
   [type]: { schema, ...(example !== undefined && { example }) },
 });
-const json = (schema: unknown, example?: unknown): Json => as('application/json', schema, example);
+const JSON_TYPE = 'application/json';
+/** How a call is asked and answered: JSON, or, as RabbitMQ has it, a form in and a word out. */
+const WAYS = {
+  json: { asked: JSON_TYPE, answered: JSON_TYPE, done: 'Done' },
+  form: {
+    asked: 'application/x-www-form-urlencoded',
+    answered: 'text/plain',
+    done: 'The answer, as a word',
+  },
+} as const;
 
 interface Call {
   id: string;
@@ -84,23 +93,36 @@ interface Call {
   body?: unknown;
   example?: unknown;
   answer: unknown;
+  way?: keyof typeof WAYS;
   failures: readonly number[];
 }
 
-const call = ({ id, summary, right, parameters = [], body, example, answer, failures }: Call): Json => ({
+const call = ({
+  id,
+  summary,
+  right,
+  parameters = [],
+  body,
+  example,
+  answer,
+  way = 'json',
+  failures,
+}: Call): Json => ({
   operationId: id,
   summary,
   description: `For an app with the right \`${right}\`.`,
   tags: ['MQTT'],
   security: [{ [SCHEME]: [] }],
   parameters,
-  ...(body !== undefined && { requestBody: { required: true, content: json(body, example) } }),
+  ...(body !== undefined && {
+    requestBody: { required: true, content: as(WAYS[way].asked, body, example) },
+  }),
   responses: {
-    200: { description: 'Done', content: json(answer) },
+    200: { description: WAYS[way].done, content: as(WAYS[way].answered, answer) },
     ...Object.fromEntries(
       [401, 403, ...failures, 429].map((status) => [
         status,
-        { description: FAILURES[status], content: json(ref('MqttFailure')) },
+        { description: FAILURES[status], content: as(JSON_TYPE, ref('MqttFailure')) },
       ]),
     ),
   },
@@ -208,6 +230,11 @@ function tablePaths(kind: (typeof KINDS)[number]): Record<string, Json> {
   };
 }
 
+/** Of a list: each rule with its result. */
+const RULES_ADDED = object({ data: list({ type: 'object', additionalProperties: true }), code: ZERO }, [
+  'code',
+]);
+
 function rulePaths(path: string, id: string, parameters: readonly Json[]): Record<string, Json> {
   const example = { topic: 'devices/%c/#', action: 'pubsub', access: 'allow' };
   const body = { oneOf: [ref('MqttRule'), list(ref('MqttRule'))] };
@@ -228,7 +255,7 @@ function rulePaths(path: string, id: string, parameters: readonly Json[]): Recor
         parameters,
         body,
         example,
-        answer: object({ data: list({ type: 'object', additionalProperties: true }), code: ZERO }, ['code']),
+        answer: RULES_ADDED,
         failures: [400, 409, 413, 422],
       }),
       put: call({
@@ -274,7 +301,7 @@ const RULE_PATHS: Record<string, Json> = {
       right: 'write',
       body: { oneOf: [NAMED_RULE, list(NAMED_RULE)] },
       example: { username: 'user_test', topic: 'devices/%c/#', action: 'pubsub', access: 'allow' },
-      answer: object({ data: list({ type: 'object', additionalProperties: true }), code: ZERO }, ['code']),
+      answer: RULES_ADDED,
       failures: [400, 409, 413, 422],
     }),
     delete: call({
@@ -415,27 +442,18 @@ const BROKER_PATHS: Record<string, Json> = {
 };
 
 /** A call of `rabbitmq_auth_backend_http`: a form in, a word out. */
-const rabbit = (which: string, summary: string, fields: readonly string[], example: Json): Json => {
-  const form = object(Object.fromEntries(fields.map((field) => [field, { type: 'string' }])), ['username']);
-  const described = call({
+const rabbit = (which: string, summary: string, fields: readonly string[], example: Json): Json => ({
+  post: call({
     id: `mqtt_rabbit_${which}`,
     summary,
     right: 'broker',
-    answer: {},
+    body: object(Object.fromEntries(fields.map((field) => [field, { type: 'string' }])), ['username']),
+    example,
+    answer: { type: 'string', enum: ['allow', 'allow administrator', 'deny'] },
+    way: 'form',
     failures: [400, 413, 422],
-  });
-  const words = { type: 'string', enum: ['allow', 'allow administrator', 'deny'] };
-  return {
-    post: {
-      ...described,
-      requestBody: { required: true, content: as('application/x-www-form-urlencoded', form, example) },
-      responses: {
-        ...(described['responses'] as Json),
-        200: { description: 'The answer, as a word', content: as('text/plain', words) },
-      },
-    },
-  };
-};
+  }),
+});
 
 const RABBIT_PATHS: Record<string, Json> = {
   '/mqtt/user': rabbit(

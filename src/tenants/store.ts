@@ -179,19 +179,22 @@ export async function moveTenant(knex: Knex, tenant: Tenant, issuer: string): Pr
   await touchTenant(knex, tenant.id);
 }
 
+const lockTenantNamed = async (knex: Knex, name: string): Promise<Tenant> =>
+  lockTenant(knex, (await findTenant(knex, name)).id);
+
 /** Lets people make accounts for themselves, or leaves that to administrators. @throws NotFound */
 export async function setRegistrationOpen(
   knex: Knex,
   name: string,
   registrationOpen: boolean,
 ): Promise<void> {
-  const tenant = await lockTenant(knex, (await findTenant(knex, name)).id);
+  const tenant = await lockTenantNamed(knex, name);
   await replaceTenant(knex, tenant, { ...tenant, registrationOpen });
 }
 
 /** Opens or shuts a tenant. Either way everything that it issued until now ends. @throws NotFound, Conflict for the home tenant */
 export async function setTenantEnabled(knex: Knex, name: string, enabled: boolean): Promise<void> {
-  const tenant = await lockTenant(knex, (await findTenant(knex, name)).id);
+  const tenant = await lockTenantNamed(knex, name);
   // Said again, it ends what was issued in between.
   if (tenant.enabled === enabled) await revokeAllOf(tenantDb(knex, tenant.id), 'tenant');
   await replaceTenant(knex, tenant, { ...tenant, enabled });

@@ -62,6 +62,7 @@ const PURPOSE = {
   description:
     'What the code is good for. Where it says nothing, for registering (where people may) or, where the account is there, for a new password.',
 } as const;
+type AskedPurpose = (typeof PURPOSE)['enum'][number];
 const challenge = {
   ...line(4000),
   description: 'The token of a solved challenge, where the configuration asks for one.',
@@ -160,7 +161,7 @@ export function registrationOperations(base: RegistrationBase): readonly AnyOper
     call: {
       tenant: { id: string; registrationOpen: boolean };
       address: string;
-      body: { challenge?: string; purpose?: 'register' | 'reset' | 'login' };
+      body: { challenge?: string; purpose?: AskedPurpose };
     },
     target: Target,
   ): Promise<Target> {
@@ -178,7 +179,7 @@ export function registrationOperations(base: RegistrationBase): readonly AnyOper
       tenant: { registrationOpen: boolean };
       db: Parameters<CodeSender['request']>[0];
       language: 'en' | 'zh-CN';
-      body: { purpose?: 'register' | 'reset' | 'login' };
+      body: { purpose?: AskedPurpose };
     },
     target: Target,
   ) =>

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { insertApp } from '../../src/mqtt/index.js';
 import { STORES } from '../support/config.js';
 import { APP_SECRET, deviceApi, type DeviceApi } from '../support/devices.js';
-import { basic } from '../support/http.js';
-import { send } from '../support/http.js';
+import { basic, send } from '../support/http.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 for (const store of STORES)
