@@ -6,6 +6,7 @@ import { DOCS_REDIRECT } from './docs-page.js';
 import { Conflict, NotFound } from './kernel/errors.js';
 import { insertApp } from './mqtt/index.js';
 import { addKeys, BASE_ALGS } from './oidc/index.js';
+import { builtInRoles } from './roles/index.js';
 import { tenantDb, tenantTransaction } from './store/index.js';
 import {
   createTenant,
@@ -57,11 +58,8 @@ async function makeHome(context: GatehouseContext): Promise<Home> {
       });
       const db = tenantDb(trx, tenant.id);
       const nickName = 'Administrator';
-      await insertUser(
-        db,
-        { userName: config.admin.user, nickName, roles: ['administrator', 'user'] },
-        passwordHash,
-      );
+      const roles = (await builtInRoles(db, ['administrator', 'user'])).map(({ id }) => id);
+      await insertUser(db, { userName: config.admin.user, nickName, roles }, passwordHash);
       const { id, secret } = config.client;
       const clientSecret = await insertManagementClient(db, vault, id, secret);
       const { appId, appSecret } = config.mqtt;

@@ -16,11 +16,13 @@ import {
   findApiResourceByName,
   importOperation,
   offerScopesOf,
+  ownApisOf,
 } from './api-resources/index.js';
 import {
   clientOperations,
   countClientsUsing,
   issuedTokenOperations,
+  heldByNamed,
   openClient,
   registrationTokenOperations,
   takeFromClients,
@@ -60,7 +62,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
   const { vault, pool, passwords, directory, config, messenger } = services;
   return [
     ...apiResourceOperations(uses, vault),
-    importOperation({ open: openClient }),
+    importOperation({ open: openClient, held: heldByNamed }),
     ...clientOperations(vault),
     ...registrationTokenOperations(vault),
     ...issuedTokenOperations(async (tenantId, actor, wish) =>
@@ -109,6 +111,7 @@ export function managementApi(
     actorOf: (request, token) => runtimeOf(request).actorOf(token),
     actorOfSecret: (request, name, secret) =>
       resourceActor(tenantDb(store.knex, runtimeOf(request).tenant.id), base.vault, name, secret),
+    ownApis: ownApisOf,
     mayCallFrom: (request, origin) => runtimeOf(request).mayCallFrom(origin),
     addressOf: (request) => factsOf(request).address,
     countOpen(request) {

@@ -8,6 +8,7 @@ import {
   shapes,
   type Actor,
   type AnyOperation,
+  type Held,
 } from '../api/index.js';
 import type { TenantDb } from '../store/index.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
@@ -113,6 +114,8 @@ export interface ClientsOfImport {
     clientId: string,
     more: { scope: string; redirectUris: readonly string[] },
   ): Promise<'changed' | 'unchanged' | 'unknown'>;
+  /** What a client holds; undefined for one that is not there for the caller. */
+  held(db: TenantDb, actor: Actor | undefined, clientId: string): Promise<Held | undefined>;
 }
 
 interface Policy {
@@ -169,6 +172,10 @@ function scopesOfOpenApi(document: Json | undefined): Record<string, string | nu
   return Object.fromEntries(scopes);
 }
 
+/** Whether an import changes the clients that it names. */
+const changesClients = (actor: Actor | undefined): boolean =>
+  actor !== undefined && holds(actor, 'isms.client.put');
+
 export const importOperation = (clients: ClientsOfImport): AnyOperation =>
   defineOperation({
     ...areaAt('apiresource', '/api/ApiResource').own('import', 'POST', '/Import'),
@@ -181,6 +188,15 @@ export const importOperation = (clients: ClientsOfImport): AnyOperation =>
     schemas: { body: DESCRIPTION, answer: IMPORTED },
     conflicts: { scopes: CODES.scopeExists, name: CODES.nameExists },
     changes: 'provider',
+    // The API itself holds nothing: the management API can not be imported (names.ts).
+    async authority({ db, actor, body: { microServiceClientIDs: named = [] } }) {
+      const held = new Map<string, Held>();
+      for (const clientId of changesClients(actor) ? named : []) {
+        const client = await clients.held(db, actor, clientId);
+        if (client) held.set(clientId, client);
+      }
+      return held;
+    },
     async handle({ db, actor, body }) {
       const service = body.microServiceName;
       if (actor?.resource !== undefined && actor.resource !== service)
@@ -221,7 +237,7 @@ export const importOperation = (clients: ClientsOfImport): AnyOperation =>
           userClaims,
           scopes: [...before.scopes, ...added],
         });
-      const mayChangeClients = actor !== undefined && holds(actor, 'isms.client.put');
+      const mayChangeClients = changesClients(actor);
       const results = [];
       for (const clientId of body.microServiceClientIDs ?? [])
         results.push({

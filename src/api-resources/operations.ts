@@ -1,4 +1,5 @@
 import {
+  aboutOne,
   areaAt,
   confinedTo,
   containing,
@@ -15,6 +16,7 @@ import { release, type Uses } from '../identity-resources/index.js';
 import { Conflict } from '../kernel/errors.js';
 import { addSecret, API_RESOURCE_SECRETS, keepSecrets, readNewSecret, showSecret } from '../secrets/index.js';
 import type { TenantDb, Vault } from '../store/index.js';
+import { heldByApi } from './authority.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
 import { checkNames } from './names.js';
 import { MANAGEMENT_API } from './management-scopes.js';
@@ -48,6 +50,10 @@ function spareBuiltIn({ name: which }: StoredApiResource, change: object): void 
   if (which === MANAGEMENT_API && touched !== undefined)
     throw new Conflict('builtIn', `"${touched}" of the management API is the program's own`);
 }
+
+const authority = aboutOne(async ({ db, actor }, which) =>
+  heldByApi(await lockApiResource(db, which, confinedTo(actor))),
+);
 
 /** @param uses which clients use an API; @param vault hashes its secrets. */
 export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOperation[] => [
@@ -99,6 +105,7 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
     schemas: { body: NEW, answer: API_RESOURCE },
     conflicts: CONFLICTS,
     changes: 'provider',
+    authority: { untouched: 'no scope of a new API is the management API’s (names.ts)' },
     async handle({ db, actor, body }) {
       const { name: which, audience, tokenAudience, scopes: given = [], secrets = [], owner, ...more } = body;
       checkNames(which, given);
@@ -122,6 +129,7 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
     schemas: { query: CASCADE, body: CHANGE, answer: API_RESOURCE },
     conflicts: CONFLICTS,
     changes: 'provider',
+    authority,
     current: {
       answer: API_RESOURCE,
       read: async ({ db, actor, body }) => shown(db, await lockApiResource(db, body.id, confinedTo(actor))),
@@ -159,6 +167,7 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
     schemas: { params: shapes.params, query: CASCADE, answer: shapes.DELETED },
     conflicts: CONFLICTS,
     changes: 'provider',
+    authority,
     current: {
       answer: API_RESOURCE,
       read: async ({ db, actor, params }) =>

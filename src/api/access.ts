@@ -23,8 +23,8 @@ export interface Actor {
   scopes: ReadonlySet<string>;
   /** The user's permissions as they are now. */
   permissions?: ReadonlySet<string> | undefined;
-  /** The user's roles as they are now, by name. */
-  roles?: ReadonlySet<string> | undefined;
+  /** The user to whose own things a role confines the caller: the user, or the owner of a client that acts for itself. */
+  confined?: string | undefined;
   /** Absent where it was no token. */
   token?: Presented | undefined;
   /** The API resource that the secret is of which was sent instead of a token. */
@@ -66,22 +66,12 @@ export function holds(actor: Actor, word: string): boolean {
   return has(actor.scopes) && (actor.permissions === undefined || has(actor.permissions));
 }
 
-/** Nobody gives what they do not have: else whoever may change roles, or clients, may do everything. @throws Failure */
-export function mayGive(actor: Actor | undefined, words: readonly string[]): void {
-  const beyond = words.find((word) => !(actor && holds(actor, word)));
-  if (beyond !== undefined)
-    throw new Failure(403, BASIC.forbidden, {
-      message: `"${beyond}" can be given only by who has it`,
-      data: { missing: 'permission', name: beyond },
-    });
-}
+/** Whether a word opens operations of the management API. */
+export const isManagementWord = (word: string): boolean => MANAGEMENT_WORD.test(word);
 
-/** Developers see what is their own; everybody else who may look sees all of the tenant's. */
-const DEVELOPER = 'developer';
-
-/** The user to whose own things the actor is confined; undefined for who sees all. */
+/** The user to whose own things the actor is confined; undefined for callers who see all of the tenant's. */
 export const confinedTo = (actor: Actor | undefined): string | undefined =>
-  actor?.roles?.has(DEVELOPER) && !holds(actor, 'isms.all') ? actor.userKey : undefined;
+  actor && !holds(actor, 'isms.all') ? actor.confined : undefined;
 
 /** Whose a thing is going to be: a developer's own, or the one's that was named. */
 export const ownerOf = (actor: Actor | undefined, named: string | null | undefined): string | null =>

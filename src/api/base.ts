@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Knex } from 'knex';
 import type { Store, TenantDb } from '../store/index.js';
 import type { Actor } from './access.js';
+import type { OwnApis } from './authority.js';
 import type { CallTenant } from './operation.js';
 
 /** What an operation did, for the audit. */
@@ -24,6 +25,8 @@ export interface ApiBase {
   actorOfSecret(request: IncomingMessage, name: string, secret: string): Promise<Actor | undefined>;
   /** Whether pages of this origin may call from a browser. */
   mayCallFrom(request: IncomingMessage, origin: string): Promise<boolean>;
+  /** The APIs of a confined caller. */
+  ownApis(db: TenantDb, owner: string): Promise<OwnApis>;
   /** Where a request comes from, after trusted proxies. */
   addressOf(request: IncomingMessage): string;
   /** Counts a change that anybody may make, and refuses one too many. @throws Failure */

@@ -2,7 +2,6 @@ export {
   authorise,
   confinedTo,
   holds,
-  mayGive,
   ownedBy,
   ownerOf,
   spellings,
@@ -10,6 +9,7 @@ export {
   type Presented,
 } from './access.js';
 export { areaAt } from './area.js';
+export { aboutOne, type Held, type Holdings, type Judge, type OwnApis, type Trusted } from './authority.js';
 export { parseJson, readJson } from './body.js';
 export { BASIC, defineCodes, type Code } from './codes.js';
 export { Failure, type FieldProblem } from './failure.js';
@@ -20,6 +20,7 @@ export {
   defineList,
   defineOperation,
   defineStream,
+  writes,
   type AnyOperation,
   type CallTenant,
   type Line,

@@ -3,6 +3,7 @@ import type { Context } from 'koa';
 import type { Knex } from 'knex';
 import type { TenantDb } from '../store/index.js';
 import type { Access, Actor } from './access.js';
+import type { Authority, Judge } from './authority.js';
 import type { Code, Language } from './codes.js';
 import type { FieldProblem } from './failure.js';
 
@@ -45,8 +46,11 @@ export interface StreamCall<Q, B> {
   actor: Actor | undefined;
   query: Q;
   lines: AsyncIterable<Line<B>>;
-  /** One transaction with its audit row; `target` says what it was about. */
-  transaction<T>(target: string, work: (db: TenantDb) => Promise<T>): Promise<T>;
+  /**
+   * One transaction with its audit row; `target` says what it was about. `judge` decides about what the lines make: no
+   * line is written that it refuses.
+   */
+  transaction<T>(target: string, work: (db: TenantDb, judge: Judge) => Promise<T>): Promise<T>;
 }
 
 /** One page of a list. */
@@ -100,6 +104,11 @@ interface Operation<Schemas, C, A, R> extends Declared {
   handle(call: C, prepared: R): Promise<A>;
 }
 
+/** What writes says what it is about, so that the kernel can check the caller's authority over it. */
+type Guarded<C, A> =
+  | { readonly method: 'GET' }
+  | { readonly method: 'POST' | 'PUT' | 'DELETE'; readonly authority: Authority<C, A> };
+
 /** What an operation takes and answers. */
 interface Schemas {
   params?: JSONSchema;
@@ -111,7 +120,10 @@ interface Schemas {
 export type AnyCall = HomeCall<unknown, unknown, unknown>;
 
 /** An operation as the kernel sees it. */
-export interface AnyOperation extends Operation<Schemas, AnyCall, unknown, unknown>, Kind {}
+export interface AnyOperation extends Operation<Schemas, AnyCall, unknown, unknown>, Kind {
+  /** Absent where nothing is written. */
+  readonly authority?: Authority<AnyCall, unknown>;
+}
 
 interface Kind {
   /** Whether it answers a page. */
@@ -140,7 +152,8 @@ export const defineOperation = <
   A = FromSchema<S['answer']>,
   R = undefined,
 >(
-  operation: Operation<S, Call<NoInfer<P>, NoInfer<Q>, NoInfer<B>>, NoInfer<A>, R>,
+  operation: Operation<S, Call<NoInfer<P>, NoInfer<Q>, NoInfer<B>>, NoInfer<A>, R> &
+    Guarded<Call<NoInfer<P>, NoInfer<Q>, NoInfer<B>>, NoInfer<A>>,
 ): AnyOperation => of(operation, { list: false, home: false });
 
 /** Declares an operation that answers a page of `answer`s. */
@@ -157,7 +170,8 @@ export const defineHomeOperation = <
   A = FromSchema<S['answer']>,
   R = undefined,
 >(
-  operation: Operation<S, HomeCall<NoInfer<P>, NoInfer<Q>, NoInfer<B>>, NoInfer<A>, R>,
+  operation: Operation<S, HomeCall<NoInfer<P>, NoInfer<Q>, NoInfer<B>>, NoInfer<A>, R> &
+    Guarded<HomeCall<NoInfer<P>, NoInfer<Q>, NoInfer<B>>, NoInfer<A>>,
 ): AnyOperation => of(operation, { list: false, home: true });
 
 export const defineHomeList = <const S extends Schemas, Q = In<S, 'query'>, A = FromSchema<S['answer']>>(
@@ -178,7 +192,10 @@ export const defineStream = <
     readonly schemas: S;
     stream(call: StreamCall<NoInfer<Q>, NoInfer<B>>): AsyncIterable<NoInfer<A>>;
   },
-): AnyOperation => of(operation, { list: false, home: false });
+): AnyOperation => of({ ...operation, authority: EACH_LINE }, { list: false, home: false });
+
+/** A stream asks the judge of its transaction about each line. */
+const EACH_LINE: Authority<unknown, unknown> = async () => new Map();
 
 /** Whether an operation writes. */
 export const writes = ({ method }: AnyOperation): boolean => method !== 'GET';

@@ -4,6 +4,7 @@ import type { Knex } from 'knex';
 import { tenantDb } from '../store/index.js';
 import { Busy, Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { admitted } from './authenticate.js';
+import { judgeOf, type Holdings } from './authority.js';
 import type { ApiBase } from './base.js';
 import { BASIC, languageOf } from './codes.js';
 import { envelope, listEnvelope } from './envelope.js';
@@ -85,6 +86,29 @@ const callOn = (connection: Knex, { home }: AnyOperation, input: Input): AnyCall
     ...(home && { everything: connection }),
   }) as AnyCall;
 
+const GONE: Holdings = new Map();
+
+/** What the things hold that the call is about, which the caller has to hold as well. @throws Failure: 403 */
+async function authorityBefore({ authority }: AnyOperation, base: ApiBase, call: AnyCall): Promise<Holdings> {
+  if (typeof authority !== 'function') return GONE;
+  const held = await authority(call);
+  await judgeOf(call.actor, (owner) => base.ownApis(call.db, owner))(held, held);
+  return held;
+}
+
+/** Whether the caller may leave the things with what they hold now; else nothing is changed. @throws Failure: 403 */
+async function checkAfter(
+  { authority, method }: AnyOperation,
+  base: ApiBase,
+  call: AnyCall,
+  before: Holdings,
+  answer: unknown,
+): Promise<void> {
+  if (typeof authority !== 'function') return;
+  const after = method === 'DELETE' ? GONE : await authority(call, answer);
+  await judgeOf(call.actor, (owner) => base.ownApis(call.db, owner))(before, after);
+}
+
 /** The change and its audit row: one transaction. */
 async function change(
   operation: AnyOperation,
@@ -106,12 +130,14 @@ async function change(
   const conditional = wanted !== '' && wanted !== '*';
   const answer = await base.store.transaction(async (trx) => {
     const call = callOn(trx, operation, input);
+    const held = await authorityBefore(operation, base, call);
     if (operation.current && shown && (conditional || Object.keys(echoed).length > 0)) {
       const now = shown(await operation.current.read(call));
       if (conditional) sameAs(wanted, etagOf(now));
       refuseChanges(echoed, now as Record<string, unknown>);
     }
     const done = await operation.handle(call, prepared);
+    await checkAfter(operation, base, call, held, done);
     await base.record(call.db, ctx.req, {
       operation: operation.id,
       actor,

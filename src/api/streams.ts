@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { Middleware } from 'koa';
 import { tenantDb, type TenantDb } from '../store/index.js';
 import { admitted } from './authenticate.js';
+import { judgeOf, type Judge } from './authority.js';
 import type { ApiBase } from './base.js';
 import { readLines, type TextLine } from './body.js';
 import { BASIC, languageOf } from './codes.js';
@@ -22,10 +23,13 @@ export function performStream(operation: AnyOperation, base: ApiBase): Middlewar
     const query = { ...ctx.query };
     checkQuery(query);
     const texts = readLines(ctx.req);
-    const transaction = <T>(target: string, work: (db: TenantDb) => Promise<T>): Promise<T> =>
+    const transaction = <T>(target: string, work: (db: TenantDb, judge: Judge) => Promise<T>): Promise<T> =>
       base.store.transaction(async (trx) => {
         const db = tenantDb(trx, tenant.id);
-        const done = await work(db);
+        const done = await work(
+          db,
+          judgeOf(actor, (owner) => base.ownApis(db, owner)),
+        );
         await base.record(db, ctx.req, { operation: operation.id, actor, target, fields: [] });
         return done;
       });

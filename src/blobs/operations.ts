@@ -78,6 +78,7 @@ export function blobOperations({ blobs, uploads }: BlobServices): readonly AnyOp
 
   /** An upload is kept with its audit row, and its address answered. */
   const kept = {
+    authority: { untouched: 'a file holds no permission and no scope' },
     target: (_call: unknown, url: string): string => url,
     handle: async ({ db, tenant }: { db: TenantDb; tenant: CallTenant }, blob: Blob): Promise<string> => {
       await settleBlob(db, blob);

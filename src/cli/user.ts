@@ -9,6 +9,7 @@ import {
   type NewUser,
   type User,
 } from '../users/index.js';
+import { builtInRoles } from '../roles/index.js';
 import { tenantDb } from '../store/index.js';
 import { print, table, time } from './output.js';
 import { change, inTenant, readSecret, tenantOf, withContext } from './session.js';
@@ -79,7 +80,7 @@ export function userCommand(): Command {
     .option('--phone <number>', 'international (+86…), or national with --country-code')
     .option('--country-code <digits>', 'such as 86')
     .option('--nick-name <name>')
-    .option('--role <name...>', 'roles of the tenant (user, partner, developer, administrator, …)')
+    .option('--role <name...>', 'roles of the tenant; the one for newcomers, where nothing is said')
     .option('--password-stdin', 'read the password from standard input')
     .action((userName: string, options: Options) =>
       withContext(async (context) => {
@@ -92,11 +93,11 @@ export function userCommand(): Command {
           phoneNumber: options.phone,
           countryCode: options.countryCode,
           nickName: options.nickName,
-          roles: options.role ?? ['user'],
         };
-        const user = await change(context, tenant, 'user.create', userName, (db) =>
-          insertUser(db, wanted, hash),
-        );
+        const user = await change(context, tenant, 'user.create', userName, async (db) => {
+          const roles = options.role ?? (await builtInRoles(db, ['user'])).map(({ id }) => id);
+          return insertUser(db, { ...wanted, roles }, hash);
+        });
         print(
           options.json ?? false,
           { ...shown(user), ...(show !== undefined && { password: show }) },

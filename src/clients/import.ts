@@ -1,11 +1,29 @@
-import { confinedTo, mayGive, ownedBy, type Actor } from '../api/index.js';
+import { confinedTo, ownedBy, type Actor, type Held } from '../api/index.js';
 import type { Row, TenantDb } from '../store/index.js';
-import { GRANT_TYPES } from './schema.js';
+import { heldByClient } from './authority.js';
+import { GRANT_TYPES, type Client } from './schema.js';
 import { lockClient, replaceClient } from './store.js';
+
+/** The client that an import names, locked; undefined for one that is not there for the caller. */
+async function named(db: TenantDb, actor: Actor | undefined, clientId: string): Promise<Client | undefined> {
+  const row = (await ownedBy(db, 'clients', confinedTo(actor)).where({ client_id: clientId }).first()) as
+    Row | undefined;
+  return row && lockClient(db, row['id'] as string);
+}
+
+/** What the client holds that an import names. */
+export async function heldByNamed(
+  db: TenantDb,
+  actor: Actor | undefined,
+  clientId: string,
+): Promise<Held | undefined> {
+  const client = await named(db, actor, clientId);
+  return client && heldByClient(client);
+}
 
 /**
  * Gives a client the scope of an API that was imported, and its redirect URIs where the client sends people at all.
- * @throws Failure for a client that may do more than the actor, Invalid for a redirect URI that can not be
+ * @throws Invalid for a redirect URI that can not be
  */
 export async function openClient(
   db: TenantDb,
@@ -13,11 +31,8 @@ export async function openClient(
   clientId: string,
   { scope, redirectUris }: { scope: string; redirectUris: readonly string[] },
 ): Promise<'changed' | 'unchanged' | 'unknown'> {
-  const row = (await ownedBy(db, 'clients', confinedTo(actor)).where({ client_id: clientId }).first()) as
-    Row | undefined;
-  if (!row) return 'unknown';
-  const client = await lockClient(db, row['id'] as string);
-  mayGive(actor, client.settings.scopes);
+  const client = await named(db, actor, clientId);
+  if (!client) return 'unknown';
   const { settings } = client;
   const uris = settings.grantTypes.includes(GRANT_TYPES.code) ? redirectUris : [];
   const changed = {

@@ -20,7 +20,7 @@ export {
   updateClientSettings,
 } from './store.js';
 export { clientOperations } from './operations.js';
-export { openClient } from './import.js';
+export { heldByNamed, openClient } from './import.js';
 export {
   forgetIssuedTokens,
   issuedTokenOperations,

@@ -65,6 +65,35 @@ export function settingsFrom(metadata: Metadata, allowed: readonly string[]): Cl
   return settings;
 }
 
+/**
+ * The settings of a client that says again what it is (RFC 7592, 2.2). What it can not name stays, and so does what an
+ * administrator has given it or has set since.
+ * @throws Invalid
+ */
+export function changedBy(
+  metadata: Metadata,
+  before: ClientSettings,
+  { scopes, settled }: { scopes: readonly string[]; settled: readonly string[] },
+): ClientSettings {
+  const granted = before.grantTypes.filter((grant) => !REGISTRABLE.includes(grant));
+  const { grant_types: asked } = metadata;
+  const own = Array.isArray(asked)
+    ? (asked as unknown[]).filter((grant) => !granted.includes(grant as string))
+    : asked;
+  const said = settingsFrom({ ...metadata, grant_types: own }, [...scopes, ...before.scopes]);
+  const fixed = [...OURS.filter((setting) => setting !== 'scopes'), ...settled];
+  const kept = Object.entries(before).filter(([setting]) => fixed.includes(setting));
+  const settings = {
+    ...Object.fromEntries(Object.entries(said).filter(([setting]) => !fixed.includes(setting))),
+    grantTypes: [...said.grantTypes, ...granted],
+    ...Object.fromEntries(kept),
+  } as ClientSettings;
+  const { defaultScopes } = settings;
+  return defaultScopes
+    ? { ...settings, defaultScopes: defaultScopes.filter((scope) => settings.scopes.includes(scope)) }
+    : settings;
+}
+
 function scopesIn(scope: unknown, allowed: readonly string[]): string[] {
   if (scope === undefined || scope === null) return SIGN_IN.filter((word) => allowed.includes(word));
   if (typeof scope !== 'string') throw new Invalid('scope', 'must be text, with spaces between scopes');

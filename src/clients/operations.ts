@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import {
+  aboutOne,
   areaAt,
   confinedTo,
   containing,
   defineList,
   defineOperation,
-  mayGive,
   NAMED_LIST,
   ownedBy,
   ownerOf,
@@ -25,6 +25,7 @@ import {
   SHOWN_SECRET,
 } from '../secrets/index.js';
 import type { Vault } from '../store/index.js';
+import { heldByClient } from './authority.js';
 import { CLIENT_CODES as CODES } from './codes.js';
 import { clientSettings, GRANT_TYPES, hasSecrets, type ClientSettings } from './schema.js';
 import {
@@ -106,6 +107,10 @@ function settle(
       };
 }
 
+const authority = aboutOne(async ({ db, actor }, id) =>
+  heldByClient(await lockClient(db, id, confinedTo(actor))),
+);
+
 /** @param vault hashes the secrets. */
 export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
   at.codes(CODES),
@@ -147,11 +152,11 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
     },
     schemas: { body: NEW_CLIENT, answer: CREATED_CLIENT },
     conflicts: { clientId: CODES.clientIdExists },
+    authority,
     async handle({ db, actor, body }) {
       const clientId = body.clientId ?? `client-${randomBytes(9).toString('hex')}`;
       const template = body.template === undefined ? {} : structuredClone(TEMPLATES[body.template]);
       const settings = settle(clientSettings(template), settingsIn(body), body);
-      mayGive(actor, settings.scopes);
       const id = await insertClient(db, {
         clientId,
         clientName: body.clientName ?? clientId,
@@ -176,6 +181,7 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
     example: { id: '019012a4-5b6c-7d8e-9f00-112233445566', accessTokenLifetime: 600 },
     schemas: { body: CLIENT_CHANGE, answer: CLIENT },
     changes: 'provider',
+    authority,
     current: {
       answer: CLIENT,
       read: async ({ db, actor, body }) => showClient(await lockClient(db, body.id, confinedTo(actor))),
@@ -184,8 +190,6 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
       const { id, clientName, description, enabled, properties, owner, secrets } = body;
       const before = await lockClient(db, id, confinedTo(actor));
       const settings = settle(before.settings, settingsIn(body), body);
-      // Whoever changes how a client proves itself, or where its codes go, can act as that client.
-      mayGive(actor, [...before.settings.scopes, ...settings.scopes]);
       await replaceClient(db, before, {
         ...before,
         ...(clientName !== undefined && { clientName }),
@@ -210,6 +214,7 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
     summary: 'Delete a client; its tokens stop working',
     schemas: { params: shapes.params, answer: shapes.DELETED },
     changes: 'provider',
+    authority,
     current: {
       answer: CLIENT,
       read: async ({ db, actor, params }) => showClient(await lockClient(db, params.id, confinedTo(actor))),
@@ -225,10 +230,10 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
     example: { keyType: 'Sha256', description: 'The one after the first' },
     schemas: { params: shapes.params, body: NEW_SECRET, answer: SHOWN_SECRET },
     changes: 'provider',
+    authority,
     target: ({ params }) => params.id,
     async handle({ db, actor, params, body }) {
       const client = await lockClient(db, params.id, confinedTo(actor));
-      mayGive(actor, client.settings.scopes);
       const { plaintext, ...secret } = await giveSecret(db, vault, client, readNewSecret(body));
       return { ...showSecret(secret), secret: plaintext };
     },

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import {
+  aboutOne,
   areaAt,
+  confinedTo,
   defineList,
   defineOperation,
-  mayGive,
   NEWEST_COLUMNS,
   NEWEST_LIST,
+  ownedBy,
+  ownerOf,
   pageOf,
   shapes,
   type AnyOperation,
@@ -15,9 +18,9 @@ import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import { newSecret } from '../secrets/index.js';
 import type { Row, TenantDb, Vault } from '../store/index.js';
-import { settingsFrom, type Metadata } from './metadata.js';
+import { changedBy, settingsFrom, type Metadata } from './metadata.js';
 import { hasSecrets, type Client } from './schema.js';
-import { findClient, findClientById, giveSecret, insertClient, lockClient, replaceClient } from './store.js';
+import { findClient, findClientById, giveSecret, insertClient, lockClient, writeClient } from './store.js';
 
 const hashOf = (vault: Vault, token: string): string => vault.hash('registration-token', token);
 
@@ -67,6 +70,7 @@ export async function register(
     clientName: nameIn(metadata, clientId),
     description: 'Registered itself',
     settings,
+    owner: row['owner_user_key'] as string | null,
   });
   await db
     .from('initial_access_tokens')
@@ -82,37 +86,51 @@ export async function register(
   return { client, secret: await withSecret(db, vault, client), registrationToken };
 }
 
-/** The client that a registration access token looks after, locked, and what it may have; undefined where it is none of it. */
+/** A client that has registered itself, and what it may say of itself. */
+export interface Registration {
+  client: Client;
+  /** What it may ask for at the most. */
+  scopes: string[];
+  /** The settings that an administrator has changed since. */
+  settled: string[];
+}
+
+/** The client that a registration access token looks after, locked; undefined where it is none of it. */
 export async function registrationOf(
   db: TenantDb,
   vault: Vault,
   clientId: string,
   token: string,
-): Promise<{ client: Client; scopes: string[] } | undefined> {
+): Promise<Registration | undefined> {
   const found = await findClient(db, clientId).catch((error: unknown) => {
     if (error instanceof NotFound) return undefined;
     throw error;
   });
-  const row =
-    found &&
-    ((await db
-      .from('client_registrations')
-      .where({ client_row_id: found.id, hash: hashOf(vault, token) })
-      .first()) as Row | undefined);
-  if (!found || !row || !found.enabled) return undefined;
-  return { client: await lockClient(db, found.id), scopes: parse<string[]>(row['scopes']) };
+  if (!found?.enabled) return undefined;
+  const client = await lockClient(db, found.id);
+  const row = (await db
+    .from('client_registrations')
+    .where({ client_row_id: client.id, hash: hashOf(vault, token) })
+    .first()) as Row | undefined;
+  if (!row) return undefined;
+  return { client, scopes: parse<string[]>(row['scopes']), settled: parse<string[]>(row['settled']) };
 }
 
-/** Takes the metadata for all that there is (RFC 7592, 2.2). @throws Invalid */
+/**
+ * Takes the metadata for all that there is (RFC 7592, 2.2), but for what an administrator has set: that stays.
+ * @throws Invalid
+ */
 export async function reregister(
   db: TenantDb,
   vault: Vault,
-  { client, scopes }: { client: Client; scopes: string[] },
+  { client, scopes, settled }: Registration,
   metadata: Metadata,
 ): Promise<Registered> {
   const { clientId } = client;
-  const settings = settingsFrom(metadata, scopes);
-  await replaceClient(db, client, { ...client, clientName: nameIn(metadata, clientId), settings });
+  const settings = changedBy(metadata, client.settings, { scopes, settled });
+  const given = nameIn(metadata, clientId);
+  const clientName = settled.includes('clientName') ? client.clientName : given;
+  await writeClient(db, client, { ...client, clientName, settings });
   const changed = await findClientById(db, client.id);
   return { client: changed, secret: await withSecret(db, vault, changed) };
 }
@@ -167,6 +185,14 @@ const shown = (row: Row) => ({
   expiresAt: iso(row['expires_at'] as number),
 });
 
+/** A client that registers with a token can have all of the token's scopes. */
+const authority = aboutOne(async ({ db, actor }, which) => {
+  const rows = ownedBy(db, 'initial_access_tokens', confinedTo(actor));
+  const row = (await rows.where({ id: which }).forUpdate().first()) as Row | undefined;
+  if (!row) throw new NotFound('token', `there is no registration token "${which}"`);
+  return { scopes: parse<string[]>(row['scopes']), owner: row['owner_user_key'] as string | null };
+});
+
 /** What opens dynamic registration, and shuts it. */
 export const registrationTokenOperations = (vault: Vault): readonly AnyOperation[] => [
   defineList({
@@ -174,7 +200,8 @@ export const registrationTokenOperations = (vault: Vault): readonly AnyOperation
     access: { kind: 'bearer', area: 'client', verb: 'post' },
     summary: 'List the tokens that applications can register themselves with',
     schemas: { query: NEWEST_LIST, answer: LISTED },
-    handle: ({ db, query }) => pageOf(db, db.from('initial_access_tokens'), query, NEWEST_COLUMNS, shown),
+    handle: ({ db, actor, query }) =>
+      pageOf(db, ownedBy(db, 'initial_access_tokens', confinedTo(actor)), query, NEWEST_COLUMNS, shown),
   }),
   defineOperation({
     ...at.own('postregistrationtoken', 'POST', '/RegistrationTokens'),
@@ -182,9 +209,9 @@ export const registrationTokenOperations = (vault: Vault): readonly AnyOperation
     summary: 'Let applications register themselves at /connect/register, with a token',
     example: { description: 'Partners', uses: 10 },
     schemas: { body: NEW, answer: MADE },
+    authority,
     async handle({ db, actor, body }) {
       const { description = null, scopes = SIGN_IN, uses = 1 } = body;
-      mayGive(actor, scopes);
       const now = Date.now();
       const expiresAt = body.expiresAt === undefined ? now + A_DAY_MS : Date.parse(body.expiresAt);
       if (expiresAt <= now) throw new Invalid('expiresAt', 'must be in the future');
@@ -197,6 +224,7 @@ export const registrationTokenOperations = (vault: Vault): readonly AnyOperation
         uses,
         created_at: now,
         expires_at: expiresAt,
+        owner_user_key: ownerOf(actor, null),
       };
       await db.insert('initial_access_tokens', row);
       return { ...shown(row), token };
@@ -207,9 +235,9 @@ export const registrationTokenOperations = (vault: Vault): readonly AnyOperation
     access: { kind: 'bearer', area: 'client', verb: 'post' },
     summary: 'End a token that applications can register themselves with; those that have, stay',
     schemas: { params: shapes.params, answer: shapes.DELETED },
+    authority,
     async handle({ db, params }) {
-      const gone = await db.from('initial_access_tokens').where({ id: params.id }).delete();
-      if (gone === 0) throw new NotFound('token', `there is no registration token "${params.id}"`);
+      await db.from('initial_access_tokens').where({ id: params.id }).delete();
       return { id: params.id };
     },
   }),

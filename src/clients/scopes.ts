@@ -4,17 +4,15 @@ import { parse } from '../kernel/json.js';
 import type { Row, TenantDb } from '../store/index.js';
 import type { ClientSettings } from './schema.js';
 
-async function using(
-  db: TenantDb,
-  { api, scopes, served = false }: Used,
-): Promise<{ id: string; settings: ClientSettings }[]> {
-  const [first = ''] = scopes;
-  // All scopes of an API begin with its name, so one look finds those that may have any of them.
+/** Rows whose document can name what is used. All scopes of an API begin with its name, so one look finds any of them. */
+function naming(db: TenantDb, table: string, column: string, { api, scopes: [first = ''] }: Used) {
   const sought = api === undefined ? JSON.stringify(first) : JSON.stringify(api).slice(0, -1);
-  const rows = await db
-    .from('clients')
-    .whereRaw(`settings LIKE ? ESCAPE '\\'`, [`%${literal(sought)}%`])
-    .select<Row[]>('id', 'settings');
+  return db.from(table).whereRaw(`?? LIKE ? ESCAPE '\\'`, [column, `%${literal(sought)}%`]);
+}
+
+async function using(db: TenantDb, used: Used): Promise<{ id: string; settings: ClientSettings }[]> {
+  const { api, scopes, served = false } = used;
+  const rows = await naming(db, 'clients', 'settings', used).select<Row[]>('id', 'settings');
   const among = new Set(scopes);
   return rows
     .map((row) => ({ id: row['id'] as string, settings: parse<ClientSettings>(row['settings']) }))
@@ -29,10 +27,11 @@ async function using(
 export const countClientsUsing = async (db: TenantDb, used: Used): Promise<number> =>
   (await using(db, used)).length;
 
-/** Takes it from every client that may use it. */
+/** Takes it from every client that may use it, and from what clients may register for: another may take the name. */
 export async function takeFromClients(db: TenantDb, used: Used): Promise<void> {
   const gone = new Set(used.scopes);
   const without = (words: string[]): string[] => words.filter((word) => !gone.has(word));
+  await takeFromRegistrations(db, used, without);
   for (const { id, settings } of await using(db, used)) {
     const { scopes, defaultScopes, resources } = settings;
     const kept = {
@@ -46,4 +45,24 @@ export async function takeFromClients(db: TenantDb, used: Used): Promise<void> {
       .where({ id })
       .update({ settings: JSON.stringify(kept), updated_at: Date.now() });
   }
+}
+
+async function takeFromRegistrations(
+  db: TenantDb,
+  used: Used,
+  without: (words: string[]) => string[],
+): Promise<void> {
+  for (const [table, key] of [
+    ['initial_access_tokens', 'id'],
+    ['client_registrations', 'client_row_id'],
+  ] as const)
+    for (const row of await naming(db, table, 'scopes', used).select<Row[]>(key, 'scopes')) {
+      const scopes = parse<string[]>(row['scopes']);
+      const kept = without(scopes);
+      if (kept.length < scopes.length)
+        await db
+          .from(table)
+          .where({ [key]: row[key] })
+          .update({ scopes: JSON.stringify(kept) });
+    }
 }

@@ -96,13 +96,33 @@ export async function insertClient(db: TenantDb, client: NewClient): Promise<str
  * Writes a client as it is now; take it by `lockClient`. One that is enabled or disabled loses what it was given until now.
  * @throws Invalid
  */
-export async function replaceClient(db: TenantDb, before: Client, client: Client): Promise<void> {
+export async function writeClient(db: TenantDb, before: Client, client: Client): Promise<void> {
   checkClient(client);
   await db
     .from('clients')
     .where({ id: client.id })
     .update({ ...columnsOf(client), updated_at: Date.now() });
   if (before.enabled !== client.enabled) await revokeAllOf(db, 'client', client.clientId);
+}
+
+/** The same for an administrator: what changes by it, the client itself can not change back. @throws Invalid */
+export async function replaceClient(db: TenantDb, before: Client, client: Client): Promise<void> {
+  await writeClient(db, before, client);
+  await settle(db, before, client);
+}
+
+/** Notes which settings an administrator has set of a client that has registered itself. */
+async function settle(db: TenantDb, before: Client, client: Client): Promise<void> {
+  const [was, is] = [before, client].map(({ clientName, settings }) => ({ ...settings, clientName }));
+  const changed = Object.keys({ ...was, ...is }).filter(
+    (key) => JSON.stringify(was?.[key as 'scopes']) !== JSON.stringify(is?.[key as 'scopes']),
+  );
+  if (changed.length === 0) return;
+  const registration = db.from('client_registrations').where({ client_row_id: client.id });
+  const row = (await registration.clone().first()) as Row | undefined;
+  if (!row) return;
+  const settled = [...new Set([...parse<string[]>(row['settled']), ...changed])];
+  await registration.update({ settled: JSON.stringify(settled) });
 }
 
 /** Replaces the settings. @throws Invalid, NotFound */

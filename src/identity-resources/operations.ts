@@ -101,6 +101,10 @@ const shown = ({ showInDiscovery, ...resource }: StoredIdentityResource) => ({
   showInDiscoveryDocument: showInDiscovery,
 });
 
+const UNTOUCHED = {
+  untouched: 'a scope about a person tells of the person, and opens no operation',
+} as const;
+
 /** @param uses which clients may ask for a scope. */
 export const identityResourceOperations = (uses: Uses): readonly AnyOperation[] => [
   at.codes(CODES),
@@ -128,6 +132,7 @@ export const identityResourceOperations = (uses: Uses): readonly AnyOperation[] 
     schemas: { body: NEW, answer: IDENTITY_RESOURCE },
     conflicts: { name: CODES.nameExists },
     changes: 'provider',
+    authority: UNTOUCHED,
     handle: async ({ db, body: { name: scope, showInDiscoveryDocument, ...given } }) =>
       shown(
         await insertIdentityResource(db, {
@@ -149,6 +154,7 @@ export const identityResourceOperations = (uses: Uses): readonly AnyOperation[] 
     schemas: { body: CHANGE, answer: IDENTITY_RESOURCE },
     conflicts: { openid: CODES.required },
     changes: 'provider',
+    authority: UNTOUCHED,
     current: {
       answer: IDENTITY_RESOURCE,
       read: async ({ db, body }) => shown(await lockIdentityResource(db, body.id)),
@@ -167,6 +173,7 @@ export const identityResourceOperations = (uses: Uses): readonly AnyOperation[] 
     schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
     conflicts: { clients: CODES.inUse, openid: CODES.required },
     changes: 'provider',
+    authority: UNTOUCHED,
     current: {
       answer: IDENTITY_RESOURCE,
       read: async ({ db, params }) => shown(await lockIdentityResource(db, params.id)),

@@ -22,9 +22,9 @@ export interface Uses {
 export async function release(db: TenantDb, uses: Uses, used: Used, cascade: boolean): Promise<void> {
   const { api, scopes, served = false } = used;
   if (scopes.length === 0 && !served) return;
-  if (cascade) return uses.takeAway(db, used);
-  const clients = await uses.count(db, used);
-  if (clients === 0) return;
+  const clients = cascade ? 0 : await uses.count(db, used);
+  // Without clients there may still be registrations that wait for it.
+  if (clients === 0) return uses.takeAway(db, used);
   const what = served ? `the API "${api}"` : scopes.map((scope) => `"${scope}"`).join(', ');
   throw new Conflict('clients', `${clients} clients use ${what}; take it from them, or add cascade=true`, {
     clients,

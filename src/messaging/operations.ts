@@ -66,6 +66,8 @@ const bodyOf = <const T extends string>(
   } as const;
 };
 
+const UNTOUCHED = { untouched: 'how messages travel holds no permission and no scope' } as const;
+
 const NOT_ANYWHERE = 'screen';
 
 /** @throws Invalid naming the field that the driver misses, or does not know */
@@ -127,6 +129,7 @@ export function messagingOperations(vault: Vault, messenger: Messenger): readonl
     defineOperation({
       ...at.own('putmail', 'PUT', '/Mail'),
       summary: 'Set how mail travels; takes the place of what was set before',
+      authority: UNTOUCHED,
       example: {
         driver: 'smtp',
         host: 'mail.example.com',
@@ -142,6 +145,7 @@ export function messagingOperations(vault: Vault, messenger: Messenger): readonl
     defineOperation({
       ...at.own('putsms', 'PUT', '/Sms'),
       summary: 'Set how SMS travel; takes the place of what was set before',
+      authority: UNTOUCHED,
       example: {
         driver: 'webhook',
         url: 'https://sms.example.com/send',
@@ -153,6 +157,7 @@ export function messagingOperations(vault: Vault, messenger: Messenger): readonl
     defineOperation({
       ...at.own('delete', 'DELETE', '/{channel}'),
       summary: 'Forget how messages of a channel travel: the configuration decides again',
+      authority: UNTOUCHED,
       schemas: { params: CHANNEL_PARAMS, answer: shapes.DELETED },
       async handle({ db, params: { channel } }) {
         if (!(await forgetSettings(db, channel)))
@@ -163,6 +168,7 @@ export function messagingOperations(vault: Vault, messenger: Messenger): readonl
     defineOperation({
       ...at.own('test', 'POST', '/Test'),
       summary: 'Send a message at once; 502 says why it was not taken',
+      authority: UNTOUCHED,
       example: { channel: 'mail', to: 'you@example.com' },
       schemas: {
         body: {

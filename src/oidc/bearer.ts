@@ -85,10 +85,21 @@ export async function actorOf(
   const { grantId, sessionUid, expiresWithSession } = token;
   const id = value.includes('.') ? decodeJwt(value).jti : undefined;
   const presented = { id, audience, grantId, sessionUid, expiresWithSession };
-  if (token.accountId === undefined) return { clientId: token.clientId, scopes, token: presented };
+  const { clientId } = token;
+  if (token.accountId === undefined) {
+    const { owner } = client;
+    const confined = owner !== null && (await people.confinesThings(tenantId, owner)) ? owner : undefined;
+    return { clientId, scopes, token: presented, confined };
+  }
   const user = await people.active(tenantId, token.accountId);
   if (!user) return undefined;
-  const { role, permission } = await people.authority(tenantId, user);
-  const may = { token: presented, permissions: new Set(permission), roles: new Set(role) };
-  return { clientId: token.clientId, userKey: user.userKey, scopes, ...may };
+  const { permissions, confined } = await people.standing(tenantId, user);
+  return {
+    clientId,
+    userKey: user.userKey,
+    scopes,
+    token: presented,
+    permissions: new Set(permissions),
+    confined: confined ? user.userKey : undefined,
+  };
 }

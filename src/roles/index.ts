@@ -1,3 +1,11 @@
-export { permissionsIn, SEEDED_ROLES, type Claim, type NewRole, type Role } from './schema.js';
+export {
+  confines,
+  permissionsIn,
+  SEEDED_ROLES,
+  type BuiltInRole,
+  type Claim,
+  type NewRole,
+  type Role,
+} from './schema.js';
 export { ROLE_OPERATIONS } from './operations.js';
-export { insertRole, roleFinder, rolesByWord, rolesOfUsers } from './store.js';
+export { builtInRoles, insertRole, roleFinder, rolesByWord, rolesOfUsers } from './store.js';

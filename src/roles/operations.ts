@@ -1,18 +1,19 @@
 import {
+  aboutOne,
   areaAt,
   containing,
   defineList,
   defineOperation,
-  mayGive,
   NAMED_COLUMNS,
   NAMED_LIST,
   listQuery,
   pageOf,
   shapes,
   type AnyOperation,
+  type Held,
 } from '../api/index.js';
 import { ROLE_CODES } from './codes.js';
-import { permissionsIn } from './schema.js';
+import { BUILT_IN_ROLES, confines, permissionsIn, type Role } from './schema.js';
 import { deleteRole, findRole, insertRole, lockRole, toRole, updateRole } from './store.js';
 
 const at = areaAt('role', '/api/Role');
@@ -31,8 +32,20 @@ const ROLE = {
   title: 'Role',
   type: 'object',
   additionalProperties: false,
-  required: ['id', 'name', 'displayName', 'description', 'claims', 'createdAt', 'updatedAt'],
-  properties: { id, name, ...fields, createdAt: time, updatedAt: time },
+  required: ['id', 'builtIn', 'name', 'displayName', 'description', 'claims', 'createdAt', 'updatedAt'],
+  properties: {
+    id,
+    builtIn: orNull({
+      type: 'string',
+      enum: BUILT_IN_ROLES,
+      description:
+        'Set for the roles that each tenant begins with, under any name: `user` is given to newcomers, `developer` confines to clients and APIs of one’s own. They can not be deleted.',
+    }),
+    name,
+    ...fields,
+    createdAt: time,
+    updatedAt: time,
+  },
 } as const;
 
 const NEW_ROLE = {
@@ -55,6 +68,13 @@ const ROLE_CHANGE = {
 const QUERY = listQuery(NAMED_LIST);
 
 const DELETE_QUERY = cascade('Take the role from everybody who has it.');
+
+const heldBy = (role: Role): Held => ({
+  permissions: permissionsIn(role.claims),
+  confines: confines([role]),
+});
+
+const authority = aboutOne(async ({ db }, which) => heldBy(await lockRole(db, which)));
 
 export const ROLE_OPERATIONS: readonly AnyOperation[] = [
   at.codes(ROLE_CODES),
@@ -79,8 +99,8 @@ export const ROLE_OPERATIONS: readonly AnyOperation[] = [
     example: { name: 'auditor', claims: [{ type: 'permission', value: 'isms.user.get' }] },
     schemas: { body: NEW_ROLE, answer: ROLE },
     conflicts: { name: ROLE_CODES.nameExists },
-    async handle({ db, actor, body }) {
-      mayGive(actor, permissionsIn(body.claims));
+    authority,
+    async handle({ db, body }) {
       const none = { displayName: null, description: null, claims: [] };
       return withTimes(await insertRole(db, { ...none, ...body }));
     },
@@ -92,16 +112,15 @@ export const ROLE_OPERATIONS: readonly AnyOperation[] = [
     schemas: { body: ROLE_CHANGE, answer: ROLE },
     conflicts: { name: ROLE_CODES.nameExists },
     current: { answer: ROLE, read: async ({ db, body }) => withTimes(await lockRole(db, body.id)) },
-    async handle({ db, actor, body: { id, ...change } }) {
-      mayGive(actor, permissionsIn(change.claims));
-      return withTimes(await updateRole(db, id, change));
-    },
+    authority,
+    handle: async ({ db, body: { id: which, ...change } }) => withTimes(await updateRole(db, which, change)),
   }),
   defineOperation({
     ...at.delete,
     summary: 'Delete a role',
     schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
-    conflicts: { users: ROLE_CODES.inUse },
+    conflicts: { users: ROLE_CODES.inUse, builtIn: ROLE_CODES.builtIn },
+    authority,
     current: { answer: ROLE, read: async ({ db, params }) => withTimes(await lockRole(db, params.id)) },
     async handle({ db, params, query }) {
       await deleteRole(db, params.id, query.cascade ?? false);

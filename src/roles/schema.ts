@@ -8,8 +8,18 @@ export interface Claim {
 export const permissionsIn = (claims: readonly Claim[] = []): string[] =>
   claims.filter(({ type }) => type === 'permission').map(({ value }) => value);
 
+/**
+ * The roles that each tenant begins with, whatever they are called by now. The program relies on what a role is built in as,
+ * and on nothing else of it: `user` is for newcomers, `developer` confines to things of one's own.
+ */
+export const BUILT_IN_ROLES = ['user', 'partner', 'developer', 'administrator'] as const;
+
+export type BuiltInRole = (typeof BUILT_IN_ROLES)[number];
+
 export interface Role {
   id: string;
+  /** Null for a role that somebody has made. */
+  builtIn: BuiltInRole | null;
   name: string;
   displayName: string | null;
   description: string | null;
@@ -19,15 +29,27 @@ export interface Role {
   updatedAt: number;
 }
 
-export type NewRole = Pick<Role, 'name' | 'displayName' | 'description' | 'claims'>;
+export type NewRole = Pick<Role, 'name' | 'displayName' | 'description' | 'claims'> &
+  Partial<Pick<Role, 'builtIn'>>;
+
+/** Whether users who have one of these roles see only the clients and APIs of their own. */
+export const confines = (roles: readonly Role[]): boolean =>
+  roles.some(({ builtIn }) => builtIn === 'developer');
 
 /** What each tenant begins with. */
 export const SEEDED_ROLES: readonly NewRole[] = [
-  { name: 'user', displayName: 'User', description: 'Signs in', claims: [] },
-  { name: 'partner', displayName: 'Partner', description: 'Works with us', claims: [] },
-  { name: 'developer', displayName: 'Developer', description: 'Builds on the APIs', claims: [] },
+  { name: 'user', builtIn: 'user', displayName: 'User', description: 'Signs in', claims: [] },
+  { name: 'partner', builtIn: 'partner', displayName: 'Partner', description: 'Works with us', claims: [] },
+  {
+    name: 'developer',
+    builtIn: 'developer',
+    displayName: 'Developer',
+    description: 'Builds on the APIs',
+    claims: [],
+  },
   {
     name: 'administrator',
+    builtIn: 'administrator',
     displayName: 'Administrator',
     description: 'Manages everything in the tenant',
     claims: [{ type: 'permission', value: 'isms.all' }],

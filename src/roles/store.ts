@@ -2,10 +2,11 @@ import { Conflict, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import { uniquely, type Row, type Store, type TenantDb } from '../store/index.js';
-import type { Claim, NewRole, Role } from './schema.js';
+import type { BuiltInRole, Claim, NewRole, Role } from './schema.js';
 
 export const toRole = (row: Row): Role => ({
   id: row['id'] as string,
+  builtIn: row['built_in'] as BuiltInRole | null,
   name: row['name'] as string,
   displayName: row['display_name'] as string | null,
   description: row['description'] as string | null,
@@ -32,12 +33,13 @@ export const lockRole = async (db: TenantDb, id: string): Promise<Role> =>
   found(id, (await db.from('roles').where({ id }).forUpdate().first()) as Row | undefined);
 
 /** @throws Conflict when the name is taken */
-export async function insertRole(db: TenantDb, role: NewRole): Promise<Role> {
+export async function insertRole(db: TenantDb, { builtIn = null, ...role }: NewRole): Promise<Role> {
   const id = newId();
   const now = Date.now();
   await naming(role.name, () =>
     db.insert('roles', {
       id,
+      built_in: builtIn,
       name: role.name,
       display_name: role.displayName,
       description: role.description,
@@ -46,7 +48,7 @@ export async function insertRole(db: TenantDb, role: NewRole): Promise<Role> {
       updated_at: now,
     }),
   );
-  return { ...role, id, createdAt: now, updatedAt: now };
+  return { ...role, id, builtIn, createdAt: now, updatedAt: now };
 }
 
 /** Changes what is given and leaves the rest. @throws NotFound, Conflict */
@@ -73,10 +75,12 @@ export async function updateRole(
 
 /**
  * Deletes a role that nobody has, or takes it from everybody first.
- * @throws NotFound, Conflict that says how many have it
+ * @throws NotFound, Conflict that says how many have it, Conflict for a built-in role
  */
 export async function deleteRole(db: TenantDb, id: string, cascade: boolean): Promise<void> {
-  await lockRole(db, id);
+  const { builtIn, name } = await lockRole(db, id);
+  if (builtIn !== null)
+    throw new Conflict('builtIn', `"${name}" is a built-in role and stays; take it from users, or rename it`);
   const held = db
     .from('user_roles')
     .where({ role_id: id })
@@ -98,6 +102,15 @@ export async function rolesByWord(db: TenantDb, words: readonly string[]): Promi
     .where((either) => void either.whereIn('id', some).orWhereIn('name', some))
     .orderBy('name');
   return ((await rows) as Row[]).map(toRole);
+}
+
+/** The roles that are built in as these; one that an older version has let go is not among them. */
+export async function builtInRoles(db: TenantDb, kinds: readonly BuiltInRole[]): Promise<Role[]> {
+  const rows = (await db
+    .from('roles')
+    .whereIn('built_in', [...kinds])
+    .orderBy('name')) as Row[];
+  return rows.map(toRole);
 }
 
 /** What these users are, by the user's id, each one's roles by name. */

@@ -48,6 +48,11 @@ function placeOf(given: readonly string[], issuer?: string): { hosts: string[]; 
   return { hosts: all, issuer: place };
 }
 
+const UNTOUCHED = {
+  untouched:
+    'what a tenant holds counts at that tenant only; its operations are the home administrators’ alone',
+} as const;
+
 type Properties = Record<string, string | null>;
 
 /** Tells the properties that are kept as they are from those that are sealed. */
@@ -123,6 +128,7 @@ export const tenantOperations = (
     schemas: { body: NEW, answer: CREATED },
     conflicts: CONFLICTS,
     changes: 'tenants',
+    authority: UNTOUCHED,
     async handle({ everything, body }) {
       const { hosts: given, issuer, properties: all = {}, managementClient, ...rest } = body;
       const { status, registration, ...more } = rest;
@@ -147,6 +153,7 @@ export const tenantOperations = (
     schemas: { body: CHANGE, answer: TENANT },
     conflicts: CONFLICTS,
     changes: 'tenants',
+    authority: UNTOUCHED,
     current: {
       answer: TENANT,
       read: async ({ everything, body }) => shown(everything, await lockTenant(everything, body.id)),
@@ -172,6 +179,7 @@ export const tenantOperations = (
     schemas: { params: shapes.params, query: CONFIRM, answer: shapes.DELETED },
     conflicts: CONFLICTS,
     changes: 'tenants',
+    authority: UNTOUCHED,
     current: {
       answer: TENANT,
       read: async ({ everything, params }) => shown(everything, await lockTenant(everything, params.id)),

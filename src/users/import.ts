@@ -3,18 +3,25 @@ import {
   defineStream,
   Failure,
   shapes,
-  type Actor,
   type AnyOperation,
   type FieldProblem,
+  type Holdings,
+  type Judge,
 } from '../api/index.js';
 import { Conflict, ProductError } from '../kernel/errors.js';
 import type { TenantDb } from '../store/index.js';
 import { checkForeignHash } from './foreign-hashes.js';
 import { randomUserName } from './names.js';
-import { mayMake } from './operations.js';
 import type { NewUser } from './schema.js';
 import { fieldsIn, IMPORTED_USER } from './shapes.js';
-import { alreadyTaken, prepareUser, rememberedRoles, writeUsers, type PreparedUser } from './store.js';
+import {
+  alreadyTaken,
+  heldBy,
+  prepareUser,
+  rememberedRoles,
+  writeUsers,
+  type PreparedUser,
+} from './store.js';
 
 const IMPORTED = {
   title: 'ImportedLine',
@@ -85,21 +92,24 @@ function refusalOf(line: number, error: unknown): Imported {
   throw error;
 }
 
+/** What an imported user has before the import. */
+const NOTHING: Holdings = new Map();
+
 async function prepare(
   db: TenantDb,
-  actor: Actor | undefined,
+  judge: Judge,
   { passwordHash, ...given }: Given,
   rolesOf: ReturnType<typeof rememberedRoles>,
 ): Promise<PreparedUser> {
   if (passwordHash !== undefined) checkForeignHash(passwordHash);
   const user = { ...fieldsIn(given), userName: given.userName ?? randomUserName() };
   const prepared = await prepareUser(db, user, passwordHash ?? null, rolesOf);
-  mayMake(actor, prepared.roles, user.claims);
+  await judge(NOTHING, new Map([[prepared.row.id, heldBy(prepared.roles, user.claims)]]));
   return prepared;
 }
 
 /** Runs work in one transaction and tells the audit what it was about. */
-type Transaction = <T>(target: string, work: (db: TenantDb) => Promise<T>) => Promise<T>;
+type Transaction = <T>(target: string, work: (db: TenantDb, judge: Judge) => Promise<T>) => Promise<T>;
 
 interface Numbered {
   line: number;
@@ -115,17 +125,16 @@ class OneIsTaken extends Error {}
  */
 async function writeBatch(
   batch: readonly Numbered[],
-  actor: Actor | undefined,
   transaction: Transaction,
   grown = false,
 ): Promise<Imported[]> {
-  const together = async (db: TenantDb): Promise<Imported[]> => {
+  const together = async (db: TenantDb, judge: Judge): Promise<Imported[]> => {
     const rolesOf = rememberedRoles(db);
     const answers = new Map<number, Imported>();
     const prepared = new Map<PreparedUser, number>();
     for (const { line, given } of batch)
       try {
-        prepared.set(await prepare(db, actor, given, rolesOf), line);
+        prepared.set(await prepare(db, judge, given, rolesOf), line);
       } catch (error) {
         answers.set(line, refusalOf(line, error));
       }
@@ -152,8 +161,8 @@ async function writeBatch(
     if (!(error instanceof OneIsTaken)) throw error;
     const half = Math.ceil(batch.length / 2);
     return [
-      ...(await writeBatch(batch.slice(0, half), actor, transaction)),
-      ...(await writeBatch(batch.slice(half), actor, transaction)),
+      ...(await writeBatch(batch.slice(0, half), transaction)),
+      ...(await writeBatch(batch.slice(half), transaction)),
     ];
   }
 }
@@ -169,7 +178,7 @@ export const importOperation = (): AnyOperation =>
       passwordHash: '$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy',
     },
     schemas: { query: QUERY, body: IMPORTED_USER, answer: IMPORTED },
-    async *stream({ actor, query, lines, transaction }) {
+    async *stream({ query, lines, transaction }) {
       const from = query.from ?? 1;
       let batch: Numbered[] = [];
       let batches = 0;
@@ -190,7 +199,7 @@ export const importOperation = (): AnyOperation =>
         batch = [];
         if (full.length === 0) return [];
         batches += 1;
-        return writeBatch(full, actor, transaction, GROWN.has(batches));
+        return writeBatch(full, transaction, GROWN.has(batches));
       }
     },
   });

@@ -1,24 +1,21 @@
 import {
+  aboutOne,
   areaAt,
   defineList,
   defineOperation,
-  mayGive,
   NAMED_LIST,
   listQuery,
   pageOf,
   shapes,
-  type Actor,
   type AnyOperation,
 } from '../api/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { foldName } from '../kernel/names.js';
-import { permissionsIn, type Claim, type Role } from '../roles/index.js';
-import type { Row, TenantDb } from '../store/index.js';
+import type { Row } from '../store/index.js';
 import { USER_CODES as CODES } from './codes.js';
 import { soughtOf, usersWith } from './filters.js';
 import { randomUserName } from './names.js';
 import type { Passwords } from './passwords.js';
-import type { User } from './schema.js';
 import { EXPORTED, personalDataOf, shown, shownAll, type Access } from './personal-data.js';
 import { fieldsIn, NEW_USER, USER, USER_CHANGE } from './shapes.js';
 import {
@@ -27,10 +24,11 @@ import {
   findEvenDeleted,
   findUserById,
   forgetFailures,
+  heldBy,
   insertUser,
   lockUser,
-  permissionsOf,
   rolesNamed,
+  rolesOf,
   toUser,
   updateUser,
   usersOf,
@@ -79,18 +77,11 @@ const CONFLICTS = {
   userKey: CODES.userKeyExists,
 } as const;
 
-/** Refuses to make anybody stronger than the actor is. @throws Failure */
-export function mayMake(
-  actor: Actor | undefined,
-  roles: readonly Role[],
-  claims: readonly Claim[] | undefined = [],
-): void {
-  mayGive(actor, permissionsIn([...roles.flatMap((role) => role.claims), ...claims]));
-}
-
-/** Whoever changes how somebody signs in can be that user: nobody does so to one who may do more. @throws Failure */
-const mayTouch = async (db: TenantDb, actor: Actor | undefined, user: User): Promise<void> =>
-  mayGive(actor, await permissionsOf(db, user));
+/** Whoever changes how somebody signs in can be that user, so each change is about all that the user holds. */
+const authority = aboutOne(async ({ db }, which) => {
+  const user = await findEvenDeleted(db, which);
+  return heldBy(await rolesOf(db, user), user.claims);
+});
 
 export const userOperations = (passwords: Passwords, access: Access): readonly AnyOperation[] => [
   at.codes(CODES),
@@ -153,9 +144,9 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
     schemas: { body: NEW_USER, answer: USER },
     conflicts: CONFLICTS,
     prepare: async ({ body: { password } }) => (password === undefined ? null : passwords.hash(password)),
-    async handle({ db, actor, body: { password: _given, ...body } }, hash) {
+    authority,
+    async handle({ db, body: { password: _given, ...body } }, hash) {
       const user = { ...fieldsIn(body), userName: body.userName ?? randomUserName() };
-      mayMake(actor, await rolesNamed(db, user.roles ?? []), user.claims);
       return shown(db, await insertUser(db, user, hash));
     },
   }),
@@ -168,11 +159,10 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
     current: { answer: USER, read: async ({ db, body }) => shown(db, await lockUser(db, body.id)) },
     prepare: async ({ body: { password } }) =>
       password === undefined ? undefined : passwords.hash(password),
-    async handle({ db, actor, body: { id: which, password: _given, ...body } }, hash) {
+    authority,
+    async handle({ db, body: { id: which, password: _given, ...body } }, hash) {
       const user = await lockUser(db, which);
       const change = fieldsIn(body);
-      await mayTouch(db, actor, user);
-      mayMake(actor, await rolesNamed(db, change.roles ?? []), change.claims);
       if (change.lockedUntil === null) await forgetFailures(db, which);
       return shown(db, await updateUser(db, user, change, hash));
     },
@@ -182,9 +172,9 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
     summary: 'Delete a user, who is signed out everywhere; e-mail address and phone number are free again',
     schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
     current: { answer: USER, read: async ({ db, params }) => shown(db, await lockUser(db, params.id)) },
-    async handle({ db, actor, params, query }) {
+    authority,
+    async handle({ db, params, query }) {
       const user = query.erase ? await findEvenDeleted(db, params.id) : await lockUser(db, params.id);
-      await mayTouch(db, actor, user);
       if (query.erase) {
         await access.forget(db, user.userKey);
         await eraseUser(db, user);

@@ -1,5 +1,5 @@
 import { Conflict, Invalid, ProductError } from '../kernel/errors.js';
-import { rolesByWord } from '../roles/index.js';
+import { builtInRoles } from '../roles/index.js';
 import type { Store, TenantDb, Vault } from '../store/index.js';
 import type { Channel, Codes, Purpose, Shown, Target, Verdict } from '../verification/index.js';
 import { randomUserName } from './names.js';
@@ -98,8 +98,6 @@ export async function admitNewcomer(
   return { newcomer, proofs, passwordHash: used ? null : await passwords.hash(password) };
 }
 
-const NEWCOMERS_ROLE = 'user';
-
 /**
  * Takes a newcomer in; the codes are used up with it, or not at all. Of two at once for one number, one comes in and the
  * other hears that it is taken. @throws Conflict, WrongCode, Invalid
@@ -118,7 +116,7 @@ export async function addNewcomer(
     if (!free || (await atTarget(db, shown.target))) throw taken(shown.target.channel);
     throw new WrongCode(shown.target.channel);
   }
-  const roles = (await rolesByWord(db, [NEWCOMERS_ROLE])).map(({ name }) => name);
+  const roles = (await builtInRoles(db, ['user'])).map(({ id }) => id);
   return insertUser(
     db,
     {

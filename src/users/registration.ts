@@ -37,7 +37,11 @@ export interface RegistrationBase extends PeopleBase {
 }
 
 const open = <const V extends string, const P extends `/${string}`>(verb: V, path: P) =>
-  ({ ...at.own(verb, 'POST', path), access: { kind: 'open' } }) as const;
+  ({
+    ...at.own(verb, 'POST', path),
+    access: { kind: 'open' },
+    authority: { untouched: 'no caller has any here; people prove by codes what is theirs' },
+  }) as const;
 
 const countryCode = { ...fields.countryCode, type: 'string' } as const;
 const phoneNumber = { ...fields.phoneNumber, type: 'string' } as const;

@@ -1,4 +1,4 @@
-import { permissionsIn, roleFinder } from '../roles/index.js';
+import { confines, permissionsIn, roleFinder, type Role } from '../roles/index.js';
 import { tenantDb, tenantTransaction, type Store, type Vault } from '../store/index.js';
 import type { Codes, Purpose } from '../verification/index.js';
 import type { Lockout, Standing } from './lockout.js';
@@ -38,7 +38,14 @@ export interface People {
   /** The user that a token's `sub` names, while it may sign in. */
   active(tenantId: string, userKey: string): Promise<User | undefined>;
   authority(tenantId: string, user: User): Promise<Authority>;
+  /** What a user may do at the management API, and whether only with things of the user's own. */
+  standing(tenantId: string, user: User): Promise<{ permissions: string[]; confined: boolean }>;
+  /** Whether what belongs to this user acts within the user's own things only; so does what a deleted user has left. */
+  confinesThings(tenantId: string, userKey: string): Promise<boolean>;
 }
+
+const permissionsOf = (roles: readonly Role[], user: User): string[] =>
+  [...new Set(permissionsIn([...roles.flatMap(({ claims }) => claims), ...user.claims]))].sort();
 
 export function openPeople(
   store: Store,
@@ -114,11 +121,17 @@ export function openPeople(
 
     async authority(tenantId, user) {
       const roles = await rolesOf(tenantId, user.id);
-      const claims = [...roles.flatMap((role) => role.claims), ...user.claims];
-      return {
-        role: roles.map(({ name }) => name),
-        permission: [...new Set(permissionsIn(claims))].sort(),
-      };
+      return { role: roles.map(({ name }) => name), permission: permissionsOf(roles, user) };
+    },
+
+    async standing(tenantId, user) {
+      const roles = await rolesOf(tenantId, user.id);
+      return { permissions: permissionsOf(roles, user), confined: confines(roles) };
+    },
+
+    async confinesThings(tenantId, userKey) {
+      const owner = await finder.byKey(tenantId, userKey);
+      return owner === undefined || confines(await rolesOf(tenantId, owner.id));
     },
   };
 }

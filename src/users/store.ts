@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Held } from '../api/index.js';
 import { releaseBlobsOf } from '../blobs/index.js';
 import { forgetIssuedTokens } from '../clients/index.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
@@ -7,7 +8,7 @@ import { foldName } from '../kernel/names.js';
 import { parse } from '../kernel/json.js';
 import { forgetAddresses } from '../observe/index.js';
 import { revokeAllOf } from '../revocations/index.js';
-import { permissionsIn, rolesByWord, rolesOfUsers, type Claim, type Role } from '../roles/index.js';
+import { confines, permissionsIn, rolesByWord, rolesOfUsers, type Claim, type Role } from '../roles/index.js';
 import { uniquely, type Row, type Statement, type Store, type TenantDb } from '../store/index.js';
 import { followLineage, lineageUnder } from './lineage.js';
 import { checkEmail, phoneDigits, readPhone, type Target } from '../verification/index.js';
@@ -310,11 +311,14 @@ export async function atTarget(db: TenantDb, { channel, address }: Target): Prom
   return row && toUser(row);
 }
 
-/** What users may do now: the permissions of their roles, and their own. */
-export async function permissionsOf(db: TenantDb, user: User): Promise<string[]> {
-  const roles = (await rolesOfUsers(db, [user.id])).get(user.id) ?? [];
-  return permissionsIn([...roles.flatMap(({ claims }) => claims), ...user.claims]);
-}
+export const rolesOf = async (db: TenantDb, { id }: Pick<User, 'id'>): Promise<Role[]> =>
+  (await rolesOfUsers(db, [id])).get(id) ?? [];
+
+/** What users hold who have these roles and these claims of their own. */
+export const heldBy = (roles: readonly Role[], claims: readonly Claim[] = []): Held => ({
+  permissions: permissionsIn([...roles.flatMap((role) => role.claims), ...claims]),
+  confines: confines(roles),
+});
 
 /** Lets a user sign in or not. Either way what was issued until now ends: a disabled user's tokens do not wake up again. */
 export async function setUserEnabled(db: TenantDb, name: string, enabled: boolean): Promise<User> {

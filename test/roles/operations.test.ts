@@ -37,6 +37,7 @@ for (const kind of STORES)
         message: '',
         data: {
           id,
+          builtIn: null,
           name: 'auditor',
           displayName: 'Auditor',
           description: null,

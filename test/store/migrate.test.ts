@@ -34,6 +34,8 @@ const STEPS = [
   '0020_newest_grant',
   '0021_mqtt_devices_of_tenants',
   '0022_tenant_registration',
+  '0023_built_in_roles',
+  '0024_registration_owners',
 ];
 
 for (const kind of STORES)

@@ -1,0 +1,156 @@
+import type { TenantDb } from '../store/index.js';
+import { confinedTo, holds, isManagementWord, type Actor } from './access.js';
+import { BASIC } from './codes.js';
+import { Failure } from './failure.js';
+
+/** Something that confined callers can neither switch on nor extend, and what they can do instead. */
+export interface Trusted {
+  setting: string;
+  instead: string;
+}
+
+/** What a role, a user, a client, an API or a registration token gives to those who have it or act as it. */
+export interface Held {
+  scopes?: readonly string[];
+  permissions?: readonly string[];
+  /** Names of the APIs whose tokens it may introspect. */
+  apis?: readonly string[];
+  /** Where codes are sent to. */
+  redirectUris?: readonly string[];
+  trusted?: readonly Trusted[];
+  /** The `userKey` of the user whose it is. */
+  owner?: string | null;
+  /** Whether those who have it see only their own things. */
+  confines?: boolean;
+}
+
+/** What the things hold that an operation is about, by a key that tells the things apart. */
+export type Holdings = ReadonlyMap<string, Held>;
+
+/** Why a writing operation changes nothing that holds permissions or scopes. */
+export interface Untouched {
+  readonly untouched: string;
+}
+
+/**
+ * What an operation is about, as far as it holds permissions or scopes. The kernel reads it in the transaction before the
+ * handler (without an answer) and after it, and checks that the caller holds all of both.
+ */
+export type Authority<C, A> = ((call: C, answer?: A) => Promise<Holdings>) | Untouched;
+
+/** What a call tells of the one thing that it is about. */
+interface OneCall {
+  db: TenantDb;
+  actor: Actor | undefined;
+  params: unknown;
+  body: unknown;
+}
+
+const idIn = (value: unknown): string | undefined => (value as { id?: string } | undefined)?.id;
+
+/** The authority of an operation about one thing, which the call names, or the answer once the thing is made. */
+export const aboutOne =
+  (held: (call: OneCall, id: string) => Promise<Held>) =>
+  async (call: OneCall, answer?: unknown): Promise<Holdings> => {
+    const id = idIn(call.params) ?? idIn(call.body) ?? idIn(answer);
+    return new Map(id === undefined ? [] : [[id, await held(call, id)]]);
+  };
+
+/** What belongs to a confined caller, of the tenant's APIs. */
+export interface OwnApis {
+  hasApi(name: string): boolean;
+  hasScope(scope: string): boolean;
+  hasPermission(permission: string): boolean;
+}
+
+/** Decides whether a caller may turn things that hold the one into things that hold the other. @throws Failure: 403 */
+export type Judge = (before: Holdings, after: Holdings) => Promise<void>;
+
+const NOTHING: Held = {};
+
+/**
+ * The one decision about authority: to change a thing, callers must hold every management word that it holds now and
+ * would hold afterwards. Confined callers, in addition, give only what belongs to APIs of their own.
+ * @param ownApis read once, when a confined caller needs it.
+ */
+export function judgeOf(actor: Actor | undefined, ownApis: (owner: string) => Promise<OwnApis>): Judge {
+  let own: Promise<OwnApis> | undefined;
+  return async (before, after) => {
+    for (const key of new Set([...before.keys(), ...after.keys()])) {
+      const [was, is] = [before.get(key) ?? NOTHING, after.get(key) ?? NOTHING];
+      const words = managementWordsOf(was, is);
+      const beyond = words.find((word) => !(actor && holds(actor, word)));
+      if (beyond !== undefined) throw lacks(beyond);
+      const owner = confinedTo(actor);
+      if (owner === undefined) continue;
+      refuseUnconfined(owner, was);
+      refuseUnconfined(owner, is);
+      refuseTrusted(was, is);
+      refuseForeign(await (own ??= ownApis(owner)), owner, was, is);
+    }
+  };
+}
+
+const managementWordsOf = (...things: readonly Held[]): string[] =>
+  things.flatMap(({ scopes = [], permissions = [] }) => [...scopes, ...permissions]).filter(isManagementWord);
+
+const lacks = (word: string): Failure =>
+  new Failure(403, BASIC.forbidden, {
+    message: `you need "${word}" yourself to give it, or to change what holds it`,
+    data: { missing: 'permission', name: word },
+  });
+
+/** Those who act as such a thing would see all of the tenant's, and not only the caller's own things. */
+function refuseUnconfined(owner: string, thing: Held): void {
+  const [word] = managementWordsOf(thing);
+  if (word === undefined || thing.confines || thing.owner === owner) return;
+  throw new Failure(403, BASIC.forbidden, {
+    message: `"${word}" reaches beyond your own things here; ask an administrator`,
+    data: { missing: 'permission', name: 'isms.all' },
+  });
+}
+
+const more = (is: readonly string[] = [], was: readonly string[] = []): string[] =>
+  is.filter((each) => !was.includes(each));
+
+/** What an administrator has trusted stays within what it was trusted for. */
+function refuseTrusted(was: Held, is: Held): void {
+  const known = (was.trusted ?? []).map(({ setting }) => setting);
+  const added = is.trusted?.find(({ setting }) => !known.includes(setting));
+  if (added)
+    throw new Failure(403, BASIC.forbidden, {
+      message: `"${added.setting}" is for administrators; ${added.instead}`,
+      data: { missing: 'permission', name: added.setting },
+    });
+  const [first] = known;
+  const wider = [
+    ...more(is.scopes, was.scopes),
+    ...more(is.apis, was.apis),
+    ...more(is.redirectUris, was.redirectUris),
+  ];
+  if (first !== undefined && wider[0] !== undefined)
+    throw new Failure(403, BASIC.forbidden, {
+      message: `"${wider[0]}" widens a client that has "${first}"; ask an administrator to add it`,
+      data: { missing: 'permission', name: first },
+    });
+}
+
+/** A word without a dot is a scope about a person; every scope of an API begins with the API's name and a dot. */
+const isIdentityScope = (scope: string): boolean => !scope.includes('.');
+
+/** What others own is theirs to give. Of the caller's own things only what is added counts: others may have given the rest. */
+function refuseForeign(own: OwnApis, owner: string, was: Held, is: Held): void {
+  const given = (field: 'scopes' | 'permissions' | 'apis'): string[] =>
+    is.owner === owner ? more(is[field], was[field]) : [...(was[field] ?? []), ...(is[field] ?? [])];
+  const foreign =
+    given('scopes').find(
+      (scope) => !isIdentityScope(scope) && !isManagementWord(scope) && !own.hasScope(scope),
+    ) ??
+    given('permissions').find((word) => !isManagementWord(word) && !own.hasPermission(word)) ??
+    given('apis').find((name) => !own.hasApi(name));
+  if (foreign !== undefined)
+    throw new Failure(403, BASIC.forbidden, {
+      message: `"${foreign}" belongs to no API of yours; ask an administrator to give it`,
+      data: { missing: 'owner', name: foreign },
+    });
+}

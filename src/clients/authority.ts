@@ -1,0 +1,35 @@
+import type { Held, Trusted } from '../api/index.js';
+import { GRANT_TYPES, type Client, type ClientSettings } from './schema.js';
+
+/** Grants in which a person sees no page of ours, and what else a client can do. */
+const TRUSTED_GRANTS: readonly Trusted[] = [
+  { setting: GRANT_TYPES.password, instead: 'sign people in by authorization_code, or ask an administrator' },
+  {
+    setting: GRANT_TYPES.mobileCode,
+    instead: 'sign people in by authorization_code, or ask an administrator',
+  },
+  {
+    setting: GRANT_TYPES.tokenExchange,
+    instead: 'call other APIs by client_credentials, or ask an administrator',
+  },
+];
+
+const NO_CONSENT: Trusted = {
+  setting: 'requireConsent: false',
+  instead: 'leave requireConsent true, or ask an administrator',
+};
+
+/** What lets a client get people's tokens although nobody has asked those people. */
+const trustedIn = ({ grantTypes, requireConsent }: ClientSettings): Trusted[] => [
+  ...(requireConsent ? [] : [NO_CONSENT]),
+  ...TRUSTED_GRANTS.filter(({ setting }) => grantTypes.includes(setting)),
+];
+
+/** What a client holds: those who change how it proves itself, or where its codes go, can act as that client. */
+export const heldByClient = ({ settings, owner }: Pick<Client, 'settings' | 'owner'>): Held => ({
+  scopes: settings.scopes,
+  apis: settings.resources,
+  redirectUris: settings.redirectUris,
+  trusted: trustedIn(settings),
+  owner,
+});
