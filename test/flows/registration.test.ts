@@ -200,6 +200,86 @@ for (const kind of STORES)
       assert.equal((await ask('GET', placeOf(mine), token)).status, 401);
     });
 
+    /** The registered client as administrators see it. */
+    const asAdmin = async (client: Data): Promise<Data> =>
+      ((await admin.ask('GET', `/api/Client?q.clientId=${client['client_id']}`)).body['data'] as [Data])[0];
+    /** The client says again what it is, as it does at each of its starts. */
+    const again = async (client: Data, metadata: object): Promise<Data> => {
+      const heard = await ask('PUT', placeOf(client), client['registration_access_token'], {
+        client_id: client['client_id'],
+        ...metadata,
+      });
+      assert.equal(heard.status, 200, heard.text);
+      return bodyOf(heard);
+    };
+
+    it('lets a client give up a scope, and take it again', async () => {
+      const metadata = { redirect_uris: [CALLBACK] };
+      const client = await registered({ ...metadata, scope: 'openid profile' });
+      assert.equal((await again(client, { ...metadata, scope: 'openid' }))['scope'], 'openid');
+      assert.equal(
+        (await again(client, { ...metadata, scope: 'openid profile' }))['scope'],
+        'openid profile',
+      );
+    });
+
+    it('keeps away a scope that an administrator has taken away', async () => {
+      const metadata = { redirect_uris: [CALLBACK], scope: 'openid profile orders.read' };
+      const client = await registered(metadata, { scopes: ['openid', 'profile', 'orders.read'] });
+      const { id } = await asAdmin(client);
+      await admin.done('PUT', '/api/Client', { id, scopes: ['openid', 'profile'] });
+      assert.equal((await again(client, metadata))['scope'], 'openid profile');
+      assert.deepEqual((await asAdmin(client))['scopes'], ['openid', 'profile']);
+    });
+
+    it('keeps what an administrator has set, and what a client can not say of itself', async () => {
+      const metadata = { redirect_uris: [CALLBACK], client_name: 'Mine', scope: 'openid' };
+      const client = await registered(metadata);
+      const set = {
+        clientName: 'A partner',
+        scopes: ['openid', 'orders.read'],
+        defaultScopes: ['openid'],
+        resources: ['orders'],
+        grantTypes: ['authorization_code', 'urn:ietf:params:oauth:grant-type:token-exchange'],
+        redirectUris: ['https://safe.example.com/callback'],
+        requireConsent: false,
+        corsOrigins: ['https://safe.example.com'],
+        accessTokenLifetime: 60,
+      };
+      await admin.done('PUT', '/api/Client', { id: (await asAdmin(client))['id'], ...set });
+      const said = await again(client, { ...metadata, logo_uri: 'https://app.example.com/logo.png' });
+      assert.deepEqual(
+        [said['client_name'], said['redirect_uris'], said['logo_uri']],
+        ['A partner', ['https://safe.example.com/callback'], 'https://app.example.com/logo.png'],
+      );
+      const kept = await asAdmin(client);
+      for (const [setting, value] of Object.entries(set)) assert.deepEqual(kept[setting], value, setting);
+    });
+
+    it('takes back what it reads of a client that an administrator has given a grant', async () => {
+      const client = await registered({ redirect_uris: [CALLBACK] });
+      const grantTypes = ['authorization_code', 'urn:ietf:params:oauth:grant-type:token-exchange'];
+      await admin.done('PUT', '/api/Client', { id: (await asAdmin(client))['id'], grantTypes });
+      const read: Data = bodyOf(await ask('GET', placeOf(client), client['registration_access_token']));
+      const { client_id_issued_at, registration_access_token, registration_client_uri, ...own } = read;
+      assert.ok(client_id_issued_at && registration_access_token && registration_client_uri);
+      assert.deepEqual((await again(client, own))['grant_types'], grantTypes);
+    });
+
+    it('gives nobody the scope of an API that has gone and that another has made again', async () => {
+      const api = await admin.done('POST', '/api/ApiResource', { name: 'gone', scopes: [{ name: 'read' }] });
+      const scopes = ['openid', 'gone.read'];
+      const metadata = { redirect_uris: [CALLBACK], scope: 'openid' };
+      const client = await registered(metadata, { scopes });
+      const waiting = await opening({ scopes });
+      await admin.done('DELETE', `/api/ApiResource/${api['id']}`);
+      await admin.done('POST', '/api/ApiResource', { name: 'gone', scopes: [{ name: 'read' }] });
+      const more = { ...metadata, client_id: client['client_id'], scope: 'openid gone.read' };
+      const token = client['registration_access_token'] as string;
+      assert.equal((await ask('PUT', placeOf(client), token, more)).status, 400);
+      assert.equal((await ask('POST', REGISTER, waiting, { ...metadata, scope: 'gone.read' })).status, 400);
+    });
+
     it('keeps no token in the clear, and writes down who registered', async () => {
       const client = await registered({ redirect_uris: [CALLBACK] });
       const { knex } = server.context.store;

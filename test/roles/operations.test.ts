@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { STORES } from '../support/config.js';
-import { call, clientToken, userToken, type ApiAnswer, type ApiRequest } from '../support/management.js';
+import { EXAMPLES } from '../support/examples.js';
+import {
+  call,
+  clientToken,
+  operation,
+  perform,
+  userToken,
+  type ApiAnswer,
+  type ApiRequest,
+} from '../support/management.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 for (const kind of STORES)
@@ -137,6 +146,61 @@ for (const kind of STORES)
       assert.equal((await ask('GET', '/api/Role', undefined, { token: reader })).status, 200);
       await ask('PUT', '/api/Role', { id, claims: [] });
       assert.equal((await ask('GET', '/api/Role', undefined, { token: reader })).status, 403);
+    });
+
+    const builtIn = async (): Promise<Record<string, Record<string, unknown>>> => {
+      const rows = (await ask('GET', '/api/Role?take=100')).body['data'] as Record<string, unknown>[];
+      return Object.fromEntries(
+        rows.filter((row) => row['builtIn'] !== null).map((row) => [String(row['builtIn']), row]),
+      );
+    };
+
+    it('say which of them are built in', async () => {
+      const roles = await builtIn();
+      assert.deepEqual(
+        Object.entries(roles)
+          .map(([kind, { name }]) => [kind, name])
+          .sort(),
+        [
+          ['administrator', 'administrator'],
+          ['developer', 'developer'],
+          ['partner', 'partner'],
+          ['user', 'user'],
+        ],
+      );
+      const { id } = roles['user'] ?? {};
+      const refused = await ask('PUT', '/api/Role', { id, builtIn: 'administrator' });
+      assert.equal(refused.status, 422);
+    });
+
+    it('that are built in can not be deleted, renamed or not', async () => {
+      const { id } = (await builtIn())['partner'] ?? {};
+      await ask('PUT', '/api/Role', { id, name: 'ally' });
+      for (const query of ['', '?cascade=true']) {
+        const refused = await ask('DELETE', `/api/Role/${String(id)}${query}`);
+        assert.deepEqual([refused.status, refused.body['codeName']], [409, 'Role_BuiltIn']);
+      }
+      const renamed = await ask('PUT', '/api/Role', { id, name: 'partner' });
+      assert.equal(renamed.data['builtIn'], 'partner');
+    });
+
+    it('give newcomers the role that is built in for them, whatever roles are called', async () => {
+      const { user, administrator: strongest } = await builtIn();
+      const few = await userToken(server, ['isms.all'], ['isms.role.put']);
+      const rename = (id: unknown, name: string): Promise<ApiAnswer> =>
+        ask('PUT', '/api/Role', { id, name }, { token: few });
+      assert.equal((await rename(user?.['id'], 'user-old')).status, 200);
+      assert.equal((await rename(strongest?.['id'], 'user')).status, 403);
+      const { id: namesake } = await made({
+        name: 'user',
+        claims: [{ type: 'permission', value: 'isms.all' }],
+      });
+      const example = await EXAMPLES['user.register']?.(server, server.home.tenant, '');
+      const { data } = await perform(server, operation('user.register'), example ?? {});
+      const newcomer = await ask('GET', `/api/User/${String(data['id'])}`);
+      assert.deepEqual(newcomer.data['roleNames'], ['user-old']);
+      await ask('DELETE', `/api/Role/${String(namesake)}?cascade=true`);
+      assert.equal((await rename(user?.['id'], 'user')).status, 200);
     });
 
     it('are listed page by page, forwards and backwards, by any column, and by part of the name', async () => {

@@ -38,6 +38,9 @@ const STEPS = [
   '0024_registration_owners',
 ];
 
+/** A tenant's row as every step so far takes it. */
+const TENANT = { name: 'T', issuer: 'https://t.example', version: 1, created_at: 1, updated_at: 1 };
+
 for (const kind of STORES)
   describe(`migrations, on ${kind}`, () => {
     let env: Record<string, string>;
@@ -85,6 +88,62 @@ for (const kind of STORES)
       const store = await open();
       assert.deepEqual(await migrate(store, 2), STEPS.slice(0, 2));
       assert.deepEqual(await schemaStatus(store), { current: 2, latest: STEPS.length });
+    });
+
+    it('flag the seeded roles of a store that has them, and nothing else', async () => {
+      const store = await open();
+      await migrate(store, 22);
+      await store.knex('tenants').insert({ ...TENANT, id: 't' });
+      for (const name of ['user', 'developer', 'Developer', 'auditor'])
+        await store
+          .knex('roles')
+          .insert({ tenant_id: 't', id: `of-${name}`, name, created_at: 1, updated_at: 1 });
+      await migrate(store, 23);
+      const rows = await store.knex('roles').orderBy('id').select<{ name: string }[]>('name', 'built_in');
+      assert.deepEqual(
+        rows.map((row) => ({ ...row })).sort((a, b) => (a.name < b.name ? -1 : 1)),
+        [
+          { name: 'Developer', built_in: null },
+          { name: 'auditor', built_in: null },
+          { name: 'developer', built_in: 'developer' },
+          { name: 'user', built_in: 'user' },
+        ],
+      );
+    });
+
+    it('keep the scopes of clients that have changed since they registered', async () => {
+      const store = await open();
+      await migrate(store, 23);
+      await store.knex('tenants').insert({ ...TENANT, id: 't' });
+      for (const [id, updatedAt] of [
+        ['untouched', 1],
+        ['changed', 2],
+      ] as const) {
+        await store.knex('clients').insert({
+          tenant_id: 't',
+          id,
+          client_id: id,
+          client_name: id,
+          settings: '{}',
+          created_at: 1,
+          updated_at: updatedAt,
+        });
+        await store
+          .knex('client_registrations')
+          .insert({ tenant_id: 't', client_row_id: id, hash: id, scopes: '[]' });
+      }
+      await migrate(store, 24);
+      const rows = await store
+        .knex('client_registrations')
+        .orderBy('client_row_id')
+        .select<Record<string, string>[]>('client_row_id', 'settled');
+      assert.deepEqual(
+        rows.map((row) => ({ ...row })),
+        [
+          { client_row_id: 'changed', settled: '["scopes"]' },
+          { client_row_id: 'untouched', settled: '[]' },
+        ],
+      );
     });
 
     it('are each taken once when several processes start together', async () => {
