@@ -94,14 +94,19 @@ export async function deleteRole(db: TenantDb, id: string, cascade: boolean): Pr
   await db.from('roles').where({ id }).delete();
 }
 
-/** The roles that go by these ids or names; a word that is neither is simply not among them. */
+/**
+ * The roles that go by these ids or names; a word that is neither is simply not among them. A word that is an id means that
+ * role, whatever other roles are called.
+ */
 export async function rolesByWord(db: TenantDb, words: readonly string[]): Promise<Role[]> {
   const some = [...words];
   const rows = db
     .from('roles')
     .where((either) => void either.whereIn('id', some).orWhereIn('name', some))
     .orderBy('name');
-  return ((await rows) as Row[]).map(toRole);
+  const roles = ((await rows) as Row[]).map(toRole);
+  const ids = new Set(roles.map(({ id }) => id));
+  return roles.filter(({ id, name }) => some.includes(id) || !ids.has(name));
 }
 
 /** The roles that are built in as these; one that an older version has let go is not among them. */

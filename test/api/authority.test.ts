@@ -4,6 +4,7 @@ import { spellings, writes, type AnyOperation } from '../../src/api/index.js';
 import { OPERATIONS } from '../../src/management.js';
 import { STORES } from '../support/config.js';
 import { administrator, type Caller, type Data } from '../support/area.js';
+import { EXAMPLES } from '../support/examples.js';
 import { valid } from '../support/from-schema.js';
 import { clientToken, perform, userToken, type ApiAnswer, type Example } from '../support/management.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
@@ -43,6 +44,14 @@ const ABOUT_STRONGER: Record<string, (strong: Strong) => Example | Promise<Examp
   'apiresource.import': ({ clientId }) => ({
     body: { microServiceName: 'stronger', microServiceClientIDs: [clientId] },
   }),
+};
+
+/** For each change: what would make a thing that holds nothing hold everything. */
+const MAKES_STRONGER: Record<string, (strong: Strong) => readonly object[]> = {
+  'role.put': () => [{ claims: EVERYTHING }],
+  'user.put': ({ role }) => [{ claims: EVERYTHING }, { roles: [role] }],
+  'client.put': () => [{ scopes: ['isms.all'] }, { scopes: ['ids4.ms.all'] }],
+  'apiresource.put': () => [], // its scopes can not be the management API's
 };
 
 /** What else a caller needs so that the operation reaches the stronger thing. */
@@ -143,6 +152,17 @@ for (const kind of STORES)
       });
 
       if (operation.method !== 'PUT') continue;
+      it(`${operation.id} refuses to make it of something that holds less`, async () => {
+        const example = (await EXAMPLES[operation.id]?.(server, server.home.tenant, '')) ?? {};
+        const { id } = example.body as { id: string };
+        const changes = MAKES_STRONGER[operation.id]?.(strong);
+        assert.ok(changes);
+        await refused(
+          operation,
+          changes.map((change) => ({ body: { id, ...change } })),
+        );
+      });
+
       it(`${operation.id} refuses to touch it, whatever field it names`, async () => {
         const { body } = (await ABOUT_STRONGER[operation.id]?.(strong)) ?? {};
         const { id } = body as { id: string };

@@ -203,6 +203,13 @@ for (const kind of STORES)
       assert.equal((await rename(user?.['id'], 'user')).status, 200);
     });
 
+    it('are meant by their ids, whatever other roles are called', async () => {
+      const { id } = await made({ name: 'meant' });
+      await made({ name: String(id), claims: [{ type: 'permission', value: 'isms.all' }] });
+      const user = await ask('POST', '/api/User', { userName: 'bearer-of-meant', roles: [id] });
+      assert.deepEqual(user.data['roleNames'], ['meant']);
+    });
+
     it('are listed page by page, forwards and backwards, by any column, and by part of the name', async () => {
       for (const letter of ['a', 'b', 'c', 'd', 'e']) await made({ name: `paged-${letter}` });
       const first = await ask('GET', '/api/Role?orderby=name&asc=true&take=2&q.name=PAGED-');
