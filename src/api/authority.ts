@@ -140,8 +140,9 @@ const isIdentityScope = (scope: string): boolean => !scope.includes('.');
 
 /** What others own is theirs to give. Of the caller's own things only what is added counts: others may have given the rest. */
 function refuseForeign(own: OwnApis, owner: string, was: Held, is: Held): void {
+  const owned = [was, is].every((thing) => thing === NOTHING || thing.owner === owner);
   const given = (field: 'scopes' | 'permissions' | 'apis'): string[] =>
-    is.owner === owner ? more(is[field], was[field]) : [...(was[field] ?? []), ...(is[field] ?? [])];
+    owned ? more(is[field], was[field]) : [...(was[field] ?? []), ...(is[field] ?? [])];
   const foreign =
     given('scopes').find(
       (scope) => !isIdentityScope(scope) && !isManagementWord(scope) && !own.hasScope(scope),

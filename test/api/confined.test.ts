@@ -75,7 +75,7 @@ for (const kind of STORES)
       }
     });
 
-    it('changes their client that an administrator has given more, and keeps what was given', async () => {
+    it('changes and deletes their client that an administrator has given more', async () => {
       const { id } = await machine();
       await admin.done('PUT', '/api/Client', { id, scopes: ['theirs.read'], resources: ['theirs'] });
       const { scopes, resources } = await developer.done('PUT', '/api/Client', {
@@ -83,6 +83,7 @@ for (const kind of STORES)
         description: 'Changed',
       });
       assert.deepEqual([scopes, resources], [['theirs.read'], ['theirs']]);
+      await developer.done('DELETE', `/api/Client/${id}`);
     });
 
     it('makes registration tokens for the scopes of their own APIs only', async () => {
