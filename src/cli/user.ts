@@ -9,7 +9,8 @@ import {
   type NewUser,
   type User,
 } from '../users/index.js';
-import { tenantDb } from '../store/index.js';
+import { rolesWithEverything } from '../roles/index.js';
+import { tenantDb, type TenantDb } from '../store/index.js';
 import { print, table, time } from './output.js';
 import { change, inTenant, readSecret, tenantOf, withContext } from './session.js';
 
@@ -23,6 +24,7 @@ interface Options {
   countryCode?: string;
   nickName?: string;
   role?: string[];
+  administrator?: boolean;
 }
 
 const lines = (user: User, password?: string): string[] =>
@@ -48,6 +50,17 @@ async function choosePassword(
   if (fromStdin) return { password: await readSecret(), show: undefined };
   const password = randomBytes(12).toString('base64url');
   return { password, show: password };
+}
+
+/**
+ * A user who may do everything, whatever is left of the tenant's roles: with a role that holds `isms.all`, else with that
+ * permission as a claim of their own.
+ */
+async function asAdministrator(db: TenantDb, user: NewUser): Promise<NewUser> {
+  const [role] = await rolesWithEverything(db);
+  return role === undefined
+    ? { ...user, claims: [{ type: 'permission', value: 'isms.all' }] }
+    : { ...user, roles: [...(user.roles ?? []), role] };
 }
 
 export function userCommand(): Command {
@@ -80,6 +93,7 @@ export function userCommand(): Command {
     .option('--country-code <digits>', 'such as 86')
     .option('--nick-name <name>')
     .option('--role <name...>', 'roles of the tenant (user, partner, developer, administrator, …)')
+    .option('--administrator', 'an administrator of the tenant, who may do everything: the way back in')
     .option('--password-stdin', 'read the password from standard input')
     .action((userName: string, options: Options) =>
       withContext(async (context) => {
@@ -92,10 +106,10 @@ export function userCommand(): Command {
           phoneNumber: options.phone,
           countryCode: options.countryCode,
           nickName: options.nickName,
-          roles: options.role ?? ['user'],
+          roles: options.role ?? (options.administrator ? [] : ['user']),
         };
-        const user = await change(context, tenant, 'user.create', userName, (db) =>
-          insertUser(db, wanted, hash),
+        const user = await change(context, tenant, 'user.create', userName, async (db) =>
+          insertUser(db, options.administrator ? await asAdministrator(db, wanted) : wanted, hash),
         );
         print(
           options.json ?? false,

@@ -1,4 +1,5 @@
 import { ownedBy } from '../api/index.js';
+import { holdsEverything, keepWayIn } from '../roles/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
@@ -6,6 +7,7 @@ import { revokeAllOf } from '../revocations/index.js';
 import {
   addSecret,
   CLIENT_SECRETS,
+  keepSecrets,
   secretsOf,
   toSecret,
   type NewSecret,
@@ -66,6 +68,9 @@ export const findClientById = async (db: TenantDb, id: string, owner?: string): 
 export const lockClient = async (db: TenantDb, id: string, owner?: string): Promise<Client> =>
   found(db, id, (await ownedBy(db, 'clients', owner).where({ id }).forUpdate().first()) as Row | undefined);
 
+/** Whether the tenant may be managed by this client. */
+const mayBeWayIn = ({ enabled, settings }: Client): boolean => enabled && holdsEverything(settings.scopes);
+
 const columnsOf = (client: NewClient): Record<string, unknown> => ({
   client_name: client.clientName,
   description: client.description ?? null,
@@ -94,14 +99,19 @@ export async function insertClient(db: TenantDb, client: NewClient): Promise<str
 
 /**
  * Writes a client as it is now; take it by `lockClient`. One that is enabled or disabled loses what it was given until now.
- * @throws Invalid
+ * @throws Invalid, Conflict where nobody could manage the tenant any more
  */
 export async function replaceClient(db: TenantDb, before: Client, client: Client): Promise<void> {
   checkClient(client);
-  await db
-    .from('clients')
-    .where({ id: client.id })
-    .update({ ...columnsOf(client), updated_at: Date.now() });
+  await keepWayIn(
+    db,
+    mayBeWayIn(before),
+    async () =>
+      void (await db
+        .from('clients')
+        .where({ id: client.id })
+        .update({ ...columnsOf(client), updated_at: Date.now() })),
+  );
   if (before.enabled !== client.enabled) await revokeAllOf(db, 'client', client.clientId);
 }
 
@@ -121,11 +131,19 @@ export async function setClientEnabled(db: TenantDb, clientId: string, enabled: 
   await replaceClient(db, client, { ...client, enabled });
 }
 
-/** What it was given ends with it: nobody who takes its name has its tokens. @throws NotFound */
-export async function deleteClient(db: TenantDb, { id, clientId }: Client): Promise<void> {
-  await db.from('clients').where({ id }).delete();
+/**
+ * What it was given ends with it: nobody who takes its name has its tokens.
+ * @throws Conflict where nobody could manage the tenant any more
+ */
+export async function deleteClient(db: TenantDb, client: Client): Promise<void> {
+  const { id, clientId } = client;
+  await keepWayIn(db, mayBeWayIn(client), async () => void (await db.from('clients').where({ id }).delete()));
   await revokeAllOf(db, 'client', clientId);
 }
+
+/** Removes every secret of a client that is not among these. @throws Invalid, Conflict like `deleteClient` */
+export const keepClientSecrets = (db: TenantDb, client: Client, kept: readonly string[]): Promise<void> =>
+  keepWayIn(db, mayBeWayIn(client), () => keepSecrets(db, CLIENT_SECRETS, client.id, kept));
 
 /**
  * Gives the client one more secret and answers it, for the only time.

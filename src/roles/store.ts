@@ -2,7 +2,8 @@ import { Conflict, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import { uniquely, type Row, type Store, type TenantDb } from '../store/index.js';
-import type { Claim, NewRole, Role } from './schema.js';
+import { permissionsIn, type Claim, type NewRole, type Role } from './schema.js';
+import { holdsEverything, keepWayIn } from './way-in.js';
 
 export const toRole = (row: Row): Role => ({
   id: row['id'] as string,
@@ -55,28 +56,31 @@ export async function updateRole(
   id: string,
   { name, displayName, description, claims }: Partial<NewRole>,
 ): Promise<Role> {
-  await lockRole(db, id);
-  await naming(name, async () =>
-    db
-      .from('roles')
-      .where({ id })
-      .update({
-        ...(name !== undefined && { name }),
-        ...(displayName !== undefined && { display_name: displayName }),
-        ...(description !== undefined && { description }),
-        ...(claims !== undefined && { claims: JSON.stringify(claims) }),
-        updated_at: Date.now(),
-      }),
+  const before = await lockRole(db, id);
+  const mayEndIt = claims !== undefined && holdsEverything(permissionsIn(before.claims));
+  await keepWayIn(db, mayEndIt, () =>
+    naming(name, async () =>
+      db
+        .from('roles')
+        .where({ id })
+        .update({
+          ...(name !== undefined && { name }),
+          ...(displayName !== undefined && { display_name: displayName }),
+          ...(description !== undefined && { description }),
+          ...(claims !== undefined && { claims: JSON.stringify(claims) }),
+          updated_at: Date.now(),
+        }),
+    ),
   );
   return findRole(db, id);
 }
 
 /**
  * Deletes a role that nobody has, or takes it from everybody first.
- * @throws NotFound, Conflict that says how many have it
+ * @throws NotFound, Conflict that says how many have it, or that nobody could manage the tenant any more
  */
 export async function deleteRole(db: TenantDb, id: string, cascade: boolean): Promise<void> {
-  await lockRole(db, id);
+  const { claims } = await lockRole(db, id);
   const held = db
     .from('user_roles')
     .where({ role_id: id })
@@ -86,8 +90,10 @@ export async function deleteRole(db: TenantDb, id: string, cascade: boolean): Pr
     throw new Conflict('users', `${users} users have this role; take it from them, or add cascade=true`, {
       users: Number(users),
     });
-  await db.from('user_roles').where({ role_id: id }).delete();
-  await db.from('roles').where({ id }).delete();
+  await keepWayIn(db, holdsEverything(permissionsIn(claims)), async () => {
+    await db.from('user_roles').where({ role_id: id }).delete();
+    await db.from('roles').where({ id }).delete();
+  });
 }
 
 /** The roles that go by these ids or names; a word that is neither is simply not among them. */
