@@ -18,6 +18,7 @@ import {
   offerScopesOf,
 } from './api-resources/index.js';
 import {
+  ACCOUNT_CLIENT_ID,
   clientOperations,
   countClientsUsing,
   issuedTokenOperations,
@@ -58,9 +59,10 @@ const uses: Uses = { count: countClientsUsing, takeAway: takeFromClients };
 /** Every operation of the management API. */
 const operationsOver = (services: Services): readonly AnyOperation[] => {
   const { vault, pool, passwords, directory, config, messenger } = services;
+  const reserved = { devices: () => config.mqtt.audience, clientIds: [ACCOUNT_CLIENT_ID] };
   return [
-    ...apiResourceOperations(uses, vault),
-    importOperation({ open: openClient }),
+    ...apiResourceOperations(uses, vault, reserved),
+    importOperation({ open: openClient }, reserved),
     ...clientOperations(vault),
     ...registrationTokenOperations(vault),
     ...issuedTokenOperations(async (tenantId, actor, wish) =>

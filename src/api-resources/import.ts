@@ -10,6 +10,7 @@ import {
   type AnyOperation,
 } from '../api/index.js';
 import type { TenantDb } from '../store/index.js';
+import { checkAudience, type ReservedAudiences } from './audiences.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
 import { checkNames, scopeName } from './names.js';
 import { API_RESOURCE, shown } from './shapes.js';
@@ -169,7 +170,7 @@ function scopesOfOpenApi(document: Json | undefined): Record<string, string | nu
   return Object.fromEntries(scopes);
 }
 
-export const importOperation = (clients: ClientsOfImport): AnyOperation =>
+export const importOperation = (clients: ClientsOfImport, reserved: ReservedAudiences): AnyOperation =>
   defineOperation({
     ...areaAt('apiresource', '/api/ApiResource').own('import', 'POST', '/Import'),
     access: { kind: 'import', area: 'apiresource', verb: 'import' },
@@ -179,9 +180,9 @@ export const importOperation = (clients: ClientsOfImport): AnyOperation =>
       microServicePolicies: [{ controllerName: 'invoice', scopes: ['invoice.get', 'invoice.post'] }],
     },
     schemas: { body: DESCRIPTION, answer: IMPORTED },
-    conflicts: { scopes: CODES.scopeExists, name: CODES.nameExists },
+    conflicts: { scopes: CODES.scopeExists, name: CODES.nameExists, tokenAudience: CODES.audienceExists },
     changes: 'provider',
-    async handle({ db, actor, body }) {
+    async handle({ db, tenant, actor, body }) {
       const service = body.microServiceName;
       if (actor?.resource !== undefined && actor.resource !== service)
         throw new Failure(403, BASIC.forbidden, {
@@ -203,6 +204,7 @@ export const importOperation = (clients: ClientsOfImport): AnyOperation =>
           message: `"${service}" is not yours`,
           data: { missing: 'owner', name: service },
         });
+      if (!before) await checkAudience({ db, tenant, actor }, service, reserved);
       const has = new Set(before?.scopes.map((scope) => scope.name));
       const added = scopes.filter((scope) => !has.has(scope.name));
       const userClaims = [...new Set([...(before?.userClaims ?? []), 'role', 'permission'])];

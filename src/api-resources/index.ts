@@ -1,5 +1,6 @@
 export { newApiResource, type ApiResource } from './schema.js';
 export { MANAGEMENT_API, managementResource, managementScopes, offerScopesOf } from './management-scopes.js';
 export { enabledApiResources, findApiResourceByName, insertApiResource } from './store.js';
+export { questionableAudiences, type ReservedAudiences } from './audiences.js';
 export { apiResourceOperations } from './operations.js';
 export { importOperation, type ClientsOfImport } from './import.js';

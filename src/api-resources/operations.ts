@@ -15,6 +15,7 @@ import { release, type Uses } from '../identity-resources/index.js';
 import { Conflict } from '../kernel/errors.js';
 import { addSecret, API_RESOURCE_SECRETS, keepSecrets, readNewSecret, showSecret } from '../secrets/index.js';
 import type { TenantDb, Vault } from '../store/index.js';
+import { checkAudience, confirmAudience, type ReservedAudiences } from './audiences.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
 import { checkNames } from './names.js';
 import { MANAGEMENT_API } from './management-scopes.js';
@@ -36,6 +37,7 @@ const CASCADE = shapes.cascade('Take it from the clients that use it.');
 const CONFLICTS = {
   name: CODES.nameExists,
   audience: CODES.audienceExists,
+  tokenAudience: CODES.audienceExists,
   scopes: CODES.scopeExists,
   clients: CODES.inUse,
   builtIn: CODES.builtIn,
@@ -49,8 +51,12 @@ function spareBuiltIn({ name: which }: StoredApiResource, change: object): void 
     throw new Conflict('builtIn', `"${touched}" of the management API is the program's own`);
 }
 
-/** @param uses which clients use an API; @param vault hashes its secrets. */
-export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOperation[] => [
+/** @param uses which clients use an API; @param vault hashes its secrets; @param reserved audiences that not every API may have. */
+export const apiResourceOperations = (
+  uses: Uses,
+  vault: Vault,
+  reserved: ReservedAudiences,
+): readonly AnyOperation[] => [
   at.codes(CODES),
   defineList({
     ...at.list,
@@ -99,7 +105,7 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
     schemas: { body: NEW, answer: API_RESOURCE },
     conflicts: CONFLICTS,
     changes: 'provider',
-    async handle({ db, actor, body }) {
+    async handle({ db, tenant, actor, body }) {
       const { name: which, audience, tokenAudience, scopes: given = [], secrets = [], owner, ...more } = body;
       checkNames(which, given);
       const resource = {
@@ -110,6 +116,7 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
         scopes: scopesOf(which, given),
         owner: ownerOf(actor, owner),
       };
+      await checkAudience({ db, tenant, actor }, resource.audience, reserved);
       const made = await insertApiResource(db, resource);
       const newSecrets = await addSecrets(db, vault, made, secrets);
       return { ...(await shown(db, await findApiResource(db, made))), ...newSecrets };
@@ -126,11 +133,13 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
       answer: API_RESOURCE,
       read: async ({ db, actor, body }) => shown(db, await lockApiResource(db, body.id, confinedTo(actor))),
     },
-    async handle({ db, actor, query, body }) {
+    async handle({ db, tenant, actor, query, body }) {
       const { id: which, audience, tokenAudience, scopes: given, secrets, owner, ...change } = body;
       const before = await lockApiResource(db, which, confinedTo(actor));
       spareBuiltIn(before, body);
       if (given) checkNames(before.name, given);
+      if (tokenAudience !== undefined && tokenAudience !== before.audience)
+        await checkAudience({ db, tenant, actor }, tokenAudience, reserved);
       const after: StoredApiResource = {
         ...before,
         ...change,
@@ -143,6 +152,7 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
       const gone = before.scopes.map(({ name: scope }) => scope).filter((scope) => !stay.has(scope));
       await release(db, uses, { api: before.name, scopes: gone }, query.cascade ?? false);
       await replaceApiResource(db, after);
+      if (tokenAudience !== undefined) await confirmAudience(db, which);
       if (secrets) await keepSecrets(db, API_RESOURCE_SECRETS, which, idsIn(secrets));
       const newSecrets = await addSecrets(
         db,

@@ -1,6 +1,6 @@
 import { ownedBy } from '../api/index.js';
 import { holdsEverything, keepWayIn } from '../roles/index.js';
-import { Invalid, NotFound } from '../kernel/errors.js';
+import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import { revokeAllOf } from '../revocations/index.js';
@@ -80,9 +80,25 @@ const columnsOf = (client: NewClient): Record<string, unknown> => ({
   owner_user_key: client.owner ?? null,
 });
 
+/**
+ * A client's id is the audience of its ID tokens, so no API may have it. Holds the tenant until the transaction ends, because
+ * an API may come to the same audience meanwhile (api-resources/audiences.ts).
+ * @throws Conflict
+ */
+async function checkNoAudience(db: TenantDb, clientId: string): Promise<void> {
+  await db.lockTenant();
+  const api = await db.from('api_resources').where({ audience: clientId }).first<Row | undefined>('name');
+  if (api)
+    throw new Conflict(
+      'audience',
+      `"${clientId}" is the audience of the API "${String(api['name'])}"; choose another client id`,
+    );
+}
+
 /** @throws Invalid, Conflict */
 export async function insertClient(db: TenantDb, client: NewClient): Promise<string> {
   checkClient(client);
+  await checkNoAudience(db, client.clientId);
   const id = newId();
   const now = Date.now();
   const row = {

@@ -12,6 +12,8 @@ export interface Catalogue {
   identity: Map<string, IdentityResource>;
   apis: ApiResource[];
   apiByIndicator: Map<string, ApiResource>;
+  /** The API that tokens with this `aud` are for: the store lets two have none in common. */
+  apiByAudience: ReadonlyMap<unknown, ApiResource>;
   /** The API that a scope belongs to. */
   apiOf(scope: string): ApiResource | undefined;
 }
@@ -32,6 +34,7 @@ export async function loadCatalogue(store: Store, tenantId: string): Promise<Cat
     identity: new Map(identity.map((resource) => [resource.name, resource])),
     apis,
     apiByIndicator: new Map(apis.map((api) => [api.indicator, api])),
+    apiByAudience: new Map(apis.map((api) => [api.audience, api])),
     apiOf: (scope) => (words.has(scope) ? management : owners.get(scope)),
   };
 }

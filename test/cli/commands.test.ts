@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { environment, STORES } from '../support/config.js';
+import { loadConfig } from '../../src/config.js';
+import { openStore } from '../../src/store/index.js';
+import { environment, STORES, temporaryFolder } from '../support/config.js';
 import { cli, kill, serve, type Finished } from '../support/process.js';
 
 type Json = Record<string, unknown>;
@@ -118,6 +120,15 @@ for (const kind of STORES)
       await make('second');
       assert.equal((await json('user', 'disable', 'first', '--tenant', 'Lost'))['enabled'], false);
       assert.equal((await run('user', 'disable', 'second', '--tenant', 'Lost')).code, 4);
+      const store = await openStore(loadConfig(env, temporaryFolder()));
+      await store
+        .knex('roles')
+        .update({ claims: '[]' })
+        .where({ name: 'administrator' })
+        .whereIn('tenant_id', store.knex('tenants').where({ name: 'Lost' }).select('id'));
+      await store.close();
+      await make('third');
+      assert.equal((await run('user', 'disable', 'third', '--tenant', 'Lost')).code, 4);
     });
 
     it('leave a tenant that a client alone manages that client', async () => {
@@ -244,7 +255,7 @@ for (const kind of STORES)
       const { checks } = JSON.parse(stdout) as { checks: { check: string; ok: boolean }[] };
       assert.deepEqual(
         checks.map(({ check }) => check),
-        ['store', 'schema', 'master key', 'keys', 'clock'],
+        ['store', 'schema', 'master key', 'keys', 'audiences', 'clock'],
       );
       for (const secret of [
         'GATEHOUSE_MASTER_KEY',
