@@ -20,7 +20,7 @@ interface Request {
 }
 
 const taken = (audience: string, whose: string): Conflict =>
-  new Conflict('tokenAudience', `"${audience}" is ${whose}; give the API another tokenAudience`);
+  new Conflict('audience', `"${audience}" is ${whose}; give the API another tokenAudience`);
 
 /**
  * Decides whether an API may have an audience that it does not have yet. That no other API has it is for the index to say.

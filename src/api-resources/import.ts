@@ -180,7 +180,7 @@ export const importOperation = (clients: ClientsOfImport, reserved: ReservedAudi
       microServicePolicies: [{ controllerName: 'invoice', scopes: ['invoice.get', 'invoice.post'] }],
     },
     schemas: { body: DESCRIPTION, answer: IMPORTED },
-    conflicts: { scopes: CODES.scopeExists, name: CODES.nameExists, tokenAudience: CODES.audienceExists },
+    conflicts: { scopes: CODES.scopeExists, name: CODES.nameExists, audience: CODES.audienceExists },
     changes: 'provider',
     async handle({ db, tenant, actor, body }) {
       const service = body.microServiceName;

@@ -12,6 +12,7 @@ import {
   type AnyOperation,
 } from '../api/index.js';
 import { release, type Uses } from '../identity-resources/index.js';
+import { checkAskedClaims } from '../kernel/claim-names.js';
 import { Conflict } from '../kernel/errors.js';
 import { addSecret, API_RESOURCE_SECRETS, keepSecrets, readNewSecret, showSecret } from '../secrets/index.js';
 import type { TenantDb, Vault } from '../store/index.js';
@@ -37,7 +38,6 @@ const CASCADE = shapes.cascade('Take it from the clients that use it.');
 const CONFLICTS = {
   name: CODES.nameExists,
   audience: CODES.audienceExists,
-  tokenAudience: CODES.audienceExists,
   scopes: CODES.scopeExists,
   clients: CODES.inUse,
   builtIn: CODES.builtIn,
@@ -108,6 +108,7 @@ export const apiResourceOperations = (
     async handle({ db, tenant, actor, body }) {
       const { name: which, audience, tokenAudience, scopes: given = [], secrets = [], owner, ...more } = body;
       checkNames(which, given);
+      checkAskedClaims(askedBy(body));
       const resource = {
         ...newApiResource(which, []),
         ...(audience !== undefined && { indicator: audience, audience }),
@@ -138,6 +139,7 @@ export const apiResourceOperations = (
       const before = await lockApiResource(db, which, confinedTo(actor));
       spareBuiltIn(before, body);
       if (given) checkNames(before.name, given);
+      checkAskedClaims(askedBy(body), askedBy(before));
       if (tokenAudience !== undefined && tokenAudience !== before.audience)
         await checkAudience({ db, tenant, actor }, tokenAudience, reserved);
       const after: StoredApiResource = {
@@ -185,6 +187,15 @@ export const apiResourceOperations = (
     },
   }),
 ];
+
+/** The claims that an API and its scopes ask for. */
+const askedBy = ({
+  userClaims = [],
+  scopes = [],
+}: {
+  userClaims?: readonly string[];
+  scopes?: readonly { userClaims?: readonly string[] }[];
+}): string[] => [...userClaims, ...scopes.flatMap((scope) => scope.userClaims ?? [])];
 
 const idsIn = (secrets: readonly { id?: string | undefined }[]): string[] =>
   secrets.flatMap(({ id: which }) => (which === undefined ? [] : [which]));

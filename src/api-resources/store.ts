@@ -106,7 +106,7 @@ function taken({
     api_resources_name: byName,
     // Of two of the same name a store may find the audience first, that comes of the name.
     api_resources_indicator: indicator === indicatorOf(name) ? byName : byAudience,
-    api_resources_audience: ['tokenAudience', `another API has the tokenAudience "${audience}"`],
+    api_resources_audience: ['audience', `another API has the tokenAudience "${audience}"`],
   };
 }
 

@@ -4,6 +4,7 @@ import {
   managementScopes,
   type ApiResource,
 } from '../api-resources/index.js';
+import { isSafeName } from '../kernel/claim-names.js';
 import { enabledIdentityResources, type IdentityResource } from '../identity-resources/index.js';
 import { tenantDb, type Store } from '../store/index.js';
 
@@ -24,7 +25,7 @@ let managementWords: ReadonlySet<string> | undefined;
 export async function loadCatalogue(store: Store, tenantId: string): Promise<Catalogue> {
   const db = tenantDb(store.knex, tenantId);
   const words = (managementWords ??= new Set(managementScopes().map(({ name }) => name)));
-  const identity = await enabledIdentityResources(db);
+  const identity = (await enabledIdentityResources(db)).filter(({ name }) => isSafeName(name));
   const apis = await enabledApiResources(db);
   const management = apis.find(({ name }) => name === MANAGEMENT_API);
   const owners = new Map(

@@ -1,3 +1,4 @@
+import { checkOwnClaims } from '../kernel/claim-names.js';
 import { Conflict, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
@@ -32,8 +33,9 @@ export const findRole = async (db: TenantDb, id: string): Promise<Role> =>
 export const lockRole = async (db: TenantDb, id: string): Promise<Role> =>
   found(id, (await db.from('roles').where({ id }).forUpdate().first()) as Row | undefined);
 
-/** @throws Conflict when the name is taken */
+/** @throws Conflict when the name is taken, Invalid */
 export async function insertRole(db: TenantDb, role: NewRole): Promise<Role> {
+  checkOwnClaims(role.claims);
   const id = newId();
   const now = Date.now();
   await naming(role.name, () =>
@@ -50,13 +52,14 @@ export async function insertRole(db: TenantDb, role: NewRole): Promise<Role> {
   return { ...role, id, createdAt: now, updatedAt: now };
 }
 
-/** Changes what is given and leaves the rest. @throws NotFound, Conflict */
+/** Changes what is given and leaves the rest. @throws NotFound, Conflict, Invalid */
 export async function updateRole(
   db: TenantDb,
   id: string,
   { name, displayName, description, claims }: Partial<NewRole>,
 ): Promise<Role> {
   const before = await lockRole(db, id);
+  checkOwnClaims(claims, before.claims);
   const mayEndIt = claims !== undefined && holdsEverything(permissionsIn(before.claims));
   await keepWayIn(db, mayEndIt, () =>
     naming(name, async () =>

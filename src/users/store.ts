@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { releaseBlobsOf } from '../blobs/index.js';
 import { forgetIssuedTokens } from '../clients/index.js';
+import { checkOwnClaims } from '../kernel/claim-names.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { foldName } from '../kernel/names.js';
@@ -160,6 +161,7 @@ export async function prepareUser(
   passwordHash: string | null,
   rolesOf = (words: readonly string[]): Promise<Role[]> => rolesNamed(db, words),
 ): Promise<PreparedUser> {
+  checkOwnClaims(user.claims);
   const contacts = contactsOf(user, user.countryCode ?? null);
   const roles = await rolesOf(user.roles ?? []);
   const lineage = await lineageUnder(db, user.refereeId ?? null);
@@ -247,6 +249,7 @@ export async function updateUser(
 ): Promise<User> {
   const { id } = before;
   const { refereeId, roles } = change;
+  checkOwnClaims(change.claims, before.claims);
   const newAddress = change.email !== undefined && change.email !== before.email;
   const newNumber = change.phoneNumber !== undefined && change.phoneNumber !== before.phoneNumber;
   // A country code alone says how the number that is there is to be read.
