@@ -19,6 +19,7 @@ import {
   ownApisOf,
 } from './api-resources/index.js';
 import {
+  ACCOUNT_CLIENT_ID,
   clientOperations,
   countClientsUsing,
   issuedTokenOperations,
@@ -60,9 +61,10 @@ const uses: Uses = { count: countClientsUsing, takeAway: takeFromClients };
 /** Every operation of the management API. */
 const operationsOver = (services: Services): readonly AnyOperation[] => {
   const { vault, pool, passwords, directory, config, messenger } = services;
+  const reserved = { devices: () => config.mqtt.audience, clientIds: [ACCOUNT_CLIENT_ID] };
   return [
-    ...apiResourceOperations(uses, vault),
-    importOperation({ open: openClient, held: heldByNamed }),
+    ...apiResourceOperations(uses, vault, reserved),
+    importOperation({ open: openClient, held: heldByNamed }, reserved),
     ...clientOperations(vault),
     ...registrationTokenOperations(vault),
     ...issuedTokenOperations(async (tenantId, actor, wish) =>

@@ -17,7 +17,6 @@ import {
 import { Invalid } from '../kernel/errors.js';
 import {
   CLIENT_SECRETS,
-  keepSecrets,
   NEW_SECRET,
   readNewSecret,
   secretsByOwner,
@@ -42,6 +41,7 @@ import {
   findClientById,
   giveSecret,
   insertClient,
+  keepClientSecrets,
   lockClient,
   replaceClient,
   toClient,
@@ -200,10 +200,9 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
         settings,
       });
       if (secrets)
-        await keepSecrets(
+        await keepClientSecrets(
           db,
-          CLIENT_SECRETS,
-          id,
+          await findClientById(db, id),
           secrets.map((secret) => secret.id),
         );
       return showClient(await findClientById(db, id));

@@ -52,13 +52,16 @@ const WORDS: Record<string, Rule['action']> = { publish: 'pub', subscribe: 'sub'
 
 /**
  * The `acl` claim as EMQX's JWT authenticator has it: `{"pub": […], "sub": […], "all": […]}`, or a list of
- * `{"permission": "allow", "action": "publish", "topic": "…"}`. Claims of users are text, so it may be JSON in text.
+ * `{"permission": "allow", "action": "publish", "topic": "…"}`. Claims of users are text, so it may be JSON in text, and
+ * several of them a list of such texts.
  * @throws Invalid
  */
 export function rulesOfClaim(claim: unknown): Rule[] {
   if (claim === undefined || claim === null) return [];
-  const value = typeof claim === 'string' ? parsed(claim) : claim;
-  const rules = Array.isArray(value) ? value.map(ofEntry) : ofLists(value);
+  const parts = (Array.isArray(claim) ? claim : [claim]) as unknown[];
+  const rules = parts.flatMap((part) =>
+    typeof part === 'string' ? entriesOf(parsed(part)) : part === claim ? ofLists(part) : [ofEntry(part)],
+  );
   if (rules.length > MOST_RULES) throw new Invalid('acl', `may have ${MOST_RULES} rules`);
   return rules.map((entry) => {
     const rule = readRule(entry);
@@ -67,6 +70,8 @@ export function rulesOfClaim(claim: unknown): Rule[] {
     return rule;
   });
 }
+
+const entriesOf = (value: unknown): unknown[] => (Array.isArray(value) ? value.map(ofEntry) : ofLists(value));
 
 function parsed(text: string): unknown {
   try {

@@ -29,7 +29,7 @@ export const tokenIssuer =
   ({ config, tenant, keys, catalogue, people }: IssuerBase): IssueToken =>
   async (actor, { scope, lifetime, at }) => {
     const { audience = '', grantId, sessionUid, expiresWithSession } = actor.token ?? {};
-    const api = catalogue.apis.find((each) => each.audience === audience);
+    const api = catalogue.apiByAudience.get(audience);
     const user = actor.userKey === undefined ? undefined : await people.active(tenant.id, actor.userKey);
     const key = keys.signing.find(({ alg }) => alg === (api?.signingAlg ?? 'ES256'));
     if (!key || !api || (actor.userKey !== undefined && !user))

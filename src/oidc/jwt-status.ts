@@ -53,7 +53,7 @@ export async function statusOfJwt(
   if (!claims || !base.mayIntrospect(clientId, { clientId: claims.client_id, aud: claims.aud }))
     return { active: false };
   const tokenType = claims.cnf?.jkt === undefined ? 'Bearer' : 'DPoP';
-  return { active: true, token_type: tokenType, ...(await base.asOfNow(claims)) };
+  return { ...(await base.asOfNow(claims)), active: true, token_type: tokenType };
 }
 
 /** The claims of a token that works: the adapter has checked it, and nothing that it hangs on has ended. */

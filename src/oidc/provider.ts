@@ -9,6 +9,7 @@ import type { EventEmitter } from 'node:events';
 import { isLocalHost, type Config } from '../config.js';
 import type { Outbox } from '../jobs/index.js';
 import { mayCallFrom } from '../clients/index.js';
+import { isSafeName } from '../kernel/claim-names.js';
 import { factsOf } from '../kernel/request.js';
 import type { Limits } from '../limits/index.js';
 import type { Audit, Log } from '../observe/index.js';
@@ -121,7 +122,8 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     claims: Object.fromEntries(
       [...catalogue.identity].map(([name, { userClaims }]) => [
         name,
-        name === 'openid' ? [...userClaims, ...ABOUT_SIGN_IN] : userClaims,
+        // The library takes an object with one of the other names for no object at all, and the scope opens nothing.
+        (name === 'openid' ? [...userClaims, ...ABOUT_SIGN_IN] : userClaims).filter(isSafeName),
       ]),
     ),
     acrValues: Object.values(RECOGNISED).map(({ acr }) => acr),

@@ -10,7 +10,7 @@ import {
   type Metadata,
   type Registered,
 } from '../clients/index.js';
-import { Invalid } from '../kernel/errors.js';
+import { Conflict, Invalid } from '../kernel/errors.js';
 import { factsOf } from '../kernel/request.js';
 import { auditIn } from '../observe/index.js';
 import { tenantDb, tenantTransaction, type Store, type TenantDb, type Vault } from '../store/index.js';
@@ -77,6 +77,7 @@ function refusalOf(error: unknown): Refused | undefined {
       inRegistryNames(error),
     );
   }
+  if (error instanceof Conflict) return new Refused(409, 'invalid_request', error.message);
   if (error instanceof Failure) return new Refused(error.status, 'invalid_request', error.message);
   return undefined;
 }

@@ -110,9 +110,8 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     mayIntrospect(clientId, token) {
       if (clientId === undefined) return false;
       const { resources, tokenEndpointAuthMethod } = clients.known(clientId).settings;
-      const serves = catalogue.apis.some(
-        ({ name, audience }) => audience === token.aud && resources.includes(name),
-      );
+      const api = catalogue.apiByAudience.get(token.aud);
+      const serves = api !== undefined && resources.includes(api.name);
       return token.clientId === clientId || (tokenEndpointAuthMethod !== 'none' && serves);
     },
     async asOfNow(said) {

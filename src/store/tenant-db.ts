@@ -20,6 +20,11 @@ export interface TenantDb {
    */
   grown(table: string): Promise<void>;
   insert(table: string, row: Record<string, unknown>): Promise<void>;
+  /**
+   * Holds the tenant's row until the transaction ends, so that of two changes that must not both happen the second waits,
+   * and then sees the first. Rows that only refer to the tenant are written meanwhile.
+   */
+  lockTenant(): Promise<void>;
   /** Inserts rows of the same columns; all or none, in a transaction. */
   insertAll(table: string, rows: readonly Record<string, unknown>[]): Promise<void>;
   /**
@@ -63,6 +68,8 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
     },
     insert: (table, row) =>
       namingIndex(async () => void (await connection(table).insert({ ...row, tenant_id: tenantId }))),
+    lockTenant: async () =>
+      void (await connection('tenants').where({ id: tenantId }).forNoKeyUpdate().first('id')),
     insertAll: (table, rows) =>
       namingIndex(async () => void (await insertRows(connection, table, owner, rows))),
     async insertFree(table, key, column, rows) {

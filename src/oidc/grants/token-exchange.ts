@@ -81,7 +81,7 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
   const sender = await senderOf(provider, ctx);
   const subject = await subjectOf(provider, base, params, client.clientId);
   const actor = await actorOf(provider, params, client.clientId);
-  const api = [...base.catalogue.apis].find(({ audience }) => audience === subject.aud);
+  const api = base.catalogue.apiByAudience.get(subject.aud);
   if (!api) return refuse('the subject token is for no API of this tenant');
   for (const named of [params.resource, params.audience])
     if (named !== undefined && named !== api.indicator && named !== api.audience)
