@@ -232,7 +232,8 @@ for (const kind of STORES)
         .knex<{ kind: string; id: string; expires_at: number }>('revocations')
         .where({ kind: 'token', id: jti ?? '' })
         .select('expires_at');
-      assert.deepEqual(rows, [{ expires_at: exp * 1000 }]);
+      const aDay = 86_400_000; // for nodes whose clocks are ahead
+      assert.deepEqual(rows, [{ expires_at: exp * 1000 + aDay }]);
     });
 
     it('ends the JWTs of a family whose refresh token is used twice', async () => {
