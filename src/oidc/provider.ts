@@ -36,6 +36,7 @@ import { registerTokenExchange } from './grants/token-exchange.js';
 import { oidcPages, type OidcPages } from './interactions/pages.js';
 import { RECOGNISED } from './interactions/steps.js';
 import { jwtStamp } from './jwt-access-token.js';
+import { mayRevoke } from './jwt-status.js';
 import type { KeyRing } from './keys/index.js';
 import { queueBackChannelLogout } from './logout/back-channel.js';
 import { decideScopes } from './requested-scope.js';
@@ -244,7 +245,7 @@ function featuresOf(
     jwtIntrospection: { enabled: true },
     revocation: {
       enabled: true,
-      allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      allowedPolicy: (_ctx, client, token) => mayRevoke(client, token),
     },
     rpInitiatedLogout: {
       enabled: true,
