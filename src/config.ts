@@ -332,6 +332,10 @@ type Mutable = FromSchema<typeof CONFIG_SCHEMA>;
 /** The effective configuration: every key checked, defaults filled in, frozen. */
 export type Config = Readonly<Mutable> & { readonly issuer: string; readonly production: boolean };
 
+/** Seconds that anything of a sign-in lives at most: its revocation is kept for as long. */
+export const longestLife = ({ lifetimes }: Pick<Config, 'lifetimes'>): number =>
+  Math.max(lifetimes.accessTokenLongest, lifetimes.refreshTokenAbsolute);
+
 /** A configuration that the process can't start with; `message` is one line that names the key and what to do. */
 export class ConfigError extends Error {
   override name = 'ConfigError';

@@ -36,7 +36,8 @@ import { refreshAnswers } from './grants/refresh-again.js';
 import { registerTokenExchange } from './grants/token-exchange.js';
 import { oidcPages, type OidcPages } from './interactions/pages.js';
 import { RECOGNISED } from './interactions/steps.js';
-import { stampJwt } from './jwt-access-token.js';
+import { jwtStamp } from './jwt-access-token.js';
+import { mayRevoke } from './jwt-status.js';
 import type { KeyRing } from './keys/index.js';
 import { queueBackChannelLogout } from './logout/back-channel.js';
 import { decideScopes } from './requested-scope.js';
@@ -157,7 +158,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       return user && accountOf(people, tenant.id, user);
     },
     extraTokenClaims: policy.extraClaims,
-    formats: { customizers: { jwt: stampJwt } },
+    formats: { customizers: { jwt: jwtStamp(policy.generation) } },
     loadExistingGrant: (ctx) => loadGrant(ctx, { catalogue, clients, grants }),
     // Tokens end by family (adapter.ts); what the user allowed the application stays allowed until it is withdrawn.
     revokeGrantPolicy: () => false,
@@ -180,7 +181,16 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   correctSessions(provider);
   queueBackChannelLogout(provider, tenant.id, base.outbox);
   const { resourceServer } = policy;
-  const grantBase = { ...policy, tenantId: tenant.id, audit, catalogue, clients, grants, resourceServer };
+  const grantBase = {
+    ...policy,
+    tenantId: tenant.id,
+    audit,
+    artifacts,
+    catalogue,
+    clients,
+    grants,
+    resourceServer,
+  };
   registerDirectGrant(provider, { ...grantBase, people }, byPassword(people, tenant.id));
   registerDirectGrant(provider, { ...grantBase, people }, byMobileCode(people, tenant.id));
   registerTokenExchange(provider, grantBase);
@@ -237,7 +247,7 @@ function featuresOf(
     jwtIntrospection: { enabled: true },
     revocation: {
       enabled: true,
-      allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      allowedPolicy: (_ctx, client, token) => mayRevoke(client, token),
     },
     rpInitiatedLogout: {
       enabled: true,

@@ -37,6 +37,7 @@ const STEPS = [
   '0023_built_in_roles',
   '0024_registration_owners',
   '0025_unique_audiences',
+  '0027_revocation_generations',
 ];
 const LATEST = Number(STEPS.at(-1)?.slice(0, 4));
 
