@@ -33,7 +33,7 @@ import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
 import { MQTT_API } from './mqtt/index.js';
 import { auditIn, type Log } from './observe/index.js';
-import { accessOf, type ProviderPool, type TenantRuntime } from './oidc/index.js';
+import { accessOf, keyOperations, type ProviderPool, type TenantRuntime } from './oidc/index.js';
 import { ROLE_OPERATIONS } from './roles/index.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type TenantDb, type Vault } from './store/index.js';
@@ -67,6 +67,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
       (await pool.current(tenantId)).issueToken(actor, wish),
     ),
     ...identityResourceOperations(uses),
+    ...keyOperations(services),
     ...ROLE_OPERATIONS,
     ...tenantOperations(vault, (host) => directory.byHost(host)),
     userImportOperation(),

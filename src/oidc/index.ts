@@ -2,9 +2,12 @@ export { openArtifacts, type Artifacts } from './artifacts.js';
 export {
   addKeys,
   BASE_ALGS,
+  keyOperations,
   keyRotation,
   KNOWN_ALGS,
   listKeys,
+  REVOKED_KEY_ENDS,
+  revokeKeys,
   rotateKeys,
   scheduleOf,
   type KeyInfo,

@@ -16,7 +16,7 @@ import { claimsForApi, type UsersAccount } from './claims.js';
 import type { ClientCache } from './client-cache.js';
 import { exchangedClaims, type Exchanged } from './grants/token-exchange.js';
 import { asStoredToken, grantIn, issuedOf, verifyAccessToken } from './jwt-access-token.js';
-import type { KeyRing } from './keys/index.js';
+import { EXCHANGED, type KeyRing } from './keys/index.js';
 import { scopesAt } from './scopes.js';
 
 /**
@@ -96,8 +96,11 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
 
   async function originsLive(token: AdapterPayload): Promise<boolean> {
     const { origin = [] } = (token.extra ?? {}) as Partial<Exchanged>;
+    const since = (token.iat ?? 0) * 1000;
+    // A JWT ends with the key that signed it; an opaque token has to be told.
+    if (origin.length > 0 && (await revocations.isFamilyRevoked(tenant.id, EXCHANGED, since))) return false;
     for (const family of origin) {
-      if (await revocations.isFamilyRevoked(tenant.id, family, (token.iat ?? 0) * 1000)) return false;
+      if (await revocations.isFamilyRevoked(tenant.id, family, since)) return false;
       if (!(await artifacts.find(tenant.id, 'Grant', grantIn(family)))) return false;
     }
     return true;

@@ -14,4 +14,4 @@ export {
   touchTenant,
 } from './store.js';
 export { openTenantDirectory, type TenantDirectory } from './directory.js';
-export { TENANT_SEALED_COLUMNS, tenantSecret } from './secrets.js';
+export { RENEWABLE_SECRETS, renewTenantSecret, TENANT_SEALED_COLUMNS, tenantSecret } from './secrets.js';

@@ -34,6 +34,7 @@ const STEPS = [
   '0020_newest_grant',
   '0021_mqtt_devices_of_tenants',
   '0022_tenant_registration',
+  '0031_revoked_keys',
 ];
 
 for (const kind of STORES)

@@ -1,6 +1,9 @@
 export { loadKeyRing, BASE_ALGS, type KeyRing } from './ring.js';
+export { keyOperations } from './operations.js';
+export { EXCHANGED, REVOKED_KEY_ENDS, revokeKeys, type Leaked } from './revocation.js';
 export {
   addKeys,
+  insertCurrentKeys,
   keyRotation,
   listKeys,
   rotateKeys,
@@ -10,4 +13,4 @@ export {
   type KeySchedule,
   type KeyState,
 } from './rotation.js';
-export { KNOWN_ALGS } from './signing.js';
+export { KNOWN_ALGS, makeKey } from './signing.js';
