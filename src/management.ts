@@ -33,7 +33,13 @@ import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
 import { MQTT_API } from './mqtt/index.js';
 import { auditIn, type Log } from './observe/index.js';
-import { accessOf, keyOperations, type ProviderPool, type TenantRuntime } from './oidc/index.js';
+import {
+  accessOf,
+  keyOperations,
+  makeFirstKeys,
+  type ProviderPool,
+  type TenantRuntime,
+} from './oidc/index.js';
 import { ROLE_OPERATIONS } from './roles/index.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type TenantDb, type Vault } from './store/index.js';
@@ -69,7 +75,11 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
     ...identityResourceOperations(uses),
     ...keyOperations(services),
     ...ROLE_OPERATIONS,
-    ...tenantOperations(vault, (host) => directory.byHost(host)),
+    ...tenantOperations(
+      vault,
+      (host) => directory.byHost(host),
+      () => makeFirstKeys(vault),
+    ),
     userImportOperation(),
     ...userOperations(passwords, accessOf(config)),
     ...registrationOperations(services),

@@ -6,6 +6,7 @@ export {
   keyRotation,
   KNOWN_ALGS,
   listKeys,
+  makeFirstKeys,
   REVOKED_KEY_ENDS,
   revokeKeys,
   rotateKeys,

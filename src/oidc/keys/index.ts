@@ -1,9 +1,8 @@
-export { loadKeyRing, BASE_ALGS, type KeyRing } from './ring.js';
+export { BASE_ALGS, loadKeyRing, makeFirstKeys, type KeyRing } from './ring.js';
 export { keyOperations } from './operations.js';
 export { EXCHANGED, REVOKED_KEY_ENDS, revokeKeys, type Leaked } from './revocation.js';
 export {
   addKeys,
-  insertCurrentKeys,
   keyRotation,
   listKeys,
   rotateKeys,
@@ -13,4 +12,4 @@ export {
   type KeySchedule,
   type KeyState,
 } from './rotation.js';
-export { KNOWN_ALGS, makeKey } from './signing.js';
+export { KNOWN_ALGS } from './signing.js';
