@@ -26,7 +26,7 @@ import {
   takeFromClients,
 } from './clients/index.js';
 import { blobOperations, type BlobServices } from './blobs/index.js';
-import type { Config } from './config.js';
+import { reachOf, type Config } from './config.js';
 import { identityResourceOperations, type Uses } from './identity-resources/index.js';
 import { factsOf } from './kernel/request.js';
 import { packageRoot } from './kernel/root.js';
@@ -67,7 +67,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
   return [
     ...apiResourceOperations(uses, vault),
     importOperation({ open: openClient }),
-    ...clientOperations(vault),
+    ...clientOperations(vault, (issuer) => reachOf(config, issuer)),
     ...registrationTokenOperations(vault),
     ...issuedTokenOperations(async (tenantId, actor, wish) =>
       (await pool.current(tenantId)).issueToken(actor, wish),
@@ -83,7 +83,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
     userImportOperation(),
     ...userOperations(passwords, accessOf(config)),
     ...registrationOperations(services),
-    ...messagingOperations(vault, messenger),
+    ...messagingOperations(vault, messenger, ({ home }) => (home ? 'anywhere' : config.outbound.allow)),
     ...blobOperations(services),
   ];
 };

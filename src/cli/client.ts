@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import {
   addClientSecret,
+  checkReach,
   clientSettings,
   findClient,
   GRANT_TYPES,
@@ -11,6 +12,7 @@ import {
   type Client,
   type ClientSettings,
 } from '../clients/index.js';
+import { reachOf } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
 import { tenantDb } from '../store/index.js';
 import { print, table, time } from './output.js';
@@ -126,6 +128,7 @@ Examples:
           ...(options.clientUri !== undefined && { clientUri: options.clientUri }),
           ...readSettings(options.settings),
         });
+        checkReach(settings, undefined, reachOf(context.config, tenant.issuer));
         const { client, secret } = await change(context, tenant, 'client.create', clientId, async (db) => {
           await insertClient(db, { clientId, clientName: options.name ?? clientId, settings });
           const secret = hasSecrets(settings.tokenEndpointAuthMethod)

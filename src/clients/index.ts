@@ -7,6 +7,7 @@ export {
   type ClientSettings,
   type NewClient,
 } from './schema.js';
+export { checkReach } from './rules.js';
 export { isClientOrigin, mayCallFrom } from './origins.js';
 export { countClientsUsing, takeFromClients } from './scopes.js';
 export {

@@ -15,6 +15,7 @@ import {
   type AnyOperation,
 } from '../api/index.js';
 import { Invalid } from '../kernel/errors.js';
+import type { Reach } from '../kernel/private-networks.js';
 import {
   CLIENT_SECRETS,
   keepSecrets,
@@ -26,6 +27,7 @@ import {
 } from '../secrets/index.js';
 import type { Vault } from '../store/index.js';
 import { CLIENT_CODES as CODES } from './codes.js';
+import { checkReach } from './rules.js';
 import { clientSettings, GRANT_TYPES, hasSecrets, type ClientSettings } from './schema.js';
 import {
   CLIENT,
@@ -106,8 +108,14 @@ function settle(
       };
 }
 
-/** @param vault hashes the secrets. */
-export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
+/**
+ * @param vault hashes the secrets.
+ * @param reachOf where the tenant of an issuer may have the server connect to.
+ */
+export const clientOperations = (
+  vault: Vault,
+  reachOf: (issuer: string) => Reach,
+): readonly AnyOperation[] => [
   at.codes(CODES),
   defineList({
     ...at.list,
@@ -147,11 +155,12 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
     },
     schemas: { body: NEW_CLIENT, answer: CREATED_CLIENT },
     conflicts: { clientId: CODES.clientIdExists },
-    async handle({ db, actor, body }) {
+    async handle({ tenant, db, actor, body }) {
       const clientId = body.clientId ?? `client-${randomBytes(9).toString('hex')}`;
       const template = body.template === undefined ? {} : structuredClone(TEMPLATES[body.template]);
       const settings = settle(clientSettings(template), settingsIn(body), body);
       mayGive(actor, settings.scopes);
+      checkReach(settings, undefined, reachOf(tenant.issuer));
       const id = await insertClient(db, {
         clientId,
         clientName: body.clientName ?? clientId,
@@ -180,12 +189,13 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
       answer: CLIENT,
       read: async ({ db, actor, body }) => showClient(await lockClient(db, body.id, confinedTo(actor))),
     },
-    async handle({ db, actor, body }) {
+    async handle({ tenant, db, actor, body }) {
       const { id, clientName, description, enabled, properties, owner, secrets } = body;
       const before = await lockClient(db, id, confinedTo(actor));
       const settings = settle(before.settings, settingsIn(body), body);
       // Whoever changes how a client proves itself, or where its codes go, can act as that client.
       mayGive(actor, [...before.settings.scopes, ...settings.scopes]);
+      checkReach(settings, before.settings, reachOf(tenant.issuer));
       await replaceClient(db, before, {
         ...before,
         ...(clientName !== undefined && { clientName }),

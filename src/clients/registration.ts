@@ -13,9 +13,11 @@ import {
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
+import type { Reach } from '../kernel/private-networks.js';
 import { newSecret } from '../secrets/index.js';
 import type { Row, TenantDb, Vault } from '../store/index.js';
 import { settingsFrom, type Metadata } from './metadata.js';
+import { checkReach } from './rules.js';
 import { hasSecrets, type Client } from './schema.js';
 import { findClient, findClientById, giveSecret, insertClient, lockClient, replaceClient } from './store.js';
 
@@ -50,6 +52,7 @@ export async function register(
   vault: Vault,
   initialToken: string,
   metadata: Metadata,
+  reach: Reach,
 ): Promise<Registered | undefined> {
   const row = (await db
     .from('initial_access_tokens')
@@ -62,6 +65,7 @@ export async function register(
   const scopes = parse<string[]>(row['scopes']);
   const clientId = `client-${randomBytes(12).toString('hex')}`;
   const settings = settingsFrom(metadata, scopes);
+  checkReach(settings, undefined, reach);
   const id = await insertClient(db, {
     clientId,
     clientName: nameIn(metadata, clientId),
@@ -109,9 +113,11 @@ export async function reregister(
   vault: Vault,
   { client, scopes }: { client: Client; scopes: string[] },
   metadata: Metadata,
+  reach: Reach,
 ): Promise<Registered> {
   const { clientId } = client;
   const settings = settingsFrom(metadata, scopes);
+  checkReach(settings, client.settings, reach);
   await replaceClient(db, client, { ...client, clientName: nameIn(metadata, clientId), settings });
   const changed = await findClientById(db, client.id);
   return { client: changed, secret: await withSecret(db, vault, changed) };
