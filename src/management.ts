@@ -22,6 +22,7 @@ import {
   countClientsUsing,
   issuedTokenOperations,
   openClient,
+  registrationAccessOperation,
   registrationTokenOperations,
   takeFromClients,
 } from './clients/index.js';
@@ -69,6 +70,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
     importOperation({ open: openClient }),
     ...clientOperations(vault, (issuer) => reachOf(config, issuer)),
     ...registrationTokenOperations(vault),
+    registrationAccessOperation,
     ...issuedTokenOperations(async (tenantId, actor, wish) =>
       (await pool.current(tenantId)).issueToken(actor, wish),
     ),

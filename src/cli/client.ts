@@ -3,11 +3,13 @@ import {
   addClientSecret,
   checkReach,
   clientSettings,
+  endTokensOfClient,
   findClient,
   GRANT_TYPES,
   hasSecrets,
   insertClient,
   listClients,
+  revokeClientSecret,
   setClientEnabled,
   type Client,
   type ClientSettings,
@@ -32,6 +34,9 @@ interface Options {
   settings?: string;
   consent: boolean;
   replace?: boolean;
+  list?: boolean;
+  revoke?: string;
+  endTokens?: boolean;
 }
 
 /** @throws Invalid */
@@ -164,17 +169,53 @@ Examples:
           print(json, shown(client), lines(client));
         }),
       );
+  secretCommand(command);
+  return command;
+}
+
+const secretLines = ({ secrets }: Client): string[] =>
+  table([
+    ['SECRET', 'BEGINS', 'DESCRIPTION', 'SINCE', 'UNTIL'],
+    ...secrets.map(({ id, hint, description, createdAt, expiresAt }) => [
+      id,
+      hint,
+      description ?? '-',
+      time(createdAt),
+      time(expiresAt),
+    ]),
+  ]);
+
+function secretCommand(command: Command): void {
   inTenant(command.command('secret <client-id>'))
     .description('Give it one more secret, shown once. Several may be live, so that one can be rotated.')
     .option('--replace', 'end the others at once')
-    .action((clientId: string, { tenant, json = false, replace = false }: Options) =>
+    .addOption(
+      new Option('--list', 'show which there are instead, by their ids').conflicts([
+        'replace',
+        'revoke',
+        'endTokens',
+      ]),
+    )
+    .addOption(new Option('--revoke <secret-id>', 'end this one instead').conflicts('replace'))
+    .option('--end-tokens', 'also end every token that the client was given until now')
+    .action((clientId: string, options: Options) =>
       withContext(async (context) => {
+        const { tenant, json = false, replace = false, list = false, revoke, endTokens = false } = options;
         const owner = await tenantOf(context, tenant);
-        const secret = await change(context, owner, 'client.secret', clientId, (db) =>
-          addClientSecret(db, context.vault, clientId, { replace }),
-        );
-        print(json, { clientId, secret }, [secret]);
+        const read = (): Promise<Client> => findClient(tenantDb(context.store.knex, owner.id), clientId);
+        if (list) {
+          const client = await read();
+          return print(json, shown(client), secretLines(client));
+        }
+        const event = revoke === undefined ? 'client.secret' : 'client.revoke-secret';
+        const secret = await change(context, owner, event, clientId, async (db) => {
+          if (endTokens) await endTokensOfClient(db, clientId);
+          if (revoke === undefined) return addClientSecret(db, context.vault, clientId, { replace });
+          return revokeClientSecret(db, clientId, revoke);
+        });
+        if (secret !== undefined) return print(json, { clientId, secret }, [secret]);
+        const client = await read();
+        return print(json, shown(client), secretLines(client));
       }),
     );
-  return command;
 }

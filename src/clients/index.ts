@@ -16,7 +16,9 @@ export {
   deleteClient,
   findClient,
   insertClient,
+  endTokensOfClient,
   listClients,
+  revokeClientSecret,
   setClientEnabled,
   updateClientSettings,
 } from './store.js';
@@ -37,4 +39,11 @@ export {
   reregister,
   type Registered,
 } from './registration.js';
+export {
+  endAllRegistrations,
+  endInitialToken,
+  endRegistrationAccess,
+  listRegistrations,
+  registrationAccessOperation,
+} from './registration-access.js';
 export { insertManagementClient } from './management-client.js';

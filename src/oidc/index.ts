@@ -14,7 +14,7 @@ export {
   type KeyInfo,
 } from './keys/index.js';
 export type { LiveToken } from './bearer.js';
-export { OIDC_SEALED_COLUMNS } from './sealed.js';
+export { endPending, OIDC_SEALED_COLUMNS } from './sealed.js';
 export { openProviderPool, type ProviderPool, type TenantRuntime } from './pool.js';
 export type { OidcBase } from './provider.js';
 export { areaOf, endpointOf, isApiPath, isProviderPath, ROUTES } from './routes.js';

@@ -14,4 +14,10 @@ export {
 } from './store.js';
 export { makeTenant, type WriteFirstKeys } from './make.js';
 export { openTenantDirectory, type TenantDirectory } from './directory.js';
-export { RENEWABLE_SECRETS, renewTenantSecret, TENANT_SEALED_COLUMNS, tenantSecret } from './secrets.js';
+export {
+  RENEWABLE_SECRETS,
+  type RenewableSecret,
+  renewTenantSecret,
+  TENANT_SEALED_COLUMNS,
+  tenantSecret,
+} from './secrets.js';

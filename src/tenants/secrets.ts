@@ -44,12 +44,10 @@ export const RENEWABLE_SECRETS = {
   dpop: 'Every DPoP nonce is refused: an application gets a new one with the answer and repeats its request, as RFC 9449 (8) says.',
 } as const;
 
+export type RenewableSecret = keyof typeof RENEWABLE_SECRETS;
+
 /** Makes a secret anew. Nodes use it as soon as they see that the tenant has changed. */
-export function renewTenantSecret(
-  db: TenantDb,
-  vault: Vault,
-  name: keyof typeof RENEWABLE_SECRETS,
-): Promise<void> {
+export function renewTenantSecret(db: TenantDb, vault: Vault, name: RenewableSecret): Promise<void> {
   const sealed = vault.seal(randomBytes(32).toString('base64'), sealRow(db.tenantId, name));
   return db.put('tenant_secrets', ['name'], { name, sealed, created_at: Date.now() });
 }

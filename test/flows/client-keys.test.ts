@@ -200,7 +200,7 @@ describe('a client’s keys, as time passes', () => {
         },
       ],
       features: { clientCredentials: { enabled: true }, devInteractions: { enabled: false } },
-      fetch: (url) => fetch(String(url).replace('https:', 'http:')),
+      fetch: (url) => fetch((url as string).replace('https:', 'http:')),
     });
     client = (await provider.Client.find('c')) as OidcClient;
     clock = 0;

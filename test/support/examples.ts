@@ -47,6 +47,14 @@ export const EXAMPLES: Record<
     const made = await call(server, { method: 'POST', path, json: {}, token, tenant });
     return { params: { id: (made.data['id'] ?? 'none') as string } };
   },
+  'client.endregistration': async (server, tenant) => {
+    const id = await newClient(server, tenant);
+    await server.change(
+      (db) => db.insert('client_registrations', { client_row_id: id, hash: 'none', scopes: '[]' }),
+      tenant,
+    );
+    return { params: { id } };
+  },
   'client.issuetoken': () => ({ body: {} }),
   'client.issuedtokens': () => ({}),
   'client.revoketoken': async (server, tenant, token) => {
