@@ -25,18 +25,25 @@ import {
   issuedTokenOperations,
   heldByNamed,
   openClient,
+  registrationAccessOperation,
   registrationTokenOperations,
   takeFromClients,
 } from './clients/index.js';
 import { blobOperations, type BlobServices } from './blobs/index.js';
-import type { Config } from './config.js';
+import { reachOf, type Config } from './config.js';
 import { identityResourceOperations, type Uses } from './identity-resources/index.js';
 import { factsOf } from './kernel/request.js';
 import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
 import { MQTT_API } from './mqtt/index.js';
 import { auditIn, type Log } from './observe/index.js';
-import { accessOf, type ProviderPool, type TenantRuntime } from './oidc/index.js';
+import {
+  accessOf,
+  keyOperations,
+  makeFirstKeys,
+  type ProviderPool,
+  type TenantRuntime,
+} from './oidc/index.js';
 import { ROLE_OPERATIONS } from './roles/index.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type TenantDb, type Vault } from './store/index.js';
@@ -65,18 +72,24 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
   return [
     ...apiResourceOperations(uses, vault, reserved),
     importOperation({ open: openClient, held: heldByNamed }, reserved),
-    ...clientOperations(vault),
+    ...clientOperations(vault, (issuer) => reachOf(config, issuer)),
     ...registrationTokenOperations(vault),
+    registrationAccessOperation,
     ...issuedTokenOperations(async (tenantId, actor, wish) =>
       (await pool.current(tenantId)).issueToken(actor, wish),
     ),
     ...identityResourceOperations(uses),
+    ...keyOperations(services),
     ...ROLE_OPERATIONS,
-    ...tenantOperations(vault, (host) => directory.byHost(host)),
+    ...tenantOperations(
+      vault,
+      (host) => directory.byHost(host),
+      () => makeFirstKeys(vault),
+    ),
     userImportOperation(),
     ...userOperations(passwords, accessOf(config)),
     ...registrationOperations(services),
-    ...messagingOperations(vault, messenger),
+    ...messagingOperations(vault, messenger, ({ home }) => (home ? 'anywhere' : config.outbound.allow)),
     ...blobOperations(services),
   ];
 };

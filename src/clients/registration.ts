@@ -16,9 +16,11 @@ import {
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
+import type { Reach } from '../kernel/private-networks.js';
 import { newSecret } from '../secrets/index.js';
 import type { Row, TenantDb, Vault } from '../store/index.js';
 import { changedBy, settingsFrom, type Metadata } from './metadata.js';
+import { checkReach } from './rules.js';
 import { hasSecrets, type Client } from './schema.js';
 import { findClient, findClientById, giveSecret, insertClient, lockClient, writeClient } from './store.js';
 
@@ -53,6 +55,7 @@ export async function register(
   vault: Vault,
   initialToken: string,
   metadata: Metadata,
+  reach: Reach,
 ): Promise<Registered | undefined> {
   const row = (await db
     .from('initial_access_tokens')
@@ -65,6 +68,7 @@ export async function register(
   const scopes = parse<string[]>(row['scopes']);
   const clientId = `client-${randomBytes(12).toString('hex')}`;
   const settings = settingsFrom(metadata, scopes);
+  checkReach(settings, undefined, reach);
   const id = await insertClient(db, {
     clientId,
     clientName: nameIn(metadata, clientId),
@@ -125,9 +129,11 @@ export async function reregister(
   vault: Vault,
   { client, scopes, settled }: Registration,
   metadata: Metadata,
+  reach: Reach,
 ): Promise<Registered> {
   const { clientId } = client;
   const settings = changedBy(metadata, client.settings, { scopes, settled });
+  checkReach(settings, client.settings, reach);
   const given = nameIn(metadata, clientId);
   const clientName = settled.includes('clientName') ? client.clientName : given;
   await writeClient(db, client, { ...client, clientName, settings });

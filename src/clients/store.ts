@@ -199,7 +199,22 @@ export async function giveSecret(
   return addSecret(db, vault, CLIENT_SECRETS, id, secret);
 }
 
-/** The same by client id; `replace` removes the others first. @throws NotFound, Invalid */
+/** Ends one secret of a client. What the client was given with it stays valid. @throws NotFound */
+export async function revokeClientSecret(db: TenantDb, clientId: string, secretId: string): Promise<void> {
+  const { id } = await findClient(db, clientId);
+  const gone = await db.from('client_secrets').where({ client_row_id: id, id: secretId }).delete();
+  if (gone === 0)
+    throw new NotFound(
+      'secret',
+      `"${clientId}" has no secret "${secretId}"; gatehouse client secret ${clientId} --list has them`,
+    );
+}
+
+/** Ends every token and code that a client was given until now. @throws NotFound */
+export const endTokensOfClient = async (db: TenantDb, clientId: string): Promise<void> =>
+  revokeAllOf(db, 'client', (await findClient(db, clientId)).clientId);
+
+/** What `giveSecret` does, by client id; `replace` removes the others first. @throws NotFound, Invalid */
 export async function addClientSecret(
   db: TenantDb,
   vault: Vault,

@@ -6,10 +6,7 @@ import { familyOf } from './derived-token.js';
 import { noteGeneration, type GenerationOf } from './generation.js';
 import { requestStart } from './jwt-access-token.js';
 import type { Artifact, Artifacts, StoredArtifact } from './artifacts.js';
-import { artifactSealRow } from './sealed.js';
-
-/** Models whose payload holds what a holder presents (an interaction the session's cookie, a device code itself). */
-const SEALED = new Set(['Interaction', 'DeviceCode']);
+import { artifactSealRow, SEALED_MODELS } from './sealed.js';
 
 /** Models that live on with use, up to an absolute end. */
 const HAS_AN_END = new Set(['Session', 'RefreshToken']);
@@ -104,7 +101,7 @@ class ArtifactAdapter implements Adapter {
       ...(this.model === 'Session' && { device: deviceOf(Provider.ctx) }),
     };
     delete rest.consumed;
-    const sealed = SEALED.has(this.model);
+    const sealed = SEALED_MODELS.has(this.model);
     return {
       payload: sealed
         ? this.base.vault.seal(JSON.stringify({ jti, ...rest }), this.#sealRow())
@@ -124,7 +121,7 @@ class ArtifactAdapter implements Adapter {
   #unpack(stored: StoredArtifact | undefined, id?: string): AdapterPayload | undefined {
     // What a user allowed a client outlives the tokens: the person need not be asked again.
     if (!stored || (stored.revoked && this.model !== 'Grant')) return undefined;
-    const text = SEALED.has(this.model)
+    const text = SEALED_MODELS.has(this.model)
       ? this.base.vault.open(stored.payload, this.#sealRow())
       : stored.payload;
     const payload = JSON.parse(text) as AdapterPayload;

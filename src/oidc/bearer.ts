@@ -1,4 +1,4 @@
-import { decodeJwt } from 'jose';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { Provider } from 'oidc-provider';
 import { MANAGEMENT_API } from '../api-resources/index.js';
 import type { Actor, Presented } from '../api/index.js';
@@ -26,6 +26,8 @@ export interface LiveToken {
   /** What its holder may be called: the `sub`, and a user's name. */
   names: string[];
   claims: Readonly<Record<string, unknown>>;
+  /** The key that signed it. */
+  kid: string;
   /** What its end depends on. */
   issued: Issued;
   /** Epoch milliseconds. */
@@ -61,6 +63,7 @@ export async function liveTokenOf(
     audience: String(claims.aud),
     names: user ? [user.userKey, user.userName] : [token.clientId],
     claims,
+    kid: decodeProtectedHeader(value).kid ?? '',
     issued: issuedOf(claims),
     expiresAt: claims.exp * 1000,
   };

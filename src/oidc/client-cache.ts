@@ -53,13 +53,24 @@ export class ClientCache {
   /**
    * Lets the library keep each client that it has validated for as long as the tenant stays the same. By itself it
    * hashes the whole metadata on every request, and keeps no more than a hundred.
+   * @param prepare is called with each of them, before it is used.
    */
-  keepValidated(library: { find(clientId: string): Promise<OidcClient | undefined> }): void {
+  keepValidated(
+    library: { find(clientId: string): Promise<OidcClient | undefined> },
+    prepare: (client: OidcClient) => void,
+  ): void {
     const validate = library.find.bind(library);
     library.find = async (clientId) => {
       const entry = await this.#load(clientId);
       if (!entry) return undefined;
-      return (entry.validated ??= await validate(clientId));
+      if (entry.validated) return entry.validated;
+      const client = await validate(clientId);
+      // Another request may have been quicker: all use the same one, and with it the same keys.
+      if (client && !entry.validated) {
+        prepare(client);
+        entry.validated = client;
+      }
+      return entry.validated;
     };
   }
 

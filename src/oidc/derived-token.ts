@@ -3,6 +3,7 @@ import { parse } from '../kernel/json.js';
 import type { Revocations } from '../revocations/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { ClientCache } from './client-cache.js';
+import { DERIVED } from './keys/index.js';
 
 /** The tokens of one sign-in at one client: what is revoked together when one of them is used twice. */
 export const familyOf = (grantId: string, sessionUid: string): string => `${grantId}.${sessionUid}`;
@@ -86,6 +87,8 @@ export function openDependencies(base: DerivedTokensBase): Dependencies {
     grantedClient,
     sessionLives,
     async sourcesLive({ origin, origin_session: ofSession = [] }, userKey, generation) {
+      const derived = { generation, jti: '', clientId: '', userKey, family: DERIVED };
+      if (await revocations.isRevoked(tenantId, derived)) return false;
       for (const family of origin) {
         const [grantId = '', uid = ''] = split(family);
         const clientId = await grantedClient(grantId, userKey);

@@ -19,6 +19,9 @@ export interface IssuerBase {
   people: People;
 }
 
+/** Marks the token as derived, so that it is revoked with signing keys (keys/revocation.ts). */
+const NOT_EXCHANGED = { origin: [] };
+
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /**
@@ -29,8 +32,8 @@ const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).to
 export const tokenIssuer =
   ({ config, tenant, keys, catalogue, people }: IssuerBase): IssueToken =>
   async (actor, { scope, lifetime, at }) => {
-      const { audience = '', grantId, sessionUid, expiresWithSession, generation, derived } = actor.token ?? {};
-      const api = catalogue.apiByAudience.get(audience);
+    const { audience = '', grantId, sessionUid, expiresWithSession, generation, derived } = actor.token ?? {};
+    const api = catalogue.apiByAudience.get(audience);
     const user = actor.userKey === undefined ? undefined : await people.active(tenant.id, actor.userKey);
     const key = keys.signing.find(({ alg }) => alg === (api?.signingAlg ?? 'ES256'));
     if (!key || !api || (actor.userKey !== undefined && !user))
@@ -50,7 +53,7 @@ export const tokenIssuer =
       exp: iat + expiresIn,
       jti,
       tenant: tenant.id,
-      ...derived,
+      ...(derived ?? NOT_EXCHANGED),
       ...(generation !== undefined && { gen: generation }),
       ...(grantId !== undefined && { gid: grantId, [expiresWithSession ? 'sid' : 'fid']: sessionUid }),
     };

@@ -6,10 +6,11 @@ import {
   type errors,
 } from 'oidc-provider';
 import type { EventEmitter } from 'node:events';
-import { isLocalHost, type Config } from '../config.js';
+import { reachOf, type Config } from '../config.js';
 import type { Outbox } from '../jobs/index.js';
 import { mayCallFrom } from '../clients/index.js';
 import { isSafeName } from '../kernel/claim-names.js';
+import { fetchWithin } from '../kernel/outbound.js';
 import { factsOf } from '../kernel/request.js';
 import type { Limits } from '../limits/index.js';
 import type { Audit, Log } from '../observe/index.js';
@@ -149,7 +150,8 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     assertJwtClientAuthClaimsAndHeader: assertAudience(tenant.issuer, (ctx, clientId) =>
       countClient(ctx, base.limits, tenant.id, clientId),
     ),
-    fetch: outboundFetch(tenant),
+    // Keys of clients, and logout tokens to them.
+    fetch: (url, options) => fetchWithin(reachOf(config, tenant.issuer), url, options),
     fetchResponseBodyLimits: { jwks_uri: LARGEST_JWKS },
     pkce: { required: (_ctx, client) => clients.known(client.clientId).settings.requirePkce ?? true },
     features: featuresOf(pages, parts, policy, config),
@@ -270,19 +272,6 @@ function featuresOf(
     },
   };
 }
-
-/**
- * What the provider fetches itself: keys of clients, and logout tokens to them. The library lets none of it reach this
- * machine or a private network; an issuer of this machine may reach this machine, for development.
- */
-const outboundFetch =
-  ({ issuer }: Tenant): NonNullable<Configuration['fetch']> =>
-  (url, options) => {
-    const local = isLocalHost(new URL(issuer).host) && isLocalHost(new URL(url).host);
-    if (!local) return fetch(url, options);
-    const { dispatcher: _guarded, ...open } = options as RequestInit & { dispatcher?: unknown };
-    return fetch(url, open);
-  };
 
 const BROKEN_CONNECTION = new Set(['ERR_HTTP_REQUEST_TIMEOUT', 'ECONNRESET', 'ECONNABORTED', 'EPIPE']);
 

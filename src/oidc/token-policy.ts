@@ -154,8 +154,9 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     },
     stillLive: async (claims) =>
       !(await isRevoked(claims)) &&
-      (claims.gid === undefined ||
-        ((await isActive(claims.sub)) && (await grantLives(claims, dependencies)))),
+      (claims.gid === undefined
+        ? sourcesLive(asStoredToken('', claims), generationIn(claims))
+        : (await isActive(claims.sub)) && (await grantLives(claims, dependencies))),
     revokeFamily: (family) =>
       revocations.revokeFamily(tenant.id, family, Date.now() + longestLife(config) * 1000),
     async extraClaims(ctx, token) {

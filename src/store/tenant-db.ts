@@ -43,8 +43,8 @@ export interface TenantDb {
    * counted first begins a window that lasts `windowMs`.
    */
   count(id: string, quota: number, windowMs: number): Promise<boolean>;
-  /** Inserts the row, unless the tenant has one with the same `key` columns. */
-  ensure(table: string, key: string[], row: Record<string, unknown>): Promise<void>;
+  /** Inserts the row, unless the tenant has one with the same `key` columns; with `'any'`, unless a unique index refuses it. */
+  ensure(table: string, key: string[] | 'any', row: Record<string, unknown>): Promise<void>;
   /** Inserts the row, or takes the place of the tenant's one with the same `key` columns. */
   put(table: string, key: string[], row: Record<string, unknown>): Promise<void>;
 }
@@ -95,11 +95,10 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
         .returning('count')) as unknown[];
       return counted.length > 0;
     },
-    ensure: async (table, key, row) =>
-      void (await connection(table)
-        .insert({ ...row, tenant_id: tenantId })
-        .onConflict(['tenant_id', ...key])
-        .ignore()),
+    async ensure(table, key, row) {
+      const insert = connection(table).insert({ ...row, tenant_id: tenantId });
+      await (key === 'any' ? insert.onConflict() : insert.onConflict(['tenant_id', ...key])).ignore();
+    },
     put: async (table, key, row) =>
       void (await connection(table)
         .insert({ ...row, tenant_id: tenantId })
