@@ -18,6 +18,7 @@ import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import { newSecret } from '../secrets/index.js';
 import type { Row, TenantDb, Vault } from '../store/index.js';
+import { isTrusted } from './authority.js';
 import { changedBy, settingsFrom, type Metadata } from './metadata.js';
 import { hasSecrets, type Client } from './schema.js';
 import { findClient, findClientById, giveSecret, insertClient, lockClient, writeClient } from './store.js';
@@ -127,7 +128,9 @@ export async function reregister(
   metadata: Metadata,
 ): Promise<Registered> {
   const { clientId } = client;
-  const settings = changedBy(metadata, client.settings, { scopes, settled });
+  // A developer's client that an administrator trusts is widened by nobody else.
+  const fixed = client.owner !== null && isTrusted(client) ? [...settled, 'redirectUris', 'scopes'] : settled;
+  const settings = changedBy(metadata, client.settings, { scopes, settled: fixed });
   const given = nameIn(metadata, clientId);
   const clientName = settled.includes('clientName') ? client.clientName : given;
   await writeClient(db, client, { ...client, clientName, settings });
