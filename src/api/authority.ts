@@ -22,6 +22,8 @@ export interface Held {
   owner?: string | null;
   /** Whether those who have it see only their own things. */
   confines?: boolean;
+  /** The `userKey` of the person that it is. */
+  person?: string;
 }
 
 /** What the things hold that an operation is about, by a key that tells the things apart. */
@@ -83,6 +85,7 @@ export function judgeOf(actor: Actor | undefined, ownApis: (owner: string) => Pr
       if (beyond !== undefined) throw lacks(beyond);
       const owner = confinedTo(actor);
       if (owner === undefined) continue;
+      refuseOther(owner, was);
       refuseUnconfined(owner, was);
       refuseUnconfined(owner, is);
       refuseTrusted(was, is);
@@ -99,6 +102,15 @@ const lacks = (word: string): Failure =>
     message: `you need "${word}" yourself to give it, or to change what holds it`,
     data: { missing: 'permission', name: word },
   });
+
+/** Those who sign in as another developer have that developer's things. */
+function refuseOther(owner: string, { confines, person }: Held): void {
+  if (!confines || person === undefined || person === owner) return;
+  throw new Failure(403, BASIC.forbidden, {
+    message: 'another developer’s things are not yours; ask an administrator to change the user',
+    data: { missing: 'owner', name: person },
+  });
+}
 
 /** Those who act as such a thing would see all of the tenant's, and not only the caller's own things. */
 function refuseUnconfined(owner: string, thing: Held): void {

@@ -25,6 +25,8 @@ const trustedIn = ({ grantTypes, requireConsent }: ClientSettings): Trusted[] =>
   ...TRUSTED_GRANTS.filter(({ setting }) => grantTypes.includes(setting)),
 ];
 
+export const isTrusted = ({ settings }: Pick<Client, 'settings'>): boolean => trustedIn(settings).length > 0;
+
 /** What a client holds: those who change how it proves itself, or where its codes go, can act as that client. */
 export const heldByClient = ({ settings, owner }: Pick<Client, 'settings' | 'owner'>): Held => ({
   scopes: settings.scopes,

@@ -19,6 +19,7 @@ import { parse } from '../kernel/json.js';
 import type { Reach } from '../kernel/private-networks.js';
 import { newSecret } from '../secrets/index.js';
 import type { Row, TenantDb, Vault } from '../store/index.js';
+import { isTrusted } from './authority.js';
 import { changedBy, settingsFrom, type Metadata } from './metadata.js';
 import { checkReach } from './rules.js';
 import { hasSecrets, type Client } from './schema.js';
@@ -132,7 +133,9 @@ export async function reregister(
   reach: Reach,
 ): Promise<Registered> {
   const { clientId } = client;
-  const settings = changedBy(metadata, client.settings, { scopes, settled });
+  // A developer's client that an administrator trusts is widened by nobody else.
+  const fixed = client.owner !== null && isTrusted(client) ? [...settled, 'redirectUris', 'scopes'] : settled;
+  const settings = changedBy(metadata, client.settings, { scopes, settled: fixed });
   checkReach(settings, client.settings, reach);
   const given = nameIn(metadata, clientId);
   const clientName = settled.includes('clientName') ? client.clientName : given;

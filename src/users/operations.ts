@@ -80,7 +80,7 @@ const CONFLICTS = {
 /** Whoever changes how somebody signs in can be that user, so each change is about all that the user holds. */
 const authority = aboutOne(async ({ db }, which) => {
   const user = await findEvenDeleted(db, which);
-  return heldBy(await rolesOf(db, user), user.claims);
+  return { ...heldBy(await rolesOf(db, user), user.claims), person: user.userKey };
 });
 
 export const userOperations = (passwords: Passwords, access: Access): readonly AnyOperation[] => [

@@ -117,17 +117,43 @@ for (const kind of STORES)
       assert.deepEqual(await seenBy(made['clientId'], made['newSecret'].secret), [userKey]);
     });
 
-    it('is not let out by a client that registers with their token', async () => {
-      const made = await developer.done('POST', '/api/Client/RegistrationTokens', {
-        scopes: ['isms.client.get'],
-      });
+    const register = async (metadata: object, more: object): Promise<Data> => {
+      const opening = await developer.done('POST', '/api/Client/RegistrationTokens', more);
       const heard = await send(new URL('/connect/register', server.issuer), {
         method: 'POST',
-        headers: { authorization: `Bearer ${made['token']}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ grant_types: ['client_credentials'], scope: 'isms.client.get' }),
+        headers: { authorization: `Bearer ${opening['token']}`, 'content-type': 'application/json' },
+        body: JSON.stringify(metadata),
       });
-      const { client_id: clientId, client_secret: secret } = bodyOf(heard) as Record<string, string>;
-      assert.deepEqual(await seenBy(String(clientId), String(secret)), [userKey]);
+      return bodyOf(heard);
+    };
+
+    it('is not let out by a client that registers with their token', async () => {
+      const scope = 'isms.client.get';
+      const made = await register({ grant_types: ['client_credentials'], scope }, { scopes: [scope] });
+      assert.deepEqual(await seenBy(made['client_id'], made['client_secret']), [userKey]);
+    });
+
+    it('widens no client that has registered with their token and that an administrator trusts', async () => {
+      const metadata = { redirect_uris: [CALLBACK], scope: 'openid' };
+      const made = await register(metadata, { scopes: ['openid', 'isms.client.get'] });
+      const [{ id }] = (await developer.ask('GET', `/api/Client?q.clientId=${made['client_id']}`)).body[
+        'data'
+      ] as [Data];
+      await admin.done('PUT', '/api/Client', { id, requireConsent: false });
+      const heard = await send(new URL(made['registration_client_uri'] as string), {
+        method: 'PUT',
+        headers: {
+          authorization: `Bearer ${made['registration_access_token']}`,
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify({
+          client_id: made['client_id'],
+          redirect_uris: ['https://mine.example.com/callback'],
+          scope: 'openid isms.client.get',
+        }),
+      });
+      const said: Data = bodyOf(heard);
+      assert.deepEqual([heard.status, said['redirect_uris'], said['scope']], [200, [CALLBACK], 'openid']);
     });
 
     it('is not let out by a client that outlives them', async () => {
@@ -151,6 +177,16 @@ for (const kind of STORES)
         everything,
       );
       await developer.done('POST', '/api/User', { userName: `d-${name}`, claims, roles: ['developer'] });
+    });
+
+    it('changes no other developer, who has things of their own', async () => {
+      const other = await admin.done('POST', '/api/User', { userName: `o-${name}`, roles: ['developer'] });
+      const id = other['id'] as string;
+      for (const answer of [
+        await developer.ask('PUT', '/api/User', { id, password: 'a new password of the other' }),
+        await developer.ask('DELETE', `/api/User/${id}`),
+      ])
+        refused(answer, 'owner', other['userKey']);
     });
 
     const permission = (value: string): object => ({ claims: [{ type: 'permission', value }] });
