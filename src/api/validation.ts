@@ -1,6 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { JSONSchema } from 'json-schema-to-ts';
-import { WEB_ADDRESS } from '../kernel/web-addresses.js';
+import { NO_WEB_ADDRESS, WEB_ADDRESS } from '../kernel/web-addresses.js';
 import { BASIC } from './codes.js';
 import { Failure, type FieldProblem } from './failure.js';
 
@@ -38,8 +38,7 @@ function problemOf({ instancePath, keyword, message = 'is not valid', params }: 
     return { field, rule: 'unknown', message: 'is not known here; take it out' };
   if (missingProperty !== undefined) return { field, rule: 'required', message: 'is missing' };
   if (allowedValues) return { field, rule: keyword, message: `must be one of ${allowedValues.join(', ')}` };
-  if (pattern === WEB_ADDRESS)
-    return { field, rule: keyword, message: 'must be a web address, which begins with https:// or http://' };
+  if (pattern === WEB_ADDRESS) return { field, rule: keyword, message: NO_WEB_ADDRESS };
   if (keyword === 'pattern')
     return { field, rule: keyword, message: 'has characters that it may not have, or only blanks' };
   return { field, rule: keyword, message };

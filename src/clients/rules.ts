@@ -3,6 +3,7 @@ import { isLocalHost } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
 import { checkOutbound } from '../kernel/outbound.js';
 import type { Reach } from '../kernel/private-networks.js';
+import { hasPlainHost, NO_WEB_ADDRESS, WEB_ADDRESS } from '../kernel/web-addresses.js';
 import {
   ACCOUNT_CLIENT_ID,
   CLIENT_SETTINGS,
@@ -26,11 +27,10 @@ function checkShape(settings: unknown): void {
   };
   const unknown = (params as { additionalProperty?: string }).additionalProperty;
   if (unknown !== undefined) throw new Invalid(unknown, 'is not a setting of a client; remove it');
+  const field = instancePath.slice(1).replaceAll('/', '.') || 'settings';
+  if ((params as { pattern?: string }).pattern === WEB_ADDRESS) throw new Invalid(field, NO_WEB_ADDRESS);
   const allowed = (params as { allowedValues?: string[] }).allowedValues;
-  throw new Invalid(
-    instancePath.slice(1).replaceAll('/', '.') || 'settings',
-    `${message}${allowed ? `: ${allowed.join(', ')}` : ''}`,
-  );
+  throw new Invalid(field, `${message}${allowed ? `: ${allowed.join(', ')}` : ''}`);
 }
 
 const CLIENT_ID = /^[A-Za-z0-9._~-]{1,100}$/;
@@ -43,6 +43,8 @@ function checkRedirect(field: string, uri: string, settings: ClientSettings): vo
   if (uri.includes('*'))
     throw new Invalid(field, `"${uri}" has a wildcard; list each URI, they are compared exactly`);
   if (uri.includes('#')) throw new Invalid(field, `"${uri}" has a fragment; remove it`);
+  if (!hasPlainHost(url))
+    throw new Invalid(field, `"${uri}" has a user, or a host that is none; give the host by its name alone`);
   if (url.protocol === 'https:') return;
   if (url.protocol === 'http:') {
     if (isLocalHost(url.host)) return;
@@ -55,6 +57,11 @@ function checkRedirect(field: string, uri: string, settings: ClientSettings): vo
     field,
     `"${uri}" must be https, or for a native application a scheme like com.example.app:`,
   );
+}
+
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return url?.origin === text && hasPlainHost(url);
 }
 
 /**
@@ -110,11 +117,11 @@ export function checkClient({ clientId, clientName, settings }: NewClient): void
   for (const uri of settings.redirectUris) checkRedirect('redirectUris', uri, settings);
   for (const uri of settings.postLogoutRedirectUris) checkRedirect('postLogoutRedirectUris', uri, settings);
   for (const origin of settings.corsOrigins)
-    if (URL.parse(origin)?.origin !== origin)
+    if (!isOrigin(origin))
       throw new Invalid('corsOrigins', `"${origin}" is not an origin such as https://app.example.com`);
   for (const field of ['clientUri', 'logoUri', 'policyUri', 'tosUri'] as const)
-    if (settings[field] !== undefined && !/^https?:$/.test(URL.parse(settings[field])?.protocol ?? ''))
-      throw new Invalid(field, `"${settings[field]}" is not a web address`);
+    if (settings[field] !== undefined && !URL.canParse(settings[field]))
+      throw new Invalid(field, NO_WEB_ADDRESS);
   for (const field of ['scopes', 'defaultScopes'] as const)
     for (const scope of settings[field] ?? [])
       if (!SCOPE.test(scope)) throw new Invalid(field, `"${scope}" is not a scope`);

@@ -1,4 +1,5 @@
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
+import { shapes } from '../api/index.js';
 import { SIGNING_ALGS } from '../kernel/algorithms.js';
 import type { Secret } from '../secrets/index.js';
 
@@ -20,6 +21,7 @@ export const ACCOUNT_CLIENT_ID = 'gatehouse-account';
 
 const uri = { type: 'string', minLength: 1, maxLength: 2000, pattern: '^[\\x21-\\x7e]+$' } as const;
 const subject = { type: 'string', minLength: 1, maxLength: 2000, pattern: '^[^\\p{Cc}\\p{Cs}]+$' } as const;
+const { webAddress } = shapes;
 const uris = { type: 'array', maxItems: 100, items: uri } as const;
 const words = { type: 'array', maxItems: 1000, items: { type: 'string', maxLength: 200 } } as const;
 const flag = { type: 'boolean' } as const;
@@ -83,10 +85,10 @@ export const CLIENT_SETTINGS = {
     requireConsent: flag,
     requirePkce: flag,
     corsOrigins: uris,
-    clientUri: uri,
-    logoUri: uri,
-    policyUri: uri,
-    tosUri: uri,
+    clientUri: webAddress,
+    logoUri: webAddress,
+    policyUri: webAddress,
+    tosUri: webAddress,
     contacts: { type: 'array', maxItems: 20, items: { type: 'string', maxLength: 254 } },
     accessTokenLifetime: seconds,
     refreshTokenIdle: seconds,
@@ -99,7 +101,7 @@ export const CLIENT_SETTINGS = {
       required: ['keys'],
       properties: { keys: { type: 'array', maxItems: 20, items: { type: 'object' } } },
     },
-    jwksUri: uri,
+    jwksUri: webAddress,
     tlsClientAuthSubjectDn: subject,
     tlsClientAuthSanDns: subject,
     tlsClientAuthSanUri: subject,
@@ -109,8 +111,8 @@ export const CLIENT_SETTINGS = {
     requireSignedRequestObject: flag,
     idTokenSignedResponseAlg: signingAlg,
     introspectionSignedResponseAlg: signingAlg,
-    backchannelLogoutUri: uri,
-    frontchannelLogoutUri: uri,
+    backchannelLogoutUri: webAddress,
+    frontchannelLogoutUri: webAddress,
   },
 } as const satisfies JSONSchema;
 

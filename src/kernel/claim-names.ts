@@ -1,5 +1,5 @@
 import { Invalid } from './errors.js';
-import { isWebAddress } from './web-addresses.js';
+import { isWebAddress, NO_WEB_ADDRESS } from './web-addresses.js';
 
 /** How the name of a claim may look: letters of any script, digits and what URIs have (OIDC Core 5.1.2). */
 export const CLAIM_NAME = "^[\\p{L}\\p{N}_][\\p{L}\\p{N}_.:/?#@!$&'()*+,;=%~|-]*$";
@@ -68,7 +68,7 @@ export function checkOwnClaims(claims: readonly Claim[] = [], before: readonly C
     if (had.has(JSON.stringify([type, value]))) continue;
     if (!isFree(type)) refuse('claims', type);
     if (ADDRESSES.has(type) && !isWebAddress(value))
-      throw new Invalid('claims', `"${type}" must be a web address, which begins with https:// or http://`);
+      throw new Invalid('claims', `"${type}" ${NO_WEB_ADDRESS}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { isLocalHost } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
+import { hasPlainHost } from '../kernel/web-addresses.js';
 
 /** The issuer of a tenant at this host: https, but for names of this machine. */
 export const issuerAt = (host: string): string => `${isLocalHost(host) ? 'http' : 'https'}://${host}`;
@@ -14,7 +15,7 @@ export function hostsOf(issuer: string): string[] {
 /** A host as it stands in a Host header: a lower-case name, with a port only where it is not the usual one. @throws Invalid */
 export function checkHost(host: string): string {
   const url = URL.parse(`${issuerAt(host)}/`);
-  if (!url || url.host !== host.toLowerCase() || url.username || url.pathname !== '/')
+  if (!url || url.host !== host.toLowerCase() || !hasPlainHost(url) || url.pathname !== '/')
     throw new Invalid('host', `"${host}" is not a host such as id.example.com or id.example.com:8443`);
   return url.host;
 }

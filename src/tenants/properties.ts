@@ -1,4 +1,5 @@
 import { Invalid } from '../kernel/errors.js';
+import { isWebAddress, NO_WEB_ADDRESS } from '../kernel/web-addresses.js';
 import type { Branding } from './schema.js';
 
 /** `<scheme>:ClientSecret`: how another identity provider knows this tenant. Sealed at rest, and answered to nobody. */
@@ -32,8 +33,7 @@ const ADDRESSES = new Set(['website', 'portalsite', 'adminsite', 'favicon', 'log
 export function checkProperties(properties: Record<string, string>): void {
   for (const [name, value] of Object.entries(properties)) {
     const known = name.toLowerCase();
-    if (ADDRESSES.has(known) && !/^https?:$/.test(URL.parse(value)?.protocol ?? ''))
-      throw new Invalid(`properties/${name}`, `"${value.slice(0, 200)}" is not a web address`);
+    if (ADDRESSES.has(known) && !isWebAddress(value)) throw new Invalid(`properties/${name}`, NO_WEB_ADDRESS);
     if (known === 'color' && !/^#[0-9a-f]{6}$/i.test(value))
       throw new Invalid(`properties/${name}`, 'must be a colour such as #1f6feb');
   }
@@ -42,5 +42,7 @@ export function checkProperties(properties: Record<string, string>): void {
 /** What pages show of it, whichever case the names are in. */
 export function brandingOf(properties: Record<string, string>): Branding {
   const byName = new Map(Object.entries(properties).map(([name, value]) => [name.toLowerCase(), value]));
-  return { logo: byName.get('logo'), color: byName.get('color') };
+  const logo = byName.get('logo');
+  // A row that is older than the rule may have something else, which would stand in the pages' policy.
+  return { logo: logo !== undefined && isWebAddress(logo) ? logo : undefined, color: byName.get('color') };
 }

@@ -2,12 +2,10 @@ import { shapes } from '../api/index.js';
 import type { Role } from '../roles/index.js';
 import type { User, UserFields } from './schema.js';
 
-const { claims, flag, id, iso, line, orNull, properties, text, time, withTimes, words } = shapes;
+const { claims, flag, id, iso, line, orNull, properties, text, time, webAddress, withTimes, words } = shapes;
 
 const amount = <const D extends string>(description: D) =>
   ({ type: 'number', minimum: 0, maximum: 1000, description }) as const;
-
-const uri = { type: 'string', maxLength: 2000, pattern: '^[\\x21-\\x7e]+$' } as const;
 
 /** What may be said of a user, by an administrator. */
 export const fields = {
@@ -28,7 +26,7 @@ export const fields = {
   stature: orNull(amount('Centimetres.')),
   weight: orNull(amount('Kilograms.')),
   description: orNull(text(2000)),
-  avatar: orNull(uri),
+  avatar: orNull(webAddress),
   refereeId: orNull({ ...id, description: 'The user who brought this one.' }),
   roles: { ...words(100, 100), description: 'Ids of roles; names are understood as well.' },
   claims,
@@ -43,7 +41,7 @@ export const fields = {
       required: ['type', 'urls'],
       properties: {
         type: { type: 'string', enum: ['image', 'video', 'doc'] },
-        urls: { type: 'array', maxItems: 50, items: uri },
+        urls: { type: 'array', maxItems: 50, items: webAddress },
       },
     },
   },

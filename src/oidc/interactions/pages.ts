@@ -5,6 +5,7 @@ import type {
   Interaction,
 } from 'oidc-provider';
 import { renderPage, type Look } from '../../kernel/pages.js';
+import { hasPlainHost } from '../../kernel/web-addresses.js';
 import { factsOf } from '../../kernel/request.js';
 import type { Tenant } from '../../tenants/index.js';
 
@@ -50,9 +51,10 @@ export function homeOf(
   return url?.protocol === 'https:' || url?.protocol === 'http:' ? `${url.origin}/` : undefined;
 }
 
+/** An origin for the page's policy. A row that is older than the rules may have a host that would end a directive. */
 const originOf = (uri: string | undefined): string[] => {
   const url = URL.parse(uri ?? '');
-  return url ? [url.origin === 'null' ? url.protocol : url.origin] : [];
+  return url && hasPlainHost(url) ? [url.origin === 'null' ? url.protocol : url.origin] : [];
 };
 
 /** What a form that ends at the client's redirect URI needs in the page's policy. */

@@ -1,6 +1,7 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { longestLife, type Config } from '../../config.js';
 import { renderPage } from '../../kernel/pages.js';
+import { hasPlainHost } from '../../kernel/web-addresses.js';
 import { tenantTransaction, type Store } from '../../store/index.js';
 import type { Tenant } from '../../tenants/index.js';
 import type { ClientCache } from '../client-cache.js';
@@ -86,6 +87,7 @@ async function tellThroughBrowser(
     const uri = (await clients.get(clientId))?.settings.frontchannelLogoutUri;
     if (uri === undefined) continue;
     const url = new URL(uri);
+    if (!hasPlainHost(url)) continue; // a row that is older than the rules; it would end the policy's directive
     url.searchParams.set('iss', tenant.issuer);
     if (sid !== undefined) url.searchParams.set('sid', sid);
     frames.push(url.href);

@@ -1,0 +1,271 @@
+import assert from 'node:assert/strict';
+import type { AnyOperation } from '../../src/api/index.js';
+import { CLIENT_SETTINGS } from '../../src/clients/schema.js';
+import { OPERATIONS } from '../../src/management.js';
+import { administrator, type Caller } from '../support/area.js';
+import { STORES } from '../support/config.js';
+import { EXAMPLES } from '../support/examples.js';
+import { bodyOf, send } from '../support/http.js';
+import { clientToken, perform, type Example } from '../support/management.js';
+import { PASSWORD, startServer, type TestServer } from '../support/server.js';
+
+/** How fields are called that hold an address. */
+const ADDRESS =
+  /ur[il]s?$|image|picture|photo|avatar|icon|logo$|website|policy$|tos$|^doc$|video|endpoint$|webhook/i;
+/** Fields that are called so: a name in a certificate, and addresses that clients get, which have a test below. */
+const COMPARED = ['tlsClientAuthSanUri', 'microServiceRedirectUrls'];
+
+/** What is no address of the web. */
+const OTHERS = [
+  'javascript:alert(1)',
+  'JaVaScRiPt:alert(1)',
+  'data:text/html,<script>alert(1)</script>',
+  'DATA:image/svg+xml,x',
+  'vbscript:msgbox(1)',
+  'file:///etc/passwd',
+  'blob:https://example.com/1',
+  'about:blank',
+  '\u0001javascript:alert(1)',
+  ' javascript:alert(1)',
+  'java\tscript:alert(1)',
+  '\u0000https://example.com/',
+  '//example.com/x',
+  'https://',
+];
+
+/** What hides where it leads, or would end a header or a directive of a policy. */
+const HIDING = [
+  'https://someone:secret@example.com/x',
+  'https://a;b.example/x',
+  'https://a,b.example/x',
+  "https://a'b.example/x",
+  'https://a"b.example/x',
+  'https://a b.example/x',
+];
+const BAD = [...OTHERS, ...HIDING];
+
+/** Bodies in which the field may stand, where the example has none. */
+const AROUND: Record<string, object> = {
+  'client.post': { template: 'web', redirectUris: ['https://app.example.com/cb'] },
+  'client.put': { grantTypes: ['authorization_code'], redirectUris: ['https://app.example.com/cb'] },
+  endpoint: { driver: 'twilio', accountSid: 'AC1', authToken: 'x', from: '+15550001' },
+};
+
+interface Schema {
+  type?: string | readonly string[];
+  properties?: Record<string, Schema>;
+  items?: Schema;
+}
+
+type Path = (string | 0)[];
+
+/** Where a schema takes texts: a path of names, with 0 for the first of a list. */
+function textsIn(schema: Schema, path: Path = []): Path[] {
+  const types = [schema.type ?? []].flat();
+  if (types.includes('string')) return [path];
+  if (schema.items) return textsIn(schema.items, [...path, 0]);
+  return Object.entries(schema.properties ?? {}).flatMap(([name, inner]) => textsIn(inner, [...path, name]));
+}
+
+const nameOf = (path: Path): string => path.filter((step) => typeof step === 'string').at(-1) ?? '';
+const isAddress = (path: Path): boolean => ADDRESS.test(nameOf(path)) && !COMPARED.includes(nameOf(path));
+
+/** A value at a path, in a copy. Lists on the way have one element. */
+function withValue(into: unknown, [step, ...rest]: Path, value: unknown): unknown {
+  if (step === undefined) return value;
+  if (step === 0) return [withValue(undefined, rest, value)];
+  const object = (into ?? {}) as Record<string, unknown>;
+  const beside = step === 'urls' ? { type: 'image' } : {};
+  return { ...beside, ...object, [step]: withValue(object[step], rest, value) };
+}
+
+const FIELDS = OPERATIONS.flatMap((operation) =>
+  textsIn((operation.schemas.body ?? {}) as Schema)
+    .filter(isAddress)
+    .map((path) => ({ operation, path })),
+);
+
+for (const kind of STORES)
+  describe(`addresses that callers write, on ${kind}`, () => {
+    let server: TestServer;
+    let token: string;
+    let admin: Caller;
+
+    before(async () => {
+      server = await startServer(kind, {}, { limits: { enabled: false }, codes: { perAddress: 1e6 } });
+      token = await clientToken(server, ['isms.all']);
+      admin = await administrator(server);
+    });
+    after(() => server.stop());
+
+    it('are found in the declarations', () => {
+      assert.deepEqual([...new Set(FIELDS.map(({ path }) => nameOf(path)))].sort(), [
+        'avatar',
+        'backchannelLogoutUri',
+        'clientUri',
+        'doc',
+        'endpoint',
+        'frontchannelLogoutUri',
+        'imageUrl',
+        'jwksUri',
+        'logoUri',
+        'policyUri',
+        'postLogoutRedirectUris',
+        'redirectUris',
+        'tosUri',
+        'url',
+        'urls',
+        'video',
+      ]);
+    });
+
+    for (const { operation, path } of FIELDS)
+      it(`are of the web: ${operation.id} ${path.join('.')}`, async () => {
+        const example = (await EXAMPLES[operation.id]?.(server, server.home.tenant, token)) ?? {};
+        const around = AROUND[nameOf(path)] ?? {
+          ...(example.body as object | undefined),
+          ...AROUND[operation.id],
+        };
+        const good = withValue(around, path, 'https://app.example.com/good');
+        const taken = await answerTo(operation, example, good);
+        assert.equal(taken.status, 200, taken.text);
+        // A webhook is called by this server alone, and may have a user.
+        for (const bad of operation.id === 'messaging.putsms' ? OTHERS : BAD) {
+          const body = withValue(around, path, bad);
+          const { status, text } = await answerTo(operation, example, body);
+          assert.equal(status, 422, `${bad}: ${text}`);
+        }
+      });
+
+    async function answerTo(
+      operation: AnyOperation,
+      example: Example,
+      body: unknown,
+    ): Promise<{ status: number; text: string }> {
+      if (operation.stream) return imported(body);
+      const answer = await perform(server, operation, { ...example, body }, { token });
+      return { status: answer.status, text: JSON.stringify(answer.body) };
+    }
+
+    /** The answer for one line, as a status. */
+    async function imported(body: unknown): Promise<{ status: number; text: string }> {
+      const { text } = await send(new URL('/api/User/Import', server.issuer), {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
+        body: JSON.stringify(body),
+      });
+      const { result } = JSON.parse(text) as { result: string };
+      return { status: result === 'refused' ? 422 : 200, text };
+    }
+
+    const SETTINGS = textsIn({ properties: CLIENT_SETTINGS.properties });
+    for (const path of SETTINGS.filter(isAddress)) {
+      const name = nameOf(path).replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      it(`are of the web where an application registers itself: ${name}`, async () => {
+        const made = await admin.done('POST', '/api/Client/RegistrationTokens', { uses: 100 });
+        for (const bad of BAD) {
+          const metadata = {
+            redirect_uris: ['https://app.example.com/callback'],
+            [name]: path.includes(0) ? [bad] : bad,
+          };
+          const { status, text } = await send(new URL('/connect/register', server.issuer), {
+            method: 'POST',
+            headers: { authorization: `Bearer ${made['token']}`, 'content-type': 'application/json' },
+            body: JSON.stringify(metadata),
+          });
+          assert.equal(status, 400, `${bad}: ${text}`);
+        }
+      });
+    }
+
+    it('are of the web where a tenant says what it shows', async () => {
+      for (const name of ['WebSite', 'PortalSite', 'AdminSite', 'Favicon', 'logo'])
+        for (const bad of BAD) {
+          const body = {
+            name: `tenant-${name}`,
+            hosts: [`${name.toLowerCase()}.example.com`],
+            properties: { [name]: bad },
+          };
+          assert.equal((await admin.ask('POST', '/api/Tenant', body)).status, 422, `${name} ${bad}`);
+        }
+    });
+
+    it('are of the web where they are claims of a user’s own', async () => {
+      for (const type of ['picture', 'profile', 'website']) {
+        for (const value of BAD)
+          assert.equal(
+            (await admin.ask('POST', '/api/User', { claims: [{ type, value }] })).status,
+            422,
+            `${type} ${value}`,
+          );
+        await admin.done('POST', '/api/User', { claims: [{ type, value: 'https://example.com/me' }] });
+      }
+    });
+
+    it('are of the web where a service brings them to a client', async () => {
+      const redirectUris = ['https://app.example.com/cb'];
+      const { clientId } = await admin.done('POST', '/api/Client', { template: 'web', redirectUris });
+      for (const bad of OTHERS) {
+        const service = {
+          microServiceName: `service-${Math.random().toString(36).slice(2)}`,
+          microServiceClientIDs: [clientId],
+          microServiceRedirectUrls: [bad],
+        };
+        assert.equal((await admin.ask('POST', '/api/ApiResource/Import', service)).status, 422, bad);
+      }
+    });
+
+    it('are not origins that would end a header or a policy', async () => {
+      for (const origin of ['https://a;b.example', 'https://a,b.example', "https://a'b.example"]) {
+        const body = { template: 'machine', corsOrigins: [origin] };
+        assert.equal((await admin.ask('POST', '/api/Client', body)).status, 422, origin);
+      }
+    });
+
+    it('of native applications stay: their own schemes, and this machine', async () => {
+      for (const uri of [
+        'com.example.app:/cb',
+        'com.example.app://cb/x',
+        'http://127.0.0.1:8123/cb',
+        'http://[::1]/cb',
+      ])
+        await admin.done('POST', '/api/Client', { template: 'native', redirectUris: [uri] });
+      for (const uri of [
+        ...['javascript:alert(1)', 'data:text/html,x', 'vbscript:x', 'file:///x', 'blob:https://x.example/1'],
+        ...['about:blank', 'com.example.app://someone@host/cb', 'com.example.app://a;b/cb'],
+      ]) {
+        const body = { template: 'native', redirectUris: [uri] };
+        assert.equal((await admin.ask('POST', '/api/Client', body)).status, 422, uri);
+      }
+    });
+
+    it('of the web are taken, in any case and with a port', async () => {
+      for (const avatar of [
+        'https://example.com/a.png',
+        'HTTP://example.com:8080/a?b=c#d',
+        'https://[2001:db8::1]/',
+      ])
+        await admin.done('POST', '/api/User', { avatar });
+    });
+
+    it('that are older and no addresses of the web are told to no application', async () => {
+      const secret = await server.addClient('reader', {
+        grantTypes: ['password'],
+        scopes: ['openid', 'profile'],
+      });
+      await server.addUser({ userName: 'old', avatar: 'https://example.com/me.png' });
+      const form = { grant_type: 'password', username: 'old', password: PASSWORD, scope: 'openid profile' };
+      const about = async (): Promise<Record<string, unknown>> => {
+        const { body } = await server.post('/connect/token', form, server.basic('reader', secret));
+        const headers = { authorization: `Bearer ${String(body['access_token'])}` };
+        return bodyOf(await send(new URL('/connect/userinfo', server.issuer), { headers }));
+      };
+      assert.equal((await about())['picture'], 'https://example.com/me.png');
+      const claims = JSON.stringify([{ type: 'website', value: 'javascript:alert(2)' }]);
+      await server.change((db) =>
+        db.from('users').where({ user_name: 'old' }).update({ avatar: 'javascript:alert(1)', claims }),
+      );
+      const { picture, website, name } = await about();
+      assert.deepEqual([picture, website, name], [undefined, undefined, 'old']);
+    });
+  });
