@@ -35,6 +35,7 @@ const STEPS = [
   '0021_mqtt_devices_of_tenants',
   '0022_tenant_registration',
   '0027_revocation_generations',
+  '0028_mqtt_sign_ins_by_credential',
 ];
 
 const LATEST = Number(STEPS.at(-1)?.slice(0, 4));
