@@ -61,7 +61,10 @@ export function createApp(base: AppBase): RequestListener {
     ...base,
     tenantIdOf: (request) => runtimeOfRequest(request).tenant.id,
     tenantByName: (name) => base.directory.byName(name),
-    tokenOf: (tenant) => async (text) => (await base.pool.get(tenant)).liveToken(text),
+    tokensOf: (tenant) => ({
+      read: async (text) => (await base.pool.get(tenant)).liveToken(text),
+      stillLive: async (token) => (await base.pool.get(tenant)).stillLive(token),
+    }),
   });
 
   function enter(

@@ -8,11 +8,12 @@ import type { Soon } from '../kernel/soon.js';
 import { rateHeaders } from '../limits/index.js';
 import type { Tenant } from '../tenants/index.js';
 import { authenticate, demand } from './authenticate.js';
-import type { Admission, Devices, TokenOf } from './devices.js';
+import type { Admission, Devices } from './devices.js';
 import { addressOf, namesOf, textOf, type Fields } from './fields.js';
 import { MQTT_CODES as CODES, MqttFailure, tooMany, toFailure } from './failures.js';
 import type { FrameBase } from './frame.js';
 import { rabbitAnswer, type RabbitCall } from './rabbit.js';
+import type { AccessTokens } from './tokens.js';
 
 export interface BrokerBase extends FrameBase {
   devices: Devices;
@@ -20,8 +21,8 @@ export interface BrokerBase extends FrameBase {
   exchange: string;
   /** A tenant by its name, for brokers that call at another's host. */
   tenantByName(name: string): Promise<Tenant | undefined>;
-  /** What reads a tenant's access tokens. */
-  tokenOf(tenant: Tenant): TokenOf;
+  /** A tenant's access tokens. */
+  tokensOf(tenant: Tenant): AccessTokens;
 }
 
 export interface Broker {
@@ -105,7 +106,7 @@ export function openBroker(base: BrokerBase): Broker {
   function signIn(tenant: Tenant, fields: Fields): Promise<Admission> {
     const { username, clientid } = namesOf(fields);
     const guest = { username, clientid, password: textOf(fields, 'password'), address: addressOf(fields) };
-    return devices.signIn(tenant.id, guest, base.tokenOf(tenant));
+    return devices.signIn(tenant.id, guest, base.tokensOf(tenant));
   }
 
   async function mayUse(tenant: Tenant, fields: Fields): Promise<Admission> {
@@ -115,13 +116,14 @@ export function openBroker(base: BrokerBase): Broker {
     const bothWays = word === '3' && fields['acc'] !== undefined;
     const action = bothWays ? 'sub' : ACTIONS[word];
     if (!action) throw new MqttFailure(422, CODES.invalidField, 'action must be publish or subscribe');
-    let result = await devices.mayUse(tenant.id, names, action, topic);
-    if (bothWays && result === 'allow') result = await devices.mayUse(tenant.id, names, 'pub', topic);
+    const tokens = base.tokensOf(tenant);
+    let result = await devices.mayUse(tenant.id, names, action, topic, tokens);
+    if (bothWays && result === 'allow') result = await devices.mayUse(tenant.id, names, 'pub', topic, tokens);
     return { result, superuser: false };
   }
 
   async function isSuperuser(tenant: Tenant, fields: Fields): Promise<Admission> {
-    const { result, superuser } = await devices.standing(tenant.id, namesOf(fields));
+    const { result, superuser } = await devices.standing(tenant.id, namesOf(fields), base.tokensOf(tenant));
     return { result: result === 'allow' && superuser ? 'allow' : 'deny', superuser };
   }
 
@@ -134,8 +136,8 @@ export function openBroker(base: BrokerBase): Broker {
   async function replyTo(call: string, tenant: Tenant, fields: Fields, asJson: boolean): Promise<Reply> {
     const ask = CALLS[call];
     if (!ask) {
-      const base = { devices, exchange, signIn };
-      const { words, reason } = await rabbitAnswer(base, tenant, call as RabbitCall, fields);
+      const rabbit = { devices, exchange, signIn, tokensOf: base.tokensOf };
+      const { words, reason } = await rabbitAnswer(rabbit, tenant, call as RabbitCall, fields);
       return { status: 200, type: TEXT, body: words, reason };
     }
     const admission = await ask(tenant, fields);

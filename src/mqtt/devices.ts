@@ -1,12 +1,18 @@
 import type { Config } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
-import type { LiveToken } from '../oidc/index.js';
 import type { Row, Store } from '../store/index.js';
 import { decide, ruleFinder, type Rule } from './acl.js';
 import type { Guesses, Seen } from './guesses.js';
 import { keyOf } from './names.js';
 import type { DevicePasswords, KeptPassword } from './passwords.js';
-import { rulesOfClaim, type TokenSignIns } from './tokens.js';
+import {
+  namesOfClaim,
+  rulesOfClaim,
+  type AccessTokens,
+  type GivenNames,
+  type TokenSignIns,
+} from './tokens.js';
+import { openPasswordSignIns } from './password-sign-ins.js';
 import type { Names } from './topics.js';
 
 /** Somebody who signs in at a broker. */
@@ -27,20 +33,27 @@ export interface Admission {
   /** What the token itself allows. */
   rules?: Rule[];
   /** For the log. */
-  reason?: 'unknown' | 'wrong_password' | 'locked' | 'disabled' | 'expired' | 'token';
+  reason?: 'unknown' | 'wrong_password' | 'locked' | 'disabled' | 'expired' | 'token' | 'client_id_taken';
 }
 
 /** What brokers ask about devices, while these wait. Every look goes to the store: a change counts at once on every node. */
 export interface Devices {
-  signIn(tenantId: string, guest: Guest, tokenOf: TokenOf): Promise<Admission>;
+  signIn(tenantId: string, guest: Guest, tokens: AccessTokens): Promise<Admission>;
   /** Whether one that has signed in may publish to a topic, or subscribe to a filter. */
-  mayUse(tenantId: string, names: Names, action: 'pub' | 'sub', topic: string): Promise<Result>;
+  mayUse(
+    tenantId: string,
+    names: Names,
+    action: 'pub' | 'sub',
+    topic: string,
+    tokens: AccessTokens,
+  ): Promise<Result>;
   /** Whether one that has signed in is still welcome, and whether everything is allowed to it. */
-  standing(tenantId: string, names: Names): Promise<Pick<Admission, 'result' | 'superuser'>>;
+  standing(
+    tenantId: string,
+    names: Names,
+    tokens: AccessTokens,
+  ): Promise<Pick<Admission, 'result' | 'superuser'>>;
 }
-
-/** The tenant's access token that a text is, while it works. */
-export type TokenOf = (text: string) => Promise<LiveToken | undefined>;
 
 /** A row of the tables, as signing in needs it. */
 interface Device extends KeptPassword, Seen {
@@ -85,7 +98,7 @@ export interface DevicesBase {
   tokens: TokenSignIns;
 }
 
-export function openDevices({ store, config, guesses, passwords, tokens }: DevicesBase): Devices {
+export function openDevices({ store, config, guesses, passwords, tokens: signIns }: DevicesBase): Devices {
   const { audience, unknown, noMatch } = config.mqtt;
   const one = `SELECT ${COLUMNS} FROM mqtt_credentials WHERE tenant_id = ? AND kind = ? AND name = ?`;
   const select = store.prepare(`${one} UNION ALL ${one}`);
@@ -94,6 +107,7 @@ export function openDevices({ store, config, guesses, passwords, tokens }: Devic
      WHERE tenant_id = ? AND kind = ? AND name = ? AND password_hash = ?`,
   );
   const rulesOf = ruleFinder(store);
+  const byPassword = openPasswordSignIns();
 
   const find = async (tenantId: string, { username, clientid }: Names): Promise<Device[]> =>
     (
@@ -122,26 +136,41 @@ export function openDevices({ store, config, guesses, passwords, tokens }: Devic
     }
   }
 
+  /** Whether a client identifier is a device's: one of the tables, or one that signed in with its password a while ago. */
+  const isOfDevice = async (tenantId: string, clientid: string): Promise<boolean> =>
+    clientid !== '' &&
+    (byPassword.has(tenantId, clientid) ||
+      (await find(tenantId, { username: clientid, clientid })).length > 0);
+
   /** A token in place of the password, for names that the tables do not know: they must be the token's own. */
-  async function signInByToken(tenantId: string, guest: Guest, tokenOf: TokenOf): Promise<Admission> {
+  async function signInByToken(tenantId: string, guest: Guest, tokens: AccessTokens): Promise<Admission> {
     const refused: Admission = { result: 'deny', superuser: false, reason: 'token' };
-    const token = guest.password.length <= LONGEST_TOKEN ? await tokenOf(guest.password) : undefined;
+    const token = guest.password.length <= LONGEST_TOKEN ? await tokens.read(guest.password) : undefined;
     if (!token || token.audience !== audience) return refused;
-    if (guest.username !== '' && !token.names.includes(guest.username)) return refused;
+    let given: GivenNames;
     let rules: Rule[];
     try {
+      given = namesOfClaim(token.claims['mqtt']);
       rules = rulesOfClaim(token.claims['acl']);
     } catch (error) {
       if (!(error instanceof Invalid)) throw error;
       return refused;
     }
-    await tokens.keep(tenantId, guest, token, rules);
+    const names = [...token.names, ...given.names];
+    const isOwn =
+      guest.username === ''
+        ? [...names, ...given.clientids].includes(guest.clientid)
+        : names.includes(guest.username);
+    if (!isOwn) return refused;
+    const taken: Admission = { ...refused, reason: 'client_id_taken' };
+    if (await isOfDevice(tenantId, guest.clientid)) return taken;
+    if (!(await signIns.keep(tenantId, guest, token, rules, tokens))) return taken;
     return { result: 'allow', superuser: false, expiresAt: token.expiresAt, rules };
   }
 
   /** Somebody whom the tables do not know. */
-  async function signInUnknown(tenantId: string, guest: Guest, tokenOf: TokenOf): Promise<Admission> {
-    if (JWT.test(guest.password)) return signInByToken(tenantId, guest, tokenOf);
+  async function signInUnknown(tenantId: string, guest: Guest, tokens: AccessTokens): Promise<Admission> {
+    if (JWT.test(guest.password)) return signInByToken(tenantId, guest, tokens);
     await passwords.matches(await passwords.nobody, guest.password);
     // Counted like a wrong password, so that time does not tell the one from the other.
     const nobody = {
@@ -155,10 +184,10 @@ export function openDevices({ store, config, guesses, passwords, tokens }: Devic
   }
 
   return {
-    async signIn(tenantId, guest, tokenOf) {
+    async signIn(tenantId, guest, tokens) {
       const devices = await find(tenantId, guest);
       const [first] = devices;
-      if (!first) return signInUnknown(tenantId, guest, tokenOf);
+      if (!first) return signInUnknown(tenantId, guest, tokens);
       // Who gives a name that is in a table must know its password, even where he gives two.
       let right = guest.password !== '';
       for (const device of devices) {
@@ -171,24 +200,25 @@ export function openDevices({ store, config, guesses, passwords, tokens }: Devic
       if (reason !== undefined) return { result: 'deny', superuser: false, reason };
       const outdated = devices.filter((device) => passwords.outdated(device));
       for (const device of outdated) await upgradeHash(tenantId, device, guest.password);
+      byPassword.add(tenantId, guest.clientid);
       return admissionOf(devices);
     },
 
-    async mayUse(tenantId, names, action, topic) {
+    async mayUse(tenantId, names, action, topic, tokens) {
       const devices = await find(tenantId, names);
       if (barred(devices)) return 'deny';
       if (devices.some(({ superuser }) => superuser)) return 'allow';
-      const ofToken = devices.length === 0 ? await tokens.find(tenantId, names) : undefined;
+      const ofToken = devices.length === 0 ? await signIns.find(tenantId, names, tokens) : undefined;
       if (ofToken === 'ended') return 'deny';
       const rules = [...(ofToken ?? []), ...(await rulesOf(tenantId, names))];
       return decide(rules, names, action, topic) ?? noMatch;
     },
 
-    async standing(tenantId, names) {
+    async standing(tenantId, names, tokens) {
       const devices = await find(tenantId, names);
       const superuser = devices.some((device) => device.superuser);
       if (devices.length > 0) return { result: barred(devices) ? 'deny' : 'allow', superuser };
-      const ofToken = await tokens.find(tenantId, names);
+      const ofToken = await signIns.find(tenantId, names, tokens);
       return { result: ofToken === undefined ? unknown : ofToken === 'ended' ? 'deny' : 'allow', superuser };
     },
   };

@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Config } from '../config.js';
-import type { Revocations } from '../revocations/index.js';
 import { touchTenant } from '../tenants/index.js';
-import type { Lockout, People } from '../users/index.js';
+import type { Lockout } from '../users/index.js';
 import { openBroker, type Broker, type BrokerBase } from './broker.js';
 import { openDeviceLists } from './bulk.js';
 import { openDevices } from './devices.js';
@@ -16,8 +15,6 @@ import { openTokenSignIns } from './tokens.js';
 export interface MqttBase extends Omit<BrokerBase, 'devices' | 'exchange'> {
   config: Config;
   lockout: Lockout;
-  revocations: Revocations;
-  people: People;
   /** The tenant that a call of `/api/v4` is in. */
   tenantIdOf(request: IncomingMessage): string;
 }
@@ -29,9 +26,9 @@ export interface Mqtt extends Pick<Broker, 'handle'> {
 
 /** Devices' credentials and rights: the calls that manage them, and those by which brokers check them. */
 export function openMqtt(base: MqttBase): Mqtt {
-  const { config, store, lockout, revocations, people, log, tenantIdOf } = base;
+  const { config, store, lockout, log, tenantIdOf } = base;
   const passwords = devicePasswords(config.mqtt.passwords);
-  const tokens = openTokenSignIns(store, revocations, people);
+  const tokens = openTokenSignIns(store);
   const guesses = openGuesses(store, lockout, log);
   const devices = openDevices({ store, config, guesses, passwords, tokens });
   const broker = openBroker({ ...base, devices, exchange: config.mqtt.exchange });

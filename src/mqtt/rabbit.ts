@@ -1,6 +1,7 @@
 import type { Tenant } from '../tenants/index.js';
 import type { Admission, Devices } from './devices.js';
 import { namesOf, textOf, type Fields } from './fields.js';
+import type { AccessTokens } from './tokens.js';
 
 /** What `rabbitmq_auth_backend_http` asks, by the paths that it is given. */
 export type RabbitCall = 'user' | 'vhost' | 'resource' | 'topic';
@@ -9,6 +10,7 @@ interface RabbitBase {
   devices: Devices;
   exchange: string;
   signIn(tenant: Tenant, fields: Fields): Promise<Admission>;
+  tokensOf(tenant: Tenant): AccessTokens;
 }
 
 interface RabbitAnswer {
@@ -33,7 +35,7 @@ const topicOf = (routingKey: string): string => routingKey.replaceAll('.', '/').
  * the exchange of the MQTT plugin; what it publishes and subscribes to there is decided by topic.
  */
 export async function rabbitAnswer(
-  { devices, exchange, signIn }: RabbitBase,
+  { devices, exchange, signIn, tokensOf }: RabbitBase,
   tenant: Tenant,
   call: RabbitCall,
   fields: Fields,
@@ -49,9 +51,10 @@ export async function rabbitAnswer(
     const action = { read: 'sub', write: 'pub' }[permission] as 'sub' | 'pub' | undefined;
     if (action === undefined) return refused('acl');
     const topic = topicOf(textOf(fields, 'routing_key'));
-    return (await devices.mayUse(tenant.id, names, action, topic)) === 'allow' ? ALLOW : refused('acl');
+    const result = await devices.mayUse(tenant.id, names, action, topic, tokensOf(tenant));
+    return result === 'allow' ? ALLOW : refused('acl');
   }
-  const { result, superuser } = await devices.standing(tenant.id, names);
+  const { result, superuser } = await devices.standing(tenant.id, names, tokensOf(tenant));
   if (result !== 'allow') return refused(result);
   if (superuser || call === 'vhost') return ALLOW;
   const name = textOf(fields, 'name');

@@ -1,56 +1,156 @@
 import { createHash } from 'node:crypto';
 import { Invalid } from '../kernel/errors.js';
 import { objectOf, parse } from '../kernel/json.js';
-import type { Revocations } from '../revocations/index.js';
-import type { Store } from '../store/index.js';
-import type { People } from '../users/index.js';
-import type { LiveToken } from '../oidc/index.js';
+import type { LiveToken, TokenDependencies } from '../oidc/index.js';
+import type { Row, Store } from '../store/index.js';
 import { readRule, type Rule } from './acl.js';
 import type { Names } from './topics.js';
 
-export interface TokenSignIns {
-  /** Remembers what a token says, until it expires. */
-  keep(tenantId: string, names: Names, token: LiveToken, rules: readonly Rule[]): Promise<void>;
-  /**
-   * The rules of the token that the pair of names signed in with last.
-   * @returns `'ended'` where it has expired, was revoked, or its user may not sign in; undefined where there is nothing.
-   */
-  find(tenantId: string, names: Names): Promise<Rule[] | 'ended' | undefined>;
+/** A tenant's access tokens, as brokers' questions need them. */
+export interface AccessTokens {
+  /** The token that a text is, while it works. */
+  read(text: string): Promise<LiveToken | undefined>;
+  /** Whether a token that was read before still works, but for its expiry. */
+  stillLive(token: TokenDependencies): Promise<boolean>;
 }
 
-/** A name can not have NUL in it, so no two pairs meet. */
-const idOf = ({ username, clientid }: Names): string =>
-  createHash('sha256').update(`${username}\u0000${clientid}`).digest('base64url');
+export interface TokenSignIns {
+  /**
+   * Keeps what a token says, until it expires, for the questions that name only the pair of names.
+   * @returns false where another credential was admitted under the client identifier, and still works.
+   */
+  keep(
+    tenantId: string,
+    names: Names,
+    token: LiveToken,
+    rules: readonly Rule[],
+    tokens: AccessTokens,
+  ): Promise<boolean>;
+  /**
+   * The rules of the token that the pair of names has signed in with.
+   * @returns `'ended'` where it has expired, or it does not work any more; undefined where there is nothing.
+   */
+  find(tenantId: string, names: Names, tokens: AccessTokens): Promise<Rule[] | 'ended' | undefined>;
+}
 
-export function openTokenSignIns(store: Store, revocations: Revocations, people: People): TokenSignIns {
+/** Names can not have NUL in them, so no two lists meet. */
+const hashOf = (...texts: string[]): string =>
+  createHash('sha256').update(texts.join('\u0000')).digest('base64url');
+
+const pairOf = ({ username, clientid }: Names): string => hashOf(username, clientid);
+
+/** What only one credential has at a time: the client identifier, or the user name of a client that gives none. */
+const slotOf = (names: Names): string =>
+  names.clientid === '' ? pairOf(names) : hashOf('', '', names.clientid);
+
+/** A token that is refreshed, or issued again to the same application for the same user, is the same credential. */
+const credentialOf = ({ client_id: clientId, sub, act }: TokenDependencies): string =>
+  hashOf(clientId, sub, act === undefined ? '' : JSON.stringify(act));
+
+/** What a token depends on, as rows from before generations have it. */
+interface OlderToken {
+  at: number;
+  jti: string;
+  clientId: string;
+  userKey?: string;
+  family?: string;
+}
+
+function dependenciesIn(text: unknown): TokenDependencies {
+  const kept = parse<TokenDependencies | OlderToken>(text);
+  if (!('at' in kept)) return kept;
+  const { at, jti, clientId, userKey, family = '' } = kept;
+  const dot = family.indexOf('.');
+  const issued = { jti, gen: at - 1, client_id: clientId, sub: userKey ?? clientId };
+  return userKey === undefined
+    ? issued
+    : { ...issued, gid: family.slice(0, dot), fid: family.slice(dot + 1) };
+}
+
+/** Whether the token of a kept sign-in still works, but for its expiry. */
+const works = async (kept: Row, tokens: AccessTokens): Promise<boolean> =>
+  !kept['key_revoked'] && tokens.stillLive(dependenciesIn(kept['token']));
+
+export function openTokenSignIns(store: Store): TokenSignIns {
   const write = store.prepare(
-    `INSERT INTO mqtt_token_sign_ins (tenant_id, id, token, kid, acl, expires_at) VALUES (?, ?, ?, ?, ?, ?)
+    `INSERT INTO mqtt_token_sign_ins AS kept (tenant_id, id, names, credential, token, kid, acl, expires_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (tenant_id, id) DO UPDATE SET
-       token = excluded.token, kid = excluded.kid, acl = excluded.acl, expires_at = excluded.expires_at`,
+       names = excluded.names, credential = excluded.credential, token = excluded.token, kid = excluded.kid,
+       acl = excluded.acl, expires_at = excluded.expires_at
+     WHERE kept.credential IS NULL OR kept.credential IN (excluded.credential, ?) OR kept.expires_at <= ?`,
   );
+  // A row of before has no key, so any revoked key may have signed its token.
   const select = store.prepare(
-    `SELECT token, acl, expires_at, EXISTS (
+    `SELECT id, names, credential, token, acl, expires_at, EXISTS (
        SELECT 1 FROM signing_keys k
        WHERE k.tenant_id = s.tenant_id AND k.state = 'revoked' AND k.kid = coalesce(s.kid, k.kid)
      ) AS key_revoked
-     FROM mqtt_token_sign_ins s WHERE tenant_id = ? AND id = ?`,
+     FROM mqtt_token_sign_ins s WHERE tenant_id = ? AND id IN (?, ?)`,
   );
+
+  /** The kept sign-in of a slot, and that of the pair of names, which may be an older one. */
+  async function look(tenantId: string, names: Names): Promise<{ slot?: Row; ofPair?: Row }> {
+    const [slot, pair] = [slotOf(names), pairOf(names)];
+    const rows = await select.all(tenantId, slot, pair);
+    const found = rows.find(({ id }) => id === slot);
+    const ofPair = found?.['names'] === pair ? found : rows.find(({ id }) => id === pair);
+    return { ...(found && { slot: found }), ...(ofPair && { ofPair }) };
+  }
+
   return {
-    async keep(tenantId, names, { kid, issued, expiresAt }, rules) {
-      const [token, acl] = [JSON.stringify(issued), JSON.stringify(rules)];
-      await write.run(tenantId, idOf(names), token, kid, acl, expiresAt);
+    async keep(tenantId, names, { kid, dependencies, expiresAt }, rules, tokens) {
+      const credential = credentialOf(dependencies);
+      const put = async (replacing: string): Promise<boolean> =>
+        (await write.run(
+          ...[tenantId, slotOf(names), pairOf(names), credential],
+          ...[JSON.stringify(dependencies), kid, JSON.stringify(rules), expiresAt],
+          ...[replacing, Date.now()],
+        )) === 1;
+      if (await put(credential)) return true;
+      const { slot } = await look(tenantId, names);
+      if (slot && (await works(slot, tokens))) return false;
+      return put((slot?.['credential'] ?? credential) as string);
     },
-    async find(tenantId, names) {
-      const row = await select.first(tenantId, idOf(names));
-      if (!row) return undefined;
-      const issued = parse<LiveToken['issued']>(row['token']);
-      if (row['key_revoked']) return 'ended';
-      if (Number(row['expires_at']) <= Date.now() || (await revocations.isRevoked(tenantId, issued)))
-        return 'ended';
-      if (issued.userKey !== undefined && !(await people.active(tenantId, issued.userKey))) return 'ended';
-      return parse<Rule[]>(row['acl']);
+    async find(tenantId, names, tokens) {
+      const { ofPair } = await look(tenantId, names);
+      if (!ofPair) return undefined;
+      if (Number(ofPair['expires_at']) <= Date.now()) return 'ended';
+      return (await works(ofPair, tokens)) ? parse<Rule[]>(ofPair['acl']) : 'ended';
     },
   };
+}
+
+/** Names and client identifiers that the tenant gives to a token. */
+export interface GivenNames {
+  names: string[];
+  clientids: string[];
+}
+
+const MOST_NAMES = 100;
+
+/**
+ * The `mqtt` claim: `{"names": ["meter-1"], "clientids": ["meter-1-a"]}`. Claims of users are text, so it may be JSON in text, and
+ * several of them a list of such texts.
+ * @throws Invalid
+ */
+export function namesOfClaim(claim: unknown): GivenNames {
+  if (claim === undefined || claim === null) return { names: [], clientids: [] };
+  const parts = (Array.isArray(claim) ? claim : [claim]).map(givenIn);
+  const list = (field: keyof GivenNames): string[] => {
+    const names = parts.flatMap((part) => part[field] ?? []);
+    if (names.length > MOST_NAMES || names.some((name) => typeof name !== 'string'))
+      throw new Invalid('mqtt', `"${field}" must be a list of at most ${MOST_NAMES} names`);
+    return names as string[];
+  };
+  return { names: list('names'), clientids: list('clientids') };
+}
+
+function givenIn(part: unknown): Record<string, unknown> {
+  const given = typeof part === 'string' ? parsed('mqtt', part) : part;
+  if (given === null || typeof given !== 'object' || Array.isArray(given))
+    throw new Invalid('mqtt', 'must be an object');
+  return given as Record<string, unknown>;
 }
 
 const MOST_RULES = 200;
@@ -67,7 +167,11 @@ export function rulesOfClaim(claim: unknown): Rule[] {
   if (claim === undefined || claim === null) return [];
   const parts = (Array.isArray(claim) ? claim : [claim]) as unknown[];
   const rules = parts.flatMap((part) =>
-    typeof part === 'string' ? entriesOf(parsed(part)) : part === claim ? ofLists(part) : [ofEntry(part)],
+    typeof part === 'string'
+      ? entriesOf(parsed('acl', part))
+      : part === claim
+        ? ofLists(part)
+        : [ofEntry(part)],
   );
   if (rules.length > MOST_RULES) throw new Invalid('acl', `may have ${MOST_RULES} rules`);
   return rules.map((entry) => {
@@ -80,11 +184,11 @@ export function rulesOfClaim(claim: unknown): Rule[] {
 
 const entriesOf = (value: unknown): unknown[] => (Array.isArray(value) ? value.map(ofEntry) : ofLists(value));
 
-function parsed(text: string): unknown {
+function parsed(field: string, text: string): unknown {
   try {
     return parse(text);
   } catch {
-    throw new Invalid('acl', 'is not JSON');
+    throw new Invalid(field, 'is not JSON');
   }
 }
 

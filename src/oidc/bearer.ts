@@ -2,14 +2,13 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { Provider } from 'oidc-provider';
 import { MANAGEMENT_API } from '../api-resources/index.js';
 import type { Actor, Presented } from '../api/index.js';
-import type { Issued } from '../revocations/index.js';
 import type { People, User } from '../users/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
 import type { ClientCache } from './client-cache.js';
 import { derivedIn } from './derived-token.js';
 import { liveAccessToken, type Token } from './introspection.js';
-import { issuedOf, type AccessTokenClaims } from './jwt-access-token.js';
+import { dependenciesOf, type AccessTokenClaims, type TokenDependencies } from './jwt-access-token.js';
 
 export interface BearerBase {
   tenantId: string;
@@ -28,8 +27,8 @@ export interface LiveToken {
   claims: Readonly<Record<string, unknown>>;
   /** The key that signed it. */
   kid: string;
-  /** What its end depends on. */
-  issued: Issued;
+  /** What must still be there for it to work; it opens nothing. */
+  dependencies: TokenDependencies;
   /** Epoch milliseconds. */
   expiresAt: number;
 }
@@ -64,7 +63,7 @@ export async function liveTokenOf(
     names: user ? [user.userKey, user.userName] : [token.clientId],
     claims,
     kid: decodeProtectedHeader(value).kid ?? '',
-    issued: issuedOf(claims),
+    dependencies: dependenciesOf(claims),
     expiresAt: claims.exp * 1000,
   };
 }

@@ -14,6 +14,7 @@ export {
   type KeyInfo,
 } from './keys/index.js';
 export type { LiveToken } from './bearer.js';
+export type { TokenDependencies } from './jwt-access-token.js';
 export { endPending, OIDC_SEALED_COLUMNS } from './sealed.js';
 export { openProviderPool, type ProviderPool, type TenantRuntime } from './pool.js';
 export type { OidcBase } from './provider.js';

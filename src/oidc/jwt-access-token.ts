@@ -78,11 +78,24 @@ export async function verifyAccessToken(
 }
 
 /** The generation of a token. Older tokens have the time instead: the counter is never behind it (migrations/0027). */
-export const generationIn = ({ gen, jti = '', iat }: AccessTokenClaims): number =>
+export const generationIn = ({ gen, jti = '', iat = 0 }: TokenDependencies): number =>
   gen ?? (timeOfId(jti) ?? iat * 1000) - 1;
 
+type Dependency = 'jti' | 'iat' | 'gen' | 'gid' | 'sid' | 'fid' | 'act' | 'origin' | 'origin_session';
+
+/** The claims that tell what a token depends on. */
+export type TokenDependencies = Pick<AccessTokenClaims, 'client_id' | 'sub'> & {
+  [claim in Dependency]?: AccessTokenClaims[claim] | undefined;
+};
+
+export function dependenciesOf(claims: AccessTokenClaims): TokenDependencies {
+  const { client_id, sub, jti, gid, sid, fid, act, origin, origin_session } = claims;
+  const gen = generationIn(claims);
+  return { client_id, sub, jti, gen, gid, sid, fid, act, origin, origin_session };
+}
+
 /** What the token's end depends on. */
-export function issuedOf(claims: AccessTokenClaims): Issued {
+export function issuedOf(claims: TokenDependencies): Issued {
   const { jti = newId(), client_id: clientId, gid, sid, fid, sub } = claims;
   const generation = generationIn(claims);
   if (gid === undefined) return { generation, jti, clientId };

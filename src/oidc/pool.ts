@@ -11,8 +11,10 @@ import { actorOf, liveTokenOf, type LiveToken } from './bearer.js';
 import { loadCatalogue, type Catalogue } from './catalogue.js';
 import { ClientCache } from './client-cache.js';
 import { tokenIssuer, type IssueToken } from './issue-token.js';
+import type { TokenDependencies } from './jwt-access-token.js';
 import { loadKeyRing, type KeyRing } from './keys/index.js';
 import { buildProvider, type OidcBase } from './provider.js';
+import { tokenPolicy } from './token-policy.js';
 import { documentMaxAge, PublishedDocuments } from './well-known.js';
 
 /** One version of one tenant, ready to answer. */
@@ -31,6 +33,8 @@ export interface TenantRuntime {
   actorOf(token: string): Promise<Actor | undefined>;
   /** The JWT access token that a text is, while it works, whatever API it is for. */
   liveToken(text: string): Promise<LiveToken | undefined>;
+  /** Whether a token that was read before still works, but for its expiry. */
+  stillLive(token: TokenDependencies): Promise<boolean>;
   /** A JWT of the management API for who calls it. */
   issueToken: IssueToken;
   /** Whether a client of the tenant lives at this origin, so that its pages may call the management API. */
@@ -95,6 +99,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       () => base.revocations.generation(tenant.id),
     );
     const documents = new PublishedDocuments(catalogue, documentMaxAge(base.config));
+    const policy = tokenPolicy({ ...base, tenant, keys, catalogue, clients });
     const provider = buildProvider(base, {
       tenant,
       keys,
@@ -103,6 +108,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       catalogue,
       clients,
       documents,
+      policy,
     });
     const origin = new URL(tenant.issuer);
     return {
@@ -116,6 +122,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       documents,
       actorOf: (token) => actorOf({ ...base, tenantId: tenant.id, provider, catalogue, clients }, token),
       liveToken: (text) => liveTokenOf({ ...base, tenantId: tenant.id, provider }, text),
+      stillLive: policy.stillLive,
       issueToken: tokenIssuer({ tenant, keys, catalogue, people: base.people, config: base.config }),
       mayCallFrom: rememberOrigins((origin) => isClientOrigin(tenantDb(base.store.knex, tenant.id), origin)),
       handle: provider.callback(),

@@ -44,7 +44,7 @@ import { queueBackChannelLogout } from './logout/back-channel.js';
 import { decideScopes } from './requested-scope.js';
 import { ROUTES } from './routes.js';
 import { senderConstraints } from './sender-constraints.js';
-import { tokenPolicy, type TokenPolicy } from './token-policy.js';
+import type { TokenPolicy } from './token-policy.js';
 import type { PublishedDocuments } from './well-known.js';
 
 /** What every tenant's provider shares. */
@@ -75,6 +75,7 @@ export interface TenantParts {
   catalogue: Catalogue;
   clients: ClientCache;
   documents: PublishedDocuments;
+  policy: TokenPolicy;
 }
 
 /** What every ID token says of the sign-in itself. */
@@ -83,11 +84,10 @@ const ABOUT_SIGN_IN = ['auth_time', 'acr', 'amr'];
 const LARGEST_JWKS = 64 * 1024;
 
 export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
-  const { tenant, keys, catalogue, clients, documents } = parts;
+  const { tenant, keys, catalogue, clients, documents, policy } = parts;
   const { people, artifacts, config, vault, audit } = base;
   const pages = oidcPages(tenant);
   const secure = tenant.issuer.startsWith('https:');
-  const policy = tokenPolicy({ ...base, ...parts });
   const grants = existingGrants(
     (accountId, clientId) => artifacts.grantOf(tenant.id, accountId, clientId),
     config.lifetimes.grant,

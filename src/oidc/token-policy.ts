@@ -22,7 +22,7 @@ import {
   generationIn,
   issuedOf,
   verifyAccessToken,
-  type AccessTokenClaims,
+  type TokenDependencies,
 } from './jwt-access-token.js';
 import type { KeyRing } from './keys/index.js';
 import { scopesAt } from './scopes.js';
@@ -56,7 +56,7 @@ export interface TokenPolicy {
    * Whether a token still works whose claims were checked before, when the token itself is not at hand: nothing that it
    * depends on was revoked or has ended since.
    */
-  stillLive(claims: AccessTokenClaims): Promise<boolean>;
+  stillLive(claims: TokenDependencies): Promise<boolean>;
   generation: GenerationOf;
   revokeFamily(family: string): Promise<void>;
   extraClaims: NonNullable<Configuration['extraTokenClaims']>;
@@ -116,7 +116,7 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     const derived = derivedIn(extra);
     return !derived || dependencies.sourcesLive(derived, accountId, generation);
   };
-  const isRevoked = async (claims: AccessTokenClaims): Promise<boolean> =>
+  const isRevoked = async (claims: TokenDependencies): Promise<boolean> =>
     !(await clients.get(claims.client_id)) || (await revocations.isRevoked(tenant.id, issuedOf(claims)));
 
   const ownClaims = { tenant: tenant.id };
@@ -155,7 +155,7 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     stillLive: async (claims) =>
       !(await isRevoked(claims)) &&
       (claims.gid === undefined
-        ? sourcesLive(asStoredToken('', claims), generationIn(claims))
+        ? sourcesLive({ extra: { ...claims } }, generationIn(claims))
         : (await isActive(claims.sub)) && (await grantLives(claims, dependencies))),
     revokeFamily: (family) =>
       revocations.revokeFamily(tenant.id, family, Date.now() + longestLife(config) * 1000),
@@ -182,13 +182,13 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
 
 /** Whether what a user's token depends on is still there: its grant, its session, and what it was derived from. */
 async function grantLives(
-  claims: AccessTokenClaims,
+  claims: TokenDependencies,
   { grantedClient, sessionLives, sourcesLive }: Dependencies,
 ): Promise<boolean> {
   const { sub: userKey, client_id: clientId, gid: grantId = '', sid } = claims;
   if ((await grantedClient(grantId, userKey, clientId)) === undefined) return false;
   if (sid !== undefined && !(await sessionLives(sid, { userKey, clientId, grantId }))) return false;
-  const derived = derivedIn(claims);
+  const derived = derivedIn({ ...claims });
   return !derived || sourcesLive(derived, userKey, generationIn(claims));
 }
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { decodeJwt } from 'jose';
 import { setUserEnabled } from '../../src/users/index.js';
 import { STORES } from '../support/config.js';
 import { deviceApi, type DeviceApi } from '../support/devices.js';
@@ -13,7 +15,7 @@ for (const store of STORES)
     before(async () => {
       server = await startServer(store, {}, { limits: { enabled: false } });
       api = await deviceApi(server);
-      await server.addApi('mqtt', ['mqtt.connect'], { userClaims: ['acl'] });
+      await server.addApi('mqtt', ['mqtt.connect'], { userClaims: ['acl', 'mqtt'] });
       await server.addApi('other', ['other.read']);
       secret = await server.addClient('app', {
         grantTypes: ['client_credentials', 'password'],
@@ -39,7 +41,7 @@ for (const store of STORES)
       (await api.ask('/mqtt/acl', { username, clientid, action, topic })).body['result'];
 
     it('lets a client in under its own name, until the token expires', async () => {
-      const { result, is_superuser, expire_at } = await signIn('app', await own());
+      const { result, is_superuser, expire_at } = await signIn('app', await own(), 'app-1');
       assert.deepEqual([result, is_superuser], ['allow', false]);
       assert.ok(Math.abs((expire_at as number) - Date.now() / 1000) < 3700);
     });
@@ -87,6 +89,106 @@ for (const store of STORES)
       await denied('ann', jwt);
     });
 
+    const allowed = async (username: string, jwt: string, clientid: string): Promise<void> =>
+      assert.equal((await signIn(username, jwt, clientid))['result'], 'allow');
+    const ofUser = (username: string): Promise<string> =>
+      token({ grant_type: 'password', username, password: PASSWORD, scope: 'mqtt.connect' });
+
+    it('is good for its own names alone where there is no user name', async () => {
+      const jwt = await ofAnn();
+      for (const clientid of ['valve-7', 'app', '']) await denied('', jwt, clientid);
+      await allowed('', jwt, sub);
+      await allowed('', jwt, 'ann');
+      await allowed('', await own(), 'app');
+    });
+
+    it('is refused under the client identifier of a device that a table has', async () => {
+      await api.call('POST', 'auth_clientid', { clientid: 'valve-1', password: 'x' });
+      await api.call('POST', 'auth_username', { username: 'valve-2', password: 'x' });
+      for (const clientid of ['valve-1', 'valve-2']) await denied('ann', await ofAnn(), clientid);
+    });
+
+    it('is refused under the client identifier that a device signed in with by its password', async () => {
+      await api.call('POST', 'auth_username', { username: 'meter', password: 'x' });
+      assert.equal((await signIn('meter', 'x', 'meter-a'))['result'], 'allow');
+      await denied('ann', await ofAnn(), 'meter-a');
+      await allowed('ann', await ofAnn(), 'meter-b');
+      assert.equal((await signIn('meter', 'x', 'meter-b'))['result'], 'allow');
+    });
+
+    it('is refused under a client identifier that another credential has, and leaves its rules alone', async () => {
+      await allowed('ann', await ofAnn(), 'shared');
+      await denied('app', await own(), 'shared');
+      await denied(sub, await own(), 'shared');
+      assert.equal(await may('ann', 'publish', 'from/ann/1', 'shared'), 'allow');
+      assert.equal(await may('app', 'publish', 'from/app/1', 'shared'), 'deny');
+    });
+
+    it('has its client identifier again when it comes with another token of the same sign-in or person', async () => {
+      await allowed('ann', await ofAnn(), 'again');
+      await allowed(sub, await ofAnn(), 'again');
+      assert.equal(await may(sub, 'publish', 'both', 'again'), 'allow');
+      assert.equal(await may('ann', 'publish', 'both', 'again'), 'deny');
+    });
+
+    it('leaves its client identifier to others when it has ended', async () => {
+      const jwt = await ofAnn();
+      await allowed('ann', jwt, 'left');
+      await server.post('/connect/revocation', { token: jwt }, server.basic('app', secret));
+      await allowed('app', await own(), 'left');
+      await denied('ann', await ofAnn(), 'left');
+    });
+
+    it('lets in one of two credentials that come at once', async () => {
+      const [anns, apps] = [await ofAnn(), await own()];
+      for (let at = 0; at < 20; at++) {
+        const answers = await Promise.all([
+          signIn('ann', anns, `race-${at}`),
+          signIn('app', apps, `race-${at}`),
+        ]);
+        assert.deepEqual(answers.map(({ result }) => result).sort(), ['allow', 'deny']);
+      }
+    });
+
+    it('is good for the names and client identifiers of its mqtt claim as well', async () => {
+      const value = JSON.stringify({ names: ['pump'], clientids: ['pump-1'] });
+      await server.addUser({ userName: 'dan', claims: [{ type: 'mqtt', value }] });
+      const jwt = await ofUser('dan');
+      await allowed('pump', jwt, 'x-1');
+      await allowed('', jwt, 'pump-1');
+      await denied('pump-1', jwt, 'x-2');
+      await denied('', jwt, 'pump-2');
+    });
+
+    it('is refused where its mqtt claim can not be read', async () => {
+      const wrong = ['nonsense', '[]', '{"names": "pump"}', '{"clientids": [7]}'];
+      for (const [at, value] of wrong.entries()) {
+        await server.addUser({ userName: `eve${at}`, claims: [{ type: 'mqtt', value }] });
+        await denied(`eve${at}`, await ofUser(`eve${at}`), `eve-${at}`);
+      }
+    });
+
+    it('is still known by its names where it signed in before sign-ins were kept by credential', async () => {
+      const jwt = await ofAnn();
+      const { jti = '', gid = '', fid = '' } = decodeJwt<Record<'jti' | 'gid' | 'fid', string>>(jwt);
+      await server.context.store.knex('mqtt_token_sign_ins').insert({
+        tenant_id: server.home.tenant.id,
+        id: createHash('sha256').update('ann\u0000older').digest('base64url'),
+        token: JSON.stringify({
+          at: Date.now(),
+          jti,
+          clientId: 'app',
+          userKey: sub,
+          family: `${gid}.${fid}`,
+        }),
+        acl: JSON.stringify([{ topic: 'old', action: 'pub', access: 'allow' }]),
+        expires_at: Date.now() + 60_000,
+      });
+      assert.equal(await may('ann', 'publish', 'old', 'older'), 'allow');
+      await server.post('/connect/revocation', { token: jwt }, server.basic('app', secret));
+      assert.equal(await may('ann', 'publish', 'old', 'older'), 'deny');
+    });
+
     it('refuses one of a user who was disabled', async () => {
       const bob = await server.addUser({ userName: 'bob' });
       const jwt = await token({
@@ -95,7 +197,7 @@ for (const store of STORES)
         password: PASSWORD,
         scope: 'mqtt.connect',
       });
-      assert.equal((await signIn('bob', jwt))['result'], 'allow');
+      assert.equal((await signIn('bob', jwt, 'bob-1'))['result'], 'allow');
       await server.change((db) => setUserEnabled(db, bob.userName, false));
       await denied('bob', jwt);
     });

@@ -38,6 +38,7 @@ const STEPS = [
   '0024_registration_owners',
   '0025_unique_audiences',
   '0027_revocation_generations',
+  '0028_mqtt_sign_ins_by_credential',
   '0031_revoked_keys',
 ];
 const LATEST = Number(STEPS.at(-1)?.slice(0, 4));
