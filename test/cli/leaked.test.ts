@@ -11,7 +11,7 @@ const NEW_KEY = Buffer.alloc(32, 9).toString('base64');
 
 for (const kind of STORES)
   describe(`the commands for what has leaked, on ${kind}`, function () {
-    this.timeout(120_000); // dozens of processes
+    this.timeout(300_000); // dozens of processes
     let env: Record<string, string>;
     let running: Running;
     let issuer: string;
