@@ -14,7 +14,7 @@ export interface Registrations {
 
 export async function listRegistrations(db: TenantDb): Promise<Registrations> {
   const initial = (await db.from('initial_access_tokens').orderBy('id')) as Row[];
-  const clients = (await db
+  const clients = await db
     .from('client_registrations')
     .join('clients', (on) =>
       on
@@ -22,7 +22,7 @@ export async function listRegistrations(db: TenantDb): Promise<Registrations> {
         .on('clients.id', 'client_registrations.client_row_id'),
     )
     .orderBy('clients.client_id')
-    .select('clients.client_id')) as Row[];
+    .select<Row[]>('clients.client_id');
   return {
     initial: initial.map((row) => ({
       id: row['id'] as string,

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { ADMIN_PASSWORD, CLIENT_SECRET, environment, STORES } from '../support/config.js';
+import { bodyOf, send, type Heard } from '../support/http.js';
+import { cli, kill, managementToken, serve, type Finished, type Running } from '../support/process.js';
+
+type Json = Record<string, unknown>;
+
+/** Far more than a server answers in the second that it takes to see a change. */
+const MOST_TRIES = 5000;
+const NEW_KEY = Buffer.alloc(32, 9).toString('base64');
+
+for (const kind of STORES)
+  describe(`the commands for what has leaked, on ${kind}`, function () {
+    this.timeout(300_000); // dozens of processes
+    let env: Record<string, string>;
+    let running: Running;
+    let issuer: string;
+    const run = (...args: string[]): Promise<Finished> => cli(args, env);
+    const json = async <T = Json>(...args: string[]): Promise<T> => {
+      const { stdout, stderr, code } = await run(...args, '--json');
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout) as T;
+    };
+    const ask = (
+      path: string,
+      form?: Record<string, string>,
+      headers: Record<string, string> = {},
+    ): Promise<Heard> => send(new URL(path, issuer), { ...(form && { form }), headers });
+    const basicOf = (id: string, secret: string) => ({
+      authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`,
+    });
+    const opens = async (token: string): Promise<boolean> =>
+      (await ask('/api/Role', undefined, { authorization: `Bearer ${token}` })).status === 200;
+    /** A running server sees a change within a second: it is asked until then. */
+    const until = async (seen: () => Promise<boolean>): Promise<void> => {
+      for (let tries = 0; tries < MOST_TRIES; tries += 1) if (await seen()) return;
+      assert.fail('the running server does not see the change');
+    };
+
+    before(async () => {
+      env = await environment(kind);
+      running = await serve(env);
+      issuer = `http://localhost:${env['PORT']}`;
+    });
+    after(async () => {
+      await kill(running, 'SIGTERM');
+    });
+
+    it('revoke a signing key by its id while the server runs, and say what that ends', async () => {
+      const token = await managementToken(issuer);
+      assert.equal(await opens(token), true);
+      const keys = await json<Json[]>('keys', 'list');
+      const { kid } = keys.find(({ alg, state }) => alg === 'ES256' && state === 'current') as {
+        kid: string;
+      };
+      const { code, stdout } = await run('keys', 'revoke', kid);
+      assert.equal(code, 0);
+      assert.match(stdout, new RegExp(`^${kid} +ES256 +revoked`, 'm'));
+      assert.match(
+        stdout,
+        /^Every JWT access token and every ID token that a revoked key signed is refused/m,
+      );
+      await until(async () => !(await opens(token)));
+      const jwks = bodyOf(await ask('/.well-known/jwks.json'))['keys'] as { kid: string }[];
+      assert.ok(jwks.length === 2 && jwks.every((key) => key.kid !== kid));
+      assert.equal(await opens(await managementToken(issuer)), true);
+      assert.equal((await run('keys', 'revoke', 'nowhere')).code, 3);
+    });
+
+    it('replace all signing keys as compromised, which a rotation that is only early does not', async () => {
+      const token = await managementToken(issuer);
+      await json('keys', 'rotate', '--now');
+      const early = await json<{ kid: string; state: string }[]>('keys', 'list');
+      assert.equal(early.filter(({ state }) => state === 'previous').length, 2);
+      const all = await json<{ kid: string; state: string }[]>('keys', 'rotate', '--compromised');
+      await until(async () => !(await opens(token)));
+      const signing = all.filter(({ state }) => state === 'current').map(({ kid }) => kid);
+      assert.equal(signing.length, 2);
+      assert.ok(early.every(({ kid }) => !signing.includes(kid)));
+      const jwks = bodyOf(await ask('/.well-known/jwks.json'))['keys'] as { kid: string }[];
+      assert.deepEqual(jwks.map(({ kid }) => kid).sort(), signing.sort());
+    });
+
+    it('renew the keys of cookies and of DPoP nonces, and know no others', async () => {
+      assert.match((await run('keys', 'renew', 'cookies')).stdout, /people sign in again/);
+      assert.match((await run('keys', 'renew', 'dpop')).stdout, /RFC 9449/);
+      assert.equal((await run('keys', 'renew', 'everything')).code, 2);
+    });
+
+    it('list a client’s secrets, and end one of them, with the tokens where that is wanted', async () => {
+      const { secret: first } = await json(
+        'client',
+        'create',
+        'job',
+        '--grant',
+        'clientCredentials',
+        '--scope',
+        'isms.role.get',
+      );
+      const { secret: second } = await json('client', 'secret', 'job');
+      const { secrets } = await json<{ secrets: { id: string; hint: string }[] }>(
+        'client',
+        'secret',
+        'job',
+        '--list',
+      );
+      const leaked = secrets.find(({ hint }) => String(first).startsWith(hint.slice(0, 4)));
+      assert.ok(leaked && secrets.length === 2);
+      const tokenBy = async (secret: unknown): Promise<string | undefined> =>
+        bodyOf(
+          await ask('/connect/token', { grant_type: 'client_credentials' }, basicOf('job', String(secret))),
+        )['access_token'] as string | undefined;
+      const taken = (await tokenBy(first)) ?? '';
+      assert.equal(await opens(taken), true);
+
+      await json('client', 'secret', 'job', '--revoke', leaked.id);
+      await until(async () => (await tokenBy(first)) === undefined);
+      assert.ok(await tokenBy(second));
+      assert.equal(await opens(taken), true, 'what it was given goes on');
+      assert.equal((await run('client', 'secret', 'job', '--revoke', leaked.id)).code, 3);
+      assert.equal((await run('client', 'secret', 'job', '--revoke', leaked.id, '--replace')).code, 2);
+
+      await json('client', 'secret', 'job', '--end-tokens');
+      await until(async () => !(await opens(taken)));
+    });
+
+    it('list the tokens of dynamic registration, and end them', async () => {
+      const authorization = `Bearer ${await managementToken(issuer)}`;
+      const post = async (path: string, body: object, by = authorization): Promise<Json> => {
+        const heard = await send(new URL(path, issuer), {
+          method: 'POST',
+          body: JSON.stringify(body),
+          headers: { 'content-type': 'application/json', authorization: by },
+        });
+        return bodyOf(heard);
+      };
+      const initial = async (): Promise<Json> =>
+        (await post('/api/Client/RegistrationTokens', { uses: 2 }))['data'] as Json;
+      const register = (token: unknown): Promise<Json> =>
+        post(
+          '/connect/register',
+          { redirect_uris: ['https://app.example.com/cb'], token_endpoint_auth_method: 'none' },
+          `Bearer ${String(token)}`,
+        );
+      const manage = async ({
+        registration_client_uri: uri,
+        registration_access_token: token,
+      }: Json): Promise<number> =>
+        (await send(new URL(String(uri)), { headers: { authorization: `Bearer ${String(token)}` } })).status;
+
+      const [first, second] = [await initial(), await initial()];
+      const [one, two] = [await register(first['token']), await register(first['token'])];
+      const listed = await json<{ initial: Json[]; clients: string[] }>('registration', 'list');
+      assert.deepEqual(listed.clients.sort(), [one, two].map(({ client_id: id }) => String(id)).sort());
+      await json('registration', 'end', '--client', String(one['client_id']));
+      assert.deepEqual([await manage(one), await manage(two)], [401, 200]);
+      await json('registration', 'end', '--initial', String(second['id']));
+      assert.equal((await register(second['token']))['error'], 'invalid_token');
+      await json('registration', 'end', '--all');
+      assert.equal(await manage(two), 401);
+      assert.deepEqual(await json('registration', 'list'), { initial: [], clients: [] });
+      assert.equal((await run('registration', 'end')).code, 5);
+      assert.equal((await run('registration', 'end', '--client', 'nobody')).code, 3);
+    });
+
+    it('move to another master key and renew what the old one opened, in every tenant; and once more', async () => {
+      await json('tenant', 'create', 'Acme', '--host', 'id.acme.example');
+      const token = await managementToken(issuer);
+      const device = bodyOf(
+        await ask('/connect/deviceauthorization', { client_id: 'demo', scope: 'openid' }),
+      );
+      const kidsOf = async (...tenant: string[]): Promise<string[]> =>
+        (await json<{ kid: string; state: string }[]>('keys', 'list', ...tenant))
+          .filter(({ state }) => state !== 'revoked')
+          .map(({ kid }) => kid);
+      const acme = await kidsOf('--tenant', 'Acme');
+
+      env['GATEHOUSE_NEW_MASTER_KEY'] = NEW_KEY;
+      const done = await json('keys', 'rewrap', '--compromised', '--settle', '2');
+      assert.equal(done['tenants'], 2);
+      assert.match(String(done['left']), /gatehouse mqtt-app secret/);
+      await until(async () => !(await opens(token)));
+      const poll = bodyOf(
+        await ask('/connect/token', {
+          grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+          client_id: 'demo',
+          device_code: String(device['device_code']),
+        }),
+      );
+      assert.equal(poll['error'], 'invalid_grant');
+
+      env['GATEHOUSE_MASTER_KEY'] = NEW_KEY;
+      const after = await kidsOf('--tenant', 'Acme');
+      assert.ok(after.length === 2 && after.every((kid) => !acme.includes(kid)));
+      assert.equal((await run('keys', 'rewrap')).code, 5);
+      assert.equal((await json('keys', 'rewrap', '--compromised'))['tenants'], 2);
+      const again = await kidsOf('--tenant', 'Acme');
+      assert.ok(again.every((kid) => !after.includes(kid)));
+
+      delete env['GATEHOUSE_NEW_MASTER_KEY'];
+      await kill(running, 'SIGTERM');
+      running = await serve(env);
+      const signedIn = await ask(
+        '/connect/token',
+        { grant_type: 'password', username: 'admin', password: ADMIN_PASSWORD, scope: 'openid' },
+        basicOf('gatehouse-cli', CLIENT_SECRET),
+      );
+      assert.equal(signedIn.status, 200);
+    });
+  });
