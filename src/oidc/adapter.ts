@@ -2,7 +2,7 @@ import Provider, { errors, type Adapter, type AdapterPayload } from 'oidc-provid
 import type { Vault } from '../store/index.js';
 import type { RefreshAnswers, Rotated } from './grants/refresh-again.js';
 import { familyOf, requestStart } from './jwt-access-token.js';
-import type { Artifact, Artifacts, StoredArtifact } from './artifacts.js';
+import { IMPLIED_GRANT, type Artifact, type Artifacts, type StoredArtifact } from './artifacts.js';
 import { artifactSealRow } from './sealed.js';
 
 /** Models whose payload holds what a holder presents (an interaction the session's cookie, a device code itself). */
@@ -97,17 +97,18 @@ class ArtifactAdapter implements Adapter {
   }
 
   #pack(id: string, payload: AdapterPayload, expiresIn: number | undefined): Artifact {
-    const { jti, ...rest } = {
+    const { jti, ...rest }: AdapterPayload & { implied?: boolean } = {
       ...payload,
       ...(this.model === 'Session' && { device: deviceOf(Provider.ctx) }),
     };
     delete rest.consumed;
+    delete rest.implied; // the row says so
     const sealed = SEALED.has(this.model);
     return {
       payload: sealed
         ? this.base.vault.seal(JSON.stringify({ jti, ...rest }), this.#sealRow())
         : JSON.stringify(rest),
-      uid: payload.uid ?? payload.sessionUid,
+      uid: payload['implied'] ? IMPLIED_GRANT : (payload.uid ?? payload.sessionUid),
       userCode: payload.userCode === undefined ? undefined : this.#hashUserCode(payload.userCode),
       // A grant is looked up by its own id, which is no secret: nobody presents it.
       grantId: this.model === 'Grant' ? id : payload.grantId,
@@ -126,6 +127,7 @@ class ArtifactAdapter implements Adapter {
       : stored.payload;
     const payload = JSON.parse(text) as AdapterPayload;
     if (id !== undefined) payload.jti = id;
+    if (this.model === 'Grant' && stored.uid === IMPLIED_GRANT) payload['implied'] = true;
     if (stored.consumedAt !== null) payload.consumed = Math.floor(stored.consumedAt / 1000);
     return payload;
   }

@@ -26,7 +26,7 @@ import { accountOf } from './claims.js';
 import { assertAudience, CLIENT_SIGNING_ALGS, countClient, secureClients } from './client-authentication.js';
 import type { ClientCache } from './client-cache.js';
 import { correctSessions } from './corrections.js';
-import { existingGrants } from './grants/existing.js';
+import { existingGrants, keepGrantOrigin } from './grants/existing.js';
 import { loadGrant } from './grants/load.js';
 import { registerDirectGrant } from './grants/direct.js';
 import { byMobileCode } from './grants/mobile-code.js';
@@ -86,7 +86,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   const secure = tenant.issuer.startsWith('https:');
   const policy = tokenPolicy({ ...base, ...parts });
   const grants = existingGrants(
-    (accountId, clientId) => artifacts.grantOf(tenant.id, accountId, clientId),
+    (accountId, clientId, origin) => artifacts.grantOf(tenant.id, accountId, clientId, origin),
     config.lifetimes.grant,
   );
   const answers = refreshAnswers(
@@ -176,6 +176,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   provider.proxy = true;
   secureClients(provider, { tenantId: tenant.id, vault, artifacts, clients, limits: base.limits });
   correctSessions(provider);
+  keepGrantOrigin(provider);
   queueBackChannelLogout(provider, tenant.id, base.outbox);
   const { resourceServer } = policy;
   const grantBase = { ...policy, tenantId: tenant.id, audit, catalogue, clients, grants, resourceServer };

@@ -90,9 +90,7 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
     refuse('the subject token is bound to a key; send a DPoP proof, so that what it gives is bound as well');
   const scope = scopesOf(subject, params.scope, base.clients.known(client.clientId).settings.scopes);
 
-  const grant =
-    (await base.grants.find(provider, subject.accountId, client.clientId)) ??
-    new provider.Grant({ accountId: subject.accountId, clientId: client.clientId });
+  const grant = await base.grants.implied(provider, subject.accountId, client.clientId);
   await allow(
     grant,
     scope.filter((word) => base.catalogue.identity.has(word)),
