@@ -33,6 +33,7 @@ import { byMobileCode } from './grants/mobile-code.js';
 import { byPassword } from './grants/password.js';
 import { refreshAnswers } from './grants/refresh-again.js';
 import { registerTokenExchange } from './grants/token-exchange.js';
+import { checkHintThroughout } from './interactions/id-token-hint.js';
 import { oidcPages, type OidcPages } from './interactions/pages.js';
 import { RECOGNISED } from './interactions/steps.js';
 import { stampJwt } from './jwt-access-token.js';
@@ -198,6 +199,7 @@ const promptsOf = ({ registrationOpen }: Tenant): string[] => [
  */
 function interactionPrompts({ registrationOpen }: Tenant): interactionPolicy.DefaultPolicy {
   const policy = interactionPolicy.base();
+  checkHintThroughout(policy);
   if (registrationOpen) policy.add(new interactionPolicy.Prompt({ name: 'create', requestable: true }), 0);
   return policy;
 }

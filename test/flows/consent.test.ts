@@ -7,7 +7,8 @@ import { GENEROUS, STORES } from '../support/config.js';
 import { call } from '../support/management.js';
 import { codeIn } from '../support/mail.js';
 import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
-import { authorizePath, obtainCode, Visitor } from '../support/visitor.js';
+import type { Visitor } from '../support/visitor.js';
+import { authorizePath, obtainCode } from '../support/visitor.js';
 
 const REDIRECT = 'https://app.example.com/callback';
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';

@@ -10,6 +10,7 @@ import { reachOf } from '../../messaging/index.js';
 import type { Channel } from '../../verification/index.js';
 import type { OidcBase } from '../provider.js';
 import type { TenantRuntime } from '../pool.js';
+import { hintedSubject, OTHER_PERSON } from './id-token-hint.js';
 import { formTargetsOf, homeOf, lookOf } from './pages.js';
 import { counted, type Problem } from './problems.js';
 
@@ -140,11 +141,15 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
       return reachOf(base.messenger, flowOf(ctx).runtime.tenant.id);
     },
 
-    recognised: (ctx, userKey, { acr, amr }) =>
-      finish(ctx, {
+    recognised(ctx, userKey, { acr, amr }) {
+      const { params, prompt } = flowOf(ctx).interaction;
+      // Refused here already, so that the session of the person who is signed in does not end for it.
+      if ((hintedSubject(params) ?? userKey) !== userKey) return finish(ctx, OTHER_PERSON);
+      return finish(ctx, {
         login: { accountId: userKey, amr: [...amr], acr, remember: formOf(ctx).text('remember') === 'yes' },
         // Whoever was to register (prompt=create) has done so, or has an account already.
-        ...(flowOf(ctx).interaction.prompt.name === 'create' && { create: {} }),
-      }),
+        ...(prompt.name === 'create' && { create: {} }),
+      });
+    },
   };
 }
