@@ -5,7 +5,7 @@ import { isThisMachine } from './kernel/addresses.js';
 import type { Screen } from './messaging/index.js';
 import { accountRoutes } from './account/index.js';
 import { serveBlobs } from './blobs/index.js';
-import { DEMO_CLIENT_ID, demoRoutes } from './demo/index.js';
+import { demoRoutes } from './demo/index.js';
 import { serveDocs } from './docs-page.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
 import { renderPage, serveAsset } from './kernel/pages.js';
@@ -219,7 +219,7 @@ function pagesApp(base: AppBase): Koa {
   app.use(serveBlobs(base.blobs, (ctx) => runtimeOf(ctx).tenant.id));
   app.use(serveOutbox(base));
   app.use(serveApiDocument);
-  app.use(serveDocs(base.config.demo ? DEMO_CLIENT_ID : ''));
+  app.use(serveDocs());
   if (base.config.demo) app.use(demoRoutes(runtimeOf).routes());
   app.use(interactionRoutes(base, runtimeOf).routes());
   app.use(accountRoutes(base, runtimeOf).routes());

@@ -2,9 +2,9 @@ import { Ajv } from 'ajv';
 import { isLocalHost } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
 import {
-  ACCOUNT_CLIENT_ID,
   CLIENT_SETTINGS,
   GRANT_TYPES,
+  isBuiltInClient,
   type ClientSettings,
   type NewClient,
 } from './schema.js';
@@ -61,8 +61,8 @@ function checkRedirect(field: string, uri: string, settings: ClientSettings): vo
  */
 export function checkClient({ clientId, clientName, settings }: NewClient): void {
   if (!CLIENT_ID.test(clientId)) throw new Invalid('clientId', 'must be 1 to 100 letters, digits or . _ ~ -');
-  if (clientId === ACCOUNT_CLIENT_ID)
-    throw new Invalid('clientId', 'is the name of the account pages; choose another');
+  if (isBuiltInClient(clientId))
+    throw new Invalid('clientId', `"${clientId}" is an application of the server itself; choose another id`);
   // RFC 9700, 4.15: a client's own token has its id as the subject, a user's has a uuid.
   if (UUID.test(clientId))
     throw new Invalid('clientId', 'must not be a uuid, because the users’ ids are; choose a name');

@@ -2,13 +2,13 @@ import Router from '@koa/router';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { Context } from 'koa';
 import type * as OpenidClient from 'openid-client';
+import { DEMO_CLIENT_ID } from '../clients/index.js';
 import { seeOther } from '../kernel/forms.js';
 import { renderPage } from '../kernel/pages.js';
-import { lookOf, type TenantRuntime } from '../oidc/index.js';
-import { DEMO_CLIENT_ID } from './client.js';
+import { DEMO_CALLBACK, DEMO_SCOPES, lookOf, type TenantRuntime } from '../oidc/index.js';
 
 const COOKIE = 'gatehouse_demo';
-const SCOPE = 'openid profile email role offline_access isms.user.get';
+const SCOPE = DEMO_SCOPES.join(' ');
 const FIVE_MINUTES_MS = 300_000;
 
 type Client = typeof OpenidClient;
@@ -49,7 +49,7 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
       maxAge: FIVE_MINUTES_MS,
     });
     const to = client.buildAuthorizationUrl(await configured(client, issuer), {
-      redirect_uri: `${issuer}/demo/callback`,
+      redirect_uri: issuer + DEMO_CALLBACK,
       scope: SCOPE,
       state: trip.state,
       nonce: trip.nonce,
@@ -94,7 +94,7 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
   router.get('/demo', (ctx) => show(ctx));
   router.get('/demo/sign-in', start);
   router.get('/sign-in', (ctx) => ctx.redirect('/demo/sign-in'));
-  router.get('/demo/callback', callback);
+  router.get(DEMO_CALLBACK, callback);
   return router;
 }
 

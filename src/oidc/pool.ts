@@ -3,10 +3,10 @@ import { setFlagsFromString } from 'node:v8';
 import { LRUCache } from 'lru-cache';
 import type { Provider } from 'oidc-provider';
 import type { Actor } from '../api/index.js';
-import { ACCOUNT_CLIENT_ID, clientFinder, isClientOrigin } from '../clients/index.js';
+import { clientFinder, isClientOrigin } from '../clients/index.js';
 import { tenantDb } from '../store/index.js';
 import { tenantSecret, type Tenant } from '../tenants/index.js';
-import { accountClient } from './account-client.js';
+import { withBuiltInClients } from './built-in-clients.js';
 import { actorOf, liveTokenOf, type LiveToken } from './bearer.js';
 import { loadCatalogue, type Catalogue } from './catalogue.js';
 import { ClientCache } from './client-cache.js';
@@ -89,8 +89,8 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       tenant.id,
       catalogue.apis.map(({ signingAlg }) => signingAlg),
     );
-    const clients = new ClientCache((clientId) =>
-      clientId === ACCOUNT_CLIENT_ID ? Promise.resolve(accountClient(tenant)) : find(tenant.id, clientId),
+    const clients = new ClientCache(
+      withBuiltInClients(tenant, base.config, (clientId) => find(tenant.id, clientId)),
     );
     const documents = new PublishedDocuments(catalogue, documentMaxAge(base.config));
     const provider = buildProvider(base, {

@@ -138,7 +138,7 @@ for (const kind of STORES)
       let page = await visitor.go('/device');
       page = await visitor.submit(page, '/device', { user_code: String(body['user_code']) });
       page = await visitor.submit(page, '/device', { confirm: 'yes' });
-      page = await enter(visitor, page, 'bob');
+      await enter(visitor, page, 'bob');
       const form = {
         client_id: 'app',
         grant_type: GRANT_TYPES.device,

@@ -1,4 +1,5 @@
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
+import { DOCS_CLIENT_ID } from '../../clients/index.js';
 import type { Catalogue } from '../catalogue.js';
 import type { ClientCache } from '../client-cache.js';
 import { allow, isImplied, type ExistingGrants } from './existing.js';
@@ -27,6 +28,8 @@ async function consentOf(ctx: KoaContextWithOIDC, grants: ExistingGrants): Promi
   const { provider, session, result } = ctx.oidc;
   const { clientId } = ctx.oidc.client as NonNullable<typeof ctx.oidc.client>;
   const { accountId } = ctx.oidc.account as NonNullable<typeof ctx.oidc.account>;
+  // `/docs` can ask for everything, so it asks the person each time.
+  if (clientId === DOCS_CLIENT_ID && !result?.consent) return undefined;
   const id = result?.consent?.grantId ?? session?.grantIdFor(clientId);
   const named = id === undefined ? undefined : await provider.Grant.find(id);
   const grant =

@@ -1,8 +1,8 @@
 import type { Context } from 'koa';
 import { errors, type Interaction } from 'oidc-provider';
-import { ACCOUNT_CLIENT_ID } from '../../clients/index.js';
+import { ACCOUNT_CLIENT_ID, DOCS_CLIENT_ID, type Client } from '../../clients/index.js';
 import { formOf, sameToken, type Step } from '../../kernel/forms.js';
-import { pickLocale, renderPage, say } from '../../kernel/pages.js';
+import { pickLocale, renderPage, say, type Locale } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
 import type { Area } from '../../limits/index.js';
 import type { AuditEvent } from '../../observe/index.js';
@@ -35,6 +35,17 @@ export const text = (value: unknown): string | undefined => (typeof value === 's
 export function seenFrom(ctx: Context): Pick<AuditEvent, 'clientId' | 'address' | 'requestId'> {
   const { clientId, address, requestId } = factsOf(ctx.req);
   return { clientId, address, requestId };
+}
+
+/** The words, in views/locales, for applications of the product's own. */
+const BUILT_IN_NAMES: Record<string, string> = {
+  [ACCOUNT_CLIENT_ID]: 'account.app',
+  [DOCS_CLIENT_ID]: 'docs.app',
+};
+
+function nameOf(client: Client | undefined, locale: Locale): string | undefined {
+  const words = BUILT_IN_NAMES[client?.clientId ?? ''];
+  return words === undefined ? client?.clientName : say(locale, words);
 }
 
 /** What every step between an authorization request and its answer is made of. */
@@ -123,10 +134,7 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
           base: `/interaction/${uid}`,
           query: `?app=${encodeURIComponent(String(params['client_id']))}`,
           csrf: csrfToken(uid),
-          app:
-            client?.clientId === ACCOUNT_CLIENT_ID
-              ? say(pickLocale(ctx, uiLocales), 'account.app')
-              : (client?.clientName ?? params['client_id']),
+          app: nameOf(client, pickLocale(ctx, uiLocales)) ?? params['client_id'],
           client: client?.settings,
           home: homeOf(client?.settings),
           ...data,
