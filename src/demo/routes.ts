@@ -3,11 +3,11 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { Context } from 'koa';
 import type * as OpenidClient from 'openid-client';
 import { DEMO_CLIENT_ID } from '../clients/index.js';
+import { hostCookie } from '../kernel/cookies.js';
 import { seeOther } from '../kernel/forms.js';
 import { renderPage } from '../kernel/pages.js';
 import { DEMO_CALLBACK, DEMO_SCOPES, lookOf, type TenantRuntime } from '../oidc/index.js';
 
-const COOKIE = 'gatehouse_demo';
 const SCOPE = DEMO_SCOPES.join(' ');
 const FIVE_MINUTES_MS = 300_000;
 
@@ -30,6 +30,7 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
       execute: issuer.startsWith('http:') ? [client.allowInsecureRequests] : [],
     });
 
+  const cookieOf = (ctx: Context): string => hostCookie(runtimeOf(ctx).secure, 'gatehouse_demo');
   const show = (ctx: Context, data: Record<string, unknown> = {}): void =>
     renderPage(ctx, 'demo', { look: lookOf(runtimeOf(ctx).tenant), data: { scope: SCOPE, ...data } });
 
@@ -42,10 +43,9 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
       codeVerifier: client.randomPKCECodeVerifier(),
     };
     const cookie = Buffer.from(JSON.stringify(trip)).toString('base64url');
-    ctx.cookies.set(COOKIE, cookie, {
+    ctx.cookies.set(cookieOf(ctx), cookie, {
       httpOnly: true,
       sameSite: 'lax',
-      path: '/demo',
       maxAge: FIVE_MINUTES_MS,
     });
     const to = client.buildAuthorizationUrl(await configured(client, issuer), {
@@ -61,9 +61,9 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
 
   async function callback(ctx: Context): Promise<void> {
     const { issuer } = runtimeOf(ctx).tenant;
-    const cookie = ctx.cookies.get(COOKIE);
+    const cookie = ctx.cookies.get(cookieOf(ctx));
     if (!cookie) return show(ctx, { problem: 'demo.stale' });
-    ctx.cookies.set(COOKIE, null, { path: '/demo' });
+    ctx.cookies.set(cookieOf(ctx), null);
     const client = await load();
     const config = await configured(client, issuer);
     try {

@@ -10,6 +10,7 @@ import { withBuiltInClients } from './built-in-clients.js';
 import { actorOf, liveTokenOf, type LiveToken } from './bearer.js';
 import { loadCatalogue, type Catalogue } from './catalogue.js';
 import { ClientCache } from './client-cache.js';
+import { BrowserBinding } from './interactions/binding.js';
 import { tokenIssuer, type IssueToken } from './issue-token.js';
 import { loadKeyRing, type KeyRing } from './keys/index.js';
 import { buildProvider, type OidcBase } from './provider.js';
@@ -27,6 +28,8 @@ export interface TenantRuntime {
   clients: ClientCache;
   keys: KeyRing;
   documents: PublishedDocuments;
+  /** Which browser a sign-in belongs to. */
+  binding: BrowserBinding;
   /** Whose access token of the management API this is. */
   actorOf(token: string): Promise<Actor | undefined>;
   /** The JWT access token that a text is, while it works, whatever API it is for. */
@@ -93,6 +96,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       withBuiltInClients(tenant, base.config, (clientId) => find(tenant.id, clientId)),
     );
     const documents = new PublishedDocuments(catalogue, documentMaxAge(base.config));
+    const binding = new BrowserBinding(tenant.issuer, base.vault);
     const provider = buildProvider(base, {
       tenant,
       keys,
@@ -101,6 +105,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       catalogue,
       clients,
       documents,
+      binding,
     });
     const origin = new URL(tenant.issuer);
     return {
@@ -112,6 +117,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       clients,
       keys,
       documents,
+      binding,
       actorOf: (token) => actorOf({ ...base, tenantId: tenant.id, provider, catalogue, clients }, token),
       liveToken: (text) => liveTokenOf({ ...base, tenantId: tenant.id, provider }, text),
       issueToken: tokenIssuer({ tenant, keys, catalogue, people: base.people, config: base.config }),

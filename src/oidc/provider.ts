@@ -9,6 +9,7 @@ import type { EventEmitter } from 'node:events';
 import { isLocalHost, type Config } from '../config.js';
 import type { Outbox } from '../jobs/index.js';
 import { mayCallFrom } from '../clients/index.js';
+import { hostCookie, pathCookie } from '../kernel/cookies.js';
 import { factsOf } from '../kernel/request.js';
 import type { Limits } from '../limits/index.js';
 import type { Audit, Log } from '../observe/index.js';
@@ -33,6 +34,7 @@ import { byMobileCode } from './grants/mobile-code.js';
 import { byPassword } from './grants/password.js';
 import { refreshAnswers } from './grants/refresh-again.js';
 import { registerTokenExchange } from './grants/token-exchange.js';
+import type { BrowserBinding } from './interactions/binding.js';
 import { checkHintThroughout } from './interactions/id-token-hint.js';
 import { oidcPages, type OidcPages } from './interactions/pages.js';
 import { RECOGNISED } from './interactions/steps.js';
@@ -73,6 +75,7 @@ export interface TenantParts {
   catalogue: Catalogue;
   clients: ClientCache;
   documents: PublishedDocuments;
+  binding: BrowserBinding;
 }
 
 /** What every ID token says of the sign-in itself. */
@@ -108,11 +111,10 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     jwks: { keys: keys.signing },
     routes: ROUTES,
     cookies: {
-      // The name binds a session to this host and to https where there is https (RFC 6265bis, 4.1.3.2).
       names: {
-        session: `${secure ? '__Host-' : ''}gatehouse`,
-        interaction: 'gatehouse_interaction',
-        resume: 'gatehouse_resume',
+        session: hostCookie(secure, 'gatehouse'),
+        interaction: pathCookie(secure, 'gatehouse_interaction'),
+        resume: pathCookie(secure, 'gatehouse_resume'),
       },
       long: { httpOnly: true, sameSite: 'lax', secure },
       short: { httpOnly: true, sameSite: 'lax', secure },
@@ -178,6 +180,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   secureClients(provider, { tenantId: tenant.id, vault, artifacts, clients, limits: base.limits });
   correctSessions(provider);
   keepGrantOrigin(provider);
+  parts.binding.guard(provider);
   queueBackChannelLogout(provider, tenant.id, base.outbox);
   const { resourceServer } = policy;
   const grantBase = { ...policy, tenantId: tenant.id, audit, catalogue, clients, grants, resourceServer };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { up } from '../../migrations/0029_demo_client.js';
 import { BUILT_IN_CLIENT_IDS, DEMO_CLIENT_ID, DOCS_CLIENT_ID, GRANT_TYPES } from '../../src/clients/index.js';
 import { ROUTES } from '../../src/oidc/index.js';
-import { ADMIN_PASSWORD, environment, STORES, type StoreKind } from '../support/config.js';
+import { ADMIN_PASSWORD, environment, STORES } from '../support/config.js';
 import { send } from '../support/http.js';
 import { call, clientToken } from '../support/management.js';
 import { cli } from '../support/process.js';
@@ -41,7 +41,7 @@ const authorizeAs = (
 for (const kind of STORES) {
   describe(`the demo’s client, on ${kind}`, () => {
     let env: Record<string, string>;
-    const startWith = (demo: boolean): Promise<TestServer> => startServer(kind as StoreKind, env, { demo });
+    const startWith = (demo: boolean): Promise<TestServer> => startServer(kind, env, { demo });
     beforeEach(async () => {
       env = await environment(kind);
     });

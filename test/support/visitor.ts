@@ -22,8 +22,14 @@ interface Cookie {
 export class Visitor {
   /** By name and path, as browsers keep them. */
   readonly #jar = new Map<string, Cookie>();
+  /** Every `Set-Cookie` line that came. */
+  readonly setCookies: string[] = [];
 
-  constructor(readonly origin: string) {}
+  /** @param port where the server really listens; the origin's where it says nothing. */
+  constructor(
+    readonly origin: string,
+    readonly port = new URL(origin).port,
+  ) {}
 
   cookies(): string[] {
     return [...new Set([...this.#jar.values()].map(({ name }) => name))];
@@ -55,11 +61,12 @@ export class Visitor {
 
   async request(url: URL, said: Said = {}): Promise<Heard> {
     const cookie = this.#cookieHeader(url);
-    const heard = await send(url, {
+    const heard = await send(new URL(url.pathname + url.search, `http://${url.hostname}:${this.port}`), {
       ...said,
-      headers: { accept: 'text/html', ...(cookie && { cookie }), ...said.headers },
+      headers: { host: url.host, accept: 'text/html', ...(cookie && { cookie }), ...said.headers },
     });
     for (const line of heard.headers.getSetCookie()) {
+      this.setCookies.push(line);
       const [pair = '', ...attributes] = line.split(';').map((part) => part.trim());
       const at = pair.indexOf('=');
       const path = attributes.find((attribute) => /^path=/i.test(attribute))?.slice(5) ?? '/';

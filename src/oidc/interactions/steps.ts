@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import { errors, type Interaction } from 'oidc-provider';
 import { ACCOUNT_CLIENT_ID, DOCS_CLIENT_ID, type Client } from '../../clients/index.js';
-import { formOf, sameToken, type Step } from '../../kernel/forms.js';
+import { formOf, sameToken, seeOther, type Step } from '../../kernel/forms.js';
 import { pickLocale, renderPage, say, type Locale } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
 import type { Area } from '../../limits/index.js';
@@ -50,7 +50,7 @@ function nameOf(client: Client | undefined, locale: Locale): string | undefined 
 
 /** What every step between an authorization request and its answer is made of. */
 export interface Steps {
-  /** Only for the browser that holds the interaction's cookie. */
+  /** Only for the browser that the interaction belongs to. */
   open: Step;
   /** Only with the token that the page gave. */
   checkCsrf: Step;
@@ -69,7 +69,8 @@ export interface Steps {
 }
 
 export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntime): Steps {
-  const csrfToken = (uid: string): string => base.vault.hash('csrf', uid);
+  const csrfToken = ({ runtime, interaction }: Flow): string =>
+    base.vault.hash('csrf', runtime.binding.formSubject(interaction));
 
   async function expired(ctx: Context, runtime: TenantRuntime, status: number, why: string): Promise<void> {
     factsOf(ctx.req).outcome = why;
@@ -89,10 +90,11 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
     ctx: Context,
     result: Parameters<TenantRuntime['provider']['interactionFinished']>[2],
   ): Promise<void> {
-    ctx.respond = false;
-    await flowOf(ctx).runtime.provider.interactionFinished(ctx.req, ctx.res, result, {
-      mergeWithLastSubmission: result['consent'] !== undefined,
-    });
+    const { runtime, interaction } = flowOf(ctx);
+    interaction.result = result['consent'] ? { ...interaction.lastSubmission, ...result } : result;
+    await interaction.persist();
+    runtime.binding.finish(ctx, interaction);
+    seeOther(ctx, interaction.returnTo);
   }
 
   return {
@@ -104,6 +106,7 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
         const interaction = await runtime.provider.interactionDetails(ctx.req, ctx.res);
         if (interaction.uid !== (ctx['params'] as { uid: string }).uid)
           throw new errors.SessionNotFound('another interaction');
+        if (!runtime.binding.beganHere(ctx, interaction)) throw new errors.SessionNotFound('another browser');
         factsOf(ctx.req).clientId = String(interaction.params['client_id']);
         ctx.state['flow'] = { runtime, interaction } satisfies Flow;
       } catch (error) {
@@ -114,9 +117,8 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
     },
 
     checkCsrf(ctx, next) {
-      const { interaction, runtime } = flowOf(ctx);
-      const right = sameToken(csrfToken(interaction.uid), formOf(ctx).text('csrf'));
-      return right ? next() : expired(ctx, runtime, 403, 'csrf');
+      const right = sameToken(csrfToken(flowOf(ctx)), formOf(ctx).text('csrf'));
+      return right ? next() : expired(ctx, flowOf(ctx).runtime, 403, 'csrf');
     },
 
     counted: (area, page) => counted(base.limits, (ctx) => flowOf(ctx).runtime.tenant.id, area, page),
@@ -133,7 +135,7 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
         data: {
           base: `/interaction/${uid}`,
           query: `?app=${encodeURIComponent(String(params['client_id']))}`,
-          csrf: csrfToken(uid),
+          csrf: csrfToken(flowOf(ctx)),
           app: nameOf(client, pickLocale(ctx, uiLocales)) ?? params['client_id'],
           client: client?.settings,
           home: homeOf(client?.settings),
