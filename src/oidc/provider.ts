@@ -10,6 +10,7 @@ import { isLocalHost, type Config } from '../config.js';
 import type { Outbox } from '../jobs/index.js';
 import { mayCallFrom } from '../clients/index.js';
 import { hostCookie, pathCookie } from '../kernel/cookies.js';
+import { keepHeadersOfErrors } from '../kernel/kept-headers.js';
 import { factsOf } from '../kernel/request.js';
 import type { Limits } from '../limits/index.js';
 import type { Audit, Log } from '../observe/index.js';
@@ -179,6 +180,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   provider.proxy = true;
   secureClients(provider, { tenantId: tenant.id, vault, artifacts, clients, limits: base.limits });
   correctSessions(provider);
+  keepHeadersOfErrors(provider);
   keepGrantOrigin(provider);
   parts.binding.guard(provider);
   queueBackChannelLogout(provider, tenant.id, base.outbox);
