@@ -11,11 +11,9 @@ export function keepHeadersOfErrors(app: Koa): void {
   const { onerror } = context;
   context.onerror = function keepHeaders(error) {
     if (error instanceof Error) {
-      const kept = KEPT.flatMap((name) => {
-        const value = this.res.getHeader(name);
-        return value === undefined ? [] : [[name, String(value)]];
-      });
-      error.headers = { ...error.headers, ...Object.fromEntries(kept) };
+      const kept: Record<string, string> = {};
+      for (const name of KEPT) if (this.res.hasHeader(name)) kept[name] = String(this.res.getHeader(name));
+      error.headers = { ...error.headers, ...kept };
     }
     onerror.call(this, error);
   };
