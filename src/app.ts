@@ -1,11 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import Koa, { type Context, type Middleware } from 'koa';
-import { isForDevelopment, type Config } from './config.js';
-import { isThisMachine } from './kernel/addresses.js';
+import type { Config } from './config.js';
 import type { Screen } from './messaging/index.js';
 import { accountRoutes } from './account/index.js';
 import { serveBlobs } from './blobs/index.js';
-import { DEMO_CLIENT_ID, demoRoutes } from './demo/index.js';
+import { demoRoutes } from './demo/index.js';
+import { serveOutbox } from './dev-outbox.js';
 import { serveDocs } from './docs-page.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
 import { renderPage, serveAsset } from './kernel/pages.js';
@@ -14,6 +14,7 @@ import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
 import { rateHeaders, type Area, type Refusal } from './limits/index.js';
 import { openMqtt, type MqttBase } from './mqtt/index.js';
 import { answerHealth, logRequest, requestIdOf, type Metrics, type Readiness } from './observe/index.js';
+import type { Tenant } from './tenants/index.js';
 import {
   areaOf,
   documentPath,
@@ -33,7 +34,10 @@ export interface AppBase extends OidcBase, Services, Pick<MqttBase, 'lockout'> {
   metrics: Metrics | undefined;
 }
 
-const HSTS = ['Strict-Transport-Security', 'max-age=31536000'];
+const HSTS = 'Strict-Transport-Security';
+const A_YEAR = 'max-age=31536000';
+const isHttps = (tenant: Tenant | undefined): boolean => tenant?.issuer.startsWith('https:') ?? false;
+
 /** A request's path, without its query. */
 const pathOf = (url = ''): string => {
   const query = url.indexOf('?');
@@ -54,6 +58,7 @@ const runtimeOf = ({ req }: Context): TenantRuntime => runtimeOfRequest(req);
  * provider, which is a Koa app; everything that a person looks at goes to the Koa app of the pages.
  */
 export function createApp(base: AppBase): RequestListener {
+  const hsts = base.config.server.hstsIncludeSubDomains ? `${A_YEAR}; includeSubDomains` : A_YEAR;
   const readOrigin = originReader(base.config.trustProxy, base.config.mtls.header);
   const pages = pagesApp(base).callback();
   const management = managementApi(base, runtimeOfRequest);
@@ -76,6 +81,7 @@ export function createApp(base: AppBase): RequestListener {
     return soon(base.directory.byHost(host.toLowerCase()), (tenant) => {
       if (!tenant) return refuse(response, facts, 404, 'unknown_host', 'no tenant has this host');
       facts.tenantName = tenant.name;
+      if (isHttps(tenant)) response.setHeader(HSTS, hsts);
       if (!tenant.enabled) return refuse(response, facts, 403, 'tenant_disabled', 'the tenant is disabled');
       const path = pathOf(request.url);
       if (path.startsWith('/mqtt/')) return mqtt.handle(request, response, tenant, path);
@@ -93,7 +99,7 @@ export function createApp(base: AppBase): RequestListener {
     runtime: TenantRuntime,
     path: string,
   ): void | Promise<void> {
-    const common = ['X-Request-Id', facts.requestId, ...(runtime.secure ? HSTS : [])];
+    const common = ['X-Request-Id', facts.requestId];
     const document = documentPath(path);
     if (document !== undefined) {
       if (runtime.documents.serve(request, response, document, common)) return void (facts.routine = true);
@@ -154,6 +160,8 @@ export function createApp(base: AppBase): RequestListener {
       certificate,
     };
     setFacts(request, facts);
+    // Before anything can refuse the request.
+    if (isHttps(base.directory.peek(host.toLowerCase()))) response.setHeader(HSTS, hsts);
     const { method, url = '' } = request;
     const started = performance.now();
     const admitted = inFlight < base.config.server.maxInFlight;
@@ -220,9 +228,9 @@ function pagesApp(base: AppBase): Koa {
   app.use(serveAssets);
   app.use(serveFrontPage(base.config));
   app.use(serveBlobs(base.blobs, (ctx) => runtimeOf(ctx).tenant.id));
-  app.use(serveOutbox(base));
+  app.use(serveOutbox(base, runtimeOf));
   app.use(serveApiDocument);
-  app.use(serveDocs(base.config.demo ? DEMO_CLIENT_ID : ''));
+  app.use(serveDocs());
   if (base.config.demo) app.use(demoRoutes(runtimeOf).routes());
   app.use(interactionRoutes(base, runtimeOf).routes());
   app.use(accountRoutes(base, runtimeOf).routes());
@@ -263,20 +271,6 @@ const serveAssets: Middleware = (ctx, next) => {
   if (!serveAsset(ctx, lookOf(runtimeOf(ctx).tenant))) ctx.status = 404;
   return undefined;
 };
-
-/** `/dev/outbox`: what was shown instead of sent, to whoever sits at this machine. */
-const serveOutbox =
-  ({ config, screen }: AppBase): Middleware =>
-  (ctx, next) => {
-    if (ctx.path !== '/dev/outbox') return next();
-    const { tenant } = runtimeOf(ctx);
-    if (!isForDevelopment(config, tenant.issuer) || !isThisMachine(factsOf(ctx.req).address)) return next();
-    const messages = screen
-      .of(tenant.id)
-      .map((shown) => ({ ...shown, at: new Date(shown.at).toISOString() }));
-    renderPage(ctx, 'dev-outbox', { look: lookOf(tenant), data: { messages } });
-    return undefined;
-  };
 
 /** `/openapi.json`: the management API of this tenant, for programs. */
 const serveApiDocument: Middleware = (ctx, next) => {

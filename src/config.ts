@@ -242,12 +242,19 @@ const CONFIG_SCHEMA = {
     server: {
       type: 'object',
       additionalProperties: false,
-      required: ['headersTimeoutSeconds', 'requestTimeoutSeconds', 'maxConnections', 'maxInFlight'],
+      required: [
+        'headersTimeoutSeconds',
+        'requestTimeoutSeconds',
+        'maxConnections',
+        'maxInFlight',
+        'hstsIncludeSubDomains',
+      ],
       properties: {
         headersTimeoutSeconds: { type: 'integer', minimum: 1, maximum: 120 },
         requestTimeoutSeconds: { type: 'integer', minimum: 1, maximum: 300 },
         maxConnections: { type: 'integer', minimum: 10, maximum: 1_000_000 },
         maxInFlight: { type: 'integer', minimum: 10, maximum: 1_000_000 },
+        hstsIncludeSubDomains: { type: 'boolean' },
       },
     },
     sweeper: {

@@ -2,6 +2,8 @@ import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import type { Middleware } from 'koa';
+import { DOCS_CLIENT_ID } from './clients/index.js';
+import { DOCS_CALLBACK } from './oidc/index.js';
 
 /** Files of the viewer that the page loads; it fetches nothing from anywhere else. */
 const FILES = new Set([
@@ -22,9 +24,6 @@ const require = createRequire(import.meta.url);
 const folder = dirname(require.resolve('swagger-ui-dist/package.json'));
 const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
 
-/** Where "Authorize" comes back to. */
-export const DOCS_REDIRECT = '/docs/oauth2-redirect.html';
-
 const PAGE = `<!doctype html>
 <html lang="en">
 <head>
@@ -42,15 +41,15 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-/** @param clientId the application that "Authorize" signs in for; empty where the reader has to name one. */
-const startOf = (clientId: string): string => `window.ui = SwaggerUIBundle({
+/** No scope is ticked before the reader ticks it. */
+const START = `window.ui = SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#api',
   deepLinking: true,
   validatorUrl: null,
-  oauth2RedirectUrl: location.origin + '${DOCS_REDIRECT}',
+  oauth2RedirectUrl: location.origin + '${DOCS_CALLBACK}',
 });
-window.ui.initOAuth({ clientId: '${clientId}', usePkceWithAuthorizationCodeGrant: true, scopes: ['isms.all'] });
+window.ui.initOAuth({ clientId: '${DOCS_CLIENT_ID}', usePkceWithAuthorizationCodeGrant: true });
 `;
 
 /** The viewer sets styles on elements, which no other page of the product may; scripts are files of its own all the same. */
@@ -66,8 +65,7 @@ const POLICY = [
 ].join('; ');
 
 /** `/docs`: the management API for people, to read and to try, by Swagger UI. */
-export function serveDocs(clientId: string): Middleware {
-  const start = startOf(clientId);
+export function serveDocs(): Middleware {
   return (ctx, next) => {
     if (ctx.path !== '/docs' && !ctx.path.startsWith('/docs/')) return next();
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next();
@@ -82,7 +80,7 @@ export function serveDocs(clientId: string): Middleware {
       ctx.body = PAGE;
     } else if (name === 'start.js') {
       ctx.type = TYPES['.js'] as string;
-      ctx.body = start;
+      ctx.body = START;
     } else if (FILES.has(name)) {
       const file = join(folder, name);
       ctx.set('Cache-Control', 'public, max-age=3600');

@@ -1,21 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { findClient, insertClient, updateClientSettings } from './clients/index.js';
+import { clientsWithBuiltInIds } from './clients/index.js';
 import type { GatehouseContext } from './context.js';
-import { DEMO_CLIENT_ID, demoClient } from './demo/index.js';
-import { DOCS_REDIRECT } from './docs-page.js';
-import { Conflict, NotFound } from './kernel/errors.js';
+import { Conflict } from './kernel/errors.js';
 import { insertApp } from './mqtt/index.js';
 import { makeFirstKeys } from './oidc/index.js';
 import { builtInRoles } from './roles/index.js';
-import { tenantDb, tenantTransaction } from './store/index.js';
-import {
-  hostsOf,
-  findHomeTenant,
-  makeTenant,
-  moveTenant,
-  touchTenant,
-  type Tenant,
-} from './tenants/index.js';
+import { tenantDb } from './store/index.js';
+import { hostsOf, findHomeTenant, makeTenant, moveTenant, type Tenant } from './tenants/index.js';
 import { insertUser } from './users/index.js';
 
 /** What was made on the first start; a secret that the environment gave is not here. */
@@ -40,7 +31,8 @@ const HOME_NAME = 'Gatehouse';
 export async function ensureHome(context: GatehouseContext): Promise<Home> {
   const found = await findHomeTenant(context.store.knex);
   const home = found ? { tenant: await follow(context, found) } : await makeHome(context);
-  if (context.config.demo) await ensureDemo(context, home.tenant);
+  for (const { tenant, clientId } of await clientsWithBuiltInIds(context.store.knex))
+    context.log.warn({ tenant, clientId }, 'a client has an id of the server’s own; see gatehouse doctor');
   return home;
 }
 
@@ -89,23 +81,4 @@ async function follow({ config, store }: GatehouseContext, tenant: Tenant): Prom
   if (tenant.issuer === config.issuer) return tenant;
   await store.transaction((trx) => moveTenant(trx, tenant, config.issuer));
   return (await findHomeTenant(store.knex)) as Tenant;
-}
-
-/** The demo's registration is the program's own, so it follows the program and the issuer. */
-async function ensureDemo({ store }: GatehouseContext, tenant: Tenant): Promise<void> {
-  const wanted = demoClient(tenant.issuer, DOCS_REDIRECT);
-  const current = await findClient(tenantDb(store.knex, tenant.id), DEMO_CLIENT_ID).catch(
-    (error: unknown) => {
-      if (error instanceof NotFound) return undefined;
-      throw error;
-    },
-  );
-  if (JSON.stringify(current?.settings) === JSON.stringify(wanted.settings)) return;
-  await tenantTransaction(store, tenant.id, async (db) => {
-    if (current) await updateClientSettings(db, DEMO_CLIENT_ID, wanted.settings);
-    else await insertClient(db, wanted);
-  }).catch((error: unknown) => {
-    if (!(error instanceof Conflict)) throw error; // another process that starts just now has made it
-  });
-  await store.transaction((trx) => touchTenant(trx, tenant.id));
 }

@@ -19,7 +19,7 @@ import {
   ownApisOf,
 } from './api-resources/index.js';
 import {
-  ACCOUNT_CLIENT_ID,
+  BUILT_IN_CLIENT_IDS,
   clientOperations,
   countClientsUsing,
   issuedTokenOperations,
@@ -68,7 +68,7 @@ const uses: Uses = { count: countClientsUsing, takeAway: takeFromClients };
 /** Every operation of the management API. */
 const operationsOver = (services: Services): readonly AnyOperation[] => {
   const { vault, pool, passwords, directory, config, messenger } = services;
-  const reserved = { devices: () => config.mqtt.audience, clientIds: [ACCOUNT_CLIENT_ID] };
+  const reserved = { devices: () => config.mqtt.audience, clientIds: BUILT_IN_CLIENT_IDS };
   return [
     ...apiResourceOperations(uses, vault, reserved),
     importOperation({ open: openClient, held: heldByNamed }, reserved),

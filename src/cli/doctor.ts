@@ -80,6 +80,15 @@ async function findings(config: Config): Promise<Finding[]> {
           .join('; '),
       );
     });
+    await check('client ids', async () => {
+      const { clientsWithBuiltInIds } = await import('../clients/index.js');
+      const taken = await clientsWithBuiltInIds(open.knex);
+      if (taken.length === 0) return 'none is one of the server’s own applications';
+      const which = taken.map(({ tenant, clientId }) => `"${clientId}" of ${tenant}`).join(', ');
+      throw new Error(
+        `${which}: the server uses this id itself, so the client gets nothing; create it with another id and delete this one`,
+      );
+    });
     await check('clock', async () => {
       if (open.dialect === 'sqlite') return 'the same as the store: it is this machine';
       const { rows } = await open.knex.raw<{ rows: { now: string }[] }>(

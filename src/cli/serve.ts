@@ -10,7 +10,7 @@ const shell = (text: string): string =>
  * What a person needs to go on. It goes to the terminal (standard error), not through the log, and secrets are in it on
  * the first start only. A value that the environment gave is named, not told.
  */
-function welcome(config: Config, { made }: Home): string {
+function welcome(config: Config, { made }: Home, outbox: string | undefined): string {
   const { issuer } = config;
   const out: string[] = ['', `  Gatehouse is ready at ${issuer}`, ''];
   if (made) {
@@ -36,8 +36,11 @@ function welcome(config: Config, { made }: Home): string {
     `  Management    ${issuer}/docs`,
     `  Account       ${issuer}/account`,
     `  Discovery     ${issuer}/.well-known/openid-configuration`,
-    ...(isForDevelopment(config, issuer)
-      ? [`  Messages      ${issuer}/dev/outbox (mail and SMS, until a driver is set)`]
+    ...(outbox !== undefined
+      ? [
+          `  Messages      ${outbox}`,
+          '                (mail and SMS, until a driver is set; for the browser that opens this)',
+        ]
       : []),
     '',
     '',
@@ -77,7 +80,15 @@ export function serveCommand(): Command {
       const { start } = await import('../main.js'); // the other commands do without the server's libraries
       const gatehouse = await start(config, { migrations: migrate, announce });
       stopOnSignals(gatehouse);
-      const ready = { ready: true, issuer: config.issuer, port: gatehouse.port, ...gatehouse.home.made };
-      process.stderr.write(json ? `${JSON.stringify(ready)}\n` : welcome(config, gatehouse.home));
+      const { port, home, screen } = gatehouse;
+      const { issuer } = config;
+      const { outboxLink } = await import('../dev-outbox.js');
+      const outbox = isForDevelopment(config, issuer) ? outboxLink(issuer, screen) : undefined;
+      const ready = {
+        ...{ ready: true, issuer, port },
+        ...(outbox !== undefined && { outbox }),
+        ...home.made,
+      };
+      process.stderr.write(json ? `${JSON.stringify(ready)}\n` : welcome(config, home, outbox));
     });
 }

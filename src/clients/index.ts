@@ -1,8 +1,12 @@
 export {
   ACCOUNT_CLIENT_ID,
+  BUILT_IN_CLIENT_IDS,
   clientSettings,
+  DEMO_CLIENT_ID,
+  DOCS_CLIENT_ID,
   GRANT_TYPES,
   hasSecrets,
+  isBuiltInClient,
   type Client,
   type ClientSettings,
   type NewClient,
@@ -13,6 +17,7 @@ export { countClientsUsing, takeFromClients } from './scopes.js';
 export {
   addClientSecret,
   clientFinder,
+  clientsWithBuiltInIds,
   deleteClient,
   findClient,
   insertClient,

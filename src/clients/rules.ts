@@ -5,9 +5,9 @@ import { checkOutbound } from '../kernel/outbound.js';
 import type { Reach } from '../kernel/private-networks.js';
 import { hasPlainHost, NO_WEB_ADDRESS, WEB_ADDRESS } from '../kernel/web-addresses.js';
 import {
-  ACCOUNT_CLIENT_ID,
   CLIENT_SETTINGS,
   GRANT_TYPES,
+  isBuiltInClient,
   type ClientSettings,
   type NewClient,
 } from './schema.js';
@@ -70,8 +70,8 @@ function isOrigin(text: string): boolean {
  */
 export function checkClient({ clientId, clientName, settings }: NewClient): void {
   if (!CLIENT_ID.test(clientId)) throw new Invalid('clientId', 'must be 1 to 100 letters, digits or . _ ~ -');
-  if (clientId === ACCOUNT_CLIENT_ID)
-    throw new Invalid('clientId', 'is the name of the account pages; choose another');
+  if (isBuiltInClient(clientId))
+    throw new Invalid('clientId', `"${clientId}" is an application of the server itself; choose another id`);
   // RFC 9700, 4.15: a client's own token has its id as the subject, a user's has a uuid.
   if (UUID.test(clientId))
     throw new Invalid('clientId', 'must not be a uuid, because the users’ ids are; choose a name');

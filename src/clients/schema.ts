@@ -14,10 +14,16 @@ export const GRANT_TYPES = {
 } as const;
 
 /**
- * The account pages, as an application of the product's own. It is kept nowhere (oidc/account-client.ts), and nobody can
- * register under its name.
+ * Applications of the product's own: the account pages, `/docs` and the demo. They are kept nowhere
+ * (oidc/built-in-clients.ts), and nobody can register under their ids.
  */
 export const ACCOUNT_CLIENT_ID = 'gatehouse-account';
+export const DOCS_CLIENT_ID = 'gatehouse-docs';
+export const DEMO_CLIENT_ID = 'gatehouse-demo';
+export const BUILT_IN_CLIENT_IDS = [ACCOUNT_CLIENT_ID, DOCS_CLIENT_ID, DEMO_CLIENT_ID] as const;
+
+export const isBuiltInClient = (clientId: string): boolean =>
+  (BUILT_IN_CLIENT_IDS as readonly string[]).includes(clientId);
 
 const uri = { type: 'string', minLength: 1, maxLength: 2000, pattern: '^[\\x21-\\x7e]+$' } as const;
 const subject = { type: 'string', minLength: 1, maxLength: 2000, pattern: '^[^\\p{Cc}\\p{Cs}]+$' } as const;

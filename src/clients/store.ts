@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import { ownedBy } from '../api/index.js';
 import { holdsEverything, keepWayIn } from '../roles/index.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
@@ -15,7 +16,13 @@ import {
 } from '../secrets/index.js';
 import { uniquely, type Row, type Statement, type Store, type TenantDb, type Vault } from '../store/index.js';
 import { checkClient } from './rules.js';
-import { hasSecrets, type Client, type ClientSettings, type NewClient } from './schema.js';
+import {
+  BUILT_IN_CLIENT_IDS,
+  hasSecrets,
+  type Client,
+  type ClientSettings,
+  type NewClient,
+} from './schema.js';
 
 export const toClient = (row: Row, secrets: Secret[]): Client => ({
   id: row['id'] as string,
@@ -44,6 +51,20 @@ export function clientFinder(
     if (!row) return undefined;
     return toClient(row, (await secrets.all(tenantId, row['id'] as string)).map(toSecret));
   };
+}
+
+/**
+ * Clients of any tenant that were registered under an id which the product uses itself by now. Nobody reaches them under
+ * it; the row is there until an administrator deletes it.
+ * @returns the names of their tenants, and their ids.
+ */
+export async function clientsWithBuiltInIds(knex: Knex): Promise<{ tenant: string; clientId: string }[]> {
+  const rows: Row[] = await knex('clients')
+    .join('tenants', 'tenants.id', 'clients.tenant_id')
+    .whereIn('clients.client_id', [...BUILT_IN_CLIENT_IDS])
+    .orderBy(['tenants.name', 'clients.client_id'])
+    .select('tenants.name', 'clients.client_id');
+  return rows.map((row) => ({ tenant: row['name'] as string, clientId: row['client_id'] as string }));
 }
 
 export async function listClients(db: TenantDb): Promise<Client[]> {

@@ -2,13 +2,13 @@ import Router from '@koa/router';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { Context } from 'koa';
 import type * as OpenidClient from 'openid-client';
+import { DEMO_CLIENT_ID } from '../clients/index.js';
+import { hostCookie } from '../kernel/cookies.js';
 import { seeOther } from '../kernel/forms.js';
 import { renderPage } from '../kernel/pages.js';
-import { lookOf, type TenantRuntime } from '../oidc/index.js';
-import { DEMO_CLIENT_ID } from './client.js';
+import { DEMO_CALLBACK, DEMO_SCOPES, lookOf, type TenantRuntime } from '../oidc/index.js';
 
-const COOKIE = 'gatehouse_demo';
-const SCOPE = 'openid profile email role offline_access isms.user.get';
+const SCOPE = DEMO_SCOPES.join(' ');
 const FIVE_MINUTES_MS = 300_000;
 
 type Client = typeof OpenidClient;
@@ -30,6 +30,7 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
       execute: issuer.startsWith('http:') ? [client.allowInsecureRequests] : [],
     });
 
+  const cookieOf = (ctx: Context): string => hostCookie(runtimeOf(ctx).secure, 'gatehouse_demo');
   const show = (ctx: Context, data: Record<string, unknown> = {}): void =>
     renderPage(ctx, 'demo', { look: lookOf(runtimeOf(ctx).tenant), data: { scope: SCOPE, ...data } });
 
@@ -42,14 +43,13 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
       codeVerifier: client.randomPKCECodeVerifier(),
     };
     const cookie = Buffer.from(JSON.stringify(trip)).toString('base64url');
-    ctx.cookies.set(COOKIE, cookie, {
+    ctx.cookies.set(cookieOf(ctx), cookie, {
       httpOnly: true,
       sameSite: 'lax',
-      path: '/demo',
       maxAge: FIVE_MINUTES_MS,
     });
     const to = client.buildAuthorizationUrl(await configured(client, issuer), {
-      redirect_uri: `${issuer}/demo/callback`,
+      redirect_uri: issuer + DEMO_CALLBACK,
       scope: SCOPE,
       state: trip.state,
       nonce: trip.nonce,
@@ -61,9 +61,9 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
 
   async function callback(ctx: Context): Promise<void> {
     const { issuer } = runtimeOf(ctx).tenant;
-    const cookie = ctx.cookies.get(COOKIE);
+    const cookie = ctx.cookies.get(cookieOf(ctx));
     if (!cookie) return show(ctx, { problem: 'demo.stale' });
-    ctx.cookies.set(COOKIE, null, { path: '/demo' });
+    ctx.cookies.set(cookieOf(ctx), null);
     const client = await load();
     const config = await configured(client, issuer);
     try {
@@ -94,7 +94,7 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
   router.get('/demo', (ctx) => show(ctx));
   router.get('/demo/sign-in', start);
   router.get('/sign-in', (ctx) => ctx.redirect('/demo/sign-in'));
-  router.get('/demo/callback', callback);
+  router.get(DEMO_CALLBACK, callback);
   return router;
 }
 

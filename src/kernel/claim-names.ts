@@ -27,7 +27,7 @@ const OF_TOKENS: ReadonlySet<string> = new Set([
   ...['sid', 'events', 'toe', 'txn', 'vot', 'vtm', '_claim_names', '_claim_sources'],
   ...['act', 'may_act', 'cnf', 'scope', 'client_id', 'authorization_details'],
   ...['active', 'token_type', 'token_introspection'],
-  ...['tenant', 'gid', 'fid', 'origin'],
+  ...['tenant', 'gid', 'fid', 'gen', 'origin', 'origin_session'],
 ]);
 
 /** Names under which an object of the library's, or of a reader's, keeps something of its own. */

@@ -5,7 +5,7 @@ import type { RefreshAnswers, Rotated } from './grants/refresh-again.js';
 import { familyOf } from './derived-token.js';
 import { noteGeneration, type GenerationOf } from './generation.js';
 import { requestStart } from './jwt-access-token.js';
-import type { Artifact, Artifacts, StoredArtifact } from './artifacts.js';
+import { IMPLIED_GRANT, type Artifact, type Artifacts, type StoredArtifact } from './artifacts.js';
 import { artifactSealRow, SEALED_MODELS } from './sealed.js';
 
 /** Models that live on with use, up to an absolute end. */
@@ -96,17 +96,18 @@ class ArtifactAdapter implements Adapter {
   }
 
   async #pack(id: string, payload: AdapterPayload, expiresIn: number | undefined): Promise<Artifact> {
-    const { jti, ...rest } = {
+    const { jti, ...rest }: AdapterPayload & { implied?: boolean } = {
       ...payload,
       ...(this.model === 'Session' && { device: deviceOf(Provider.ctx) }),
     };
     delete rest.consumed;
+    delete rest.implied; // the row says so
     const sealed = SEALED_MODELS.has(this.model);
     return {
       payload: sealed
         ? this.base.vault.seal(JSON.stringify({ jti, ...rest }), this.#sealRow())
         : JSON.stringify(rest),
-      uid: payload.uid ?? payload.sessionUid,
+      uid: payload['implied'] ? IMPLIED_GRANT : (payload.uid ?? payload.sessionUid),
       userCode: payload.userCode === undefined ? undefined : this.#hashUserCode(payload.userCode),
       // A grant is looked up by its own id, which is no secret: nobody presents it.
       grantId: this.model === 'Grant' ? id : payload.grantId,
@@ -126,6 +127,7 @@ class ArtifactAdapter implements Adapter {
       : stored.payload;
     const payload = JSON.parse(text) as AdapterPayload;
     if (id !== undefined) payload.jti = id;
+    if (this.model === 'Grant' && stored.uid === IMPLIED_GRANT) payload['implied'] = true;
     if (stored.consumedAt !== null) payload.consumed = Math.floor(stored.consumedAt / 1000);
     return payload;
   }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { GrantOrigin } from './grants/existing.js';
 import type { Row, Statement, Store, Value } from '../store/index.js';
 
 /** A row of `oidc_artifacts`, keyed by what its holder presents. */
@@ -53,9 +54,17 @@ export interface Artifacts {
   destroy(tenantId: string, model: string, id: string): Promise<void>;
   /** Deletes what hangs on the grant: one model's, or only one session's share of it. */
   destroyByGrant(tenantId: string, model: string, grantId: string, sessionUid?: string): Promise<void>;
-  /** The id of the newest live grant of this account to this client. */
-  grantOf(tenantId: string, accountId: string, clientId: string): Promise<string | undefined>;
+  /** The id of the newest live grant of this account to this client, of those with this origin. */
+  grantOf(
+    tenantId: string,
+    accountId: string,
+    clientId: string,
+    origin: GrantOrigin,
+  ): Promise<string | undefined>;
 }
+
+/** The `uid` of a grant that nobody was asked about. Grants of the consent page have none. */
+export const IMPLIED_GRANT = 'implied';
 
 /** Ids are random, so they are told apart without their models. */
 const key = (id: string): string => hash('sha256', id, 'base64url');
@@ -115,7 +124,8 @@ export function openArtifacts(store: Store): Artifacts {
   );
   const newestGrant = store.prepare(
     `SELECT grant_id FROM oidc_artifacts
-     WHERE tenant_id = ? AND account_id = ? AND client_id = ? AND model = 'Grant' AND (expires_at IS NULL OR expires_at > ?)
+     WHERE tenant_id = ? AND account_id = ? AND client_id = ? AND model = 'Grant' AND COALESCE(uid, '') = ?
+       AND (expires_at IS NULL OR expires_at > ?)
      ORDER BY expires_at DESC LIMIT 1`,
   );
 
@@ -164,8 +174,9 @@ export function openArtifacts(store: Store): Artifacts {
       if (sessionUid === undefined) await removeByGrant.run(tenantId, grantId, model);
       else await removeShare.run(tenantId, grantId, model, sessionUid);
     },
-    async grantOf(tenantId, accountId, clientId) {
-      const newest = await newestGrant.first(tenantId, accountId, clientId, Date.now());
+    async grantOf(tenantId, accountId, clientId, origin) {
+      const mark = origin === 'implied' ? IMPLIED_GRANT : '';
+      const newest = await newestGrant.first(tenantId, accountId, clientId, mark, Date.now());
       return newest?.['grant_id'] as string | undefined;
     },
   };

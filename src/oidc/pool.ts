@@ -3,13 +3,14 @@ import { setFlagsFromString } from 'node:v8';
 import { LRUCache } from 'lru-cache';
 import type { Provider } from 'oidc-provider';
 import type { Actor } from '../api/index.js';
-import { ACCOUNT_CLIENT_ID, clientFinder, isClientOrigin } from '../clients/index.js';
+import { clientFinder, isClientOrigin } from '../clients/index.js';
 import { tenantDb } from '../store/index.js';
 import { tenantSecret, type Tenant } from '../tenants/index.js';
-import { accountClient } from './account-client.js';
+import { withBuiltInClients } from './built-in-clients.js';
 import { actorOf, liveTokenOf, type LiveToken } from './bearer.js';
 import { loadCatalogue, type Catalogue } from './catalogue.js';
 import { ClientCache } from './client-cache.js';
+import { BrowserBinding } from './interactions/binding.js';
 import { tokenIssuer, type IssueToken } from './issue-token.js';
 import type { TokenDependencies } from './jwt-access-token.js';
 import { loadKeyRing, type KeyRing } from './keys/index.js';
@@ -29,6 +30,8 @@ export interface TenantRuntime {
   clients: ClientCache;
   keys: KeyRing;
   documents: PublishedDocuments;
+  /** Which browser a sign-in belongs to. */
+  binding: BrowserBinding;
   /** Whose access token of the management API this is. */
   actorOf(token: string): Promise<Actor | undefined>;
   /** The JWT access token that a text is, while it works, whatever API it is for. */
@@ -94,12 +97,12 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       catalogue.apis.map(({ signingAlg }) => signingAlg),
     );
     const clients = new ClientCache(
-      (clientId) =>
-        clientId === ACCOUNT_CLIENT_ID ? Promise.resolve(accountClient(tenant)) : find(tenant.id, clientId),
+      withBuiltInClients(tenant, base.config, (clientId) => find(tenant.id, clientId)),
       () => base.revocations.generation(tenant.id),
     );
     const documents = new PublishedDocuments(catalogue, documentMaxAge(base.config));
     const policy = tokenPolicy({ ...base, tenant, keys, catalogue, clients });
+    const binding = new BrowserBinding(tenant.issuer, base.vault);
     const provider = buildProvider(base, {
       tenant,
       keys,
@@ -109,6 +112,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       clients,
       documents,
       policy,
+      binding,
     });
     const origin = new URL(tenant.issuer);
     return {
@@ -120,6 +124,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       clients,
       keys,
       documents,
+      binding,
       actorOf: (token) => actorOf({ ...base, tenantId: tenant.id, provider, catalogue, clients }, token),
       liveToken: (text) => liveTokenOf({ ...base, tenantId: tenant.id, provider }, text),
       stillLive: policy.stillLive,

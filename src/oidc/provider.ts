@@ -10,6 +10,8 @@ import { reachOf, type Config } from '../config.js';
 import type { Outbox } from '../jobs/index.js';
 import { mayCallFrom } from '../clients/index.js';
 import { isSafeName } from '../kernel/claim-names.js';
+import { hostCookie, pathCookie } from '../kernel/cookies.js';
+import { keepHeadersOfErrors } from '../kernel/kept-headers.js';
 import { fetchWithin } from '../kernel/outbound.js';
 import { factsOf } from '../kernel/request.js';
 import type { Limits } from '../limits/index.js';
@@ -28,13 +30,15 @@ import { accountOf } from './claims.js';
 import { assertAudience, CLIENT_SIGNING_ALGS, countClient, secureClients } from './client-authentication.js';
 import type { ClientCache } from './client-cache.js';
 import { correctSessions } from './corrections.js';
-import { existingGrants } from './grants/existing.js';
+import { existingGrants, keepGrantOrigin } from './grants/existing.js';
 import { loadGrant } from './grants/load.js';
 import { registerDirectGrant } from './grants/direct.js';
 import { byMobileCode } from './grants/mobile-code.js';
 import { byPassword } from './grants/password.js';
 import { refreshAnswers } from './grants/refresh-again.js';
 import { registerTokenExchange } from './grants/token-exchange.js';
+import type { BrowserBinding } from './interactions/binding.js';
+import { checkHintThroughout } from './interactions/id-token-hint.js';
 import { oidcPages, type OidcPages } from './interactions/pages.js';
 import { RECOGNISED } from './interactions/steps.js';
 import { jwtStamp } from './jwt-access-token.js';
@@ -76,6 +80,7 @@ export interface TenantParts {
   clients: ClientCache;
   documents: PublishedDocuments;
   policy: TokenPolicy;
+  binding: BrowserBinding;
 }
 
 /** What every ID token says of the sign-in itself. */
@@ -89,7 +94,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   const pages = oidcPages(tenant);
   const secure = tenant.issuer.startsWith('https:');
   const grants = existingGrants(
-    (accountId, clientId) => artifacts.grantOf(tenant.id, accountId, clientId),
+    (accountId, clientId, origin) => artifacts.grantOf(tenant.id, accountId, clientId, origin),
     config.lifetimes.grant,
   );
   const answers = refreshAnswers(
@@ -110,11 +115,10 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     jwks: { keys: keys.signing },
     routes: ROUTES,
     cookies: {
-      // The name binds a session to this host and to https where there is https (RFC 6265bis, 4.1.3.2).
       names: {
-        session: `${secure ? '__Host-' : ''}gatehouse`,
-        interaction: 'gatehouse_interaction',
-        resume: 'gatehouse_resume',
+        session: hostCookie(secure, 'gatehouse'),
+        interaction: pathCookie(secure, 'gatehouse_interaction'),
+        resume: pathCookie(secure, 'gatehouse_resume'),
       },
       long: { httpOnly: true, sameSite: 'lax', secure },
       short: { httpOnly: true, sameSite: 'lax', secure },
@@ -181,6 +185,9 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   provider.proxy = true;
   secureClients(provider, { tenantId: tenant.id, vault, artifacts, clients, limits: base.limits });
   correctSessions(provider);
+  keepHeadersOfErrors(provider);
+  keepGrantOrigin(provider);
+  parts.binding.guard(provider);
   queueBackChannelLogout(provider, tenant.id, base.outbox);
   const { resourceServer } = policy;
   const grantBase = {
@@ -211,6 +218,7 @@ const promptsOf = ({ registrationOpen }: Tenant): string[] => [
  */
 function interactionPrompts({ registrationOpen }: Tenant): interactionPolicy.DefaultPolicy {
   const policy = interactionPolicy.base();
+  checkHintThroughout(policy);
   if (registrationOpen) policy.add(new interactionPolicy.Prompt({ name: 'create', requestable: true }), 0);
   return policy;
 }

@@ -123,31 +123,36 @@ export async function endShare(
   await revokeFamilyIn(db, familyOf(grantId, sessionUid), Date.now() + longest * 1000);
 }
 
+/** One line for each application: what the person chose for it, and what it got without being asked about. */
 export async function listGrants(db: TenantDb, userKey: string): Promise<LiveGrant[]> {
-  const rows = (await rowsOf(db, 'Grant', userKey)).filter((row) => row['client_id'] !== ACCOUNT_CLIENT_ID);
-  return rows.map((row) => {
+  const byClient = new Map<string, LiveGrant>();
+  for (const row of await rowsOf(db, 'Grant', userKey)) {
+    const clientId = row['client_id'] as string;
+    if (clientId === ACCOUNT_CLIENT_ID) continue;
     const { openid, resources = {} } = payloadOf(row) as {
       openid?: { scope?: string };
       resources?: Record<string, string>;
     };
     const scopes = [openid?.scope, ...Object.values(resources)].flatMap((scope) => scope?.split(' ') ?? []);
-    return {
-      clientId: row['client_id'] as string,
-      scopes: [...new Set(scopes)],
-      allowedAt: row['created_at'] as number,
-    };
-  });
+    const before = byClient.get(clientId);
+    byClient.set(clientId, {
+      clientId,
+      scopes: [...new Set([...(before?.scopes ?? []), ...scopes])],
+      allowedAt: before?.allowedAt ?? (row['created_at'] as number),
+    });
+  }
+  return [...byClient.values()];
 }
 
 /**
  * Takes back what a user allowed an application: with the grant ends every token of it, and the next sign-in there asks
  * anew.
- * @returns how many there were.
+ * @returns how many applications that were: one, or none.
  */
 export async function endGrants(db: TenantDb, userKey: string, clientId: string): Promise<number> {
   const grants = (await rowsOf(db, 'Grant', userKey)).filter((row) => row['client_id'] === clientId);
   for (const row of grants) await db.from('oidc_artifacts').where({ grant_id: row['grant_id'] }).delete();
-  return grants.length;
+  return Math.min(grants.length, 1);
 }
 
 /** The same, for rooms that do not know where it is kept. */

@@ -5,7 +5,7 @@ import {
   type KoaContextWithOIDC,
   type ResourceServer,
 } from 'oidc-provider';
-import type { Client } from '../clients/index.js';
+import { DOCS_CLIENT_ID, type Client } from '../clients/index.js';
 import { longestLife, type Config } from '../config.js';
 import type { Revocations } from '../revocations/index.js';
 import type { Tenant } from '../tenants/index.js';
@@ -234,7 +234,9 @@ function ttlOf({ lifetimes }: Config, clients: ClientCache): NonNullable<Configu
     ClientCredentials: accessToken,
     AuthorizationCode: lifetimes.authorizationCode,
     DeviceCode: lifetimes.deviceCode,
-    Grant: lifetimes.grant,
+    // No consent of `/docs` is remembered, so none has to outlive its tokens.
+    Grant: (_ctx, { clientId }) =>
+      clientId === DOCS_CLIENT_ID ? lifetimes.accessTokenLongest : lifetimes.grant,
     IdToken: lifetimes.idToken,
     Interaction: lifetimes.interaction,
     // From the sign-in on; signing in again begins anew.

@@ -13,6 +13,8 @@ const NOBODY = Symbol('no tenant has this host');
 export interface TenantDirectory {
   /** The tenant that a Host header picks; undefined for one that nobody has. Disabled tenants are answered too. */
   byHost(host: string): Tenant | undefined | Promise<Tenant | undefined>;
+  /** The same without a look into the store: undefined as well for a host that nobody has asked for yet. */
+  peek(host: string): Tenant | undefined;
   /** A tenant by its name, for programs that call at another's host. */
   byName(name: string): Promise<Tenant | undefined>;
   /** Reads what changed since the last look, so that the next request sees it. */
@@ -74,6 +76,10 @@ export function openTenantDirectory(
 
   return {
     byHost,
+    peek(host) {
+      const tenant = cache.peek(host);
+      return tenant === NOBODY ? undefined : tenant;
+    },
     async byName(name) {
       const host = hosts.get(name) ?? ((await hostOf.first(name))?.['host'] as string | undefined);
       if (host === undefined) return undefined;

@@ -178,7 +178,7 @@ for (const kind of STORES)
         unknown.stderr,
         /session: "admin" has no session "no-such-session"; gatehouse session list/,
       );
-      assert.equal((await run('grant', 'end', 'admin', 'demo')).code, 3);
+      assert.equal((await run('grant', 'end', 'admin', 'gatehouse-demo')).code, 3);
       assert.equal((await run('session', 'list', 'nobody')).code, 3);
     });
 

@@ -31,8 +31,10 @@ for (const kind of STORES)
           scope: 'openid offline_access isms.user.get',
         });
       const { refresh_token: refreshToken } = await signIn();
+      const tv = ['client', 'create', 'tv', '--public', '--grant', 'device', '--scope', 'openid'];
+      assert.equal((await cli(tv, env)).code, 0);
       const device = await send(new URL('/connect/deviceauthorization', issuer), {
-        form: { client_id: 'demo', scope: 'openid' },
+        form: { client_id: 'tv', scope: 'openid' },
       });
       const { user_code: userCode } = JSON.parse(device.text) as { user_code: string };
 

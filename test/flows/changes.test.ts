@@ -133,7 +133,7 @@ describe('an issuer at https, behind a proxy', () => {
     assert.equal(page.headers.get('strict-transport-security'), 'max-age=31536000');
     const [session = ''] = page.headers.getSetCookie();
     assert.match(session, /^__Host-gatehouse=[^;]+; path=\/; /);
-    const redirect = { client_id: 'demo', redirect_uri: 'https://id.example.com/demo/callback' };
+    const redirect = { client_id: 'gatehouse-demo', redirect_uri: 'https://id.example.com/demo/callback' };
     for (const cookie of [session, ...(await at(authorizePath(redirect))).headers.getSetCookie()])
       assert.match(cookie, /; secure/i, cookie);
     await server.stop();

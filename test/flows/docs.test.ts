@@ -26,6 +26,8 @@ describe('the management API’s page', () => {
     await page.getByRole('button', { name: 'Authorize' }).click();
     // The first way is code with PKCE; the second, client credentials, is for programs.
     const way = page.locator('.modal-ux-content > .auth-container').first();
+    assert.equal(await way.locator('.scopes input:checked').count(), 0);
+    await way.locator('label[for^="isms.role.get-"]').click();
     const [popup] = await Promise.all([
       page.waitForEvent('popup'),
       way.getByRole('button', { name: 'Apply given OAuth2 credentials' }).click(),

@@ -51,6 +51,7 @@ describe('the log', () => {
           '--grant',
           'code',
           'refresh',
+          'device',
           '--redirect-uri',
           REDIRECT,
           '--scope',
@@ -115,7 +116,7 @@ describe('the log', () => {
         },
       );
       secrets.add('unmistakable-wrong-secret');
-      await post('/connect/deviceauthorization', { client_id: 'demo', scope: 'openid' }, {});
+      await post('/connect/deviceauthorization', { scope: 'openid' }, app);
       await fetch(`${issuer}/connect/userinfo?access_token=unmistakable-query-token`);
       secrets.add('unmistakable-query-token');
       await fetch(`${issuer}/connect/userinfo`, {

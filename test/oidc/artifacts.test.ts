@@ -116,11 +116,12 @@ onEveryStore('the artifacts', (open) => {
     assert.deepEqual([await there('RefreshToken', 's'), await there('Grant', 'g')], [false, true]);
   });
 
-  it('find the newest live grant of an account to a client', async () => {
-    const put = (grantId: string, expiresAt: number): Promise<void> =>
+  it('find the newest live grant of an account to a client, of those with the origin', async () => {
+    const put = (grantId: string, expiresAt: number, uid?: string): Promise<void> =>
       artifacts.put(red, 'Grant', grantId, {
         payload: '{}',
         grantId,
+        uid,
         accountId: 'alice',
         clientId: 'app',
         expiresAt,
@@ -130,8 +131,12 @@ onEveryStore('the artifacts', (open) => {
     await put('older', soon);
     await put('newer', soon + 1000);
     await put('over', Date.now() - 1000);
-    assert.equal(await artifacts.grantOf(red, 'alice', 'app'), 'newer');
-    assert.equal(await artifacts.grantOf(blue, 'alice', 'app'), undefined);
-    assert.equal(await artifacts.grantOf(red, 'alice', 'other'), undefined);
+    await put('unasked', soon + 2000, 'implied');
+    const grantOf = (tenantId: string, clientId: string, origin: Parameters<Artifacts['grantOf']>[3]) =>
+      artifacts.grantOf(tenantId, 'alice', clientId, origin);
+    assert.equal(await grantOf(red, 'app', 'consent'), 'newer');
+    assert.equal(await grantOf(red, 'app', 'implied'), 'unasked');
+    assert.equal(await grantOf(blue, 'app', 'consent'), undefined);
+    assert.equal(await grantOf(red, 'other', 'consent'), undefined);
   });
 });

@@ -39,6 +39,8 @@ const STEPS = [
   '0025_unique_audiences',
   '0027_revocation_generations',
   '0028_mqtt_sign_ins_by_credential',
+  '0029_demo_client',
+  '0030_implied_grants',
   '0031_revoked_keys',
 ];
 const LATEST = Number(STEPS.at(-1)?.slice(0, 4));

@@ -1,4 +1,5 @@
 import type { Page } from 'playwright-core';
+import { outboxLink } from '../../src/dev-outbox.js';
 import { GRANT_TYPES } from '../../src/clients/index.js';
 import { PASSWORD, type TestServer } from './server.js';
 import { authorizePath } from './visitor.js';
@@ -64,7 +65,7 @@ async function tourOfCodes(
   await page.locator('#code').waitFor();
   await look('reset');
   await server.outbox.deliver();
-  await page.goto(`${server.issuer}/dev/outbox`);
+  await page.goto(outboxLink(server.issuer, server.screen));
   await look('dev-outbox');
 }
 

@@ -12,19 +12,37 @@ export interface Page {
   html: string;
 }
 
+interface Cookie {
+  name: string;
+  value: string;
+  path: string;
+}
+
 /** Follows links and sends forms with a cookie jar, as a browser without scripts does: for tests that need no pixels. */
 export class Visitor {
-  readonly #jar = new Map<string, { value: string; path: string }>();
+  /** By name and path, as browsers keep them. */
+  readonly #jar = new Map<string, Cookie>();
+  /** Every `Set-Cookie` line that came. */
+  readonly setCookies: string[] = [];
 
-  constructor(readonly origin: string) {}
+  /** @param port where the server really listens; the origin's where it says nothing. */
+  constructor(
+    readonly origin: string,
+    readonly port = new URL(origin).port,
+  ) {}
 
   cookies(): string[] {
-    return [...this.#jar.keys()];
+    return [...new Set([...this.#jar.values()].map(({ name }) => name))];
   }
 
-  /** A copy of the jar, as a second device that was given the same cookies would have it. */
+  /** The value of a cookie; of the latest one where there are several of the name. */
   cookie(name: string): string | undefined {
-    return this.#jar.get(name)?.value;
+    return [...this.#jar.values()].findLast((cookie) => cookie.name === name)?.value;
+  }
+
+  /** Puts cookies into the jar that another visitor has, as somebody does who can plant cookies. */
+  plant(from: Visitor, names: (name: string) => boolean = () => true): void {
+    for (const [key, cookie] of from.#jar) if (names(cookie.name)) this.#jar.set(key, cookie);
   }
 
   forget(): void {
@@ -37,22 +55,24 @@ export class Visitor {
         ([, { path }]) =>
           url.pathname === path || url.pathname.startsWith(path.endsWith('/') ? path : `${path}/`),
       )
-      .map(([name, { value }]) => `${name}=${value}`)
+      .map(([, { name, value }]) => `${name}=${value}`)
       .join('; ');
   }
 
   async request(url: URL, said: Said = {}): Promise<Heard> {
     const cookie = this.#cookieHeader(url);
-    const heard = await send(url, {
+    const heard = await send(new URL(url.pathname + url.search, `http://${url.hostname}:${this.port}`), {
       ...said,
-      headers: { accept: 'text/html', ...(cookie && { cookie }), ...said.headers },
+      headers: { host: url.host, accept: 'text/html', ...(cookie && { cookie }), ...said.headers },
     });
     for (const line of heard.headers.getSetCookie()) {
+      this.setCookies.push(line);
       const [pair = '', ...attributes] = line.split(';').map((part) => part.trim());
       const at = pair.indexOf('=');
       const path = attributes.find((attribute) => /^path=/i.test(attribute))?.slice(5) ?? '/';
-      if (pair.slice(at + 1) === '') this.#jar.delete(pair.slice(0, at));
-      else this.#jar.set(pair.slice(0, at), { value: pair.slice(at + 1), path });
+      const [name, value] = [pair.slice(0, at), pair.slice(at + 1)];
+      this.#jar.delete(`${name} ${path}`);
+      if (value !== '') this.#jar.set(`${name} ${path}`, { name, value, path });
     }
     return heard;
   }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { outboxLink } from '../../src/dev-outbox.js';
 import { GENEROUS, STORES } from '../support/config.js';
 import { codeIn, startMailServer, type MailServer } from '../support/mail.js';
 import { call, type ApiAnswer } from '../support/management.js';
 import { startServer, type TestServer } from '../support/server.js';
+import { Visitor } from '../support/visitor.js';
 
 const GOOD = 'a good long password';
 
@@ -282,8 +284,8 @@ describe('codes that are sent', () => {
 
   it('are on the outbox page of this machine, where nothing carries them, and never in production', async () => {
     const page = async (server: TestServer): Promise<[number, string]> => {
-      const answer = await fetch(`http://localhost:${server.port}/dev/outbox`);
-      return [answer.status, await answer.text()];
+      const { status, html } = await new Visitor(server.issuer).go(outboxLink(server.issuer, server.screen));
+      return [status, html];
     };
     const phoneNumber = newPhone();
     const server = await startWith({});

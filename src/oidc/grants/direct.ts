@@ -64,9 +64,7 @@ export function registerDirectGrant<P extends object>(
       const asked = askedScopes(base.catalogue, client, params.scope, params.resource, true);
       await base.generation(ctx, 'AccessToken'); // before the password is checked: a later revocation ends the token
       const user = await signIn(ctx, base, way, params);
-      const grant =
-        (await base.grants.find(provider, user.userKey, client.clientId)) ??
-        new provider.Grant({ accountId: user.userKey, clientId: client.clientId });
+      const grant = await base.grants.implied(provider, user.userKey, client.clientId);
       const oidcScopes = asked.scope.filter((word) => base.catalogue.identity.has(word));
       await allow(grant, oidcScopes, asked.api && { indicator: asked.api.indicator, scopes: asked.scope });
       ctx.oidc.entity('Grant', grant);

@@ -1,27 +1,55 @@
 import type { Grant, Provider } from 'oidc-provider';
+import { keepFields } from '../model-fields.js';
+
+/**
+ * How a grant came to be: a person chose on the consent page, or nobody was asked, because the token endpoint recognised the
+ * person or the client needs no consent. Only the first is consent, so the two never share a row.
+ */
+export type GrantOrigin = 'consent' | 'implied';
 
 /** What a user allowed a client lives in one grant; a new sign-in takes it up again instead of making another. */
 export interface ExistingGrants {
-  find(provider: Provider, accountId: string, clientId: string): Promise<Grant | undefined>;
+  find(
+    provider: Provider,
+    accountId: string,
+    clientId: string,
+    origin: GrantOrigin,
+  ): Promise<Grant | undefined>;
+  /** The grant of what a client gets without a consent page, new where there is none yet. */
+  implied(provider: Provider, accountId: string, clientId: string): Promise<Grant>;
 }
+
+type GrantFields = Grant & { implied?: boolean };
+
+/** Lets grants say whether they are implied. */
+export const keepGrantOrigin = (provider: Provider): void => keepFields(provider.Grant, ['implied']);
+
+export const isImplied = (grant: Grant): boolean => (grant as GrantFields).implied === true;
 
 /**
  * @param grantOf the id of the newest live grant of an account to a client.
  * @param lifetime seconds that a grant lives; one that is used again after half of them lives on for as long.
  */
 export function existingGrants(
-  grantOf: (accountId: string, clientId: string) => Promise<string | undefined>,
+  grantOf: (accountId: string, clientId: string, origin: GrantOrigin) => Promise<string | undefined>,
   lifetime: number,
 ): ExistingGrants {
+  const find: ExistingGrants['find'] = async (provider, accountId, clientId, origin) => {
+    const id = await grantOf(accountId, clientId, origin);
+    const grant = id === undefined ? undefined : await provider.Grant.find(id);
+    if (grant?.exp !== undefined && grant.exp - Date.now() / 1000 < lifetime / 2) {
+      grant.exp = Math.floor(Date.now() / 1000) + lifetime;
+      await grant.save();
+    }
+    return grant;
+  };
   return {
-    async find(provider, accountId, clientId) {
-      const id = await grantOf(accountId, clientId);
-      const grant = id === undefined ? undefined : await provider.Grant.find(id);
-      if (grant?.exp !== undefined && grant.exp - Date.now() / 1000 < lifetime / 2) {
-        grant.exp = Math.floor(Date.now() / 1000) + lifetime;
-        await grant.save();
-      }
-      return grant;
+    find,
+    async implied(provider, accountId, clientId) {
+      const found = await find(provider, accountId, clientId, 'implied');
+      if (found) return found;
+      const fields: Partial<GrantFields> = { accountId, clientId, implied: true };
+      return new provider.Grant(fields);
     },
   };
 }

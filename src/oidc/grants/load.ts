@@ -1,28 +1,38 @@
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
+import { DOCS_CLIENT_ID } from '../../clients/index.js';
 import type { Catalogue } from '../catalogue.js';
 import type { ClientCache } from '../client-cache.js';
-import { allow, type ExistingGrants } from './existing.js';
+import { allow, isImplied, type ExistingGrants } from './existing.js';
 
 /**
- * The grant that an authorization request goes on with: the one of the consent page just shown, of the session, or of an
- * earlier sign-in. For a client that needs no consent, everything that it may ask for is allowed here.
+ * The grant that an authorization request goes on with. Where consent is needed: the one of the consent page just shown, of
+ * the session, or of an earlier consent. Where none is needed, everything that the client may ask for is allowed here.
  */
 export async function loadGrant(
   ctx: KoaContextWithOIDC,
   { catalogue, clients, grants }: { catalogue: Catalogue; clients: ClientCache; grants: ExistingGrants },
 ): Promise<Grant | undefined> {
-  const { provider, client, session, result, account } = ctx.oidc;
+  const { provider, client, account } = ctx.oidc;
   if (!client || !account) return undefined;
-  const id = result?.consent?.grantId ?? session?.grantIdFor(client.clientId);
-  const grant =
-    (id === undefined ? undefined : await provider.Grant.find(id)) ??
-    (await grants.find(provider, account.accountId, client.clientId));
-  if (grant && grant.accountId !== account.accountId) return undefined;
-  if (clients.known(client.clientId).settings.requireConsent) return grant;
-  const firstParty = grant ?? new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
+  if (clients.known(client.clientId).settings.requireConsent) return consentOf(ctx, grants);
+  const grant = await grants.implied(provider, account.accountId, client.clientId);
   const asked = [...ctx.oidc.requestParamScopes];
   const [indicator] = Object.keys(ctx.oidc.resourceServers ?? {});
   const oidcScopes = asked.filter((word) => catalogue.identity.has(word));
-  await allow(firstParty, oidcScopes, indicator === undefined ? undefined : { indicator, scopes: asked });
-  return firstParty;
+  await allow(grant, oidcScopes, indicator === undefined ? undefined : { indicator, scopes: asked });
+  return grant;
+}
+
+/** What the person chose on a consent page. Grants that were made without one do not count (see `GrantOrigin`). */
+async function consentOf(ctx: KoaContextWithOIDC, grants: ExistingGrants): Promise<Grant | undefined> {
+  const { provider, session, result } = ctx.oidc;
+  const { clientId } = ctx.oidc.client as NonNullable<typeof ctx.oidc.client>;
+  const { accountId } = ctx.oidc.account as NonNullable<typeof ctx.oidc.account>;
+  // `/docs` can ask for everything, so it asks the person each time.
+  if (clientId === DOCS_CLIENT_ID && !result?.consent) return undefined;
+  const id = result?.consent?.grantId ?? session?.grantIdFor(clientId);
+  const named = id === undefined ? undefined : await provider.Grant.find(id);
+  const grant =
+    named && !isImplied(named) ? named : await grants.find(provider, accountId, clientId, 'consent');
+  return grant?.accountId === accountId ? grant : undefined;
 }

@@ -98,9 +98,7 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
   );
   noteGeneration(ctx, subject.generation);
 
-  const grant =
-    (await base.grants.find(provider, subject.accountId, client.clientId)) ??
-    new provider.Grant({ accountId: subject.accountId, clientId: client.clientId });
+  const grant = await base.grants.implied(provider, subject.accountId, client.clientId);
   await allow(
     grant,
     scope.filter((word) => base.catalogue.identity.has(word)),

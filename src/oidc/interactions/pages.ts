@@ -4,6 +4,7 @@ import type {
   Client as OidcClient,
   Interaction,
 } from 'oidc-provider';
+import { hostCookie } from '../../kernel/cookies.js';
 import { renderPage, type Look } from '../../kernel/pages.js';
 import { hasPlainHost } from '../../kernel/web-addresses.js';
 import { factsOf } from '../../kernel/request.js';
@@ -27,7 +28,7 @@ export interface OidcPages {
 }
 
 /** Remembers, on this device, which application a sign-in was for, so that a lost person can be led back. */
-const APP_COOKIE = 'gatehouse_app';
+const appCookie = ({ issuer }: Tenant): string => hostCookie(issuer.startsWith('https:'), 'gatehouse_app');
 const APP_COOKIE_DAYS = 30;
 
 export const lookOf = (tenant: Tenant): Look => ({
@@ -121,7 +122,7 @@ export function oidcPages(tenant: Tenant): OidcPages {
     },
     async error(ctx, out, error) {
       const lost = error.name === ('SessionNotFound' satisfies keyof typeof OidcErrors);
-      const clientId = ctx.oidc.client?.clientId ?? ctx.cookies.get(APP_COOKIE);
+      const clientId = ctx.oidc.client?.clientId ?? ctx.cookies.get(appCookie(tenant));
       const client = clientId
         ? await ctx.oidc.provider.Client.find(clientId).catch(() => undefined)
         : undefined;
@@ -135,7 +136,7 @@ export function oidcPages(tenant: Tenant): OidcPages {
     },
     interactionUrl(ctx, interaction) {
       const clientId = String(interaction.params['client_id']);
-      ctx.cookies.set(APP_COOKIE, clientId, {
+      ctx.cookies.set(appCookie(tenant), clientId, {
         httpOnly: true,
         sameSite: 'lax',
         maxAge: APP_COOKIE_DAYS * 86_400_000,

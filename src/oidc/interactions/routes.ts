@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
+import { DOCS_CLIENT_ID } from '../../clients/index.js';
 import { readForms, seeOther } from '../../kernel/forms.js';
 import type { OidcBase } from '../provider.js';
 import type { TenantRuntime } from '../pool.js';
@@ -24,7 +25,10 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
     return steps.page(ctx, 'consent', {
       scopes: scopesToShow(runtime.catalogue, interaction),
       user: user?.nickName ?? user?.userName,
-      days: String(Math.round(base.config.lifetimes.grant / 86_400)),
+      // `/docs` asks each time.
+      ...(interaction.params['client_id'] !== DOCS_CLIENT_ID && {
+        days: String(Math.round(base.config.lifetimes.grant / 86_400)),
+      }),
     });
   }
 

@@ -1,8 +1,8 @@
 import type { Context } from 'koa';
 import { errors, type Interaction } from 'oidc-provider';
-import { ACCOUNT_CLIENT_ID } from '../../clients/index.js';
-import { formOf, sameToken, type Step } from '../../kernel/forms.js';
-import { pickLocale, renderPage, say } from '../../kernel/pages.js';
+import { ACCOUNT_CLIENT_ID, DOCS_CLIENT_ID, type Client } from '../../clients/index.js';
+import { formOf, sameToken, seeOther, type Step } from '../../kernel/forms.js';
+import { pickLocale, renderPage, say, type Locale } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
 import type { Area } from '../../limits/index.js';
 import type { AuditEvent } from '../../observe/index.js';
@@ -10,6 +10,7 @@ import { reachOf } from '../../messaging/index.js';
 import type { Channel } from '../../verification/index.js';
 import type { OidcBase } from '../provider.js';
 import type { TenantRuntime } from '../pool.js';
+import { hintedSubject, OTHER_PERSON } from './id-token-hint.js';
 import { formTargetsOf, homeOf, lookOf } from './pages.js';
 import { counted, type Problem } from './problems.js';
 
@@ -36,9 +37,20 @@ export function seenFrom(ctx: Context): Pick<AuditEvent, 'clientId' | 'address' 
   return { clientId, address, requestId };
 }
 
+/** The words, in views/locales, for applications of the product's own. */
+const BUILT_IN_NAMES: Record<string, string> = {
+  [ACCOUNT_CLIENT_ID]: 'account.app',
+  [DOCS_CLIENT_ID]: 'docs.app',
+};
+
+function nameOf(client: Client | undefined, locale: Locale): string | undefined {
+  const words = BUILT_IN_NAMES[client?.clientId ?? ''];
+  return words === undefined ? client?.clientName : say(locale, words);
+}
+
 /** What every step between an authorization request and its answer is made of. */
 export interface Steps {
-  /** Only for the browser that holds the interaction's cookie. */
+  /** Only for the browser that the interaction belongs to. */
   open: Step;
   /** Only with the token that the page gave. */
   checkCsrf: Step;
@@ -57,7 +69,8 @@ export interface Steps {
 }
 
 export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntime): Steps {
-  const csrfToken = (uid: string): string => base.vault.hash('csrf', uid);
+  const csrfToken = ({ runtime, interaction }: Flow): string =>
+    base.vault.hash('csrf', runtime.binding.formSubject(interaction));
 
   async function expired(ctx: Context, runtime: TenantRuntime, status: number, why: string): Promise<void> {
     factsOf(ctx.req).outcome = why;
@@ -77,10 +90,11 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
     ctx: Context,
     result: Parameters<TenantRuntime['provider']['interactionFinished']>[2],
   ): Promise<void> {
-    ctx.respond = false;
-    await flowOf(ctx).runtime.provider.interactionFinished(ctx.req, ctx.res, result, {
-      mergeWithLastSubmission: result['consent'] !== undefined,
-    });
+    const { runtime, interaction } = flowOf(ctx);
+    interaction.result = result['consent'] ? { ...interaction.lastSubmission, ...result } : result;
+    await interaction.persist();
+    runtime.binding.finish(ctx, interaction);
+    seeOther(ctx, interaction.returnTo);
   }
 
   return {
@@ -92,6 +106,7 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
         const interaction = await runtime.provider.interactionDetails(ctx.req, ctx.res);
         if (interaction.uid !== (ctx['params'] as { uid: string }).uid)
           throw new errors.SessionNotFound('another interaction');
+        if (!runtime.binding.beganHere(ctx, interaction)) throw new errors.SessionNotFound('another browser');
         factsOf(ctx.req).clientId = String(interaction.params['client_id']);
         ctx.state['flow'] = { runtime, interaction } satisfies Flow;
       } catch (error) {
@@ -102,9 +117,8 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
     },
 
     checkCsrf(ctx, next) {
-      const { interaction, runtime } = flowOf(ctx);
-      const right = sameToken(csrfToken(interaction.uid), formOf(ctx).text('csrf'));
-      return right ? next() : expired(ctx, runtime, 403, 'csrf');
+      const right = sameToken(csrfToken(flowOf(ctx)), formOf(ctx).text('csrf'));
+      return right ? next() : expired(ctx, flowOf(ctx).runtime, 403, 'csrf');
     },
 
     counted: (area, page) => counted(base.limits, (ctx) => flowOf(ctx).runtime.tenant.id, area, page),
@@ -121,11 +135,8 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
         data: {
           base: `/interaction/${uid}`,
           query: `?app=${encodeURIComponent(String(params['client_id']))}`,
-          csrf: csrfToken(uid),
-          app:
-            client?.clientId === ACCOUNT_CLIENT_ID
-              ? say(pickLocale(ctx, uiLocales), 'account.app')
-              : (client?.clientName ?? params['client_id']),
+          csrf: csrfToken(flowOf(ctx)),
+          app: nameOf(client, pickLocale(ctx, uiLocales)) ?? params['client_id'],
           client: client?.settings,
           home: homeOf(client?.settings),
           ...data,
@@ -140,11 +151,15 @@ export function interactionSteps(base: OidcBase, runtimeOf: (ctx: Context) => Te
       return reachOf(base.messenger, flowOf(ctx).runtime.tenant.id);
     },
 
-    recognised: (ctx, userKey, { acr, amr }) =>
-      finish(ctx, {
+    recognised(ctx, userKey, { acr, amr }) {
+      const { params, prompt } = flowOf(ctx).interaction;
+      // Refused here already, so that the session of the person who is signed in does not end for it.
+      if ((hintedSubject(params) ?? userKey) !== userKey) return finish(ctx, OTHER_PERSON);
+      return finish(ctx, {
         login: { accountId: userKey, amr: [...amr], acr, remember: formOf(ctx).text('remember') === 'yes' },
         // Whoever was to register (prompt=create) has done so, or has an account already.
-        ...(flowOf(ctx).interaction.prompt.name === 'create' && { create: {} }),
-      }),
+        ...(prompt.name === 'create' && { create: {} }),
+      });
+    },
   };
 }

@@ -1,0 +1,59 @@
+import type { IncomingMessage } from 'node:http';
+import type { Context, Middleware } from 'koa';
+import { isForDevelopment, type Config } from './config.js';
+import { isThisMachine } from './kernel/addresses.js';
+import { hostCookie } from './kernel/cookies.js';
+import { sameToken, seeOther } from './kernel/forms.js';
+import { renderPage } from './kernel/pages.js';
+import { factsOf } from './kernel/request.js';
+import type { Screen } from './messaging/index.js';
+import { lookOf, type TenantRuntime } from './oidc/index.js';
+
+const PATH = '/dev/outbox';
+
+/** The address that opens the outbox in a browser; the start prints it, and nothing else has it. */
+export const outboxLink = (issuer: string, { key }: Pick<Screen, 'key'>): string =>
+  `${issuer}${PATH}?key=${key}`;
+
+/**
+ * Headers that proxies, load balancers and content delivery networks add. A server behind one of them is not one that only
+ * this machine reaches, whatever the connection and the Host look like.
+ */
+const FORWARDING =
+  /^(forwarded|via|x-forwarded(-.+)?|x-real-ip|x-original-.+|x-envoy-.+|x-amzn-.+|x-azure-.+|cf-.+|cdn-loop|fastly-.+|fly-.+|akamai-.+|(x-)?(true|cluster|x-cluster)-client-ip|client-ip|x-client-ip|x-proxyuser-ip)$/i;
+
+/** Whether a proxy passed the request on. The raw headers count: those that are read have been settled by now. */
+const isForwarded = ({ rawHeaders }: IncomingMessage): boolean =>
+  rawHeaders.some((name, n) => n % 2 === 0 && FORWARDING.test(name));
+
+/**
+ * `/dev/outbox`: what was shown instead of sent. Codes for any account stand there, so only a browser sees it that was opened
+ * with the link which the start printed, on this machine, and never in production.
+ */
+export function serveOutbox(
+  { config, screen }: { config: Config; screen: Screen },
+  runtimeOf: (ctx: Context) => TenantRuntime,
+): Middleware {
+  return (ctx, next) => {
+    if (ctx.path !== PATH) return next();
+    const { tenant, secure } = runtimeOf(ctx);
+    if (!isForDevelopment(config, tenant.issuer)) return next();
+    if (isForwarded(ctx.req) || !isThisMachine(factsOf(ctx.req).address)) return next();
+    const cookie = hostCookie(secure, 'gatehouse_outbox');
+    const { key } = ctx.query;
+    if (typeof key === 'string' && sameToken(screen.key, key)) {
+      ctx.cookies.set(cookie, key, { httpOnly: true, sameSite: 'strict', secure });
+      return seeOther(ctx, PATH);
+    }
+    const open = sameToken(screen.key, ctx.cookies.get(cookie) ?? '');
+    if (!open) {
+      factsOf(ctx.req).outcome = 'outbox_shut';
+      ctx.status = 403;
+    }
+    const messages = open
+      ? screen.of(tenant.id).map((shown) => ({ ...shown, at: new Date(shown.at).toISOString() }))
+      : [];
+    renderPage(ctx, 'dev-outbox', { look: lookOf(tenant), data: { open, messages } });
+    return undefined;
+  };
+}

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { outboxLink } from '../../src/dev-outbox.js';
+import { temporaryFolder } from '../support/config.js';
+import { send, type Heard } from '../support/http.js';
+import { call } from '../support/management.js';
+import { needsFiles } from '../support/needs.js';
+import { freePort } from '../support/ports.js';
+import { startServer, type TestServer } from '../support/server.js';
+import { Visitor } from '../support/visitor.js';
+
+const NGINX = '/usr/sbin/nginx';
+const ADDRESS = 'rosa@example.com';
+
+/** nginx in front of a server, with nothing but `proxy_pass`. */
+async function startNginx(port: number, target: string): Promise<ChildProcess> {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'tmp'));
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((name) => `${name}_temp_path ${join(folder, 'tmp', name)};`)
+    .join('\n');
+  const file = join(folder, 'nginx.conf');
+  writeFileSync(
+    file,
+    `daemon off; pid ${join(folder, 'nginx.pid')}; error_log ${join(folder, 'error.log')};
+     events {}
+     http { access_log off; ${paths}
+       server { listen 127.0.0.1:${port}; location / { proxy_pass ${target}; } } }`,
+  );
+  const nginx = spawn(NGINX, ['-c', file, '-p', folder], { stdio: 'ignore' });
+  const answers = (): Promise<boolean> =>
+    fetch(`http://127.0.0.1:${port}/livez`).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  while (!(await answers())) if (nginx.exitCode !== null) throw new Error(`nginx ended: ${nginx.exitCode}`);
+  return nginx;
+}
+
+/** Headers by which proxies, load balancers and networks say that they passed a request on. */
+const FORWARDING = [
+  'Forwarded',
+  'Via',
+  'X-Forwarded-For',
+  'X-Forwarded-Host',
+  'X-Forwarded-Proto',
+  'X-Forwarded-Port',
+  'X-Forwarded',
+  'X-Real-IP',
+  'X-Client-IP',
+  'X-Cluster-Client-IP',
+  'True-Client-IP',
+  'CF-Connecting-IP',
+  'CF-Ray',
+  'Fastly-Client-IP',
+  'Fly-Client-IP',
+  'X-Original-Host',
+  'X-Original-Forwarded-For',
+  'X-Envoy-External-Address',
+  'X-Amzn-Trace-Id',
+  'X-Azure-ClientIP',
+  'CDN-Loop',
+];
+
+describe('the outbox page', () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startServer('sqlite');
+    const json = { email: ADDRESS };
+    await call(server, { method: 'POST', path: '/api/User/EmailCode', json });
+    await server.outbox.deliver();
+  });
+  after(() => server.stop());
+
+  const ask = (path: string, headers: Record<string, string> = {}): Promise<Heard> =>
+    send(new URL(path, server.issuer), { headers });
+  const link = (): string => outboxLink(server.issuer, server.screen);
+  const opened = async (): Promise<Visitor> => {
+    const visitor = new Visitor(server.issuer);
+    await visitor.go(link());
+    return visitor;
+  };
+
+  it('is shown to the browser that opened the link of the start, and keeps the key out of the address', async () => {
+    const visitor = new Visitor(server.issuer);
+    const page = await visitor.go(link());
+    assert.deepEqual([page.status, page.url.href], [200, `${server.issuer}/dev/outbox`]);
+    assert.ok(page.html.includes(ADDRESS));
+    const [cookie = ''] = visitor.setCookies;
+    assert.match(cookie, /^gatehouse_outbox=/);
+    assert.match(cookie, /; samesite=strict/i);
+    assert.match(cookie, /; httponly/i);
+    assert.ok((await visitor.go('/dev/outbox')).html.includes(ADDRESS));
+  });
+
+  it('is shown to no other on the same machine, which hears what to open', async () => {
+    for (const [path, cookie] of [
+      ['/dev/outbox', ''],
+      [`/dev/outbox?key=${'x'.repeat(43)}`, ''],
+      ['/dev/outbox?key=', ''],
+      ['/dev/outbox', 'gatehouse_outbox='],
+      ['/dev/outbox', `gatehouse_outbox=${'x'.repeat(43)}`],
+    ] as const) {
+      const { status, text } = await ask(path, { cookie });
+      assert.equal(status, 403, path + cookie);
+      assert.match(text, /Open the link that the server printed at its start/);
+      assert.ok(!text.includes(ADDRESS));
+    }
+  });
+
+  it('is shown to nobody through nginx as it comes, with nothing but proxy_pass', async function () {
+    needsFiles(this, [NGINX], 'nginx (apt-get install nginx)');
+    const port = await freePort();
+    const nginx = await startNginx(port, server.issuer);
+    const { status, text } = await send(new URL('/dev/outbox', `http://127.0.0.1:${port}`), {
+      headers: { host: 'id.example.com' },
+    });
+    nginx.kill();
+    assert.deepEqual([status, text.includes(ADDRESS)], [403, false]);
+  });
+
+  for (const header of FORWARDING)
+    it(`is not there for a request with ${header}, the right cookie or link or not`, async () => {
+      const visitor = await opened();
+      const forwarded = { [header]: '203.0.113.7' };
+      const page = await visitor.go('/dev/outbox', { headers: forwarded });
+      assert.deepEqual([page.status, page.html.includes(ADDRESS)], [404, false]);
+      const { pathname, search } = new URL(link());
+      assert.equal((await ask(pathname + search, forwarded)).status, 404);
+    });
+
+  it('has another key at each start, so that an old link opens nothing', async () => {
+    const visitor = await opened();
+    const before = link();
+    await server.restart();
+    assert.notEqual(link(), before);
+    assert.equal((await visitor.go('/dev/outbox')).status, 403);
+    assert.equal((await visitor.go(before)).status, 403);
+  });
+
+  it('is not there in production, nor for an issuer that is no machine of one’s own', async () => {
+    for (const env of [{ NODE_ENV: 'production' }, { GATEHOUSE_ISSUER: 'https://id.example.com' }]) {
+      const other = await startServer('sqlite', env);
+      const visitor = new Visitor(other.issuer, String(other.port));
+      assert.equal((await visitor.go(outboxLink(other.issuer, other.screen))).status, 404);
+      await other.stop();
+    }
+  });
+});
