@@ -47,6 +47,42 @@ const notAbove = (names) =>
     ? []
     : [noImport(`${UP}${folders(names)}/`, 'Rooms import only downward (docs/architecture.md).')];
 
+/** Listeners on requests and answers. */
+const NO_ONCE = [
+  'callee.object.name=/^(request|response|req|res)$/',
+  'callee.object.property.name=/^(req|res)$/',
+].map((whose) => ({
+  selector: `CallExpression[callee.property.name='once'][${whose}]`,
+  message:
+    'Use on(): once() wraps its listener, V8 may put wrappers among its old objects, and with them each request lives until the next full collection (docs/performance.md, Devices).',
+}));
+
+const OUTBOUND = 'Connect through kernel/outbound.ts: it checks every address before it connects to it.';
+/** Ways to connect to somebody else's server, past the guard. */
+const NO_CONNECTING = [
+  {
+    selector:
+      "ImportDeclaration[source.value=/^(node:)?(https?|http2|net|tls|dgram)$/] ImportSpecifier[imported.name=/^(request|get|connect|createConnection|createSocket|Agent|ClientRequest|Socket|TLSSocket)$/]:not([importKind='type'])",
+    message: OUTBOUND,
+  },
+  {
+    selector:
+      'ImportDeclaration[source.value=/^(node:)?(https?|http2|net|tls|dgram)$/] > :matches(ImportDefaultSpecifier, ImportNamespaceSpecifier)',
+    message: OUTBOUND,
+  },
+  {
+    selector:
+      'ImportExpression[source.value=/^(node:)?(https?|http2|net|tls|dgram|undici|axios|got|node-fetch)$/]',
+    message: OUTBOUND,
+  },
+  { selector: 'ImportDeclaration[source.value=/^(undici|axios|got|node-fetch)$/]', message: OUTBOUND },
+  {
+    selector:
+      'MemberExpression[object.name=/^(globalThis|global)$/][property.name=/^(fetch|WebSocket|EventSource)$/]',
+    message: OUTBOUND,
+  },
+];
+
 const layer = (own, forbidden) => ({
   files: [`src/${own}/**/*.ts`],
   rules: {
@@ -83,18 +119,16 @@ export default tseslint.config(
   {
     files: ['src/**'],
     rules: {
-      'no-restricted-syntax': [
+      'no-restricted-syntax': ['error', ...NO_ONCE, ...NO_CONNECTING],
+      'no-restricted-globals': [
         'error',
-        ...[
-          'callee.object.name=/^(request|response|req|res)$/',
-          'callee.object.property.name=/^(req|res)$/',
-        ].map((whose) => ({
-          selector: `CallExpression[callee.property.name='once'][${whose}]`,
-          message:
-            'Use on(): once() wraps its listener, V8 may put wrappers among its old objects, and with them each request lives until the next full collection (docs/performance.md, Devices).',
-        })),
+        ...['fetch', 'WebSocket', 'EventSource'].map((name) => ({ name, message: OUTBOUND })),
       ],
     },
+  },
+  {
+    files: ['src/kernel/outbound.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...NO_ONCE] },
   },
   {
     files: ['test/**', 'bench/**'],

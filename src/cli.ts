@@ -10,6 +10,7 @@ import { migrateCommand } from './cli/migrate.js';
 import { EXIT, EXIT_HELP, explain } from './cli/output.js';
 import { mqttCommand } from './cli/mqtt.js';
 import { mqttAppCommand } from './cli/mqtt-app.js';
+import { registrationCommand } from './cli/registration.js';
 import { serveCommand } from './cli/serve.js';
 import { tenantCommand } from './cli/tenant.js';
 import { userCommand } from './cli/user.js';
@@ -28,6 +29,7 @@ const program = new Command('gatehouse')
   .addCommand(tenantCommand())
   .addCommand(userCommand())
   .addCommand(clientCommand())
+  .addCommand(registrationCommand())
   .addCommand(sessionCommand())
   .addCommand(grantCommand())
   .addCommand(mqttAppCommand())

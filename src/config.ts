@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { Ajv, type ErrorObject } from 'ajv';
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import { MAIL_DRIVER, SMS_DRIVER, smtpFromUrl } from './kernel/message-drivers.js';
+import { LOOPBACK, type Reach } from './kernel/private-networks.js';
 import { packageRoot } from './kernel/root.js';
 
 const seconds = { type: 'integer', minimum: 1, maximum: 315_360_000 } as const;
@@ -52,6 +53,7 @@ const CONFIG_SCHEMA = {
     'messaging',
     'files',
     'mqtt',
+    'outbound',
   ],
   properties: {
     port: { type: 'integer', minimum: 0, maximum: 65535 },
@@ -130,6 +132,12 @@ const CONFIG_SCHEMA = {
       },
     },
     demo: { type: 'boolean' },
+    outbound: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['allow'],
+      properties: { allow: { type: 'array', items: { type: 'string' } } },
+    },
     store: {
       type: 'object',
       additionalProperties: false,
@@ -332,6 +340,10 @@ type Mutable = FromSchema<typeof CONFIG_SCHEMA>;
 /** The effective configuration: every key checked, defaults filled in, frozen. */
 export type Config = Readonly<Mutable> & { readonly issuer: string; readonly production: boolean };
 
+/** Seconds that anything of a sign-in lives at most: its revocation is kept for as long. */
+export const longestLife = ({ lifetimes }: Pick<Config, 'lifetimes'>): number =>
+  Math.max(lifetimes.accessTokenLongest, lifetimes.refreshTokenAbsolute);
+
 /** A configuration that the process can't start with; `message` is one line that names the key and what to do. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
@@ -368,6 +380,7 @@ const ENVIRONMENT: Record<string, { path: string; read: Reader }> = {
   GATEHOUSE_MQTT_APP_ID: { path: 'mqtt/appId', read: text },
   GATEHOUSE_MQTT_APP_SECRET: { path: 'mqtt/appSecret', read: text },
   GATEHOUSE_TRUST_PROXY: { path: 'trustProxy', read: list },
+  GATEHOUSE_OUTBOUND_ALLOW: { path: 'outbound/allow', read: list },
   GATEHOUSE_METRICS_HOST: { path: 'metrics/host', read: text },
   GATEHOUSE_METRICS_PORT: { path: 'metrics/port', read: integer },
   GATEHOUSE_SMTP_URL: { path: 'messaging/smtpUrl', read: text },
@@ -477,6 +490,10 @@ export const isLocalHost = (host: string): boolean => isLocalName(host.replace(/
 export const isForDevelopment = ({ production }: Pick<Config, 'production'>, issuer: string): boolean =>
   !production && isLocalHost(new URL(issuer).host);
 
+/** Where a tenant may have the server connect to: one that is on this machine, to this machine as well. */
+export const reachOf = ({ outbound }: Pick<Config, 'outbound'>, issuer: string): Reach =>
+  isLocalHost(new URL(issuer).host) ? [...outbound.allow, ...LOOPBACK] : outbound.allow;
+
 function checkIssuer(issuer: string): string {
   const url = URL.parse(issuer);
   const advice = 'must be an origin such as https://id.example.com: no path, query or trailing slash';
@@ -486,15 +503,12 @@ function checkIssuer(issuer: string): string {
   return issuer;
 }
 
-function checkNetworks(networks: readonly string[]): void {
+function checkNetworks(key: string, networks: readonly string[]): void {
   for (const network of networks) {
     const [address = '', bits] = network.split('/');
     const size = isIP(address) === 6 ? 128 : 32;
     if (!isIP(address) || (bits !== undefined && !(/^\d+$/.test(bits) && Number(bits) <= size)))
-      throw new ConfigError(
-        'GATEHOUSE_TRUST_PROXY',
-        `"${network}" is not an address or a CIDR such as 10.0.0.0/8; correct it`,
-      );
+      throw new ConfigError(key, `"${network}" is not an address or a CIDR such as 10.0.0.0/8; correct it`);
   }
 }
 
@@ -540,7 +554,8 @@ export function loadConfig(
   for (const source of sources) merge(values, structuredClone(source.values));
   if (!validate(values)) throw explain(validate.errors?.[0] as ErrorObject, sources);
   const checked = values as Mutable;
-  checkNetworks(checked.trustProxy);
+  checkNetworks('GATEHOUSE_TRUST_PROXY', checked.trustProxy);
+  checkNetworks('GATEHOUSE_OUTBOUND_ALLOW', checked.outbound.allow);
   if (checked.keys.publishSeconds >= checked.keys.rotationDays * 86_400)
     throw new ConfigError('keys.publishSeconds', 'must be less than keys.rotationDays; lower it');
   return freeze({

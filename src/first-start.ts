@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { findClient, insertClient, insertManagementClient, updateClientSettings } from './clients/index.js';
+import { findClient, insertClient, updateClientSettings } from './clients/index.js';
 import type { GatehouseContext } from './context.js';
 import { DEMO_CLIENT_ID, demoClient } from './demo/index.js';
 import { DOCS_REDIRECT } from './docs-page.js';
 import { Conflict, NotFound } from './kernel/errors.js';
 import { insertApp } from './mqtt/index.js';
-import { addKeys, BASE_ALGS } from './oidc/index.js';
+import { makeFirstKeys } from './oidc/index.js';
 import { builtInRoles } from './roles/index.js';
 import { tenantDb, tenantTransaction } from './store/index.js';
 import {
-  createTenant,
   hostsOf,
   findHomeTenant,
+  makeTenant,
   moveTenant,
   touchTenant,
   type Tenant,
@@ -49,32 +49,32 @@ async function makeHome(context: GatehouseContext): Promise<Home> {
   const adminPassword = config.admin.password ?? randomBytes(12).toString('base64url');
   const passwordHash = await passwords.hash(adminPassword);
   try {
+    const writeFirstKeys = await makeFirstKeys(vault);
     const made = await store.transaction(async (trx) => {
-      const tenant = await createTenant(trx, {
+      const { tenant, managementSecret } = await makeTenant(trx, vault, writeFirstKeys, {
         name: HOME_NAME,
         issuer: config.issuer,
         hosts: hostsOf(config.issuer),
         home: true,
+        managementClient: config.client,
       });
       const db = tenantDb(trx, tenant.id);
       const nickName = 'Administrator';
       const roles = (await builtInRoles(db, ['administrator', 'user'])).map(({ id }) => id);
       await insertUser(db, { userName: config.admin.user, nickName, roles }, passwordHash);
-      const { id, secret } = config.client;
-      const clientSecret = await insertManagementClient(db, vault, id, secret);
       const { appId, appSecret } = config.mqtt;
       const mqttAppSecret = await insertApp(db, vault, {
         appId,
         ...(appSecret !== undefined && { secret: appSecret }),
       });
-      return { tenant, clientSecret, mqttAppSecret };
+      return { tenant, managementSecret, mqttAppSecret };
     });
-    await addKeys(store, vault, made.tenant.id, BASE_ALGS);
     return {
       tenant: made.tenant,
       made: {
         ...(config.admin.password === undefined && { adminPassword }),
-        ...(config.client.secret === undefined && { clientSecret: made.clientSecret }),
+        ...(config.client.secret === undefined &&
+          made.managementSecret !== undefined && { clientSecret: made.managementSecret }),
         ...(config.mqtt.appSecret === undefined && { mqttAppSecret: made.mqttAppSecret }),
       },
     };

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
 import { openFiles } from './blobs/index.js';
-import { ConfigError, type Config } from './config.js';
+import { ConfigError, longestLife, type Config } from './config.js';
 import { openContext, type GatehouseContext } from './context.js';
 import { ensureHome, type Home } from './first-start.js';
 import { every, openOutbox, openSweeper, type Deliver, type Outbox } from './jobs/index.js';
@@ -92,7 +92,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     };
     const pool = openProviderPool(base);
     couriers.set(BACK_CHANNEL_LOGOUT, backChannelDelivery(store, pool));
-    couriers.set(USER_ENDED, userEndedDelivery(store, config.lifetimes.accessTokenLongest));
+    couriers.set(USER_ENDED, userEndedDelivery(store, longestLife(config)));
     const metrics = config.metrics.port === undefined ? undefined : await openMetrics();
     scraped = metrics && metricsServer(metrics);
     if (scraped) await listen(scraped, config.metrics, 'GATEHOUSE_METRICS_');

@@ -19,23 +19,31 @@ import {
   ownApisOf,
 } from './api-resources/index.js';
 import {
+  ACCOUNT_CLIENT_ID,
   clientOperations,
   countClientsUsing,
   issuedTokenOperations,
   heldByNamed,
   openClient,
+  registrationAccessOperation,
   registrationTokenOperations,
   takeFromClients,
 } from './clients/index.js';
 import { blobOperations, type BlobServices } from './blobs/index.js';
-import type { Config } from './config.js';
+import { reachOf, type Config } from './config.js';
 import { identityResourceOperations, type Uses } from './identity-resources/index.js';
 import { factsOf } from './kernel/request.js';
 import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
 import { MQTT_API } from './mqtt/index.js';
 import { auditIn, type Log } from './observe/index.js';
-import { accessOf, type ProviderPool, type TenantRuntime } from './oidc/index.js';
+import {
+  accessOf,
+  keyOperations,
+  makeFirstKeys,
+  type ProviderPool,
+  type TenantRuntime,
+} from './oidc/index.js';
 import { ROLE_OPERATIONS } from './roles/index.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type TenantDb, type Vault } from './store/index.js';
@@ -60,21 +68,28 @@ const uses: Uses = { count: countClientsUsing, takeAway: takeFromClients };
 /** Every operation of the management API. */
 const operationsOver = (services: Services): readonly AnyOperation[] => {
   const { vault, pool, passwords, directory, config, messenger } = services;
+  const reserved = { devices: () => config.mqtt.audience, clientIds: [ACCOUNT_CLIENT_ID] };
   return [
-    ...apiResourceOperations(uses, vault),
-    importOperation({ open: openClient, held: heldByNamed }),
-    ...clientOperations(vault),
+    ...apiResourceOperations(uses, vault, reserved),
+    importOperation({ open: openClient, held: heldByNamed }, reserved),
+    ...clientOperations(vault, (issuer) => reachOf(config, issuer)),
     ...registrationTokenOperations(vault),
+    registrationAccessOperation,
     ...issuedTokenOperations(async (tenantId, actor, wish) =>
       (await pool.current(tenantId)).issueToken(actor, wish),
     ),
     ...identityResourceOperations(uses),
+    ...keyOperations(services),
     ...ROLE_OPERATIONS,
-    ...tenantOperations(vault, (host) => directory.byHost(host)),
+    ...tenantOperations(
+      vault,
+      (host) => directory.byHost(host),
+      () => makeFirstKeys(vault),
+    ),
     userImportOperation(),
     ...userOperations(passwords, accessOf(config)),
     ...registrationOperations(services),
-    ...messagingOperations(vault, messenger),
+    ...messagingOperations(vault, messenger, ({ home }) => (home ? 'anywhere' : config.outbound.allow)),
     ...blobOperations(services),
   ];
 };

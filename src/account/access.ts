@@ -1,5 +1,6 @@
 import type Router from '@koa/router';
 import Bowser from 'bowser';
+import { longestLife } from '../config.js';
 import { formOf, seeOther } from '../kernel/forms.js';
 import { localTime } from '../kernel/pages.js';
 import { endGrants, endSessions, listGrants, listSessions, type OidcBase } from '../oidc/index.js';
@@ -16,7 +17,7 @@ function deviceOf(agent: string | null): string | undefined {
 
 /** Where people are signed in, and what they allow applications; both can be ended here. */
 export function accessRoutes(router: Router, base: OidcBase, visits: Visits): void {
-  const longest = base.config.lifetimes.accessTokenLongest;
+  const longest = longestLife(base.config);
 
   router.get('/account/devices', async (ctx) => {
     const { runtime, user, sessionUid } = visitOf(ctx);

@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import { formOf } from '../kernel/forms.js';
 import { renderPage } from '../kernel/pages.js';
-import { accessOf, lookOf, type OidcBase } from '../oidc/index.js';
+import { accessOf, attempt, lookOf, type OidcBase } from '../oidc/index.js';
 import { tenantDb } from '../store/index.js';
 import { eraseUser, lockUser, personalDataOf, queueNotice } from '../users/index.js';
 import { localeOf, visitOf, type Visits } from './visits.js';
@@ -32,13 +32,18 @@ export function dataRoutes(router: Router, base: OidcBase, visits: Visits): void
       ctx.status = 422;
       return visits.page(ctx, 'data', { problem: 'account.not_sure' });
     }
-    await visits.change(ctx, 'delete', async (db) => {
-      const { email } = await lockUser(db, user.id);
-      await queueNotice(db, base.vault, { email }, 'account_deleted', localeOf(ctx));
-      await access.forget(db, user.userKey);
-      await eraseUser(db, user);
-    });
-    renderPage(ctx, 'account-deleted', { look: lookOf(runtime.tenant) });
-    return undefined;
+    return attempt(
+      ctx,
+      async () => {
+        await visits.change(ctx, 'delete', async (db) => {
+          const { email } = await lockUser(db, user.id);
+          await queueNotice(db, base.vault, { email }, 'account_deleted', localeOf(ctx));
+          await access.forget(db, user.userKey);
+          await eraseUser(db, user);
+        });
+        renderPage(ctx, 'account-deleted', { look: lookOf(runtime.tenant) });
+      },
+      async ({ words }) => visits.page(ctx, 'data', { problem: words }),
+    );
   });
 }

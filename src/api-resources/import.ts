@@ -11,6 +11,7 @@ import {
   type Held,
 } from '../api/index.js';
 import type { TenantDb } from '../store/index.js';
+import { checkAudience, type ReservedAudiences } from './audiences.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
 import { checkNames, scopeName } from './names.js';
 import { API_RESOURCE, shown } from './shapes.js';
@@ -176,7 +177,7 @@ function scopesOfOpenApi(document: Json | undefined): Record<string, string | nu
 const changesClients = (actor: Actor | undefined): boolean =>
   actor !== undefined && holds(actor, 'isms.client.put');
 
-export const importOperation = (clients: ClientsOfImport): AnyOperation =>
+export const importOperation = (clients: ClientsOfImport, reserved: ReservedAudiences): AnyOperation =>
   defineOperation({
     ...areaAt('apiresource', '/api/ApiResource').own('import', 'POST', '/Import'),
     access: { kind: 'import', area: 'apiresource', verb: 'import' },
@@ -186,7 +187,7 @@ export const importOperation = (clients: ClientsOfImport): AnyOperation =>
       microServicePolicies: [{ controllerName: 'invoice', scopes: ['invoice.get', 'invoice.post'] }],
     },
     schemas: { body: DESCRIPTION, answer: IMPORTED },
-    conflicts: { scopes: CODES.scopeExists, name: CODES.nameExists },
+    conflicts: { scopes: CODES.scopeExists, name: CODES.nameExists, audience: CODES.audienceExists },
     changes: 'provider',
     // The API itself holds nothing: the management API can not be imported (names.ts).
     async authority({ db, actor, body: { microServiceClientIDs: named = [] } }) {
@@ -198,7 +199,7 @@ export const importOperation = (clients: ClientsOfImport): AnyOperation =>
       }
       return held;
     },
-    async handle({ db, actor, body }) {
+    async handle({ db, tenant, actor, body }) {
       const service = body.microServiceName;
       if (actor?.resource !== undefined && actor.resource !== service)
         throw new Failure(403, BASIC.forbidden, {
@@ -220,6 +221,7 @@ export const importOperation = (clients: ClientsOfImport): AnyOperation =>
           message: `"${service}" is not yours`,
           data: { missing: 'owner', name: service },
         });
+      if (!before) await checkAudience({ db, tenant, actor }, service, reserved);
       const has = new Set(before?.scopes.map((scope) => scope.name));
       const added = scopes.filter((scope) => !has.has(scope.name));
       const userClaims = [...new Set([...(before?.userClaims ?? []), 'role', 'permission'])];

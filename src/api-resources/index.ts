@@ -2,5 +2,6 @@ export { newApiResource, type ApiResource } from './schema.js';
 export { MANAGEMENT_API, managementResource, managementScopes, offerScopesOf } from './management-scopes.js';
 export { ownApisOf } from './authority.js';
 export { enabledApiResources, findApiResourceByName, insertApiResource } from './store.js';
+export { questionableAudiences, type ReservedAudiences } from './audiences.js';
 export { apiResourceOperations } from './operations.js';
 export { importOperation, type ClientsOfImport } from './import.js';

@@ -13,9 +13,11 @@ import {
   type AnyOperation,
 } from '../api/index.js';
 import { release, type Uses } from '../identity-resources/index.js';
+import { checkAskedClaims } from '../kernel/claim-names.js';
 import { Conflict } from '../kernel/errors.js';
 import { addSecret, API_RESOURCE_SECRETS, keepSecrets, readNewSecret, showSecret } from '../secrets/index.js';
 import type { TenantDb, Vault } from '../store/index.js';
+import { checkAudience, confirmAudience, type ReservedAudiences } from './audiences.js';
 import { heldByApi } from './authority.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
 import { checkNames } from './names.js';
@@ -55,8 +57,12 @@ const authority = aboutOne(async ({ db, actor }, which) =>
   heldByApi(await lockApiResource(db, which, confinedTo(actor))),
 );
 
-/** @param uses which clients use an API; @param vault hashes its secrets. */
-export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOperation[] => [
+/** @param uses which clients use an API; @param vault hashes its secrets; @param reserved audiences that not every API may have. */
+export const apiResourceOperations = (
+  uses: Uses,
+  vault: Vault,
+  reserved: ReservedAudiences,
+): readonly AnyOperation[] => [
   at.codes(CODES),
   defineList({
     ...at.list,
@@ -106,9 +112,10 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
     conflicts: CONFLICTS,
     changes: 'provider',
     authority: { untouched: 'no scope of a new API is the management API’s (names.ts)' },
-    async handle({ db, actor, body }) {
+    async handle({ db, tenant, actor, body }) {
       const { name: which, audience, tokenAudience, scopes: given = [], secrets = [], owner, ...more } = body;
       checkNames(which, given);
+      checkAskedClaims(askedBy(body));
       const resource = {
         ...newApiResource(which, []),
         ...(audience !== undefined && { indicator: audience, audience }),
@@ -117,6 +124,7 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
         scopes: scopesOf(which, given),
         owner: ownerOf(actor, owner),
       };
+      await checkAudience({ db, tenant, actor }, resource.audience, reserved);
       const made = await insertApiResource(db, resource);
       const newSecrets = await addSecrets(db, vault, made, secrets);
       return { ...(await shown(db, await findApiResource(db, made))), ...newSecrets };
@@ -134,11 +142,14 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
       answer: API_RESOURCE,
       read: async ({ db, actor, body }) => shown(db, await lockApiResource(db, body.id, confinedTo(actor))),
     },
-    async handle({ db, actor, query, body }) {
+    async handle({ db, tenant, actor, query, body }) {
       const { id: which, audience, tokenAudience, scopes: given, secrets, owner, ...change } = body;
       const before = await lockApiResource(db, which, confinedTo(actor));
       spareBuiltIn(before, body);
       if (given) checkNames(before.name, given);
+      checkAskedClaims(askedBy(body), askedBy(before));
+      if (tokenAudience !== undefined && tokenAudience !== before.audience)
+        await checkAudience({ db, tenant, actor }, tokenAudience, reserved);
       const after: StoredApiResource = {
         ...before,
         ...change,
@@ -151,6 +162,7 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
       const gone = before.scopes.map(({ name: scope }) => scope).filter((scope) => !stay.has(scope));
       await release(db, uses, { api: before.name, scopes: gone }, query.cascade ?? false);
       await replaceApiResource(db, after);
+      if (tokenAudience !== undefined) await confirmAudience(db, which);
       if (secrets) await keepSecrets(db, API_RESOURCE_SECRETS, which, idsIn(secrets));
       const newSecrets = await addSecrets(
         db,
@@ -184,6 +196,15 @@ export const apiResourceOperations = (uses: Uses, vault: Vault): readonly AnyOpe
     },
   }),
 ];
+
+/** The claims that an API and its scopes ask for. */
+const askedBy = ({
+  userClaims = [],
+  scopes = [],
+}: {
+  userClaims?: readonly string[];
+  scopes?: readonly { userClaims?: readonly string[] }[];
+}): string[] => [...userClaims, ...scopes.flatMap((scope) => scope.userClaims ?? [])];
 
 const idsIn = (secrets: readonly { id?: string | undefined }[]): string[] =>
   secrets.flatMap(({ id: which }) => (which === undefined ? [] : [which]));

@@ -12,9 +12,9 @@ import type { TenantDb } from '../store/index.js';
 import { scopeName } from './names.js';
 import { newScope, type ApiScope, type StoredApiResource } from './schema.js';
 
-const { flag, id, line, name, orNull, properties, seconds, text, time, withTimes, words } = shapes;
+const { claimNames, flag, id, line, name, orNull, properties, seconds, text, time, withTimes } = shapes;
 
-const userClaims = (description: string) => ({ ...words(200, 100), description }) as const;
+const userClaims = (description: string) => ({ ...claimNames, description }) as const;
 
 const scopeFields = {
   displayName: orNull(line(200)),

@@ -1,6 +1,6 @@
 import { ownedBy } from '../api/index.js';
 import { scopeRow, toScope } from '../identity-resources/index.js';
-import { NotFound } from '../kernel/errors.js';
+import { Conflict, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import type { SigningAlg } from '../kernel/algorithms.js';
@@ -93,16 +93,20 @@ export async function findApiResourceByName(
   return row && found(db, name, row);
 }
 
+const nameTaken = (name: string): [string, string] => ['name', `another API has the name "${name}"`];
+
 function taken({
   name,
   indicator,
-}: Pick<ApiResource, 'name' | 'indicator'>): Record<string, [string, string]> {
-  const byName: [string, string] = ['name', `another API has the name "${name}"`];
+  audience,
+}: Pick<ApiResource, 'name' | 'indicator' | 'audience'>): Record<string, [string, string]> {
+  const byName = nameTaken(name);
   const byAudience: [string, string] = ['audience', `another API has the audience "${indicator}"`];
   return {
     api_resources_name: byName,
     // Of two of the same name a store may find the audience first, that comes of the name.
     api_resources_indicator: indicator === indicatorOf(name) ? byName : byAudience,
+    api_resources_audience: ['audience', `another API has the tokenAudience "${audience}"`],
   };
 }
 
@@ -125,6 +129,8 @@ export async function insertApiResource(db: TenantDb, resource: NewApiResource):
   const now = Date.now();
   const id = newId();
   const row = { id, name: resource.name, ...columnsOf(resource), created_at: now, updated_at: now };
+  // Looked up only to say which it is that is taken: an audience comes of the name, and the index has the last word.
+  if (await findApiResourceByName(db, resource.name)) throw new Conflict(...nameTaken(resource.name));
   await uniquely(taken(resource), () => db.insert('api_resources', row));
   // The scopes of the management API are the program's.
   if (resource.name !== MANAGEMENT_API) await insertScopes(db, id, resource.scopes);

@@ -8,7 +8,13 @@ export interface Presented {
   /** The `jti` of a JWT. */
   id?: string | undefined;
   audience: string;
-  /** What it hangs on: the grant, and the session or sign-in that it came of. */
+  /** Epoch seconds. */
+  expiresAt?: number | undefined;
+  /** The revocations that its request had seen (src/revocations). */
+  generation?: number;
+  /** Claims that tell what it was derived from, where it was (oidc/derived-token.ts). */
+  derived?: Readonly<Record<string, unknown>> | undefined;
+  /** What it depends on: the grant, and the session or sign-in that it was issued in. */
   grantId?: string | undefined;
   sessionUid?: string | undefined;
   expiresWithSession?: boolean | undefined;

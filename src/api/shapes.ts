@@ -1,3 +1,6 @@
+import { CLAIM_NAME } from '../kernel/claim-names.js';
+import { WEB_ADDRESS } from '../kernel/web-addresses.js';
+
 /** Pieces of the operations' schemas. */
 
 /** Text on one line: no control characters, no half characters, nothing that turns the direction of what stands around it. */
@@ -83,6 +86,15 @@ export const DELETED = {
   properties: { id },
 } as const;
 
+/** An address that somebody may be sent to, or that a picture or a key is loaded from. */
+export const webAddress = { type: 'string', maxLength: 2000, pattern: WEB_ADDRESS } as const;
+
+export const claimName = <const M extends number>(maxLength: M) =>
+  ({ type: 'string', minLength: 1, maxLength, pattern: CLAIM_NAME }) as const;
+
+/** Names of claims that an API or a scope asks for. */
+export const claimNames = { type: 'array', maxItems: 200, uniqueItems: true, items: claimName(100) } as const;
+
 export const claims = {
   type: 'array',
   maxItems: 1000,
@@ -91,7 +103,7 @@ export const claims = {
     type: 'object',
     additionalProperties: false,
     required: ['type', 'value'],
-    properties: { type: { ...line(200), minLength: 1 }, value: line(2000) },
+    properties: { type: claimName(200), value: line(2000) },
   },
 } as const;
 

@@ -1,5 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { JSONSchema } from 'json-schema-to-ts';
+import { WEB_ADDRESS } from '../kernel/web-addresses.js';
 import { BASIC } from './codes.js';
 import { Failure, type FieldProblem } from './failure.js';
 
@@ -26,16 +27,19 @@ const ofText = new Ajv({
 const ofAnswers = new Ajv({ removeAdditional: true, strictTypes: false, formats });
 
 function problemOf({ instancePath, keyword, message = 'is not valid', params }: ErrorObject): FieldProblem {
-  const { additionalProperty, missingProperty, allowedValues } = params as {
+  const { additionalProperty, missingProperty, allowedValues, pattern } = params as {
     additionalProperty?: string;
     missingProperty?: string;
     allowedValues?: unknown[];
+    pattern?: string;
   };
   const field = [instancePath.slice(1), additionalProperty ?? missingProperty].filter(Boolean).join('/');
   if (additionalProperty !== undefined)
     return { field, rule: 'unknown', message: 'is not known here; take it out' };
   if (missingProperty !== undefined) return { field, rule: 'required', message: 'is missing' };
   if (allowedValues) return { field, rule: keyword, message: `must be one of ${allowedValues.join(', ')}` };
+  if (pattern === WEB_ADDRESS)
+    return { field, rule: keyword, message: 'must be a web address, which begins with https:// or http://' };
   if (keyword === 'pattern')
     return { field, rule: keyword, message: 'has characters that it may not have, or only blanks' };
   return { field, rule: keyword, message };

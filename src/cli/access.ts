@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { longestLife } from '../config.js';
 import { NotFound } from '../kernel/errors.js';
 import { tenantDb } from '../store/index.js';
 import { findUser } from '../users/index.js';
@@ -39,7 +40,7 @@ export function sessionCommand(): Command {
       withContext(async (context) => {
         const { endSessions } = await import('../oidc/index.js');
         const owner = await tenantOf(context, tenant);
-        const longest = context.config.lifetimes.accessTokenLongest;
+        const longest = longestLife(context.config);
         const ended = await change(context, owner, 'session.end', uid ?? name, async (db) => {
           const count = await endSessions(db, (await findUser(db, name)).userKey, { uid }, longest);
           if (count === 0 && uid !== undefined)

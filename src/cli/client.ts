@@ -1,16 +1,20 @@
 import { Command, Option } from 'commander';
 import {
   addClientSecret,
+  checkReach,
   clientSettings,
+  endTokensOfClient,
   findClient,
   GRANT_TYPES,
   hasSecrets,
   insertClient,
   listClients,
+  revokeClientSecret,
   setClientEnabled,
   type Client,
   type ClientSettings,
 } from '../clients/index.js';
+import { reachOf } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
 import { tenantDb } from '../store/index.js';
 import { print, table, time } from './output.js';
@@ -30,6 +34,9 @@ interface Options {
   settings?: string;
   consent: boolean;
   replace?: boolean;
+  list?: boolean;
+  revoke?: string;
+  endTokens?: boolean;
 }
 
 /** @throws Invalid */
@@ -126,6 +133,7 @@ Examples:
           ...(options.clientUri !== undefined && { clientUri: options.clientUri }),
           ...readSettings(options.settings),
         });
+        checkReach(settings, undefined, reachOf(context.config, tenant.issuer));
         const { client, secret } = await change(context, tenant, 'client.create', clientId, async (db) => {
           await insertClient(db, { clientId, clientName: options.name ?? clientId, settings });
           const secret = hasSecrets(settings.tokenEndpointAuthMethod)
@@ -161,17 +169,53 @@ Examples:
           print(json, shown(client), lines(client));
         }),
       );
+  secretCommand(command);
+  return command;
+}
+
+const secretLines = ({ secrets }: Client): string[] =>
+  table([
+    ['SECRET', 'BEGINS', 'DESCRIPTION', 'SINCE', 'UNTIL'],
+    ...secrets.map(({ id, hint, description, createdAt, expiresAt }) => [
+      id,
+      hint,
+      description ?? '-',
+      time(createdAt),
+      time(expiresAt),
+    ]),
+  ]);
+
+function secretCommand(command: Command): void {
   inTenant(command.command('secret <client-id>'))
     .description('Give it one more secret, shown once. Several may be live, so that one can be rotated.')
     .option('--replace', 'end the others at once')
-    .action((clientId: string, { tenant, json = false, replace = false }: Options) =>
+    .addOption(
+      new Option('--list', 'show which there are instead, by their ids').conflicts([
+        'replace',
+        'revoke',
+        'endTokens',
+      ]),
+    )
+    .addOption(new Option('--revoke <secret-id>', 'end this one instead').conflicts('replace'))
+    .option('--end-tokens', 'also end every token that the client was given until now')
+    .action((clientId: string, options: Options) =>
       withContext(async (context) => {
+        const { tenant, json = false, replace = false, list = false, revoke, endTokens = false } = options;
         const owner = await tenantOf(context, tenant);
-        const secret = await change(context, owner, 'client.secret', clientId, (db) =>
-          addClientSecret(db, context.vault, clientId, { replace }),
-        );
-        print(json, { clientId, secret }, [secret]);
+        const read = (): Promise<Client> => findClient(tenantDb(context.store.knex, owner.id), clientId);
+        if (list) {
+          const client = await read();
+          return print(json, shown(client), secretLines(client));
+        }
+        const event = revoke === undefined ? 'client.secret' : 'client.revoke-secret';
+        const secret = await change(context, owner, event, clientId, async (db) => {
+          if (endTokens) await endTokensOfClient(db, clientId);
+          if (revoke === undefined) return addClientSecret(db, context.vault, clientId, { replace });
+          return revokeClientSecret(db, clientId, revoke);
+        });
+        if (secret !== undefined) return print(json, { clientId, secret }, [secret]);
+        const client = await read();
+        return print(json, shown(client), secretLines(client));
       }),
     );
-  return command;
 }

@@ -67,6 +67,19 @@ async function findings(config: Config): Promise<Finding[]> {
       );
       return `${current.join(' and ')} current, ${others.join(', ')}`;
     });
+    await check('audiences', async () => {
+      const { questionableAudiences } = await import('../api-resources/index.js');
+      const questionable = await questionableAudiences(open.knex, config.mqtt.audience);
+      if (questionable.length === 0) return 'each of one API, and of nothing else';
+      throw new Error(
+        questionable
+          .map(
+            ({ tenant, api, audience, problem }) =>
+              `API "${api}" of tenant "${tenant}" has the audience "${audience}": ${problem}`,
+          )
+          .join('; '),
+      );
+    });
     await check('clock', async () => {
       if (open.dialect === 'sqlite') return 'the same as the store: it is this machine';
       const { rows } = await open.knex.raw<{ rows: { now: string }[] }>(

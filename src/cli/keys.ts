@@ -3,28 +3,34 @@ import { loadConfig } from '../config.js';
 import { SIGNING_ALGS, type SigningAlg } from '../kernel/algorithms.js';
 import { Invalid } from '../kernel/errors.js';
 import type { KeyInfo } from '../oidc/index.js';
-import { decodeMasterKey, keptInFile, replaceKeyFile, rewrap } from '../store/index.js';
+import { decodeMasterKey, keptInFile, replaceKeyFile, rewrap, type SealedColumn } from '../store/index.js';
 import { OUTBOX_SEALED_COLUMNS } from '../jobs/index.js';
-import { TENANT_SEALED_COLUMNS, type Tenant } from '../tenants/index.js';
+import {
+  RENEWABLE_SECRETS,
+  renewTenantSecret,
+  TENANT_SEALED_COLUMNS,
+  type RenewableSecret,
+  type Tenant,
+} from '../tenants/index.js';
 import type { GatehouseContext } from '../context.js';
 import { print, table, time } from './output.js';
-import { inTenant, tenantOf, withContext } from './session.js';
+import { renewAll } from './leaked.js';
+import { change, inTenant, tenantOf, withContext } from './session.js';
 
 interface Options {
   tenant?: string;
   json?: boolean;
   now?: boolean;
+  compromised?: boolean;
   settle?: string;
 }
 
 /** The servers look for new keys each second; see main.ts. */
 const SETTLE_SECONDS = 3;
 
-const show = (json: boolean, keys: KeyInfo[]): void =>
-  print(
-    json,
-    keys,
-    table([
+const show = (json: boolean, keys: KeyInfo[], ends: readonly string[]): void =>
+  print(json, keys, [
+    ...table([
       ['KEY ID', 'ALG', 'STATE', 'SIGNS FROM', 'PUBLISHED UNTIL'],
       ...keys.map(({ kid, alg, state, activatesAt, retiresAt }) => [
         kid,
@@ -34,24 +40,30 @@ const show = (json: boolean, keys: KeyInfo[]): void =>
         time(retiresAt),
       ]),
     ]),
-  );
+    ...ends,
+  ]);
 
-/** A command about the keys of one tenant: does something, or nothing, and shows them. */
+/** A command about the keys of one tenant: does something, shows them, and what it has ended. */
 function aboutKeys(
   command: Command,
   event: string | undefined,
-  work: (context: GatehouseContext, tenant: Tenant, options: Options, argument: string) => Promise<void>,
+  work: (
+    context: GatehouseContext,
+    tenant: Tenant,
+    options: Options,
+    argument: string,
+  ) => Promise<readonly string[]>,
 ): void {
   inTenant(command).action(() =>
     withContext(async (context) => {
       const options = command.opts<Options>();
       const [argument = ''] = command.args;
       const tenant = await tenantOf(context, options.tenant);
-      await work(context, tenant, options, argument);
+      const ends = await work(context, tenant, options, argument);
       if (event !== undefined)
         await context.audit(tenant.id, { event, result: 'success', actor: 'cli', target: argument });
       const { listKeys } = await import('../oidc/index.js');
-      show(options.json ?? false, await listKeys(context.store, tenant.id));
+      show(options.json ?? false, await listKeys(context.store, tenant.id), ends);
     }),
   );
 }
@@ -63,7 +75,7 @@ export function keysCommand(): Command {
   aboutKeys(
     command.command('list').description('The signing keys of a tenant, with what becomes of each when.'),
     undefined,
-    async () => undefined,
+    async () => [],
   );
   aboutKeys(
     command
@@ -73,12 +85,34 @@ export function keysCommand(): Command {
       )
       .option(
         '--now',
-        'sign with the new keys at once: for when a key has become known to somebody. Clients that keep the key set may refuse new tokens until they read it again',
+        'sign with the new keys at once. What the old ones signed stays valid. Clients that keep the key set may refuse new tokens until they read it again',
+      )
+      .option(
+        '--compromised',
+        'somebody else may have the keys: make new ones that sign at once, and accept nothing that the old ones signed',
       ),
     'keys.rotate',
-    async ({ config, store, vault }, tenant, { now = false }) => {
-      const { rotateKeys, scheduleOf } = await import('../oidc/index.js');
-      await rotateKeys(store, vault, tenant.id, scheduleOf(config), { now });
+    async ({ config, store, vault }, tenant, { now = false, compromised = false }) => {
+      const { REVOKED_KEY_ENDS, revokeKeys, rotateKeys, scheduleOf } = await import('../oidc/index.js');
+      if (!compromised) {
+        await rotateKeys(store, vault, tenant.id, scheduleOf(config), { now });
+        return [];
+      }
+      await revokeKeys(store, vault, tenant.id, scheduleOf(config), 'all');
+      return REVOKED_KEY_ENDS;
+    },
+  );
+  aboutKeys(
+    command
+      .command('revoke <kid>')
+      .description(
+        'Accept nothing that this key signed. One that signs is replaced at once, by a key that is made now.',
+      ),
+    'keys.revoke',
+    async ({ config, store, vault }, tenant, _options, kid) => {
+      const { REVOKED_KEY_ENDS, revokeKeys, scheduleOf } = await import('../oidc/index.js');
+      await revokeKeys(store, vault, tenant.id, scheduleOf(config), { kid });
+      return REVOKED_KEY_ENDS;
     },
   );
   aboutKeys(
@@ -92,12 +126,30 @@ export function keysCommand(): Command {
     async ({ store, vault }, tenant, _options, alg) => {
       const { addKeys } = await import('../oidc/index.js');
       await addKeys(store, vault, tenant.id, [alg as SigningAlg]);
+      return [];
     },
   );
+  inTenant(command.command('renew'))
+    .addArgument(new Argument('<secret>').choices(Object.keys(RENEWABLE_SECRETS)))
+    .description(
+      'Make a secret of the tenant anew: the key that signs cookies, or the source of DPoP nonces.',
+    )
+    .action((name: RenewableSecret, { tenant, json = false }: Options) =>
+      withContext(async (context) => {
+        const owner = await tenantOf(context, tenant);
+        await change(context, owner, 'keys.renew', name, (db) => renewTenantSecret(db, context.vault, name));
+        const ends = [RENEWABLE_SECRETS[name]];
+        print(json, { secret: name, ends }, ends);
+      }),
+    );
   command
     .command('rewrap')
     .description(
       'Move everything that is encrypted to another master key (GATEHOUSE_NEW_MASTER_KEY), while servers run. They go on; their next start needs the new key.',
+    )
+    .option(
+      '--compromised',
+      'somebody else may have the old key and the store: also renew the signing keys, cookie keys and DPoP nonces of every tenant, and end what waits for a code. Can be repeated with the key that is in use',
     )
     .option('--settle <seconds>', 'how long running servers get to learn a key', String(SETTLE_SECONDS))
     .option('--json', 'answer in JSON')
@@ -105,7 +157,19 @@ export function keysCommand(): Command {
   return command;
 }
 
-async function rewrapKeys({ json = false, settle }: Options): Promise<void> {
+/** Everything in the store that is sealed. */
+async function sealedColumns(): Promise<SealedColumn[]> {
+  const { OIDC_SEALED_COLUMNS } = await import('../oidc/index.js');
+  const { MESSAGING_SEALED_COLUMNS } = await import('../messaging/index.js');
+  return [
+    ...TENANT_SEALED_COLUMNS,
+    ...OIDC_SEALED_COLUMNS,
+    ...MESSAGING_SEALED_COLUMNS,
+    ...OUTBOX_SEALED_COLUMNS,
+  ];
+}
+
+async function rewrapKeys({ json = false, compromised = false, settle }: Options): Promise<void> {
   const config = loadConfig();
   const { newMasterKey } = config;
   if (newMasterKey === undefined)
@@ -116,30 +180,27 @@ async function rewrapKeys({ json = false, settle }: Options): Promise<void> {
   const to = decodeMasterKey(newMasterKey, 'GATEHOUSE_NEW_MASTER_KEY', 'from the environment');
   await withContext(async (context) => {
     const { store, vault, master } = context;
-    if (to.id === master.id)
+    const inUse = to.id === master.id;
+    if (inUse && !compromised)
       throw new Invalid('GATEHOUSE_NEW_MASTER_KEY', 'is the key that is in use; make another');
-    const { OIDC_SEALED_COLUMNS } = await import('../oidc/index.js');
-    const { MESSAGING_SEALED_COLUMNS } = await import('../messaging/index.js');
     const inFile = keptInFile(config);
-    const columns = [
-      ...TENANT_SEALED_COLUMNS,
-      ...OIDC_SEALED_COLUMNS,
-      ...MESSAGING_SEALED_COLUMNS,
-      ...OUTBOX_SEALED_COLUMNS,
-    ];
-    const done = await rewrap(store, vault, master, to, columns, {
-      settle: Math.max(0, Number(settle) || 0),
-      handOver: () => {
-        if (inFile) replaceKeyFile(config, newMasterKey);
-      },
-    });
+    const done = inUse
+      ? { rows: {}, masterKey: to.id }
+      : await rewrap(store, vault, master, to, await sealedColumns(), {
+          settle: Math.max(0, Number(settle) || 0),
+          handOver: () => {
+            if (inFile) replaceKeyFile(config, newMasterKey);
+          },
+        });
     const home = await tenantOf(context, undefined);
     await context.audit(home.id, { event: 'keys.rewrap', result: 'success', actor: 'cli', target: to.id });
-    print(json, done, [
+    const renewed = compromised ? await renewAll(context) : undefined;
+    print(json, { ...done, ...renewed }, [
       ...Object.entries(done.rows).map(([name, count]) => `${name}: ${count} rows`),
       inFile
         ? 'The new key is in the data folder. Back it up.'
         : 'Set GATEHOUSE_MASTER_KEY to the new key now: the next start of every server needs it.',
+      ...(renewed ? [`renewed: ${renewed.tenants} tenants`, ...renewed.ends, ...renewed.left] : []),
     ]);
   });
 }

@@ -1,9 +1,10 @@
 import { Argument, Command } from 'commander';
 import type { Knex } from 'knex';
 import {
-  createTenantAt,
   findTenant,
   listTenants,
+  makeTenant,
+  placeAt,
   setRegistrationOpen,
   setTenantEnabled,
   type Tenant,
@@ -24,6 +25,7 @@ const lines = (tenant: Tenant): string[] =>
 interface Options {
   json?: boolean;
   host: string;
+  managementClient?: string;
 }
 
 /** Changes a tenant, writes it down, and shows how it is now. */
@@ -67,14 +69,28 @@ export function tenantCommand(): Command {
       '--host <host>',
       'the Host header that picks it, such as id.example.com; its issuer is https://<host>',
     )
+    .option(
+      '--management-client <client-id>',
+      'also make the client that scripts and administrators manage it with; its secret is shown once',
+    )
     .option('--json', 'answer in JSON')
-    .action((name: string, { host, json = false }: Options) =>
+    .action((name: string, { host, managementClient: clientId, json = false }: Options) =>
       withContext(async ({ store, vault, audit }) => {
-        const tenant = await store.transaction((trx) => createTenantAt(trx, name, host));
-        const { addKeys, BASE_ALGS } = await import('../oidc/index.js');
-        await addKeys(store, vault, tenant.id, BASE_ALGS);
+        const { makeFirstKeys } = await import('../oidc/index.js');
+        // The management client gets the scopes of every operation, which are known where the operations are.
+        if (clientId !== undefined) await import('../management.js');
+        const place = placeAt(host);
+        const writeFirstKeys = await makeFirstKeys(vault);
+        const managementClient = clientId === undefined ? undefined : { id: clientId };
+        const { tenant, managementSecret } = await store.transaction((trx) =>
+          makeTenant(trx, vault, writeFirstKeys, { name, ...place, managementClient }),
+        );
         await audit(tenant.id, { event: 'tenant.create', result: 'success', actor: 'cli', target: name });
-        print(json, tenant, lines(tenant));
+        const client = managementSecret === undefined ? undefined : { clientId, secret: managementSecret };
+        print(json, { ...tenant, ...(client && { managementClient: client }) }, [
+          ...lines(tenant),
+          ...(client ? [`${client.clientId}  ${client.secret}   (shown this once)`] : []),
+        ]);
       }),
     );
   command

@@ -9,8 +9,8 @@ import {
   type NewUser,
   type User,
 } from '../users/index.js';
-import { builtInRoles } from '../roles/index.js';
-import { tenantDb } from '../store/index.js';
+import { builtInRoles, rolesWithEverything } from '../roles/index.js';
+import { tenantDb, type TenantDb } from '../store/index.js';
 import { print, table, time } from './output.js';
 import { change, inTenant, readSecret, tenantOf, withContext } from './session.js';
 
@@ -24,6 +24,7 @@ interface Options {
   countryCode?: string;
   nickName?: string;
   role?: string[];
+  administrator?: boolean;
 }
 
 const lines = (user: User, password?: string): string[] =>
@@ -49,6 +50,17 @@ async function choosePassword(
   if (fromStdin) return { password: await readSecret(), show: undefined };
   const password = randomBytes(12).toString('base64url');
   return { password, show: password };
+}
+
+/**
+ * A user who may do everything, whatever is left of the tenant's roles: with a role that holds `isms.all`, else with that
+ * permission as a claim of their own.
+ */
+async function asAdministrator(db: TenantDb, user: NewUser): Promise<NewUser> {
+  const [role] = await rolesWithEverything(db);
+  return role === undefined
+    ? { ...user, claims: [{ type: 'permission', value: 'isms.all' }] }
+    : { ...user, roles: [...(user.roles ?? []), role] };
 }
 
 export function userCommand(): Command {
@@ -81,6 +93,7 @@ export function userCommand(): Command {
     .option('--country-code <digits>', 'such as 86')
     .option('--nick-name <name>')
     .option('--role <name...>', 'roles of the tenant; the one for newcomers, where nothing is said')
+    .option('--administrator', 'an administrator of the tenant, who may do everything: the way back in')
     .option('--password-stdin', 'read the password from standard input')
     .action((userName: string, options: Options) =>
       withContext(async (context) => {
@@ -95,6 +108,8 @@ export function userCommand(): Command {
           nickName: options.nickName,
         };
         const user = await change(context, tenant, 'user.create', userName, async (db) => {
+          if (options.administrator)
+            return insertUser(db, await asAdministrator(db, { ...wanted, roles: options.role }), hash);
           const roles = options.role ?? (await builtInRoles(db, ['user'])).map(({ id }) => id);
           return insertUser(db, { ...wanted, roles }, hash);
         });

@@ -7,6 +7,7 @@ export {
   type ClientSettings,
   type NewClient,
 } from './schema.js';
+export { checkReach } from './rules.js';
 export { isClientOrigin, mayCallFrom } from './origins.js';
 export { countClientsUsing, takeFromClients } from './scopes.js';
 export {
@@ -15,7 +16,9 @@ export {
   deleteClient,
   findClient,
   insertClient,
+  endTokensOfClient,
   listClients,
+  revokeClientSecret,
   setClientEnabled,
   updateClientSettings,
 } from './store.js';
@@ -36,4 +39,11 @@ export {
   reregister,
   type Registered,
 } from './registration.js';
+export {
+  endAllRegistrations,
+  endInitialToken,
+  endRegistrationAccess,
+  listRegistrations,
+  registrationAccessOperation,
+} from './registration-access.js';
 export { insertManagementClient } from './management-client.js';

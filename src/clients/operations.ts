@@ -15,9 +15,9 @@ import {
   type AnyOperation,
 } from '../api/index.js';
 import { Invalid } from '../kernel/errors.js';
+import type { Reach } from '../kernel/private-networks.js';
 import {
   CLIENT_SECRETS,
-  keepSecrets,
   NEW_SECRET,
   readNewSecret,
   secretsByOwner,
@@ -27,6 +27,7 @@ import {
 import type { Vault } from '../store/index.js';
 import { heldByClient } from './authority.js';
 import { CLIENT_CODES as CODES } from './codes.js';
+import { checkReach } from './rules.js';
 import { clientSettings, GRANT_TYPES, hasSecrets, type ClientSettings } from './schema.js';
 import {
   CLIENT,
@@ -42,6 +43,7 @@ import {
   findClientById,
   giveSecret,
   insertClient,
+  keepClientSecrets,
   lockClient,
   replaceClient,
   toClient,
@@ -111,8 +113,14 @@ const authority = aboutOne(async ({ db, actor }, id) =>
   heldByClient(await lockClient(db, id, confinedTo(actor))),
 );
 
-/** @param vault hashes the secrets. */
-export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
+/**
+ * @param vault hashes the secrets.
+ * @param reachOf where the tenant of an issuer may have the server connect to.
+ */
+export const clientOperations = (
+  vault: Vault,
+  reachOf: (issuer: string) => Reach,
+): readonly AnyOperation[] => [
   at.codes(CODES),
   defineList({
     ...at.list,
@@ -153,10 +161,11 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
     schemas: { body: NEW_CLIENT, answer: CREATED_CLIENT },
     conflicts: { clientId: CODES.clientIdExists },
     authority,
-    async handle({ db, actor, body }) {
+    async handle({ tenant, db, actor, body }) {
       const clientId = body.clientId ?? `client-${randomBytes(9).toString('hex')}`;
       const template = body.template === undefined ? {} : structuredClone(TEMPLATES[body.template]);
       const settings = settle(clientSettings(template), settingsIn(body), body);
+      checkReach(settings, undefined, reachOf(tenant.issuer));
       const id = await insertClient(db, {
         clientId,
         clientName: body.clientName ?? clientId,
@@ -186,10 +195,11 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
       answer: CLIENT,
       read: async ({ db, actor, body }) => showClient(await lockClient(db, body.id, confinedTo(actor))),
     },
-    async handle({ db, actor, body }) {
+    async handle({ tenant, db, actor, body }) {
       const { id, clientName, description, enabled, properties, owner, secrets } = body;
       const before = await lockClient(db, id, confinedTo(actor));
       const settings = settle(before.settings, settingsIn(body), body);
+      checkReach(settings, before.settings, reachOf(tenant.issuer));
       await replaceClient(db, before, {
         ...before,
         ...(clientName !== undefined && { clientName }),
@@ -200,10 +210,9 @@ export const clientOperations = (vault: Vault): readonly AnyOperation[] => [
         settings,
       });
       if (secrets)
-        await keepSecrets(
+        await keepClientSecrets(
           db,
-          CLIENT_SECRETS,
-          id,
+          await findClientById(db, id),
           secrets.map((secret) => secret.id),
         );
       return showClient(await findClientById(db, id));

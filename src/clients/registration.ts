@@ -16,10 +16,12 @@ import {
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
+import type { Reach } from '../kernel/private-networks.js';
 import { newSecret } from '../secrets/index.js';
 import type { Row, TenantDb, Vault } from '../store/index.js';
 import { isTrusted } from './authority.js';
 import { changedBy, settingsFrom, type Metadata } from './metadata.js';
+import { checkReach } from './rules.js';
 import { hasSecrets, type Client } from './schema.js';
 import { findClient, findClientById, giveSecret, insertClient, lockClient, writeClient } from './store.js';
 
@@ -54,6 +56,7 @@ export async function register(
   vault: Vault,
   initialToken: string,
   metadata: Metadata,
+  reach: Reach,
 ): Promise<Registered | undefined> {
   const row = (await db
     .from('initial_access_tokens')
@@ -66,6 +69,7 @@ export async function register(
   const scopes = parse<string[]>(row['scopes']);
   const clientId = `client-${randomBytes(12).toString('hex')}`;
   const settings = settingsFrom(metadata, scopes);
+  checkReach(settings, undefined, reach);
   const id = await insertClient(db, {
     clientId,
     clientName: nameIn(metadata, clientId),
@@ -126,11 +130,13 @@ export async function reregister(
   vault: Vault,
   { client, scopes, settled }: Registration,
   metadata: Metadata,
+  reach: Reach,
 ): Promise<Registered> {
   const { clientId } = client;
   // A developer's client that an administrator trusts is widened by nobody else.
   const fixed = client.owner !== null && isTrusted(client) ? [...settled, 'redirectUris', 'scopes'] : settled;
   const settings = changedBy(metadata, client.settings, { scopes, settled: fixed });
+  checkReach(settings, client.settings, reach);
   const given = nameIn(metadata, clientId);
   const clientName = settled.includes('clientName') ? client.clientName : given;
   await writeClient(db, client, { ...client, clientName, settings });

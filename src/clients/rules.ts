@@ -1,6 +1,8 @@
 import { Ajv } from 'ajv';
 import { isLocalHost } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
+import { checkOutbound } from '../kernel/outbound.js';
+import type { Reach } from '../kernel/private-networks.js';
 import {
   ACCOUNT_CLIENT_ID,
   CLIENT_SETTINGS,
@@ -131,6 +133,20 @@ function checkAddress(field: string, address: string | undefined): void {
       field,
       `"${address}" must be an https address without a fragment (plain http is for localhost only)`,
     );
+}
+
+/**
+ * Refuses addresses that this server would call and may not reach: the keys of a client, and where it hears of the end of a
+ * session. What was there before stays; it is checked again each time that it is called.
+ * @throws Invalid naming the field
+ */
+export function checkReach(
+  settings: ClientSettings,
+  before: Partial<ClientSettings> | undefined,
+  reach: Reach,
+): void {
+  for (const field of ['jwksUri', 'backchannelLogoutUri'] as const)
+    if (settings[field] !== before?.[field]) checkOutbound(field, settings[field], reach);
 }
 
 const PRIVATE_PARTS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];

@@ -1,11 +1,13 @@
 import { ownedBy } from '../api/index.js';
-import { Invalid, NotFound } from '../kernel/errors.js';
+import { holdsEverything, keepWayIn } from '../roles/index.js';
+import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import { revokeAllOf } from '../revocations/index.js';
 import {
   addSecret,
   CLIENT_SECRETS,
+  keepSecrets,
   secretsOf,
   toSecret,
   type NewSecret,
@@ -66,6 +68,9 @@ export const findClientById = async (db: TenantDb, id: string, owner?: string): 
 export const lockClient = async (db: TenantDb, id: string, owner?: string): Promise<Client> =>
   found(db, id, (await ownedBy(db, 'clients', owner).where({ id }).forUpdate().first()) as Row | undefined);
 
+/** Whether the tenant may be managed by this client. */
+const mayBeWayIn = ({ enabled, settings }: Client): boolean => enabled && holdsEverything(settings.scopes);
+
 const columnsOf = (client: NewClient): Record<string, unknown> => ({
   client_name: client.clientName,
   description: client.description ?? null,
@@ -75,9 +80,25 @@ const columnsOf = (client: NewClient): Record<string, unknown> => ({
   owner_user_key: client.owner ?? null,
 });
 
+/**
+ * A client's id is the audience of its ID tokens, so no API may have it. Holds the tenant until the transaction ends, because
+ * an API may come to the same audience meanwhile (api-resources/audiences.ts).
+ * @throws Conflict
+ */
+async function checkNoAudience(db: TenantDb, clientId: string): Promise<void> {
+  await db.lockTenant();
+  const api = await db.from('api_resources').where({ audience: clientId }).first<Row | undefined>('name');
+  if (api)
+    throw new Conflict(
+      'audience',
+      `"${clientId}" is the audience of the API "${String(api['name'])}"; choose another client id`,
+    );
+}
+
 /** @throws Invalid, Conflict */
 export async function insertClient(db: TenantDb, client: NewClient): Promise<string> {
   checkClient(client);
+  await checkNoAudience(db, client.clientId);
   const id = newId();
   const now = Date.now();
   const row = {
@@ -94,14 +115,19 @@ export async function insertClient(db: TenantDb, client: NewClient): Promise<str
 
 /**
  * Writes a client as it is now; take it by `lockClient`. One that is enabled or disabled loses what it was given until now.
- * @throws Invalid
+ * @throws Invalid, Conflict where nobody could manage the tenant any more
  */
 export async function writeClient(db: TenantDb, before: Client, client: Client): Promise<void> {
   checkClient(client);
-  await db
-    .from('clients')
-    .where({ id: client.id })
-    .update({ ...columnsOf(client), updated_at: Date.now() });
+  await keepWayIn(
+    db,
+    mayBeWayIn(before),
+    async () =>
+      void (await db
+        .from('clients')
+        .where({ id: client.id })
+        .update({ ...columnsOf(client), updated_at: Date.now() })),
+  );
   if (before.enabled !== client.enabled) await revokeAllOf(db, 'client', client.clientId);
 }
 
@@ -141,11 +167,19 @@ export async function setClientEnabled(db: TenantDb, clientId: string, enabled: 
   await replaceClient(db, client, { ...client, enabled });
 }
 
-/** What it was given ends with it: nobody who takes its name has its tokens. @throws NotFound */
-export async function deleteClient(db: TenantDb, { id, clientId }: Client): Promise<void> {
-  await db.from('clients').where({ id }).delete();
+/**
+ * What it was given ends with it: nobody who takes its name has its tokens.
+ * @throws Conflict where nobody could manage the tenant any more
+ */
+export async function deleteClient(db: TenantDb, client: Client): Promise<void> {
+  const { id, clientId } = client;
+  await keepWayIn(db, mayBeWayIn(client), async () => void (await db.from('clients').where({ id }).delete()));
   await revokeAllOf(db, 'client', clientId);
 }
+
+/** Removes every secret of a client that is not among these. @throws Invalid, Conflict like `deleteClient` */
+export const keepClientSecrets = (db: TenantDb, client: Client, kept: readonly string[]): Promise<void> =>
+  keepWayIn(db, mayBeWayIn(client), () => keepSecrets(db, CLIENT_SECRETS, client.id, kept));
 
 /**
  * Gives the client one more secret and answers it, for the only time.
@@ -165,7 +199,22 @@ export async function giveSecret(
   return addSecret(db, vault, CLIENT_SECRETS, id, secret);
 }
 
-/** The same by client id; `replace` removes the others first. @throws NotFound, Invalid */
+/** Ends one secret of a client. What the client was given with it stays valid. @throws NotFound */
+export async function revokeClientSecret(db: TenantDb, clientId: string, secretId: string): Promise<void> {
+  const { id } = await findClient(db, clientId);
+  const gone = await db.from('client_secrets').where({ client_row_id: id, id: secretId }).delete();
+  if (gone === 0)
+    throw new NotFound(
+      'secret',
+      `"${clientId}" has no secret "${secretId}"; gatehouse client secret ${clientId} --list has them`,
+    );
+}
+
+/** Ends every token and code that a client was given until now. @throws NotFound */
+export const endTokensOfClient = async (db: TenantDb, clientId: string): Promise<void> =>
+  revokeAllOf(db, 'client', (await findClient(db, clientId)).clientId);
+
+/** What `giveSecret` does, by client id; `replace` removes the others first. @throws NotFound, Invalid */
 export async function addClientSecret(
   db: TenantDb,
   vault: Vault,

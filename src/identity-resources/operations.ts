@@ -23,13 +23,13 @@ import {
 import type { Uses } from './uses.js';
 
 const at = areaAt('identityresource', '/api/IdentityResource');
-const { cascade, id, line, orNull, properties, text, time, withTimes } = shapes;
+const { cascade, claimNames, id, line, orNull, properties, text, time, withTimes } = shapes;
 
 const name = {
   type: 'string',
   minLength: 1,
   maxLength: 100,
-  pattern: '^[A-Za-z0-9](?:[A-Za-z0-9:_-]*[A-Za-z0-9])?$',
+  pattern: '^(?!(?:constructor|prototype)$)[A-Za-z0-9](?:[A-Za-z0-9:_-]*[A-Za-z0-9])?$',
   description: 'The scope. It has no dot: scopes with one belong to APIs.',
 } as const;
 
@@ -41,10 +41,7 @@ const fields = {
   emphasize: { type: 'boolean', description: 'Whether the consent page sets it off.' },
   showInDiscoveryDocument: { type: 'boolean' },
   userClaims: {
-    type: 'array',
-    maxItems: 200,
-    uniqueItems: true,
-    items: { ...line(100), minLength: 1 },
+    ...claimNames,
     description: 'The claims of the user that the scope opens (OIDC Core 5.4).',
   },
   properties,

@@ -1,3 +1,4 @@
+import { checkAskedClaims } from '../kernel/claim-names.js';
 import { Conflict, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
@@ -69,11 +70,12 @@ export const lockIdentityResource = async (db: TenantDb, id: string): Promise<St
 
 type New = IdentityResource & Partial<Pick<StoredIdentityResource, 'enabled' | 'properties'>>;
 
-/** @throws Conflict when another scope has the name */
+/** @throws Conflict when another scope has the name, Invalid */
 export async function insertIdentityResource(
   db: TenantDb,
   { enabled = true, properties = {}, ...resource }: New,
 ): Promise<StoredIdentityResource> {
+  checkAskedClaims(resource.userClaims);
   const now = Date.now();
   const id = newId();
   const taken = `another scope has the name "${resource.name}"`;
@@ -91,13 +93,15 @@ export async function insertIdentityResource(
   return { ...resource, id, enabled, properties, createdAt: now, updatedAt: now };
 }
 
-/** What is not given stays. @throws NotFound, Conflict for `openid`, which has to stay enabled */
+/** What is not given stays. @throws NotFound, Invalid, Conflict for `openid`, which has to stay enabled */
 export async function updateIdentityResource(
   db: TenantDb,
   id: string,
   change: Partial<Omit<New, 'name'>>,
 ): Promise<StoredIdentityResource> {
-  const changed = { ...(await lockIdentityResource(db, id)), ...change };
+  const before = await lockIdentityResource(db, id);
+  checkAskedClaims(change.userClaims, before.userClaims);
+  const changed = { ...before, ...change };
   if (!changed.enabled) refuseForOpenid(changed.name, 'can not be disabled');
   await db
     .from('identity_resources')

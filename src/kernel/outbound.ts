@@ -1,60 +1,75 @@
 import { lookup as resolve, type LookupAddress, type LookupOptions } from 'node:dns';
-import { request as plainRequest } from 'node:http';
+import { lookup } from 'node:dns/promises';
+import { request as plainRequest, type IncomingMessage } from 'node:http';
 import { request as secureRequest } from 'node:https';
-import { BlockList, isIP, isIPv6, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
+import { Invalid } from './errors.js';
+import { isWithin, type Reach } from './private-networks.js';
 
-/** Networks that are nobody's on the Internet (RFC 6890), and this machine. */
-const PRIVATE = new BlockList();
-for (const [network, bits] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['224.0.0.0', 4],
-  ['240.0.0.0', 4],
-] as const)
-  PRIVATE.addSubnet(network, bits, 'ipv4');
-for (const [network, bits] of [
-  ['::', 128],
-  ['::1', 128],
-  ['64:ff9b::', 96],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['ff00::', 8],
-] as const)
-  PRIVATE.addSubnet(network, bits, 'ipv6');
+/**
+ * The only way out of this process for what a caller's data can cause: keys and logout endpoints of clients, webhooks,
+ * mail servers. Every address is checked before a connection is made to it, and exactly that address is connected to, so a
+ * name that leads elsewhere a moment later leads nowhere. ESLint refuses other ways to connect.
+ */
 
-const isPrivate = (address: string): boolean => PRIVATE.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+const PRIVATE = 'the address is in a private network';
 
-/** Whether an address may be connected to, by who may reach private networks (`anywhere`) or not. @throws Error */
-export function mayReach(address: string, anywhere: boolean): void {
-  if (!anywhere && isPrivate(address)) throw new Error('the address is in a private network');
+/** Whether an address may be connected to. @throws Error */
+function assertWithin(address: string, reach: Reach): void {
+  if (!isWithin(reach, address)) throw new Error(PRIVATE);
 }
 
-/** Looks a name up, and refuses addresses of private networks; what is checked is what is connected to. */
-export const lookupFor =
-  (anywhere: boolean): LookupFunction =>
+/** Looks a name up and keeps the addresses that may be connected to. @throws Error through the callback where none is left */
+const lookupFor =
+  (reach: Reach): LookupFunction =>
   (hostname, options, callback) => {
     const all: LookupOptions & { all: true } = { ...options, all: true };
     resolve(hostname, all, (error, addresses: LookupAddress[]) => {
-      const allowed = error ? [] : addresses.filter(({ address }) => anywhere || !isPrivate(address));
-      const [first] = allowed;
-      if (error || !first) {
-        callback(error ?? new Error('the address is in a private network'), '', 0);
-      } else if (options.all) callback(null, allowed);
+      const within = error ? [] : addresses.filter(({ address }) => isWithin(reach, address));
+      const [first] = within;
+      if (error || !first) callback(error ?? new Error(PRIVATE), '', 0);
+      else if (options.all) callback(null, within);
       else callback(null, first.address, first.family);
     });
   };
 
+/** The host of a URL without the brackets of IPv6. WHATWG URLs spell IPv4 addresses in one way, whatever was written. */
+const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, '');
+
+/** An address of a host to connect to, checked. @throws Error */
+export async function addressWithin(host: string, reach: Reach): Promise<string> {
+  if (isIP(host)) {
+    assertWithin(host, reach);
+    return host;
+  }
+  const found = (await lookup(host, { all: true })).find(({ address }) => isWithin(reach, address));
+  if (!found) throw new Error(PRIVATE);
+  return found.address;
+}
+
+const LOCAL_NAME = /(^|\.)localhost\.?$/i;
+
+/**
+ * Refuses a URL or a host that can only lead to a private network, when somebody writes it. Names are not looked up: they
+ * are checked each time that they are used.
+ * @throws Invalid naming the field
+ */
+export function checkOutbound(field: string, address: string | undefined, reach: Reach): void {
+  if (address === undefined) return;
+  const url = URL.parse(address) ?? URL.parse(`http://${isIP(address) === 6 ? `[${address}]` : address}`);
+  const host = url ? hostOf(url) : address;
+  const checked = isIP(host) ? host : LOCAL_NAME.test(host) ? '127.0.0.1' : undefined;
+  if (checked !== undefined && !isWithin(reach, checked))
+    throw new Invalid(
+      field,
+      `"${address.slice(0, 200)}" is in a private network, which this server does not connect to; the operator can allow it with outbound.allow`,
+    );
+}
+
 export interface Answered {
   status: number;
-  /** The first 64 KiB. */
-  body: string;
+  headers: IncomingMessage['headers'];
+  body: Buffer;
 }
 
 /** The request was sent, and no answer came: perhaps it was carried out. */
@@ -63,24 +78,52 @@ export class NoAnswer extends Error {
 }
 
 const TIMEOUT_MS = 10_000;
-const LONGEST_ANSWER = 65_536;
+const LARGEST_ANSWER = 256 * 1024;
 
-/** A POST to somebody else's server; redirects are not followed. @throws NoAnswer; any other error means that nothing was sent */
-export function post(
-  address: string,
-  { headers, body, anywhere }: { headers: Record<string, string>; body: string; anywhere: boolean },
+interface Outgoing {
+  method: string;
+  headers: Record<string, string>;
+  body?: string | Buffer | undefined;
+  reach: Reach;
+  signal?: AbortSignal | undefined;
+  /** Keeps the first part of an answer that is too large, instead of an error. */
+  cut?: boolean;
+}
+
+/** The body of an answer, up to the bound. @throws Error for a larger one that is not to be cut, and one that breaks off */
+function bodyOf(response: IncomingMessage, cut: boolean): Promise<Buffer> {
+  return new Promise((done, fail) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    response.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= LARGEST_ANSWER) chunks.push(chunk);
+      else if (!cut) response.destroy(new Error('the answer is too large'));
+    });
+    response.on('error', fail);
+    response.on('aborted', () => fail(new Error('the answer broke off')));
+    response.on('end', () => done(Buffer.concat(chunks)));
+  });
+}
+
+/** One request; redirects are not followed. @throws NoAnswer; any other error means that nothing was sent */
+function exchange(
+  url: URL,
+  { method, headers, body = '', reach, signal, cut = false }: Outgoing,
 ): Promise<Answered> {
-  const url = new URL(address);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (isIP(host)) mayReach(host, anywhere);
-  return new Promise((resolve, reject) => {
+  const secure = url.protocol === 'https:';
+  if (!secure && url.protocol !== 'http:') throw new Error(`${url.protocol} is not a protocol of the web`);
+  const host = hostOf(url);
+  if (isIP(host)) assertWithin(host, reach); // no lookup is made for these
+  return new Promise((done, reject) => {
     let sent = false;
     const fail = (error: Error): void => reject(sent ? new NoAnswer(error.message) : error);
-    const sending = (url.protocol === 'https:' ? secureRequest : plainRequest)(url, {
-      method: 'POST',
-      headers: { ...headers, 'content-length': Buffer.byteLength(body) },
-      lookup: lookupFor(anywhere),
+    const sending = (secure ? secureRequest : plainRequest)(url, {
+      method,
+      headers: { ...headers, ...(method !== 'GET' && { 'content-length': Buffer.byteLength(body) }) },
+      lookup: lookupFor(reach),
       agent: false,
+      signal,
     });
     const deadline = setTimeout(() => sending.destroy(new Error('no answer in time')), TIMEOUT_MS);
     sending.on('error', fail);
@@ -91,18 +134,74 @@ export function post(
         sending.end(body);
       };
       // Nothing has left before the connection stands, so that what fails until then can be tried again.
-      if (socket.connecting) socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', flush);
+      if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', flush);
       else flush();
     });
     sending.on('response', (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        if (text.length < LONGEST_ANSWER) text += chunk;
-      });
-      response.on('error', fail);
-      response.on('aborted', () => fail(new Error('the answer broke off')));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
+      bodyOf(response, cut).then(
+        (bytes) => done({ status: response.statusCode ?? 0, headers: response.headers, body: bytes }),
+        fail,
+      );
     });
   });
+}
+
+/** A POST to somebody else's server. @throws NoAnswer; any other error means that nothing was sent */
+export async function post(
+  address: string,
+  request: { headers: Record<string, string>; body: string; reach: Reach },
+): Promise<{ status: number; body: string }> {
+  const { status, body } = await exchange(new URL(address), { ...request, method: 'POST', cut: true });
+  return { status, body: body.toString() };
+}
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const MOST_REDIRECTS = 3;
+const WITHOUT_BODY = new Set([204, 205, 304]);
+
+/** Where a GET is redirected to; the next address is checked like the first. Undefined where it is not. @throws Error */
+function redirectOf(url: URL, { status, headers }: Answered): URL | undefined {
+  if (!REDIRECTS.has(status) || headers.location === undefined) return undefined;
+  const next = new URL(headers.location, url);
+  if (url.protocol === 'https:' && next.protocol !== 'https:')
+    throw new Error('the redirect leads away from https');
+  return next;
+}
+
+/**
+ * `fetch`, as far as this product needs it, within a reach. An answer has at most 256 KiB and 10 seconds; of a GET with
+ * `redirect: 'follow'` (the default) three redirects are followed.
+ */
+export async function fetchWithin(
+  reach: Reach,
+  address: string | URL | Request,
+  init: RequestInit = {},
+): Promise<Response> {
+  // A Request sets the headers and writes the body as fetch does.
+  const request = new Request(address, init);
+  const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer());
+  const { method } = request;
+  const outgoing = {
+    method,
+    headers: Object.fromEntries(request.headers),
+    body,
+    reach,
+    signal: request.signal,
+  };
+  let url = new URL(request.url);
+  for (let redirects = 0; ; redirects += 1) {
+    const answered = await exchange(url, outgoing);
+    const next = redirectOf(url, answered);
+    if (next && request.redirect === 'error') throw new Error('the answer is a redirect');
+    if (next && request.redirect === 'follow' && method === 'GET') {
+      if (redirects === MOST_REDIRECTS) throw new Error('too many redirects');
+      url = next;
+      continue;
+    }
+    const headers = new Headers();
+    for (const [name, value] of Object.entries(answered.headers))
+      for (const each of [value ?? []].flat()) headers.append(name, each);
+    const { status } = answered;
+    return new Response(WITHOUT_BODY.has(status) ? null : new Uint8Array(answered.body), { status, headers });
+  }
 }

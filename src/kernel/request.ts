@@ -6,8 +6,10 @@ export interface RequestFacts {
   requestId: string;
   /** The person's or program's address, after trusted proxies. */
   address: string;
-  /** When it came in, in epoch milliseconds: what comes of it is as old as this (src/revocations). */
+  /** When it came in, in epoch milliseconds. */
   startedAt: number;
+  /** The revocations that it has seen when it first looked (src/revocations): all that are later end what it issues. */
+  generation?: number;
   /** The client's TLS certificate, as a trusted proxy passed it on. */
   certificate?: X509Certificate | undefined;
   /** Set where the request is one too many; the pages say so. */

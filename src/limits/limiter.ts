@@ -1,6 +1,7 @@
 import type { Config } from '../config.js';
 import { every, type Repeated } from '../jobs/index.js';
 import { networkOf } from '../kernel/addresses.js';
+import { steadyNow } from '../kernel/clock.js';
 import type { Log } from '../observe/index.js';
 import type { Store } from '../store/index.js';
 
@@ -21,7 +22,8 @@ export interface Refusal {
 /**
  * How often each tenant, client and address may ask, in windows of the same length for all. Counting is a look into a
  * map. Where there are several nodes, each adds what it has let through to the store once a second and learns the sum, so
- * a limit may be passed by what one second lets in.
+ * a limit may be passed by what one second lets in. Windows go by a clock that never steps back: else a clock that is set
+ * back would leave everybody refused until it has caught up.
  */
 export interface Limits {
   /** Counts a request; answers the refusal when it is one too many. */
@@ -72,22 +74,23 @@ export function openLimits(
   store: Store,
   log: Log,
   { enabled, windowSeconds, shared, ...quotas }: Config['limits'],
+  now: () => number = steadyNow,
 ): Limits {
   const windowMs = windowSeconds * 1000;
   let counts = new Map<string, Count>();
   let windowStart = 0;
 
-  function refusal(dimension: Dimension, quota: number, now: number): Refusal {
-    const retryAfter = Math.max(1, Math.ceil((windowStart + windowMs - now) / 1000));
+  function refusal(dimension: Dimension, quota: number, time: number): Refusal {
+    const retryAfter = Math.max(1, Math.ceil((windowStart + windowMs - time) / 1000));
     return { dimension, quota, window: windowSeconds, retryAfter };
   }
 
   function take(area: Area, dimension: Dimension, tenantId: string, name: string): Refusal | undefined {
     const quota = (quotas[area] as Partial<Record<Dimension, number>>)[dimension];
     if (!enabled || quota === undefined) return undefined;
-    const now = Date.now();
-    if (now >= windowStart + windowMs) {
-      windowStart = now - (now % windowMs);
+    const time = now();
+    if (time >= windowStart + windowMs) {
+      windowStart = Math.floor(time / windowMs) * windowMs;
       counts = new Map();
     }
     let key = `${area}:${dimension}:${tenantId}:${name}`;
@@ -97,7 +100,7 @@ export function openLimits(
       count = counts.get(key) ?? { here: 0, everywhere: 0, tenantId, quota };
       counts.set(key, count);
     }
-    if (count.here + count.everywhere >= quota) return refusal(dimension, quota, now);
+    if (count.here + count.everywhere >= quota) return refusal(dimension, quota, time);
     count.here += 1;
     return undefined;
   }

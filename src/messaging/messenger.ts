@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config.js';
 import { openMessage, queueSealed, type Deliver } from '../jobs/index.js';
+import type { Reach } from '../kernel/private-networks.js';
 import type { Store, TenantDb, Vault } from '../store/index.js';
 import type { Channel } from '../verification/index.js';
 import { aliyunDriver } from './drivers/aliyun.js';
@@ -69,6 +70,7 @@ const MOST_DRIVERS = 200;
 
 export function openMessenger({ config, store, vault, screen, tenantOf }: MessengerBase): Messenger {
   const read = settingsReader(store, vault);
+  const reachBy = (operators: boolean): Reach => (operators ? 'anywhere' : config.outbound.allow);
   const open = new LRUCache<string, Driver<Mail> | Driver<Sms>>({
     max: MOST_DRIVERS,
     dispose: (driver) => driver.close?.(),
@@ -96,16 +98,16 @@ export function openMessenger({ config, store, vault, screen, tenantOf }: Messen
     return made;
   }
 
-  const mailDriver = (settings: Exclude<ChannelSettings['mail'], { driver: 'screen' }>, anywhere: boolean) =>
-    driver<Mail>(['mail', settings, anywhere], () => smtpDriver(settings, anywhere));
+  const mailDriver = (settings: Exclude<ChannelSettings['mail'], { driver: 'screen' }>, reach: Reach) =>
+    driver<Mail>(['mail', settings, reach], () => smtpDriver(settings, reach));
 
-  const smsDriver = (settings: Exclude<ChannelSettings['sms'], { driver: 'screen' }>, anywhere: boolean) =>
-    driver<Sms>(['sms', settings, anywhere], () =>
+  const smsDriver = (settings: Exclude<ChannelSettings['sms'], { driver: 'screen' }>, reach: Reach) =>
+    driver<Sms>(['sms', settings, reach], () =>
       settings.driver === 'webhook'
-        ? webhookDriver(settings, anywhere)
+        ? webhookDriver(settings, reach)
         : settings.driver === 'aliyun'
-          ? aliyunDriver(settings, anywhere)
-          : twilioDriver(settings, anywhere),
+          ? aliyunDriver(settings, reach)
+          : twilioDriver(settings, reach),
     );
 
   async function sendMail(
@@ -115,12 +117,12 @@ export function openMessenger({ config, store, vault, screen, tenantOf }: Messen
     { settings, operators }: Chosen<'mail'>,
     ready?: () => Promise<void>,
   ) {
-    if (settings.driver !== 'screen') return mailDriver(settings, operators).send(id, mail, ready);
+    if (settings.driver !== 'screen') return mailDriver(settings, reachBy(operators)).send(id, mail, ready);
     return screen.show({ at: Date.now(), tenantId, channel: 'mail', ...mail });
   }
 
   async function sendSms(tenantId: string, id: string, sms: Sms, { settings, operators }: Chosen<'sms'>) {
-    if (settings.driver !== 'screen') return smsDriver(settings, operators).send(id, sms);
+    if (settings.driver !== 'screen') return smsDriver(settings, reachBy(operators)).send(id, sms);
     return screen.show({ at: Date.now(), tenantId, channel: 'sms', to: sms.to, text: sms.text });
   }
 

@@ -1,6 +1,8 @@
 import { areaAt, defineCodes, defineOperation, Failure, shapes, type AnyOperation } from '../api/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
+import { checkOutbound } from '../kernel/outbound.js';
+import type { Reach } from '../kernel/private-networks.js';
 import { MAIL_DRIVER, SMS_DRIVER } from '../kernel/message-drivers.js';
 import type { TenantDb, Vault } from '../store/index.js';
 import { mailTarget, phoneTarget, type Channel } from '../verification/index.js';
@@ -13,6 +15,9 @@ const MESSAGING_CODES = defineCodes(1000001, {
 
 const at = areaAt('messaging', '/api/Messaging');
 const { line } = shapes;
+
+/** The fields that say where a connection goes. */
+const CONNECTED = new Set(['host', 'url', 'endpoint']);
 
 /** What is never answered. */
 const SECRET = new Set(['password', 'secret', 'accessKeySecret', 'authToken']);
@@ -100,12 +105,19 @@ function shown(channel: Channel, settings: ChannelSettings[Channel] | undefined,
   };
 }
 
-export function messagingOperations(vault: Vault, messenger: Messenger): readonly AnyOperation[] {
+/** @param reachOf where a tenant's messages may be handed over: the operator's own may reach the operator's network. */
+export function messagingOperations(
+  vault: Vault,
+  messenger: Messenger,
+  reachOf: (tenant: { home: boolean }) => Reach,
+): readonly AnyOperation[] {
   const ownChannels = async (db: TenantDb): Promise<string[]> =>
     (await db.from('message_drivers').select<{ channel: string }[]>('channel')).map(({ channel }) => channel);
 
-  async function write<C extends Channel>(db: TenantDb, channel: C, body: unknown) {
+  async function write<C extends Channel>(db: TenantDb, channel: C, body: unknown, reach: Reach) {
     const settings = fitting(channel, body);
+    for (const [field, value] of Object.entries(settings))
+      if (CONNECTED.has(field)) checkOutbound(field, String(value), reach);
     await writeSettings(db, vault, channel, settings);
     return shown(channel, settings, true);
   }
@@ -140,7 +152,7 @@ export function messagingOperations(vault: Vault, messenger: Messenger): readonl
         from: 'Example <no-reply@example.com>',
       },
       schemas: { body: bodyOf('MailSettings', MAIL_DRIVER), answer: SHOWN },
-      handle: ({ db, body }) => write(db, 'mail', body),
+      handle: ({ tenant, db, body }) => write(db, 'mail', body, reachOf(tenant)),
     }),
     defineOperation({
       ...at.own('putsms', 'PUT', '/Sms'),
@@ -152,7 +164,7 @@ export function messagingOperations(vault: Vault, messenger: Messenger): readonl
         secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
       },
       schemas: { body: bodyOf('SmsSettings', SMS_DRIVER), answer: SHOWN },
-      handle: ({ db, body }) => write(db, 'sms', body),
+      handle: ({ tenant, db, body }) => write(db, 'sms', body, reachOf(tenant)),
     }),
     defineOperation({
       ...at.own('delete', 'DELETE', '/{channel}'),

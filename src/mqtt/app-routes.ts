@@ -45,7 +45,12 @@ function fieldsOf(value: unknown): { appId?: string; rights?: Right[]; enabled?:
  * The programs that may call. A secret is shown once, when it is made. No app gives a right that it has not, nor touches an app
  * that has more: it would have those rights a moment later.
  */
-export function appRoutes(router: Router, frame: Frame, vault: Vault, changed: () => void): void {
+export function appRoutes(
+  router: Router,
+  frame: Frame,
+  vault: Vault,
+  changed: (ctx: Context) => Promise<void>,
+): void {
   const { needs, read, change } = frame;
   const within = (ctx: Context, rights: readonly Right[]): void =>
     rights.forEach((right) => frame.demand(ctx, right));
@@ -60,7 +65,7 @@ export function appRoutes(router: Router, frame: Frame, vault: Vault, changed: (
       within(ctx, (await findApp(db, appId)).rights);
       return work(db, appId);
     });
-    changed();
+    await changed(ctx);
     return answer;
   };
   const one = async (ctx: Context): Promise<unknown> => {

@@ -49,7 +49,7 @@ interface Reply {
 /** A name and a password of 65,535 bytes, percent-encoded. */
 const LARGEST_BODY = 512 * 1024;
 const APPS_KNOWN = 1000;
-/** A secret that was taken away, or an app that was disabled, elsewhere goes on for so long at the most. */
+/** Other nodes forget an app when they see that the tenant has changed; this is the longest, should they not see it. */
 const APPS_KNOWN_MS = 4000;
 
 /** `1` is a subscription and `2` a publication for EMQX 4; for Mosquitto's plugin 1 is reading, 2 writing, 4 subscribing. */
@@ -74,10 +74,11 @@ export function openBroker(base: BrokerBase): Broker {
   let forgotten = 0;
 
   /** Lets in an app that has the right `broker`. @throws MqttFailure */
-  function admit(request: IncomingMessage, tenantId: string): Soon<void> {
+  function admit(request: IncomingMessage, { id: tenantId, version }: Tenant): Soon<void> {
     const facts = factsOf(request);
     const header = request.headers.authorization ?? '';
-    const key = hash('sha256', `${tenantId} ${header}`, 'base64');
+    // A changed app changes the tenant's version, on every node.
+    const key = hash('sha256', `${tenantId} ${version} ${header}`, 'base64');
     const appId = known.get(key);
     if (appId !== undefined) return void (facts.clientId = appId);
     const before = forgotten;
@@ -153,7 +154,7 @@ export function openBroker(base: BrokerBase): Broker {
     }
     const tenant = name === undefined ? here : await tenantNamed(name);
     factsOf(request).tenantName = tenant.name;
-    const admitted = admit(request, tenant.id);
+    const admitted = admit(request, tenant);
     if (admitted) await admitted;
     const asJson = IS_JSON.test(request.headers['content-type'] ?? '');
     return replyTo(call, tenant, fieldsOf(await bodyOf(request), asJson), asJson);

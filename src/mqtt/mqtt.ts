@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Config } from '../config.js';
 import type { Revocations } from '../revocations/index.js';
+import { touchTenant } from '../tenants/index.js';
 import type { Lockout, People } from '../users/index.js';
 import { openBroker, type Broker, type BrokerBase } from './broker.js';
 import { openDeviceLists } from './bulk.js';
@@ -41,7 +42,10 @@ export function openMqtt(base: MqttBase): Mqtt {
       passwords,
       lists: openDeviceLists(config.mqtt.passwords, passwords),
       search: openNameSearch(store),
-      appsChanged: broker.forgetApps,
+      async appsChanged(request) {
+        broker.forgetApps();
+        await store.transaction((trx) => touchTenant(trx, tenantIdOf(request))); // for the other nodes
+      },
     }),
     handle: broker.handle,
   };

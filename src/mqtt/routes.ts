@@ -10,8 +10,8 @@ import type { Vault } from '../store/index.js';
 
 export interface ApiBase extends TablesBase {
   vault: Vault;
-  /** Called after a change to the apps. */
-  appsChanged(): void;
+  /** Called after a change to the apps of the tenant that the request is about. */
+  appsChanged(request: IncomingMessage): Promise<void>;
 }
 
 /** What manages devices' credentials and their rights, as EMQX 4's clients call it: `/api/v4`. */
@@ -24,7 +24,7 @@ export function mqttApi(
   const router = new Router({ prefix: '/api/v4' });
   credentialRoutes(router, frame, tables);
   aclRoutes(router, frame);
-  appRoutes(router, frame, vault, appsChanged);
+  appRoutes(router, frame, vault, (ctx) => appsChanged(ctx.req));
   app.use(frame.answerFailures);
   app.use(frame.admit);
   app.use(router.routes());

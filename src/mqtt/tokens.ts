@@ -24,20 +24,27 @@ const idOf = ({ username, clientid }: Names): string =>
 
 export function openTokenSignIns(store: Store, revocations: Revocations, people: People): TokenSignIns {
   const write = store.prepare(
-    `INSERT INTO mqtt_token_sign_ins (tenant_id, id, token, acl, expires_at) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (tenant_id, id) DO UPDATE SET token = excluded.token, acl = excluded.acl, expires_at = excluded.expires_at`,
+    `INSERT INTO mqtt_token_sign_ins (tenant_id, id, token, kid, acl, expires_at) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (tenant_id, id) DO UPDATE SET
+       token = excluded.token, kid = excluded.kid, acl = excluded.acl, expires_at = excluded.expires_at`,
   );
   const select = store.prepare(
-    'SELECT token, acl, expires_at FROM mqtt_token_sign_ins WHERE tenant_id = ? AND id = ?',
+    `SELECT token, acl, expires_at, EXISTS (
+       SELECT 1 FROM signing_keys k
+       WHERE k.tenant_id = s.tenant_id AND k.state = 'revoked' AND k.kid = coalesce(s.kid, k.kid)
+     ) AS key_revoked
+     FROM mqtt_token_sign_ins s WHERE tenant_id = ? AND id = ?`,
   );
   return {
-    async keep(tenantId, names, { issued, expiresAt }, rules) {
-      await write.run(tenantId, idOf(names), JSON.stringify(issued), JSON.stringify(rules), expiresAt);
+    async keep(tenantId, names, { kid, issued, expiresAt }, rules) {
+      const [token, acl] = [JSON.stringify(issued), JSON.stringify(rules)];
+      await write.run(tenantId, idOf(names), token, kid, acl, expiresAt);
     },
     async find(tenantId, names) {
       const row = await select.first(tenantId, idOf(names));
       if (!row) return undefined;
       const issued = parse<LiveToken['issued']>(row['token']);
+      if (row['key_revoked']) return 'ended';
       if (Number(row['expires_at']) <= Date.now() || (await revocations.isRevoked(tenantId, issued)))
         return 'ended';
       if (issued.userKey !== undefined && !(await people.active(tenantId, issued.userKey))) return 'ended';
@@ -52,13 +59,16 @@ const WORDS: Record<string, Rule['action']> = { publish: 'pub', subscribe: 'sub'
 
 /**
  * The `acl` claim as EMQX's JWT authenticator has it: `{"pub": […], "sub": […], "all": […]}`, or a list of
- * `{"permission": "allow", "action": "publish", "topic": "…"}`. Claims of users are text, so it may be JSON in text.
+ * `{"permission": "allow", "action": "publish", "topic": "…"}`. Claims of users are text, so it may be JSON in text, and
+ * several of them a list of such texts.
  * @throws Invalid
  */
 export function rulesOfClaim(claim: unknown): Rule[] {
   if (claim === undefined || claim === null) return [];
-  const value = typeof claim === 'string' ? parsed(claim) : claim;
-  const rules = Array.isArray(value) ? value.map(ofEntry) : ofLists(value);
+  const parts = (Array.isArray(claim) ? claim : [claim]) as unknown[];
+  const rules = parts.flatMap((part) =>
+    typeof part === 'string' ? entriesOf(parsed(part)) : part === claim ? ofLists(part) : [ofEntry(part)],
+  );
   if (rules.length > MOST_RULES) throw new Invalid('acl', `may have ${MOST_RULES} rules`);
   return rules.map((entry) => {
     const rule = readRule(entry);
@@ -67,6 +77,8 @@ export function rulesOfClaim(claim: unknown): Rule[] {
     return rule;
   });
 }
+
+const entriesOf = (value: unknown): unknown[] => (Array.isArray(value) ? value.map(ofEntry) : ofLists(value));
 
 function parsed(text: string): unknown {
   try {

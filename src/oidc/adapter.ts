@@ -1,12 +1,12 @@
-import Provider, { errors, type Adapter, type AdapterPayload } from 'oidc-provider';
+import Provider, { errors, type Adapter, type AdapterPayload, type KoaContextWithOIDC } from 'oidc-provider';
+import { factsOf } from '../kernel/request.js';
 import type { Vault } from '../store/index.js';
 import type { RefreshAnswers, Rotated } from './grants/refresh-again.js';
-import { familyOf, requestStart } from './jwt-access-token.js';
+import { familyOf } from './derived-token.js';
+import { noteGeneration, type GenerationOf } from './generation.js';
+import { requestStart } from './jwt-access-token.js';
 import type { Artifact, Artifacts, StoredArtifact } from './artifacts.js';
-import { artifactSealRow } from './sealed.js';
-
-/** Models whose payload holds what a holder presents (an interaction the session's cookie, a device code itself). */
-const SEALED = new Set(['Interaction', 'DeviceCode']);
+import { artifactSealRow, SEALED_MODELS } from './sealed.js';
 
 /** Models that live on with use, up to an absolute end. */
 const HAS_AN_END = new Set(['Session', 'RefreshToken']);
@@ -33,11 +33,12 @@ export interface AdapterBase {
   clientMetadata(clientId: string): Promise<AdapterPayload | undefined>;
   /** A JWT access token of the tenant that is not revoked, as the payload that the library would have kept for it. */
   readJwt(jwt: string): Promise<AdapterPayload | undefined>;
-  /** Whether what an exchanged token came of has not ended (grants/token-exchange.ts). */
-  originsLive(token: AdapterPayload): Promise<boolean>;
+  /** Whether all that a token was derived from still works (derived-token.ts). */
+  sourcesLive(token: AdapterPayload, generation: number): Promise<boolean>;
+  generation: GenerationOf;
   /** Whether it has come to its absolute end (token-policy.ts). */
   isOver(model: string, payload: AdapterPayload): Promise<boolean>;
-  /** Writes down that a family's JWTs have ended. */
+  /** Revokes all tokens of a family that requests until now issue, whether they are written yet or not. */
   revokeFamily(family: string): Promise<void>;
   answers: RefreshAnswers;
 }
@@ -69,13 +70,11 @@ function clientAdapter({ clientMetadata }: AdapterBase): Adapter {
  * IdentityServer4's clients ask for `openid` and API scopes together and take the one token to userinfo as well, where
  * the library takes none that has an audience; so there the audience is set aside.
  */
-function accessTokenAdapter(adapter: ArtifactAdapter, { readJwt, originsLive }: AdapterBase): Adapter {
+function accessTokenAdapter(adapter: ArtifactAdapter, { readJwt }: AdapterBase): Adapter {
   const find = adapter.find.bind(adapter);
   adapter.find = async (id) => {
-    const isJwt = id.includes('.');
-    const payload = isJwt ? await readJwt(id) : await find(id);
+    const payload = id.includes('.') ? await readJwt(id) : await find(id);
     if (!payload || payload.kind !== adapter.model) return undefined;
-    if (!isJwt && payload.extra?.['origin'] && !(await originsLive(payload))) return undefined;
     if (Provider.ctx?.oidc.route === 'userinfo') delete payload.aud;
     return payload;
   };
@@ -96,13 +95,13 @@ class ArtifactAdapter implements Adapter {
     return this.base.vault.hash('user-code', `${this.base.tenantId}:${userCode}`);
   }
 
-  #pack(id: string, payload: AdapterPayload, expiresIn: number | undefined): Artifact {
+  async #pack(id: string, payload: AdapterPayload, expiresIn: number | undefined): Promise<Artifact> {
     const { jti, ...rest } = {
       ...payload,
       ...(this.model === 'Session' && { device: deviceOf(Provider.ctx) }),
     };
     delete rest.consumed;
-    const sealed = SEALED.has(this.model);
+    const sealed = SEALED_MODELS.has(this.model);
     return {
       payload: sealed
         ? this.base.vault.seal(JSON.stringify({ jti, ...rest }), this.#sealRow())
@@ -115,13 +114,14 @@ class ArtifactAdapter implements Adapter {
       clientId: payload.clientId,
       expiresAt: expiresIn === undefined ? null : Date.now() + expiresIn * 1000,
       createdAt: requestStart(Provider.ctx),
+      generation: await this.base.generation(Provider.ctx, this.model, payload.clientId),
     };
   }
 
   #unpack(stored: StoredArtifact | undefined, id?: string): AdapterPayload | undefined {
     // What a user allowed a client outlives the tokens: the person need not be asked again.
     if (!stored || (stored.revoked && this.model !== 'Grant')) return undefined;
-    const text = SEALED.has(this.model)
+    const text = SEALED_MODELS.has(this.model)
       ? this.base.vault.open(stored.payload, this.#sealRow())
       : stored.payload;
     const payload = JSON.parse(text) as AdapterPayload;
@@ -132,7 +132,7 @@ class ArtifactAdapter implements Adapter {
 
   async upsert(id: string, payload: AdapterPayload, expiresIn?: number): Promise<undefined> {
     const { tenantId, artifacts } = this.base;
-    const artifact = this.#pack(id, payload, expiresIn);
+    const artifact = await this.#pack(id, payload, expiresIn);
     const source = sourceOf(Provider.ctx);
     if (this.model === 'RefreshToken' && source?.consumed && source.model === 'RefreshToken') {
       if (!(await artifacts.replace(tenantId, this.model, source.id, id, artifact)))
@@ -141,17 +141,18 @@ class ArtifactAdapter implements Adapter {
       return undefined;
     }
     await artifacts.put(tenantId, this.model, id, artifact);
-    // Somebody used the same code or token a moment ago and the family was ended: what was just written ends with it.
-    if (source && FAMILY.includes(this.model) && !(await artifacts.find(tenantId, source.model, source.id)))
-      await this.#endFamily(source);
     return undefined;
   }
 
   async find(id: string): Promise<AdapterPayload | undefined> {
     const stored = await this.#lookUp(id);
     const payload = this.#unpack(stored, id);
+    this.#note(stored, payload);
     if (payload && HAS_AN_END.has(this.model) && (await this.base.isOver(this.model, payload)))
       return undefined;
+    if (payload && stored && ACCESS_TOKENS.has(this.model) && payload.extra) {
+      if (!(await this.base.sourcesLive(payload, stored.generation))) return undefined;
+    }
     if (stored && SOURCES.has(this.model)) {
       const { grantId, uid } = stored;
       const again = this.#comesAgain(stored, payload);
@@ -177,13 +178,24 @@ class ArtifactAdapter implements Adapter {
   }
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
-    const payload = this.#unpack(await this.base.artifacts.findByUid(this.base.tenantId, this.model, uid));
+    const stored = await this.base.artifacts.findByUid(this.base.tenantId, this.model, uid);
+    const payload = this.#unpack(stored);
+    this.#note(stored, payload);
     return payload && !(await this.base.isOver(this.model, payload)) ? payload : undefined;
   }
 
   async findByUserCode(userCode: string): Promise<AdapterPayload | undefined> {
     const { artifacts, tenantId } = this.base;
-    return this.#unpack(await artifacts.findByUserCode(tenantId, this.model, this.#hashUserCode(userCode)));
+    const stored = await artifacts.findByUserCode(tenantId, this.model, this.#hashUserCode(userCode));
+    this.#note(stored, undefined);
+    return this.#unpack(stored);
+  }
+
+  /** What the request issues is as old as its first look, and as the check of the password that it relies on. */
+  #note(stored: StoredArtifact | undefined, payload: AdapterPayload | undefined): void {
+    noteGeneration(Provider.ctx, stored?.seen);
+    const { login } = (this.model === 'Interaction' && payload?.result) || {};
+    if (login !== undefined) noteGeneration(Provider.ctx, stored?.generation);
   }
 
   /**
@@ -223,8 +235,8 @@ class ArtifactAdapter implements Adapter {
 
   async #endShare(model: string, grantId: string, uid: string | null | undefined): Promise<void> {
     const { artifacts, tenantId, revokeFamily } = this.base;
-    await artifacts.destroyByGrant(tenantId, model, grantId, uid ?? undefined);
     if (model === 'AccessToken' && uid) await revokeFamily(familyOf(grantId, uid));
+    await artifacts.destroyByGrant(tenantId, model, grantId, uid ?? undefined);
   }
 
   #comesAgain(stored: StoredArtifact, payload: AdapterPayload | undefined): boolean {
@@ -242,7 +254,7 @@ class ArtifactAdapter implements Adapter {
     return this.#usedTwice(source);
   }
 
-  /** RFC 6749 4.1.2, RFC 9700 4.14.2: somebody has a copy, so all that came of it ends. */
+  /** RFC 6749 4.1.2, RFC 9700 4.14.2: there is a copy of it, so everything that was issued for it is revoked. */
   async #usedTwice(source: Source | undefined): Promise<never> {
     if (source) await this.#endFamily(source);
     if (this.model === 'PushedAuthorizationRequest')
@@ -251,11 +263,12 @@ class ArtifactAdapter implements Adapter {
   }
 
   async #endFamily({ model, id, grantId, uid }: Source): Promise<void> {
-    const { artifacts, tenantId } = this.base;
-    // The source goes first: whoever is still writing a token of this family looks for it afterwards.
+    const { artifacts, tenantId, revokeFamily } = this.base;
+    // One row revokes the whole family, together with what the winner of a race has not written yet. The rest tidies up.
+    if (grantId !== null && uid !== null) await revokeFamily(familyOf(grantId, uid));
     await artifacts.destroy(tenantId, model, id);
     if (grantId === null) return;
-    for (const member of FAMILY) await this.#endShare(member, grantId, uid);
+    for (const member of FAMILY) await artifacts.destroyByGrant(tenantId, member, grantId, uid ?? undefined);
   }
 }
 
@@ -289,11 +302,12 @@ const sources = new WeakMap<object, Source>();
 const sourceOf = (ctx: object | undefined): Source | undefined => ctx && sources.get(ctx);
 
 /** The refresh token that this request has replaced, and what it was. */
-export function rotatedBy(ctx: object): { token: string; of: Rotated } | undefined {
+export function rotatedBy(ctx: KoaContextWithOIDC): { token: string; of: Rotated } | undefined {
   const source = sourceOf(ctx);
   if (source?.replaced === undefined || source.clientId === undefined) return undefined;
   const { clientId, grantId, uid } = source;
-  return { token: source.replaced, of: { clientId, grantId, uid } };
+  const { generation = 0 } = factsOf(ctx.req);
+  return { token: source.replaced, of: { clientId, grantId, uid, generation } };
 }
 
 function setSource(source: Source): void {

@@ -13,6 +13,8 @@ export interface Artifact {
   expiresAt: number | null;
   /** When the request began that made it, in epoch milliseconds. */
   createdAt: number;
+  /** The revocations that the request had seen (src/revocations). */
+  generation: number;
 }
 
 export interface StoredArtifact {
@@ -21,8 +23,12 @@ export interface StoredArtifact {
   grantId: string | null;
   uid: string | null;
   consumedAt: number | null;
-  /** Its user, its client or the tenant was ended since it was made. */
+  /** Its user, its client, its family or the tenant was revoked after it was made. */
   revoked: boolean;
+  /** The revocations that the request had seen that wrote it. */
+  generation: number;
+  /** The tenant's revocations at the moment of this look; absent where nothing is issued after it. */
+  seen?: number | undefined;
 }
 
 /**
@@ -62,22 +68,33 @@ const toArtifact = (row: Row | undefined): StoredArtifact | undefined =>
     uid: row['uid'] as string | null,
     consumedAt: row['consumed_at'] as number | null,
     revoked: Boolean(row['revoked']),
+    generation: Number(row['generation']),
+    seen: row['seen'] === undefined ? undefined : Number(row['seen']),
   };
 
 export function openArtifacts(store: Store): Artifacts {
   const upsert = store.prepare(
-    `INSERT INTO oidc_artifacts (tenant_id, model, id, uid, user_code, grant_id, account_id, client_id, payload, expires_at, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO oidc_artifacts (tenant_id, model, id, uid, user_code, grant_id, account_id, client_id, payload, expires_at, created_at, generation)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (tenant_id, id) DO UPDATE SET
        uid = excluded.uid, user_code = excluded.user_code, grant_id = excluded.grant_id, account_id = excluded.account_id,
-       client_id = excluded.client_id, payload = excluded.payload, expires_at = excluded.expires_at`,
+       client_id = excluded.client_id, payload = excluded.payload, expires_at = excluded.expires_at,
+       generation = excluded.generation`,
   );
+  // Rows from before generations have the time instead: the counter is never behind it (migrations/0027).
+  const generation = 'COALESCE(a.generation, a.created_at - 1)';
   const ended = (kind: string, id: string): string =>
     `EXISTS (SELECT 1 FROM revocations r
-       WHERE r.tenant_id = a.tenant_id AND r.kind = '${kind}' AND r.id = ${id} AND r.revoked_at >= a.created_at)`;
-  const select = `SELECT model, payload, grant_id, uid, consumed_at,
-    (${ended('user', 'a.account_id')} OR ${ended('client', 'a.client_id')} OR ${ended('tenant', "''")}) AS revoked
-    FROM oidc_artifacts a`;
+       WHERE r.tenant_id = a.tenant_id AND r.kind = '${kind}' AND r.id = ${id} AND r.generation > ${generation})`;
+  const columns = `model, payload, grant_id, uid, consumed_at, ${generation} AS generation,
+    (${ended('user', 'a.account_id')} OR ${ended('client', 'a.client_id')} OR ${ended('tenant', "''")}
+      OR ${ended('family', "(a.grant_id || '.' || a.uid)")}) AS revoked`;
+  const counter =
+    'COALESCE((SELECT c.generation FROM revocation_counters c WHERE c.tenant_id = a.tenant_id), 0)';
+  const lookOnly = store.prepare(
+    `SELECT ${columns} FROM oidc_artifacts a WHERE a.tenant_id = ? AND a.id = ?`,
+  );
+  const select = `SELECT ${columns}, ${counter} AS seen FROM oidc_artifacts a`;
   const byId = store.prepare(`${select} WHERE a.tenant_id = ? AND a.id = ?`);
   const byUid = store.prepare(`${select} WHERE a.tenant_id = ? AND a.uid = ? AND a.model = ?`);
   const byUserCode = store.prepare(`${select} WHERE a.tenant_id = ? AND a.user_code = ? AND a.model = ?`);
@@ -114,6 +131,7 @@ export function openArtifacts(store: Store): Artifacts {
     artifact.payload,
     artifact.expiresAt,
     artifact.createdAt,
+    artifact.generation,
   ];
   const found = async (statement: Statement, ...values: Value[]) =>
     toArtifact(await statement.first(...values));
@@ -127,7 +145,7 @@ export function openArtifacts(store: Store): Artifacts {
     },
     // Introspection begins here: those of one turn go on from here side by side (docs/performance.md).
     async findAny(tenantId, id) {
-      const [row] = await byId.together(tenantId, key(id));
+      const [row] = await lookOnly.together(tenantId, key(id));
       return row && toArtifact(row);
     },
     findByUid: (tenantId, model, uid) => found(byUid, tenantId, uid, model),

@@ -1,12 +1,13 @@
-import { decodeJwt } from 'jose';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { Provider } from 'oidc-provider';
 import { MANAGEMENT_API } from '../api-resources/index.js';
-import type { Actor } from '../api/index.js';
+import type { Actor, Presented } from '../api/index.js';
 import type { Issued } from '../revocations/index.js';
 import type { People, User } from '../users/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
 import type { ClientCache } from './client-cache.js';
+import { derivedIn } from './derived-token.js';
 import { liveAccessToken, type Token } from './introspection.js';
 import { issuedOf, type AccessTokenClaims } from './jwt-access-token.js';
 
@@ -25,6 +26,8 @@ export interface LiveToken {
   /** What its holder may be called: the `sub`, and a user's name. */
   names: string[];
   claims: Readonly<Record<string, unknown>>;
+  /** The key that signed it. */
+  kid: string;
   /** What its end depends on. */
   issued: Issued;
   /** Epoch milliseconds. */
@@ -60,8 +63,24 @@ export async function liveTokenOf(
     audience: String(claims.aud),
     names: user ? [user.userKey, user.userName] : [token.clientId],
     claims,
+    kid: decodeProtectedHeader(value).kid ?? '',
     issued: issuedOf(claims),
     expiresAt: claims.exp * 1000,
+  };
+}
+
+/** What a token that is derived from this one takes over (issue-token.ts). */
+function presentedOf(value: string, token: Token, audience: string): Presented {
+  const { grantId, sessionUid, expiresWithSession, generation, exp } = token;
+  return {
+    id: value.includes('.') ? decodeJwt(value).jti : undefined,
+    audience,
+    grantId,
+    sessionUid,
+    expiresWithSession,
+    generation,
+    expiresAt: exp,
+    derived: derivedIn(token.extra) as Record<string, unknown> | undefined,
   };
 }
 
@@ -82,9 +101,7 @@ export async function actorOf(
   if (!client) return undefined;
   const allowed = new Set(client.settings.scopes);
   const scopes = new Set((token.scope ?? '').split(' ').filter((scope) => allowed.has(scope)));
-  const { grantId, sessionUid, expiresWithSession } = token;
-  const id = value.includes('.') ? decodeJwt(value).jti : undefined;
-  const presented = { id, audience, grantId, sessionUid, expiresWithSession };
+  const presented = presentedOf(value, token, audience);
   const { clientId } = token;
   if (token.accountId === undefined) {
     const { owner } = client;

@@ -4,6 +4,7 @@ import {
   managementScopes,
   type ApiResource,
 } from '../api-resources/index.js';
+import { isSafeName } from '../kernel/claim-names.js';
 import { enabledIdentityResources, type IdentityResource } from '../identity-resources/index.js';
 import { tenantDb, type Store } from '../store/index.js';
 
@@ -12,6 +13,8 @@ export interface Catalogue {
   identity: Map<string, IdentityResource>;
   apis: ApiResource[];
   apiByIndicator: Map<string, ApiResource>;
+  /** The API that tokens with this `aud` are for: the store lets two have none in common. */
+  apiByAudience: ReadonlyMap<unknown, ApiResource>;
   /** The API that a scope belongs to. */
   apiOf(scope: string): ApiResource | undefined;
 }
@@ -22,7 +25,7 @@ let managementWords: ReadonlySet<string> | undefined;
 export async function loadCatalogue(store: Store, tenantId: string): Promise<Catalogue> {
   const db = tenantDb(store.knex, tenantId);
   const words = (managementWords ??= new Set(managementScopes().map(({ name }) => name)));
-  const identity = await enabledIdentityResources(db);
+  const identity = (await enabledIdentityResources(db)).filter(({ name }) => isSafeName(name));
   const apis = await enabledApiResources(db);
   const management = apis.find(({ name }) => name === MANAGEMENT_API);
   const owners = new Map(
@@ -32,6 +35,7 @@ export async function loadCatalogue(store: Store, tenantId: string): Promise<Cat
     identity: new Map(identity.map((resource) => [resource.name, resource])),
     apis,
     apiByIndicator: new Map(apis.map((api) => [api.indicator, api])),
+    apiByAudience: new Map(apis.map((api) => [api.audience, api])),
     apiOf: (scope) => (words.has(scope) ? management : owners.get(scope)),
   };
 }

@@ -31,7 +31,7 @@ export function claimsForApi(
   );
   return Object.fromEntries(
     [...api.userClaims, ...ofScopes]
-      .filter((name) => all[name] !== undefined)
+      .filter((name) => Object.hasOwn(all, name))
       .map((name) => [name, all[name]]),
   );
 }

@@ -5,6 +5,7 @@ import { rateHeaders, type Limits } from '../limits/index.js';
 import type { Vault } from '../store/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { ClientCache } from './client-cache.js';
+import { followKeys } from './client-keys.js';
 
 /** What clients sign with: assertions (RFC 7523) and request objects (RFC 9101). Nothing symmetric: secrets are hashed. */
 export const CLIENT_SIGNING_ALGS = ['ES256', 'PS256', 'RS256', 'EdDSA'] as const;
@@ -67,7 +68,7 @@ export function secureClients(
   };
   // Session ids in every ID token: a hint at sign-out is worth something only for the session that it came of.
   provider.Client.prototype.includeSid = () => true;
-  clients.keepValidated(provider.Client);
+  clients.keepValidated(provider.Client, (client) => followKeys(client));
   // The library looks and then writes; between the two a copy gets through.
   provider.ReplayDetection.unique = (issuer, jti, exp) =>
     artifacts.once(

@@ -2,15 +2,19 @@ export { openArtifacts, type Artifacts } from './artifacts.js';
 export {
   addKeys,
   BASE_ALGS,
+  keyOperations,
   keyRotation,
   KNOWN_ALGS,
   listKeys,
+  makeFirstKeys,
+  REVOKED_KEY_ENDS,
+  revokeKeys,
   rotateKeys,
   scheduleOf,
   type KeyInfo,
 } from './keys/index.js';
 export type { LiveToken } from './bearer.js';
-export { OIDC_SEALED_COLUMNS } from './sealed.js';
+export { endPending, OIDC_SEALED_COLUMNS } from './sealed.js';
 export { openProviderPool, type ProviderPool, type TenantRuntime } from './pool.js';
 export type { OidcBase } from './provider.js';
 export { areaOf, endpointOf, isApiPath, isProviderPath, ROUTES } from './routes.js';

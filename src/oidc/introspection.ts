@@ -10,7 +10,7 @@ import { matchesSecret } from '../secrets/index.js';
 import type { Vault } from '../store/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { ClientCache } from './client-cache.js';
-import { asStoredToken } from './jwt-access-token.js';
+import { asStoredToken, generationIn } from './jwt-access-token.js';
 import { live, statusOfJwt, type JwtStatusBase } from './jwt-status.js';
 
 /** What introspection stands on. */
@@ -131,7 +131,10 @@ export type Token = Pick<
   | 'iat'
   | 'jkt'
   | 'x5t#S256'
->;
+> & {
+  /** The revocations that the request had seen that issued it (src/revocations). */
+  generation: number;
+};
 
 /** An access token that works, whatever its format. */
 export async function liveAccessToken(
@@ -144,7 +147,7 @@ export async function liveAccessToken(
     return token?.kind === 'RefreshToken' ? undefined : token;
   }
   const claims = await live(provider, value, base);
-  return claims && asStoredToken(value, claims);
+  return claims && { ...asStoredToken(value, claims), generation: generationIn(claims) };
 }
 
 /** A token that works. On a client's own hangs nothing; what the others hang on is for the library to check. */
@@ -155,9 +158,10 @@ async function find(
 ): Promise<Token | undefined> {
   const stored = await artifacts.findAny(tenantId, value);
   if (!stored || stored.revoked) return undefined;
+  const { generation } = stored;
   if (stored.model === 'ClientCredentials') {
     const token = parse<AdapterPayload>(stored.payload);
-    return (token.exp ?? 0) * 1000 > Date.now() ? token : undefined;
+    return (token.exp ?? 0) * 1000 > Date.now() ? { ...token, generation } : undefined;
   }
   const token =
     stored.model === 'AccessToken'
@@ -167,5 +171,6 @@ async function find(
         : undefined;
   if (!token?.isValid) return undefined;
   const grant = token.grantId === undefined ? undefined : await provider.Grant.find(token.grantId);
-  return grant?.clientId === token.clientId && grant?.accountId === token.accountId ? token : undefined;
+  const same = grant?.clientId === token.clientId && grant?.accountId === token.accountId;
+  return same ? Object.assign(token, { generation }) : undefined;
 }

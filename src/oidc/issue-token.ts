@@ -19,23 +19,28 @@ export interface IssuerBase {
   people: People;
 }
 
+/** Marks the token as derived, so that it is revoked with signing keys (keys/revocation.ts). */
+const NOT_EXCHANGED = { origin: [] };
+
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /**
- * A JWT for who calls the management API: about the same subject, for the same audience, hanging on the same grant and
- * sign-in, so that it ends with them. Its scopes have been compared with the caller's already.
+ * A JWT for who calls the management API: about the same subject, for the same audience, of the same grant and sign-in, so
+ * that it is revoked together with them. One that is derived from an exchanged token keeps its actors and its sources, and
+ * lives no longer. Its scopes have been compared with the caller's already.
  */
 export const tokenIssuer =
   ({ config, tenant, keys, catalogue, people }: IssuerBase): IssueToken =>
   async (actor, { scope, lifetime, at }) => {
-    const { audience = '', grantId, sessionUid, expiresWithSession } = actor.token ?? {};
-    const api = catalogue.apis.find((each) => each.audience === audience);
+    const { audience = '', grantId, sessionUid, expiresWithSession, generation, derived } = actor.token ?? {};
+    const api = catalogue.apiByAudience.get(audience);
     const user = actor.userKey === undefined ? undefined : await people.active(tenant.id, actor.userKey);
     const key = keys.signing.find(({ alg }) => alg === (api?.signingAlg ?? 'ES256'));
     if (!key || !api || (actor.userKey !== undefined && !user))
       throw new Error('the caller of a moment ago is not there any more');
     const iat = Math.floor(at / 1000);
-    const expiresIn = Math.min(lifetime, config.lifetimes.accessTokenLongest);
+    const left = derived && actor.token?.expiresAt !== undefined ? actor.token.expiresAt - iat : Infinity;
+    const expiresIn = Math.min(lifetime, config.lifetimes.accessTokenLongest, left);
     const jti = idAt(at);
     const claims: AccessTokenClaims = {
       ...(user && claimsForApi(api, scope, user, await people.authority(tenant.id, user))),
@@ -48,6 +53,8 @@ export const tokenIssuer =
       exp: iat + expiresIn,
       jti,
       tenant: tenant.id,
+      ...(derived ?? NOT_EXCHANGED),
+      ...(generation !== undefined && { gen: generation }),
       ...(grantId !== undefined && { gid: grantId, [expiresWithSession ? 'sid' : 'fid']: sessionUid }),
     };
     const data = `${encode({ alg: key.alg, typ: 'at+jwt', kid: key.kid })}.${encode(claims)}`;

@@ -3,6 +3,8 @@ import type { AdapterPayload, KoaContextWithOIDC } from 'oidc-provider';
 import { idAt, newId, timeOfId } from '../kernel/ids.js';
 import { factsOf } from '../kernel/request.js';
 import type { Issued } from '../revocations/index.js';
+import { derivedIn, familyOf } from './derived-token.js';
+import type { GenerationOf } from './generation.js';
 import type { KeyRing } from './keys/index.js';
 
 /** The claims that JWT access tokens carry beside RFC 9068's. */
@@ -20,25 +22,29 @@ export interface AccessTokenClaims extends JWTPayload {
   /** The sign-in that it came of, where it outlives the session. */
   fid?: string;
   cnf?: { jkt?: string; 'x5t#S256'?: string };
-  /** Who acts for the subject (RFC 8693, 4.1), and the families that it came of by exchange. */
-  act?: Record<string, unknown>;
-  origin?: string[];
+  /** What it was derived from (derived-token.ts). */
+  act?: Record<string, unknown> | undefined;
+  origin?: string[] | undefined;
+  origin_session?: string[] | undefined;
+  /** The revocations that its request had seen (src/revocations); older tokens have none. */
+  gen?: number;
 }
-
-/** The tokens of one sign-in at one client: what ends together when one of them is used twice. */
-export const familyOf = (grantId: string, sessionUid: string): string => `${grantId}.${sessionUid}`;
-
-/** The grant's id in a family's name. */
-export const grantIn = (family: string): string => family.slice(0, family.indexOf('.'));
 
 /** When the request that runs now came in, in epoch milliseconds. */
 export const requestStart = (ctx: { req: KoaContextWithOIDC['req'] } | undefined): number =>
   ctx ? factsOf(ctx.req).startedAt : Date.now();
 
-/** Gives a JWT an id that says to the millisecond when its request began; `iat` has seconds, too coarse to compare with an end. */
-export function stampJwt(ctx: KoaContextWithOIDC, _token: unknown, jwt: { payload: JWTPayload }): void {
-  jwt.payload.jti = idAt(requestStart(ctx));
-}
+/** Gives a JWT its id, and the generation that its revocation is compared with. */
+export const jwtStamp =
+  (generationOf: GenerationOf) =>
+  async (
+    ctx: KoaContextWithOIDC,
+    { kind, clientId }: { kind: string; clientId?: string | undefined },
+    jwt: { payload: JWTPayload },
+  ): Promise<void> => {
+    jwt.payload.jti = idAt(requestStart(ctx));
+    jwt.payload['gen'] = await generationOf(ctx, kind, clientId);
+  };
 
 /**
  * Checks a JWT access token of ours: a known key with its own algorithm, `typ`, issuer and expiry.
@@ -71,16 +77,22 @@ export async function verifyAccessToken(
   }
 }
 
+/** The generation of a token. Older tokens have the time instead: the counter is never behind it (migrations/0027). */
+export const generationIn = ({ gen, jti = '', iat }: AccessTokenClaims): number =>
+  gen ?? (timeOfId(jti) ?? iat * 1000) - 1;
+
 /** What the token's end depends on. */
-export function issuedOf({ jti = newId(), iat, client_id, gid, sid, fid, sub }: AccessTokenClaims): Issued {
-  const at = timeOfId(jti) ?? iat * 1000;
-  if (gid === undefined) return { at, jti, clientId: client_id };
-  return { at, jti, clientId: client_id, userKey: sub, family: familyOf(gid, sid ?? fid ?? '') };
+export function issuedOf(claims: AccessTokenClaims): Issued {
+  const { jti = newId(), client_id: clientId, gid, sid, fid, sub } = claims;
+  const generation = generationIn(claims);
+  if (gid === undefined) return { generation, jti, clientId };
+  return { generation, jti, clientId, userKey: sub, family: familyOf(gid, sid ?? fid ?? '') };
 }
 
 /** A JWT as the library would have kept it, had it kept it. */
 export function asStoredToken(jwt: string, claims: AccessTokenClaims): AdapterPayload {
   const { gid, sid, fid, cnf } = claims;
+  const derived = derivedIn(claims);
   return {
     jti: jwt,
     clientId: claims.client_id,
@@ -88,7 +100,7 @@ export function asStoredToken(jwt: string, claims: AccessTokenClaims): AdapterPa
     aud: claims.aud,
     iat: claims.iat,
     exp: claims.exp,
-    ...((claims.act ?? claims.origin) && { extra: { act: claims.act, origin: claims.origin } }),
+    ...(derived && { extra: { ...derived } }),
     ...(cnf?.jkt !== undefined && { jkt: cnf.jkt }),
     ...(cnf?.['x5t#S256'] !== undefined && { 'x5t#S256': cnf['x5t#S256'] }),
     ...(gid === undefined

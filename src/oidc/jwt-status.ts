@@ -1,5 +1,5 @@
 import { decodeJwt } from 'jose';
-import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import type { Revocations } from '../revocations/index.js';
 import type { AccessTokenClaims } from './jwt-access-token.js';
 import type { TokenPolicy } from './token-policy.js';
@@ -53,7 +53,7 @@ export async function statusOfJwt(
   if (!claims || !base.mayIntrospect(clientId, { clientId: claims.client_id, aud: claims.aud }))
     return { active: false };
   const tokenType = claims.cnf?.jkt === undefined ? 'Bearer' : 'DPoP';
-  return { active: true, token_type: tokenType, ...(await base.asOfNow(claims)) };
+  return { ...(await base.asOfNow(claims)), active: true, token_type: tokenType };
 }
 
 /** The claims of a token that works: the adapter has checked it, and nothing that it hangs on has ended. */
@@ -93,9 +93,24 @@ async function revoke(
   jwt: string,
 ): Promise<void> {
   const claims = await checked(ctx.oidc.provider, jwt);
-  // RFC 7009, 2.2: a token that is nobody's, or another client's, is answered like one that was revoked.
-  if (claims?.client_id === ctx.oidc.client?.clientId && claims?.jti !== undefined)
-    await revocations.revokeToken(tenantId, claims.jti, claims.exp * 1000);
+  if (claims && claims.client_id !== ctx.oidc.client?.clientId) {
+    const { statusCode, error, error_description: description } = notTheClients();
+    ctx.status = statusCode;
+    ctx.body = { error, error_description: description };
+    return;
+  }
+  // RFC 7009, 2.2: a token that does not work is answered like one that was revoked.
+  if (claims?.jti !== undefined) await revocations.revokeToken(tenantId, claims.jti, claims.exp * 1000);
   ctx.status = 200;
   ctx.body = '';
+}
+
+/** Only the client that a token was issued to can revoke it; any other is told so (RFC 7009, 2.1). */
+const notTheClients = (): errors.OIDCProviderError =>
+  new errors.UnauthorizedClient('the token was issued to another client, and only that client can revoke it');
+
+/** Whether the client may revoke a token that the library has found. @throws UnauthorizedClient for another client's */
+export function mayRevoke(client: { clientId: string }, token: { clientId?: string | undefined }): true {
+  if (token.clientId === client.clientId) return true;
+  throw notTheClients();
 }

@@ -89,8 +89,10 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       tenant.id,
       catalogue.apis.map(({ signingAlg }) => signingAlg),
     );
-    const clients = new ClientCache((clientId) =>
-      clientId === ACCOUNT_CLIENT_ID ? Promise.resolve(accountClient(tenant)) : find(tenant.id, clientId),
+    const clients = new ClientCache(
+      (clientId) =>
+        clientId === ACCOUNT_CLIENT_ID ? Promise.resolve(accountClient(tenant)) : find(tenant.id, clientId),
+      () => base.revocations.generation(tenant.id),
     );
     const documents = new PublishedDocuments(catalogue, documentMaxAge(base.config));
     const provider = buildProvider(base, {

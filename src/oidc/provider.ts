@@ -6,9 +6,11 @@ import {
   type errors,
 } from 'oidc-provider';
 import type { EventEmitter } from 'node:events';
-import { isLocalHost, type Config } from '../config.js';
+import { reachOf, type Config } from '../config.js';
 import type { Outbox } from '../jobs/index.js';
 import { mayCallFrom } from '../clients/index.js';
+import { isSafeName } from '../kernel/claim-names.js';
+import { fetchWithin } from '../kernel/outbound.js';
 import { factsOf } from '../kernel/request.js';
 import type { Limits } from '../limits/index.js';
 import type { Audit, Log } from '../observe/index.js';
@@ -35,7 +37,8 @@ import { refreshAnswers } from './grants/refresh-again.js';
 import { registerTokenExchange } from './grants/token-exchange.js';
 import { oidcPages, type OidcPages } from './interactions/pages.js';
 import { RECOGNISED } from './interactions/steps.js';
-import { stampJwt } from './jwt-access-token.js';
+import { jwtStamp } from './jwt-access-token.js';
+import { mayRevoke } from './jwt-status.js';
 import type { KeyRing } from './keys/index.js';
 import { queueBackChannelLogout } from './logout/back-channel.js';
 import { decideScopes } from './requested-scope.js';
@@ -121,7 +124,8 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     claims: Object.fromEntries(
       [...catalogue.identity].map(([name, { userClaims }]) => [
         name,
-        name === 'openid' ? [...userClaims, ...ABOUT_SIGN_IN] : userClaims,
+        // The library takes an object with one of the other names for no object at all, and the scope opens nothing.
+        (name === 'openid' ? [...userClaims, ...ABOUT_SIGN_IN] : userClaims).filter(isSafeName),
       ]),
     ),
     acrValues: Object.values(RECOGNISED).map(({ acr }) => acr),
@@ -146,7 +150,8 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     assertJwtClientAuthClaimsAndHeader: assertAudience(tenant.issuer, (ctx, clientId) =>
       countClient(ctx, base.limits, tenant.id, clientId),
     ),
-    fetch: outboundFetch(tenant),
+    // Keys of clients, and logout tokens to them.
+    fetch: (url, options) => fetchWithin(reachOf(config, tenant.issuer), url, options),
     fetchResponseBodyLimits: { jwks_uri: LARGEST_JWKS },
     pkce: { required: (_ctx, client) => clients.known(client.clientId).settings.requirePkce ?? true },
     features: featuresOf(pages, parts, policy, config),
@@ -155,7 +160,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       return user && accountOf(people, tenant.id, user);
     },
     extraTokenClaims: policy.extraClaims,
-    formats: { customizers: { jwt: stampJwt } },
+    formats: { customizers: { jwt: jwtStamp(policy.generation) } },
     loadExistingGrant: (ctx) => loadGrant(ctx, { catalogue, clients, grants }),
     // Tokens end by family (adapter.ts); what the user allowed the application stays allowed until it is withdrawn.
     revokeGrantPolicy: () => false,
@@ -178,7 +183,16 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   correctSessions(provider);
   queueBackChannelLogout(provider, tenant.id, base.outbox);
   const { resourceServer } = policy;
-  const grantBase = { ...policy, tenantId: tenant.id, audit, catalogue, clients, grants, resourceServer };
+  const grantBase = {
+    ...policy,
+    tenantId: tenant.id,
+    audit,
+    artifacts,
+    catalogue,
+    clients,
+    grants,
+    resourceServer,
+  };
   registerDirectGrant(provider, { ...grantBase, people }, byPassword(people, tenant.id));
   registerDirectGrant(provider, { ...grantBase, people }, byMobileCode(people, tenant.id));
   registerTokenExchange(provider, grantBase);
@@ -235,7 +249,7 @@ function featuresOf(
     jwtIntrospection: { enabled: true },
     revocation: {
       enabled: true,
-      allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      allowedPolicy: (_ctx, client, token) => mayRevoke(client, token),
     },
     rpInitiatedLogout: {
       enabled: true,
@@ -258,19 +272,6 @@ function featuresOf(
     },
   };
 }
-
-/**
- * What the provider fetches itself: keys of clients, and logout tokens to them. The library lets none of it reach this
- * machine or a private network; an issuer of this machine may reach this machine, for development.
- */
-const outboundFetch =
-  ({ issuer }: Tenant): NonNullable<Configuration['fetch']> =>
-  (url, options) => {
-    const local = isLocalHost(new URL(issuer).host) && isLocalHost(new URL(url).host);
-    if (!local) return fetch(url, options);
-    const { dispatcher: _guarded, ...open } = options as RequestInit & { dispatcher?: unknown };
-    return fetch(url, open);
-  };
 
 const BROKEN_CONNECTION = new Set(['ERR_HTTP_REQUEST_TIMEOUT', 'ECONNRESET', 'ECONNABORTED', 'EPIPE']);
 

@@ -10,7 +10,8 @@ import {
   type Metadata,
   type Registered,
 } from '../clients/index.js';
-import { Invalid } from '../kernel/errors.js';
+import { reachOf, type Config } from '../config.js';
+import { Conflict, Invalid } from '../kernel/errors.js';
 import { factsOf } from '../kernel/request.js';
 import { auditIn } from '../observe/index.js';
 import { tenantDb, tenantTransaction, type Store, type TenantDb, type Vault } from '../store/index.js';
@@ -19,6 +20,7 @@ import type { ClientCache } from './client-cache.js';
 import { ROUTES } from './routes.js';
 
 export interface RegistrationBase {
+  config: Config;
   store: Store;
   vault: Vault;
   tenant: Tenant;
@@ -77,6 +79,7 @@ function refusalOf(error: unknown): Refused | undefined {
       inRegistryNames(error),
     );
   }
+  if (error instanceof Conflict) return new Refused(409, 'invalid_request', error.message);
   if (error instanceof Failure) return new Refused(error.status, 'invalid_request', error.message);
   return undefined;
 }
@@ -90,13 +93,13 @@ async function metadataIn(ctx: KoaContextWithOIDC): Promise<Metadata> {
 
 async function create(
   ctx: KoaContextWithOIDC,
-  { store, vault, tenant }: RegistrationBase,
+  { config, store, vault, tenant }: RegistrationBase,
   token: string,
 ): Promise<Registered> {
   if (ctx.method !== 'POST') throw new Refused(405, 'invalid_request', 'send a POST to register');
   const metadata = await metadataIn(ctx);
   const made = await tenantTransaction(store, tenant.id, async (db) => {
-    const registered = await register(db, vault, token, metadata);
+    const registered = await register(db, vault, token, metadata, reachOf(config, tenant.issuer));
     if (!registered) throw noToken();
     await tell(ctx, db, 'client.registered', registered.client.clientId);
     return registered;
@@ -107,7 +110,7 @@ async function create(
 
 async function manage(
   ctx: KoaContextWithOIDC,
-  { store, vault, tenant, clients }: RegistrationBase,
+  { config, store, vault, tenant, clients }: RegistrationBase,
   clientId: string,
   token: string,
 ): Promise<Registered | undefined> {
@@ -123,7 +126,7 @@ async function manage(
     if (method === 'PUT') sameClient(metadata, clientId);
     const changed =
       method === 'PUT'
-        ? await reregister(db, vault, registration, metadata)
+        ? await reregister(db, vault, registration, metadata, reachOf(config, tenant.issuer))
         : await deleteClient(db, registration.client);
     await tell(ctx, db, method === 'PUT' ? 'client.reregistered' : 'client.unregistered', clientId);
     await touchTenant(trx, tenant.id);

@@ -1,14 +1,14 @@
 import type { AdapterPayload } from 'oidc-provider';
 import { ACCOUNT_CLIENT_ID, findClient } from '../clients/index.js';
-import type { Config } from '../config.js';
+import { longestLife, type Config } from '../config.js';
 import { queueMessage, type Deliver } from '../jobs/index.js';
 import { NotFound } from '../kernel/errors.js';
 import { parse } from '../kernel/json.js';
-import { revokeFamilyIn, type UserEnded } from '../revocations/index.js';
+import { revokeFamilyIn, userRevokedAt, type UserEnded } from '../revocations/index.js';
 import { tenantTransaction, type Row, type Store, type TenantDb } from '../store/index.js';
 import type { Device } from './adapter.js';
 import type { Access } from '../users/index.js';
-import { familyOf } from './jwt-access-token.js';
+import { familyOf } from './derived-token.js';
 import { BACK_CHANNEL_LOGOUT, type Ended } from './logout/back-channel.js';
 
 /** Where a person is signed in. Times are epoch milliseconds. */
@@ -39,6 +39,10 @@ const rowsOf = async (db: TenantDb, model: string, userKey: string): Promise<Row
     .where((live) => void live.whereNull('expires_at').orWhere('expires_at', '>', Date.now()))
     .orderBy('created_at')) as Row[];
 
+/** Rows from before generations have the time instead (migrations/0027). */
+const generationOfRow = ({ generation, created_at: createdAt }: Row): number =>
+  Number(generation ?? Number(createdAt) - 1);
+
 const payloadOf = (row: Row): AdapterPayload => parse<AdapterPayload>(row['payload']);
 
 /** What the adapter adds to a session that is saved. */
@@ -61,19 +65,19 @@ export async function listSessions(db: TenantDb, userKey: string): Promise<LiveS
 /**
  * Ends sessions of a user: what hangs on one ends with it, offline access where the client wants that, and applications
  * hear of it by their back channel. Call it in a transaction.
- * @param which one, by its uid, or those that began until a time.
- * @param longest seconds that an access token lives at the most.
+ * @param which one, by its uid, or those that a revocation of the user (its generation) has ended.
+ * @param longest seconds that a token lives at the most.
  * @returns how many there were.
  */
 export async function endSessions(
   db: TenantDb,
   userKey: string,
-  which: { uid?: string | undefined; until?: number },
+  which: { uid?: string | undefined; revokedAt?: number },
   longest: number,
 ): Promise<number> {
-  const { uid, until = Infinity } = which;
+  const { uid, revokedAt = Infinity } = which;
   const ended = (await rowsOf(db, 'Session', userKey)).filter(
-    (row) => (uid === undefined || row['uid'] === uid) && Number(row['created_at']) <= until,
+    (row) => (uid === undefined || row['uid'] === uid) && generationOfRow(row) < revokedAt,
   );
   for (const row of ended) {
     const session = row['uid'] as string;
@@ -150,13 +154,16 @@ export async function endGrants(db: TenantDb, userKey: string, clientId: string)
 export const accessOf = (config: Config): Access => ({
   sessionsOf: listSessions,
   grantsOf: listGrants,
-  forget: (db, userKey) => forgetAccess(db, userKey, config.lifetimes.accessTokenLongest),
+  forget: (db, userKey) => forgetAccess(db, userKey, longestLife(config)),
 });
 
 /** Follows the end of a user (disabled, another password) with the end of the sessions until then. */
 export const userEndedDelivery =
   (store: Store, longest: number): Deliver =>
   async ({ tenantId, payload }) => {
-    const { userKey, until } = payload as UserEnded;
-    await tenantTransaction(store, tenantId, (db) => endSessions(db, userKey, { until }, longest));
+    const { userKey } = payload as UserEnded;
+    await tenantTransaction(store, tenantId, async (db) => {
+      const revokedAt = await userRevokedAt(db, userKey);
+      await endSessions(db, userKey, { revokedAt }, longest);
+    });
   };

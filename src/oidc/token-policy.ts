@@ -6,7 +6,7 @@ import {
   type ResourceServer,
 } from 'oidc-provider';
 import type { Client } from '../clients/index.js';
-import type { Config } from '../config.js';
+import { longestLife, type Config } from '../config.js';
 import type { Revocations } from '../revocations/index.js';
 import type { Tenant } from '../tenants/index.js';
 import type { People } from '../users/index.js';
@@ -14,8 +14,16 @@ import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
 import { claimsForApi, type UsersAccount } from './claims.js';
 import type { ClientCache } from './client-cache.js';
-import { exchangedClaims, type Exchanged } from './grants/token-exchange.js';
-import { asStoredToken, grantIn, issuedOf, verifyAccessToken } from './jwt-access-token.js';
+import { derivedClaims } from './grants/token-exchange.js';
+import { derivedIn, openDependencies, type Dependencies } from './derived-token.js';
+import { generationSource, type GenerationOf } from './generation.js';
+import {
+  asStoredToken,
+  generationIn,
+  issuedOf,
+  verifyAccessToken,
+  type AccessTokenClaims,
+} from './jwt-access-token.js';
 import type { KeyRing } from './keys/index.js';
 import { scopesAt } from './scopes.js';
 
@@ -42,8 +50,14 @@ export interface TokenPolicy {
   asOfNow<T extends Said>(said: T): Promise<T>;
   /** A JWT access token of the tenant that works, as the payload that the library would have kept for it. */
   readJwt(jwt: string): Promise<AdapterPayload | undefined>;
-  /** An exchanged token ends with each family and each grant that it came of (grants/token-exchange.ts). */
-  originsLive(token: AdapterPayload): Promise<boolean>;
+  /** Whether all that a token was derived from still works (derived-token.ts). */
+  sourcesLive(token: AdapterPayload, generation: number): Promise<boolean>;
+  /**
+   * Whether a token still works whose claims were checked before, when the token itself is not at hand: nothing that it
+   * depends on was revoked or has ended since.
+   */
+  stillLive(claims: AccessTokenClaims): Promise<boolean>;
+  generation: GenerationOf;
   revokeFamily(family: string): Promise<void>;
   extraClaims: NonNullable<Configuration['extraTokenClaims']>;
   ttl: NonNullable<Configuration['ttl']>;
@@ -94,25 +108,27 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     };
   };
 
-  async function originsLive(token: AdapterPayload): Promise<boolean> {
-    const { origin = [] } = (token.extra ?? {}) as Partial<Exchanged>;
-    for (const family of origin) {
-      if (await revocations.isFamilyRevoked(tenant.id, family, (token.iat ?? 0) * 1000)) return false;
-      if (!(await artifacts.find(tenant.id, 'Grant', grantIn(family)))) return false;
-    }
-    return true;
-  }
+  const isOver = absoluteEnds(config, clients);
+  const dependencies = openDependencies({ tenantId: tenant.id, artifacts, clients, revocations, isOver });
+  const isActive = async (userKey: string): Promise<boolean> =>
+    (await people.active(tenant.id, userKey)) !== undefined;
+  const sourcesLive: TokenPolicy['sourcesLive'] = async ({ extra, accountId = '' }, generation) => {
+    const derived = derivedIn(extra);
+    return !derived || dependencies.sourcesLive(derived, accountId, generation);
+  };
+  const isRevoked = async (claims: AccessTokenClaims): Promise<boolean> =>
+    !(await clients.get(claims.client_id)) || (await revocations.isRevoked(tenant.id, issuedOf(claims)));
 
   const ownClaims = { tenant: tenant.id };
   return {
     resourceServer,
-    originsLive,
+    sourcesLive,
+    generation: generationSource(tenant.id, revocations, clients),
     mayIntrospect(clientId, token) {
       if (clientId === undefined) return false;
       const { resources, tokenEndpointAuthMethod } = clients.known(clientId).settings;
-      const serves = catalogue.apis.some(
-        ({ name, audience }) => audience === token.aud && resources.includes(name),
-      );
+      const api = catalogue.apiByAudience.get(token.aud);
+      const serves = api !== undefined && resources.includes(api.name);
       return token.clientId === clientId || (tokenEndpointAuthMethod !== 'none' && serves);
     },
     async asOfNow(said) {
@@ -129,16 +145,20 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
         ...(said.permission !== undefined && { permission: authority.permission }),
       };
     },
-    isActive: async (userKey) => (await people.active(tenant.id, userKey)) !== undefined,
+    isActive,
     async readJwt(jwt) {
       const claims = await verifyAccessToken(keys, tenant.issuer, jwt);
-      if (!claims || !(await clients.get(claims.client_id))) return undefined;
-      if (await revocations.isRevoked(tenant.id, issuedOf(claims))) return undefined;
+      if (!claims || (await isRevoked(claims))) return undefined;
       const token = asStoredToken(jwt, claims);
-      return (await originsLive(token)) ? token : undefined;
+      return (await sourcesLive(token, generationIn(claims))) ? token : undefined;
     },
+    stillLive: async (claims) =>
+      !(await isRevoked(claims)) &&
+      (claims.gid === undefined
+        ? sourcesLive(asStoredToken('', claims), generationIn(claims))
+        : (await isActive(claims.sub)) && (await grantLives(claims, dependencies))),
     revokeFamily: (family) =>
-      revocations.revokeFamily(tenant.id, family, Date.now() + lifetimes.accessTokenLongest * 1000),
+      revocations.revokeFamily(tenant.id, family, Date.now() + longestLife(config) * 1000),
     async extraClaims(ctx, token) {
       if (token.kind !== 'AccessToken' || !('accountId' in token)) return ownClaims;
       const { accountId, grantId, sessionUid, expiresWithSession } = token;
@@ -153,21 +173,37 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
         ? claimsForApi(api, (token.scope ?? '').split(' '), user, await people.authority(tenant.id, user))
         : {};
       const signIn = expiresWithSession ? { sid: sessionUid } : { fid: sessionUid };
-      return { ...about, tenant: tenant.id, gid: grantId, ...signIn, ...exchangedClaims(token) };
+      return { ...about, tenant: tenant.id, gid: grantId, ...signIn, ...derivedClaims(token) };
     },
     ttl: ttlOf(config, clients),
-    async isOver(model, payload) {
-      if (model === 'Session') {
-        const { loginTs, iat, exp = 0 } = payload;
-        return secondsSince(exp) >= 0 || secondsSince(loginTs ?? iat) >= lifetimes.sessionAbsolute;
-      }
-      if (model !== 'RefreshToken') return false;
-      const client = await clients.get(payload.clientId ?? '');
-      const absolute = shorter(client?.settings.refreshTokenAbsolute, lifetimes.refreshTokenAbsolute);
-      return secondsSince(payload.iiat) >= absolute;
-    },
+    isOver,
   };
 }
+
+/** Whether what a user's token depends on is still there: its grant, its session, and what it was derived from. */
+async function grantLives(
+  claims: AccessTokenClaims,
+  { grantedClient, sessionLives, sourcesLive }: Dependencies,
+): Promise<boolean> {
+  const { sub: userKey, client_id: clientId, gid: grantId = '', sid } = claims;
+  if ((await grantedClient(grantId, userKey, clientId)) === undefined) return false;
+  if (sid !== undefined && !(await sessionLives(sid, { userKey, clientId, grantId }))) return false;
+  const derived = derivedIn(claims);
+  return !derived || sourcesLive(derived, userKey, generationIn(claims));
+}
+
+const absoluteEnds =
+  ({ lifetimes }: Config, clients: ClientCache): TokenPolicy['isOver'] =>
+  async (model, payload) => {
+    if (model === 'Session') {
+      const { loginTs, iat, exp = 0 } = payload;
+      return secondsSince(exp) >= 0 || secondsSince(loginTs ?? iat) >= lifetimes.sessionAbsolute;
+    }
+    if (model !== 'RefreshToken') return false;
+    const client = await clients.get(payload.clientId ?? '');
+    const absolute = shorter(client?.settings.refreshTokenAbsolute, lifetimes.refreshTokenAbsolute);
+    return secondsSince(payload.iiat) >= absolute;
+  };
 
 type AccessTokenTtl = (
   ctx: KoaContextWithOIDC,

@@ -3,6 +3,7 @@ export {
   revokeAllOf,
   revokeFamilyIn,
   revokeTokenIn,
+  userRevokedAt,
   USER_ENDED,
   type Issued,
   type Revocations,

@@ -1,13 +1,13 @@
 import { queueMessage } from '../jobs/index.js';
 import type { Store, TenantDb } from '../store/index.js';
 
-/** What tokens can be ended by, all that were issued until then at once. */
+/** What can be revoked as a whole, with all tokens that were issued until then. */
 export type Ended = 'user' | 'client' | 'tenant';
 
 /** What a token says of itself, as far as its end depends on it. */
 export interface Issued {
-  /** When the request that it came of began, in epoch milliseconds. */
-  at: number;
+  /** The tenant's counter of revocations, as the request saw it that issued the token. */
+  generation: number;
   jti: string;
   clientId: string;
   /** Absent from a client's own token. */
@@ -17,94 +17,100 @@ export interface Issued {
 }
 
 /**
- * A JWT is kept nowhere, so its end is written down instead: one row for whatever ended, with the time, however many
- * tokens there are. A token is dead when something that it belongs to was ended after the request began that made it;
- * so a change and a token that is issued while it happens end with the token dead. Every look goes to the store: an
- * end counts at once on every node.
+ * A JWT is kept nowhere, so its revocation is stored instead: one row for each revoked thing, however many tokens there
+ * are. Clocks of nodes differ and step back, so rows are ordered by a counter of the tenant, its generation: the
+ * database raises it with each revocation, in the same transaction (migrations/0027). A request reads the counter before
+ * it checks anything, and what it issues carries that value. A token is dead when something that it belongs to has a
+ * revocation of a later generation; so a revocation that happens while a token is issued ends that token. Every check goes
+ * to the store: a revocation counts at once on every node.
  */
 export interface Revocations {
-  /** Ends one token. The row goes when the token would have expired (epoch milliseconds). */
+  /** The tenant's counter now. */
+  generation(tenantId: string): Promise<number>;
+  /** Revokes one token. The row goes when the token would have expired (epoch milliseconds). */
   revokeToken(tenantId: string, jti: string, expiresAt: number): Promise<void>;
-  /** Ends a family; `expiresAt` is when the last token that it can have now expires. */
+  /** Revokes a family; `expiresAt` is when the last token that it can have now expires. */
   revokeFamily(tenantId: string, family: string, expiresAt: number): Promise<void>;
   isRevoked(tenantId: string, issued: Issued): Promise<boolean>;
-  /** Whether a family was ended since then (epoch milliseconds). */
-  isFamilyRevoked(tenantId: string, family: string, since: number): Promise<boolean>;
 }
+
+/** How long a row stays after its last token has expired: a node whose clock is ahead must not sweep it too early. */
+const CLOCK_MARGIN_MS = 24 * 3600 * 1000;
 
 export function openRevocations(store: Store): Revocations {
   const write = store.prepare(
     `INSERT INTO revocations (tenant_id, kind, id, revoked_at, expires_at) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (tenant_id, kind, id) DO UPDATE SET revoked_at = excluded.revoked_at, expires_at = excluded.expires_at`,
   );
-  const since = 'SELECT 1 FROM revocations WHERE tenant_id = ? AND kind = ? AND id = ? AND revoked_at >= ?';
+  const counter = store.prepare('SELECT generation FROM revocation_counters WHERE tenant_id = ?');
+  const token = "SELECT 1 FROM revocations WHERE tenant_id = ? AND kind = 'token' AND id = ?";
+  const later = 'SELECT 1 FROM revocations WHERE tenant_id = ? AND kind = ? AND id = ? AND generation > ?';
   const ofUser = store.prepare(
-    `SELECT 1 AS dead WHERE EXISTS (${since}) OR EXISTS (${since}) OR EXISTS (${since}) OR EXISTS (${since}) OR EXISTS (${since})`,
+    `SELECT 1 AS dead WHERE EXISTS (${token}) OR EXISTS (${later}) OR EXISTS (${later}) OR EXISTS (${later}) OR EXISTS (${later})`,
   );
   const ofClient = store.prepare(
-    `SELECT 1 AS dead WHERE EXISTS (${since}) OR EXISTS (${since}) OR EXISTS (${since})`,
+    `SELECT 1 AS dead WHERE EXISTS (${token}) OR EXISTS (${later}) OR EXISTS (${later})`,
   );
-  const one = store.prepare(since);
+  const revoke = async (kind: string, tenantId: string, id: string, expiresAt: number): Promise<void> =>
+    void (await write.run(tenantId, kind, id, Date.now(), expiresAt + CLOCK_MARGIN_MS));
   return {
-    isFamilyRevoked: async (tenantId, family, at) =>
-      (await one.first(tenantId, 'family', family, at)) !== undefined,
-    revokeToken: async (tenantId, jti, expiresAt) =>
-      void (await write.run(tenantId, 'token', jti, Date.now(), expiresAt)),
-    revokeFamily: async (tenantId, family, expiresAt) =>
-      void (await write.run(tenantId, 'family', family, Date.now(), expiresAt)),
-    async isRevoked(tenantId, { at, jti, clientId, userKey, family }) {
+    generation: async (tenantId) => Number((await counter.first(tenantId))?.['generation'] ?? 0),
+    revokeToken: (tenantId, jti, expiresAt) => revoke('token', tenantId, jti, expiresAt),
+    revokeFamily: (tenantId, family, expiresAt) => revoke('family', tenantId, family, expiresAt),
+    async isRevoked(tenantId, { generation, jti, clientId, userKey, family }) {
       const always = [
-        tenantId,
-        'token',
-        jti,
-        0,
-        tenantId,
-        'client',
-        clientId,
-        at,
-        tenantId,
-        'tenant',
-        '',
-        at,
+        ...[tenantId, jti],
+        ...[tenantId, 'client', clientId, generation],
+        ...[tenantId, 'tenant', '', generation],
       ];
       const dead =
         userKey === undefined
           ? await ofClient.first(...always)
           : await ofUser.first(
               ...always,
-              ...[tenantId, 'user', userKey, at],
-              ...[tenantId, 'family', family ?? '', at],
+              ...[tenantId, 'user', userKey, generation],
+              ...[tenantId, 'family', family ?? '', generation],
             );
       return dead !== undefined;
     },
   };
 }
 
-/** A message that a user's sessions until then (`until`, epoch milliseconds) have ended: whoever they were at is to hear it. */
+/** A message that the sessions of a user were revoked: the applications that they were used at are told. */
 export const USER_ENDED = 'user_ended';
 
 export interface UserEnded {
   userKey: string;
-  until: number;
 }
 
 /**
- * Ends every token, code and session of a user, every token and code of a client, or all of a tenant. Call it in the
+ * Revokes every token, code and session of a user, every token and code of a client, or all of a tenant. Call it in the
  * transaction of the change that is the reason.
  */
 export async function revokeAllOf(db: TenantDb, kind: Ended, id = ''): Promise<void> {
-  const now = Date.now();
-  await db.put('revocations', ['kind', 'id'], { kind, id, revoked_at: now, expires_at: null });
-  if (kind === 'user') await queueMessage(db, USER_ENDED, { userKey: id, until: now } satisfies UserEnded);
+  await db.put('revocations', ['kind', 'id'], { kind, id, revoked_at: Date.now(), expires_at: null });
+  if (kind === 'user') await queueMessage(db, USER_ENDED, { userKey: id } satisfies UserEnded);
 }
 
-const endIn =
+const revokeIn =
   (kind: 'family' | 'token') =>
   (db: TenantDb, id: string, expiresAt: number): Promise<void> =>
-    db.put('revocations', ['kind', 'id'], { kind, id, revoked_at: Date.now(), expires_at: expiresAt });
+    db.put('revocations', ['kind', 'id'], {
+      kind,
+      id,
+      revoked_at: Date.now(),
+      expires_at: expiresAt + CLOCK_MARGIN_MS,
+    });
 
-/** Ends a family; `expiresAt` is when the last token that it can have now expires. */
-export const revokeFamilyIn = endIn('family');
+/** Revokes a family; `expiresAt` is when the last token that it can have now expires. */
+export const revokeFamilyIn = revokeIn('family');
 
-/** Ends one token, by its jti, in the transaction of the change that is the reason. */
-export const revokeTokenIn = endIn('token');
+/** Revokes one token, by its jti, in the transaction of the change that is the reason. */
+export const revokeTokenIn = revokeIn('token');
+
+/** The generation of a user's last revocation; 0 where there was none. */
+export async function userRevokedAt(db: TenantDb, userKey: string): Promise<number> {
+  const row = (await db.from('revocations').where({ kind: 'user', id: userKey }).first()) as
+    { generation: number } | undefined;
+  return Number(row?.generation ?? 0);
+}

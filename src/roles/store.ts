@@ -1,8 +1,10 @@
+import { checkOwnClaims } from '../kernel/claim-names.js';
 import { Conflict, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import { uniquely, type Row, type Store, type TenantDb } from '../store/index.js';
-import type { BuiltInRole, Claim, NewRole, Role } from './schema.js';
+import { permissionsIn, type BuiltInRole, type Claim, type NewRole, type Role } from './schema.js';
+import { holdsEverything, keepWayIn } from './way-in.js';
 
 export const toRole = (row: Row): Role => ({
   id: row['id'] as string,
@@ -32,8 +34,9 @@ export const findRole = async (db: TenantDb, id: string): Promise<Role> =>
 export const lockRole = async (db: TenantDb, id: string): Promise<Role> =>
   found(id, (await db.from('roles').where({ id }).forUpdate().first()) as Row | undefined);
 
-/** @throws Conflict when the name is taken */
+/** @throws Conflict when the name is taken, Invalid */
 export async function insertRole(db: TenantDb, { builtIn = null, ...role }: NewRole): Promise<Role> {
+  checkOwnClaims(role.claims);
   const id = newId();
   const now = Date.now();
   await naming(role.name, () =>
@@ -51,34 +54,38 @@ export async function insertRole(db: TenantDb, { builtIn = null, ...role }: NewR
   return { ...role, id, builtIn, createdAt: now, updatedAt: now };
 }
 
-/** Changes what is given and leaves the rest. @throws NotFound, Conflict */
+/** Changes what is given and leaves the rest. @throws NotFound, Conflict, Invalid */
 export async function updateRole(
   db: TenantDb,
   id: string,
   { name, displayName, description, claims }: Partial<NewRole>,
 ): Promise<Role> {
-  await lockRole(db, id);
-  await naming(name, async () =>
-    db
-      .from('roles')
-      .where({ id })
-      .update({
-        ...(name !== undefined && { name }),
-        ...(displayName !== undefined && { display_name: displayName }),
-        ...(description !== undefined && { description }),
-        ...(claims !== undefined && { claims: JSON.stringify(claims) }),
-        updated_at: Date.now(),
-      }),
+  const before = await lockRole(db, id);
+  checkOwnClaims(claims, before.claims);
+  const mayEndIt = claims !== undefined && holdsEverything(permissionsIn(before.claims));
+  await keepWayIn(db, mayEndIt, () =>
+    naming(name, async () =>
+      db
+        .from('roles')
+        .where({ id })
+        .update({
+          ...(name !== undefined && { name }),
+          ...(displayName !== undefined && { display_name: displayName }),
+          ...(description !== undefined && { description }),
+          ...(claims !== undefined && { claims: JSON.stringify(claims) }),
+          updated_at: Date.now(),
+        }),
+    ),
   );
   return findRole(db, id);
 }
 
 /**
  * Deletes a role that nobody has, or takes it from everybody first.
- * @throws NotFound, Conflict that says how many have it, Conflict for a built-in role
+ * @throws NotFound, Conflict that says how many have it, that nobody could manage the tenant any more, or that it is built in
  */
 export async function deleteRole(db: TenantDb, id: string, cascade: boolean): Promise<void> {
-  const { builtIn, name } = await lockRole(db, id);
+  const { builtIn, name, claims } = await lockRole(db, id);
   if (builtIn !== null)
     throw new Conflict('builtIn', `"${name}" is a built-in role and stays; take it from users, or rename it`);
   const held = db
@@ -90,8 +97,10 @@ export async function deleteRole(db: TenantDb, id: string, cascade: boolean): Pr
     throw new Conflict('users', `${users} users have this role; take it from them, or add cascade=true`, {
       users: Number(users),
     });
-  await db.from('user_roles').where({ role_id: id }).delete();
-  await db.from('roles').where({ id }).delete();
+  await keepWayIn(db, holdsEverything(permissionsIn(claims)), async () => {
+    await db.from('user_roles').where({ role_id: id }).delete();
+    await db.from('roles').where({ id }).delete();
+  });
 }
 
 /**

@@ -20,6 +20,11 @@ export interface TenantDb {
    */
   grown(table: string): Promise<void>;
   insert(table: string, row: Record<string, unknown>): Promise<void>;
+  /**
+   * Holds the tenant's row until the transaction ends, so that of two changes that must not both happen the second waits,
+   * and then sees the first. Rows that only refer to the tenant are written meanwhile.
+   */
+  lockTenant(): Promise<void>;
   /** Inserts rows of the same columns; all or none, in a transaction. */
   insertAll(table: string, rows: readonly Record<string, unknown>[]): Promise<void>;
   /**
@@ -38,8 +43,8 @@ export interface TenantDb {
    * counted first begins a window that lasts `windowMs`.
    */
   count(id: string, quota: number, windowMs: number): Promise<boolean>;
-  /** Inserts the row, unless the tenant has one with the same `key` columns. */
-  ensure(table: string, key: string[], row: Record<string, unknown>): Promise<void>;
+  /** Inserts the row, unless the tenant has one with the same `key` columns; with `'any'`, unless a unique index refuses it. */
+  ensure(table: string, key: string[] | 'any', row: Record<string, unknown>): Promise<void>;
   /** Inserts the row, or takes the place of the tenant's one with the same `key` columns. */
   put(table: string, key: string[], row: Record<string, unknown>): Promise<void>;
 }
@@ -63,6 +68,8 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
     },
     insert: (table, row) =>
       namingIndex(async () => void (await connection(table).insert({ ...row, tenant_id: tenantId }))),
+    lockTenant: async () =>
+      void (await connection('tenants').where({ id: tenantId }).forNoKeyUpdate().first('id')),
     insertAll: (table, rows) =>
       namingIndex(async () => void (await insertRows(connection, table, owner, rows))),
     async insertFree(table, key, column, rows) {
@@ -88,11 +95,10 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
         .returning('count')) as unknown[];
       return counted.length > 0;
     },
-    ensure: async (table, key, row) =>
-      void (await connection(table)
-        .insert({ ...row, tenant_id: tenantId })
-        .onConflict(['tenant_id', ...key])
-        .ignore()),
+    async ensure(table, key, row) {
+      const insert = connection(table).insert({ ...row, tenant_id: tenantId });
+      await (key === 'any' ? insert.onConflict() : insert.onConflict(['tenant_id', ...key])).ignore();
+    },
     put: async (table, key, row) =>
       void (await connection(table)
         .insert({ ...row, tenant_id: tenantId })

@@ -18,3 +18,9 @@ export function checkHost(host: string): string {
     throw new Invalid('host', `"${host}" is not a host such as id.example.com or id.example.com:8443`);
   return url.host;
 }
+
+/** Where a tenant of this host is: its issuer and the Host headers that pick it. @throws Invalid */
+export function placeAt(host: string): { issuer: string; hosts: string[] } {
+  const issuer = issuerAt(checkHost(host));
+  return { issuer, hosts: hostsOf(issuer) };
+}

@@ -1,8 +1,7 @@
 export type { Branding, Tenant } from './schema.js';
-export { hostsOf } from './hosts.js';
+export { hostsOf, placeAt } from './hosts.js';
 export { tenantOperations } from './operations.js';
 export {
-  createTenant,
   createTenantAt,
   findHomeTenant,
   findTenant,
@@ -13,5 +12,12 @@ export {
   setTenantEnabled,
   touchTenant,
 } from './store.js';
+export { makeTenant, type WriteFirstKeys } from './make.js';
 export { openTenantDirectory, type TenantDirectory } from './directory.js';
-export { TENANT_SEALED_COLUMNS, tenantSecret } from './secrets.js';
+export {
+  RENEWABLE_SECRETS,
+  type RenewableSecret,
+  renewTenantSecret,
+  TENANT_SEALED_COLUMNS,
+  tenantSecret,
+} from './secrets.js';

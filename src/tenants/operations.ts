@@ -9,11 +9,11 @@ import {
   shapes,
   type AnyOperation,
 } from '../api/index.js';
-import { insertManagementClient } from '../clients/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
-import { tenantDb, type Row, type Vault } from '../store/index.js';
+import type { Row, Vault } from '../store/index.js';
 import { TENANT_CODES as CODES } from './codes.js';
 import { checkHost, issuerAt } from './hosts.js';
+import { makeTenant, type WriteFirstKeys } from './make.js';
 import { isSecret, publicOf } from './properties.js';
 import type { Tenant } from './schema.js';
 import { setSecretProperties } from './secrets.js';
@@ -30,7 +30,7 @@ import {
   shownAll,
   TENANT,
 } from './shapes.js';
-import { createTenant, deleteTenant, findTenantById, lockTenant, replaceTenant, withHosts } from './store.js';
+import { deleteTenant, findTenantById, lockTenant, replaceTenant, withHosts } from './store.js';
 
 const at = areaAt('tenant', '/api/Tenant');
 const CONFLICTS = { name: CODES.nameExists, hosts: CODES.hostExists, home: CODES.home } as const;
@@ -74,10 +74,12 @@ const switchesOf = (given: {
 /**
  * @param vault seals secrets.
  * @param byHost the tenant at a host, from memory.
+ * @param makeFirstKeys makes the signing keys of a new tenant, and answers what writes them.
  */
 export const tenantOperations = (
   vault: Vault,
   byHost: (host: string) => Tenant | undefined | Promise<Tenant | undefined>,
+  makeFirstKeys: () => Promise<WriteFirstKeys>,
 ): readonly AnyOperation[] => [
   at.codes(CODES),
   defineOperation({
@@ -129,21 +131,24 @@ export const tenantOperations = (
     conflicts: CONFLICTS,
     changes: 'tenants',
     authority: UNTOUCHED,
-    async handle({ everything, body }) {
+    prepare: makeFirstKeys,
+    async handle({ everything, body }, writeFirstKeys) {
       const { hosts: given, issuer, properties: all = {}, managementClient, ...rest } = body;
       const { status, registration, ...more } = rest;
       const clientId = managementClient ?? 'management';
       const { plain, secret } = sorted(all);
-      const place = placeOf(given, issuer);
-      const tenant = await createTenant(everything, {
+      const { tenant, managementSecret = '' } = await makeTenant(everything, vault, writeFirstKeys, {
         ...more,
-        ...place,
+        ...placeOf(given, issuer),
         ...switchesOf({ status, registration }),
         properties: plain,
+        secretProperties: secret,
+        managementClient: { id: clientId },
       });
-      await setSecretProperties(everything, vault, tenant.id, secret);
-      const client = await insertManagementClient(tenantDb(everything, tenant.id), vault, clientId);
-      return { ...(await shown(everything, tenant)), managementClient: { clientId, secret: client } };
+      return {
+        ...(await shown(everything, tenant)),
+        managementClient: { clientId, secret: managementSecret },
+      };
     },
   }),
   defineHomeOperation({

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
-import type { SealedColumn, Store, Vault } from '../store/index.js';
+import type { SealedColumn, Store, TenantDb, Vault } from '../store/index.js';
 
 const sealRow = (tenantId: string, name: string): string => `tenant_secrets:${tenantId}:${name}`;
 
@@ -35,6 +35,21 @@ export async function tenantSecret(
     found = await select.first(tenantId, name);
   }
   return Buffer.from(vault.open(found?.['sealed'] as string, row), 'base64');
+}
+
+/** The secrets that can be made anew, and what that ends. */
+export const RENEWABLE_SECRETS = {
+  cookies:
+    'Every cookie of the tenant is refused: people sign in again, and a sign-in under way begins again. Tokens stay valid.',
+  dpop: 'Every DPoP nonce is refused: an application gets a new one with the answer and repeats its request, as RFC 9449 (8) says.',
+} as const;
+
+export type RenewableSecret = keyof typeof RENEWABLE_SECRETS;
+
+/** Makes a secret anew. Nodes use it as soon as they see that the tenant has changed. */
+export function renewTenantSecret(db: TenantDb, vault: Vault, name: RenewableSecret): Promise<void> {
+  const sealed = vault.seal(randomBytes(32).toString('base64'), sealRow(db.tenantId, name));
+  return db.put('tenant_secrets', ['name'], { name, sealed, created_at: Date.now() });
 }
 
 const PROPERTY = 'property:';

@@ -8,7 +8,7 @@ import { parse } from '../kernel/json.js';
 import { revokeAllOf } from '../revocations/index.js';
 import { insertRole, SEEDED_ROLES, type Claim } from '../roles/index.js';
 import { tenantDb, uniquely, type Row } from '../store/index.js';
-import { checkHost, hostsOf, issuerAt } from './hosts.js';
+import { hostsOf, placeAt } from './hosts.js';
 import { brandingOf, checkProperties } from './properties.js';
 import type { NewTenant, Tenant } from './schema.js';
 
@@ -113,8 +113,8 @@ const taken = ({ name, hosts }: NewTenant): Record<string, [string, string]> => 
 };
 
 /**
- * A new tenant with what each begins with: roles, identity resources and the management API. Its keys are made when it
- * is first used.
+ * A new tenant with what each begins with: roles, identity resources and the management API. Use `makeTenant`, which gives
+ * it signing keys as well; without, they are made when it is first used.
  * @throws Conflict when the name or a host is taken, Invalid
  */
 export async function createTenant(knex: Knex, tenant: NewTenant): Promise<Tenant> {
@@ -141,10 +141,8 @@ async function setHosts(knex: Knex, id: string, tenant: NewTenant): Promise<void
 }
 
 /** A new tenant at its own host. @throws Conflict, Invalid */
-export function createTenantAt(knex: Knex, name: string, host: string): Promise<Tenant> {
-  const issuer = issuerAt(checkHost(host));
-  return createTenant(knex, { name, issuer, hosts: hostsOf(issuer) });
-}
+export const createTenantAt = (knex: Knex, name: string, host: string): Promise<Tenant> =>
+  createTenant(knex, { name, ...placeAt(host) });
 
 /**
  * Writes a tenant as it is now; take it by `lockTenant`. Opened or shut, everything that it issued until now ends.

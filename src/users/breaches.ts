@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { fetchWithin } from '../kernel/outbound.js';
 
 const PREFIX = 5;
 const TIMEOUT_MS = 2000;
@@ -12,7 +13,7 @@ const TIMEOUT_MS = 2000;
 export async function isBreached(url: string, password: string): Promise<boolean> {
   const digest = createHash('sha1').update(password).digest('hex').toUpperCase();
   try {
-    const answer = await fetch(url + digest.slice(0, PREFIX), {
+    const answer = await fetchWithin('anywhere', url + digest.slice(0, PREFIX), {
       headers: { 'add-padding': 'true' },
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MS),

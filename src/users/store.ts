@@ -2,13 +2,23 @@ import { randomUUID } from 'node:crypto';
 import type { Held } from '../api/index.js';
 import { releaseBlobsOf } from '../blobs/index.js';
 import { forgetIssuedTokens } from '../clients/index.js';
+import { checkOwnClaims } from '../kernel/claim-names.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { foldName } from '../kernel/names.js';
 import { parse } from '../kernel/json.js';
 import { forgetAddresses } from '../observe/index.js';
 import { revokeAllOf } from '../revocations/index.js';
-import { confines, permissionsIn, rolesByWord, rolesOfUsers, type Claim, type Role } from '../roles/index.js';
+import {
+  confines,
+  holdsEverything,
+  keepWayIn,
+  permissionsIn,
+  rolesByWord,
+  rolesOfUsers,
+  type Claim,
+  type Role,
+} from '../roles/index.js';
 import { uniquely, type Row, type Statement, type Store, type TenantDb } from '../store/index.js';
 import { followLineage, lineageUnder } from './lineage.js';
 import { checkEmail, phoneDigits, readPhone, type Target } from '../verification/index.js';
@@ -153,6 +163,7 @@ export async function prepareUser(
   passwordHash: string | null,
   rolesOf = (words: readonly string[]): Promise<Role[]> => rolesNamed(db, words),
 ): Promise<PreparedUser> {
+  checkOwnClaims(user.claims);
   const contacts = contactsOf(user, user.countryCode ?? null);
   const roles = await rolesOf(user.roles ?? []);
   const lineage = await lineageUnder(db, user.refereeId ?? null);
@@ -230,7 +241,7 @@ export async function insertUser(db: TenantDb, user: NewUser, passwordHash: stri
 /**
  * Writes what is given and leaves the rest; take the user by `lockUser`. Whoever is disabled, enabled or given another
  * password is signed out everywhere (ASVS 7.4.3).
- * @throws Invalid, Conflict
+ * @throws Invalid, Conflict, also where nobody could manage the tenant any more
  */
 export async function updateUser(
   db: TenantDb,
@@ -240,6 +251,7 @@ export async function updateUser(
 ): Promise<User> {
   const { id } = before;
   const { refereeId, roles } = change;
+  checkOwnClaims(change.claims, before.claims);
   const newAddress = change.email !== undefined && change.email !== before.email;
   const newNumber = change.phoneNumber !== undefined && change.phoneNumber !== before.phoneNumber;
   // A country code alone says how the number that is there is to be read.
@@ -261,13 +273,30 @@ export async function updateUser(
     ...(passwordHash !== undefined && { password_hash: passwordHash }),
     updated_at: Date.now(),
   };
-  await uniquely(TAKEN, async () => db.from('users').where({ id }).update(columns));
+  await keepWayIn(db, await mayEndWayIn(db, before, change), async () => {
+    await uniquely(TAKEN, async () => db.from('users').where({ id }).update(columns));
+    if (roles) await setRoles(db, id, await rolesNamed(db, roles));
+  });
   if (names.join('\n') !== namesOf(before).join('\n')) await db.names.write(id, names);
   if (moved) await followLineage(db, id, lineage);
-  if (roles) await setRoles(db, id, await rolesNamed(db, roles));
   const ends = passwordHash !== undefined || (change.enabled ?? before.enabled) !== before.enabled;
   if (ends) await revokeAllOf(db, 'user', before.userKey);
   return findUserById(db, id);
+}
+
+/** What a user may do now: the permissions of their roles, and their own. */
+const permissionsNow = async (db: TenantDb, user: User): Promise<readonly string[]> =>
+  heldBy(await rolesOf(db, user), user.claims).permissions ?? [];
+
+/** Whether a change of a user can take the last way into the tenant. */
+async function mayEndWayIn(
+  db: TenantDb,
+  user: User,
+  { roles, claims, enabled, lockedUntil }: UserFields,
+): Promise<boolean> {
+  const touched =
+    roles !== undefined || claims !== undefined || enabled === false || (lockedUntil ?? 0) > Date.now();
+  return touched && user.enabled && holdsEverything(await permissionsNow(db, user));
 }
 
 async function setRoles(db: TenantDb, userId: string, roles: readonly Role[]): Promise<void> {
@@ -333,10 +362,16 @@ export async function setPassword(db: TenantDb, name: string, passwordHash: stri
   await updateUser(db, await findUser(db, name), {}, passwordHash);
 }
 
-/** Takes a user out, signs him out everywhere, and frees the names for others. What is known of him stays. */
-export async function deleteUser(db: TenantDb, { id, userKey }: User): Promise<void> {
-  await db.from('users').where({ id }).update({ deleted_at: Date.now() });
-  await db.from('user_roles').where({ user_id: id }).delete();
+/**
+ * Takes a user out, signs them out everywhere, and frees the names for others. What is known of them stays.
+ * @throws Conflict where nobody could manage the tenant any more
+ */
+export async function deleteUser(db: TenantDb, user: User): Promise<void> {
+  const { id, userKey } = user;
+  await keepWayIn(db, holdsEverything(await permissionsNow(db, user)), async () => {
+    await db.from('users').where({ id }).update({ deleted_at: Date.now() });
+    await db.from('user_roles').where({ user_id: id }).delete();
+  });
   await db.names.write(id, []);
   await revokeAllOf(db, 'user', userKey);
 }
@@ -348,10 +383,16 @@ export const findEvenDeleted = async (db: TenantDb, id: string): Promise<StoredU
 /**
  * Takes out all that is known of a person. The audit keeps what was done, by a key that belongs to nobody any more, and not
  * from where.
+ * @throws Conflict where nobody could manage the tenant any more
  */
-export async function eraseUser(db: TenantDb, { id, userKey }: User): Promise<void> {
+export async function eraseUser(db: TenantDb, user: User): Promise<void> {
+  const { id, userKey } = user;
   await revokeAllOf(db, 'user', userKey);
-  await db.from('users').where({ id }).delete();
+  await keepWayIn(
+    db,
+    holdsEverything(await permissionsNow(db, user)),
+    async () => void (await db.from('users').where({ id }).delete()),
+  );
   for (const table of ['sign_in_failures', 'known_addresses'])
     await db.from(table).where({ account: id }).delete();
   await forgetIssuedTokens(db, userKey);

@@ -1,5 +1,6 @@
 import type { Config } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
+import { fetchWithin } from '../kernel/outbound.js';
 
 const TIMEOUT_MS = 5000;
 
@@ -16,7 +17,7 @@ export async function passChallenge(
 ): Promise<void> {
   if (!challenge) return;
   if (!token) throw new Invalid('challenge', 'is needed: the token of a solved challenge');
-  const answer = await fetch(challenge.url, {
+  const answer = await fetchWithin('anywhere', challenge.url, {
     method: 'POST',
     body: new URLSearchParams({ secret: challenge.secret, response: token, remoteip: address }),
     redirect: 'error',

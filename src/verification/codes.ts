@@ -135,3 +135,7 @@ export function openCodes(store: Store, vault: Vault, config: Config['codes']): 
     },
   };
 }
+
+/** Ends every code of the tenant that waits to be used. */
+export const endCodes = async (db: TenantDb): Promise<void> =>
+  void (await db.from('verification_codes').delete());

@@ -1,4 +1,5 @@
 export {
+  endCodes,
   lifetimeOf,
   NoCodeNow,
   openCodes,

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { environment, STORES } from '../support/config.js';
+import { loadConfig } from '../../src/config.js';
+import { openStore } from '../../src/store/index.js';
+import { environment, STORES, temporaryFolder } from '../support/config.js';
 import { cli, kill, serve, type Finished } from '../support/process.js';
 
 type Json = Record<string, unknown>;
@@ -101,6 +103,43 @@ for (const kind of STORES)
         (await run('user', 'list', '--tenant', 'Acme')).stdout,
         /^carol +carol@example\.com +disabled/m,
       );
+    });
+
+    it('leave a tenant its last administrator, and make one where there is none', async () => {
+      const last = await run('user', 'disable', 'admin');
+      assert.equal(last.code, 4);
+      assert.match(
+        last.stderr,
+        /wayIn: the last user who holds isms\.all .*gatehouse user create --administrator/,
+      );
+      await json('tenant', 'create', 'Lost', '--host', 'id.lost.example');
+      const make = (name: string): Promise<Json> =>
+        json('user', 'create', name, '--administrator', '--tenant', 'Lost');
+      assert.match(String((await make('first'))['password']), /^[\w-]{16}$/);
+      assert.equal((await run('user', 'disable', 'first', '--tenant', 'Lost')).code, 4);
+      await make('second');
+      assert.equal((await json('user', 'disable', 'first', '--tenant', 'Lost'))['enabled'], false);
+      assert.equal((await run('user', 'disable', 'second', '--tenant', 'Lost')).code, 4);
+      const store = await openStore(loadConfig(env, temporaryFolder()));
+      await store
+        .knex('roles')
+        .update({ claims: '[]' })
+        .where({ name: 'administrator' })
+        .whereIn('tenant_id', store.knex('tenants').where({ name: 'Lost' }).select('id'));
+      await store.close();
+      await make('third');
+      assert.equal((await run('user', 'disable', 'third', '--tenant', 'Lost')).code, 4);
+    });
+
+    it('leave a tenant that a client alone manages that client', async () => {
+      const grant = ['--grant', 'clientCredentials', '--scope', 'isms.all'];
+      await json('tenant', 'create', 'Headless', '--host', 'id.headless.example');
+      await json('client', 'create', 'robot', ...grant, '--tenant', 'Headless');
+      const { code, stderr } = await run('client', 'disable', 'robot', '--tenant', 'Headless');
+      assert.equal(code, 4);
+      assert.match(stderr, /wayIn: the last client that can manage the tenant/);
+      await json('client', 'create', 'other', ...grant, '--tenant', 'Headless');
+      assert.equal((await json('client', 'disable', 'robot', '--tenant', 'Headless'))['enabled'], false);
     });
 
     it('refuse users that can not be', async () => {
@@ -216,7 +255,7 @@ for (const kind of STORES)
       const { checks } = JSON.parse(stdout) as { checks: { check: string; ok: boolean }[] };
       assert.deepEqual(
         checks.map(({ check }) => check),
-        ['store', 'schema', 'master key', 'keys', 'clock'],
+        ['store', 'schema', 'master key', 'keys', 'audiences', 'clock'],
       );
       for (const secret of [
         'GATEHOUSE_MASTER_KEY',

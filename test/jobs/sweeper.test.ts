@@ -12,7 +12,7 @@ onEveryStore('the sweeper', (open) => {
     const artifacts = openArtifacts(store);
     const expired = BATCH * 2 + 7;
     const put = (id: string, expiresAt: number | null): Promise<void> =>
-      artifacts.put(tenant.id, 'AccessToken', id, { payload: '{}', expiresAt, createdAt: 0 });
+      artifacts.put(tenant.id, 'AccessToken', id, { payload: '{}', expiresAt, createdAt: 0, generation: 0 });
     await Promise.all(Array.from({ length: expired }, (_, i) => put(`old-${i}`, Date.now() - 1000)));
     await put('live', Date.now() + 60_000);
     await put('endless', null);

@@ -46,6 +46,27 @@ onEveryStore('limits', (open) => {
     assert.equal(limits.byAddress('token', red, '192.0.2.2'), undefined);
   });
 
+  it('begin another window on time, whatever is done to the system’s clock', () => {
+    let now = 7_200_000;
+    const limits = openLimits(
+      open(),
+      pino({ level: 'silent' }),
+      { ...QUOTAS, shared: false, windowSeconds: 60 },
+      () => now,
+    );
+    const Real = Date.now;
+    try {
+      assert.equal(times(5, () => limits.byAddress('token', red, '192.0.2.1')).length, 1);
+      Date.now = () => Real() - 3_600_000;
+      now += 59_999;
+      assert.equal(limits.byAddress('token', red, '192.0.2.1')?.retryAfter, 1);
+      now += 1;
+      assert.equal(limits.byAddress('token', red, '192.0.2.1'), undefined);
+    } finally {
+      Date.now = Real;
+    }
+  });
+
   it('count an IPv6 network as one address', () => {
     const limits = limiter();
     let host = 0;

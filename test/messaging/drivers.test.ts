@@ -42,7 +42,7 @@ const WEBHOOK_SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 describe('SMS go', () => {
   it('to a webhook, signed as Standard Webhooks says', async () => {
     const { url, asked, close } = await provider({ status: 204, body: '' });
-    await webhookDriver({ driver: 'webhook', url, secret: WEBHOOK_SECRET }, true).send(ID, SMS);
+    await webhookDriver({ driver: 'webhook', url, secret: WEBHOOK_SECRET }, 'anywhere').send(ID, SMS);
     const [{ headers, body }] = asked as [Asked];
     assert.deepEqual(JSON.parse(body), { id: ID, ...SMS });
     const key = Buffer.from(WEBHOOK_SECRET.replace('whsec_', ''), 'base64');
@@ -61,7 +61,7 @@ describe('SMS go', () => {
       authToken: 'token',
       from: '+15005550006',
     } as const;
-    await twilioDriver({ ...settings, endpoint: url }, true).send(ID, SMS);
+    await twilioDriver({ ...settings, endpoint: url }, 'anywhere').send(ID, SMS);
     const [{ url: path, headers, body }] = asked as [Asked];
     assert.equal(path, '/2010-04-01/Accounts/AC1/Messages.json');
     assert.equal(headers.authorization, `Basic ${Buffer.from('AC1:token').toString('base64')}`);
@@ -83,7 +83,7 @@ describe('SMS go', () => {
       templateCode: 'SMS_1',
       endpoint: url,
     } as const;
-    await aliyunDriver(settings, true).send(ID, SMS);
+    await aliyunDriver(settings, 'anywhere').send(ID, SMS);
     const [{ url: path, headers }] = asked as [Asked];
     const query = path.split('?')[1] ?? '';
     const sent = new URLSearchParams(query);
@@ -112,13 +112,13 @@ describe('SMS go', () => {
       templateCode: 'SMS_1',
       endpoint: url,
     } as const;
-    await assert.rejects(aliyunDriver(settings, true).send(ID, SMS), /isv\.BUSINESS_LIMIT_CONTROL/);
+    await assert.rejects(aliyunDriver(settings, 'anywhere').send(ID, SMS), /isv\.BUSINESS_LIMIT_CONTROL/);
     await close();
   });
 
   it('perhaps, when the provider hangs up without an answer', async () => {
     const { url, close } = await provider(undefined);
-    const driver = webhookDriver({ driver: 'webhook', url, secret: WEBHOOK_SECRET }, true);
+    const driver = webhookDriver({ driver: 'webhook', url, secret: WEBHOOK_SECRET }, 'anywhere');
     await assert.rejects(driver.send(ID, SMS), OutcomeUnknown);
     await close();
   });
@@ -126,7 +126,7 @@ describe('SMS go', () => {
   it('to no private network for a tenant that is not the operator’s own', async () => {
     const { url, asked, close } = await provider({ status: 204, body: '' });
     for (const address of [url, url.replace('127.0.0.1', 'localhost')]) {
-      const driver = webhookDriver({ driver: 'webhook', url: address, secret: WEBHOOK_SECRET }, false);
+      const driver = webhookDriver({ driver: 'webhook', url: address, secret: WEBHOOK_SECRET }, []);
       await assert.rejects(driver.send(ID, SMS), /private network/);
     }
     assert.equal(asked.length, 0);
@@ -141,7 +141,7 @@ describe('mail goes', () => {
     const server = await startMailServer();
     const driver = smtpDriver(
       { driver: 'smtp', host: '127.0.0.1', port: server.port, security: 'none', from: 'a@example.com' },
-      true,
+      'anywhere',
     );
     await driver.send(ID, MAIL);
     const mail = await server.mailTo('you@example.com');
@@ -154,7 +154,7 @@ describe('mail goes', () => {
     const server = await startMailServer();
     const driver = smtpDriver(
       { driver: 'smtp', host: '127.0.0.1', port: server.port, from: 'a@example.com' },
-      true,
+      'anywhere',
     );
     await assert.rejects(driver.send(ID, MAIL), /STARTTLS|upgrade|not support/i);
     assert.equal(server.mails.length, 0);

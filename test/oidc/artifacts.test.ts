@@ -21,6 +21,7 @@ onEveryStore('the artifacts', (open) => {
       payload: '{"a":1}',
       expiresAt: soon,
       createdAt: Date.now(),
+      generation: 0,
     });
     assert.equal((await artifacts.find(red, 'AccessToken', 'token-1'))?.payload, '{"a":1}');
     assert.equal(await artifacts.find(red, 'RefreshToken', 'token-1'), undefined);
@@ -32,6 +33,7 @@ onEveryStore('the artifacts', (open) => {
       payload: '{}',
       expiresAt: soon,
       createdAt: Date.now(),
+      generation: 0,
     });
     const rows = await open().knex<{ id: string }>('oidc_artifacts').select('*');
     assert.ok(rows.length > 0);
@@ -43,6 +45,7 @@ onEveryStore('the artifacts', (open) => {
       payload: '{}',
       expiresAt: soon,
       createdAt: Date.now(),
+      generation: 0,
     });
     const consumed = await Promise.all(
       Array.from({ length: 50 }, () => artifacts.consume(red, 'AuthorizationCode', 'code')),
@@ -56,6 +59,7 @@ onEveryStore('the artifacts', (open) => {
       payload: '{}',
       expiresAt: soon,
       createdAt: Date.now(),
+      generation: 0,
     });
     assert.equal(await artifacts.consume(blue, 'AuthorizationCode', 'mine'), false);
     assert.equal(await artifacts.consume(red, 'AuthorizationCode', 'mine'), true);
@@ -66,6 +70,7 @@ onEveryStore('the artifacts', (open) => {
       payload: '{}',
       expiresAt: soon,
       createdAt: Date.now(),
+      generation: 0,
     });
     const replaced = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
@@ -73,6 +78,7 @@ onEveryStore('the artifacts', (open) => {
           payload: '{}',
           expiresAt: soon,
           createdAt: Date.now(),
+          generation: 0,
         }),
       ),
     );
@@ -89,6 +95,7 @@ onEveryStore('the artifacts', (open) => {
         uid,
         expiresAt: soon,
         createdAt: Date.now(),
+        generation: 0,
       });
     const there = async (model: string, id: string): Promise<boolean> =>
       Boolean(await artifacts.find(red, model, id));
@@ -118,6 +125,7 @@ onEveryStore('the artifacts', (open) => {
         clientId: 'app',
         expiresAt,
         createdAt: Date.now(),
+        generation: 0,
       });
     await put('older', soon);
     await put('newer', soon + 1000);

@@ -36,7 +36,11 @@ const STEPS = [
   '0022_tenant_registration',
   '0023_built_in_roles',
   '0024_registration_owners',
+  '0025_unique_audiences',
+  '0027_revocation_generations',
+  '0031_revoked_keys',
 ];
+const LATEST = Number(STEPS.at(-1)?.slice(0, 4));
 
 /** A tenant's row as every step so far takes it. */
 const TENANT = { name: 'T', issuer: 'https://t.example', version: 1, created_at: 1, updated_at: 1 };
@@ -73,7 +77,7 @@ for (const kind of STORES)
       const store = await open();
       assert.deepEqual(await migrate(store), STEPS);
       assert.deepEqual(await migrate(store), []);
-      assert.deepEqual(await schemaStatus(store), { current: STEPS.length, latest: STEPS.length });
+      assert.deepEqual(await schemaStatus(store), { current: LATEST, latest: LATEST });
     });
 
     it('go down to nothing, and up again', async () => {
@@ -87,7 +91,7 @@ for (const kind of STORES)
     it('go to a step by its number', async () => {
       const store = await open();
       assert.deepEqual(await migrate(store, 2), STEPS.slice(0, 2));
-      assert.deepEqual(await schemaStatus(store), { current: 2, latest: STEPS.length });
+      assert.deepEqual(await schemaStatus(store), { current: 2, latest: LATEST });
     });
 
     it('flag the seeded roles of a store that has them, and add those that the program needs', async () => {
@@ -185,10 +189,68 @@ for (const kind of STORES)
       await migrate(store, 1);
       await store.knex.schema.createTable('user_roles', (table) => table.text('in_the_way'));
       await assert.rejects(migrate(store));
-      assert.deepEqual(await schemaStatus(store), { current: 1, latest: STEPS.length });
+      assert.deepEqual(await schemaStatus(store), { current: 1, latest: LATEST });
       assert.equal(await store.knex.schema.hasTable('roles'), false);
       await store.knex.schema.dropTable('user_roles');
       assert.deepEqual(await migrate(store), STEPS.slice(1));
+    });
+
+    it('give each API an audience of its own, the oldest keeps what several had, and go back', async () => {
+      const store = await open();
+      await migrate(store, 22);
+      const { knex } = store;
+      const tenant = {
+        name: 'One',
+        issuer: 'https://one.example',
+        version: 1,
+        claims: '[]',
+        properties: '{}',
+      };
+      await knex('tenants').insert({ ...tenant, id: 't', home: false, created_at: 1, updated_at: 1 });
+      const add = (id: string, createdAt: number, audience: string, indicator = `urn:resource:${id}`) =>
+        knex('api_resources').insert({
+          tenant_id: 't',
+          id,
+          name: id,
+          indicator,
+          audience,
+          created_at: createdAt,
+          updated_at: createdAt,
+        });
+      await add('newer', 20, 'orders');
+      await add('oldest', 10, 'orders');
+      await add('third', 30, 'orders', 'urn:taken');
+      await add('other', 40, 'urn:taken');
+      await add('copy', 5, 'isms');
+      await add('isms', 50, 'isms');
+      const audiences = async (): Promise<Record<string, string>> =>
+        Object.fromEntries(
+          (await knex<{ id: string; audience: string }>('api_resources').select()).map((row) => [
+            row.id,
+            row.audience,
+          ]),
+        );
+      const before = await audiences();
+      await migrate(store, 25);
+      assert.deepEqual(await audiences(), {
+        newer: 'urn:resource:newer',
+        oldest: 'orders',
+        third: 'urn:gatehouse:api:third',
+        other: 'urn:taken',
+        copy: 'urn:resource:copy',
+        isms: 'isms',
+      });
+      assert.deepEqual(
+        await knex('replaced_audiences').orderBy('resource_id').select('resource_id', 'audience'),
+        [
+          { resource_id: 'copy', audience: 'isms' },
+          { resource_id: 'newer', audience: 'orders' },
+          { resource_id: 'third', audience: 'orders' },
+        ],
+      );
+      await assert.rejects(add('late', 60, 'orders'));
+      await migrate(store, 22);
+      assert.deepEqual(await audiences(), before);
     });
 
     it('refuse a store that is newer than the program, with the command that helps', async () => {
@@ -199,8 +261,7 @@ for (const kind of STORES)
         await assert.rejects(
           attempt,
           (error: Error) =>
-            error instanceof SchemaMismatch &&
-            error.message.endsWith(`npx gatehouse migrate --to ${STEPS.length}`),
+            error instanceof SchemaMismatch && error.message.endsWith(`npx gatehouse migrate --to ${LATEST}`),
         );
     });
 

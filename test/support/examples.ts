@@ -3,6 +3,7 @@ import { clientSettings, GRANT_TYPES, insertClient } from '../../src/clients/ind
 import { insertIdentityResource } from '../../src/identity-resources/index.js';
 import { insertRole } from '../../src/roles/index.js';
 import { writeSettings } from '../../src/messaging/settings.js';
+import { listKeys, rotateKeys, scheduleOf } from '../../src/oidc/index.js';
 import { insertUser } from '../../src/users/index.js';
 import { openCodes, phoneTarget } from '../../src/verification/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
@@ -46,6 +47,14 @@ export const EXAMPLES: Record<
     const made = await call(server, { method: 'POST', path, json: {}, token, tenant });
     return { params: { id: (made.data['id'] ?? 'none') as string } };
   },
+  'client.endregistration': async (server, tenant) => {
+    const id = await newClient(server, tenant);
+    await server.change(
+      (db) => db.insert('client_registrations', { client_row_id: id, hash: 'none', scopes: '[]' }),
+      tenant,
+    );
+    return { params: { id } };
+  },
   'client.issuetoken': () => ({ body: {} }),
   'client.issuedtokens': () => ({}),
   'client.revoketoken': async (server, tenant, token) => {
@@ -74,6 +83,10 @@ export const EXAMPLES: Record<
     body: { id: await newScope(server, tenant), displayName: 'Changed' },
   }),
   'identityresource.delete': async (server, tenant) => ({ params: { id: await newScope(server, tenant) } }),
+  'key.get': () => ({}),
+  'key.rotate': () => ({ body: {} }),
+  'key.revoke': async (server, tenant) => ({ params: { kid: await newKey(server, tenant) } }),
+  'key.renew': () => ({ body: { secret: 'dpop' } }),
   'blob.codes': () => ({}),
   'blob.post': () => ({ body: { value: pdf() } }),
   'blob.image': () => ({ body: { value: png() } }),
@@ -251,6 +264,9 @@ export const SETTLED: Record<string, readonly string[]> = {
   'client.postregistrationtoken': ['expiresAt'],
   'client.issuetoken': ['scope', 'audience'],
   'client.postsecretkey': ['plaintext', 'expiresAt'],
+  // Revoked keys end the token that the calls are made with.
+  'key.rotate': ['compromised', 'now'],
+  'key.renew': ['secret'],
 };
 
 /** Operations that can be done to one thing only so often: each run has one of its own. */
@@ -292,6 +308,14 @@ const newRole = async (server: TestServer, tenant: Tenant): Promise<string> => {
   const role = { name: `role-${++made}`, displayName: null, description: null, claims: [] };
   return (await server.change((db) => insertRole(db, role), tenant)).id;
 };
+
+/** The id of a key that does not sign yet, so that its revocation leaves tokens as they are. */
+async function newKey({ context: { store, vault, config } }: TestServer, tenant: Tenant): Promise<string> {
+  await rotateKeys(store, vault, tenant.id, scheduleOf(config));
+  const next = (await listKeys(store, tenant.id)).find(({ state }) => state === 'next');
+  if (!next) throw new Error('a rotation publishes a next key');
+  return next.kid;
+}
 
 const newTenant = (server: TestServer): Promise<Tenant> =>
   server.addTenant(`tenant-${++made}`, `tenant-${made}.example.com`);

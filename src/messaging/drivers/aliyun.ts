@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomUUID } from 'node:crypto';
 import { OutcomeUnknown } from '../../jobs/index.js';
 import type { SmsDriverSettings } from '../../kernel/message-drivers.js';
+import type { Reach } from '../../kernel/private-networks.js';
 import type { Driver, Sms } from '../schema.js';
 import { handOver } from './handed-over.js';
 
@@ -51,7 +52,7 @@ export function signAliyun(
 }
 
 /** SMS by Alibaba Cloud (Dysmsapi 2017-05-25, `SendSms`); the words are the provider's template, which gets the code. */
-export function aliyunDriver(settings: Settings, anywhere: boolean): Driver<Sms> {
+export function aliyunDriver(settings: Settings, reach: Reach): Driver<Sms> {
   const { accessKeyId, accessKeySecret, signName, templateCode } = settings;
   const endpoint = new URL(settings.endpoint ?? 'https://dysmsapi.aliyuncs.com');
   return {
@@ -74,7 +75,7 @@ export function aliyunDriver(settings: Settings, anywhere: boolean): Driver<Sms>
       };
       const { queryString, authorization } = signAliyun(query, headers, accessKeyId, accessKeySecret);
       const answer = await handOver(`${endpoint.origin}/?${queryString}`, {
-        anywhere,
+        reach,
         body: '',
         headers: { ...headers, authorization },
       });

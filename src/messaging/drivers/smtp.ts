@@ -1,8 +1,8 @@
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import pLimit from 'p-limit';
 import type { MailDriverSettings } from '../../kernel/message-drivers.js';
-import { mayReach } from '../../kernel/outbound.js';
+import { addressWithin } from '../../kernel/outbound.js';
+import type { Reach } from '../../kernel/private-networks.js';
 import { OutcomeUnknown } from '../../jobs/index.js';
 import type { Driver, Mail } from '../schema.js';
 
@@ -15,22 +15,15 @@ const CONNECTIONS = 5;
 const mayHaveArrived = ({ command, responseCode }: { command?: string; responseCode?: number }): boolean =>
   command === 'DATA' && responseCode === undefined;
 
-/** Connects to the address that was checked, whatever the name says a moment later. */
-async function addressOf(host: string, anywhere: boolean): Promise<string> {
-  const address = isIP(host) ? host : (await lookup(host)).address;
-  mayReach(address, anywhere);
-  return address;
-}
-
 /** Mail by SMTP (RFC 5321), over TLS unless the settings say `none`. */
-export function smtpDriver(settings: Settings, anywhere: boolean): Driver<Mail> {
+export function smtpDriver(settings: Settings, reach: Reach): Driver<Mail> {
   const { host, port, security = 'starttls', user, password, from } = settings;
   const open = async () => {
     const { createTransport } = await import('nodemailer'); // not before there is a mail
     return createTransport({
       pool: true,
       maxConnections: CONNECTIONS,
-      host: await addressOf(host, anywhere),
+      host: await addressWithin(host, reach),
       port,
       secure: security === 'tls',
       requireTLS: security === 'starttls',

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { SmsDriverSettings } from '../../kernel/message-drivers.js';
+import type { Reach } from '../../kernel/private-networks.js';
 import type { Driver, Sms } from '../schema.js';
 import { handOver } from './handed-over.js';
 
@@ -9,7 +10,7 @@ type Settings = Extract<SmsDriverSettings, { driver: 'webhook' }>;
  * SMS by a service of the operator's own, which gets `{ id, to, text, code }`, signed as Standard Webhooks 1.0 has it:
  * base64 of HMAC-SHA-256 over `id.timestamp.body`.
  */
-export function webhookDriver({ url, secret }: Settings, anywhere: boolean): Driver<Sms> {
+export function webhookDriver({ url, secret }: Settings, reach: Reach): Driver<Sms> {
   const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
   return {
     async send(id, { to, text, code }) {
@@ -17,7 +18,7 @@ export function webhookDriver({ url, secret }: Settings, anywhere: boolean): Dri
       const timestamp = String(Math.floor(Date.now() / 1000));
       const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
       await handOver(url, {
-        anywhere,
+        reach,
         body,
         headers: {
           'content-type': 'application/json',

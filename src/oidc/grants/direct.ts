@@ -9,6 +9,7 @@ import { accountOf } from '../claims.js';
 import type { ClientCache } from '../client-cache.js';
 import type { ResourceServerOf } from '../token-policy.js';
 import { askedScopes, type AskedScopes } from '../scopes.js';
+import type { GenerationOf } from '../generation.js';
 import { allow, type ExistingGrants } from './existing.js';
 import { senderOf, type Sender } from './sender.js';
 
@@ -20,6 +21,7 @@ export interface DirectGrantBase {
   clients: ClientCache;
   grants: ExistingGrants;
   resourceServer: ResourceServerOf;
+  generation: GenerationOf;
 }
 
 /** How a person is recognised at the token endpoint, where there is no page and no consent. */
@@ -60,6 +62,7 @@ export function registerDirectGrant<P extends object>(
       const client = base.clients.known(ctx.oidc.client.clientId);
       const sender = await senderOf(provider, ctx);
       const asked = askedScopes(base.catalogue, client, params.scope, params.resource, true);
+      await base.generation(ctx, 'AccessToken'); // before the password is checked: a later revocation ends the token
       const user = await signIn(ctx, base, way, params);
       const grant =
         (await base.grants.find(provider, user.userKey, client.clientId)) ??

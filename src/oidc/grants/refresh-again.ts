@@ -32,6 +32,7 @@ export interface Rotated {
   clientId: string;
   grantId: string | null;
   uid: string | null;
+  generation: number;
 }
 
 const keyOf = (token: string): Buffer =>
@@ -60,7 +61,7 @@ export function refreshAnswers(
       // Ends the library's work on the request; `answerAgain` puts the answer in the place of the refusal.
       throw new errors.InvalidGrant('the refresh token was used a moment ago');
     },
-    async keep(token, { clientId, grantId, uid }, answer) {
+    async keep(token, { clientId, grantId, uid, generation }, answer) {
       const window = windowOf(clientId);
       if (window === 0) return;
       const now = Date.now();
@@ -71,6 +72,7 @@ export function refreshAnswers(
         uid: uid ?? undefined,
         expiresAt: now + window * 1000,
         createdAt: now,
+        generation,
       });
     },
   };

@@ -1,12 +1,16 @@
-import { errors, type AccessToken, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import type { ApiResource } from '../../api-resources/index.js';
 import { GRANT_TYPES } from '../../clients/index.js';
 import { factsOf } from '../../kernel/request.js';
 import type { Audit } from '../../observe/index.js';
 import type { Catalogue } from '../catalogue.js';
 import type { ClientCache } from '../client-cache.js';
-import { familyOf } from '../jwt-access-token.js';
+import type { Artifacts } from '../artifacts.js';
+import { derivedFrom, type Derived } from '../derived-token.js';
+import { noteGeneration } from '../generation.js';
+import { liveAccessToken, type Token } from '../introspection.js';
+import { printable, scopesAt } from '../scopes.js';
 import type { ResourceServerOf } from '../token-policy.js';
-import { printable } from '../scopes.js';
 import { allow, type ExistingGrants } from './existing.js';
 import { senderOf } from './sender.js';
 
@@ -17,6 +21,7 @@ const DEEPEST_CHAIN = 5;
 export interface TokenExchangeBase {
   tenantId: string;
   audit: Audit;
+  artifacts: Artifacts;
   catalogue: Catalogue;
   clients: ClientCache;
   grants: ExistingGrants;
@@ -37,19 +42,16 @@ interface Params {
   scope?: string;
 }
 
-/** Who acts for the subject, and for whom he acts in turn (RFC 8693, 4.1). */
+/** Who acts for the subject (RFC 8693, 4.1). */
 type Act = Record<string, unknown>;
 
-/** What an exchanged token says beside what every token of its API does. */
-export interface Exchanged {
-  act?: Act | undefined;
-  /** The families that it came of: it ends when one of them does. */
-  origin: string[];
-}
+/** A user's access token. */
+type SubjectToken = Token & { accountId: string; clientId: string; grantId: string; exp: number };
 
-const exchanged = new WeakMap<object, Exchanged>();
+const exchanged = new WeakMap<object, Derived>();
 
-export const exchangedClaims = (token: object): Exchanged | undefined => exchanged.get(token);
+/** The claims of a token that is being issued by exchange, which tell what it was derived from. */
+export const derivedClaims = (token: object): Derived | undefined => exchanged.get(token);
 
 const refuse = (why: string): never => {
   throw new errors.InvalidRequest(why);
@@ -58,7 +60,8 @@ const refuse = (why: string): never => {
 /**
  * Token exchange (RFC 8693). A service that got a user's token asks for one of its own to go on with: as the user
  * (impersonation), or, with an actor token, as itself for the user (delegation). It never gets more scope, another
- * audience or a longer life than the token that it holds, and what it gets ends with what it came of.
+ * audience or a longer life than the subject token has now, and what it gets is revoked together with the subject token's
+ * grant, session, family, client and user.
  */
 export function registerTokenExchange(provider: Provider, base: TokenExchangeBase): void {
   provider.registerGrantType<Params>(GRANT_TYPES.tokenExchange, (ctx) => exchange(ctx, provider, base), [
@@ -81,14 +84,19 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
   const sender = await senderOf(provider, ctx);
   const subject = await subjectOf(provider, base, params, client.clientId);
   const actor = await actorOf(provider, params, client.clientId);
-  const api = [...base.catalogue.apis].find(({ audience }) => audience === subject.aud);
+  const api = base.catalogue.apiByAudience.get(subject.aud);
   if (!api) return refuse('the subject token is for no API of this tenant');
   for (const named of [params.resource, params.audience])
     if (named !== undefined && named !== api.indicator && named !== api.audience)
       throw new errors.InvalidTarget('the subject token is for another audience, and so is what it gives');
   if (!sender.constrained && (subject.jkt ?? subject['x5t#S256']) !== undefined)
     refuse('the subject token is bound to a key; send a DPoP proof, so that what it gives is bound as well');
-  const scope = scopesOf(subject, params.scope, base.clients.known(client.clientId).settings.scopes);
+  const scope = scopesOf(
+    await currentScopes(subject, api, base),
+    params.scope,
+    base.clients.known(client.clientId).settings.scopes,
+  );
+  noteGeneration(ctx, subject.generation);
 
   const grant =
     (await base.grants.find(provider, subject.accountId, client.clientId)) ??
@@ -103,7 +111,7 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
     api.indicator,
     base.resourceServer(client.clientId, api.indicator, scope.join(' ')),
   );
-  const left = (subject.exp as number) - Math.floor(Date.now() / 1000);
+  const left = subject.exp - Math.floor(Date.now() / 1000);
   const token = new provider.AccessToken({
     accountId: subject.accountId,
     client,
@@ -115,7 +123,7 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
   });
   token.resourceServer = server;
   sender.bind(token);
-  exchanged.set(token, claimsOf(subject, actor));
+  exchanged.set(token, derivedClaimsOf(subject, actor));
   ctx.oidc.entity('AccessToken', token);
   const accessToken = await token.save();
   await note(ctx, base, subject, actor, scope);
@@ -134,19 +142,16 @@ async function subjectOf(
   base: TokenExchangeBase,
   { subject_token: value, subject_token_type: type }: Params,
   clientId: string,
-): Promise<AccessToken> {
+): Promise<SubjectToken> {
   if (!value || !type) return refuse("missing required parameter(s) 'subject_token', 'subject_token_type'");
   if (type !== ACCESS_TOKEN && type !== JWT) return refuse(`subject_token_type can only be ${ACCESS_TOKEN}`);
-  const token = await provider.AccessToken.find(value);
-  const grant = token?.isValid ? await provider.Grant.find(token.grantId) : undefined;
+  const token = await liveAccessToken(provider, value, base);
   const works =
-    token &&
-    grant?.accountId === token.accountId &&
-    grant.clientId === token.clientId &&
+    token?.kind === 'AccessToken' &&
     base.mayIntrospect(clientId, { clientId: token.clientId, aud: token.aud }) &&
-    (await base.isActive(token.accountId));
+    (await base.isActive(token.accountId ?? ''));
   if (!works) return refuse('the subject token is not valid here');
-  return token;
+  return token as SubjectToken;
 }
 
 /** The token of who acts, which has to be this client's own, or a user's that was issued to this client. */
@@ -166,9 +171,20 @@ async function actorOf(
   return { sub: users?.accountId ?? clientId, client_id: clientId };
 }
 
-/** What was asked for, or all that both the token and the client have. @throws InvalidScope */
-function scopesOf(subject: AccessToken, asked: string | undefined, allowed: string[]): string[] {
-  const had = [...subject.scopes].filter((word) => word !== 'offline_access');
+/** The scopes of the subject token that its own client, and the API, still have. */
+async function currentScopes(
+  subject: SubjectToken,
+  api: ApiResource,
+  { clients, catalogue }: TokenExchangeBase,
+): Promise<string[]> {
+  const owner = await clients.get(subject.clientId);
+  const still = new Set(owner && scopesAt(catalogue, api, owner));
+  const words = subject.scope?.split(' ') ?? [];
+  return words.filter((word) => word !== 'offline_access' && still.has(word));
+}
+
+/** What was asked for, or all that both the subject token and the client have. @throws InvalidScope */
+function scopesOf(had: string[], asked: string | undefined, allowed: string[]): string[] {
   const wanted = asked?.split(' ').filter(Boolean) ?? had.filter((word) => allowed.includes(word));
   for (const word of wanted) {
     if (!had.includes(word))
@@ -181,17 +197,16 @@ function scopesOf(subject: AccessToken, asked: string | undefined, allowed: stri
   return [...new Set(wanted)];
 }
 
-function claimsOf(subject: AccessToken, actor: Act | undefined): Exchanged {
-  const { act: before, origin = [] } = (subject.extra ?? {}) as Partial<Exchanged>;
-  if (origin.length >= DEEPEST_CHAIN) return refuse('the token has been exchanged too often');
-  const act = actor ? { ...actor, ...(before && { act: before }) } : before;
-  return { act, origin: [...origin, familyOf(subject.grantId, subject.sessionUid ?? '')] };
+function derivedClaimsOf(subject: SubjectToken, actor: Act | undefined): Derived {
+  const derived = derivedFrom(subject, actor);
+  if (derived.origin.length > DEEPEST_CHAIN) return refuse('the token has been exchanged too often');
+  return derived;
 }
 
 const note = (
   ctx: KoaContextWithOIDC,
   { tenantId, audit }: TokenExchangeBase,
-  subject: AccessToken,
+  subject: SubjectToken,
   actor: Act | undefined,
   scope: string[],
 ): Promise<void> =>

@@ -62,6 +62,8 @@ export function problemOf(error: unknown): Problem {
       outcome: 'weak_password',
       field: 'password',
     };
+  if (error instanceof Conflict && error.key === 'wayIn')
+    return { words: 'problem.last_administrator', status: 409, outcome: 'last_administrator' };
   if (error instanceof Conflict)
     return {
       words: error.key === 'email' ? 'problem.email_taken' : 'problem.phone_taken',

@@ -1,4 +1,6 @@
-export { loadKeyRing, BASE_ALGS, type KeyRing } from './ring.js';
+export { BASE_ALGS, loadKeyRing, makeFirstKeys, type KeyRing } from './ring.js';
+export { keyOperations } from './operations.js';
+export { DERIVED, REVOKED_KEY_ENDS, revokeKeys, type Leaked } from './revocation.js';
 export {
   addKeys,
   keyRotation,

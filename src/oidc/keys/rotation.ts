@@ -1,4 +1,3 @@
-import type { Knex } from 'knex';
 import type { SigningAlg } from '../../kernel/algorithms.js';
 import type { Config } from '../../config.js';
 import { tenantDb, type Row, type Store, type TenantDb, type Vault } from '../../store/index.js';
@@ -9,9 +8,11 @@ import { makeKey, type NewKey } from './signing.js';
  * - `next`: published, does not sign yet, so that whoever keeps the key set for a while has it in time;
  * - `current`: signs, one for each algorithm;
  * - `previous`: published until the last thing that it signed has expired;
- * - `retired`: neither; its private half is gone.
+ * - `retired`: neither; its private half is gone;
+ * - `revoked`: somebody else may have it. Nothing that it signed is accepted, from the moment of its revocation on.
  */
-export type KeyState = 'next' | 'current' | 'previous' | 'retired';
+export const KEY_STATES = ['current', 'next', 'previous', 'retired', 'revoked'] as const;
+export type KeyState = (typeof KEY_STATES)[number];
 
 /** A key as an operator sees it. Times are epoch milliseconds. */
 export interface KeyInfo {
@@ -21,11 +22,9 @@ export interface KeyInfo {
   createdAt: number;
   /** When it begins, or began, to sign. */
   activatesAt: number;
-  /** When a previous one is no longer published. */
+  /** When a previous one is no longer published, or when a revoked one was revoked. */
   retiresAt: number | null;
 }
-
-const ORDER: readonly KeyState[] = ['current', 'next', 'previous', 'retired'];
 
 export const sealRow = (tenantId: string, kid: string): string => `signing_keys:${tenantId}:${kid}`;
 
@@ -41,35 +40,44 @@ export const infoOf = (row: Row): KeyInfo => ({
 /** Those that sign first, newer before older. */
 export async function rowsOf(db: TenantDb): Promise<Row[]> {
   const rows = (await db.from('signing_keys').orderBy('created_at', 'desc')) as Row[];
-  return rows.sort((a, b) => ORDER.indexOf(a['state'] as KeyState) - ORDER.indexOf(b['state'] as KeyState));
+  const order = ({ state }: Row): number => KEY_STATES.indexOf(state as KeyState);
+  return rows.sort((a, b) => order(a) - order(b));
 }
 
 export async function listKeys(store: Store, tenantId: string): Promise<KeyInfo[]> {
   return (await rowsOf(tenantDb(store.knex, tenantId))).map(infoOf);
 }
 
+/**
+ * The tenant's keys; nobody else changes them before the transaction ends. Every change takes this lock first and touches
+ * the tenant afterwards, so that two changes cannot wait for each other.
+ */
+export async function lockKeys(db: TenantDb): Promise<KeyInfo[]> {
+  return ((await db.from('signing_keys').orderBy('kid').forUpdate()) as Row[]).map(infoOf);
+}
+
 /** Two processes that do the same at once end with the same keys: partial unique indexes keep one next and one current. */
-async function insertKey(
-  trx: Knex,
+function insertKey(
+  db: TenantDb,
   vault: Vault,
-  tenantId: string,
   { kid, alg, publicJwk, privateJwk }: NewKey,
   state: 'next' | 'current',
   activatesAt: number,
 ): Promise<void> {
-  await trx('signing_keys')
-    .insert({
-      tenant_id: tenantId,
-      kid,
-      alg,
-      state,
-      public_jwk: JSON.stringify(publicJwk),
-      sealed_private_jwk: vault.seal(JSON.stringify(privateJwk), sealRow(tenantId, kid)),
-      created_at: Date.now(),
-      activates_at: activatesAt,
-    })
-    .onConflict()
-    .ignore();
+  return db.ensure('signing_keys', 'any', {
+    kid,
+    alg,
+    state,
+    public_jwk: JSON.stringify(publicJwk),
+    sealed_private_jwk: vault.seal(JSON.stringify(privateJwk), sealRow(db.tenantId, kid)),
+    created_at: Date.now(),
+    activates_at: activatesAt,
+  });
+}
+
+/** Writes keys that sign at once, for algorithms that have no current key. */
+export async function insertCurrentKeys(db: TenantDb, vault: Vault, keys: readonly NewKey[]): Promise<void> {
+  for (const key of keys) await insertKey(db, vault, key, 'current', Date.now());
 }
 
 /** A current key for each of these algorithms that has none: nobody has seen a token by it yet, so it may sign at once. */
@@ -81,7 +89,7 @@ export async function addKeys(
 ): Promise<void> {
   const made = await Promise.all(algs.map(makeKey));
   await store.transaction(async (trx) => {
-    for (const key of made) await insertKey(trx, vault, tenantId, key, 'current', Date.now());
+    await insertCurrentKeys(tenantDb(trx, tenantId), vault, made);
     await touchTenant(trx, tenantId);
   });
 }
@@ -103,32 +111,45 @@ export const scheduleOf = ({ keys, lifetimes }: Pick<Config, 'keys' | 'lifetimes
   longestToken: Math.max(lifetimes.accessTokenLongest, lifetimes.idToken, lifetimes.sessionAbsolute),
 });
 
+/** Makes the keys that a rotation publishes, before its transaction: making an RSA key takes long. */
+export async function makeNextKeys(store: Store, tenantId: string): Promise<NewKey[]> {
+  const keys = await listKeys(store, tenantId);
+  const algs = keys.filter(({ state }) => state === 'current').map(({ alg }) => alg);
+  const withNext = new Set(keys.filter(({ state }) => state === 'next').map(({ alg }) => alg));
+  return Promise.all(algs.filter((alg) => !withNext.has(alg)).map(makeKey));
+}
+
 /**
  * Publishes a next key for each algorithm of the tenant that has none; it signs once it has been published for long
- * enough. `now` lets the next ones sign at once, for when a key has become known to somebody: clients that keep the key
- * set for a while can not check new tokens until they read it again.
+ * enough. `now` lets the next ones sign at once: clients that keep the key set for a while can not check new tokens until
+ * they read it again. The keys before stay valid; for keys that somebody else may have, see revocation.ts.
  */
+export async function rotateIn(
+  db: TenantDb,
+  vault: Vault,
+  schedule: KeySchedule,
+  made: readonly NewKey[],
+  { now = false } = {},
+): Promise<void> {
+  await lockKeys(db);
+  const at = Date.now();
+  for (const key of made) await insertKey(db, vault, key, 'next', at + schedule.publish * 1000);
+  if (now) await db.from('signing_keys').where({ state: 'next' }).update({ activates_at: at });
+  await promote(db, schedule, at);
+}
+
+/** The same in a transaction of its own. */
 export async function rotateKeys(
   store: Store,
   vault: Vault,
   tenantId: string,
   schedule: KeySchedule,
-  { now = false } = {},
+  options: { now?: boolean } = {},
 ): Promise<void> {
-  const keys = await listKeys(store, tenantId);
-  const algs = keys.filter(({ state }) => state === 'current').map(({ alg }) => alg);
-  const withNext = new Set(keys.filter(({ state }) => state === 'next').map(({ alg }) => alg));
-  const made = await Promise.all(algs.filter((alg) => !withNext.has(alg)).map(makeKey));
+  const made = await makeNextKeys(store, tenantId);
   await store.transaction(async (trx) => {
-    await touchTenant(trx, tenantId); // first: another process that rotates the same tenant waits here
-    const at = Date.now();
-    for (const key of made) await insertKey(trx, vault, tenantId, key, 'next', at + schedule.publish * 1000);
-    if (now)
-      await tenantDb(trx, tenantId)
-        .from('signing_keys')
-        .where({ state: 'next' })
-        .update({ activates_at: at });
-    await promote(tenantDb(trx, tenantId), schedule, at);
+    await rotateIn(tenantDb(trx, tenantId), vault, schedule, made, options);
+    await touchTenant(trx, tenantId);
   });
 }
 
@@ -161,12 +182,12 @@ async function advance(store: Store, vault: Vault, tenantId: string, schedule: K
     aged.map(async ({ alg, activatesAt }) => ({ key: await makeKey(alg), replaces: activatesAt })),
   );
   await store.transaction(async (trx) => {
-    await touchTenant(trx, tenantId);
     const db = tenantDb(trx, tenantId);
+    await lockKeys(db);
     const now = Date.now();
     for (const { key, replaces } of made) {
       const activatesAt = Math.max(replaces + schedule.rotation * 1000, now + schedule.publish * 1000);
-      await insertKey(trx, vault, tenantId, key, 'next', activatesAt);
+      await insertKey(db, vault, key, 'next', activatesAt);
     }
     await promote(db, schedule, now);
     await db
@@ -174,6 +195,7 @@ async function advance(store: Store, vault: Vault, tenantId: string, schedule: K
       .where({ state: 'previous' })
       .where('retires_at', '<=', now)
       .update({ state: 'retired', sealed_private_jwk: '' });
+    await touchTenant(trx, tenantId);
   });
 }
 

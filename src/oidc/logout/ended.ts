@@ -1,5 +1,5 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
-import type { Config } from '../../config.js';
+import { longestLife, type Config } from '../../config.js';
 import { renderPage } from '../../kernel/pages.js';
 import { tenantTransaction, type Store } from '../../store/index.js';
 import type { Tenant } from '../../tenants/index.js';
@@ -68,9 +68,7 @@ async function endOfflineAccess(
   for (const { clientId, grantId } of ended) {
     const client = await clients.get(clientId);
     if (client?.settings.endOfflineAccessOnSignOut && grantId !== undefined)
-      await tenantTransaction(store, tenant.id, (db) =>
-        endShare(db, grantId, uid, config.lifetimes.accessTokenLongest),
-      );
+      await tenantTransaction(store, tenant.id, (db) => endShare(db, grantId, uid, longestLife(config)));
   }
 }
 

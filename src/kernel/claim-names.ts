@@ -1,0 +1,79 @@
+import { Invalid } from './errors.js';
+import { isWebAddress } from './web-addresses.js';
+
+/** How the name of a claim may look: letters of any script, digits and what URIs have (OIDC Core 5.1.2). */
+export const CLAIM_NAME = "^[\\p{L}\\p{N}_][\\p{L}\\p{N}_.:/?#@!$&'()*+,;=%~|-]*$";
+
+/**
+ * Claims that say what a token is, how somebody signed in, and who acts (JWT, OpenID Connect, RFC 7662, 7800, 8693, and the
+ * program's own). Where a user's own claim had such a name, people could say these things of themselves.
+ */
+const OF_TOKENS: ReadonlySet<string> = new Set([
+  ...['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti'],
+  ...[
+    'nonce',
+    'auth_time',
+    'acr',
+    'amr',
+    'azp',
+    'at_hash',
+    'c_hash',
+    's_hash',
+    'rt_hash',
+    'ds_hash',
+    'sub_jwk',
+    'sub_id',
+  ],
+  ...['sid', 'events', 'toe', 'txn', 'vot', 'vtm', '_claim_names', '_claim_sources'],
+  ...['act', 'may_act', 'cnf', 'scope', 'client_id', 'authorization_details'],
+  ...['active', 'token_type', 'token_introspection'],
+  ...['tenant', 'gid', 'fid', 'origin'],
+]);
+
+/** Names under which an object of the library's, or of a reader's, keeps something of its own. */
+const OF_OBJECTS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** Whether something can be kept in an object under this name. */
+export const isSafeName = (name: string): boolean => !OF_OBJECTS.has(name);
+
+/** Claims that applications make links and pictures of. */
+const ADDRESSES: ReadonlySet<string> = new Set(['picture', 'profile', 'website']);
+
+interface Claim {
+  type: string;
+  value: string;
+}
+
+const isFree = (name: string): boolean => isSafeName(name) && !OF_TOKENS.has(name);
+
+/** Whether a claim of a user's own goes into tokens. Rows that are older than these rules may have others. */
+export const isIssuable = ({ type, value }: Claim): boolean =>
+  isFree(type) && (!ADDRESSES.has(type) || isWebAddress(value));
+
+const refuse = (field: string, name: string): never => {
+  throw new Invalid(
+    field,
+    `"${name}" is a claim that the server alone makes; choose another name, such as a URI of your own`,
+  );
+};
+
+/**
+ * Checks the claims that somebody gives a user or a role. Those that are there already may stay, so that a thing can be sent
+ * back as it was read; they are not issued.
+ * @throws Invalid
+ */
+export function checkOwnClaims(claims: readonly Claim[] = [], before: readonly Claim[] = []): void {
+  const had = new Set(before.map(({ type, value }) => JSON.stringify([type, value])));
+  for (const { type, value } of claims) {
+    if (had.has(JSON.stringify([type, value]))) continue;
+    if (!isFree(type)) refuse('claims', type);
+    if (ADDRESSES.has(type) && !isWebAddress(value))
+      throw new Invalid('claims', `"${type}" must be a web address, which begins with https:// or http://`);
+  }
+}
+
+/** Checks the names of claims that an API or a scope asks for. `sub` is in each token anyway. @throws Invalid */
+export function checkAskedClaims(names: readonly string[] = [], before: readonly string[] = []): void {
+  const refused = names.find((name) => name !== 'sub' && !isFree(name) && !before.includes(name));
+  if (refused !== undefined) refuse('userClaims', refused);
+}

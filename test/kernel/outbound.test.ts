@@ -1,0 +1,266 @@
+import assert from 'node:assert/strict';
+import dns, { type LookupAddress } from 'node:dns';
+import { createServer as createHttpServer, type RequestListener } from 'node:http';
+import { syncBuiltinESMExports } from 'node:module';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { ESLint } from 'eslint';
+import { checkOutbound, fetchWithin, post } from '../../src/kernel/outbound.js';
+import { isPublic, isWithin } from '../../src/kernel/private-networks.js';
+
+const opened: Server[] = [];
+
+const listenAt = async (server: Server, host: string, port = 0): Promise<number> => {
+  opened.push(server);
+  await new Promise<void>((resolve) => server.listen(port, host, resolve));
+  return (server.address() as AddressInfo).port;
+};
+
+/** Counts connections, and closes them. */
+async function counter(host = '127.0.0.1', port = 0): Promise<{ port: number; connections: () => number }> {
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections += 1;
+    socket.destroy();
+  });
+  return { port: await listenAt(server, host, port), connections: () => connections };
+}
+
+const answerer = (answer: RequestListener, host = '127.0.0.1', port = 0): Promise<number> =>
+  listenAt(createHttpServer(answer), host, port);
+
+/** What names lead to, one answer after the other, while `work` runs. */
+async function resolving<T>(answers: LookupAddress[][], work: () => Promise<T>): Promise<number> {
+  const { lookup } = dns;
+  let asked = 0;
+  dns.lookup = ((_name: string, _options: unknown, done: (error: null, found: LookupAddress[]) => void) => {
+    const found = answers[Math.min(asked, answers.length - 1)] ?? [];
+    asked += 1;
+    setImmediate(() => done(null, found));
+  }) as unknown as typeof lookup;
+  syncBuiltinESMExports();
+  try {
+    await work();
+  } finally {
+    dns.lookup = lookup;
+    syncBuiltinESMExports();
+  }
+  return asked;
+}
+
+const at = (address: string): LookupAddress => ({ address, family: 4 });
+
+describe('what goes out', () => {
+  after(() => opened.forEach((server) => server.close()));
+
+  for (const address of [
+    '0.0.0.0',
+    '0.1.2.3',
+    '10.0.0.1',
+    '100.64.0.1',
+    '127.0.0.1',
+    '127.255.255.255',
+    '169.254.169.254',
+    '172.16.0.1',
+    '172.31.255.255',
+    '192.0.0.170',
+    '192.0.2.1',
+    '192.168.1.1',
+    '198.18.0.1',
+    '198.19.255.255',
+    '198.51.100.1',
+    '203.0.113.1',
+    '224.0.0.1',
+    '255.255.255.255',
+    '::',
+    '::1',
+    '::127.0.0.1',
+    '::ffff:127.0.0.1',
+    '::ffff:a00:1',
+    '64:ff9b::7f00:1',
+    '64:ff9b:1::a00:1',
+    '100::1',
+    '2001::1',
+    '2001:db8::1',
+    '2002:7f00:1::',
+    '3fff::1',
+    'fc00::1',
+    'fd12:3456::1',
+    'fe80::1',
+    'fe80::1%eth0',
+    'fec0::1',
+    'ff02::1',
+    'localhost',
+    '',
+  ])
+    it(`is not on the Internet at "${address}"`, () => assert.equal(isPublic(address), false));
+
+  for (const address of [
+    '1.1.1.1',
+    '8.8.8.8',
+    '100.63.255.255',
+    '172.32.0.1',
+    '::ffff:8.8.8.8',
+    '2606:4700::1',
+  ])
+    it(`is on the Internet at ${address}`, () => assert.equal(isPublic(address), true));
+
+  it('reaches the networks that the operator allows, and no others', () => {
+    const allow = ['10.1.0.0/16', '192.168.7.7', 'fd00::/8'];
+    const within = ['10.1.2.3', '10.2.2.3', '192.168.7.7', '192.168.7.8', 'fd12::1', 'fe80::1', '8.8.8.8'];
+    assert.deepEqual(
+      within.map((address) => isWithin(allow, address)),
+      [true, false, true, false, true, false, true],
+    );
+  });
+
+  for (const spelling of [
+    '127.0.0.1',
+    '127.1',
+    '2130706433',
+    '0x7f000001',
+    '0177.0.0.1',
+    '0',
+    '0.0.0.0',
+    '[::1]',
+    '[::ffff:127.0.0.1]',
+    '[::ffff:7f00:1]',
+    '[::]',
+    'localhost',
+    'localhost.',
+    '１２７.０.０.１',
+  ])
+    it(`makes no connection to ${spelling}`, async () => {
+      const { port, connections } = await counter();
+      const url = `http://${spelling}:${port}/`;
+      await assert.rejects(fetchWithin([], url), /private network|ENOTFOUND|EAI_AGAIN/);
+      await assert.rejects(
+        post(url, { headers: {}, body: '', reach: [] }),
+        /private network|ENOTFOUND|EAI_AGAIN/,
+      );
+      assert.equal(connections(), 0);
+    });
+
+  it('connects to the address that was checked, whatever the name says a moment later', async () => {
+    const inside = await counter('127.0.0.1');
+    const outside = await answerer((_request, response) => response.end('ok'), '127.0.0.2', inside.port);
+    const url = `http://rebinding.example:${outside}/`;
+    const asked = await resolving([[at('127.0.0.2')], [at('127.0.0.1')]], async () => {
+      assert.equal(await (await fetchWithin(['127.0.0.2'], url)).text(), 'ok');
+    });
+    assert.deepEqual([asked, inside.connections()], [1, 0]);
+  });
+
+  it('leaves out the private addresses of a name that has others', async () => {
+    const inside = await counter('127.0.0.1');
+    const port = await answerer((_request, response) => response.end('ok'), '127.0.0.2', inside.port);
+    await resolving([[at('127.0.0.1'), at('127.0.0.2')]], async () => {
+      assert.equal(await (await fetchWithin(['127.0.0.2'], `http://both.example:${port}/`)).text(), 'ok');
+    });
+    assert.equal(inside.connections(), 0);
+  });
+
+  it('checks where a redirect leads like the first address', async () => {
+    const inside = await counter('127.0.0.1');
+    const port = await answerer(
+      (request, response) =>
+        response
+          .writeHead(302, {
+            location: request.url === '/near' ? '/there' : `http://127.0.0.1:${inside.port}/`,
+          })
+          .end(),
+      '127.0.0.2',
+    );
+    for (const path of ['near', 'far'])
+      await assert.rejects(fetchWithin(['127.0.0.2'], `http://127.0.0.2:${port}/${path}`), /private network/);
+    assert.equal(inside.connections(), 0);
+  });
+
+  it('follows three redirects of a GET, none where that was said, and none of a POST', async () => {
+    let asked = 0;
+    const port = await answerer((_request, response) => {
+      asked += 1;
+      response.writeHead(307, { location: '/again' }).end();
+    });
+    const url = `http://127.0.0.1:${port}/`;
+    await assert.rejects(fetchWithin('anywhere', url), /too many redirects/);
+    assert.equal(asked, 4);
+    await assert.rejects(fetchWithin('anywhere', url, { redirect: 'error' }), /is a redirect/);
+    assert.equal((await fetchWithin('anywhere', url, { redirect: 'manual' })).status, 307);
+    assert.equal((await fetchWithin('anywhere', url, { method: 'POST', body: 'x' })).status, 307);
+    assert.equal(asked, 7);
+  });
+
+  it('sends what it was given, and answers what it got', async () => {
+    const port = await answerer((request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () =>
+        response
+          .writeHead(201, {
+            'x-sent': `${request.method} ${request.headers['content-type']}`,
+            'content-type': 'text/plain',
+          })
+          .end(body),
+      );
+    });
+    const answer = await fetchWithin('anywhere', `http://127.0.0.1:${port}/`, {
+      method: 'POST',
+      body: new URLSearchParams({ a: 'b c' }),
+    });
+    assert.deepEqual(
+      [answer.status, answer.headers.get('x-sent'), await answer.text()],
+      [201, 'POST application/x-www-form-urlencoded;charset=UTF-8', 'a=b+c'],
+    );
+  });
+
+  it('takes no answer that is larger than 256 KiB', async () => {
+    const port = await answerer((_request, response) => response.end(Buffer.alloc(256 * 1024 + 1)));
+    await assert.rejects(fetchWithin('anywhere', `http://127.0.0.1:${port}/`), /too large/);
+  });
+
+  it('is judged when it is written, as far as the address itself tells', () => {
+    for (const address of [
+      'https://127.0.0.1/x',
+      'https://[::ffff:10.0.0.1]/',
+      'http://0x7f.1/',
+      'localhost',
+      '::1',
+      '10.0.0.1',
+    ])
+      assert.throws(() => checkOutbound('url', address, []), /in a private network/, address);
+    for (const address of ['https://app.example.com/jwks', 'https://8.8.8.8/', 'mail.example.com', undefined])
+      checkOutbound('url', address, []);
+    checkOutbound('url', 'https://10.0.0.1/', ['10.0.0.0/8']);
+    checkOutbound('url', 'https://10.0.0.1/', 'anywhere');
+  });
+});
+
+describe('the ways out', () => {
+  const lint = new ESLint({
+    ruleFilter: ({ ruleId }) => ruleId === 'no-restricted-globals' || ruleId === 'no-restricted-syntax',
+    overrideConfig: { languageOptions: { parserOptions: { projectService: false } } },
+  });
+
+  it('are all through the guard', async () => {
+    const found = (await lint.lintFiles('src/**/*.ts')).flatMap(({ filePath, messages }) =>
+      messages.map(({ message }) => `${filePath}: ${message}`),
+    );
+    assert.deepEqual(found, []);
+  });
+
+  for (const line of [
+    `await fetch('https://a.example');`,
+    `await globalThis.fetch('https://a.example');`,
+    `import { request } from 'node:http';`,
+    `import { get } from 'https';`,
+    `import http from 'node:http';`,
+    `import * as net from 'node:net';`,
+    `import { connect } from 'node:tls';`,
+    `await import('node:http2');`,
+    `import { Agent } from 'undici';`,
+  ])
+    it(`are found past it: ${line}`, async () => {
+      const [result] = await lint.lintText(line, { filePath: 'src/oidc/pool.ts' });
+      assert.match(result?.messages.map(({ message }) => message).join() ?? '', /kernel\/outbound\.ts/);
+    });
+});
