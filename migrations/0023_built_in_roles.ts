@@ -42,5 +42,6 @@ export async function up(knex: Knex): Promise<void> {
 
 export async function down(knex: Knex): Promise<void> {
   await knex.raw('DROP INDEX roles_built_in');
-  await knex.schema.alterTable('roles', (table) => table.dropColumn('built_in'));
+  // In plain SQL: knex makes the table anew for SQLite, and the roles that users have stand against that.
+  await knex.raw('ALTER TABLE roles DROP COLUMN built_in');
 }

@@ -18,6 +18,6 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  await knex.schema.alterTable('client_registrations', (table) => table.dropColumn('settled'));
-  await knex.schema.alterTable('initial_access_tokens', (table) => table.dropColumn('owner_user_key'));
+  await knex.raw('ALTER TABLE client_registrations DROP COLUMN settled');
+  await knex.raw('ALTER TABLE initial_access_tokens DROP COLUMN owner_user_key');
 }

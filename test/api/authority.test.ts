@@ -35,6 +35,7 @@ const ABOUT_STRONGER: Record<string, (strong: Strong) => Example | Promise<Examp
   'client.put': ({ client }) => ({ body: { id: client, description: 'Changed' } }),
   'client.delete': ({ client }) => ({ params: { id: client } }),
   'client.postsecretkey': ({ client }) => ({ params: { id: client }, body: {} }),
+  'client.endregistration': ({ client }) => ({ params: { id: client } }),
   'client.postregistrationtoken': () => ({ body: { scopes: ['isms.all'] } }),
   'client.deleteregistrationtoken': async ({ registrationToken }) => ({
     params: { id: await registrationToken() },

@@ -119,6 +119,33 @@ for (const kind of STORES)
       );
     });
 
+    it('go down from the flags of roles while users have roles', async () => {
+      const store = await open();
+      await migrate(store, 24);
+      const db = store.knex;
+      await db('tenants').insert({ ...TENANT, id: 't' });
+      await db('roles').insert({ tenant_id: 't', id: 'r', name: 'user', created_at: 1, updated_at: 1 });
+      await db('users').insert({
+        tenant_id: 't',
+        id: 'u',
+        user_key: 'k',
+        user_name: 'u',
+        user_name_key: 'u',
+        created_at: 1,
+        updated_at: 1,
+      });
+      await db('user_roles').insert({ tenant_id: 't', user_id: 'u', role_id: 'r' });
+      assert.deepEqual(await migrate(store, 22), [
+        '0024_registration_owners (undone)',
+        '0023_built_in_roles (undone)',
+      ]);
+      const rows = await db('user_roles').select<{ role_id: string }[]>('role_id');
+      assert.deepEqual(
+        rows.map((row) => row.role_id),
+        ['r'],
+      );
+    });
+
     it('keep the scopes of clients that have changed since they registered', async () => {
       const store = await open();
       await migrate(store, 23);
