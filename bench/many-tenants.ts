@@ -35,7 +35,7 @@ export async function startWithTenants(names: string[], config: object): Promise
     const { id } = await context.store.transaction(async (trx) => {
       const tenant = await createTenantAt(trx, name, `${name}.localhost:${port}`);
       const db = tenantDb(trx, tenant.id);
-      await insertApiResource(db, newApiResource('bench', ['bench.read']));
+      await insertApiResource(db, newApiResource('bench', ['bench.read'], { audience: 'urn:bench' }));
       const settings = clientSettings({ grantTypes: ['client_credentials'], scopes: ['bench.read'] });
       await insertClient(db, { clientId: 'bench', clientName: 'bench', settings });
       await addClientSecret(db, context.vault, 'bench', { secret: SECRET });

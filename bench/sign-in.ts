@@ -55,7 +55,7 @@ const context = await openContext({ ...loadConfig(env, folder), log: { level: 's
 const { tenant } = await ensureHome(context);
 const hash = await context.passwords.hash(PASSWORD);
 await tenantTransaction(context.store, tenant.id, async (db) => {
-  await insertApiResource(db, newApiResource('bench', ['bench.read']));
+  await insertApiResource(db, newApiResource('bench', ['bench.read'], { audience: 'urn:bench' }));
   const settings = clientSettings({
     grantTypes: ['client_credentials', 'password'],
     scopes: ['openid', 'bench.read'],

@@ -36,10 +36,10 @@ export function dataRoutes(router: Router, base: OidcBase, visits: Visits): void
       ctx,
       async () => {
         await visits.change(ctx, 'delete', async (db) => {
-          const { email } = await lockUser(db, user.id);
-          await queueNotice(db, base.vault, { email }, 'account_deleted', localeOf(ctx));
-          await access.forget(db, user.userKey);
-          await eraseUser(db, user);
+          const leaving = await lockUser(db, user.id);
+          await queueNotice(db, base.vault, leaving, 'account_deleted', localeOf(ctx));
+          await access.forget(db, leaving.userKey);
+          await eraseUser(db, leaving);
         });
         renderPage(ctx, 'account-deleted', { look: lookOf(runtime.tenant) });
       },
