@@ -217,6 +217,7 @@ const CONFIG_SCHEMA = {
         'introspection',
         'api',
         'open',
+        'pages',
       ],
       properties: {
         enabled: { type: 'boolean' },
@@ -229,17 +230,29 @@ const CONFIG_SCHEMA = {
         introspection: quotas('tenant', 'client', 'address'),
         api: quotas('tenant', 'client', 'address'),
         open: quotas('tenant', 'address'),
+        pages: quotas('tenant', 'address'),
       },
     },
     server: {
       type: 'object',
       additionalProperties: false,
-      required: ['headersTimeoutSeconds', 'requestTimeoutSeconds', 'maxConnections', 'maxInFlight'],
+      required: [
+        'headersTimeoutSeconds',
+        'requestTimeoutSeconds',
+        'readTimeoutSeconds',
+        'maxConnections',
+        'maxInFlight',
+        'maxBodiesPerAddress',
+        'maxPipelined',
+      ],
       properties: {
         headersTimeoutSeconds: { type: 'integer', minimum: 1, maximum: 120 },
         requestTimeoutSeconds: { type: 'integer', minimum: 1, maximum: 300 },
         maxConnections: { type: 'integer', minimum: 10, maximum: 1_000_000 },
         maxInFlight: { type: 'integer', minimum: 10, maximum: 1_000_000 },
+        readTimeoutSeconds: { type: 'integer', minimum: 1, maximum: 300 },
+        maxBodiesPerAddress: { type: 'integer', minimum: 1, maximum: 1_000_000 },
+        maxPipelined: { type: 'integer', minimum: 1, maximum: 1000 },
       },
     },
     sweeper: {

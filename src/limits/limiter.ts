@@ -5,7 +5,16 @@ import type { Log } from '../observe/index.js';
 import type { Store } from '../store/index.js';
 
 /** What is limited apart from all else. */
-export type Area = 'token' | 'authorize' | 'signIn' | 'userCode' | 'introspection' | 'api' | 'open';
+export type Area =
+  | 'token'
+  | 'authorize'
+  | 'signIn'
+  | 'userCode'
+  | 'introspection'
+  | 'api'
+  | 'open'
+  /** Whatever no other area counts: pages, published documents, files. */
+  | 'pages';
 type Dimension = 'tenant' | 'client' | 'address';
 
 /** A request too many. */

@@ -13,7 +13,7 @@ export type { LiveToken } from './bearer.js';
 export { OIDC_SEALED_COLUMNS } from './sealed.js';
 export { openProviderPool, type ProviderPool, type TenantRuntime } from './pool.js';
 export type { OidcBase } from './provider.js';
-export { areaOf, endpointOf, isApiPath, isProviderPath, ROUTES } from './routes.js';
+export { ROUTES } from './routes.js';
 export { lookOf } from './interactions/pages.js';
 export { ACCOUNT_CALLBACK } from './account-client.js';
 export { attempt, counted, mayStillCome, type Problem } from './interactions/problems.js';
