@@ -37,6 +37,18 @@ const hasBody = ({
   headers: { 'content-length': length, 'transfer-encoding': encoding },
 }: IncomingMessage): boolean => (length !== undefined && length !== '0') || encoding !== undefined;
 
+let later: (() => void)[] = [];
+
+/** The parser tells of a request before it has read the body that came in the same piece; at the end of the turn it has. */
+function afterTurn(work: () => void): void {
+  if (later.push(work) > 1) return;
+  setImmediate(() => {
+    const now = later;
+    later = [];
+    for (const each of now) each();
+  });
+}
+
 export function openAdmission({
   maxInFlight,
   maxBodiesPerAddress,
@@ -90,9 +102,9 @@ export function openAdmission({
 
   return {
     enter(place, address, decided) {
-      // The parser tells of a request before it has read the body that came in the same piece.
-      if (hasBody(place.request)) process.nextTick(() => decided(decide(place, address)));
-      else decided(decide(place, address));
+      const decideNow = (): void => decided(decide(place, address));
+      if (hasBody(place.request)) afterTurn(decideNow);
+      else decideNow();
     },
     leave(place) {
       stopWaiting(place);
