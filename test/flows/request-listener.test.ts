@@ -146,24 +146,25 @@ describe('a server with all its places taken', () => {
     assert.ok(statuses.includes(503));
   });
 
-  it('gets them back where a connection closes before all its requests are answered', async () => {
+  it('gets all of them back where a connection closes before its requests are answered', async () => {
     server = await startServer(
       'sqlite',
       {},
-      { server: { maxInFlight: 10 }, limits: { token: { address: 1 } } },
+      { server: { maxInFlight: 10 }, limits: { windowSeconds: 3600, token: { address: 1 } } },
     );
     const { host } = new URL(server.issuer);
-    for (let n = 0; n < 3; n++) {
-      const socket = await dial(server.port);
-      const first = new Promise((resolve) => socket.on('data', resolve));
-      socket.write(
-        `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n` +
-          `GET /connect/token HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(9),
-      );
-      await first;
-      socket.destroy();
-    }
-    await until(async () => (await send(new URL('/', server.issuer))).status === 200);
+    const front = async (): Promise<number> => (await send(new URL('/', server.issuer))).status;
+    const one = `GET /connect/token HTTP/1.1\r\nHost: ${host}\r\n`;
+    assert.equal(statusOf(await exchange(server.port, one.trim().split('\r\n'))), 404);
+    const gone = await dial(server.port);
+    gone.write(`${one}\r\n`.repeat(10)); // refused, which takes a moment
+    await until(async () => (await front()) === 503);
+    gone.destroy();
+    await until(async () => (await front()) === 200);
+    const socket = await dial(server.port);
+    const heard = drained(socket);
+    socket.write(`${one}\r\n`.repeat(9) + `${one}Connection: close\r\n\r\n`);
+    assert.deepEqual((await heard).match(/HTTP\/1\.1 \d+/g)?.map(statusOf), Array(10).fill(429));
   });
 });
 
