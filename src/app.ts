@@ -10,6 +10,7 @@ import { serveDocs } from './docs-page.js';
 import { endpointAt, type Endpoint } from './endpoints.js';
 import { openAdmission, placeFor, type Overload } from './kernel/admission.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
+import { sendKept } from './kernel/kept-answer.js';
 import { renderPage, serveAsset } from './kernel/pages.js';
 import { soon } from './kernel/soon.js';
 import { settleTarget } from './kernel/target.js';
@@ -302,8 +303,8 @@ const serveOutbox =
 /** `/openapi.json`: the management API of this tenant, for programs. */
 const serveApiDocument: Middleware = (ctx, next) => {
   if (ctx.path !== '/openapi.json') return next();
-  ctx.set({ 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'public, max-age=60' });
-  ctx.body = apiDocument(runtimeOf(ctx));
+  ctx.respond = false;
+  sendKept(ctx.req, ctx.res, apiDocument(runtimeOf(ctx)));
   return undefined;
 };
 

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { openPipelines } from '../../src/kernel/pipelines.js';
+import { apiDocument } from '../../src/management.js';
+import type { TenantRuntime } from '../../src/oidc/index.js';
+import type { Tenant } from '../../src/tenants/index.js';
 import { send } from '../support/http.js';
 import { dial, drained, exchange, until } from '../support/raw.js';
 import { startServer, type TestServer } from '../support/server.js';
@@ -219,4 +222,77 @@ describe('requests of one connection that come before their answers are read', (
     assert.ok(slow > 0);
     socket.destroy();
   }).timeout(20_000);
+});
+
+describe('large and dear answers on open paths', () => {
+  const runtimeOf = (tenant: Tenant): TenantRuntime => ({ tenant }) as TenantRuntime;
+  let server: TestServer;
+  before(async () => {
+    server = await startServer('sqlite');
+  });
+  after(() => server.stop());
+
+  for (const path of [
+    '/openapi.json',
+    '/docs/swagger-ui-bundle.js',
+    '/docs/swagger-ui.css',
+    '/assets/pages.css',
+    '/assets/look.css',
+    '/.well-known/openid-configuration',
+    '/.well-known/jwks.json',
+    '/api/Role/Codes',
+    '/api/Blob/Codes',
+  ])
+    it(`are not sent again to who has them: ${path}`, async () => {
+      await send(new URL(path, server.issuer)); // the library writes discovery's first answer itself
+      const first = await send(new URL(path, server.issuer));
+      const etag = first.headers.get('etag') ?? '';
+      assert.equal(first.status, 200);
+      assert.match(etag, /^"[\w-]{22}"$/);
+      const again = await send(new URL(path, server.issuer), { headers: { 'if-none-match': etag } });
+      assert.deepEqual([again.status, again.text, again.headers.get('etag')], [304, '', etag]);
+    });
+
+  it('are made once for each version of a tenant', () => {
+    const runtime = runtimeOf(server.home.tenant);
+    const document = apiDocument(runtime);
+    for (let n = 0; n < 3; n++) assert.equal(apiDocument(runtime), document);
+    const text = Buffer.concat(document.pieces).toString();
+    const { paths, servers } = JSON.parse(text) as { paths: object; servers: { url: string }[] };
+    assert.equal(Object.keys(paths).length > 50, true);
+    assert.deepEqual(servers, [{ url: server.issuer }]);
+  });
+
+  it('share between tenants what is the same for all', async () => {
+    const other = await server.addTenant('blue', `blue.localhost:${server.port}`);
+    const [, mine] = apiDocument(runtimeOf(server.home.tenant)).pieces;
+    const [, theirs] = apiDocument(runtimeOf(other)).pieces;
+    assert.ok((mine?.length ?? 0) > 100_000);
+    assert.equal(mine, theirs);
+  });
+});
+
+describe('pages and documents', () => {
+  let server: TestServer;
+  after(() => server.stop());
+
+  it('are counted, and refused to an address that asks for too many', async () => {
+    server = await startServer('sqlite', {}, { limits: { windowSeconds: 3600, pages: { address: 6 } } });
+    const paths = [
+      '/',
+      '/openapi.json',
+      '/assets/pages.css',
+      '/.well-known/openid-configuration',
+      '/nowhere',
+    ];
+    for (const path of [...paths, '/connect/nowhere']) {
+      const { status } = await send(new URL(path, server.issuer));
+      assert.notEqual(status, 429, path);
+    }
+    for (const path of [...paths, '/.well-known/jwks.json', '/connect/nowhere']) {
+      const { status, headers } = await send(new URL(path, server.issuer));
+      assert.equal(status, 429, path);
+      assert.equal(headers.get('ratelimit-policy'), '"address";q=6;w=3600');
+    }
+  });
 });
