@@ -19,6 +19,7 @@ import type { Messenger } from '../messaging/index.js';
 import type { CodeSender, Passwords, People } from '../users/index.js';
 import type { Codes } from '../verification/index.js';
 import { adapterFactory } from './adapter.js';
+import { keepAnonymousSessionsOut } from './anonymous-sessions.js';
 import { around } from './around.js';
 import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
@@ -176,6 +177,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   provider.proxy = true;
   secureClients(provider, { tenantId: tenant.id, vault, artifacts, clients, limits: base.limits });
   correctSessions(provider);
+  keepAnonymousSessionsOut(provider);
   queueBackChannelLogout(provider, tenant.id, base.outbox);
   const { resourceServer } = policy;
   const grantBase = { ...policy, tenantId: tenant.id, audit, catalogue, clients, grants, resourceServer };
