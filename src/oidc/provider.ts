@@ -181,8 +181,12 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   queueBackChannelLogout(provider, tenant.id, base.outbox);
   const { resourceServer } = policy;
   const grantBase = { ...policy, tenantId: tenant.id, audit, catalogue, clients, grants, resourceServer };
-  registerDirectGrant(provider, { ...grantBase, people }, byPassword(people, tenant.id));
-  registerDirectGrant(provider, { ...grantBase, people }, byMobileCode(people, tenant.id));
+  registerDirectGrant(provider, { ...grantBase, people, limits: base.limits }, byPassword(people, tenant.id));
+  registerDirectGrant(
+    provider,
+    { ...grantBase, people, limits: base.limits },
+    byMobileCode(people, tenant.id),
+  );
   registerTokenExchange(provider, grantBase);
   provider.use(around(provider, { ...base, ...policy, tenant, documents, answers, clients }));
   logProblems(provider, base.log, tenant);
