@@ -62,6 +62,7 @@ export async function answerRegistration(ctx: KoaContextWithOIDC, base: Registra
   } catch (error) {
     const refused = refusalOf(error);
     if (!refused) throw error;
+    if (error instanceof Failure) ctx.set(error.headers);
     ctx.status = refused.status;
     ctx.body = { error: refused.error, error_description: refused.message };
     if (refused.status === 401) ctx.set('WWW-Authenticate', `Bearer error="${refused.error}"`);
