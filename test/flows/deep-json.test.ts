@@ -89,8 +89,8 @@ describe('a body of JSON that nests deep', () => {
 
   it('is refused by what manages devices, and by what brokers ask', async () => {
     for (const body of [MEGABYTE, nested(10_000), `{"a":${nested(10_000)}}`]) {
-      assert.equal((await devices.call('POST', 'mqtt_user', body)).status, 400);
-      assert.equal((await devices.call('POST', 'mqtt_acl', body)).status, 400);
+      assert.equal((await devices.call('POST', 'auth_username', body)).status, 400);
+      assert.equal((await devices.call('POST', 'acl', body)).status, 400);
     }
     const { status } = await send(new URL('/mqtt/auth', server.issuer), {
       body: `{"username":${nested(10_000)}}`,
@@ -176,7 +176,7 @@ describe('a caller who may not call', () => {
     ['POST', '/connect/register', 'Bearer nobody'],
     ['POST', '/connect/register', ''],
     ['PUT', '/connect/register/app', 'Bearer nobody'],
-    ['POST', '/api/v4/mqtt_user', basic('nobody', 'x')],
+    ['POST', '/api/v4/auth_username', basic('nobody', 'x')],
     ['POST', '/mqtt/auth', basic('nobody', 'x')],
   ] as const)
     it(`is told so before the body comes: ${method} ${path}, ${authorization.split(' ')[0] || 'nobody'}`, async () => {
