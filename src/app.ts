@@ -7,24 +7,19 @@ import { serveBlobs } from './blobs/index.js';
 import { demoRoutes } from './demo/index.js';
 import { serveOutbox } from './dev-outbox.js';
 import { serveDocs } from './docs-page.js';
+import { endpointAt, type Endpoint } from './endpoints.js';
+import { openAdmission, placeFor, type Overload } from './kernel/admission.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
+import { sendKept } from './kernel/kept-answer.js';
 import { renderPage, serveAsset } from './kernel/pages.js';
 import { soon } from './kernel/soon.js';
+import { settleTarget } from './kernel/target.js';
 import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
 import { rateHeaders, type Area, type Refusal } from './limits/index.js';
 import { openMqtt, type MqttBase } from './mqtt/index.js';
 import { answerHealth, logRequest, requestIdOf, type Metrics, type Readiness } from './observe/index.js';
 import type { Tenant } from './tenants/index.js';
-import {
-  areaOf,
-  documentPath,
-  endpointOf,
-  interactionRoutes,
-  isProviderPath,
-  lookOf,
-  type OidcBase,
-  type TenantRuntime,
-} from './oidc/index.js';
+import { interactionRoutes, lookOf, type OidcBase, type TenantRuntime } from './oidc/index.js';
 import { apiDocument, managementApi, type Services } from './management.js';
 
 export interface AppBase extends OidcBase, Services, Pick<MqttBase, 'lockout'> {
@@ -53,9 +48,10 @@ const runtimeOfRequest = (request: IncomingMessage): TenantRuntime => runtimes.g
 const runtimeOf = ({ req }: Context): TenantRuntime => runtimeOfRequest(req);
 
 /**
- * The whole server. The door is plain functions, because every token request passes it, and what is known at once is not
- * waited for: who is asking, which tenant, which of its two faces. The protocol's paths go straight to the tenant's
- * provider, which is a Koa app; everything that a person looks at goes to the Koa app of the pages.
+ * The whole server: the request listener in named steps. They are plain functions, because every token request passes them,
+ * and what is known at once is not waited for: the target, the origin, the endpoint, room for the request, the tenant, the
+ * limits. The protocol's paths go straight to the tenant's provider, which is a Koa app; everything that a person looks at
+ * goes to the Koa app of the pages.
  */
 export function createApp(base: AppBase): RequestListener {
   const hsts = base.config.server.hstsIncludeSubDomains ? `${A_YEAR}; includeSubDomains` : A_YEAR;
@@ -72,54 +68,58 @@ export function createApp(base: AppBase): RequestListener {
     }),
   });
 
-  function enter(
-    request: IncomingMessage,
-    response: ServerResponse,
-    facts: RequestFacts,
-    host: string,
-  ): void | Promise<void> {
+  /** The tenant by its host, and from there to what answers at the endpoint. */
+  function enter(call: Call, host: string): void | Promise<void> {
+    const { request, response, facts, endpoint } = call;
     return soon(base.directory.byHost(host.toLowerCase()), (tenant) => {
       if (!tenant) return refuse(response, facts, 404, 'unknown_host', 'no tenant has this host');
       facts.tenantName = tenant.name;
       if (isHttps(tenant)) response.setHeader(HSTS, hsts);
       if (!tenant.enabled) return refuse(response, facts, 403, 'tenant_disabled', 'the tenant is disabled');
-      const path = pathOf(request.url);
-      if (path.startsWith('/mqtt/')) return mqtt.handle(request, response, tenant, path);
+      if (endpoint.face === 'brokers') return mqtt.handle(request, response, tenant, call.path);
       return (
-        answerHealth(base.readiness, path, response, facts.requestId) ??
-        soon(base.pool.get(tenant), (runtime) => face(request, response, facts, runtime, path))
+        answerHealth(base.readiness, call.path, response, facts.requestId) ??
+        soon(base.pool.get(tenant), (runtime) => serve(call, runtime))
       );
     });
   }
 
-  function face(
-    request: IncomingMessage,
-    response: ServerResponse,
-    facts: RequestFacts,
-    runtime: TenantRuntime,
-    path: string,
-  ): void | Promise<void> {
+  function serve(call: Call, runtime: TenantRuntime): void | Promise<void> {
+    const { request, response, facts, endpoint } = call;
     const common = ['X-Request-Id', facts.requestId];
-    const document = documentPath(path);
-    if (document !== undefined) {
-      if (runtime.documents.serve(request, response, document, common)) return void (facts.routine = true);
-      request.url = document;
+    const area = (request.method === 'POST' ? endpoint.postArea : undefined) ?? endpoint.area;
+    const refusal = area && base.limits.byAddress(area, runtime.tenant.id, facts.address);
+    if (endpoint.document !== undefined && !refusal) {
+      if (runtime.documents.serve(request, response, endpoint.document, common))
+        return void (facts.routine = true);
+      request.url = endpoint.document;
     }
     for (let n = 0; n < common.length; n += 2)
       response.setHeader(common[n] as string, common[n + 1] as string);
     settleHeaders(request, runtime.origin, facts.address, facts.requestId);
     runtimes.set(request, runtime);
-    const area = areaOf(path, request.method);
-    const refusal = area && base.limits.byAddress(area, runtime.tenant.id, facts.address);
-    if (refusal) return tooMany(request, response, facts, refusal, area);
-    if (area === 'api') return api(request, response, path);
-    if (isProviderPath(path)) return runtime.handle(request, response);
-    return pages(request, response);
+    if (refusal) return tooMany(call, refusal, area);
+    return answer(call, runtime);
   }
 
-  /** The management API, or the one that EMQX's clients call, whose words are others. */
-  const api = (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> =>
-    path.startsWith('/api/v4/') ? mqtt.api(request, response) : management(request, response);
+  /** A request that has passed all checks, to the part of the program that answers at its endpoint. */
+  function answer(
+    { request, response, facts, endpoint }: Call,
+    runtime: TenantRuntime,
+  ): void | Promise<void> {
+    switch (endpoint.face) {
+      case 'provider':
+        return runtime.handle(request, response);
+      case 'management':
+        return management(request, response);
+      case 'devices':
+        return mqtt.api(request, response);
+      case 'nowhere':
+        return refuse(response, facts, 404, 'not_found', 'nothing answers at this path; check its spelling');
+      default:
+        return pages(request, response);
+    }
+  }
 
   let held = 0;
   /**
@@ -127,18 +127,15 @@ export function createApp(base: AppBase): RequestListener {
    * there is room to hold the answer: a flood that waits for its answers then comes to little, and leaves the others
    * their time.
    */
-  function tooMany(
-    request: IncomingMessage,
-    response: ServerResponse,
-    facts: RequestFacts,
-    refusal: Refusal,
-    area: Area,
-  ): void | Promise<void> {
+  function tooMany(call: Call, refusal: Refusal, area: Area): void | Promise<void> {
+    const { request, response, facts, endpoint } = call;
     const say = (): void | Promise<void> => {
       for (const [name, value] of Object.entries(rateHeaders(refusal))) response.setHeader(name, value);
       facts.retryAfter = refusal.retryAfter;
-      if (area === 'authorize' || area === 'userCode') return pages(request, response);
-      if (area === 'api') return api(request, response, pathOf(request.url));
+      if (area === 'authorize' || area === 'userCode' || endpoint.face === 'pages')
+        return pages(request, response);
+      if (endpoint.face === 'devices') return mqtt.api(request, response);
+      if (endpoint.face === 'management') return management(request, response);
       const what = `too many requests of this ${refusal.dimension}; wait ${refusal.retryAfter} s`;
       return refuse(response, facts, 429, 'too_many_requests', what);
     };
@@ -150,8 +147,42 @@ export function createApp(base: AppBase): RequestListener {
     });
   }
 
-  let inFlight = 0;
+  function failed({ response, facts }: Call, err: unknown): void {
+    base.log.error({ err, requestId: facts.requestId }, 'unexpected');
+    if (response.headersSent) return void response.destroy();
+    const what = 'something went wrong here; the log has it under this request id';
+    refuse(response, facts, 500, 'server_error', what);
+  }
+
+  function begin(call: Call, host: string): void {
+    try {
+      enter(call, host)?.catch((error: unknown) => failed(call, error));
+    } catch (error) {
+      failed(call, error);
+    }
+  }
+
+  /** Counts a request, and writes its line when its answer is out or its connection has closed. */
+  function observe(
+    { request: { method, url = '' }, response, facts, endpoint }: Call,
+    left: () => void,
+  ): void {
+    const started = performance.now();
+    base.metrics?.began();
+    response.on('close', () => {
+      left();
+      const milliseconds = performance.now() - started;
+      logRequest(base.log, { method, url, milliseconds }, response, facts);
+      base.metrics?.ended(
+        { tenant: facts.tenantName ?? '', endpoint: endpoint.name, status: response.statusCode },
+        milliseconds / 1000,
+      );
+    });
+  }
+
+  const admission = openAdmission(base.config.server);
   return (request, response) => {
+    const readable = settleTarget(request);
     const { address, host, certificate } = readOrigin(request);
     const facts: RequestFacts = {
       requestId: requestIdOf(request),
@@ -162,42 +193,36 @@ export function createApp(base: AppBase): RequestListener {
     setFacts(request, facts);
     // Before anything can refuse the request.
     if (isHttps(base.directory.peek(host.toLowerCase()))) response.setHeader(HSTS, hsts);
-    const { method, url = '' } = request;
-    const started = performance.now();
-    const admitted = inFlight < base.config.server.maxInFlight;
-    if (admitted) inFlight += 1;
-    base.metrics?.began();
-    response.on('close', () => {
-      if (admitted) inFlight -= 1;
-      const milliseconds = performance.now() - started;
-      logRequest(base.log, { method, url, milliseconds }, response, facts);
-      base.metrics?.ended(
-        { tenant: facts.tenantName ?? '', endpoint: endpointOf(pathOf(url)), status: response.statusCode },
-        milliseconds / 1000,
-      );
+    const path = pathOf(request.url);
+    const call: Call = { request, response, facts, path, endpoint: endpointAt(path) };
+    const place = placeFor(request);
+    observe(call, () => admission.leave(place));
+    if (!readable) return refuse(response, facts, 400, 'invalid_request', 'name the host once, in one way');
+    // What asks whether the process lives gets its answer however much there is to do.
+    if (call.endpoint.face === 'health') return begin(call, host);
+    admission.enter(place, address, (overload) => {
+      if (overload === undefined) begin(call, host);
+      else refuseOverload(call, overload);
     });
-    if (!admitted) {
-      response.setHeader('Retry-After', '1');
-      return refuse(response, facts, 503, 'temporarily_unavailable', 'too many requests at once; try again');
-    }
-    const failed = (err: unknown): void => {
-      base.log.error({ err, requestId: facts.requestId }, 'unexpected');
-      if (response.headersSent) response.destroy();
-      else
-        refuse(
-          response,
-          facts,
-          500,
-          'server_error',
-          'something went wrong here; the log has it under this request id',
-        );
-    };
-    try {
-      enter(request, response, facts, host)?.catch(failed);
-    } catch (error) {
-      failed(error);
-    }
   };
+}
+
+/** A request, and what was found out about it before a tenant's part of the program sees it. */
+interface Call {
+  request: IncomingMessage;
+  response: ServerResponse;
+  facts: RequestFacts;
+  path: string;
+  endpoint: Endpoint;
+}
+
+function refuseOverload({ response, facts }: Call, overload: Overload): void {
+  response.setHeader('Retry-After', '1');
+  if (overload === 'requests')
+    return refuse(response, facts, 503, 'temporarily_unavailable', 'too many requests at once; try again');
+  response.setHeader('Connection', 'close'); // the rest of the body is not read
+  const what = 'too many bodies of this address are on their way; send each whole, or wait';
+  refuse(response, facts, 429, 'too_many_requests', what);
 }
 
 /** Answers a request that no tenant's face answers. */
@@ -275,8 +300,8 @@ const serveAssets: Middleware = (ctx, next) => {
 /** `/openapi.json`: the management API of this tenant, for programs. */
 const serveApiDocument: Middleware = (ctx, next) => {
   if (ctx.path !== '/openapi.json') return next();
-  ctx.set({ 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'public, max-age=60' });
-  ctx.body = apiDocument(runtimeOf(ctx));
+  ctx.respond = false;
+  sendKept(ctx.req, ctx.res, apiDocument(runtimeOf(ctx)));
   return undefined;
 };
 

@@ -225,6 +225,7 @@ const CONFIG_SCHEMA = {
         'introspection',
         'api',
         'open',
+        'pages',
       ],
       properties: {
         enabled: { type: 'boolean' },
@@ -237,6 +238,7 @@ const CONFIG_SCHEMA = {
         introspection: quotas('tenant', 'client', 'address'),
         api: quotas('tenant', 'client', 'address'),
         open: quotas('tenant', 'address'),
+        pages: quotas('tenant', 'address'),
       },
     },
     server: {
@@ -245,8 +247,11 @@ const CONFIG_SCHEMA = {
       required: [
         'headersTimeoutSeconds',
         'requestTimeoutSeconds',
+        'readTimeoutSeconds',
         'maxConnections',
         'maxInFlight',
+        'maxBodiesPerAddress',
+        'maxPipelined',
         'hstsIncludeSubDomains',
       ],
       properties: {
@@ -254,6 +259,9 @@ const CONFIG_SCHEMA = {
         requestTimeoutSeconds: { type: 'integer', minimum: 1, maximum: 300 },
         maxConnections: { type: 'integer', minimum: 10, maximum: 1_000_000 },
         maxInFlight: { type: 'integer', minimum: 10, maximum: 1_000_000 },
+        readTimeoutSeconds: { type: 'integer', minimum: 1, maximum: 300 },
+        maxBodiesPerAddress: { type: 'integer', minimum: 1, maximum: 1_000_000 },
+        maxPipelined: { type: 'integer', minimum: 1, maximum: 1000 },
         hstsIncludeSubDomains: { type: 'boolean' },
       },
     },

@@ -1,8 +1,9 @@
-import { createReadStream, readFileSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import type { Middleware } from 'koa';
 import { DOCS_CLIENT_ID } from './clients/index.js';
+import { keepAnswer, sendKept, type KeptAnswer } from './kernel/kept-answer.js';
 import { DOCS_CALLBACK } from './oidc/index.js';
 
 /** Files of the viewer that the page loads; it fetches nothing from anywhere else. */
@@ -22,7 +23,6 @@ const TYPES: Record<string, string> = {
 
 const require = createRequire(import.meta.url);
 const folder = dirname(require.resolve('swagger-ui-dist/package.json'));
-const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -64,6 +64,23 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/** Files of the viewer that somebody has asked for. They are read once: a megabyte is not read again for each request. */
+const kept = new Map<string, Promise<KeptAnswer>>();
+
+function fileOf(name: string): Promise<KeptAnswer> {
+  let file = kept.get(name);
+  if (!file) {
+    const headers = {
+      'Content-Type': TYPES[extname(name)] as string,
+      'Cache-Control': 'public, max-age=3600',
+    };
+    file = readFile(join(folder, name)).then((bytes) => keepAnswer([bytes], headers));
+    kept.set(name, file);
+    file.catch(() => kept.delete(name));
+  }
+  return file;
+}
+
 /** `/docs`: the management API for people, to read and to try, by Swagger UI. */
 export function serveDocs(): Middleware {
   return (ctx, next) => {
@@ -82,17 +99,10 @@ export function serveDocs(): Middleware {
       ctx.type = TYPES['.js'] as string;
       ctx.body = START;
     } else if (FILES.has(name)) {
-      const file = join(folder, name);
-      ctx.set('Cache-Control', 'public, max-age=3600');
-      ctx.set('ETag', `"${version}-${name}"`);
-      ctx.status = 200;
-      if (ctx.fresh) {
-        ctx.status = 304;
-        return undefined;
-      }
-      ctx.type = TYPES[extname(name)] as string;
-      ctx.length = statSync(file).size;
-      ctx.body = createReadStream(file);
+      return fileOf(name).then((file) => {
+        ctx.respond = false;
+        sendKept(ctx.req, ctx.res, file);
+      });
     } else ctx.status = 404;
     return undefined;
   };

@@ -16,6 +16,8 @@ import {
   scheduleOf,
   userEndedDelivery,
 } from './oidc/index.js';
+import { openPipelines } from './kernel/pipelines.js';
+import { factsOf } from './kernel/request.js';
 import { slowBodies } from './kernel/slow-bodies.js';
 import { openLimits } from './limits/index.js';
 import { metricsServer, openMetrics } from './observe/index.js';
@@ -98,6 +100,10 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     if (scraped) await listen(scraped, config.metrics, 'GATEHOUSE_METRICS_');
     const handle = createApp({ ...base, pool, directory, readiness, metrics });
     const bodies = slowBodies(config.server.requestTimeoutSeconds);
+    const pipelines = openPipelines(
+      { most: config.server.maxPipelined, seconds: config.server.readTimeoutSeconds },
+      (response) => (factsOf(response.req).outcome = 'slow_reader'),
+    );
     const server = createServer(
       {
         headersTimeout: config.server.headersTimeoutSeconds * 1000,
@@ -105,8 +111,9 @@ export async function start(config: Config, options: StartOptions = {}): Promise
         connectionsCheckingInterval: LOOK_AT_CONNECTIONS_MS,
         keepAliveTimeout: KEEP_ALIVE_MS,
       },
-      bodies.watching(handle),
+      pipelines.bounding(bodies.watching(handle)),
     );
+    pipelines.watch(server);
     server.maxConnections = config.server.maxConnections;
     await listen(server, config, '');
     const rotate = keyRotation(store, vault, scheduleOf(config));

@@ -5,11 +5,12 @@ import {
   apiApp,
   BASIC,
   describe,
+  describedBytes,
   Failure,
   openApiDocument,
   type Actor,
   type AnyOperation,
-  type Described,
+  type DescribedBytes,
 } from './api/index.js';
 import {
   apiResourceOperations,
@@ -33,6 +34,7 @@ import { blobOperations, type BlobServices } from './blobs/index.js';
 import { reachOf, type Config } from './config.js';
 import { identityResourceOperations, type Uses } from './identity-resources/index.js';
 import { factsOf } from './kernel/request.js';
+import { keepAnswer, type KeptAnswer } from './kernel/kept-answer.js';
 import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
 import { MQTT_API } from './mqtt/index.js';
@@ -190,17 +192,32 @@ const SCOPES = new Map<string, string>([
 ]);
 
 /** Made when somebody asks for the first time: the management API, and the one of devices beside it. */
-let described: Described | undefined;
+let described: DescribedBytes | undefined;
 
-function describeAll(): Described {
+function describeAll(): DescribedBytes {
   const { paths, schemas } = describe(OPERATIONS);
-  return {
+  return describedBytes({
     ...MQTT_API,
     paths: { ...paths, ...MQTT_API.paths },
     schemas: { ...schemas, ...MQTT_API.schemas },
-  };
+  });
 }
 
+/** Of each tenant's runtime, so that a changed tenant gets a new one. */
+const documents = new WeakMap<TenantRuntime, KeptAnswer>();
+
 /** The API of a tenant as an OpenAPI document. */
-export const apiDocument = ({ tenant }: TenantRuntime): Record<string, unknown> =>
-  openApiDocument((described ??= describeAll()), tenant, version, Object.fromEntries(SCOPES));
+export function apiDocument(runtime: TenantRuntime): KeptAnswer {
+  let document = documents.get(runtime);
+  if (!document) {
+    described ??= describeAll();
+    const pieces = openApiDocument(described, runtime.tenant, version, Object.fromEntries(SCOPES));
+    document = keepAnswer(pieces, {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Access-Control-Allow-Origin': '*',
+      'Cache-Control': 'public, max-age=60',
+    });
+    documents.set(runtime, document);
+  }
+  return document;
+}

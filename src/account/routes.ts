@@ -17,7 +17,7 @@ export type AccountBase = OidcBase & BlobServices;
  * read anew with every request.
  */
 export function accountRoutes(base: AccountBase, runtimeOf: (ctx: Context) => TenantRuntime): Router {
-  const router = new Router();
+  const router = new Router({ sensitive: true });
   const visits = openVisits(base, runtimeOf);
 
   router.get('/register', (ctx) =>

@@ -1,32 +1,48 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseLeniently, type ParseError } from 'jsonc-parser';
+import { DEEPEST_JSON, isTooDeep, openJsonDepth } from '../kernel/json-depth.js';
 import { bodyGoesOn } from '../kernel/slow-bodies.js';
 import { BASIC } from './codes.js';
 import { Failure } from './failure.js';
 
 export const LARGEST_BODY = 1024 * 1024;
+/** What anybody may send: no open operation takes more than some short fields. */
+export const LARGEST_OPEN_BODY = 64 * 1024;
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
-/** Reads a JSON body of at most 1 MiB. @throws Failure: 415, 413, 400 with the position */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
+const tooDeep = (): Failure =>
+  new Failure(400, BASIC.error, {
+    message: `the body nests deeper than ${DEEPEST_JSON} levels`,
+    headers: { Connection: 'close' }, // the rest of it is not read
+  });
+
+/** Reads a JSON body, and stops where it is too long or too deep. @throws Failure: 415, 413, 400 with the position */
+export async function readJson(request: IncomingMessage, most = LARGEST_BODY): Promise<unknown> {
   if (!JSON_TYPE.test(request.headers['content-type'] ?? ''))
     throw new Failure(415, BASIC.unsupportedMediaType, { message: 'send the body as application/json' });
   const chunks: Buffer[] = [];
+  const depth = openJsonDepth();
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > LARGEST_BODY)
+    if (length > most)
       throw new Failure(413, BASIC.payloadTooLarge, {
-        message: `a body may have ${LARGEST_BODY} bytes`,
-        headers: { Connection: 'close' }, // the rest of it is not read
+        message: `a body may have ${most} bytes`,
+        headers: { Connection: 'close' },
       });
+    if (!depth.read(chunk)) throw tooDeep();
     chunks.push(chunk);
   }
-  return parseJson(Buffer.concat(chunks).toString());
+  return parseText(Buffer.concat(chunks).toString());
 }
 
 /** A whole body's text as JSON. @throws Failure: 400 with the position */
 export function parseJson(text: string): unknown {
+  if (isTooDeep(text)) throw tooDeep();
+  return parseText(text);
+}
+
+function parseText(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {

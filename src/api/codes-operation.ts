@@ -14,6 +14,7 @@ export const codesOperation = (
     path: `${path}/Codes`,
     summary: 'The codes that answers of this area have, and what they mean',
     access: { kind: 'open' },
+    constant: true,
     schemas: { answer: CODES },
     handle: async ({ language }) =>
       [...Object.values(BASIC), ...Object.values(codes)].map(({ code, name, description }) => ({

@@ -13,7 +13,7 @@ export { aboutOne, type Held, type Holdings, type Judge, type OwnApis, type Trus
 export { parseJson, readJson } from './body.js';
 export { BASIC, defineCodes, type Code } from './codes.js';
 export { Failure, type FieldProblem } from './failure.js';
-export { describe, openApiDocument, type Described } from './openapi.js';
+export { describe, describedBytes, openApiDocument, type Described, type DescribedBytes } from './openapi.js';
 export {
   defineHomeList,
   defineHomeOperation,

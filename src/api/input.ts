@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { readJson } from './body.js';
+import { LARGEST_BODY, LARGEST_OPEN_BODY, readJson } from './body.js';
 import type { AnyOperation } from './operation.js';
 import { validateJson, validateText, type Validate } from './validation.js';
 
@@ -15,11 +15,18 @@ export interface Given {
 }
 
 /** Reads and checks what an operation takes: parameters of the path, query, body. */
-export function reader({ schemas, current, receive }: AnyOperation): (ctx: Context) => Promise<Given> {
+export function reader({
+  access,
+  schemas,
+  current,
+  receive,
+}: AnyOperation): (ctx: Context) => Promise<Given> {
+  const isOpen = access.kind === 'open';
+  const largest = isOpen ? LARGEST_OPEN_BODY : LARGEST_BODY;
   const checkParams: Validate = validateText(schemas.params ?? NOTHING);
   const checkQuery: Validate = validateText(schemas.query ?? NOTHING);
   const checkBody: Validate | undefined =
-    schemas.body === undefined || receive ? undefined : validateJson(schemas.body);
+    schemas.body === undefined || receive ? undefined : validateJson(schemas.body, isOpen);
   const readOnly = namesIn(current?.answer).filter((name) => !namesIn(schemas.body).includes(name));
   return async (ctx) => {
     const params = { ...(ctx as Context & { params: Record<string, string> }).params };
@@ -27,7 +34,7 @@ export function reader({ schemas, current, receive }: AnyOperation): (ctx: Conte
     const query = { ...ctx.query };
     checkQuery(query);
     if (!checkBody) return { params, query, body: undefined, echoed: {} };
-    const sent = await readJson(ctx.req);
+    const sent = await readJson(ctx.req, largest);
     const { body, echoed } = isObject(sent) ? without(sent, readOnly) : { body: sent, echoed: {} };
     checkBody(body);
     return { params, query, body, echoed };

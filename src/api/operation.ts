@@ -79,6 +79,8 @@ interface Declared {
   /** What a Conflict with this key is answered as. */
   readonly conflicts?: Readonly<Record<string, Code>>;
   readonly changes?: 'provider' | 'tenants';
+  /** The answer depends on nothing but the caller's language: it is made once for each. */
+  readonly constant?: boolean;
 }
 
 /**

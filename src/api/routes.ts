@@ -6,7 +6,7 @@ import { Busy, Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { admitted } from './authenticate.js';
 import { judgeOf, type Holdings } from './authority.js';
 import type { ApiBase } from './base.js';
-import { BASIC, languageOf } from './codes.js';
+import { BASIC, languageOf, type Language } from './codes.js';
 import { envelope, listEnvelope } from './envelope.js';
 import { etagOf, refuseChanges, sameAs } from './etag.js';
 import { Failure } from './failure.js';
@@ -47,11 +47,14 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
   const read = reader(operation);
   const present = presenter(operation.schemas.answer);
   const shown = operation.current && presenter(operation.current.answer);
+  const made = new Map<Language, Done>();
   return async (ctx) => {
     ctx.state['conflicts'] = operation.conflicts;
     const { tenant, actor } = await admitted(operation, base, ctx);
     const language = languageOf(ctx.acceptsLanguages());
     const { echoed, ...given } = await read(ctx);
+    const constant = made.get(language);
+    if (constant) return answerWith(ctx, operation, constant);
     const input = { tenant, actor, address: base.addressOf(ctx.req), language, ...given };
     const prepared = await (operation.receive?.read(ctx, input) ?? operation.prepare?.(input));
     const answer = writes(operation)
@@ -69,11 +72,27 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
     }
     const data = present(answer);
     const etag = etagOf(data);
+    const body = JSON.stringify(envelope(BASIC.ok, language, data));
     if (operation.keep) ctx.set('Cache-Control', `public, max-age=${operation.keep(answer)}`);
-    if (operation.method !== 'DELETE') ctx.set('ETag', etag);
-    if (operation.method === 'GET' && ctx.get('If-None-Match').includes(etag)) ctx.status = 304;
-    else ctx.body = envelope(BASIC.ok, language, data);
+    if (operation.constant) made.set(language, { etag, body });
+    answerWith(ctx, operation, { etag, body });
   };
+}
+
+/** An answer that is done: what it is named by, and its text. */
+interface Done {
+  etag: string;
+  body: string;
+}
+
+function answerWith(ctx: Context, { method }: AnyOperation, { etag, body }: Done): void {
+  if (method !== 'DELETE') ctx.set('ETag', etag);
+  if (method === 'GET' && ctx.get('If-None-Match').includes(etag)) {
+    ctx.status = 304;
+    return;
+  }
+  ctx.type = 'json';
+  ctx.body = body;
 }
 
 type Input = Omit<AnyCall, 'db' | 'everything'>;

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Middleware } from 'koa';
+import { isTooDeep } from '../kernel/json-depth.js';
 import { tenantDb, type TenantDb } from '../store/index.js';
 import { admitted } from './authenticate.js';
 import { judgeOf, type Judge } from './authority.js';
@@ -67,7 +68,7 @@ async function* parsed(
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return isTooDeep(text) ? undefined : (JSON.parse(text) as unknown);
   } catch {
     return undefined;
   }

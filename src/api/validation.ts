@@ -16,6 +16,7 @@ const formats = {
 
 /** Bodies are JSON and say their types; queries and paths are text, of which `5` is a number where one is asked for. */
 const ofJson = new Ajv({ allErrors: true, useDefaults: true, strictTypes: false, formats });
+const ofStrangersJson = new Ajv({ useDefaults: true, strictTypes: false, formats });
 const ofText = new Ajv({
   allErrors: true,
   useDefaults: true,
@@ -26,6 +27,11 @@ const ofText = new Ajv({
 /** Takes out of an answer what is not declared, so that nothing leaves by accident. */
 const ofAnswers = new Ajv({ removeAdditional: true, strictTypes: false, formats });
 
+/** Names come from the caller, and go back in the answer. */
+const LONGEST_NAME = 100;
+const short = (text: string): string =>
+  text.length > LONGEST_NAME ? `${text.slice(0, LONGEST_NAME)}…` : text;
+
 function problemOf({ instancePath, keyword, message = 'is not valid', params }: ErrorObject): FieldProblem {
   const { additionalProperty, missingProperty, allowedValues, pattern } = params as {
     additionalProperty?: string;
@@ -33,7 +39,9 @@ function problemOf({ instancePath, keyword, message = 'is not valid', params }: 
     allowedValues?: unknown[];
     pattern?: string;
   };
-  const field = [instancePath.slice(1), additionalProperty ?? missingProperty].filter(Boolean).join('/');
+  const field = short(
+    [instancePath.slice(1), additionalProperty ?? missingProperty].filter(Boolean).join('/'),
+  );
   if (additionalProperty !== undefined)
     return { field, rule: 'unknown', message: 'is not known here; take it out' };
   if (missingProperty !== undefined) return { field, rule: 'required', message: 'is missing' };
@@ -80,8 +88,13 @@ const validator = (ajv: Ajv, schema: JSONSchema): Validate => {
   };
 };
 
-/** Checks a body, and fills in defaults. @throws Failure with the fields */
-export const validateJson = (schema: JSONSchema): Validate => validator(ofJson, schema);
+/**
+ * Checks a body, and fills in defaults.
+ * @param first whether to stop at the first problem: to find all of them costs more than anybody may ask for.
+ * @throws Failure with the fields
+ */
+export const validateJson = (schema: JSONSchema, first = false): Validate =>
+  validator(first ? ofStrangersJson : ofJson, schema);
 
 /** Checks a query or the parameters of a path, turns text into what the schema asks for, and fills in defaults. @throws Failure */
 export const validateText = (schema: JSONSchema): Validate => validator(ofText, schema);

@@ -39,6 +39,8 @@ export {
 export { inRegistryNames, metadataOf, type Metadata } from './metadata.js';
 export {
   register,
+  looksAfter,
+  mayRegister,
   registrationOf,
   registrationTokenOperations,
   reregister,

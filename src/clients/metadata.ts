@@ -19,6 +19,7 @@ const OURS = [
   'refreshTokenAbsolute',
   'refreshTokenReuseWindow',
   'endOfflineAccessOnSignOut',
+  'signInRate',
 ];
 
 /** The setting → its name in the registry. */

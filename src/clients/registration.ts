@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Knex } from 'knex';
 import {
   aboutOne,
   areaAt,
@@ -46,6 +47,31 @@ async function withSecret(db: TenantDb, vault: Vault, client: Client): Promise<s
   return wanted ? (await giveSecret(db, vault, client, {})).plaintext : undefined;
 }
 
+const initialToken = (db: TenantDb, vault: Vault, token: string): Knex.QueryBuilder =>
+  db
+    .from('initial_access_tokens')
+    .where({ hash: hashOf(vault, token) })
+    .where('uses', '>', 0)
+    .where('expires_at', '>', Date.now());
+
+/** Whether an initial access token opens a registration now; `register` decides, in its transaction. */
+export const mayRegister = async (db: TenantDb, vault: Vault, token: string): Promise<boolean> =>
+  (await initialToken(db, vault, token).first('id')) !== undefined;
+
+/** Whether a registration access token looks after a client now; `registrationOf` decides, under its lock. */
+export async function looksAfter(
+  db: TenantDb,
+  vault: Vault,
+  clientId: string,
+  token: string,
+): Promise<boolean> {
+  const rows = db
+    .from('client_registrations')
+    .where({ hash: hashOf(vault, token) })
+    .whereIn('client_row_id', db.from('clients').where({ client_id: clientId }).select('id'));
+  return (await rows.first('hash')) !== undefined;
+}
+
 /**
  * Registers an application (RFC 7591). The initial access token is used up in the same transaction.
  * @returns undefined for an initial access token that does not open anything
@@ -54,17 +80,11 @@ async function withSecret(db: TenantDb, vault: Vault, client: Client): Promise<s
 export async function register(
   db: TenantDb,
   vault: Vault,
-  initialToken: string,
+  token: string,
   metadata: Metadata,
   reach: Reach,
 ): Promise<Registered | undefined> {
-  const row = (await db
-    .from('initial_access_tokens')
-    .where({ hash: hashOf(vault, initialToken) })
-    .where('uses', '>', 0)
-    .where('expires_at', '>', Date.now())
-    .forUpdate()
-    .first()) as Row | undefined;
+  const row = (await initialToken(db, vault, token).forUpdate().first()) as Row | undefined;
   if (!row) return undefined;
   const scopes = parse<string[]>(row['scopes']);
   const clientId = `client-${randomBytes(12).toString('hex')}`;

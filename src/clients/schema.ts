@@ -52,6 +52,8 @@ const signingAlg = { type: 'string', enum: SIGNING_ALGS } as const;
  * - `tlsClientAuth…`: what the certificate must say, for `tls_client_auth` (RFC 8705, 2.1.2); exactly one of them.
  * - `tlsClientCertificateBoundAccessTokens`: tokens are bound to the certificate of the request (RFC 8705, 3).
  * - `dpopBoundAccessTokens`: only requests with a DPoP proof get tokens (RFC 9449, 5.2).
+ * - `signInRate`: how many people a confidential client may sign in with `password` and `mobileCode` in one window of the
+ *   limits, from all addresses together; the limit of each address (`limits.signIn.address`) when absent.
  * - `backchannelLogoutUri`, `frontchannelLogoutUri`: where the end of a session is told, from server to server and through
  *   the browser (OIDC Back-Channel and Front-Channel Logout 1.0).
  */
@@ -113,6 +115,7 @@ export const CLIENT_SETTINGS = {
     tlsClientAuthSanUri: subject,
     tlsClientCertificateBoundAccessTokens: flag,
     dpopBoundAccessTokens: flag,
+    signInRate: { type: 'integer', minimum: 1, maximum: 1_000_000 },
     requirePushedAuthorizationRequests: flag,
     requireSignedRequestObject: flag,
     idTokenSignedResponseAlg: signingAlg,

@@ -40,6 +40,11 @@ const perhaps = {
   refreshTokenLifetime: orNull(seconds),
   refreshTokenReuseWindow: orNull(settings.refreshTokenReuseWindow),
   endOfflineAccessOnSignOut: orNull(settings.endOfflineAccessOnSignOut),
+  signInRate: orNull({
+    ...settings.signInRate,
+    description:
+      'Sign-ins with the grants `password` and `mobile_code` in a window, in place of the limit of an address.',
+  }),
   jwks: orNull({
     ...settings.jwks,
     properties: {

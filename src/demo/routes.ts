@@ -24,7 +24,7 @@ interface Trip {
 
 /** A relying party of the server's own: sign in with code and PKCE through openid-client, and look at the tokens. */
 export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
-  const router = new Router();
+  const router = new Router({ sensitive: true });
   const configured = (client: Client, issuer: string): Promise<OpenidClient.Configuration> =>
     client.discovery(new URL(issuer), DEMO_CLIENT_ID, undefined, client.None(), {
       execute: issuer.startsWith('http:') ? [client.allowInsecureRequests] : [],

@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 /** Where a request comes from and whom it is for, as far as its headers can be believed. */
 export interface Origin {
   address: string;
+  /** What names the tenant: the Host header, or what a trusted proxy forwards in its place. */
   host: string;
   /** The TLS certificate that the client showed to the proxy. */
   certificate?: X509Certificate | undefined;
@@ -12,9 +13,23 @@ export interface Origin {
 
 const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
 
+const BRACKETED = /^\[([^\]]+)\](?::\d{1,5})?$/;
+const WITH_PORT = /^([\d.]+):\d{1,5}$/;
+
+/** The address of a hop, which may have a port or brackets (RFC 7239, 6). Undefined where it cannot be read. */
+function addressIn(hop: string): string | undefined {
+  const address = plain((BRACKETED.exec(hop) ?? WITH_PORT.exec(hop))?.[1] ?? hop);
+  return isIP(address) === 0 ? undefined : address;
+}
+
+/** The last value of a list. The nearest proxy adds its own at the end; what stands before is what it was sent. */
+const lastOf = (list: string): string => list.slice(list.lastIndexOf(',') + 1).trim();
+
 /**
  * Reads who is asking. `X-Forwarded-For` and `X-Forwarded-Host` count only where the connection comes from a trusted
- * network, and in the first only up to the first address that is not trusted; from anybody else they are noise.
+ * network; from anybody else they are noise. The walk through the hops of `X-Forwarded-For` begins at the nearest. It ends
+ * at the first address that is not trusted, and before the first hop that cannot be read: nobody vouches for what stands
+ * further away. Of `X-Forwarded-Host` the last value counts, which the trusted proxy wrote.
  * @param networks addresses and CIDRs of the proxies in front.
  * @param certificateHeader the header in which those pass the client's certificate on.
  */
@@ -34,6 +49,15 @@ export function originReader(
     const family = isIP(address);
     return family !== 0 && trusted.check(address, family === 6 ? 'ipv6' : 'ipv4');
   };
+  function callerOf(forwardedFor: string, peer: string): string {
+    let address = peer;
+    for (const hop of forwardedFor.split(',').reverse()) {
+      const next = isTrusted(address) ? addressIn(hop.trim()) : undefined;
+      if (next === undefined) break;
+      address = next;
+    }
+    return address;
+  }
   return ({ headers, socket }) => {
     const peer = plain(socket.remoteAddress ?? '');
     const host = headers.host ?? '';
@@ -41,14 +65,8 @@ export function originReader(
     // It is in the facts of the request from here on; nothing below may take a header for it.
     if (certificate !== undefined) delete headers[certificateKey];
     if (networks.length === 0 || !isTrusted(peer)) return { address: peer, host };
-    const hops = String(headers['x-forwarded-for'] ?? '')
-      .split(',')
-      .map((hop) => plain(hop.trim()))
-      .filter((hop) => isIP(hop) !== 0);
-    const address = [...hops, peer].reverse().find((hop) => !isTrusted(hop)) ?? hops[0] ?? peer;
-    const forwarded = String(headers['x-forwarded-host'] ?? '')
-      .split(',')[0]
-      ?.trim();
+    const forwarded = lastOf(String(headers['x-forwarded-host'] ?? ''));
+    const address = callerOf(String(headers['x-forwarded-for'] ?? ''), peer);
     return { address, host: forwarded || host, certificate: readCertificate(certificate) };
   };
 }

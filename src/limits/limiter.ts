@@ -6,7 +6,16 @@ import type { Log } from '../observe/index.js';
 import type { Store } from '../store/index.js';
 
 /** What is limited apart from all else. */
-export type Area = 'token' | 'authorize' | 'signIn' | 'userCode' | 'introspection' | 'api' | 'open';
+export type Area =
+  | 'token'
+  | 'authorize'
+  | 'signIn'
+  | 'userCode'
+  | 'introspection'
+  | 'api'
+  | 'open'
+  /** Whatever no other area counts: pages, published documents, files. */
+  | 'pages';
 type Dimension = 'tenant' | 'client' | 'address';
 
 /** A request too many. */
@@ -30,6 +39,17 @@ export interface Limits {
   byAddress(area: Area, tenantId: string, address: string): Refusal | undefined;
   /** Counts a request of a client that has proved who it is: a stranger can not use up another's share. */
   byClient(area: Area, tenantId: string, clientId: string): Refusal | undefined;
+  /**
+   * Counts a sign-in at the token endpoint, whose request was counted as a token request before its body was read, and takes
+   * that count back.
+   * @param own the client's own number of sign-ins; where it has one, its sign-ins are counted together, whatever address
+   *   they come from.
+   */
+  directSignIn(
+    tenantId: string,
+    address: string,
+    own: { clientId: string; rate: number } | undefined,
+  ): Refusal | undefined;
   /** Adds this node's counts to the store's, and learns those of the others. */
   share(): Promise<void>;
   close(): Promise<void>;
@@ -85,8 +105,19 @@ export function openLimits(
     return { dimension, quota, window: windowSeconds, retryAfter };
   }
 
-  function take(area: Area, dimension: Dimension, tenantId: string, name: string): Refusal | undefined {
-    const quota = (quotas[area] as Partial<Record<Dimension, number>>)[dimension];
+  /** Undoes what `take` has counted in this window, as far as it was not shared yet. */
+  function giveBack(area: Area, dimension: Dimension, tenantId: string, name: string): void {
+    const count = counts.get(`${area}:${dimension}:${tenantId}:${name}`);
+    if (count && count.here > 0) count.here -= 1;
+  }
+
+  function take(
+    area: Area,
+    dimension: Dimension,
+    tenantId: string,
+    name: string,
+    quota = (quotas[area] as Partial<Record<Dimension, number>>)[dimension],
+  ): Refusal | undefined {
     if (!enabled || quota === undefined) return undefined;
     const time = now();
     if (time >= windowStart + windowMs) {
@@ -139,6 +170,16 @@ export function openLimits(
       // The address first: one that has used up its own share must not use up the tenant's.
       take(area, 'address', tenantId, networkOf(address)) ?? take(area, 'tenant', tenantId, ''),
     byClient: (area, tenantId, clientId) => take(area, 'client', tenantId, clientId),
+    directSignIn(tenantId, address, own) {
+      const network = networkOf(address);
+      giveBack('token', 'address', tenantId, network);
+      giveBack('token', 'tenant', tenantId, '');
+      return (
+        (own
+          ? take('signIn', 'client', tenantId, own.clientId, own.rate)
+          : take('signIn', 'address', tenantId, network)) ?? take('signIn', 'tenant', tenantId, '')
+      );
+    },
     share,
     close: async () => repeated?.close(),
   };

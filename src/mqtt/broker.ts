@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse as parseForm } from 'node:querystring';
 import { LRUCache } from 'lru-cache';
 import { parse as parseJson } from '../kernel/json.js';
+import { isTooDeep } from '../kernel/json-depth.js';
 import { factsOf } from '../kernel/request.js';
 import type { Soon } from '../kernel/soon.js';
 import { rateHeaders } from '../limits/index.js';
@@ -251,7 +252,7 @@ function bodyOf(request: IncomingMessage): Promise<string> {
 function fieldsOf(body: string, asJson: boolean): Fields {
   if (!asJson) return parseForm(body);
   try {
-    const value = parseJson<unknown>(body);
+    const value = isTooDeep(body) ? undefined : parseJson<unknown>(body);
     if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Fields;
   } catch {
     // said below

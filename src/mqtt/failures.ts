@@ -45,7 +45,9 @@ function failureOf(error: unknown): MqttFailure | undefined {
   if (error instanceof NotFound) return new MqttFailure(404, MQTT_CODES.unknownName, error.message);
   if (error instanceof Conflict) return new MqttFailure(409, MQTT_CODES.existed, error.message);
   if (error instanceof NotJson)
-    return new MqttFailure(400, MQTT_CODES.malformed, `the body is not JSON in UTF-8: ${error.message}`);
+    return new MqttFailure(400, MQTT_CODES.malformed, `the body is not JSON in UTF-8: ${error.message}`, {
+      Connection: 'close', // the rest of it may not have been read
+    });
   if (error instanceof TooManyEntries)
     return new MqttFailure(413, MQTT_CODES.tooLarge, error.message, { Connection: 'close' });
   const { status, statusCode = status } = error as { status?: number; statusCode?: number };

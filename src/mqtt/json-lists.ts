@@ -1,4 +1,5 @@
 import { JSONParser } from '@streamparser/json';
+import { openJsonDepth } from '../kernel/json-depth.js';
 
 /** What a text of JSON was: one thing, or a list whose entries were told one by one. */
 export type JsonText = { one: unknown } | { list: true };
@@ -50,6 +51,7 @@ export function openJsonReader(each: (entry: unknown) => void, most = Infinity):
   let ended = false;
   let failed: { error: unknown } | undefined;
   let begun = false;
+  const depth = openJsonDepth();
   const parser = new JSONParser({ paths: ['$', '$.*'], keepStack: false, stringBufferSize: STRING_BUFFER });
   parser.onValue = ({ value, key, parent, stack }) => {
     if (stack.length === 0) {
@@ -79,6 +81,7 @@ export function openJsonReader(each: (entry: unknown) => void, most = Infinity):
       const bytes = begun ? chunk : withoutMark(chunk);
       begun = true;
       isList ??= beginsList(bytes);
+      if (!depth.read(bytes)) throw new NotJson('it nests too deep');
       reading(() => parser.write(bytes));
     },
     end() {

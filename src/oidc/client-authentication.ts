@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import Provider, { errors, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
 import { matchesSecret } from '../secrets/index.js';
-import { rateHeaders, type Limits } from '../limits/index.js';
+import { rateHeaders, type Limits, type Refusal } from '../limits/index.js';
 import type { Vault } from '../store/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { ClientCache } from './client-cache.js';
@@ -35,15 +35,17 @@ export function countClient(
     tenantId,
     clientId,
   );
-  if (!refusal) return;
+  if (refusal) throw tooManyRequests(ctx, refusal);
+}
+
+/** A refusal as an error of the protocol's shape, with when to come again in the headers. */
+export function tooManyRequests(ctx: KoaContextWithOIDC, refusal: Refusal): Error {
   ctx.set(rateHeaders(refusal));
-  throw Object.assign(
-    new errors.CustomOIDCProviderError('too_many_requests', 'too many requests of this client'),
-    {
-      status: 429,
-      statusCode: 429,
-    },
-  );
+  const what = `too many requests of this ${refusal.dimension}`;
+  return Object.assign(new errors.CustomOIDCProviderError('too_many_requests', what), {
+    status: 429,
+    statusCode: 429,
+  });
 }
 
 /** Puts what is kept hashed, and what may be used once, in the place of the library's own ways. */

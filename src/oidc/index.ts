@@ -18,7 +18,7 @@ export type { TokenDependencies } from './jwt-access-token.js';
 export { endPending, OIDC_SEALED_COLUMNS } from './sealed.js';
 export { openProviderPool, type ProviderPool, type TenantRuntime } from './pool.js';
 export type { OidcBase } from './provider.js';
-export { areaOf, endpointOf, isApiPath, isProviderPath, ROUTES } from './routes.js';
+export { ROUTES } from './routes.js';
 export { lookOf } from './interactions/pages.js';
 export { ACCOUNT_CALLBACK, DEMO_CALLBACK, DEMO_SCOPES, DOCS_CALLBACK } from './built-in-clients.js';
 export { attempt, counted, mayStillCome, type Problem } from './interactions/problems.js';

@@ -23,6 +23,7 @@ import type { Messenger } from '../messaging/index.js';
 import type { CodeSender, Passwords, People } from '../users/index.js';
 import type { Codes } from '../verification/index.js';
 import { adapterFactory } from './adapter.js';
+import { keepAnonymousSessionsOut } from './anonymous-sessions.js';
 import { around } from './around.js';
 import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
@@ -187,6 +188,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   correctSessions(provider);
   keepHeadersOfErrors(provider);
   keepGrantOrigin(provider);
+  keepAnonymousSessionsOut(provider);
   parts.binding.guard(provider);
   queueBackChannelLogout(provider, tenant.id, base.outbox);
   const { resourceServer } = policy;
@@ -200,8 +202,9 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     grants,
     resourceServer,
   };
-  registerDirectGrant(provider, { ...grantBase, people }, byPassword(people, tenant.id));
-  registerDirectGrant(provider, { ...grantBase, people }, byMobileCode(people, tenant.id));
+  const directBase = { ...grantBase, people, limits: base.limits };
+  registerDirectGrant(provider, directBase, byPassword(people, tenant.id));
+  registerDirectGrant(provider, directBase, byMobileCode(people, tenant.id));
   registerTokenExchange(provider, grantBase);
   provider.use(around(provider, { ...base, ...policy, tenant, documents, answers, clients }));
   logProblems(provider, base.log, tenant);

@@ -3,6 +3,8 @@ import { Failure, readJson } from '../api/index.js';
 import {
   deleteClient,
   inRegistryNames,
+  looksAfter,
+  mayRegister,
   metadataOf,
   register,
   registrationOf,
@@ -62,6 +64,7 @@ export async function answerRegistration(ctx: KoaContextWithOIDC, base: Registra
   } catch (error) {
     const refused = refusalOf(error);
     if (!refused) throw error;
+    if (error instanceof Failure) ctx.set(error.headers);
     ctx.status = refused.status;
     ctx.body = { error: refused.error, error_description: refused.message };
     if (refused.status === 401) ctx.set('WWW-Authenticate', `Bearer error="${refused.error}"`);
@@ -97,6 +100,8 @@ async function create(
   token: string,
 ): Promise<Registered> {
   if (ctx.method !== 'POST') throw new Refused(405, 'invalid_request', 'send a POST to register');
+  // Who sends the body is known before it is read.
+  if (!(await mayRegister(tenantDb(store.knex, tenant.id), vault, token))) throw noToken();
   const metadata = await metadataIn(ctx);
   const made = await tenantTransaction(store, tenant.id, async (db) => {
     const registered = await register(db, vault, token, metadata, reachOf(config, tenant.issuer));
@@ -117,6 +122,7 @@ async function manage(
   const { method } = ctx;
   if (!['GET', 'PUT', 'DELETE'].includes(method))
     throw new Refused(405, 'invalid_request', 'send GET, PUT or DELETE');
+  if (!(await looksAfter(tenantDb(store.knex, tenant.id), vault, clientId, token))) throw noToken();
   const metadata = method === 'PUT' ? await metadataIn(ctx) : {};
   const answer = await store.transaction(async (trx) => {
     const db = tenantDb(trx, tenant.id);

@@ -99,6 +99,31 @@ describe('too many requests', () => {
     );
   });
 
+  describe('that sign people in at the token endpoint', () => {
+    const signIn = async (settings: { signInRate?: number }): Promise<number[]> => {
+      await start({ token: { address: 2 }, signIn: { address: 3 } });
+      await server.addUser({ userName: 'alice' });
+      const own = await server.addClient('trusted', {
+        grantTypes: [GRANT_TYPES.password],
+        scopes: ['isms.user.get'],
+        ...settings,
+      });
+      const form = { grant_type: 'password', username: 'alice', password: 'wrong' };
+      const statuses: number[] = [];
+      for (let n = 0; n < 6; n++)
+        statuses.push((await server.post('/connect/token', form, server.basic('trusted', own))).status);
+      return statuses;
+    };
+
+    it('count as sign-ins, and not as token requests', async () => {
+      assert.deepEqual(await signIn({}), [400, 400, 400, 429, 429, 429]);
+    });
+
+    it('count for the client where it has a number of its own', async () => {
+      assert.deepEqual(await signIn({ signInRate: 5 }), [400, 400, 400, 400, 400, 429]);
+    });
+  });
+
   it('of one tenant leave another served', async () => {
     await start({ token: { tenant: 2 } });
     const blue = await server.addTenant('blue', `blue.localhost:${server.port}`);

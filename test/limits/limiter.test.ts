@@ -15,6 +15,7 @@ const QUOTAS: Config['limits'] = {
   introspection: {},
   api: {},
   open: {},
+  pages: {},
 };
 
 onEveryStore('limits', (open) => {

@@ -2,10 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { errors, type Grant, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { Busy, Invalid } from '../../kernel/errors.js';
 import { factsOf } from '../../kernel/request.js';
+import type { Client } from '../../clients/index.js';
+import type { Limits } from '../../limits/index.js';
 import type { Audit } from '../../observe/index.js';
 import type { People, SignIn, User } from '../../users/index.js';
 import type { Catalogue } from '../catalogue.js';
 import { accountOf } from '../claims.js';
+import { tooManyRequests } from '../client-authentication.js';
 import type { ClientCache } from '../client-cache.js';
 import type { ResourceServerOf } from '../token-policy.js';
 import { askedScopes, type AskedScopes } from '../scopes.js';
@@ -15,6 +18,7 @@ import { senderOf, type Sender } from './sender.js';
 
 export interface DirectGrantBase {
   tenantId: string;
+  limits: Limits;
   people: People;
   audit: Audit;
   catalogue: Catalogue;
@@ -61,6 +65,7 @@ export function registerDirectGrant<P extends object>(
       const params = ctx.oidc.params as P & Common;
       const client = base.clients.known(ctx.oidc.client.clientId);
       const sender = await senderOf(provider, ctx);
+      countSignIn(ctx, base, client);
       const asked = askedScopes(base.catalogue, client, params.scope, params.resource, true);
       await base.generation(ctx, 'AccessToken'); // before the password is checked: a later revocation ends the token
       const user = await signIn(ctx, base, way, params);
@@ -73,6 +78,20 @@ export function registerDirectGrant<P extends object>(
     },
     [...way.params, 'scope', 'resource'],
   );
+}
+
+/**
+ * Counts the request as a sign-in. A public client has no number of its own: its name is no secret, so anybody could use
+ * the number up, or hide behind it.
+ */
+function countSignIn(ctx: KoaContextWithOIDC, { limits, tenantId }: DirectGrantBase, client: Client): void {
+  const { signInRate: rate, tokenEndpointAuthMethod } = client.settings;
+  const own =
+    rate === undefined || tokenEndpointAuthMethod === 'none'
+      ? undefined
+      : { clientId: client.clientId, rate };
+  const refusal = limits.directSignIn(tenantId, factsOf(ctx.req).address, own);
+  if (refusal) throw tooManyRequests(ctx, refusal);
 }
 
 async function signIn<P extends object>(

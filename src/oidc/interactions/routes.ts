@@ -16,7 +16,7 @@ import { flowOf, interactionSteps, seenFrom } from './steps.js';
  * to be kept here.
  */
 export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntime): Router {
-  const router = new Router({ prefix: '/interaction/:uid' });
+  const router = new Router({ prefix: '/interaction/:uid', sensitive: true });
   const steps = interactionSteps(base, runtimeOf);
 
   async function showConsent(ctx: Context): Promise<void> {
