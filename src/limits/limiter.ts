@@ -6,7 +6,7 @@ import type { Store } from '../store/index.js';
 
 /** What is limited apart from all else. */
 export type Area = 'token' | 'authorize' | 'signIn' | 'userCode' | 'introspection' | 'api' | 'open';
-type Dimension = 'tenant' | 'client' | 'address';
+type Dimension = 'tenant' | 'client' | 'address' | 'account';
 
 /** A request too many. */
 export interface Refusal {
@@ -28,6 +28,8 @@ export interface Limits {
   byAddress(area: Area, tenantId: string, address: string): Refusal | undefined;
   /** Counts a request of a client that has proved who it is: a stranger can not use up another's share. */
   byClient(area: Area, tenantId: string, clientId: string): Refusal | undefined;
+  /** Counts a request of a person who is signed in; an account has as many as an address. */
+  byAccount(area: Area, tenantId: string, userKey: string): Refusal | undefined;
   /** Adds this node's counts to the store's, and learns those of the others. */
   share(): Promise<void>;
   close(): Promise<void>;
@@ -83,7 +85,8 @@ export function openLimits(
   }
 
   function take(area: Area, dimension: Dimension, tenantId: string, name: string): Refusal | undefined {
-    const quota = (quotas[area] as Partial<Record<Dimension, number>>)[dimension];
+    const quotaOf = quotas[area] as Partial<Record<Dimension, number>>;
+    const quota = quotaOf[dimension === 'account' ? 'address' : dimension];
     if (!enabled || quota === undefined) return undefined;
     const now = Date.now();
     if (now >= windowStart + windowMs) {
@@ -136,6 +139,7 @@ export function openLimits(
       // The address first: one that has used up its own share must not use up the tenant's.
       take(area, 'address', tenantId, networkOf(address)) ?? take(area, 'tenant', tenantId, ''),
     byClient: (area, tenantId, clientId) => take(area, 'client', tenantId, clientId),
+    byAccount: (area, tenantId, userKey) => take(area, 'account', tenantId, userKey),
     share,
     close: async () => repeated?.close(),
   };
