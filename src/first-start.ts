@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { findClient, insertClient, insertManagementClient, updateClientSettings } from './clients/index.js';
+import { ConfigError } from './config.js';
 import type { GatehouseContext } from './context.js';
 import { DEMO_CLIENT_ID, demoClient } from './demo/index.js';
 import { DOCS_REDIRECT } from './docs-page.js';
@@ -15,7 +16,7 @@ import {
   touchTenant,
   type Tenant,
 } from './tenants/index.js';
-import { insertUser } from './users/index.js';
+import { insertUser, WeakPassword } from './users/index.js';
 
 /** What was made on the first start; a secret that the environment gave is not here. */
 export interface FirstSecrets {
@@ -46,7 +47,11 @@ export async function ensureHome(context: GatehouseContext): Promise<Home> {
 async function makeHome(context: GatehouseContext): Promise<Home> {
   const { config, store, vault, passwords } = context;
   const adminPassword = config.admin.password ?? randomBytes(12).toString('base64url');
-  const passwordHash = await passwords.hash(adminPassword);
+  const passwordHash = await passwords.hash(adminPassword, [config.admin.user]).catch((error: unknown) => {
+    throw error instanceof WeakPassword
+      ? new ConfigError('GATEHOUSE_ADMIN_PASSWORD', `the password ${error.message}`)
+      : error;
+  });
   try {
     const made = await store.transaction(async (trx) => {
       const tenant = await createTenant(trx, {

@@ -17,8 +17,8 @@ import type { Row, TenantDb } from '../store/index.js';
 import { USER_CODES as CODES } from './codes.js';
 import { soughtOf, usersWith } from './filters.js';
 import { randomUserName } from './names.js';
-import type { Passwords } from './passwords.js';
-import type { User } from './schema.js';
+import { checkPersonal, type Passwords } from './passwords.js';
+import { namesOf, type User } from './schema.js';
 import { EXPORTED, personalDataOf, shown, shownAll, type Access } from './personal-data.js';
 import { fieldsIn, NEW_USER, USER, USER_CHANGE } from './shapes.js';
 import {
@@ -152,7 +152,8 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
     },
     schemas: { body: NEW_USER, answer: USER },
     conflicts: CONFLICTS,
-    prepare: async ({ body: { password } }) => (password === undefined ? null : passwords.hash(password)),
+    prepare: async ({ tenant, body: { password, ...body } }) =>
+      password === undefined ? null : passwords.hash(password, [tenant.name, ...namesOf(body)]),
     async handle({ db, actor, body: { password: _given, ...body } }, hash) {
       const user = { ...fieldsIn(body), userName: body.userName ?? randomUserName() };
       mayMake(actor, await rolesNamed(db, user.roles ?? []), user.claims);
@@ -166,10 +167,11 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
     schemas: { body: USER_CHANGE, answer: USER },
     conflicts: CONFLICTS,
     current: { answer: USER, read: async ({ db, body }) => shown(db, await lockUser(db, body.id)) },
-    prepare: async ({ body: { password } }) =>
-      password === undefined ? undefined : passwords.hash(password),
-    async handle({ db, actor, body: { id: which, password: _given, ...body } }, hash) {
+    prepare: async ({ tenant, body: { password, ...body } }) =>
+      password === undefined ? undefined : passwords.hash(password, [tenant.name, ...namesOf(body)]),
+    async handle({ db, actor, body: { id: which, password, ...body } }, hash) {
       const user = await lockUser(db, which);
+      if (password !== undefined) checkPersonal(password, namesOf(user));
       const change = fieldsIn(body);
       await mayTouch(db, actor, user);
       mayMake(actor, await rolesNamed(db, change.roles ?? []), change.claims);

@@ -7,6 +7,7 @@ import type { Log } from '../observe/index.js';
 import { isBreached } from './breaches.js';
 import { isCommon } from './common-passwords.js';
 import { costOf, matches, usableHash, type StoredHash } from './foreign-hashes.js';
+import { isOfContext, type ContextWord } from './password-words.js';
 
 export const SHORTEST = 8;
 export const LONGEST = 128;
@@ -19,7 +20,7 @@ const WEAKNESSES: Record<Weakness, string> = {
   length: `must be ${SHORTEST} to ${LONGEST} characters`,
   common: 'is one that very many people have; choose another',
   leaked: 'is known from a leak elsewhere; choose another',
-  personal: 'must not be your name, number or address',
+  personal: 'must not be made of names, numbers or addresses of yours or of this service; add other words',
 };
 
 /** A password that is not good enough to be taken. */
@@ -27,6 +28,11 @@ export class WeakPassword extends Invalid {
   constructor(readonly weakness: Weakness) {
     super('password', WEAKNESSES[weakness]);
   }
+}
+
+/** A password that whoever knows the person or the service tries first. @throws WeakPassword */
+export function checkPersonal(password: string, known: readonly ContextWord[]): void {
+  if (isOfContext(password, known)) throw new WeakPassword('personal');
 }
 
 export interface Comparison {
@@ -37,8 +43,12 @@ export interface Comparison {
 }
 
 export interface Passwords {
-  /** Argon2id as a PHC string. @throws Invalid, Busy */
-  hash(password: string): Promise<string>;
+  /**
+   * Argon2id as a PHC string.
+   * @param known what the password must not be made of: the tenant's name, and the person's names, address and number.
+   * @throws WeakPassword, Busy
+   */
+  hash(password: string, known?: readonly ContextWord[]): Promise<string>;
   /** The same for a password that somebody has had for long, however short it is. @throws Busy */
   rehash(password: string): Promise<string>;
   /**
@@ -114,9 +124,10 @@ export function openPasswords(
   }
 
   return {
-    async hash(password) {
+    async hash(password, known = []) {
       const length = [...password].length;
       if (length < SHORTEST || length > LONGEST) throw new WeakPassword('length');
+      checkPersonal(password, known);
       if (await isCommon(password)) throw new WeakPassword('common');
       if (breachCheckUrl !== undefined && (await isBreached(breachCheckUrl, password)))
         throw new WeakPassword('leaked');
