@@ -34,7 +34,9 @@ const STEPS = [
   '0020_newest_grant',
   '0021_mqtt_devices_of_tenants',
   '0022_tenant_registration',
+  '0034_outbox_lanes',
 ];
+const LATEST = Number(STEPS.at(-1)?.slice(0, 4));
 
 for (const kind of STORES)
   describe(`migrations, on ${kind}`, () => {
@@ -68,7 +70,7 @@ for (const kind of STORES)
       const store = await open();
       assert.deepEqual(await migrate(store), STEPS);
       assert.deepEqual(await migrate(store), []);
-      assert.deepEqual(await schemaStatus(store), { current: STEPS.length, latest: STEPS.length });
+      assert.deepEqual(await schemaStatus(store), { current: LATEST, latest: LATEST });
     });
 
     it('go down to nothing, and up again', async () => {
@@ -82,7 +84,7 @@ for (const kind of STORES)
     it('go to a step by its number', async () => {
       const store = await open();
       assert.deepEqual(await migrate(store, 2), STEPS.slice(0, 2));
-      assert.deepEqual(await schemaStatus(store), { current: 2, latest: STEPS.length });
+      assert.deepEqual(await schemaStatus(store), { current: 2, latest: LATEST });
     });
 
     it('are each taken once when several processes start together', async () => {
@@ -96,7 +98,7 @@ for (const kind of STORES)
       await migrate(store, 1);
       await store.knex.schema.createTable('user_roles', (table) => table.text('in_the_way'));
       await assert.rejects(migrate(store));
-      assert.deepEqual(await schemaStatus(store), { current: 1, latest: STEPS.length });
+      assert.deepEqual(await schemaStatus(store), { current: 1, latest: LATEST });
       assert.equal(await store.knex.schema.hasTable('roles'), false);
       await store.knex.schema.dropTable('user_roles');
       assert.deepEqual(await migrate(store), STEPS.slice(1));
@@ -110,8 +112,7 @@ for (const kind of STORES)
         await assert.rejects(
           attempt,
           (error: Error) =>
-            error instanceof SchemaMismatch &&
-            error.message.endsWith(`npx gatehouse migrate --to ${STEPS.length}`),
+            error instanceof SchemaMismatch && error.message.endsWith(`npx gatehouse migrate --to ${LATEST}`),
         );
     });
 
