@@ -53,7 +53,7 @@ export async function openContext(
       if (taken.length > 0) log.info({ steps: taken }, 'migrated');
     } else await requireSchema(store);
     const { vault, master, follow } = await openVault(config, store);
-    const passwords = openPasswords(config.passwords);
+    const passwords = openPasswords(config.passwords, log);
     const lockout = openLockout(store, config.lockout);
     const codes = openCodes(store, vault, config.codes);
     return {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { clientsWithBuiltInIds } from './clients/index.js';
+import { ConfigError } from './config.js';
 import type { GatehouseContext } from './context.js';
 import { Conflict } from './kernel/errors.js';
 import { insertApp } from './mqtt/index.js';
@@ -7,7 +8,7 @@ import { makeFirstKeys } from './oidc/index.js';
 import { builtInRoles } from './roles/index.js';
 import { tenantDb } from './store/index.js';
 import { hostsOf, findHomeTenant, makeTenant, moveTenant, type Tenant } from './tenants/index.js';
-import { insertUser } from './users/index.js';
+import { insertUser, WeakPassword } from './users/index.js';
 
 /** What was made on the first start; a secret that the environment gave is not here. */
 export interface FirstSecrets {
@@ -39,7 +40,11 @@ export async function ensureHome(context: GatehouseContext): Promise<Home> {
 async function makeHome(context: GatehouseContext): Promise<Home> {
   const { config, store, vault, passwords } = context;
   const adminPassword = config.admin.password ?? randomBytes(12).toString('base64url');
-  const passwordHash = await passwords.hash(adminPassword);
+  const passwordHash = await passwords.hash(adminPassword, [config.admin.user]).catch((error: unknown) => {
+    throw error instanceof WeakPassword
+      ? new ConfigError('GATEHOUSE_ADMIN_PASSWORD', `the password ${error.message}`)
+      : error;
+  });
   try {
     const writeFirstKeys = await makeFirstKeys(vault);
     const made = await store.transaction(async (trx) => {

@@ -96,6 +96,11 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     couriers.set(BACK_CHANNEL_LOGOUT, backChannelDelivery(store, pool));
     couriers.set(USER_ENDED, userEndedDelivery(store, longestLife(config)));
     const metrics = config.metrics.port === undefined ? undefined : await openMetrics();
+    metrics?.gauge(
+      'gatehouse_outbox_circuits_open',
+      'Tenants’ drivers and applications that no message arrives at for now.',
+      outbox.openCircuits,
+    );
     scraped = metrics && metricsServer(metrics);
     if (scraped) await listen(scraped, config.metrics, 'GATEHOUSE_METRICS_');
     const handle = createApp({ ...base, pool, directory, readiness, metrics });

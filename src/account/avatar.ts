@@ -5,6 +5,7 @@ import { Failure } from '../api/index.js';
 import { seeOther } from '../kernel/forms.js';
 import { factsOf } from '../kernel/request.js';
 import { lockUser, updateUser } from '../users/index.js';
+import type { Problem } from '../oidc/index.js';
 import type { AccountBase } from './routes.js';
 import { showProfile } from './profile.js';
 import { visitOf, type Visits } from './visits.js';
@@ -40,7 +41,13 @@ export function avatarRoutes(router: Router, { blobs, uploads }: AccountBase, vi
     return replace(ctx, blob);
   }
 
-  router.post('/account/avatar', async (ctx) => {
+  const tooMany = async (ctx: Context, problem: Problem): Promise<void> => {
+    ctx.set('Connection', 'close'); // the picture is not read
+    showProfile(ctx, visits, { words: problem.words, field: 'avatar' });
+  };
+
+  // Reading a picture takes time, so it is counted before it is read.
+  router.post('/account/avatar', visits.counted('open', tooMany), async (ctx) => {
     try {
       await set(ctx);
     } catch (error) {

@@ -92,7 +92,8 @@ export function securityRoutes(router: Router, base: OidcBase, visits: Visits): 
           const { runtime, user } = visitOf(ctx);
           const given = { current: formOf(ctx).text('current'), password: formOf(ctx).text('password') };
           const db = tenantDb(base.store.knex, runtime.tenant.id);
-          const hash = await admitPassword(base, db, user, given, factsOf(ctx.req).address);
+          const seen = { address: factsOf(ctx.req).address, tenantName: runtime.tenant.name };
+          const hash = await admitPassword(base, db, user, given, seen);
           await visits.change(ctx, 'password', (inside) =>
             changePassword(inside, base, user, hash, localeOf(ctx)),
           );

@@ -47,6 +47,7 @@ export interface Visits {
   isOwnForm(ctx: Context, token: string): boolean;
   /** The same, as a step. */
   checkCsrf: Step;
+  /** Counts by address and by account; one too many gets `page`. */
   counted(area: Area, page: (ctx: Context, problem: Problem) => Promise<void>): Step;
   /** Answers with a page of views/account. */
   page(ctx: Context, section: string, data?: Record<string, unknown>): void;
@@ -115,7 +116,14 @@ export function visits(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntim
 
     checkCsrf: (ctx, next) => (isOwnForm(ctx, formOf(ctx).text('csrf')) ? next() : undefined),
 
-    counted: (area, page) => counted(base.limits, (ctx) => visitOf(ctx).runtime.tenant.id, area, page),
+    counted: (area, page) =>
+      counted(
+        base.limits,
+        (ctx) => visitOf(ctx).runtime.tenant.id,
+        area,
+        page,
+        (ctx) => visitOf(ctx).user.userKey,
+      ),
 
     page(ctx, section, data = {}) {
       const { runtime, user, sessionUid } = visitOf(ctx);

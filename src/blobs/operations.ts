@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { areaAt, defineOperation, Failure, type AnyOperation, type CallTenant } from '../api/index.js';
 import type { TenantDb } from '../store/index.js';
+import { withoutFileNames } from '../kernel/capabilities.js';
 import { blobPath, settleBlob, type Blob, type Blobs } from './blobs.js';
 import { BLOB_CODES as CODES } from './codes.js';
 import type { Family } from './content/kinds.js';
@@ -79,7 +80,8 @@ export function blobOperations({ blobs, uploads }: BlobServices): readonly AnyOp
   /** An upload is kept with its audit row, and its address answered. */
   const kept = {
     authority: { untouched: 'a file holds no permission and no scope' },
-    target: (_call: unknown, url: string): string => url,
+    // Who reads the audit is not to read the file by it.
+    target: (_call: unknown, url: string): string => withoutFileNames(url),
     handle: async ({ db, tenant }: { db: TenantDb; tenant: CallTenant }, blob: Blob): Promise<string> => {
       await settleBlob(db, blob);
       return tenant.issuer + blobPath(blob);

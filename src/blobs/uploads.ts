@@ -12,6 +12,7 @@ import { BLOB_CODES as CODES } from './codes.js';
 import { LARGEST, type Family, type Kind } from './content/kinds.js';
 import { plainPicture } from './content/plain-picture.js';
 import { kindOfFile } from './content/sniff.js';
+import { TooMuchWork, Work } from './content/work.js';
 import { TooLarge, type Spool, type Spooled } from './spool.js';
 
 /** A file that came in, and what it is. */
@@ -20,6 +21,8 @@ export interface Upload {
   kind: Kind;
   /** The form's other fields. */
   fields: Record<string, string>;
+  /** Aborted when the caller has left. */
+  signal: AbortSignal;
 }
 
 /** The part of a form that the file is in. */
@@ -40,8 +43,22 @@ const tooLarge = (limit: number): Failure =>
 
 const broken = (why: string): Failure => refusal(400, CODES.broken, why, CLOSE);
 
+/** The caller has left; nothing more is done for the upload. */
+class Left extends Error {}
+
+/** Aborted when a request's caller leaves before the answer is out. */
+function signalOf({ res }: Context): AbortSignal {
+  const controller = new AbortController();
+  res.on('close', () => {
+    if (!res.writableFinished) controller.abort(new Left());
+  });
+  return controller.signal;
+}
+
 /** What an upload's error means. */
 function failureOf(error: unknown): unknown {
+  if (error instanceof Failure) return error;
+  if (error instanceof Left) return broken('the upload was cut off');
   if (error instanceof TooLarge) return tooLarge(error.limit);
   if (error instanceof multer.MulterError)
     return refusal(422, CODES.missing, `send one file, in the part "${FILE_PART}" (${error.message})`, CLOSE);
@@ -64,7 +81,10 @@ export interface Uploads {
   ofForm(ctx: Context, families: readonly Family[]): Promise<Upload>;
   /** A PNG of a JSON body: a string of base64, or an object that has it as `value`. */
   ofPng(ctx: Context): Promise<Upload>;
-  /** The picture of an upload, in its place, without what else its file tells (content/plain-picture.ts). */
+  /**
+   * The picture of an upload, in its place, without what else its file tells (content/plain-picture.ts).
+   * @throws Failure: 400 where the caller has left, 415 where it is no picture that can be read
+   */
   plain(upload: Upload): Promise<Upload>;
   discard(upload: Upload): Promise<void>;
 }
@@ -113,23 +133,23 @@ export function openUploads(spool: Spool): Uploads {
 
   /** Says what it is, or refuses it and takes it out. */
   async function judged(
-    file: Spooled,
-    fields: Record<string, string>,
+    { file, fields, signal }: Omit<Upload, 'kind'>,
     taken: (kind: Kind) => boolean,
     wanted: string,
   ): Promise<Upload> {
     try {
-      const kind = await kindOfFile(file.path);
+      const kind = await kindOfFile(file.path, new Work(signal));
       if (!kind || !taken(kind)) throw refusal(415, CODES.typeNotAllowed, `the content is no ${wanted}`);
       if (file.size > LARGEST[kind.family]) throw tooLarge(LARGEST[kind.family]);
-      return { file, kind, fields };
+      return { file, kind, fields, signal };
     } catch (error) {
       await spool.discard(file);
-      throw error;
+      throw failureOf(error);
     }
   }
 
   async function ofForm(ctx: Context, families: readonly Family[]): Promise<Upload> {
+    const signal = signalOf(ctx);
     const form: Form = { largest: largestOf(families), failed: () => undefined };
     // multer would read all that still comes before it says what was wrong.
     const failed = new Promise<never>((_resolve, reject) => (form.failed = reject));
@@ -148,8 +168,7 @@ export function openUploads(spool: Spool): Uploads {
       (field): field is [string, string] => typeof field[1] === 'string',
     );
     return judged(
-      file,
-      Object.fromEntries(fields),
+      { file, fields: Object.fromEntries(fields), signal },
       ({ family }) => families.includes(family),
       families.join(' or '),
     );
@@ -181,6 +200,7 @@ export function openUploads(spool: Spool): Uploads {
     const asText = Math.ceil(largest / 3) * 4 + 4096;
     if (!/^application\/json\b/i.test(ctx.get('Content-Type')))
       throw refusal(415, CODES.broken, 'send the body as application/json');
+    const signal = signalOf(ctx);
     const came = await spool
       .take(ctx.req, asText, () => bodyGoesOn(ctx.req))
       .catch((error: unknown) => {
@@ -192,12 +212,9 @@ export function openUploads(spool: Spool): Uploads {
         const bytes = bytesOf(value);
         if (bytes.length > largest) throw tooLarge(largest);
         await writeFile(came.path, bytes, { flush: true });
-        return judged(
-          { path: came.path, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') },
-          fields,
-          (kind) => kind.ext === 'png',
-          'PNG',
-        );
+        const sha256 = createHash('sha256').update(bytes).digest('hex');
+        const file = { path: came.path, size: bytes.length, sha256 };
+        return judged({ file, fields, signal }, (kind) => kind.ext === 'png', 'PNG');
       });
     } catch (error) {
       await spool.discard(came);
@@ -206,10 +223,14 @@ export function openUploads(spool: Spool): Uploads {
   }
 
   async function plain(upload: Upload): Promise<Upload> {
-    const { file, kind } = upload;
+    const { file, kind, signal } = upload;
     try {
-      const picture = Readable.from(plainPicture(file.path, kind.ext === 'png' ? 'png' : 'jpg'));
-      return { ...upload, file: await spool.take(picture, file.size + MOST_ADDED) };
+      const parts = plainPicture(file.path, kind.ext === 'png' ? 'png' : 'jpg', new Work(signal));
+      return { ...upload, file: await spool.take(Readable.from(parts), file.size + MOST_ADDED) };
+    } catch (error) {
+      if (error instanceof TooMuchWork || error instanceof TooLarge)
+        throw refusal(415, CODES.typeNotAllowed, 'the picture has more parts than pictures have');
+      throw failureOf(error);
     } finally {
       await spool.discard(file);
     }

@@ -4,6 +4,7 @@ import {
   findUser,
   insertUser,
   listUsers,
+  namesOf,
   setPassword,
   setUserEnabled,
   type NewUser,
@@ -99,7 +100,6 @@ export function userCommand(): Command {
       withContext(async (context) => {
         const tenant = await tenantOf(context, options.tenant);
         const { password, show } = await choosePassword(options.passwordStdin);
-        const hash = await context.passwords.hash(password);
         const wanted: NewUser = {
           userName,
           email: options.email,
@@ -107,6 +107,7 @@ export function userCommand(): Command {
           countryCode: options.countryCode,
           nickName: options.nickName,
         };
+        const hash = await context.passwords.hash(password, [tenant.name, ...namesOf(wanted)]);
         const user = await change(context, tenant, 'user.create', userName, async (db) => {
           if (options.administrator)
             return insertUser(db, await asAdministrator(db, { ...wanted, roles: options.role }), hash);
@@ -149,7 +150,8 @@ export function userCommand(): Command {
       withContext(async (context) => {
         const owner = await tenantOf(context, tenant);
         const { password, show } = await choosePassword(passwordStdin);
-        const hash = await context.passwords.hash(password);
+        const user = await findUser(tenantDb(context.store.knex, owner.id), userName);
+        const hash = await context.passwords.hash(password, [owner.name, ...namesOf(user)]);
         await change(context, owner, 'user.password', userName, (db) => setPassword(db, userName, hash));
         print(
           json,

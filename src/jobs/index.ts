@@ -1,3 +1,4 @@
+export { Refused } from './circuits.js';
 export { every, type Repeated } from './every.js';
 export {
   openMessage,
@@ -10,5 +11,6 @@ export {
   type Deliver,
   type Message,
   type Outbox,
+  type Route,
 } from './outbox.js';
 export { BATCH, openSweeper, type Sweeper } from './sweeper.js';

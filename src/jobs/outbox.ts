@@ -3,6 +3,7 @@ import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import type { Audit, Log } from '../observe/index.js';
 import type { Row, SealedColumn, Store, TenantDb, Vault } from '../store/index.js';
+import { openCircuits } from './circuits.js';
 import { every } from './every.js';
 
 const DAY_MS = 86_400_000;
@@ -11,9 +12,9 @@ const LOOK_SECONDS = 1;
 const LEASE_MS = 60_000;
 const FIRST_WAIT_MS = 5_000;
 const LONGEST_WAIT_MS = 3_600_000;
-/** Each waits for somebody else's server, at most a few seconds. */
-const AT_ONCE = 32;
-const TAKE = 100;
+/** Of all lanes together; each waits for somebody else's server, at most a few seconds. */
+const AT_ONCE = 256;
+const MOST_EXPIRED = 100;
 
 export interface Message {
   tenantId: string;
@@ -30,7 +31,10 @@ export interface Message {
   handOver(): Promise<void>;
 }
 
-/** Sends one message. Throws when it did not arrive; then it is tried again. */
+/**
+ * Sends one message. Throws when it did not arrive; then it is tried again. `Refused` where the other side answered and takes
+ * others.
+ */
 export type Deliver = (message: Message) => Promise<void>;
 
 /** The message was handed over, and nobody knows whether it arrived. */
@@ -45,33 +49,54 @@ class TakenOver extends Error {}
  * A durable queue of what goes out. Promises:
  * - `add` resolves when the message is committed; from then on it is tried until it arrives, for a day, through restarts;
  * - one message is with one worker at a time; one whose delivery is not known to have succeeded is tried again;
- * - a message that does not arrive delays no other.
+ * - a message delays none of another lane, that is, of another tenant or to another place, however long its own place takes;
+ * - one that can be of no use any more is not sent.
  */
 export interface Outbox {
-  add(tenantId: string, kind: string, payload: unknown): Promise<void>;
+  add(tenantId: string, kind: string, payload: unknown, route?: Route): Promise<void>;
   /** Tries everything that is due, after the turn that runs, and resolves when it has been tried. */
   deliver(): Promise<void>;
+  /** How many lanes have nothing tried because nothing arrives there. */
+  openCircuits(): number;
   close(): Promise<void>;
 }
 
-const newRow = (kind: string, payload: unknown, now = Date.now()) => ({
-  id: newId(),
-  kind,
-  payload: JSON.stringify(payload),
-  next_at: now,
-  gives_up_at: now + DAY_MS,
-});
+/** Where a message goes, and for how long it is of use. */
+export interface Route {
+  /** What it shares its lane with, of its tenant: the same driver, the same receiver. Its kind, where it is left out. */
+  to?: string;
+  /** For how many seconds it is of use; a day where it is left out. */
+  usefulFor?: number;
+}
+
+function newRow(tenantId: string, kind: string, payload: unknown, { to = kind, usefulFor }: Route = {}) {
+  const now = Date.now();
+  return {
+    id: newId(),
+    kind,
+    payload: JSON.stringify(payload),
+    next_at: now,
+    gives_up_at: now + (usefulFor === undefined ? DAY_MS : usefulFor * 1000),
+    lane: `${tenantId}:${to}`,
+  };
+}
 
 /** What `add` does, in the transaction of what the message tells about. */
-export const queueMessage = (db: TenantDb, kind: string, payload: unknown): Promise<void> =>
-  db.insert('outbox', newRow(kind, payload));
+export const queueMessage = (db: TenantDb, kind: string, payload: unknown, route?: Route): Promise<void> =>
+  db.insert('outbox', newRow(db.tenantId, kind, payload, route));
 
 /** What a message's secret part is sealed for. */
 const sealFor = (tenantId: string, id: string): string => `outbox:${tenantId}:${id}`;
 
 /** The same for a message that nobody may read before it is sent; its courier gets it by `openMessage`. */
-export function queueSealed(db: TenantDb, vault: Vault, kind: string, content: unknown): Promise<void> {
-  const row = newRow(kind, {});
+export function queueSealed(
+  db: TenantDb,
+  vault: Vault,
+  kind: string,
+  content: unknown,
+  route?: Route,
+): Promise<void> {
+  const row = newRow(db.tenantId, kind, {}, route);
   const sealed = vault.seal(JSON.stringify(content), sealFor(db.tenantId, row.id));
   return db.insert('outbox', { ...row, sealed });
 }
@@ -98,6 +123,12 @@ export const waitAfter = (attempts: number): number => {
   return Math.round(wait * (0.75 + Math.random() / 2));
 };
 
+const namesOf = (row: Row): [tenantId: string, id: string, kind: string] => [
+  row['tenant_id'] as string,
+  row['id'] as string,
+  row['kind'] as string,
+];
+
 export function openOutbox(
   store: Store,
   log: Log,
@@ -106,34 +137,41 @@ export function openOutbox(
   deliverOf: (kind: string) => Deliver | undefined,
 ): Outbox {
   const insert = store.prepare(
-    'INSERT INTO outbox (tenant_id, id, kind, payload, next_at, gives_up_at) VALUES (?, ?, ?, ?, ?, ?)',
+    'INSERT INTO outbox (tenant_id, id, kind, payload, next_at, gives_up_at, lane) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
-  const due = store.prepare(`SELECT * FROM outbox WHERE next_at <= ? ORDER BY next_at LIMIT ${TAKE}`);
+  // From lane to lane by the index, so that a thousand messages of one cost no more than one.
+  const lanesDue = store.prepare(
+    `WITH RECURSIVE lanes (lane) AS (
+       SELECT MIN(lane) FROM outbox
+       UNION ALL
+       SELECT (SELECT MIN(next.lane) FROM outbox next WHERE next.lane > lanes.lane) FROM lanes
+        WHERE lanes.lane IS NOT NULL
+     )
+     SELECT lane FROM lanes WHERE EXISTS (SELECT 1 FROM outbox due WHERE due.lane = lanes.lane AND due.next_at <= ?)`,
+  );
+  const due = store.prepare(
+    'SELECT * FROM outbox WHERE lane = ? AND next_at <= ? AND gives_up_at > ? ORDER BY next_at LIMIT ?',
+  );
+  const expired = store.prepare(
+    `SELECT * FROM outbox WHERE gives_up_at <= ? AND next_at <= ? LIMIT ${MOST_EXPIRED}`,
+  );
+  const dropExpired = store.prepare(
+    'DELETE FROM outbox WHERE tenant_id = ? AND id = ? AND gives_up_at <= ? AND next_at <= ?',
+  );
   const take = store.prepare(
     'UPDATE outbox SET next_at = ?, attempts = attempts + 1 WHERE tenant_id = ? AND id = ? AND next_at <= ?',
   );
+  // Nobody else looks at it before it is given up, and not while it is under way.
   const mark = store.prepare(
-    'UPDATE outbox SET next_at = gives_up_at WHERE tenant_id = ? AND id = ? AND attempts = ?',
+    'UPDATE outbox SET next_at = CASE WHEN gives_up_at > ? THEN gives_up_at ELSE ? END WHERE tenant_id = ? AND id = ? AND attempts = ?',
   );
   const later = store.prepare('UPDATE outbox SET next_at = ? WHERE tenant_id = ? AND id = ?');
   const remove = store.prepare('DELETE FROM outbox WHERE tenant_id = ? AND id = ?');
   const limit = pLimit(AT_ONCE);
+  const circuits = openCircuits(log);
 
-  async function failed(row: Row, error: Error): Promise<void> {
-    const [tenantId, id, kind] = [row['tenant_id'], row['id'], row['kind']] as [string, string, string];
-    const attempts = Number(row['attempts']) + 1;
-    const next = Date.now() + waitAfter(attempts);
-    const reason = error.message.slice(0, 200);
-    if (error instanceof OutcomeUnknown && Date.now() < Number(row['gives_up_at'])) {
-      log.warn({ kind, message: id, attempts, reason }, 'perhaps delivered; it is not sent a second time');
-      return;
-    }
-    if (next < Number(row['gives_up_at'])) {
-      await later.run(next, tenantId, id);
-      log.warn({ kind, message: id, attempts, reason }, 'not delivered; it is tried again');
-      return;
-    }
-    await remove.run(tenantId, id);
+  async function giveUp(row: Row, attempts: number, reason: string): Promise<void> {
+    const [tenantId, id, kind] = namesOf(row);
     await audit(tenantId, {
       event: `outbox.${kind}`,
       result: 'failure',
@@ -143,41 +181,108 @@ export function openOutbox(
     log.error({ kind, message: id, attempts, reason }, 'not delivered, and given up');
   }
 
+  async function failed(row: Row, error: Error): Promise<void> {
+    const [tenantId, id, kind] = namesOf(row);
+    const attempts = Number(row['attempts']) + 1;
+    const next = Date.now() + waitAfter(attempts);
+    const reason = error.message.slice(0, 200);
+    circuits.failed(row['lane'] as string, error);
+    if (error instanceof OutcomeUnknown) {
+      log.warn({ kind, message: id, attempts, reason }, 'perhaps delivered; it is not sent a second time');
+      return;
+    }
+    if (next < Number(row['gives_up_at'])) {
+      await later.run(next, tenantId, id);
+      log.warn({ kind, message: id, attempts, reason }, 'not delivered; it is tried again');
+      return;
+    }
+    await remove.run(tenantId, id);
+    await giveUp(row, attempts, reason);
+  }
+
   async function attempt(row: Row): Promise<void> {
-    const [tenantId, id, kind] = [row['tenant_id'], row['id'], row['kind']] as [string, string, string];
+    const [tenantId, id, kind] = namesOf(row);
     const now = Date.now();
+    if (now >= Number(row['gives_up_at'])) return; // it expired while it waited for its turn
     if ((await take.run(now + LEASE_MS, tenantId, id, now)) === 0) return; // somebody else has it
     const attempts = Number(row['attempts']) + 1;
     const handOver = async (): Promise<void> => {
-      if ((await mark.run(tenantId, id, attempts)) === 0) throw new TakenOver();
+      const leased = Date.now() + LEASE_MS;
+      if ((await mark.run(leased, leased, tenantId, id, attempts)) === 0) throw new TakenOver();
     };
     try {
-      if (now >= Number(row['gives_up_at'])) throw new OutcomeUnknown('it is not known whether it arrived');
       const sealed = (row['sealed'] as string | null) ?? undefined;
       await deliverOf(kind)?.({ tenantId, id, payload: parse(row['payload']), sealed, handOver });
+      circuits.arrived(row['lane'] as string);
       await remove.run(tenantId, id);
     } catch (error) {
       if (!(error instanceof TakenOver)) await failed(row, error as Error);
     }
   }
 
-  async function takeTurn(): Promise<void> {
+  /** What was handed over and nobody knows of, and what can be of no use any more, such as a code that has expired. */
+  async function giveUpExpired(): Promise<void> {
     for (;;) {
-      const rows = await due.all(Date.now());
-      await Promise.all(rows.map((row) => limit(() => attempt(row))));
-      if (rows.length < TAKE) return;
+      const now = Date.now();
+      const rows = await expired.all(now, now);
+      for (const row of rows) {
+        const [tenantId, id] = namesOf(row);
+        if ((await dropExpired.run(tenantId, id, now, now)) === 0) continue; // another node was quicker
+        const attempts = Number(row['attempts']);
+        const handedOver = attempts > 0 && Number(row['next_at']) >= Number(row['gives_up_at']);
+        const reason = handedOver ? 'it is not known whether it arrived' : 'it was of no use any more';
+        await giveUp(row, attempts, reason);
+      }
+      if (rows.length < MOST_EXPIRED) return;
     }
   }
 
-  let turns = Promise.resolve();
-  const deliver = (): Promise<void> => (turns = turns.then(takeTurn, takeTurn));
-  const repeated = every(LOOK_SECONDS, 'outbox', log, deliver);
+  let closed = false;
+  /** Sends what is due of one lane, as many at once as its circuit lets. */
+  async function empty(lane: string): Promise<void> {
+    while (!closed) {
+      const now = Date.now();
+      const width = circuits.width(lane);
+      const rows = width === 0 ? [] : await due.all(lane, now, now, width);
+      if (rows.length === 0) return;
+      await Promise.all(rows.map((row) => limit(() => attempt(row))));
+    }
+  }
+
+  const running = new Map<string, Promise<void>>();
+  /** Sees to every lane that something is due in; those that are seen to already go on. Answers whether there was another. */
+  async function look(): Promise<boolean> {
+    await giveUpExpired();
+    let more = false;
+    for (const row of await lanesDue.all(Date.now())) {
+      const lane = row['lane'] as string;
+      if (closed || running.has(lane) || circuits.width(lane) === 0) continue;
+      more = true;
+      const work = empty(lane)
+        .catch((err: unknown) => log.error({ err, job: 'outbox' }, 'a lane failed; it is tried again'))
+        .finally(() => running.delete(lane));
+      running.set(lane, work);
+    }
+    return more;
+  }
+
+  async function deliver(): Promise<void> {
+    while ((await look()) || running.size > 0) await Promise.all(running.values());
+  }
+
+  const repeated = every(LOOK_SECONDS, 'outbox', log, look);
   return {
-    async add(tenantId, kind, payload) {
-      const row = newRow(kind, payload);
-      await insert.run(tenantId, row.id, row.kind, row.payload, row.next_at, row.gives_up_at);
+    async add(tenantId, kind, payload, route) {
+      const row = newRow(tenantId, kind, payload, route);
+      const { id, next_at, gives_up_at, lane } = row;
+      await insert.run(tenantId, id, kind, row.payload, next_at, gives_up_at, lane);
     },
     deliver,
-    close: () => repeated.close(),
+    openCircuits: () => circuits.open(),
+    async close() {
+      closed = true;
+      await repeated.close();
+      await Promise.all(running.values());
+    },
   };
 }

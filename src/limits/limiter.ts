@@ -16,7 +16,7 @@ export type Area =
   | 'open'
   /** Whatever no other area counts: pages, published documents, files. */
   | 'pages';
-type Dimension = 'tenant' | 'client' | 'address';
+type Dimension = 'tenant' | 'client' | 'address' | 'account';
 
 /** A request too many. */
 export interface Refusal {
@@ -50,6 +50,8 @@ export interface Limits {
     address: string,
     own: { clientId: string; rate: number } | undefined,
   ): Refusal | undefined;
+  /** Counts a request of a person who is signed in; an account has as many as an address. */
+  byAccount(area: Area, tenantId: string, userKey: string): Refusal | undefined;
   /** Adds this node's counts to the store's, and learns those of the others. */
   share(): Promise<void>;
   close(): Promise<void>;
@@ -111,12 +113,17 @@ export function openLimits(
     if (count && count.here > 0) count.here -= 1;
   }
 
+  function quotaOf(area: Area, dimension: Dimension): number | undefined {
+    const ofArea = quotas[area] as Partial<Record<Dimension, number>>;
+    return ofArea[dimension === 'account' ? 'address' : dimension];
+  }
+
   function take(
     area: Area,
     dimension: Dimension,
     tenantId: string,
     name: string,
-    quota = (quotas[area] as Partial<Record<Dimension, number>>)[dimension],
+    quota = quotaOf(area, dimension),
   ): Refusal | undefined {
     if (!enabled || quota === undefined) return undefined;
     const time = now();
@@ -180,6 +187,7 @@ export function openLimits(
           : take('signIn', 'address', tenantId, network)) ?? take('signIn', 'tenant', tenantId, '')
       );
     },
+    byAccount: (area, tenantId, userKey) => take(area, 'account', tenantId, userKey),
     share,
     close: async () => repeated?.close(),
   };

@@ -59,7 +59,7 @@ export async function reachOf(
 export const MESSAGE = 'message';
 
 export const queueText = (db: TenantDb, vault: Vault, message: Message): Promise<void> =>
-  queueSealed(db, vault, MESSAGE, message);
+  queueSealed(db, vault, MESSAGE, message, { to: message.channel });
 
 export const messageDelivery =
   (messenger: Messenger, vault: Vault): Deliver =>

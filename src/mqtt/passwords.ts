@@ -32,6 +32,8 @@ export interface DevicePasswords {
   matches(kept: KeptPassword, password: string): Soon<boolean>;
   /** Whether it is kept otherwise than new ones are. */
   outdated(kept: KeptPassword): boolean;
+  /** The cost of bcrypt that is configured, where it is bcrypt. */
+  readonly ownCost: number;
   /** What is compared where there is nobody, so that it takes as long. */
   readonly nobody: Promise<KeptPassword>;
 }
@@ -52,22 +54,38 @@ const QUICK = /^(sha256|sha512)(-suffix)?$/;
 const PBKDF2 = /^pbkdf2-sha256:(\d{1,7})$/;
 const BCRYPT = /^\$2[abxy]\$(\d\d)\$[A-Za-z0-9./]{53}$/;
 const MOST_ITERATIONS = 1_000_000;
-const MOST_COST = 14;
+const [LEAST_COST, MOST_COST] = [4, 12];
+/** Earlier releases took more, and it can be configured. */
+const MOST_STORED_COST = 14;
+/** What takes longer than this waits in a lane of its own. */
+const [DEAR_ITERATIONS, DEAR_COST] = [400_000, 10];
 
 const lengthOf = (algorithm: string): number => (algorithm.startsWith('sha512') ? 128 : 64);
 
-/** Whether a hash that was made elsewhere can be compared here, at a cost that is bearable. @throws Invalid */
-export function checkKept({ algorithm, salt, passwordHash }: KeptPassword): KeptPassword {
-  const iterations = PBKDF2.exec(algorithm)?.[1];
-  const known =
-    algorithm === 'bcrypt'
-      ? Number(BCRYPT.exec(passwordHash)?.[1] ?? Infinity) <= MOST_COST
-      : (QUICK.test(algorithm) || Number(iterations ?? Infinity) <= MOST_ITERATIONS) &&
-        new RegExp(`^[0-9a-fA-F]{${lengthOf(algorithm)}}$`).test(passwordHash);
-  if (!known)
+const between = (value: number, least: number, most: number): boolean => value >= least && value <= most;
+
+/** Whether a password can be compared with a hash, at a cost that can be borne. */
+function isComparable({ algorithm, passwordHash }: KeptPassword, mostCost: number): boolean {
+  if (algorithm === 'bcrypt')
+    return between(Number(BCRYPT.exec(passwordHash)?.[1] ?? 0), LEAST_COST, mostCost);
+  if (!new RegExp(`^[0-9a-fA-F]{${lengthOf(algorithm)}}$`).test(passwordHash)) return false;
+  if (QUICK.test(algorithm)) return true;
+  return between(Number(PBKDF2.exec(algorithm)?.[1] ?? 0), 1, MOST_ITERATIONS);
+}
+
+/**
+ * Whether a hash that was made elsewhere can be compared here, at a cost that is bearable.
+ * @param ownCost of bcrypt, as it is configured here.
+ * @throws Invalid
+ */
+export function checkKept(kept: KeptPassword, ownCost = 0): KeptPassword {
+  const { algorithm, salt, passwordHash } = kept;
+  const salted = salt !== '' || !PBKDF2.test(algorithm);
+  if (!salted || !isComparable(kept, Math.max(MOST_COST, ownCost)))
     throw new Invalid(
       'password_hash',
-      `is no hash of ${algorithm}: hexadecimal for sha256, sha512 and pbkdf2-sha256:<iterations>, $2b$… for bcrypt`,
+      `is no hash of ${algorithm}: hexadecimal for sha256, sha512 and pbkdf2-sha256:<iterations> (1,000,000 at most, with a ` +
+        `salt), $2b$… for bcrypt (cost ${LEAST_COST} to ${MOST_COST})`,
     );
   // eslint-disable-next-line no-control-regex -- control characters are what it is about
   if (!/^[^\u0000-\u001f]{0,1000}$/.test(salt))
@@ -90,8 +108,17 @@ export function devicePasswords({
 }: Config['mqtt']['passwords']): DevicePasswords {
   const quick = algorithm === 'sha256';
   const slowly = pLimit(SLOW_AT_ONCE);
-  const derive = async (password: string, salt: string, rounds: number): Promise<string> =>
-    (await slowly(() => derivePbkdf2(password, salt, rounds, DERIVED_BYTES, 'sha256'))).toString('hex');
+  // Hashes of other systems that take longer than ours wait for their like only.
+  const dearly = pLimit(1);
+  const laneFor = (dear: boolean): typeof slowly => (dear ? dearly : slowly);
+  const mostIterations = Math.max(DEAR_ITERATIONS, algorithm === 'pbkdf2' ? iterations : 0);
+  const ownCost = algorithm === 'bcrypt' ? cost : 0;
+  const derive = async (password: string, salt: string, rounds: number): Promise<string> => {
+    const derived = laneFor(rounds > mostIterations)(() =>
+      derivePbkdf2(password, salt, rounds, DERIVED_BYTES, 'sha256'),
+    );
+    return (await derived).toString('hex');
+  };
 
   const newSalt = (): string => sixteenRandomBytes().toString('hex');
 
@@ -117,15 +144,20 @@ export function devicePasswords({
     keep,
     quick,
     keepQuickly,
+    ownCost,
     nobody: keep('nobody has this password'),
-    matches({ algorithm: used, salt, passwordHash }, password) {
+    matches(kept, password) {
+      const { algorithm: used, salt, passwordHash } = kept;
       const [, quickly, suffix] = QUICK.exec(used) ?? [];
       if (quickly !== undefined)
         return same(digest(quickly, suffix === undefined ? salt + password : password + salt), passwordHash);
+      // Earlier releases took some that no password can be compared with.
+      if (!isComparable(kept, MOST_STORED_COST)) return false;
       const rounds = PBKDF2.exec(used)?.[1];
       if (rounds !== undefined)
         return derive(password, salt, Number(rounds)).then((derived) => same(derived, passwordHash));
-      return slowly(() => verifyBcrypt(password, passwordHash));
+      const dear = Number(BCRYPT.exec(passwordHash)?.[1]) > Math.max(DEAR_COST, ownCost);
+      return laneFor(dear)(() => verifyBcrypt(password, passwordHash));
     },
     outdated: ({ algorithm: used, passwordHash }) =>
       quick

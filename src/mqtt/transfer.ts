@@ -46,11 +46,14 @@ async function deviceOf(value: unknown, passwords: DevicePasswords, algorithm: s
     throw new Invalid('password_hash', 'and the salt must be text');
   const kept =
     typeof passwordHash === 'string'
-      ? checkKept({
-          algorithm: (given(fields['algorithm']) as string | undefined) ?? algorithm,
-          salt: salt as string,
-          passwordHash,
-        })
+      ? checkKept(
+          {
+            algorithm: (given(fields['algorithm']) as string | undefined) ?? algorithm,
+            salt: salt as string,
+            passwordHash,
+          },
+          passwords.ownCost,
+        )
       : await passwords.keep(mqttText('password', given(fields['password'])));
   const superuser = flag('is_superuser', given(fields['is_superuser']));
   const enabled = flag('enabled', given(fields['enabled']));

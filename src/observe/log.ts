@@ -1,5 +1,6 @@
 import pino, { type Logger } from 'pino';
 import type { Config } from '../config.js';
+import { withoutFileNames } from '../kernel/capabilities.js';
 
 export type Log = Logger;
 
@@ -54,12 +55,15 @@ function timestamp(): string {
   return `,"time":"${untilSecond}${String(milliseconds).padStart(3, '0')}Z"`;
 }
 
-/** Driver errors can hold the values of a statement, so only what says where and why is kept. */
+/** The other lines of a stack are the message, which may be long. */
+const isFrame = (line: string): boolean => /^\s+at /.test(line);
+
+/** Errors of the store have no values in them (store/errors.ts); those of the file system name files. */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { type: typeof error };
   return {
     type: error.name,
-    message: error.message.slice(0, 500),
-    stack: error.stack?.split('\n').slice(1, 8).join('\n'),
+    message: withoutFileNames(error.message.slice(0, 500)),
+    stack: error.stack?.split('\n').filter(isFrame).slice(0, 7).join('\n'),
   };
 }

@@ -16,6 +16,8 @@ export interface Metrics {
   began(): void;
   /** @param seconds from the first look at the request to the end of the answer. */
   ended(request: Counted, seconds: number): void;
+  /** A number that is asked for when a scrape comes. */
+  gauge(name: string, help: string, read: () => number): void;
   /** What a scrape gets, in Prometheus's text format. */
   text(): Promise<string>;
 }
@@ -64,6 +66,16 @@ export async function openMetrics(): Promise<Metrics> {
       if (entry) entry.count += 1;
       else counts.set(key, { tenant, endpoint, status, count: 1 });
       duration.observe({ endpoint }, seconds);
+    },
+    gauge(name, help, read) {
+      new Gauge({
+        name,
+        help,
+        registers: [registry],
+        collect() {
+          this.set(read());
+        },
+      });
     },
     text: () => registry.metrics(),
   };

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { withoutCapabilities } from '../kernel/capabilities.js';
 import type { RequestFacts } from '../kernel/request.js';
 import type { Log } from './log.js';
 
@@ -12,13 +13,11 @@ export function requestIdOf({ headers }: IncomingMessage): string {
 }
 
 /**
- * The path as the log has it: queries carry codes and hints, and the sign-in pages have the interaction's id in the
- * path; neither is anybody's business later.
+ * The path as the log has it: queries carry codes and hints, the sign-in pages have the interaction's id in the path, and
+ * the name of a file opens it.
  */
 const pathForLog = (url: string): string =>
-  (url.split('?', 1)[0] as string)
-    .replace(/^(\/interaction|\/connect\/authorize|\/device)\/[^/]+/, '$1/:uid')
-    .slice(0, 200);
+  withoutCapabilities((url.split('?', 1)[0] as string).slice(0, 1000)).slice(0, 200);
 
 /**
  * Writes one line about a request whose answer is out: what was asked of which tenant by which client, how it ended, how

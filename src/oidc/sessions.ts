@@ -9,7 +9,7 @@ import { tenantTransaction, type Row, type Store, type TenantDb } from '../store
 import type { Device } from './adapter.js';
 import type { Access } from '../users/index.js';
 import { familyOf } from './derived-token.js';
-import { BACK_CHANNEL_LOGOUT, type Ended } from './logout/back-channel.js';
+import { BACK_CHANNEL_LOGOUT, logoutRoute, type Ended } from './logout/back-channel.js';
 
 /** Where a person is signed in. Times are epoch milliseconds. */
 export interface LiveSession {
@@ -85,7 +85,12 @@ export async function endSessions(
     await db.from('oidc_artifacts').where({ uid: session, model: 'AuthorizationCode' }).delete();
     for (const [clientId, { sid, grantId }] of Object.entries(payloadOf(row).authorizations ?? {})) {
       if (sid !== undefined)
-        await queueMessage(db, BACK_CHANNEL_LOGOUT, { clientId, sub: userKey, sid } satisfies Ended);
+        await queueMessage(
+          db,
+          BACK_CHANNEL_LOGOUT,
+          { clientId, sub: userKey, sid } satisfies Ended,
+          logoutRoute(clientId),
+        );
       if (grantId !== undefined && (await endsOfflineAccess(db, clientId)))
         await endShare(db, grantId, session, longest);
     }

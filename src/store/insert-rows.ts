@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { Knex } from 'knex';
+import { cleanly } from './errors.js';
 import { isPostgres } from './name-index.js';
 import { poolOf } from './store.js';
 
@@ -121,7 +122,9 @@ async function onSqlite(
     const marks = [...owner, ...columns].map(() => '?').join(', ');
     const insert = sqlite.prepare(statement(`VALUES (${marks})`));
     for (const row of rows) {
-      const { changes } = insert.run(...owner, ...columns.map((column) => plain(row[column] as Column)));
+      const { changes } = cleanly(() =>
+        insert.run(...owner, ...columns.map((column) => plain(row[column] as Column))),
+      );
       if (answered !== undefined && changes > 0) answers.push(row[answered]);
     }
   } finally {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import knexFactory, { type Knex } from 'knex';
+import type { Knex } from 'knex';
 import pg from 'pg';
+import { cautiousKnex, cleanlyLater } from './errors.js';
 import { metaOver, poolOf, type Row, type Statement, type Step, type Store, type Value } from './store.js';
 
 const BIGINT = 20;
@@ -11,7 +12,7 @@ type Connection = Pick<pg.Client, 'query'>;
 
 /** PostgreSQL: a pool, named prepared statements, and the server's own group commit. */
 export function openPostgres(databaseUrl: string, durability: 'normal' | 'full', poolSize: number): Store {
-  const knex = knexFactory({
+  const knex = cautiousKnex({
     client: 'pg',
     connection: { connectionString: databaseUrl, application_name: 'gatehouse' },
     pool: {
@@ -45,7 +46,7 @@ async function onConnection<T>(knex: Knex, work: (connection: Connection) => Pro
   const pool = poolOf<Connection>(knex);
   const connection = await pool.acquireConnection();
   try {
-    return await work(connection);
+    return await cleanlyLater(work(connection));
   } finally {
     await pool.releaseConnection(connection);
   }

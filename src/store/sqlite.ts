@@ -1,7 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import knexFactory, { type Knex } from 'knex';
+import type { Knex } from 'knex';
+import { cautiousKnex, cleanly, withoutValues } from './errors.js';
 import { metaOver, poolOf, type Row, type Statement, type Step, type Store, type Value } from './store.js';
 
 export const SQLITE_FILE = 'gatehouse.sqlite';
@@ -19,7 +20,7 @@ type Job = (connection: Database.Database) => () => void;
 export function openSqlite(dataDir: string, durability: 'normal' | 'full'): Store {
   const filename = join(dataDir, SQLITE_FILE);
   closeSync(openSync(filename, 'a', 0o600)); // SQLite gives its other files the same mode
-  const knex = knexFactory({
+  const knex = cautiousKnex({
     client: 'better-sqlite3',
     connection: { filename },
     useNullAsDefault: true,
@@ -108,11 +109,11 @@ class SqliteStatement implements Statement {
 
   // Synchronous underneath: a look-up costs microseconds, less than a trip to another thread.
   async first(...values: Value[]): Promise<Row | undefined> {
-    return this.#reading.get(...values);
+    return cleanly(() => this.#reading.get(...values));
   }
 
   async all(...values: Value[]): Promise<Row[]> {
-    return this.#reading.all(...values);
+    return cleanly(() => this.#reading.all(...values));
   }
 
   async together(...values: Value[]): Promise<Row[]> {
@@ -152,7 +153,7 @@ class GroupRead {
       try {
         answer(statement.all(...values));
       } catch (error) {
-        fail(error);
+        fail(withoutValues(error));
       }
     }
     if (!alone) reading.prepare('COMMIT').run();
@@ -225,7 +226,7 @@ class GroupCommit {
     try {
       connection = await this.#pool.acquireConnection();
     } catch (error) {
-      for (const { fail } of this.#queue.splice(0)) fail(error);
+      for (const { fail } of this.#queue.splice(0)) fail(withoutValues(error));
       return;
     }
     const batch = this.#queue.splice(0);
@@ -238,14 +239,14 @@ class GroupCommit {
         } catch (error) {
           // A full disk or an I/O error ends the whole transaction; then nobody's write happened.
           if (!connection.inTransaction) throw error;
-          fail(error);
+          fail(withoutValues(error));
         }
       }
       connection.exec('COMMIT');
       for (const answer of answers) answer();
     } catch (error) {
       if (connection.inTransaction) connection.exec('ROLLBACK');
-      for (const { fail } of batch) fail(error);
+      for (const { fail } of batch) fail(withoutValues(error));
     } finally {
       await this.#pool.releaseConnection(connection);
     }

@@ -2,9 +2,9 @@ import { Invalid } from '../kernel/errors.js';
 import type { Locale } from '../kernel/pages.js';
 import type { TenantDb } from '../store/index.js';
 import { queueNotice } from './notices.js';
-import { checkPersonal, type PeopleBase } from './register.js';
+import type { PeopleBase } from './register.js';
 import type { People } from './sign-in.js';
-import type { User } from './schema.js';
+import { namesOf, type User } from './schema.js';
 import { findUserById, lockUser, updateUser } from './store.js';
 
 /** Not the password that the user has now. */
@@ -23,15 +23,14 @@ export async function admitPassword(
   db: TenantDb,
   { id }: Pick<User, 'id'>,
   given: { current: string; password: string },
-  address: string,
+  { address, tenantName }: { address: string; tenantName: string },
 ): Promise<string> {
   const user = await findUserById(db, id);
   if (user.passwordHash !== null) {
     const outcome = await people.signIn(db.tenantId, user.userName, given.current, address);
     if ('refused' in outcome) throw new WrongPassword();
   }
-  checkPersonal(given.password, [user.phoneNumber, user.email, user.nickName, user.userName]);
-  return passwords.hash(given.password);
+  return passwords.hash(given.password, [tenantName, ...namesOf(user)]);
 }
 
 /** Sets a user's new password. Whoever was signed in is signed out everywhere, and hears of it by mail (ASVS 6.4.3, 7.4.3). */

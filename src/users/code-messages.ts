@@ -43,7 +43,10 @@ export function codeSender(codes: Codes, vault: Vault, config: Config['codes']):
       const code = await codes.issue(db, wish);
       const minutes = Math.ceil(lifetimeOf(config, target) / 60);
       const message: CodeMessage = { target, purpose, code, minutes, locale };
-      await queueSealed(db, vault, CODE_MESSAGE, message);
+      await queueSealed(db, vault, CODE_MESSAGE, message, {
+        to: target.channel,
+        usefulFor: lifetimeOf(config, target),
+      });
     },
   };
 }

@@ -1,12 +1,175 @@
-let common: Promise<ReadonlySet<string>> | undefined;
+import { normalForm } from './password-words.js';
 
-/** The passwords that very many people have (tens of thousands, of leaks), in lower case; read when first needed. */
-const load = async (): Promise<ReadonlySet<string>> => {
-  const { dictionary } = await import('@zxcvbn-ts/language-common');
-  return new Set(dictionary['passwords-common']);
-};
+type Graph = Readonly<Record<string, readonly (string | null)[]>>;
 
-/** Whether a password is among those that are tried first. Case makes none of them better. */
+interface Known {
+  /** What very many people have (tens of thousands, of leaks), in lower case. */
+  passwords: ReadonlySet<string>;
+  /** What lies beside each key. */
+  keys: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** The list and the keyboards of `@zxcvbn-ts/language-common` (MIT); read when first needed. */
+async function load(): Promise<Known> {
+  const { dictionary, adjacencyGraphs } = await import('@zxcvbn-ts/language-common');
+  const keys = new Map<string, Set<string>>();
+  for (const graph of [adjacencyGraphs.qwerty, adjacencyGraphs.keypad] as Graph[])
+    for (const [key, beside] of Object.entries(graph)) {
+      const near = keys.get(key) ?? new Set<string>();
+      // Each is what a key writes without and with shift: `1!`.
+      for (const other of beside) for (const character of other ?? '') near.add(character);
+      keys.set(key, near);
+    }
+  return { passwords: new Set(dictionary['passwords-common']), keys };
+}
+
+let known: Promise<Known> | undefined;
+
+/** A word that is common is so with this much more at its ends. */
+const MOST_AT_ENDS = 6;
+const SHORTEST_WORD = 4;
+
+/** Digits and punctuation at the ends taken off. */
+const core = (text: string): string => text.replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '');
+
+function isListed({ passwords }: Known, text: string): boolean {
+  if (passwords.has(text)) return true;
+  const word = core(text);
+  return word.length >= SHORTEST_WORD && text.length - word.length <= MOST_AT_ENDS && passwords.has(word);
+}
+
+/** The unit that a text repeats from its beginning to its end; the text itself where it repeats none. */
+function unitOf(text: string): string {
+  for (let length = 1; length <= text.length / 2; length++) {
+    const unit = text.slice(0, length);
+    if (unit.repeat(Math.ceil(text.length / length)).startsWith(text)) return unit;
+  }
+  return text;
+}
+
+const LONGEST_UNIT = 4;
+const FEW_CHARACTERS = 2;
+const FEW_RUNS = 4;
+
+/** `00000000`, `123123123`, `aabbaabb`, `11112222`, `passwordpassword`. */
+function isRepeat(all: Known, text: string): boolean {
+  const unit = unitOf(text);
+  const runs = text.replace(/(.)\1+/gu, '$1');
+  return (
+    new Set(text).size <= FEW_CHARACTERS ||
+    runs.length <= FEW_RUNS ||
+    (unit !== text && (unit.length <= LONGEST_UNIT || isListed(all, unit)))
+  );
+}
+
+const LEAST_CHAIN = 3;
+
+/** The end of what goes on from a place in one way: the same character, one more or less each time, or key by key. */
+function endOfChain({ keys }: Known, text: string, from: number): number {
+  const step = text.charCodeAt(from + 1) - text.charCodeAt(from);
+  let [counted, walked] = [from + 1, from + 1];
+  if (Math.abs(step) <= 1)
+    while (counted < text.length && text.charCodeAt(counted) - text.charCodeAt(counted - 1) === step)
+      counted++;
+  while (
+    walked < text.length &&
+    (text[walked] === text[walked - 1] || keys.get(text[walked - 1] ?? '')?.has(text[walked] ?? ''))
+  )
+    walked++;
+  return Math.max(counted, walked);
+}
+
+/** What has to be known to write a text: of a chain only where it begins and goes, of all else each character. */
+function effort(all: Known, text: string): { chains: number; loose: number } {
+  let [chains, loose] = [0, 0];
+  for (let at = 0; at < text.length;) {
+    const end = endOfChain(all, text, at);
+    const chained = end - at >= LEAST_CHAIN;
+    if (chained) chains += 1;
+    else loose += 1;
+    at = chained ? end : at + 1;
+  }
+  return { chains, loose };
+}
+
+const LITTLE = 4;
+
+/** `987654321`, `qwertyuiop`, `1qaz2wsx`, `1122334455`, `asdf1234asdf`. */
+function isChain(all: Known, text: string): boolean {
+  const runs = text.replace(/(.)\1+/gu, '$1');
+  return [text, runs].some((each) => {
+    const { chains, loose } = effort(all, each);
+    return loose === 0 || 2 * chains + loose <= Math.max(LITTLE, each.length / 3);
+  });
+}
+
+/** Numbers that are read as words (Chinese), and lucky ones. */
+const NUMBER_WORDS = [
+  '5201314',
+  '1314',
+  '520',
+  '521',
+  '7758',
+  '168',
+  '518',
+  '666',
+  '888',
+  '999',
+  '000',
+  '123',
+  '321',
+];
+
+/** `5201314520`: digits that are words, one after the other, of three digits each at the least, and perhaps one digit more. */
+function isNumberWords({ passwords }: Known, text: string): boolean {
+  if (!/^\d+$/.test(text)) return false;
+  const reached = new Set([0]);
+  for (let at = 0; at < text.length; at++) {
+    if (!reached.has(at)) continue;
+    for (let end = at + LEAST_CHAIN; end <= text.length; end++) {
+      const word = text.slice(at, end);
+      if (NUMBER_WORDS.includes(word) || passwords.has(word)) reached.add(end);
+    }
+  }
+  return reached.has(text.length) || reached.has(text.length - 1);
+}
+
+const [YEAR, SHORT_YEAR, MONTH, DAY] = [
+  '(?:19|20)\\d\\d',
+  '\\d\\d',
+  '(?:0[1-9]|1[0-2])',
+  '(?:0[1-9]|[12]\\d|3[01])',
+];
+const ORDERS = [YEAR, SHORT_YEAR].flatMap((year) => [
+  [year, MONTH, DAY],
+  [DAY, MONTH, year],
+  [MONTH, DAY, year],
+]);
+/** With two characters more at the most. */
+const dateOf = (parts: string[], separator: string): RegExp =>
+  new RegExp(`^\\D{0,2}${parts.join(separator)}\\D{0,2}$`, 'u');
+/** Where there is something between them, months and days may have one digit. */
+const DATES = ORDERS.flatMap((parts) => [
+  dateOf(parts, ''),
+  dateOf(
+    parts.map((part) => part.replaceAll('0[1-9]', '0?[1-9]')),
+    '[-/._ 年月]',
+  ),
+]);
+const DATE_AND_DIGITS = new RegExp(`^${YEAR}${MONTH}${DAY}\\d{0,2}$`);
+
+/** `20000101`, `1.1.2000`, `zx19991231`. */
+const isDate = (text: string): boolean => DATE_AND_DIGITS.test(text) || DATES.some((date) => date.test(text));
+
+/** Whether a password is among those that are tried first. Neither case nor width makes one better. */
 export async function isCommon(password: string): Promise<boolean> {
-  return (await (common ??= load())).has(password.toLowerCase());
+  const all = await (known ??= load());
+  const text = normalForm(password);
+  return (
+    isListed(all, text) ||
+    isRepeat(all, text) ||
+    isChain(all, text) ||
+    isNumberWords(all, text) ||
+    isDate(text)
+  );
 }

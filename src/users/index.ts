@@ -1,4 +1,4 @@
-export type { NewUser, User } from './schema.js';
+export { namesOf, type NewUser, type User } from './schema.js';
 export {
   eraseUser,
   findUser,

@@ -15,7 +15,8 @@ import type { Row } from '../store/index.js';
 import { USER_CODES as CODES } from './codes.js';
 import { soughtOf, usersWith } from './filters.js';
 import { randomUserName } from './names.js';
-import type { Passwords } from './passwords.js';
+import { checkPersonal, type Passwords } from './passwords.js';
+import { namesOf } from './schema.js';
 import { EXPORTED, personalDataOf, shown, shownAll, type Access } from './personal-data.js';
 import { fieldsIn, NEW_USER, USER, USER_CHANGE } from './shapes.js';
 import {
@@ -143,7 +144,8 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
     },
     schemas: { body: NEW_USER, answer: USER },
     conflicts: CONFLICTS,
-    prepare: async ({ body: { password } }) => (password === undefined ? null : passwords.hash(password)),
+    prepare: async ({ tenant, body: { password, ...body } }) =>
+      password === undefined ? null : passwords.hash(password, [tenant.name, ...namesOf(body)]),
     authority,
     async handle({ db, body: { password: _given, ...body } }, hash) {
       const user = { ...fieldsIn(body), userName: body.userName ?? randomUserName() };
@@ -157,11 +159,12 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
     schemas: { body: USER_CHANGE, answer: USER },
     conflicts: CONFLICTS,
     current: { answer: USER, read: async ({ db, body }) => shown(db, await lockUser(db, body.id)) },
-    prepare: async ({ body: { password } }) =>
-      password === undefined ? undefined : passwords.hash(password),
+    prepare: async ({ tenant, body: { password, ...body } }) =>
+      password === undefined ? undefined : passwords.hash(password, [tenant.name, ...namesOf(body)]),
     authority,
-    async handle({ db, body: { id: which, password: _given, ...body } }, hash) {
+    async handle({ db, body: { id: which, password, ...body } }, hash) {
       const user = await lockUser(db, which);
+      if (password !== undefined) checkPersonal(password, namesOf(user));
       const change = fieldsIn(body);
       if (change.lockedUntil === null) await forgetFailures(db, which);
       return shown(db, await updateUser(db, user, change, hash));

@@ -3,7 +3,7 @@ import { builtInRoles } from '../roles/index.js';
 import type { Store, TenantDb, Vault } from '../store/index.js';
 import type { Channel, Codes, Purpose, Shown, Target, Verdict } from '../verification/index.js';
 import { randomUserName } from './names.js';
-import { WeakPassword, type Passwords } from './passwords.js';
+import type { Passwords } from './passwords.js';
 import type { NewUser, User } from './schema.js';
 import { atTarget, insertUser, TAKEN } from './store.js';
 
@@ -13,6 +13,12 @@ export interface PeopleBase {
   vault: Vault;
   passwords: Passwords;
   codes: Codes;
+}
+
+/** The tenant that a password is for. */
+export interface NamedTenant {
+  id: string;
+  name: string;
 }
 
 /** A code that is wrong, has expired, was used, or was tried too often. */
@@ -65,22 +71,13 @@ export interface Admitted {
   passwordHash: string | null;
 }
 
-/** A password that whoever knows the person tries first. @throws Invalid */
-export function checkPersonal(password: string, known: readonly (string | null | undefined)[]): void {
-  const typed = password.toLowerCase();
-  for (const word of known) {
-    const [own = ''] = (word ?? '').toLowerCase().split('@');
-    if (typed === own || typed === word?.toLowerCase()) throw new WeakPassword('personal');
-  }
-}
-
 /**
  * Checks the codes, and counts wrong ones; then hashes the password, which is slow and needs no transaction. A code that was
  * right is not used up by this. @throws WrongCode, Invalid, Busy
  */
 export async function admitNewcomer(
   { codes, passwords }: PeopleBase,
-  tenantId: string,
+  tenant: NamedTenant,
   newcomer: Newcomer,
 ): Promise<Admitted> {
   const { phone, email, password } = newcomer;
@@ -89,13 +86,13 @@ export async function admitNewcomer(
   const proofs: Proof[] = [];
   for (const { target, code } of shownTargets) {
     const shown = { target, code, purposes: REGISTERING };
-    const verdict = await codes.check(tenantId, shown);
+    const verdict = await codes.check(tenant.id, shown);
     if (verdict === 'wrong') throw new WrongCode(target.channel);
     proofs.push({ shown, verdict });
   }
-  checkPersonal(password, [phone?.target.address, email?.target.address, newcomer.profile.nickName]);
+  const known = [tenant.name, phone?.target.address, email?.target.address, newcomer.profile.nickName];
   const used = proofs.some(({ verdict }) => verdict === 'used');
-  return { newcomer, proofs, passwordHash: used ? null : await passwords.hash(password) };
+  return { newcomer, proofs, passwordHash: used ? null : await passwords.hash(password, known) };
 }
 
 /**

@@ -276,7 +276,7 @@ export function registrationOperations(base: RegistrationBase): readonly AnyOper
               address === undefined ? 'email' : 'emailVerifyCode',
               'email and emailVerifyCode come together',
             );
-          return admitNewcomer(base, tenant.id, {
+          return admitNewcomer(base, tenant, {
             phone: { target: phoneTarget(number, country), code: phoneNumberVerifyCode },
             email:
               address === undefined
@@ -316,7 +316,7 @@ export function registrationOperations(base: RegistrationBase): readonly AnyOper
         answer: shapes.DELETED,
       },
       prepare: ({ tenant, body }) =>
-        answered(() => admitReset(base, tenant.id, { ...resetTarget(body), password: body.password })),
+        answered(() => admitReset(base, tenant, { ...resetTarget(body), password: body.password })),
       handle: ({ db, language }, reset) =>
         answered(async () => ({ id: (await resetPassword(db, base, reset, language)).id })),
     }),

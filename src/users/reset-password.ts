@@ -1,9 +1,9 @@
 import type { Locale } from '../kernel/pages.js';
-import type { TenantDb } from '../store/index.js';
+import { tenantDb, type TenantDb } from '../store/index.js';
 import type { Purpose, Shown, Target } from '../verification/index.js';
 import { queueNotice } from './notices.js';
-import { checkPersonal, WrongCode, type PeopleBase } from './register.js';
-import type { User } from './schema.js';
+import { WrongCode, type NamedTenant, type PeopleBase } from './register.js';
+import { namesOf, type User } from './schema.js';
 import { atTarget, forgetFailures, lockUser, updateUser } from './store.js';
 
 const RESETTING: readonly Purpose[] = ['reset', 'register_or_reset'];
@@ -18,14 +18,15 @@ export interface Reset {
  * is no code that could be right. @throws WrongCode, Invalid, Busy
  */
 export async function admitReset(
-  { codes, passwords }: PeopleBase,
-  tenantId: string,
+  { store, codes, passwords }: PeopleBase,
+  tenant: NamedTenant,
   { target, code, password }: { target: Target; code: string; password: string },
 ): Promise<Reset> {
   const shown = { target, code, purposes: RESETTING };
-  if ((await codes.check(tenantId, shown)) !== 'right') throw new WrongCode(target.channel);
-  checkPersonal(password, [target.address]);
-  return { shown, passwordHash: await passwords.hash(password) };
+  if ((await codes.check(tenant.id, shown)) !== 'right') throw new WrongCode(target.channel);
+  const user = await atTarget(tenantDb(store.knex, tenant.id), target);
+  const known = [tenant.name, target.address, ...(user ? namesOf(user) : [])];
+  return { shown, passwordHash: await passwords.hash(password, known) };
 }
 
 /**

@@ -77,3 +77,8 @@ export interface NewUser extends UserFields {
   /** The key that it had elsewhere; a new one where there is none. */
   userKey?: string | undefined;
 }
+
+/** What a user is called, and reached by. */
+export const namesOf = (user: {
+  [Name in 'userName' | 'nickName' | 'email' | 'phoneNumber']?: string | null | undefined;
+}): (string | null | undefined)[] => [user.userName, user.nickName, user.email, user.phoneNumber];

@@ -7,6 +7,7 @@ import { LONGEST, type Passwords } from './passwords.js';
 import type { User } from './schema.js';
 import type { ProvenTarget } from './register.js';
 import { atTarget, type StoredUser, type UserFinder } from './store.js';
+import { usualHashes } from './usual-hashes.js';
 
 const LONGEST_LOGIN = 300;
 const SIGNING_IN: readonly Purpose[] = ['login'];
@@ -56,6 +57,7 @@ export function openPeople(
   codes: Codes,
 ): People {
   const rolesOf = roleFinder(store);
+  const usualHash = usualHashes(store, vault);
   const noteSignIn = store.prepare('UPDATE users SET last_login_at = ? WHERE tenant_id = ? AND id = ?');
   const upgrade = store.prepare(
     'UPDATE users SET password_hash = ? WHERE tenant_id = ? AND id = ? AND password_hash = ?',
@@ -77,7 +79,11 @@ export function openPeople(
       const usable = isPlainText(login, LONGEST_LOGIN) && isPlainText(password, 4 * LONGEST);
       const user = usable ? await finder.byLogin(tenantId, login.trim()) : undefined;
       const account = user?.id ?? vault.hash('unknown-login', login.slice(0, LONGEST_LOGIN));
-      const matches = await passwords.verify(user?.passwordHash ?? null, usable ? password : '');
+      const usual = await usualHash(tenantId, login.slice(0, LONGEST_LOGIN));
+      const matches = await passwords.verify(user?.passwordHash ?? null, usable ? password : '', {
+        usual,
+        account: user?.id,
+      });
       // Looked at after the hash, so that guesses sent all at once are counted before the next is believed.
       const standing = await lockout.look(tenantId, account, address);
       const locked = standing.locked || (user?.lockedUntil ?? 0) > Date.now();

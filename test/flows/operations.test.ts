@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
+import { loadConfig } from '../../src/config.js';
+import { openStore } from '../../src/store/index.js';
+import { png } from '../support/files.js';
 import { basic } from '../support/http.js';
+import { asForm } from '../support/management.js';
 import { CLIENT_SECRET, environment, STORES } from '../support/config.js';
 import { cli, kill, serve } from '../support/process.js';
 import { obtainCode, Visitor } from '../support/visitor.js';
@@ -11,6 +15,64 @@ const management = {
 };
 
 describe('the log', () => {
+  for (const kind of STORES)
+    it(`has no value of a statement that failed, and nothing that opens a file, on ${kind}`, async function () {
+      this.timeout(120_000);
+      const env = await environment(kind, { LOG_LEVEL: 'trace' });
+      const issuer = `http://localhost:${env['PORT']}`;
+      const server = await serve(env);
+      const store = await openStore(loadConfig(env));
+      const token = await fetch(`${issuer}/connect/token`, {
+        method: 'POST',
+        body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'isms.all' }),
+        headers: management,
+      });
+      const { access_token: bearer } = (await token.json()) as { access_token: string };
+      const authorization = `Bearer ${bearer}`;
+      const call = (path: string, body: unknown): Promise<Response> =>
+        fetch(issuer + path, {
+          method: 'POST',
+          body: JSON.stringify(body),
+          headers: { authorization, 'content-type': 'application/json' },
+        });
+
+      const { bytes, headers } = asForm({ value: png() });
+      const uploaded = await fetch(`${issuer}/api/Blob/Image`, {
+        method: 'POST',
+        body: new Uint8Array(bytes),
+        headers: { ...headers, authorization },
+      });
+      const { data: file } = (await uploaded.json()) as { data: string };
+      const name = file.split('/').at(-1) ?? '';
+      const { pathname } = new URL(file);
+      const encoded = pathname.replace(name, encodeURIComponent(name).replaceAll('.', '%2E'));
+      for (const path of [pathname, `/${pathname}`, pathname.toUpperCase(), encoded, `/files/x/../${name}`])
+        await fetch(issuer + path);
+
+      await store.knex.schema.alterTable('users', (table) => table.renameColumn('description', 'gone'));
+      const user = {
+        userName: 'unmistakable-name',
+        nickName: 'Unmistakable Nick',
+        email: 'unmistakable@example.com',
+        password: 'an unmistakable password',
+      };
+      assert.equal((await call('/api/User', user)).status, 500);
+      const audit = JSON.stringify(await store.knex('audit'));
+      await store.close();
+      const { stdout, stderr } = await kill(server, 'SIGTERM');
+      const said = stdout + stderr;
+      assert.match(said, /"level":"error".*"msg":"unexpected"/);
+      for (const secret of [...Object.values(user), '$argon2id$', bearer])
+        assert.ok(!said.includes(secret), `the log tells ${secret}`);
+      for (const told of [said, audit]) {
+        assert.ok(
+          !told.includes(name) && !told.toLowerCase().includes(name.toLowerCase()),
+          'what opens a file',
+        );
+        assert.ok(told.includes(`${name.slice(0, 6)}…`), 'what operators find it by');
+      }
+    });
+
   for (const kind of STORES)
     it(`has one line a request, and no secret of a whole run, on ${kind}`, async () => {
       const env = await environment(kind, {

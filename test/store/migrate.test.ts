@@ -42,6 +42,7 @@ const STEPS = [
   '0029_demo_client',
   '0030_implied_grants',
   '0031_revoked_keys',
+  '0034_outbox_lanes',
 ];
 const LATEST = Number(STEPS.at(-1)?.slice(0, 4));
 

@@ -1,14 +1,7 @@
-import type { FileHandle } from 'node:fs/promises';
-
-/** A few bytes of a file; shorter where the file ends. */
-export async function bytesAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, position);
-  return buffer.subarray(0, bytesRead);
-}
+import type { Pieces } from './pieces.js';
 
 export const PNG_SIGNATURE = 8;
 const CHUNK_FRAME = 12; // length, type and checksum
-const MOST_PIECES = 100_000;
 
 /** A chunk of a PNG (PNG 3, 5.3): where it begins and ends, with its frame. */
 export interface Chunk {
@@ -17,11 +10,12 @@ export interface Chunk {
   end: number;
 }
 
-/** A PNG's chunks, from the first to its end mark, or as far as they can be read. */
-export async function* chunksOf(file: FileHandle): AsyncGenerator<Chunk> {
+/** A PNG's chunks, from the first to its end mark, or as far as they can be read. @throws TooMuchWork */
+export async function* chunksOf(pieces: Pieces): AsyncGenerator<Chunk> {
   let at = PNG_SIGNATURE;
-  for (let piece = 0; piece < MOST_PIECES; piece++) {
-    const head = await bytesAt(file, at, 8);
+  for (;;) {
+    pieces.work.part();
+    const head = await pieces.at(at, 8);
     if (head.length < 8) return;
     const type = head.toString('latin1', 4);
     if (!/^[A-Za-z]{4}$/.test(type)) return;
@@ -36,11 +30,11 @@ const HEADER_LENGTH = CHUNK_FRAME + 13;
 
 /**
  * Whether a file that begins as a PNG is one to its end: chunk after chunk, from the header to the end mark (PNG 3, 5.2).
- * What a sniffing library sees is the beginning alone.
+ * What a sniffing library sees is the beginning alone. @throws TooMuchWork
  */
-export async function isWholePng(file: FileHandle): Promise<boolean> {
+export async function isWholePng(pieces: Pieces): Promise<boolean> {
   let first = true;
-  for await (const { type, at, end } of chunksOf(file)) {
+  for await (const { type, at, end } of chunksOf(pieces)) {
     if (first && (type !== 'IHDR' || end - at !== HEADER_LENGTH)) return false;
     first = false;
     if (type === 'IEND') return end - at === CHUNK_FRAME;
@@ -61,33 +55,48 @@ export interface Segment {
   end: number;
 }
 
-/** A JPEG's segments from a place on, up to the header of the picture that comes next, or as far as they can be read. */
-export async function* segmentsOf(file: FileHandle, from: number): AsyncGenerator<Segment> {
-  let at = from;
-  for (let piece = 0; piece < MOST_PIECES; piece++) {
-    const head = await bytesAt(file, at, 4);
-    if (head.length < 4 || head[0] !== 0xff) return;
+/** Where the padding of a marker ends: the last of the bytes `ff` that begin at a place (B.1.1.2). */
+async function behindPadding(pieces: Pieces, from: number): Promise<number> {
+  for (let at = from; ;) {
+    const piece = await pieces.from(at);
+    const other = piece.findIndex((byte) => byte !== 0xff);
+    if (other !== -1) return at + other - 1;
+    if (piece.length === 0) return at - 1;
+    at += piece.length;
+  }
+}
+
+/**
+ * A JPEG's segments from a place on, up to the header of the picture that comes next, or as far as they can be read.
+ * @throws TooMuchWork
+ */
+export async function* segmentsOf(pieces: Pieces, from: number): AsyncGenerator<Segment> {
+  for (let next = from; ;) {
+    pieces.work.part();
+    const at = await behindPadding(pieces, next);
+    if (at < next) return;
+    const head = await pieces.at(at, 4);
+    if (head.length < 4) return;
     const marker = head[1] as number;
-    if (marker === 0xff) {
-      at += 1; // padding
-      continue;
-    }
     const length = head.readUInt16BE(2);
     if (marker === END_OF_IMAGE || length < 2) return;
     const end = at + 2 + length;
     yield { marker, at, end };
     if (marker === START_OF_SCAN) return;
-    at = end;
+    next = end;
   }
 }
 
 /** Behind the mark of the beginning. */
 export const FIRST_SEGMENT = 2;
 
-/** Whether a file that begins as a JPEG goes on as one: segment after segment, a frame among them, to the picture itself. */
-export async function isWholeJpeg(file: FileHandle): Promise<boolean> {
+/**
+ * Whether a file that begins as a JPEG goes on as one: segment after segment, a frame among them, to the picture itself.
+ * @throws TooMuchWork
+ */
+export async function isWholeJpeg(pieces: Pieces): Promise<boolean> {
   let framed = false;
-  for await (const { marker } of segmentsOf(file, FIRST_SEGMENT)) {
+  for await (const { marker } of segmentsOf(pieces, FIRST_SEGMENT)) {
     framed ||= isFrame(marker);
     if (marker === START_OF_SCAN) return framed;
   }

@@ -1,6 +1,5 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import {
-  bytesAt,
   chunksOf,
   END_OF_IMAGE,
   FIRST_SEGMENT,
@@ -9,21 +8,17 @@ import {
   START_OF_SCAN,
   type Segment,
 } from './images.js';
-
-const AT_ONCE = 64 * 1024;
-
-async function* between(file: FileHandle, from: number, to: number): AsyncGenerator<Buffer> {
-  for (let at = from; at < to; at += AT_ONCE) yield bytesAt(file, at, Math.min(AT_ONCE, to - at));
-}
+import { gathered, Pieces } from './pieces.js';
+import { Work } from './work.js';
 
 /** What a PNG is drawn by, besides what every reader must know (PNG 3, 11.3): transparency, colours, size, movement. */
 const DRAWN_BY = new Set('tRNS gAMA cHRM sRGB iCCP cICP sBIT bKGD pHYs acTL fcTL fdAT'.split(' '));
 const isCritical = (type: string): boolean => /^[A-Z]/.test(type);
 
-async function* plainPng(file: FileHandle): AsyncGenerator<Buffer> {
-  yield* between(file, 0, PNG_SIGNATURE);
-  for await (const { type, at, end } of chunksOf(file))
-    if (isCritical(type) || DRAWN_BY.has(type)) yield* between(file, at, end);
+async function* plainPng(pieces: Pieces): AsyncGenerator<Buffer> {
+  yield* pieces.between(0, PNG_SIGNATURE);
+  for await (const { type, at, end } of chunksOf(pieces))
+    if (isCritical(type) || DRAWN_BY.has(type)) yield* pieces.between(at, end);
 }
 
 const [APP0, EXIF, PROFILE, ADOBE, APP15, COMMENT] = [0xe0, 0xe1, 0xe2, 0xee, 0xef, 0xfe];
@@ -64,8 +59,8 @@ function onlyOrientation(orientation: number): Buffer {
 }
 
 /** What of a segment stays; nothing where it only tells. A segment has 64 KiB at the most. */
-async function plainSegment(file: FileHandle, { marker, at, end }: Segment): Promise<Buffer | undefined> {
-  const bytes = await bytesAt(file, at, end - at);
+async function plainSegment(pieces: Pieces, { marker, at, end }: Segment): Promise<Buffer | undefined> {
+  const bytes = await pieces.at(at, end - at);
   const optional = marker === COMMENT || (marker >= APP0 && marker <= APP15);
   if (!optional) return bytes;
   const begin = bytes.toString('latin1', FRAME, FRAME + 16);
@@ -77,32 +72,46 @@ async function plainSegment(file: FileHandle, { marker, at, end }: Segment): Pro
 }
 
 /**
- * A picture's own data, up to the next marker: there `ff 00` is a number and `ff d0` to `ff d7` are in it (B.1.1.5).
+ * Where the next marker is in a picture's own data: `ff 00` is a number there, and `ff d0` to `ff d7` are in it (B.1.1.5).
+ * @returns its place; where there is none, the number of bytes that surely belong to the picture.
+ */
+function markerIn(bytes: Buffer): { found: boolean; at: number } {
+  let at = bytes.indexOf(0xff);
+  for (; at !== -1 && at + 1 < bytes.length; at++) {
+    if (bytes[at] !== 0xff) continue;
+    const next = bytes[at + 1] as number;
+    if (next !== 0 && next !== 0xff && (next < 0xd0 || next > 0xd7)) return { found: true, at };
+  }
+  // The last byte may be the first of a marker.
+  const last = bytes.length - 1;
+  return { found: false, at: last > 0 && bytes[last] === 0xff ? last : bytes.length };
+}
+
+/**
+ * A picture's own data, up to the next marker.
  * @returns where it ends.
  */
-async function* scanAt(file: FileHandle, from: number): AsyncGenerator<Buffer, number> {
-  for (let at = from; ; at += AT_ONCE) {
-    const bytes = await bytesAt(file, at, AT_ONCE + 1); // a marker may lie across the end
-    for (let n = bytes.indexOf(0xff); n !== -1 && n < AT_ONCE; n = bytes.indexOf(0xff, n + 1)) {
-      const next = bytes[n + 1];
-      if (next === undefined || next === 0 || next === 0xff || (next >= 0xd0 && next <= 0xd7)) continue;
-      yield bytes.subarray(0, n);
-      return at + n;
-    }
-    yield bytes.subarray(0, AT_ONCE);
-    if (bytes.length <= AT_ONCE) return at + bytes.length;
+async function* scanAt(pieces: Pieces, from: number): AsyncGenerator<Buffer, number> {
+  pieces.work.scan();
+  for (let at = from; ;) {
+    const bytes = await pieces.from(at, 2);
+    if (bytes.length === 0) return at;
+    const marker = markerIn(bytes);
+    yield bytes.subarray(0, marker.at);
+    at += marker.at;
+    if (marker.found) return at;
   }
 }
 
-async function* plainJpeg(file: FileHandle): AsyncGenerator<Buffer> {
-  yield* between(file, 0, FIRST_SEGMENT);
+async function* plainJpeg(pieces: Pieces): AsyncGenerator<Buffer> {
+  yield* pieces.between(0, FIRST_SEGMENT);
   let from: number | undefined = FIRST_SEGMENT;
   while (from !== undefined) {
     let behindScan: number | undefined;
-    for await (const segment of segmentsOf(file, from)) {
-      const bytes = await plainSegment(file, segment);
+    for await (const segment of segmentsOf(pieces, from)) {
+      const bytes = await plainSegment(pieces, segment);
       if (bytes) yield bytes;
-      if (segment.marker === START_OF_SCAN) behindScan = yield* scanAt(file, segment.end);
+      if (segment.marker === START_OF_SCAN) behindScan = yield* scanAt(pieces, segment.end);
     }
     from = behindScan;
   }
@@ -112,11 +121,17 @@ async function* plainJpeg(file: FileHandle): AsyncGenerator<Buffer> {
 /**
  * A picture as it is drawn, without what else its file tells: where and when it was taken, by whom and with what, a smaller
  * picture of what was cut away. The way up and the colours stay.
+ * @throws TooMuchWork, or the reason of the work's signal
  */
-export async function* plainPicture(path: string, ext: 'png' | 'jpg'): AsyncGenerator<Buffer> {
+export async function* plainPicture(
+  path: string,
+  ext: 'png' | 'jpg',
+  work = new Work(),
+): AsyncGenerator<Buffer> {
   const file = await open(path);
   try {
-    yield* ext === 'png' ? plainPng(file) : plainJpeg(file);
+    const pieces = new Pieces(file, work);
+    yield* gathered(ext === 'png' ? plainPng(pieces) : plainJpeg(pieces));
   } finally {
     await file.close();
   }

@@ -1,5 +1,5 @@
 import { createHash, createHmac, randomUUID } from 'node:crypto';
-import { OutcomeUnknown } from '../../jobs/index.js';
+import { OutcomeUnknown, Refused } from '../../jobs/index.js';
 import type { SmsDriverSettings } from '../../kernel/message-drivers.js';
 import type { Reach } from '../../kernel/private-networks.js';
 import type { Driver, Sms } from '../schema.js';
@@ -81,7 +81,7 @@ export function aliyunDriver(settings: Settings, reach: Reach): Driver<Sms> {
       });
       const said = /"Code"\s*:\s*"([\w.]{1,100})"/.exec(answer.body)?.[1];
       if (said === undefined) throw new OutcomeUnknown('the answer does not say whether it was taken');
-      if (said !== 'OK') throw new Error(`answered ${said}`);
+      if (said !== 'OK') throw new Refused(`answered ${said}`);
     },
   };
 }

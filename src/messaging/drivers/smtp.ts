@@ -3,7 +3,7 @@ import pLimit from 'p-limit';
 import type { MailDriverSettings } from '../../kernel/message-drivers.js';
 import { addressWithin } from '../../kernel/outbound.js';
 import type { Reach } from '../../kernel/private-networks.js';
-import { OutcomeUnknown } from '../../jobs/index.js';
+import { OutcomeUnknown, Refused } from '../../jobs/index.js';
 import type { Driver, Mail } from '../schema.js';
 
 type Settings = Extract<MailDriverSettings, { driver: 'smtp' }>;
@@ -14,6 +14,9 @@ const CONNECTIONS = 5;
 /** Whether the server may have taken the mail: it had all of it, and what it said did not come. */
 const mayHaveArrived = ({ command, responseCode }: { command?: string; responseCode?: number }): boolean =>
   command === 'DATA' && responseCode === undefined;
+
+/** Whether the server says no to this mail for good (RFC 5321, 4.2.1). */
+const isRefusal = ({ responseCode = 0 }: { responseCode?: number }): boolean => responseCode >= 500;
 
 /** Mail by SMTP (RFC 5321), over TLS unless the settings say `none`. */
 export function smtpDriver(settings: Settings, reach: Reach): Driver<Mail> {
@@ -55,7 +58,7 @@ export function smtpDriver(settings: Settings, reach: Reach): Driver<Mail> {
         } catch (error) {
           if (mayHaveArrived(error as object)) throw new OutcomeUnknown((error as Error).message);
           transport = undefined; // the name may lead elsewhere the next time
-          throw error;
+          throw isRefusal(error as object) ? new Refused((error as Error).message) : error;
         }
       }),
     close: () => void transport?.then((opened) => opened.close()).catch(() => undefined),

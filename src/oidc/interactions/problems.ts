@@ -98,16 +98,22 @@ export async function attempt(
   return page(problem);
 }
 
-/** Counts requests by address; whoever sends one too many gets `page`, and nothing is done. */
+/**
+ * Counts requests by address, and by the account of a person who is signed in; one too many gets `page`, and nothing is done.
+ */
 export const counted =
   (
     limits: Limits,
     tenantIdOf: (ctx: Context) => string,
     area: Area,
     page: (ctx: Context, problem: Problem) => Promise<void>,
+    userKeyOf?: (ctx: Context) => string,
   ): Step =>
   (ctx, next) => {
-    const refusal = limits.byAddress(area, tenantIdOf(ctx), factsOf(ctx.req).address);
+    const tenantId = tenantIdOf(ctx);
+    const refusal =
+      limits.byAddress(area, tenantId, factsOf(ctx.req).address) ??
+      (userKeyOf && limits.byAccount(area, tenantId, userKeyOf(ctx)));
     if (!refusal) return next();
     ctx.set(rateHeaders(refusal));
     const problem: Problem = { words: 'problem.busy', status: 429, outcome: 'too_many_requests' };

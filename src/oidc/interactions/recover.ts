@@ -32,7 +32,7 @@ export function recoverRoutes(router: Router, base: OidcBase, steps: Steps): voi
         const { tenant } = flowOf(ctx).runtime;
         const target = typedTarget(to, base.config.codes.countryCode);
         const proof = { target, code: form.text('code'), password: form.text('password') };
-        const reset = await admitReset(base, tenant.id, proof);
+        const reset = await admitReset(base, tenant, proof);
         await tenantTransaction(base.store, tenant.id, async (db) => {
           const user = await resetPassword(db, base, reset, localeOf(ctx));
           const event = { event: 'user.resetpassword', result: 'success', actor: user.userKey } as const;

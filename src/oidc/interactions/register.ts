@@ -80,7 +80,7 @@ export function registerRoutes(router: Router, base: OidcBase, steps: Steps): vo
         const { tenant } = flowOf(ctx).runtime;
         const form = formOf(ctx);
         const { phone, email } = targetsOf(ctx);
-        const admitted = await admitNewcomer(base, tenant.id, {
+        const admitted = await admitNewcomer(base, tenant, {
           phone: phone && { target: phone, code: form.text('phone_code') },
           email: email && { target: email, code: form.text('email_code') },
           password: form.text('password'),

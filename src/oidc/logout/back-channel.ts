@@ -1,5 +1,5 @@
 import type { Client as OidcClient, Provider } from 'oidc-provider';
-import type { Deliver, Outbox } from '../../jobs/index.js';
+import type { Deliver, Outbox, Route } from '../../jobs/index.js';
 import type { Store } from '../../store/index.js';
 import { findTenantById } from '../../tenants/index.js';
 import type { ProviderPool } from '../pool.js';
@@ -12,6 +12,9 @@ export interface Ended {
   sub: string;
   sid: string;
 }
+
+/** Each application has a lane of its own: one that does not answer delays no other. */
+export const logoutRoute = (clientId: string): Route => ({ to: `${BACK_CHANNEL_LOGOUT}:${clientId}` });
 
 type Tell = (this: OidcClient, sub: string, sid: string) => Promise<void>;
 
@@ -27,7 +30,7 @@ export function queueBackChannelLogout(provider: Provider, tenantId: string, out
   tellers.set(provider, prototype.backchannelLogout);
   prototype.backchannelLogout = function backchannelLogout(sub, sid) {
     const ended: Ended = { clientId: this.clientId, sub, sid };
-    return outbox.add(tenantId, BACK_CHANNEL_LOGOUT, ended);
+    return outbox.add(tenantId, BACK_CHANNEL_LOGOUT, ended, logoutRoute(this.clientId));
   };
 }
 

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
+import { tenantDb } from '../../src/store/index.js';
+import { createTenantAt } from '../../src/tenants/index.js';
+import { onEveryStore } from '../support/stores.js';
+
+const VALUE = 'unmistakable-value';
+
+onEveryStore('errors of the store', (open) => {
+  let tenantId: string;
+  before(async () => {
+    tenantId = (await open().transaction((trx) => createTenantAt(trx, 'red', 'red.example.com'))).id;
+  });
+
+  const row = { id: `${VALUE}-id`, kind: VALUE, payload: VALUE, next_at: 1, gives_up_at: 1 };
+  const insert =
+    'INSERT INTO outbox (tenant_id, id, kind, payload, next_at, gives_up_at) VALUES (?, ?, ?, ?, ?, ?)';
+  const values = (): (string | number)[] => [tenantId, row.id, VALUE, VALUE, 1, 1];
+  const bigint = 'SELECT * FROM outbox WHERE kind = ? AND next_at = ?';
+
+  /** Every way in which a statement is carried out, and fails. */
+  const WAYS: Record<string, () => Promise<unknown>> = {
+    'a query of knex': () =>
+      open()
+        .knex('outbox')
+        .insert({ ...row, tenant_id: tenantId }),
+    'one in a transaction': () =>
+      open().transaction(async (trx) => trx('outbox').insert({ ...row, tenant_id: tenantId })),
+    'one of the tenant': () =>
+      tenantDb(open().knex, tenantId)
+        .from('outbox')
+        .insert({ ...row, tenant_id: tenantId }),
+    'rows together': () =>
+      tenantDb(open().knex, tenantId).insertAll('outbox', [row, { ...row, id: 'other' }]),
+    'a prepared statement': () =>
+      open()
+        .prepare(insert)
+        .run(...values()),
+    'a unit': () => open().unit([{ statement: open().prepare(insert), values: values() }]),
+    'a column that is missing': () =>
+      open()
+        .knex('outbox')
+        .insert({ ...row, none_there: VALUE }),
+    'a value that must not be missing': () =>
+      open()
+        .knex('outbox')
+        .insert({ ...row, tenant_id: null }),
+    'no such tenant': () =>
+      open()
+        .knex('outbox')
+        .insert({ ...row, tenant_id: VALUE }),
+  };
+
+  before(() =>
+    open()
+      .prepare(insert)
+      .run(...values()),
+  );
+
+  for (const [way, run] of Object.entries(WAYS))
+    it(`tell no value: ${way}`, async () => {
+      const error = await run().then(
+        () => assert.fail('it did not fail'),
+        (failure: unknown) => failure as Error,
+      );
+      const told = inspect(error, { depth: 5, showHidden: true }) + String(error.stack);
+      assert.ok(!told.includes(VALUE), told);
+    });
+
+  it('tell no value: one of another kind than the column’s', async function () {
+    if (open().dialect === 'sqlite') this.skip(); // it compares them, and finds nothing
+    for (const run of [
+      () => open().prepare(bigint).all(VALUE, VALUE),
+      () => open().prepare(bigint).together(VALUE, VALUE),
+      () => open().knex.raw(bigint, [VALUE, VALUE]),
+    ])
+      await assert.rejects(run, (error) => !inspect(error, { depth: 5, showHidden: true }).includes(VALUE));
+  });
+
+  it('tell no value: a store that is closed', async () => {
+    await open().close();
+    for (const way of ['a query of knex', 'rows together', 'a prepared statement', 'a unit'])
+      await assert.rejects(
+        async () => WAYS[way]?.(),
+        (error) => !inspect(error, { depth: 5, showHidden: true }).includes(VALUE),
+        way,
+      );
+  });
+});
