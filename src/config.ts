@@ -133,10 +133,21 @@ const CONFIG_SCHEMA = {
     store: {
       type: 'object',
       additionalProperties: false,
-      required: ['durability', 'poolSize'],
+      required: [
+        'durability',
+        'poolSize',
+        'waitSeconds',
+        'connectSeconds',
+        'statementSeconds',
+        'idleTransactionSeconds',
+      ],
       properties: {
         durability: { type: 'string', enum: ['normal', 'full'] },
         poolSize: { type: 'integer', minimum: 2, maximum: 200 },
+        waitSeconds: { type: 'integer', minimum: 1, maximum: 120 },
+        connectSeconds: { type: 'integer', minimum: 1, maximum: 60 },
+        statementSeconds: { type: 'integer', minimum: 1, maximum: 300 },
+        idleTransactionSeconds: { type: 'integer', minimum: 5, maximum: 3600 },
       },
     },
     lifetimes: {
@@ -234,10 +245,17 @@ const CONFIG_SCHEMA = {
     server: {
       type: 'object',
       additionalProperties: false,
-      required: ['headersTimeoutSeconds', 'requestTimeoutSeconds', 'maxConnections', 'maxInFlight'],
+      required: [
+        'headersTimeoutSeconds',
+        'requestTimeoutSeconds',
+        'shutdownDelaySeconds',
+        'maxConnections',
+        'maxInFlight',
+      ],
       properties: {
         headersTimeoutSeconds: { type: 'integer', minimum: 1, maximum: 120 },
         requestTimeoutSeconds: { type: 'integer', minimum: 1, maximum: 300 },
+        shutdownDelaySeconds: { type: 'integer', minimum: 0, maximum: 300 },
         maxConnections: { type: 'integer', minimum: 10, maximum: 1_000_000 },
         maxInFlight: { type: 'integer', minimum: 10, maximum: 1_000_000 },
       },

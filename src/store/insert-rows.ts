@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { Knex } from 'knex';
+import { turnIsOver, yieldToEventLoop } from '../kernel/event-loop.js';
 import { isPostgres } from './name-index.js';
 import { poolOf } from './store.js';
 
@@ -121,6 +122,7 @@ async function onSqlite(
     const marks = [...owner, ...columns].map(() => '?').join(', ');
     const insert = sqlite.prepare(statement(`VALUES (${marks})`));
     for (const row of rows) {
+      if (turnIsOver()) await yieldToEventLoop();
       const { changes } = insert.run(...owner, ...columns.map((column) => plain(row[column] as Column)));
       if (answered !== undefined && changes > 0) answers.push(row[answered]);
     }

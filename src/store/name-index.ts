@@ -111,7 +111,7 @@ const onPostgres = (connection: Knex, tenantId: string): NameIndex => ({
 });
 
 export const isPostgres = (connection: Knex): boolean =>
-  (connection.client as { config: { client: string } }).config.client === 'pg';
+  (connection.client as Knex.Client).dialect === 'postgresql';
 
 export const nameIndexOn = (connection: Knex, tenantId: string): NameIndex =>
   (isPostgres(connection) ? onPostgres : onSqlite)(connection, tenantId);
