@@ -7,14 +7,16 @@ import { accountRoutes } from './account/index.js';
 import { serveBlobs } from './blobs/index.js';
 import { DEMO_CLIENT_ID, demoRoutes } from './demo/index.js';
 import { serveDocs } from './docs-page.js';
+import { StoreUnavailable } from './kernel/errors.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
-import { renderPage, serveAsset } from './kernel/pages.js';
+import { renderPage, serveAsset, type Look } from './kernel/pages.js';
 import { soon } from './kernel/soon.js';
 import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
 import { rateHeaders, type Area, type Refusal } from './limits/index.js';
 import { openMqtt, type MqttBase } from './mqtt/index.js';
 import { answerHealth, logRequest, requestIdOf, type Metrics, type Readiness } from './observe/index.js';
 import {
+  answerUnavailable,
   areaOf,
   documentPath,
   endpointOf,
@@ -112,6 +114,18 @@ export function createApp(base: AppBase): RequestListener {
   const api = (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> =>
     path.startsWith('/api/v4/') ? mqtt.api(request, response) : management(request, response);
 
+  /** The store could not say which tenant or whose request it is; the interface that was called says it in its shape. */
+  function unavailable(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+  ): void | Promise<void> {
+    const { unavailable: error } = factsOf(request);
+    if (path.startsWith('/mqtt/')) return mqtt.fail(request, response, error);
+    if (areaOf(path, request.method) === 'api') return api(request, response, path);
+    return pages(request, response);
+  }
+
   let held = 0;
   /**
    * A person gets a page, a program the protocol's shape. Whoever asks too much hears so only after a moment, as far as
@@ -169,9 +183,13 @@ export function createApp(base: AppBase): RequestListener {
       response.setHeader('Retry-After', '1');
       return refuse(response, facts, 503, 'temporarily_unavailable', 'too many requests at once; try again');
     }
-    const failed = (err: unknown): void => {
+    const failed = (err: unknown): void | Promise<void> => {
       base.log.error({ err, requestId: facts.requestId }, 'unexpected');
       if (response.headersSent) response.destroy();
+      else if (err instanceof StoreUnavailable && !facts.unavailable) {
+        facts.unavailable = err;
+        return unavailable(request, response, pathOf(url));
+      }
       else
         refuse(
           response,
@@ -213,6 +231,7 @@ function pagesApp(base: AppBase): Koa {
   const app = new Koa({ proxy: true }); // the door leaves only checked values in the forwarded headers
   app.silent = true; // answerProblems logs, with the request's id
   app.use(answerProblems(base));
+  app.use(sayUnavailable);
   app.use(saySlowDown);
   app.use(serveAssets);
   app.use(serveFrontPage(base.config));
@@ -234,6 +253,10 @@ function answerProblems({ log }: AppBase): Middleware {
     } catch (err) {
       const { status = 500 } = err as { status?: number };
       const facts = factsOf(ctx.req);
+      if (err instanceof StoreUnavailable) {
+        if (!facts.unavailable) log.error({ err, requestId: facts.requestId }, 'unexpected');
+        return answerUnavailable(ctx, err, lookAt(ctx));
+      }
       ctx.status = status >= 400 && status < 500 ? status : 500;
       facts.outcome = ctx.status === 500 ? 'server_error' : 'bad_request';
       if (ctx.status === 500) log.error({ err, requestId: facts.requestId }, 'unexpected');
@@ -241,6 +264,18 @@ function answerProblems({ log }: AppBase): Middleware {
     }
   };
 }
+
+/** How the tenant's pages look; without its name where the store could not say which tenant it is. */
+const lookAt = ({ req }: Context): Look => {
+  const runtime = runtimes.get(req);
+  return runtime ? lookOf(runtime.tenant) : { name: 'Gatehouse' };
+};
+
+const sayUnavailable: Middleware = (ctx, next) => {
+  const { unavailable } = factsOf(ctx.req);
+  if (unavailable) throw unavailable;
+  return next();
+};
 
 /** The page for a person whose address has asked too often. */
 const saySlowDown: Middleware = (ctx, next) => {

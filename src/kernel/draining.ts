@@ -27,15 +27,15 @@ const QUIET_TURN_MS = 0.5;
  * system has made and the process has not accepted yet; libuv accepts one in each turn of the event loop.
  */
 async function nothingWaits(server: Server, mostMs: number): Promise<void> {
-  let connected = false;
-  const onConnection = (): void => void (connected = true);
+  let connections = 0;
+  const onConnection = (): void => void (connections += 1);
   server.on('connection', onConnection);
   const until = performance.now() + mostMs;
   for (let quiet = 0, began = performance.now(); quiet < QUIET_TURNS && began < until;) {
-    connected = false;
+    const before = connections;
     await new Promise((resolve) => setImmediate(resolve));
     const now = performance.now();
-    quiet = !connected && now - began < QUIET_TURN_MS ? quiet + 1 : 0;
+    quiet = connections === before && now - began < QUIET_TURN_MS ? quiet + 1 : 0;
     began = now;
   }
   server.off('connection', onConnection);

@@ -21,7 +21,7 @@ export interface MqttBase extends Omit<BrokerBase, 'devices' | 'exchange'> {
   tenantIdOf(request: IncomingMessage): string;
 }
 
-export interface Mqtt extends Pick<Broker, 'handle'> {
+export interface Mqtt extends Pick<Broker, 'handle' | 'fail'> {
   /** `/api/v4/`: what manages devices. */
   api(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
@@ -44,5 +44,6 @@ export function openMqtt(base: MqttBase): Mqtt {
       appsChanged: broker.forgetApps,
     }),
     handle: broker.handle,
+    fail: broker.fail,
   };
 }

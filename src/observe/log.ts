@@ -1,5 +1,6 @@
 import pino, { type Logger } from 'pino';
 import type { Config } from '../config.js';
+import { StoreUnavailable } from '../kernel/errors.js';
 
 export type Log = Logger;
 
@@ -59,6 +60,7 @@ function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { type: typeof error };
   return {
     type: error.name,
+    ...(error instanceof StoreUnavailable && { reason: error.reason }),
     message: error.message.slice(0, 500),
     stack: error.stack?.split('\n').slice(1, 8).join('\n'),
   };

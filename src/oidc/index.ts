@@ -15,6 +15,7 @@ export { openProviderPool, type ProviderPool, type TenantRuntime } from './pool.
 export type { OidcBase } from './provider.js';
 export { areaOf, endpointOf, isApiPath, isProviderPath, ROUTES } from './routes.js';
 export { lookOf } from './interactions/pages.js';
+export { answerUnavailable } from './interactions/unavailable.js';
 export { ACCOUNT_CALLBACK } from './account-client.js';
 export { attempt, counted, mayStillCome, type Problem } from './interactions/problems.js';
 export { interactionRoutes } from './interactions/routes.js';

@@ -9,6 +9,7 @@ import type { EventEmitter } from 'node:events';
 import { isLocalHost, type Config } from '../config.js';
 import type { Outbox } from '../jobs/index.js';
 import { mayCallFrom } from '../clients/index.js';
+import { StoreUnavailable } from '../kernel/errors.js';
 import { factsOf } from '../kernel/request.js';
 import type { Limits } from '../limits/index.js';
 import type { Audit, Log } from '../observe/index.js';
@@ -272,6 +273,9 @@ const outboundFetch =
     return fetch(url, open);
   };
 
+/** Whose errors the library tells of, by its names of what it does. */
+const FAILING = ['grant', ...Object.keys(ROUTES), 'device_resume', 'end_session_confirm', 'end_session_success'];
+
 const BROKEN_CONNECTION = new Set(['ERR_HTTP_REQUEST_TIMEOUT', 'ECONNRESET', 'ECONNABORTED', 'EPIPE']);
 
 /** The library tells clients little on purpose; the log has the reason. */
@@ -289,6 +293,14 @@ function logProblems(provider: Provider, log: Log, tenant: Tenant): void {
     if (BROKEN_CONNECTION.has(err.code ?? '')) return;
     log.error({ err, tenant: tenant.name, requestId: ctx && factsOf(ctx.req).requestId }, 'unexpected');
   });
+  // The library tells of an error of the store as of any that the caller may know; it is no refusal.
+  const unavailable = (ctx: KoaContextWithOIDC, err: unknown): void => {
+    if (!(err instanceof StoreUnavailable)) return;
+    const facts = factsOf(ctx.req);
+    facts.unavailable = err;
+    log.error({ err, tenant: tenant.name, requestId: facts.requestId, path: ctx.path }, 'provider error');
+  };
+  for (const name of FAILING) (provider as EventEmitter).on(`${name}.error`, unavailable);
   provider.on('authorization.error', refused);
   provider.on('grant.error', refused);
   provider.on('server_error', (ctx: KoaContextWithOIDC, err: Error) => {

@@ -4,9 +4,11 @@ import type {
   Client as OidcClient,
   Interaction,
 } from 'oidc-provider';
+import { StoreUnavailable } from '../../kernel/errors.js';
 import { renderPage, type Look } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
 import type { Tenant } from '../../tenants/index.js';
+import { answerUnavailable } from './unavailable.js';
 
 type Context = KoaContextWithOIDC;
 
@@ -82,7 +84,9 @@ export function oidcPages(tenant: Tenant): OidcPages {
         ? undefined
         : name === 'AbortedError'
           ? 'device.aborted'
-          : name === 'NoCodeError'
+          : error instanceof StoreUnavailable
+            ? 'unavailable.short'
+            : name === 'NoCodeError'
             ? 'device.empty'
             : userCode !== undefined || name?.endsWith('Error')
               ? 'device.wrong'
@@ -118,6 +122,7 @@ export function oidcPages(tenant: Tenant): OidcPages {
       page(ctx, 'signed-out', { app: appName(ctx.oidc.client), home: homeOf(ctx.oidc.client) });
     },
     async error(ctx, out, error) {
+      if (error instanceof StoreUnavailable) return answerUnavailable(ctx, error, lookOf(tenant));
       const lost = error.name === ('SessionNotFound' satisfies keyof typeof OidcErrors);
       const clientId = ctx.oidc.client?.clientId ?? ctx.cookies.get(APP_COOKIE);
       const client = clientId
