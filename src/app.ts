@@ -200,9 +200,9 @@ export function createApp(base: AppBase): RequestListener {
         );
     };
     try {
-      enter(request, response, facts, host)?.catch(failed);
+      void enter(request, response, facts, host)?.catch(failed);
     } catch (error) {
-      failed(error);
+      void failed(error);
     }
   };
 }
