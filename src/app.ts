@@ -189,8 +189,7 @@ export function createApp(base: AppBase): RequestListener {
       else if (err instanceof StoreUnavailable && !facts.unavailable) {
         facts.unavailable = err;
         return unavailable(request, response, pathOf(url));
-      }
-      else
+      } else
         refuse(
           response,
           facts,

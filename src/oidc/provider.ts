@@ -274,7 +274,13 @@ const outboundFetch =
   };
 
 /** Whose errors the library tells of, by its names of what it does. */
-const FAILING = ['grant', ...Object.keys(ROUTES), 'device_resume', 'end_session_confirm', 'end_session_success'];
+const FAILING = [
+  'grant',
+  ...Object.keys(ROUTES),
+  'device_resume',
+  'end_session_confirm',
+  'end_session_success',
+];
 
 const BROKEN_CONNECTION = new Set(['ERR_HTTP_REQUEST_TIMEOUT', 'ECONNRESET', 'ECONNABORTED', 'EPIPE']);
 

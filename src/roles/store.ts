@@ -86,7 +86,7 @@ export async function deleteRole(db: TenantDb, id: string, cascade: boolean): Pr
     throw new Conflict('users', `${users} users have this role; take it from them, or add cascade=true`, {
       users: Number(users),
     });
-  await db.from('user_roles').where({ role_id: id }).delete();
+  await db.deleteAll('user_roles', { role_id: id });
   await db.from('roles').where({ id }).delete();
 }
 

@@ -348,8 +348,7 @@ export const findEvenDeleted = async (db: TenantDb, id: string): Promise<StoredU
 export async function eraseUser(db: TenantDb, { id, userKey }: User): Promise<void> {
   await revokeAllOf(db, 'user', userKey);
   await db.from('users').where({ id }).delete();
-  for (const table of ['sign_in_failures', 'known_addresses'])
-    await db.from(table).where({ account: id }).delete();
+  for (const table of ['sign_in_failures', 'known_addresses']) await db.deleteAll(table, { account: id });
   await forgetIssuedTokens(db, userKey);
   await forgetAddresses(db, userKey);
   await releaseBlobsOf(db, userKey);

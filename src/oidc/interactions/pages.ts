@@ -87,10 +87,10 @@ export function oidcPages(tenant: Tenant): OidcPages {
           : error instanceof StoreUnavailable
             ? 'unavailable.short'
             : name === 'NoCodeError'
-            ? 'device.empty'
-            : userCode !== undefined || name?.endsWith('Error')
-              ? 'device.wrong'
-              : 'error.text';
+              ? 'device.empty'
+              : userCode !== undefined || name?.endsWith('Error')
+                ? 'device.wrong'
+                : 'error.text';
       page(ctx, 'device-input', {
         xsrf: xsrfOf(form),
         action: ctx.oidc.urlFor('code_verification'),
