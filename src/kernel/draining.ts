@@ -64,8 +64,10 @@ export function openDraining(): Draining {
     async drain(server, delayMs, restMs) {
       begun = true;
       for (const response of places) if (response) response.shouldKeepAlive = false;
-      if (delayMs > 0) await wait(delayMs);
-      await nothingWaits(server, restMs);
+      if (delayMs > 0) {
+        await wait(delayMs);
+        await nothingWaits(server, restMs);
+      }
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // A kept-alive connection whose answer was under way before would stay open for the next request.
       const idle = setInterval(() => server.closeIdleConnections(), LOOK_MS);
