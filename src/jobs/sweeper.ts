@@ -43,7 +43,7 @@ export function openSweeper(
         `DELETE FROM ${table} WHERE (${columns}) IN (SELECT ${columns} FROM ${table} WHERE expires_at <= ? LIMIT ${BATCH})`,
       ),
       backlog: store.prepare(
-        `SELECT COUNT(*) AS rows FROM (SELECT 1 FROM ${table} WHERE expires_at <= ? LIMIT ${MOST_COUNTED}) AS some`,
+        `SELECT COUNT(*) AS rows FROM (SELECT 1 FROM ${table} WHERE expires_at <= ? LIMIT ${MOST_COUNTED}) AS left_over`,
       ),
     };
   });
