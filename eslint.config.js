@@ -62,7 +62,7 @@ const OUTBOUND = 'Connect through kernel/outbound.ts: it checks every address be
 const NO_CONNECTING = [
   {
     selector:
-      "ImportDeclaration[source.value=/^(node:)?(https?|http2|net|tls|dgram)$/] ImportSpecifier[imported.name=/^(request|get|connect|createConnection|createSocket|Agent|ClientRequest|Socket|TLSSocket)$/]:not([importKind='type'])",
+      "ImportDeclaration[importKind!='type'][source.value=/^(node:)?(https?|http2|net|tls|dgram)$/] ImportSpecifier[imported.name=/^(request|get|connect|createConnection|createSocket|Agent|ClientRequest|Socket|TLSSocket)$/]:not([importKind='type'])",
     message: OUTBOUND,
   },
   {
@@ -129,6 +129,21 @@ export default tseslint.config(
   {
     files: ['src/kernel/outbound.ts'],
     rules: { 'no-restricted-syntax': ['error', ...NO_ONCE] },
+  },
+  {
+    files: ['src/**'],
+    ignores: ['src/store/sqlite.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          name: 'better-sqlite3',
+          allowTypeImports: true,
+          message:
+            'Go through the Store: its statements yield to the event loop. A loop past it asks kernel/event-loop.ts in each round.',
+        },
+      ],
+    },
   },
   {
     files: ['test/**', 'bench/**'],

@@ -1,7 +1,6 @@
 import type { Knex } from 'knex';
 
-const isPostgres = (knex: Knex): boolean =>
-  (knex.client as { config: { client: string } }).config.client === 'pg';
+const isPostgres = (knex: Knex): boolean => (knex.client as { dialect: string }).dialect === 'postgresql';
 
 /**
  * Nodes disagree about the time, so the order of a revocation and of a token must not depend on it. Each tenant has a

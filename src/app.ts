@@ -9,9 +9,10 @@ import { serveOutbox } from './dev-outbox.js';
 import { serveDocs } from './docs-page.js';
 import { endpointAt, type Endpoint } from './endpoints.js';
 import { openAdmission, placeFor, type Overload } from './kernel/admission.js';
+import { StoreUnavailable } from './kernel/errors.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
 import { sendKept } from './kernel/kept-answer.js';
-import { renderPage, serveAsset } from './kernel/pages.js';
+import { renderPage, serveAsset, type Look } from './kernel/pages.js';
 import { soon } from './kernel/soon.js';
 import { settleTarget } from './kernel/target.js';
 import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
@@ -19,7 +20,13 @@ import { rateHeaders, type Area, type Refusal } from './limits/index.js';
 import { openMqtt, type MqttBase } from './mqtt/index.js';
 import { answerHealth, logRequest, requestIdOf, type Metrics, type Readiness } from './observe/index.js';
 import type { Tenant } from './tenants/index.js';
-import { interactionRoutes, lookOf, type OidcBase, type TenantRuntime } from './oidc/index.js';
+import {
+  answerUnavailable,
+  interactionRoutes,
+  lookOf,
+  type OidcBase,
+  type TenantRuntime,
+} from './oidc/index.js';
 import { apiDocument, managementApi, type Services } from './management.js';
 
 export interface AppBase extends OidcBase, Services, Pick<MqttBase, 'lockout'> {
@@ -121,6 +128,22 @@ export function createApp(base: AppBase): RequestListener {
     }
   }
 
+  /** The store could not say which tenant or whose request it is; the interface that was called says it in its shape. */
+  function unavailable({ request, response, facts, endpoint, path }: Call): void | Promise<void> {
+    switch (endpoint.face) {
+      case 'health':
+        return answerHealth(base.readiness, path, response, facts.requestId);
+      case 'brokers':
+        return mqtt.fail(request, response, facts.unavailable);
+      case 'devices':
+        return mqtt.api(request, response);
+      case 'management':
+        return management(request, response);
+      default:
+        return pages(request, response);
+    }
+  }
+
   let held = 0;
   /**
    * A person gets a page, a program the protocol's shape. Whoever asks too much hears so only after a moment, as far as
@@ -147,18 +170,23 @@ export function createApp(base: AppBase): RequestListener {
     });
   }
 
-  function failed({ response, facts }: Call, err: unknown): void {
+  function failed(call: Call, err: unknown): void | Promise<void> {
+    const { response, facts } = call;
     base.log.error({ err, requestId: facts.requestId }, 'unexpected');
     if (response.headersSent) return void response.destroy();
+    if (err instanceof StoreUnavailable && !facts.unavailable) {
+      facts.unavailable = err;
+      return unavailable(call);
+    }
     const what = 'something went wrong here; the log has it under this request id';
     refuse(response, facts, 500, 'server_error', what);
   }
 
   function begin(call: Call, host: string): void {
     try {
-      enter(call, host)?.catch((error: unknown) => failed(call, error));
+      void enter(call, host)?.catch((error: unknown) => failed(call, error));
     } catch (error) {
-      failed(call, error);
+      void failed(call, error);
     }
   }
 
@@ -249,6 +277,7 @@ function pagesApp(base: AppBase): Koa {
   const app = new Koa({ proxy: true }); // the door leaves only checked values in the forwarded headers
   app.silent = true; // answerProblems logs, with the request's id
   app.use(answerProblems(base));
+  app.use(sayUnavailable);
   app.use(saySlowDown);
   app.use(serveAssets);
   app.use(serveFrontPage(base.config));
@@ -270,6 +299,10 @@ function answerProblems({ log }: AppBase): Middleware {
     } catch (err) {
       const { status = 500 } = err as { status?: number };
       const facts = factsOf(ctx.req);
+      if (err instanceof StoreUnavailable) {
+        if (!facts.unavailable) log.error({ err, requestId: facts.requestId }, 'unexpected');
+        return answerUnavailable(ctx, err, lookAt(ctx));
+      }
       ctx.status = status >= 400 && status < 500 ? status : 500;
       facts.outcome = ctx.status === 500 ? 'server_error' : 'bad_request';
       if (ctx.status === 500) log.error({ err, requestId: facts.requestId }, 'unexpected');
@@ -277,6 +310,18 @@ function answerProblems({ log }: AppBase): Middleware {
     }
   };
 }
+
+/** How the tenant's pages look; without its name where the store could not say which tenant it is. */
+const lookAt = ({ req }: Context): Look => {
+  const runtime = runtimes.get(req);
+  return runtime ? lookOf(runtime.tenant) : { name: 'Gatehouse' };
+};
+
+const sayUnavailable: Middleware = (ctx, next) => {
+  const { unavailable } = factsOf(ctx.req);
+  if (unavailable) throw unavailable;
+  return next();
+};
 
 /** The page for a person whose address has asked too often. */
 const saySlowDown: Middleware = (ctx, next) => {

@@ -141,10 +141,21 @@ const CONFIG_SCHEMA = {
     store: {
       type: 'object',
       additionalProperties: false,
-      required: ['durability', 'poolSize'],
+      required: [
+        'durability',
+        'poolSize',
+        'waitSeconds',
+        'connectSeconds',
+        'statementSeconds',
+        'idleTransactionSeconds',
+      ],
       properties: {
         durability: { type: 'string', enum: ['normal', 'full'] },
         poolSize: { type: 'integer', minimum: 2, maximum: 200 },
+        waitSeconds: { type: 'integer', minimum: 1, maximum: 120 },
+        connectSeconds: { type: 'integer', minimum: 1, maximum: 60 },
+        statementSeconds: { type: 'integer', minimum: 1, maximum: 300 },
+        idleTransactionSeconds: { type: 'integer', minimum: 5, maximum: 3600 },
       },
     },
     lifetimes: {
@@ -248,6 +259,7 @@ const CONFIG_SCHEMA = {
         'headersTimeoutSeconds',
         'requestTimeoutSeconds',
         'readTimeoutSeconds',
+        'shutdownDelaySeconds',
         'maxConnections',
         'maxInFlight',
         'maxBodiesPerAddress',
@@ -257,6 +269,7 @@ const CONFIG_SCHEMA = {
       properties: {
         headersTimeoutSeconds: { type: 'integer', minimum: 1, maximum: 120 },
         requestTimeoutSeconds: { type: 'integer', minimum: 1, maximum: 300 },
+        shutdownDelaySeconds: { type: 'integer', minimum: 0, maximum: 300 },
         maxConnections: { type: 'integer', minimum: 10, maximum: 1_000_000 },
         maxInFlight: { type: 'integer', minimum: 10, maximum: 1_000_000 },
         readTimeoutSeconds: { type: 'integer', minimum: 1, maximum: 300 },

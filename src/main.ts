@@ -16,11 +16,13 @@ import {
   scheduleOf,
   userEndedDelivery,
 } from './oidc/index.js';
+import { openDraining } from './kernel/draining.js';
 import { openPipelines } from './kernel/pipelines.js';
 import { factsOf } from './kernel/request.js';
 import { slowBodies } from './kernel/slow-bodies.js';
+import { endsWithin } from './kernel/ends-within.js';
 import { openLimits } from './limits/index.js';
-import { metricsServer, openMetrics } from './observe/index.js';
+import { metricsServer, openMetrics, storeProbe } from './observe/index.js';
 import { openRevocations, USER_ENDED } from './revocations/index.js';
 import {
   MESSAGE,
@@ -36,7 +38,8 @@ import { CODE_MESSAGE, codeDelivery, codeSender } from './users/index.js';
 
 const DRAIN_MS = 10_000;
 const FOLLOW_SECONDS = 1;
-const DRAIN_LOOK_MS = 50;
+/** What jobs and the store have for their own end. */
+const CLOSE_MS = 10_000;
 /** How often connections are looked at for the time that they take. */
 const LOOK_AT_CONNECTIONS_MS = 1000;
 const KEEP_ALIVE_MS = 65_000; // longer than the usual proxy keeps its side, so that the proxy closes first
@@ -52,7 +55,7 @@ export interface Gatehouse {
   sweepFiles(): Promise<number>;
   /** Looks for changes to tenants now, instead of within a second. */
   refresh(): Promise<void>;
-  /** Takes no new connections, lets requests in flight finish (10 s at most), closes the store. */
+  /** Serves on for `server.shutdownDelaySeconds`, lets requests in flight finish (10 s at most), closes the store. */
   stop(): Promise<void>;
 }
 
@@ -69,8 +72,8 @@ export async function start(config: Config, options: StartOptions = {}): Promise
   try {
     const home = await ensureHome(context);
     const directory = openTenantDirectory(context.store, context.log, config.tenants);
-    let draining = false;
-    const readiness = { ping: () => context.store.ping(), draining: () => draining };
+    const draining = openDraining();
+    const readiness = { probe: storeProbe(context.store), draining: draining.begun };
     const { store, vault, log, audit } = context;
     const couriers = new Map<string, Deliver>();
     const outbox = openOutbox(store, log, audit, (kind) => couriers.get(kind));
@@ -116,7 +119,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
         connectionsCheckingInterval: LOOK_AT_CONNECTIONS_MS,
         keepAliveTimeout: KEEP_ALIVE_MS,
       },
-      pipelines.bounding(bodies.watching(handle)),
+      pipelines.bounding(draining.watching(bodies.watching(handle))),
     );
     pipelines.watch(server);
     server.maxConnections = config.server.maxConnections;
@@ -138,14 +141,16 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       'listening',
     );
     const stop = async (): Promise<void> => {
-      draining = true;
-      await drain(server);
+      await draining.drain(server, config.server.shutdownDelaySeconds * 1000, DRAIN_MS);
       scraped?.close();
       directory.close();
       bodies.close();
-      await Promise.all(jobs.map((job) => job.close()));
-      messenger.close();
-      await context.close();
+      const closed = Promise.all(jobs.map((job) => job.close())).then(() => {
+        messenger.close();
+        return context.close();
+      });
+      if (!(await endsWithin(CLOSE_MS, closed)))
+        log.warn('jobs or the store did not end in time; left as they are');
     };
     return {
       context,
@@ -196,14 +201,4 @@ function listen(
     });
     server.listen(port, host, () => resolve());
   });
-}
-
-async function drain(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // A kept-alive connection whose request ends during the drain would stay open for the next one.
-  const idle = setInterval(() => server.closeIdleConnections(), DRAIN_LOOK_MS);
-  const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-  await closed;
-  clearInterval(idle);
-  clearTimeout(deadline);
 }

@@ -137,7 +137,8 @@ export function managementApi(
       if (refusal) throw tooMany(refusal.retryAfter, rateHeaders(refusal));
     },
     admit(request) {
-      const { retryAfter } = factsOf(request);
+      const { retryAfter, unavailable } = factsOf(request);
+      if (unavailable) throw unavailable;
       if (retryAfter !== undefined) throw tooMany(retryAfter);
     },
     count(request, clientId) {

@@ -2,7 +2,7 @@ import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
 import type { Knex } from 'knex';
 import { tenantDb } from '../store/index.js';
-import { Busy, Conflict, Invalid, NotFound } from '../kernel/errors.js';
+import { Busy, Conflict, Invalid, NotFound, StoreUnavailable } from '../kernel/errors.js';
 import { admitted } from './authenticate.js';
 import { judgeOf, type Holdings } from './authority.js';
 import type { ApiBase } from './base.js';
@@ -203,7 +203,7 @@ const answerFailures =
       await next();
     } catch (error) {
       const failure = failureOf(error, ctx.state['conflicts'] as AnyOperation['conflicts']);
-      if (!failure) base.unexpected(ctx.req, error);
+      if (!failure || error instanceof StoreUnavailable) base.unexpected(ctx.req, error);
       const { status, code, message, data, headers } = failure ?? new Failure(500, BASIC.failed);
       base.note(ctx.req, { outcome: code.name });
       ctx.set(headers);
@@ -213,7 +213,7 @@ const answerFailures =
   };
 
 /** What rooms throw, as answers. */
-function failureOf(error: unknown, conflicts: AnyOperation['conflicts'] = {}): Failure | undefined {
+export function failureOf(error: unknown, conflicts: AnyOperation['conflicts'] = {}): Failure | undefined {
   if (error instanceof Failure) return error;
   if (error instanceof Invalid) {
     const problem = { field: error.key, rule: 'invalid', message: error.message };
@@ -228,9 +228,9 @@ function failureOf(error: unknown, conflicts: AnyOperation['conflicts'] = {}): F
       message: error.message,
       data: error.data,
     });
-  if (error instanceof Busy)
+  if (error instanceof Busy || error instanceof StoreUnavailable)
     return new Failure(503, BASIC.unavailable, {
-      message: error.message,
+      message: error instanceof Busy ? error.message : `${error.message}: ${error.error_description}`,
       headers: { 'Retry-After': String(error.retryAfter) },
     });
   const { status, statusCode = status } = error as { status?: number; statusCode?: number };

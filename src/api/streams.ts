@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Middleware } from 'koa';
 import { isTooDeep } from '../kernel/json-depth.js';
+import { StoreUnavailable } from '../kernel/errors.js';
 import { tenantDb, type TenantDb } from '../store/index.js';
 import { admitted } from './authenticate.js';
 import { judgeOf, type Judge } from './authority.js';
@@ -42,7 +43,8 @@ export function performStream(operation: AnyOperation, base: ApiBase): Middlewar
       } catch (error) {
         // The answer has begun: what is left to say is that it ends here. Who asked goes on from the last line answered.
         base.unexpected(ctx.req, error);
-        yield `${JSON.stringify(envelope(BASIC.failed, languageOf(ctx.acceptsLanguages()), null))}\n`;
+        const code = error instanceof StoreUnavailable ? BASIC.unavailable : BASIC.failed;
+        yield `${JSON.stringify(envelope(code, languageOf(ctx.acceptsLanguages()), null))}\n`;
       }
     }
     ctx.type = 'application/x-ndjson';

@@ -1,5 +1,5 @@
 import { ConfigError } from '../config.js';
-import { Busy, Conflict, Invalid, NotFound } from '../kernel/errors.js';
+import { Busy, Conflict, Invalid, NotFound, StoreUnavailable } from '../kernel/errors.js';
 import { SchemaMismatch } from '../store/index.js';
 
 /** What scripts can rely on. */
@@ -34,6 +34,10 @@ export function explain(error: unknown): number {
   const line = (text: string): void => void process.stderr.write(`gatehouse: ${text}\n`);
   if (error instanceof ConfigError || error instanceof SchemaMismatch || error instanceof Busy) {
     line(error.message);
+    return EXIT.failed;
+  }
+  if (error instanceof StoreUnavailable) {
+    line(`the store is not available (${error.reason}); nothing was changed`);
     return EXIT.failed;
   }
   if (error instanceof NotFound || error instanceof Conflict || error instanceof Invalid) {

@@ -1,7 +1,9 @@
 import { Command } from 'commander';
 import { isForDevelopment, loadConfig, type Config } from '../config.js';
 import type { Home } from '../first-start.js';
+import { endsWithin } from '../kernel/ends-within.js';
 import type { Gatehouse } from '../main.js';
+import type { Log } from '../observe/index.js';
 
 const shell = (text: string): string =>
   /^[A-Za-z0-9_./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
@@ -50,22 +52,38 @@ function welcome(config: Config, { made }: Home, outbox: string | undefined): st
 
 const announce = (line: string): void => void process.stderr.write(`  ${line}\n`);
 
-function stopOnSignals(gatehouse: Gatehouse): void {
+/** How long the end waits for a reader of the log that does not keep up. */
+const LAST_LINES_MS = 5000;
+
+/** Ends the process when the log is written, or without its last lines where nobody reads them. */
+async function end(log: Log, code: number): Promise<void> {
+  const written = new Promise<void>((resolve) => log.flush(() => resolve()));
+  if (await endsWithin(LAST_LINES_MS, written)) process.exit(code);
+  // An ordinary exit writes what is left first, and would wait for the reader for ever.
+  process.kill(process.pid, 'SIGKILL');
+}
+
+/** The first signal lets the work end in order; the second ends the process at once, as if it had no handler. */
+function stopOnSignals({ context: { log }, stop }: Gatehouse): void {
   let stopping = false;
-  const stop = (signal: NodeJS.Signals): void => {
-    if (stopping) return;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (stopping) {
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+      return;
+    }
     stopping = true;
-    gatehouse.context.log.info({ signal }, 'stopping');
-    gatehouse.stop().then(
-      () => process.exit(0),
+    log.info({ signal }, 'stopping');
+    void stop().then(
+      () => end(log, 0),
       (err: unknown) => {
-        gatehouse.context.log.error({ err }, 'stopping failed');
-        process.exit(1);
+        log.error({ err }, 'stopping failed');
+        return end(log, 1);
       },
     );
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
 }
 
 export function serveCommand(): Command {

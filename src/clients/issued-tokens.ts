@@ -87,7 +87,7 @@ const own = (db: TenantDb, actor: Actor | undefined) =>
 
 /** Forgets what a user has had issued; his tokens have ended by then. */
 export const forgetIssuedTokens = async (db: TenantDb, userKey: string): Promise<void> =>
-  void (await db.from('issued_tokens').where({ user_key: userKey }).delete());
+  void (await db.deleteAll('issued_tokens', { user_key: userKey }));
 
 /** @throws Invalid for more than the caller has */
 function scopeOf(actor: Actor, { scope, audience }: { scope?: string; audience?: string }): string[] {

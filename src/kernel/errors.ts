@@ -39,3 +39,27 @@ export class Busy extends ProductError {
     super(key, message);
   }
 }
+
+/**
+ * The store cannot serve a request now: it is down, silent, full, read-only, or has no free connection. Each interface
+ * answers 503 `temporarily_unavailable` in its own shape. `reason` is for the log; it holds no value of a statement.
+ *
+ * `message`, `statusCode`, `expose` and the two names with underscores are what oidc-provider reads from its own errors,
+ * so that its answers and redirects carry the code of RFC 6749, 4.1.2.1.
+ */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+  readonly statusCode = 503;
+  readonly expose = true;
+  readonly allow_redirect = true;
+  readonly error_description = 'the store does not answer now; try again';
+  /** Seconds. */
+  readonly retryAfter = 5;
+
+  constructor(
+    readonly reason: string,
+    cause?: unknown,
+  ) {
+    super('temporarily_unavailable', { cause });
+  }
+}

@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { StoreUnavailable } from './errors.js';
 
 /** What the app knows of a request before any room sees it, and what rooms tell the log about it. */
 export interface RequestFacts {
@@ -14,6 +15,8 @@ export interface RequestFacts {
   certificate?: X509Certificate | undefined;
   /** Set where the request is one too many; the pages say so. */
   retryAfter?: number;
+  /** Set where the store could not even say what the request is about; its interface says so. */
+  unavailable?: StoreUnavailable;
   tenantName?: string;
   /** Answered from memory, the same for everybody: nothing that the log needs a line of. */
   routine?: boolean;

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { StoreUnavailable } from '../kernel/errors.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse as parseForm } from 'node:querystring';
 import { LRUCache } from 'lru-cache';
@@ -28,6 +29,8 @@ export interface BrokerBase extends FrameBase {
 
 export interface Broker {
   handle(request: IncomingMessage, response: ServerResponse, tenant: Tenant, path: string): Promise<void>;
+  /** Answers a call that did not get as far as its tenant. */
+  fail(request: IncomingMessage, response: ServerResponse, error: unknown): void;
   /** Forgets which secrets were right: after a change to the apps. */
   forgetApps(): void;
 }
@@ -159,12 +162,19 @@ export function openBroker(base: BrokerBase): Broker {
     factsOf(request).tenantName = tenant.name;
     const admitted = admit(request, tenant);
     if (admitted) await admitted;
-    const asJson = IS_JSON.test(request.headers['content-type'] ?? '');
+    const asJson = isJson(request);
     return replyTo(call, tenant, fieldsOf(await bodyOf(request), asJson), asJson);
   }
 
   function replyToFailure(request: IncomingMessage, error: unknown): Reply {
     const { status, code, message, headers } = toFailure(error, base.log, factsOf(request).requestId);
+    if (error instanceof StoreUnavailable) {
+      const reason = error.message;
+      // EMQX 5 takes any status but 200 for "ask the next one", and at the end of its list allows what nobody denied.
+      return isJson(request)
+        ? { status: 200, type: JSON_TYPE, body: DENIED, reason, headers }
+        : { status, type: TEXT, body: 'deny', reason, headers };
+    }
     const body = JSON.stringify({ code: code.code, message });
     return { status, type: JSON_TYPE, body, reason: code.name, headers };
   }
@@ -175,6 +185,7 @@ export function openBroker(base: BrokerBase): Broker {
         (reply) => send(request, response, reply),
         (error: unknown) => send(request, response, replyToFailure(request, error)),
       ),
+    fail: (request, response, error) => send(request, response, replyToFailure(request, error)),
     forgetApps() {
       forgotten += 1;
       known.clear();
@@ -190,6 +201,9 @@ function decoded(name: string): string {
   }
 }
 
+const isJson = ({ headers }: IncomingMessage): boolean => IS_JSON.test(headers['content-type'] ?? '');
+
+const DENIED = JSON.stringify({ result: 'deny' });
 const ADMITTED = JSON.stringify({ result: 'allow', is_superuser: false });
 
 /** An answer in EMQX 5's words: what it does with each is in its documentation of the HTTP authenticator and authorizer. */

@@ -1,5 +1,5 @@
 import { defineCodes, type Code } from '../api/index.js';
-import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
+import { Conflict, Invalid, NotFound, StoreUnavailable } from '../kernel/errors.js';
 import type { Log } from '../observe/index.js';
 import { NotJson, TooManyEntries } from './json-lists.js';
 
@@ -19,6 +19,7 @@ export const MQTT_CODES = defineCodes(900001, {
   tooMany: ['Mqtt_TooMany', 'Too many requests', '请求过于频繁'],
   unknownCall: ['Mqtt_UnknownCall', 'There is no such call', '接口不存在'],
   failed: ['Mqtt_Failed', 'Something went wrong here', '服务器内部错误'],
+  unavailable: ['Mqtt_Unavailable', 'The store does not answer now; try again', '服务暂不可用，请稍后再试'],
 });
 
 /** A call that did not do what was asked: its HTTP status, and what the body says. Nothing was changed. */
@@ -61,5 +62,9 @@ export function toFailure(error: unknown, log: Log, requestId: string): MqttFail
   const failure = failureOf(error);
   if (failure) return failure;
   log.error({ err: error, requestId }, 'unexpected');
+  if (error instanceof StoreUnavailable)
+    return new MqttFailure(503, MQTT_CODES.unavailable, `${error.message}: ${error.error_description}`, {
+      'Retry-After': String(error.retryAfter),
+    });
   return new MqttFailure(500, MQTT_CODES.failed, 'something went wrong here');
 }

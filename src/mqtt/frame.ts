@@ -57,7 +57,8 @@ export function openFrame(base: FrameBase, tenantIdOf: (request: IncomingMessage
       }
     },
     async admit(ctx, next) {
-      const { retryAfter } = factsOf(ctx.req);
+      const { retryAfter, unavailable } = factsOf(ctx.req);
+      if (unavailable) throw unavailable;
       if (retryAfter !== undefined) throw tooMany({ 'Retry-After': String(retryAfter) });
       const found = await authenticate(base, ctx.get('Authorization'), tenantId(ctx));
       factsOf(ctx.req).clientId = found.appId;

@@ -19,7 +19,7 @@ export interface MqttBase extends Omit<BrokerBase, 'devices' | 'exchange'> {
   tenantIdOf(request: IncomingMessage): string;
 }
 
-export interface Mqtt extends Pick<Broker, 'handle'> {
+export interface Mqtt extends Pick<Broker, 'handle' | 'fail'> {
   /** `/api/v4/`: what manages devices. */
   api(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
@@ -45,5 +45,6 @@ export function openMqtt(base: MqttBase): Mqtt {
       },
     }),
     handle: broker.handle,
+    fail: broker.fail,
   };
 }

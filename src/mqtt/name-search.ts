@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { turnIsOver, yieldToEventLoop } from '../kernel/event-loop.js';
 import type { Row, Store } from '../store/index.js';
 import { BLOCK, type Listed } from './credentials.js';
 import type { Kind } from './schema.js';
@@ -65,6 +66,7 @@ export function openNameSearch(store: Store): NameSearch {
             return known?.version === Number(row['version']) ? known : load(tenantId, kind, row);
           }),
         );
+        if (turnIsOver()) await yieldToEventLoop();
         for (const { bytes } of some)
           for (const name of namesWith(bytes, sought)) {
             if (count >= skip && found.length < limit) found.push(name());

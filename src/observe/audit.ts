@@ -64,4 +64,8 @@ export async function deedsOf(db: TenantDb, actor: string, most: number): Promis
 
 /** Forgets from where somebody did what the audit keeps. */
 export const forgetAddresses = async (db: TenantDb, actor: string): Promise<void> =>
-  void (await db.from('audit').where({ actor }).update({ address: null }));
+  void (await db.inPieces(
+    'audit',
+    (rows) => rows.where({ actor }).whereNotNull('address'),
+    (rows) => rows.update({ address: null }),
+  ));

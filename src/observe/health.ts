@@ -1,13 +1,38 @@
 import type { ServerResponse } from 'node:http';
+import { StoreUnavailable } from '../kernel/errors.js';
+import { endsWithin } from '../kernel/ends-within.js';
+import type { Store } from '../store/index.js';
 
 export interface Readiness {
-  /** Resolves when the store answers. */
-  ping(): Promise<void>;
+  /** Resolves when the store takes writes; see storeProbe. */
+  probe(): Promise<void>;
   /** True from the first SIGTERM on. */
   draining(): boolean;
 }
 
-const PING_TIMEOUT_MS = 2000;
+const PROBE_TIMEOUT_MS = 2000;
+/** How long a write that worked says that the store takes writes. */
+const WORKED_FOR_MS = 2000;
+/** The fact that the probe writes. */
+const PROBE_KEY = 'probed_at';
+
+/**
+ * Asks the store whether it answers and takes writes. A read-only store answers queries, so only a write can tell; one
+ * write each two seconds is enough for all who ask, and a failure is asked about again at once.
+ */
+export function storeProbe(store: Store): () => Promise<void> {
+  let workedAt = -Infinity;
+  let writing: Promise<void> | undefined;
+  const write = async (): Promise<void> => {
+    await store.meta.set(PROBE_KEY, String(Date.now()));
+    workedAt = performance.now();
+  };
+  return async () => {
+    if (performance.now() - workedAt < WORKED_FOR_MS) return store.ping();
+    writing ??= write().finally(() => (writing = undefined));
+    await writing;
+  };
+}
 
 /**
  * `/livez`: the process runs. `/readyz`: it can serve, which a load balancer asks before it sends anything.
@@ -21,7 +46,7 @@ export function answerHealth(
 ): Promise<void> | undefined {
   if (path === '/livez') return answer(response, requestId, undefined);
   if (path !== '/readyz') return undefined;
-  return (readiness.draining() ? Promise.resolve('stopping') : problemOf(readiness.ping())).then((problem) =>
+  return (readiness.draining() ? Promise.resolve('stopping') : problemOf(readiness.probe())).then((problem) =>
     answer(response, requestId, problem),
   );
 }
@@ -39,18 +64,11 @@ async function answer(
   response.end(JSON.stringify(problem ? { status: 'unavailable', reason: problem } : { status: 'ok' }));
 }
 
-async function problemOf(ping: Promise<void>): Promise<string | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve('the store does not answer'), PING_TIMEOUT_MS);
-  });
-  const answered = ping.then(
-    () => undefined,
-    () => 'the store can not be reached',
+const problemOf = (probe: Promise<void>): Promise<string | undefined> =>
+  endsWithin(PROBE_TIMEOUT_MS, probe).then(
+    (answered) => (answered ? undefined : 'the store does not answer'),
+    (error: unknown) =>
+      error instanceof StoreUnavailable
+        ? `the store is not available: ${error.reason}`
+        : 'the store can not be reached',
   );
-  try {
-    return await Promise.race([answered, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -1,5 +1,5 @@
 export { openLog, type Log } from './log.js';
 export { auditIn, deedsOf, forgetAddresses, openAudit, type Audit, type AuditEvent } from './audit.js';
-export { answerHealth, type Readiness } from './health.js';
+export { answerHealth, storeProbe, type Readiness } from './health.js';
 export { logRequest, requestIdOf } from './requests.js';
 export { metricsServer, openMetrics, type Metrics } from './metrics.js';

@@ -1,6 +1,7 @@
 import pino, { type Logger } from 'pino';
 import type { Config } from '../config.js';
 import { withoutFileNames } from '../kernel/capabilities.js';
+import { StoreUnavailable } from '../kernel/errors.js';
 
 export type Log = Logger;
 
@@ -63,6 +64,7 @@ function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { type: typeof error };
   return {
     type: error.name,
+    ...(error instanceof StoreUnavailable && { reason: error.reason }),
     message: withoutFileNames(error.message.slice(0, 500)),
     stack: error.stack?.split('\n').filter(isFrame).slice(0, 7).join('\n'),
   };

@@ -1,9 +1,12 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { StoreUnavailable } from '../kernel/errors.js';
 import { factsOf } from '../kernel/request.js';
 import { rotatedBy } from './adapter.js';
 import { CORRECTIONS, prefillUserCode } from './corrections.js';
 import { answerAgain, type RefreshAnswers } from './grants/refresh-again.js';
 import { introspect, type IntrospectionBase } from './introspection.js';
+import { lookOf } from './interactions/pages.js';
+import { answerUnavailable } from './interactions/unavailable.js';
 import { answerForJwt } from './jwt-status.js';
 import { letGoWhenAnswered } from './let-go.js';
 import { confirmByItself } from './logout/confirm.js';
@@ -71,7 +74,7 @@ export function around(provider: Provider, base: AroundBase): Step {
     return confirm(ctx, next);
   };
 
-  return async (ctx, next) => {
+  const answer: Step = async (ctx, next) => {
     const { path } = ctx;
     if (isRegistration(path)) return answerRegistration(ctx, base);
     const step = steps.get(path) ?? (path.startsWith(RESUME) ? resume : undefined);
@@ -81,6 +84,17 @@ export function around(provider: Provider, base: AroundBase): Step {
     if (documentPath(path) === path) documents.keep(ctx);
     noteFacts(ctx);
     letGoWhenAnswered(ctx);
+  };
+  return async (ctx, next) => {
+    try {
+      await answer(ctx, next);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      provider.emit('server_error', ctx, error);
+      answerUnavailable(ctx, error, lookOf(base.tenant));
+    }
+    const { unavailable } = factsOf(ctx.req);
+    if (unavailable && ctx.status === 503) ctx.set('Retry-After', String(unavailable.retryAfter));
   };
 }
 

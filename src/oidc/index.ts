@@ -20,6 +20,7 @@ export { openProviderPool, type ProviderPool, type TenantRuntime } from './pool.
 export type { OidcBase } from './provider.js';
 export { ROUTES } from './routes.js';
 export { lookOf } from './interactions/pages.js';
+export { answerUnavailable } from './interactions/unavailable.js';
 export { ACCOUNT_CALLBACK, DEMO_CALLBACK, DEMO_SCOPES, DOCS_CALLBACK } from './built-in-clients.js';
 export { attempt, counted, mayStillCome, type Problem } from './interactions/problems.js';
 export { interactionRoutes } from './interactions/routes.js';

@@ -11,6 +11,7 @@ import type { Outbox } from '../jobs/index.js';
 import { mayCallFrom } from '../clients/index.js';
 import { isSafeName } from '../kernel/claim-names.js';
 import { hostCookie, pathCookie } from '../kernel/cookies.js';
+import { StoreUnavailable } from '../kernel/errors.js';
 import { keepHeadersOfErrors } from '../kernel/kept-headers.js';
 import { fetchWithin } from '../kernel/outbound.js';
 import { factsOf } from '../kernel/request.js';
@@ -284,6 +285,15 @@ function featuresOf(
   };
 }
 
+/** Whose errors the library tells of, by its names of what it does. */
+const FAILING = [
+  'grant',
+  ...Object.keys(ROUTES),
+  'device_resume',
+  'end_session_confirm',
+  'end_session_success',
+];
+
 const BROKEN_CONNECTION = new Set(['ERR_HTTP_REQUEST_TIMEOUT', 'ECONNRESET', 'ECONNABORTED', 'EPIPE']);
 
 /** The library tells clients little on purpose; the log has the reason. */
@@ -301,6 +311,14 @@ function logProblems(provider: Provider, log: Log, tenant: Tenant): void {
     if (BROKEN_CONNECTION.has(err.code ?? '')) return;
     log.error({ err, tenant: tenant.name, requestId: ctx && factsOf(ctx.req).requestId }, 'unexpected');
   });
+  // The library tells of an error of the store as of any that the caller may know; it is no refusal.
+  const unavailable = (ctx: KoaContextWithOIDC, err: unknown): void => {
+    if (!(err instanceof StoreUnavailable)) return;
+    const facts = factsOf(ctx.req);
+    facts.unavailable = err;
+    log.error({ err, tenant: tenant.name, requestId: facts.requestId, path: ctx.path }, 'provider error');
+  };
+  for (const name of FAILING) (provider as EventEmitter).on(`${name}.error`, unavailable);
   provider.on('authorization.error', refused);
   provider.on('grant.error', refused);
   provider.on('server_error', (ctx: KoaContextWithOIDC, err: Error) => {

@@ -101,7 +101,7 @@ export async function endSessions(
 /** Ends and takes out all that hangs on a person: sessions, of which applications hear, grants, codes and tokens. */
 export async function forgetAccess(db: TenantDb, userKey: string, longest: number): Promise<void> {
   await endSessions(db, userKey, {}, longest);
-  await db.from('oidc_artifacts').where({ account_id: userKey }).delete();
+  await db.deleteAll('oidc_artifacts', { account_id: userKey });
 }
 
 const endsOfflineAccess = (db: TenantDb, clientId: string): Promise<boolean> =>
@@ -156,7 +156,7 @@ export async function listGrants(db: TenantDb, userKey: string): Promise<LiveGra
  */
 export async function endGrants(db: TenantDb, userKey: string, clientId: string): Promise<number> {
   const grants = (await rowsOf(db, 'Grant', userKey)).filter((row) => row['client_id'] === clientId);
-  for (const row of grants) await db.from('oidc_artifacts').where({ grant_id: row['grant_id'] }).delete();
+  for (const row of grants) await db.deleteAll('oidc_artifacts', { grant_id: row['grant_id'] });
   return Math.min(grants.length, 1);
 }
 

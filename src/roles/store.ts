@@ -98,7 +98,7 @@ export async function deleteRole(db: TenantDb, id: string, cascade: boolean): Pr
       users: Number(users),
     });
   await keepWayIn(db, holdsEverything(permissionsIn(claims)), async () => {
-    await db.from('user_roles').where({ role_id: id }).delete();
+    await db.deleteAll('user_roles', { role_id: id });
     await db.from('roles').where({ id }).delete();
   });
 }

@@ -1,5 +1,3 @@
-import knexFactory, { type Knex } from 'knex';
-
 /** What PostgreSQL's driver adds to an error; some of it holds values of the statement. */
 interface DriverError extends Error {
   code?: string;
@@ -30,44 +28,4 @@ export function withoutValues(error: unknown): unknown {
     error.message = `a value or the statement is not as it must be (${driver.code})`;
   error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n');
   return error;
-}
-
-/** Runs a statement past knex; its error holds no values. */
-export function cleanly<T>(run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    throw withoutValues(error);
-  }
-}
-
-/** Runs a statement past knex that answers later; its error holds no values. */
-export const cleanlyLater = <T>(run: Promise<T>): Promise<T> =>
-  run.catch((error: unknown) => {
-    throw withoutValues(error);
-  });
-
-type Client = new (config: Knex.Config) => Knex.Client & {
-  _query(connection: unknown, query: unknown): Promise<unknown>;
-};
-
-/**
- * A knex whose errors hold no values of statements: neither the driver's, nor knex's own, which writes the statement before
- * them with its parameters as `?`.
- */
-export function cautiousKnex(config: Knex.Config & { client: 'pg' | 'better-sqlite3' }): Knex {
-  const plain = knexFactory({ client: config.client, useNullAsDefault: true });
-  const Plain = (plain.client as { constructor: Client }).constructor;
-  class Cautious extends Plain {
-    override _query(connection: unknown, query: unknown): Promise<unknown> {
-      return cleanlyLater(super._query(connection, query));
-    }
-  }
-  const knex = knexFactory({
-    ...config,
-    client: Cautious as unknown as typeof Knex.Client,
-    compileSqlOnError: false,
-  });
-  (knex.client as { config: Knex.Config }).config.client = config.client; // by its name, as others ask for it
-  return knex;
 }

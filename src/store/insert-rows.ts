@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3';
 import type { Knex } from 'knex';
-import { cleanly } from './errors.js';
+import { turnIsOver, yieldToEventLoop } from '../kernel/event-loop.js';
+import { guardedNow } from './failures.js';
 import { isPostgres } from './name-index.js';
 import { poolOf } from './store.js';
 
@@ -122,7 +123,8 @@ async function onSqlite(
     const marks = [...owner, ...columns].map(() => '?').join(', ');
     const insert = sqlite.prepare(statement(`VALUES (${marks})`));
     for (const row of rows) {
-      const { changes } = cleanly(() =>
+      if (turnIsOver()) await yieldToEventLoop();
+      const { changes } = guardedNow(() =>
         insert.run(...owner, ...columns.map((column) => plain(row[column] as Column))),
       );
       if (answered !== undefined && changes > 0) answers.push(row[answered]);

@@ -121,16 +121,18 @@ async function move(trx: Knex.Transaction, steps: Known[], target: number): Prom
 
 /** One transaction that no other process can be in at the same time. */
 async function locked<T>(store: Store, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
-  return store.transaction(async (trx) => {
-    if (store.dialect === 'postgres') await trx.raw('SELECT pg_advisory_xact_lock(?)', [LOCK_ID]);
-    else {
-      // knex has begun a deferred transaction; SQLite's exclusive one has to be the first thing said.
-      await trx.raw('COMMIT');
-      await trx.raw('BEGIN EXCLUSIVE').catch(async (error: unknown) => {
-        await trx.raw('BEGIN'); // knex rolls something back now
-        throw error;
-      });
-    }
-    return work(trx);
-  });
+  return store.transaction((trx) =>
+    store.unhurried(trx, async () => {
+      if (store.dialect === 'postgres') await trx.raw('SELECT pg_advisory_xact_lock(?)', [LOCK_ID]);
+      else {
+        // knex has begun a transaction that lets others read; SQLite's exclusive one has to be the first thing said.
+        await trx.raw('COMMIT');
+        await trx.raw('BEGIN EXCLUSIVE').catch(async (error: unknown) => {
+          await trx.raw('BEGIN'); // knex rolls something back now
+          throw error;
+        });
+      }
+      return work(trx);
+    }),
+  );
 }

@@ -19,6 +19,8 @@ export interface NameIndex {
 /** Scripts whose single characters are as telling as pieces of other words. */
 const MANY_CHARACTERS = /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}]/u;
 const MOST_PROBES = 12;
+/** Rows of one statement on PostgreSQL: the index makes each dear, and a statement has an end (`store.statementSeconds`). */
+const ROWS_AT_ONCE = 200;
 
 function pieces(text: string, sizes: readonly number[]): string[] {
   const characters = [...text];
@@ -97,7 +99,8 @@ const onPostgres = (connection: Knex, tenantId: string): NameIndex => ({
       user_id: userId,
       grams: gramsOf(tenantId, names),
     }));
-    if (rows.length > 0) await connection('user_search').insert(rows);
+    for (let from = 0; from < rows.length; from += ROWS_AT_ONCE)
+      await connection('user_search').insert(rows.slice(from, from + ROWS_AT_ONCE));
   },
   async find(part, limit) {
     const probes = probesFor(tenantId, part);
@@ -111,7 +114,7 @@ const onPostgres = (connection: Knex, tenantId: string): NameIndex => ({
 });
 
 export const isPostgres = (connection: Knex): boolean =>
-  (connection.client as { config: { client: string } }).config.client === 'pg';
+  (connection.client as Knex.Client).dialect === 'postgresql';
 
 export const nameIndexOn = (connection: Knex, tenantId: string): NameIndex =>
   (isPostgres(connection) ? onPostgres : onSqlite)(connection, tenantId);

@@ -1,5 +1,6 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { ConfigError, type Config } from '../config.js';
+import { StoreUnavailable } from '../kernel/errors.js';
 import { openPostgres } from './postgres.js';
 import { openSqlite } from './sqlite.js';
 import type { Store } from './store.js';
@@ -12,7 +13,7 @@ export async function openStore(config: Config): Promise<Store> {
         'DATABASE_URL',
         'must begin with postgres:// (leave it out for the embedded SQLite)',
       );
-    const store = openPostgres(config.databaseUrl, config.store.durability, config.store.poolSize);
+    const store = openPostgres(config.databaseUrl, config.store);
     await reachable(store, 'DATABASE_URL', 'can not be reached or refuses the sign-in');
     return store;
   }
@@ -25,7 +26,7 @@ export async function openStore(config: Config): Promise<Store> {
       `${config.dataDir} can not be written (${(error as NodeJS.ErrnoException).code}); give a folder that can`,
     );
   }
-  const store = openSqlite(config.dataDir, config.store.durability);
+  const store = openSqlite(config.dataDir, config.store);
   await reachable(store, 'GATEHOUSE_DATA_DIR', `the SQLite file in ${config.dataDir} can not be opened`);
   return store;
 }
@@ -35,6 +36,7 @@ async function reachable(store: Store, key: string, problem: string): Promise<vo
     await store.ping();
   } catch (error) {
     await store.close();
-    throw new ConfigError(key, `${problem} (${(error as Error).message.split('\n')[0]}); correct it`);
+    const { message } = (error instanceof StoreUnavailable ? error.cause : error) as Error;
+    throw new ConfigError(key, `${problem} (${message.split('\n')[0]}); correct it`);
   }
 }

@@ -1,25 +1,50 @@
 import { createHash } from 'node:crypto';
-import type { Knex } from 'knex';
+import knexFactory, { type Knex } from 'knex';
+import PostgresClient from 'knex/lib/dialects/postgres/index.js';
 import pg from 'pg';
-import { cautiousKnex, cleanlyLater } from './errors.js';
-import { metaOver, poolOf, type Row, type Statement, type Step, type Store, type Value } from './store.js';
+import type { Config } from '../config.js';
+import { acquired, guarded, isSilence } from './failures.js';
+import {
+  metaOver,
+  poolOf,
+  SILENT_LOG,
+  type Row,
+  type Statement,
+  type Step,
+  type Store,
+  type Value,
+} from './store.js';
 
 const BIGINT = 20;
 // Counts and epoch milliseconds stay below 2^53, so they can be numbers as on SQLite.
 pg.types.setTypeParser(BIGINT, Number);
 
-type Connection = Pick<pg.Client, 'query'>;
+/** The server ends a statement first, so that its connection lives on; the client gives up on a server that is silent. */
+const GRACE_MS = 500;
+const KEEP_ALIVE_MS = 10_000;
+/** For a migration of a large table. */
+const UNHURRIED_MS = 6 * 3_600_000;
+
+/** What pg's client has besides its types. */
+interface Connection extends Pick<pg.Client, 'query'> {
+  connection: { stream: { destroy(): void } };
+  /** How long a statement may take on it where that is not the usual time. */
+  queryTimeout?: number | undefined;
+}
 
 /** PostgreSQL: a pool, named prepared statements, and the server's own group commit. */
-export function openPostgres(databaseUrl: string, durability: 'normal' | 'full', poolSize: number): Store {
-  const knex = cautiousKnex({
-    client: 'pg',
-    connection: { connectionString: databaseUrl, application_name: 'gatehouse' },
+export function openPostgres(databaseUrl: string, settings: Config['store']): Store {
+  const knex = knexFactory({
+    client: LimitedClient,
+    connection: { connectionString: databaseUrl, application_name: 'gatehouse', ...limitsOf(settings) },
+    compileSqlOnError: false, // knex's errors hold the statement without its values
+    log: SILENT_LOG,
     pool: {
       min: 0,
-      max: poolSize,
+      max: settings.poolSize,
+      acquireTimeoutMillis: settings.waitSeconds * 1000,
       afterCreate(connection: pg.Client, done: (error: Error | null) => void) {
-        if (durability !== 'full') return done(null);
+        if (settings.durability !== 'full') return done(null);
         connection.query('SET synchronous_commit = on', (error: Error | null) => done(error));
       },
     },
@@ -36,21 +61,78 @@ export function openPostgres(databaseUrl: string, durability: 'normal' | 'full',
     prepare,
     unit: (steps) => unit(knex, steps),
     transaction: (work) => knex.transaction(work),
+    unhurried: (trx, work) => unhurried(trx, settings.statementSeconds * 1000, work),
     meta: metaOver(prepare),
     ping: async () => void (await knex.raw('SELECT 1')),
     close: () => knex.destroy(),
   };
 }
 
-async function onConnection<T>(knex: Knex, work: (connection: Connection) => Promise<T>): Promise<T> {
-  const pool = poolOf<Connection>(knex);
-  const connection = await pool.acquireConnection();
-  try {
-    return await cleanlyLater(work(connection));
-  } finally {
-    await pool.releaseConnection(connection);
+/** What pg and the server are told about time, in milliseconds. */
+function limitsOf({ statementSeconds, connectSeconds, idleTransactionSeconds }: Config['store']) {
+  return {
+    statement_timeout: statementSeconds * 1000,
+    query_timeout: statementSeconds * 1000 + GRACE_MS,
+    connectionTimeoutMillis: connectSeconds * 1000,
+    idle_in_transaction_session_timeout: idleTransactionSeconds * 1000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+  };
+}
+
+/** knex's client for PostgreSQL, with StoreUnavailable for a server that cannot serve. */
+class LimitedClient extends PostgresClient {
+  override acquireConnection(): Promise<unknown> {
+    return acquired(() => super.acquireConnection());
+  }
+
+  override query(connection: unknown, query: unknown): Promise<unknown> {
+    return guarded(() => super.query(connection, query) as Promise<unknown>);
+  }
+
+  protected override _query(
+    connection: Connection,
+    query: { sql: string; options?: object },
+  ): Promise<unknown> {
+    const { queryTimeout } = connection;
+    if (queryTimeout !== undefined) query.options = { ...query.options, query_timeout: queryTimeout };
+    return answering(connection, () => super._query(connection, query));
   }
 }
+
+/** Runs a query. A connection that stays silent is cut, so that the pool makes another in its place. */
+async function answering<T>(connection: Connection, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (isSilence(error)) connection.connection.stream.destroy();
+    throw error;
+  }
+}
+
+async function unhurried<T>(trx: Knex.Transaction, usualMs: number, work: () => Promise<T>): Promise<T> {
+  const connection = await poolOf<Connection>(trx).acquireConnection(); // the transaction's own
+  await trx.raw(`SET LOCAL statement_timeout = ${UNHURRIED_MS}`);
+  connection.queryTimeout = UNHURRIED_MS;
+  try {
+    const done = await work();
+    await trx.raw(`SET LOCAL statement_timeout = ${usualMs}`);
+    return done;
+  } finally {
+    connection.queryTimeout = undefined;
+  }
+}
+
+const onConnection = <T>(knex: Knex, work: (connection: Connection) => Promise<T>): Promise<T> =>
+  guarded(async () => {
+    const pool = poolOf<Connection>(knex);
+    const connection = await pool.acquireConnection();
+    try {
+      return await answering(connection, () => work(connection));
+    } finally {
+      await pool.releaseConnection(connection);
+    }
+  });
 
 /** A look that waits for the end of the turn. */
 interface Asked {

@@ -1,12 +1,27 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import type { Knex } from 'knex';
-import { cautiousKnex, cleanly, withoutValues } from './errors.js';
-import { metaOver, poolOf, type Row, type Statement, type Step, type Store, type Value } from './store.js';
+import knexFactory, { type Knex } from 'knex';
+import BetterSqlite3Client from 'knex/lib/dialects/better-sqlite3/index.js';
+import type { Config } from '../config.js';
+import { turnIsOver, yieldToEventLoop } from '../kernel/event-loop.js';
+import { acquired, guarded, guardedNow, storeError } from './failures.js';
+import {
+  metaOver,
+  poolOf,
+  SILENT_LOG,
+  type Row,
+  type Statement,
+  type Step,
+  type Store,
+  type Value,
+} from './store.js';
 
 export const SQLITE_FILE = 'gatehouse.sqlite';
+/** How long to wait for another process that writes, and how often to look. */
 const BUSY_TIMEOUT_MS = 10_000;
+const BUSY_LOOK_MS = 10;
 /** So much of the file is read as memory: a page that is not in SQLite's own cache costs no call and no copy. */
 const MAPPED_BYTES = 1024 ** 3;
 
@@ -16,17 +31,24 @@ type Job = (connection: Database.Database) => () => void;
  * SQLite: one writer, one reader, both on the same file in WAL mode.
  * The writer's connection is the only one in knex's pool, so transactions and group commits queue up for it and
  * never meet inside one another. Hot reads go to a second connection, which sees only what is committed.
+ *
+ * Statements are synchronous, so each first asks whether this turn of the event loop has time left (yieldToEventLoop).
+ * No loop of statements can then keep the process from its other events. A transaction stays open meanwhile; what
+ * wants to write waits for the connection.
  */
-export function openSqlite(dataDir: string, durability: 'normal' | 'full'): Store {
+export function openSqlite(dataDir: string, { durability, waitSeconds }: Config['store']): Store {
   const filename = join(dataDir, SQLITE_FILE);
   closeSync(openSync(filename, 'a', 0o600)); // SQLite gives its other files the same mode
-  const knex = cautiousKnex({
-    client: 'better-sqlite3',
+  const knex = knexFactory({
+    client: YieldingClient,
+    compileSqlOnError: false, // knex's errors hold the statement without its values
     connection: { filename },
     useNullAsDefault: true,
+    log: SILENT_LOG,
     pool: {
       min: 1,
       max: 1,
+      acquireTimeoutMillis: waitSeconds * 1000,
       afterCreate(connection: Database.Database, done: (error: Error | null) => void) {
         keepStatements(connection);
         // Not by pragma(), which leaves a statement behind for the collector.
@@ -34,6 +56,7 @@ export function openSqlite(dataDir: string, durability: 'normal' | 'full'): Stor
           `PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON`,
         );
         connection.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
+        connection.exec('PRAGMA busy_timeout = 0'); // SQLite waits in place; whenFree lets others work meanwhile
         done(null);
       },
     },
@@ -63,6 +86,7 @@ export function openSqlite(dataDir: string, durability: 'normal' | 'full'): Stor
     prepare,
     unit: (steps) => writer.unit(steps),
     transaction: (work) => knex.transaction(work),
+    unhurried: (_connection, work) => work(),
     meta: metaOver(prepare),
     ping: async () => void (await knex.raw('SELECT 1')),
     async close() {
@@ -71,6 +95,37 @@ export function openSqlite(dataDir: string, durability: 'normal' | 'full'): Stor
       await knex.destroy();
     },
   };
+}
+
+/** knex's client for SQLite, with pauses for the event loop and StoreUnavailable for what the file cannot do. */
+class YieldingClient extends BetterSqlite3Client {
+  override acquireConnection(): Promise<unknown> {
+    return acquired(() => super.acquireConnection());
+  }
+
+  override query(connection: unknown, query: unknown): Promise<unknown> {
+    return guarded(() => super.query(connection, query) as Promise<unknown>);
+  }
+
+  protected override async _query(connection: Database.Database, query: { sql: string }): Promise<unknown> {
+    // A transaction that first reads could not write any more once another process has written.
+    if (query.sql === 'BEGIN;') query.sql = 'BEGIN IMMEDIATE;';
+    await yieldToEventLoop();
+    return whenFree(connection, () => super._query(connection, query));
+  }
+}
+
+/** Waits for another process that holds the file, as `busy_timeout` does, while this process goes on. */
+async function whenFree<T>(connection: Database.Database, work: () => T | Promise<T>): Promise<T> {
+  const until = performance.now() + BUSY_TIMEOUT_MS;
+  for (;;)
+    try {
+      return await work();
+    } catch (error) {
+      const busy = (error as { code?: string }).code?.startsWith('SQLITE_BUSY');
+      if (!busy || connection.inTransaction || performance.now() > until) throw error;
+      await sleep(BUSY_LOOK_MS);
+    }
 }
 
 /** Connections of this process; see keepStatements. */
@@ -107,13 +162,18 @@ class SqliteStatement implements Statement {
     return (this.#read ??= this.reading().prepare<Value[], Row>(this.sql));
   }
 
-  // Synchronous underneath: a look-up costs microseconds, less than a trip to another thread.
-  async first(...values: Value[]): Promise<Row | undefined> {
-    return cleanly(() => this.#reading.get(...values));
+  first(...values: Value[]): Promise<Row | undefined> {
+    return this.#look((statement) => statement.get(...values));
   }
 
-  async all(...values: Value[]): Promise<Row[]> {
-    return cleanly(() => this.#reading.all(...values));
+  all(...values: Value[]): Promise<Row[]> {
+    return this.#look((statement) => statement.all(...values));
+  }
+
+  // Synchronous underneath: a look-up costs microseconds, less than a trip to another thread.
+  async #look<T>(look: (statement: Database.Statement<Value[], Row>) => T): Promise<T> {
+    if (turnIsOver()) await yieldToEventLoop();
+    return guardedNow(() => look(this.#reading));
   }
 
   async together(...values: Value[]): Promise<Row[]> {
@@ -144,19 +204,28 @@ class GroupRead {
   }
 
   #look(): void {
-    const reading = this.reading();
-    const batch = this.#queue;
-    this.#queue = [];
-    const alone = batch.length === 1;
+    try {
+      this.#lookTogether(this.reading(), this.#queue.length === 1);
+    } catch (error) {
+      for (const { fail } of this.#queue.splice(0)) fail(storeError(error));
+    }
+    if (this.#queue.length > 0) setImmediate(() => this.#look());
+  }
+
+  #lookTogether(reading: Database.Database, alone: boolean): void {
+    let looked = 0;
     if (!alone) reading.prepare('BEGIN').run();
-    for (const { statement, values, answer, fail } of batch) {
+    for (const { statement, values, answer, fail } of this.#queue) {
+      looked += 1;
       try {
         answer(statement.all(...values));
       } catch (error) {
-        fail(withoutValues(error));
+        fail(storeError(error));
       }
+      if (turnIsOver()) break;
     }
     if (!alone) reading.prepare('COMMIT').run();
+    this.#queue.splice(0, looked);
   }
 }
 
@@ -222,31 +291,42 @@ class GroupCommit {
   }
 
   async #commitBatch(): Promise<void> {
+    const failAll = (amount: number, error: unknown): void => {
+      for (const { fail } of this.#queue.splice(0, amount)) fail(storeError(error));
+    };
     let connection: Database.Database;
     try {
       connection = await this.#pool.acquireConnection();
     } catch (error) {
-      for (const { fail } of this.#queue.splice(0)) fail(withoutValues(error));
-      return;
+      return failAll(Infinity, error);
     }
-    const batch = this.#queue.splice(0);
-    const answers: (() => void)[] = [];
     try {
-      connection.exec('BEGIN IMMEDIATE');
-      for (const { job, fail } of batch) {
+      await yieldToEventLoop();
+      await whenFree(connection, () => connection.exec('BEGIN IMMEDIATE'));
+    } catch (error) {
+      await this.#pool.releaseConnection(connection);
+      return failAll(Infinity, error);
+    }
+    const answers: (() => void)[] = [];
+    let taken = 0;
+    try {
+      for (const { job, fail } of this.#queue) {
+        taken += 1;
         try {
           answers.push(job(connection));
         } catch (error) {
           // A full disk or an I/O error ends the whole transaction; then nobody's write happened.
           if (!connection.inTransaction) throw error;
-          fail(withoutValues(error));
+          fail(storeError(error));
         }
+        if (turnIsOver()) break; // the others share the next commit
       }
       connection.exec('COMMIT');
       for (const answer of answers) answer();
+      this.#queue.splice(0, taken);
     } catch (error) {
       if (connection.inTransaction) connection.exec('ROLLBACK');
-      for (const { fail } of batch) fail(withoutValues(error));
+      failAll(taken, error);
     } finally {
       await this.#pool.releaseConnection(connection);
     }

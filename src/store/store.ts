@@ -53,6 +53,11 @@ export interface Store {
   unit(steps: Step[]): Promise<boolean>;
   /** One transaction on one connection; rolled back when `work` throws. Keep slow work (hashing, network) outside. */
   transaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T>;
+  /**
+   * Runs work of a transaction whose single statements may take long (a migration): `store.statementSeconds` ends none
+   * of them. Callers of the API must not wait for such work.
+   */
+  unhurried<T>(trx: Knex.Transaction, work: () => Promise<T>): Promise<T>;
   readonly meta: Meta;
   /** Resolves when a trivial query does. */
   ping(): Promise<void>;
@@ -90,6 +95,14 @@ export function metaOver(prepare: (sql: string) => Statement): Meta {
       (await all.all(prefix.length, prefix)).map((row) => [row['key'] as string, row['value'] as string]),
   };
 }
+
+/** knex writes about its pool to the console, where only the log may write. What it says comes as an error, too. */
+export const SILENT_LOG: Knex.Logger = {
+  warn: () => undefined,
+  error: () => undefined,
+  debug: () => undefined,
+  deprecate: () => undefined,
+};
 
 /** knex's own pool, which its types leave open: the connection that a driver works on directly. */
 interface Pooled<C> {

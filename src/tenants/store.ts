@@ -7,7 +7,7 @@ import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import { revokeAllOf } from '../revocations/index.js';
 import { insertRole, SEEDED_ROLES, type Claim } from '../roles/index.js';
-import { tenantDb, uniquely, type Row } from '../store/index.js';
+import { deleteDependents, tenantDb, uniquely, type Row } from '../store/index.js';
 import { hostsOf, placeAt } from './hosts.js';
 import { brandingOf, checkProperties } from './properties.js';
 import type { NewTenant, Tenant } from './schema.js';
@@ -163,8 +163,9 @@ export async function replaceTenant(knex: Knex, before: Tenant, tenant: Tenant):
 export async function deleteTenant(knex: Knex, { id, home }: Tenant): Promise<void> {
   if (home) throw new Conflict('home', 'the home tenant can not be deleted');
   // What roles are kept by goes first; the rest goes with the tenant.
-  await knex('user_roles').where({ tenant_id: id }).delete();
+  await tenantDb(knex, id).deleteAll('user_roles', {});
   await releaseTenant(knex, id);
+  await deleteDependents(knex, 'tenants', id);
   await knex('tenants').where({ id }).delete();
   await knex('deleted_tenants').insert({ id, deleted_at: Date.now() });
 }

@@ -62,7 +62,7 @@ const QUERY = {
 } as const;
 
 /** So many users share a transaction. */
-const BATCH = 500;
+const BATCH = 100;
 /** The batches after which the table is another one. */
 const GROWN = new Set([1, 10, 100, 1000]);
 

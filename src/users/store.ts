@@ -393,8 +393,7 @@ export async function eraseUser(db: TenantDb, user: User): Promise<void> {
     holdsEverything(await permissionsNow(db, user)),
     async () => void (await db.from('users').where({ id }).delete()),
   );
-  for (const table of ['sign_in_failures', 'known_addresses'])
-    await db.from(table).where({ account: id }).delete();
+  for (const table of ['sign_in_failures', 'known_addresses']) await db.deleteAll(table, { account: id });
   await forgetIssuedTokens(db, userKey);
   await forgetAddresses(db, userKey);
   await releaseBlobsOf(db, userKey);

@@ -83,7 +83,7 @@ for (const kind of STORES)
     const exchange = async (subject: unknown, more: Record<string, string> = {}): Promise<string> => {
       const { body } = await tryExchange(subject, more);
       assert.ok(body['access_token'], JSON.stringify(body));
-      return String(body['access_token']);
+      return body['access_token'] as string;
     };
     const api = (method: string, path: string, token: string, body?: unknown): Promise<Response> =>
       fetch(`${server.issuer}${path}`, {

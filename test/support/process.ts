@@ -7,6 +7,8 @@ export const CLI = join(packageRoot, 'dist', 'src', 'cli.js');
 
 export interface Finished {
   code: number | null;
+  /** What ended it, where it did not end itself. */
+  signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
 }
@@ -41,7 +43,7 @@ export function spawnCli(
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const finished = new Promise<Finished>((resolve) =>
-    child.on('close', (code) => resolve({ code, stdout, stderr })),
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr })),
   );
   return { child, stdout: () => stdout, stderr: () => stderr, finished };
 }
@@ -53,8 +55,12 @@ export async function cli(args: string[], env: Record<string, string>, input = '
 }
 
 /** Resolves when the server says that it is ready; rejects with what it said when it ends instead. */
-export async function serve(env: Record<string, string>, args: string[] = []): Promise<Running> {
-  const running = spawnCli(['serve', ...args], env);
+export async function serve(
+  env: Record<string, string>,
+  args: string[] = [],
+  cwd: string = temporaryFolder(),
+): Promise<Running> {
+  const running = spawnCli(['serve', ...args], env, cwd);
   await new Promise<void>((resolve, reject) => {
     running.child.stderr?.on('data', () => running.stderr().includes('Gatehouse is ready') && resolve());
     void running.finished.then(({ code, stderr }) => reject(new Error(`ended with ${code}: ${stderr}`)));

@@ -5,10 +5,12 @@ import type {
   Interaction,
 } from 'oidc-provider';
 import { hostCookie } from '../../kernel/cookies.js';
+import { StoreUnavailable } from '../../kernel/errors.js';
 import { renderPage, type Look } from '../../kernel/pages.js';
 import { hasPlainHost } from '../../kernel/web-addresses.js';
 import { factsOf } from '../../kernel/request.js';
 import type { Tenant } from '../../tenants/index.js';
+import { answerUnavailable } from './unavailable.js';
 
 type Context = KoaContextWithOIDC;
 
@@ -85,11 +87,13 @@ export function oidcPages(tenant: Tenant): OidcPages {
         ? undefined
         : name === 'AbortedError'
           ? 'device.aborted'
-          : name === 'NoCodeError'
-            ? 'device.empty'
-            : userCode !== undefined || name?.endsWith('Error')
-              ? 'device.wrong'
-              : 'error.text';
+          : error instanceof StoreUnavailable
+            ? 'unavailable.short'
+            : name === 'NoCodeError'
+              ? 'device.empty'
+              : userCode !== undefined || name?.endsWith('Error')
+                ? 'device.wrong'
+                : 'error.text';
       page(ctx, 'device-input', {
         xsrf: xsrfOf(form),
         action: ctx.oidc.urlFor('code_verification'),
@@ -121,6 +125,7 @@ export function oidcPages(tenant: Tenant): OidcPages {
       page(ctx, 'signed-out', { app: appName(ctx.oidc.client), home: homeOf(ctx.oidc.client) });
     },
     async error(ctx, out, error) {
+      if (error instanceof StoreUnavailable) return answerUnavailable(ctx, error, lookOf(tenant));
       const lost = error.name === ('SessionNotFound' satisfies keyof typeof OidcErrors);
       const clientId = ctx.oidc.client?.clientId ?? ctx.cookies.get(appCookie(tenant));
       const client = clientId

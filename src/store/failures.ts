@@ -1,0 +1,92 @@
+import { StoreUnavailable } from '../kernel/errors.js';
+import { withoutValues } from './errors.js';
+
+/** What PostgreSQL answers when it cannot serve (SQLSTATE, or its class). */
+const POSTGRES: readonly [code: RegExp, reason: string][] = [
+  [/^08/, 'the connection broke'],
+  [/^53100/, 'the disk is full'],
+  [/^53/, 'the server is out of resources'],
+  [/^57014/, 'a statement took too long'],
+  [/^57P0/, 'the server is stopping or starting'],
+  [/^25006/, 'the server takes no writes'],
+  [/^25P0[34]/, 'a transaction waited too long'],
+  [/^55P03/, 'a lock was not free'],
+  [/^40(001|P01)/, 'two transactions were in each other’s way'],
+  [/^58/, 'the server cannot use its files'],
+  [/^(28|3D)/, 'the server refuses the sign-in'],
+];
+
+const SQLITE: readonly [code: RegExp, reason: string][] = [
+  [/^SQLITE_FULL/, 'the disk is full'],
+  [/^SQLITE_READONLY/, 'the file takes no writes'],
+  [/^SQLITE_(BUSY|LOCKED)/, 'another process holds the file'],
+  [/^SQLITE_(IOERR|CANTOPEN|NOMEM)/, 'the file cannot be used'],
+];
+
+/** Of Node: the server cannot be reached, or the connection broke. */
+const NETWORK =
+  /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|E(HOST|NET)UNREACH|ENOENT|ERR_STREAM_)/;
+
+const SILENT = /Query read timeout$/;
+
+/** What pg says in words only. They are the end of the message: knex writes its statement before them. */
+const WORDS: readonly [words: RegExp, reason: string][] = [
+  [SILENT, 'the server is silent'],
+  [/timeout expired$/, 'the server is silent'],
+  [/Connection terminated( unexpectedly)?$|is not queryable$/, 'the connection broke'],
+];
+
+interface DriverError extends Error {
+  code?: string;
+  errors?: DriverError[];
+}
+
+function reasonOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code = '', message, errors } = error as DriverError;
+  // A host with two addresses fails with one error for each.
+  if (errors?.[0]) return reasonOf(errors[0]);
+  if (NETWORK.test(code)) return 'the server cannot be reached';
+  const known = [...POSTGRES, ...SQLITE].find(([pattern]) => pattern.test(code));
+  return (known ?? (code === '' ? WORDS.find(([pattern]) => pattern.test(message)) : undefined))?.[1];
+}
+
+/**
+ * A driver's error as the rest of the program sees it: StoreUnavailable where the store cannot serve, else itself. It holds
+ * no values of the statement.
+ */
+export function storeError(error: unknown): unknown {
+  const reason = reasonOf(error);
+  const clean = withoutValues(error);
+  return reason === undefined ? clean : new StoreUnavailable(reason, clean);
+}
+
+/** Runs a statement that answers at once. @throws StoreUnavailable, and what else the driver throws */
+export function guardedNow<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw storeError(error);
+  }
+}
+
+/** Whether a query got no answer, so that its connection is of no more use. */
+export const isSilence = (error: unknown): boolean => error instanceof Error && SILENT.test(error.message);
+
+/** Runs a driver's work. @throws StoreUnavailable, and what else the driver throws */
+export async function guarded<T>(work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw storeError(error);
+  }
+}
+
+/** Takes a connection from a pool. @throws StoreUnavailable, whatever the reason */
+export async function acquired<T>(take: () => Promise<T>): Promise<T> {
+  try {
+    return await take();
+  } catch (error) {
+    throw new StoreUnavailable(reasonOf(error) ?? 'no connection was free', withoutValues(error));
+  }
+}
