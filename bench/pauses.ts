@@ -172,7 +172,7 @@ for (const kind of STORES) {
     body: usersOf(USERS, 'other'),
   });
   await measure(server, `deletion of a tenant with them`, () =>
-    request(`${issuer}/api/Tenant/${other.id}`, { method: 'DELETE', headers }),
+    request(`${issuer}/api/Tenant/${other.id}?confirm=${other.name}`, { method: 'DELETE', headers }),
   );
 
   await deviceApi(server);
