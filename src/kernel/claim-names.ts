@@ -1,8 +1,12 @@
 import { Invalid } from './errors.js';
 import { isWebAddress, NO_WEB_ADDRESS } from './web-addresses.js';
 
-/** How the name of a claim may look: letters of any script, digits and what URIs have (OIDC Core 5.1.2). */
-export const CLAIM_NAME = "^[\\p{L}\\p{N}_][\\p{L}\\p{N}_.:/?#@!$&'()*+,;=%~|-]*$";
+/**
+ * How the name of a claim may look: letters of any script, digits and what URIs have (OIDC Core 5.1.2), but no name under
+ * which an object of the library's, or of a reader's, keeps something of its own.
+ */
+export const CLAIM_NAME =
+  "^(?!(?:__proto__|constructor|prototype)$)[\\p{L}\\p{N}_][\\p{L}\\p{N}_.:/?#@!$&'()*+,;=%~|-]*$";
 
 /**
  * Claims that say what a token is, how somebody signed in, and who acts (JWT, OpenID Connect, RFC 7662, 7800, 8693, and the

@@ -6,7 +6,7 @@ import { OPERATIONS } from '../../src/management.js';
 import { STORES } from '../support/config.js';
 import { EXAMPLES, ONCE, SETTLED } from '../support/examples.js';
 import { mutated, valid } from '../support/from-schema.js';
-import { clientToken, perform, type ApiAnswer, type Example } from '../support/management.js';
+import { perform, tokenSource, type ApiAnswer, type Example } from '../support/management.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const RUNS = Number(process.env['FUZZ_API'] ?? 200);
@@ -51,6 +51,7 @@ for (const kind of STORES)
   describe(`every operation at random, on ${kind}`, () => {
     let server: TestServer;
     let token: string;
+    let anotherToken: () => Promise<string>;
 
     before(async () => {
       console.log(`      ${RUNS} valid and ${RUNS} other requests each, SEED=${seed}`);
@@ -63,7 +64,8 @@ for (const kind of STORES)
           codes: { spacing: 1, perTarget: 1e9, perAddress: 1e9, smsPerTenant: 1e9, mailPerTenant: 1e9 },
         },
       );
-      token = await clientToken(server, ['isms.all']);
+      anotherToken = await tokenSource(server, ['isms.all']);
+      token = await anotherToken();
     });
     after(() => server.stop());
 
@@ -73,8 +75,12 @@ for (const kind of STORES)
       const counts = TABLES.map((table) => knex(table).count('*').as(table));
       return JSON.stringify(await knex.select(counts).first<Record<string, number>>());
     };
-    const ask = (operation: AnyOperation, example: Example): Promise<ApiAnswer> =>
-      perform(server, operation, example, { token });
+    const ask = async (operation: AnyOperation, example: Example): Promise<ApiAnswer> => {
+      const answer = await perform(server, operation, example, { token });
+      // The key that signed the token may be revoked now.
+      if (operation.id.startsWith('key.')) token = await anotherToken();
+      return answer;
+    };
     const draw = ({ schemas }: AnyOperation, how: (schema: unknown) => fc.Arbitrary<unknown>) =>
       fc.record({
         query: schemas.query === undefined ? fc.constant(undefined) : how(schemas.query),

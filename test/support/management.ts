@@ -110,18 +110,22 @@ export const operation = (id: string): AnyOperation => {
 
 let clients = 0;
 
-/** A token of a new client of its own, with these scopes. */
-export async function clientToken(server: TestServer, scopes: string[], tenant?: Tenant): Promise<string> {
+/** A new client of its own, with these scopes; each call gets it another token. */
+export async function tokenSource(
+  server: TestServer,
+  scopes: string[],
+  tenant?: Tenant,
+): Promise<() => Promise<string>> {
   const clientId = `caller-${++clients}`;
   const settings = { grantTypes: [GRANT_TYPES.clientCredentials], scopes };
   const secret = await server.addClient(clientId, settings, tenant);
-  return token(
-    server,
-    { grant_type: 'client_credentials', scope: scopes.join(' ') },
-    [clientId, secret],
-    tenant,
-  );
+  const form = { grant_type: 'client_credentials', scope: scopes.join(' ') };
+  return () => token(server, form, [clientId, secret], tenant);
 }
+
+/** A token of a new client of its own, with these scopes. */
+export const clientToken = async (server: TestServer, scopes: string[], tenant?: Tenant): Promise<string> =>
+  (await tokenSource(server, scopes, tenant))();
 
 /** A token of a new client with these scopes for a new user with these permissions. */
 export async function userToken(
