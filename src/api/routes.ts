@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
 import type { Knex } from 'knex';
-import { tenantDb } from '../store/index.js';
+import { retryingDeadlocks, tenantDb } from '../store/index.js';
 import { Busy, Conflict, Invalid, NotFound, StoreUnavailable } from '../kernel/errors.js';
 import { admitted } from './authenticate.js';
 import { judgeOf, type Holdings } from './authority.js';
@@ -147,7 +147,7 @@ async function change(
   const { tenant, actor } = input;
   const wanted = ctx.get('If-Match');
   const conditional = wanted !== '' && wanted !== '*';
-  const answer = await base.store.transaction(async (trx) => {
+  const work = async (trx: Knex.Transaction): Promise<unknown> => {
     const call = callOn(trx, operation, input);
     const held = await authorityBefore(operation, base, call);
     if (operation.current && shown && (conditional || Object.keys(echoed).length > 0)) {
@@ -165,7 +165,8 @@ async function change(
     });
     if (operation.changes === 'provider') await base.touch(trx, tenant.id);
     return done;
-  });
+  };
+  const answer = await retryingDeadlocks(() => base.store.transaction(work));
   if (operation.changes) await base.refresh();
   return answer;
 }

@@ -30,9 +30,13 @@ const found = (id: string, row: Row | undefined): Role => {
 export const findRole = async (db: TenantDb, id: string): Promise<Role> =>
   found(id, (await db.from('roles').where({ id }).first()) as Row | undefined);
 
-/** The same, and nobody else changes it before the transaction ends. @throws NotFound */
+/**
+ * The same, and nobody else changes it before the transaction ends. Users are given the role meanwhile: their rows only refer
+ * to it, and a change of theirs may hold what this transaction waits for.
+ * @throws NotFound
+ */
 export const lockRole = async (db: TenantDb, id: string): Promise<Role> =>
-  found(id, (await db.from('roles').where({ id }).forUpdate().first()) as Row | undefined);
+  found(id, (await db.from('roles').where({ id }).forNoKeyUpdate().first()) as Row | undefined);
 
 /** @throws Conflict when the name is taken, Invalid */
 export async function insertRole(db: TenantDb, { builtIn = null, ...role }: NewRole): Promise<Role> {

@@ -11,7 +11,7 @@ const POSTGRES: readonly [code: RegExp, reason: string][] = [
   [/^25006/, 'the server takes no writes'],
   [/^25P0[34]/, 'a transaction waited too long'],
   [/^55P03/, 'a lock was not free'],
-  [/^40(001|P01)/, 'two transactions were in each other’s way'],
+  [/^40(001|P01)/, 'two transactions waited for each other'],
   [/^58/, 'the server cannot use its files'],
   [/^(28|3D)/, 'the server refuses the sign-in'],
 ];
@@ -59,6 +59,25 @@ export function storeError(error: unknown): unknown {
   const reason = reasonOf(error);
   const clean = withoutValues(error);
   return reason === undefined ? clean : new StoreUnavailable(reason, clean);
+}
+
+const DEADLOCK = '40P01';
+/** How often a transaction is run again that PostgreSQL has ended for the sake of another. */
+const DEADLOCK_RETRIES = 3;
+
+/**
+ * Runs a transaction, and again where PostgreSQL ended it because it and another waited for each other. Such a transaction
+ * has changed nothing. Run must change nothing but the store.
+ */
+export async function retryingDeadlocks<T>(run: () => Promise<T>): Promise<T> {
+  for (let retries = 0; ; retries++)
+    try {
+      return await run();
+    } catch (error) {
+      const { cause } = error as { cause?: DriverError };
+      if (!(error instanceof StoreUnavailable && cause?.code === DEADLOCK) || retries === DEADLOCK_RETRIES)
+        throw error;
+    }
 }
 
 /** Runs a statement that answers at once. @throws StoreUnavailable, and what else the driver throws */

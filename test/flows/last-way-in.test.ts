@@ -168,6 +168,24 @@ for (const kind of STORES)
       }
     });
 
+    it('lets changes of administrators and of their role happen at once', async () => {
+      const { tenant, ask } = await place();
+      const ids = await Promise.all([1, 2, 3, 4].map(() => addUser(tenant, { roles: ['administrator'] })));
+      const role = await roleId(ask, 'administrator');
+      for (let round = 0; round < 10; round++) {
+        const roles = round % 2 === 0 ? ['administrator', 'user'] : ['administrator'];
+        const answers = await Promise.all([
+          ...ids.map((id) => ask('PUT', '/api/User', { id, roles })),
+          ask('PUT', '/api/Role', { id: role, displayName: `Chief ${round}` }),
+          ask('PUT', '/api/Role', { id: role, claims: [...EVERYTHING, { type: 'shift', value: 'night' }] }),
+        ]);
+        assert.deepEqual(
+          answers.map(({ status }) => status),
+          Array(6).fill(200),
+        );
+      }
+    });
+
     it('does not delete the own account', async () => {
       const { tenant } = await place();
       const userName = `person-${++made}`;
