@@ -138,8 +138,13 @@ export function namesOfClaim(claim: unknown): GivenNames {
   if (claim === undefined || claim === null) return { names: [], clientids: [] };
   const parts = (Array.isArray(claim) ? claim : [claim]).map(givenIn);
   const list = (field: keyof GivenNames): string[] => {
-    const names = parts.flatMap((part) => part[field] ?? []);
-    if (names.length > MOST_NAMES || names.some((name) => typeof name !== 'string'))
+    const lists = parts.map((part) => part[field] ?? []);
+    const names = lists.flat();
+    if (
+      !lists.every(Array.isArray) ||
+      names.length > MOST_NAMES ||
+      names.some((name) => typeof name !== 'string')
+    )
       throw new Invalid('mqtt', `"${field}" must be a list of at most ${MOST_NAMES} names`);
     return names as string[];
   };
