@@ -147,7 +147,7 @@ describe('the password queue', () => {
   });
 
   it('answers 503 with Retry-After at the token endpoint', async () => {
-    const server = await startServer('sqlite');
+    const server = await startServer('sqlite', {}, { limits: { enabled: false } });
     const ask = (): Promise<Answer> =>
       server.post(
         '/connect/token',
