@@ -150,10 +150,17 @@ for (const kind of STORES)
           client_id: made['client_id'],
           redirect_uris: ['https://mine.example.com/callback'],
           scope: 'openid isms.client.get',
+          post_logout_redirect_uris: ['https://mine.example.com/bye'],
+          grant_types: ['authorization_code', 'urn:ietf:params:oauth:grant-type:device_code'],
+          token_endpoint_auth_method: 'none',
         }),
       });
       const said: Data = bodyOf(heard);
       assert.deepEqual([heard.status, said['redirect_uris'], said['scope']], [200, [CALLBACK], 'openid']);
+      assert.deepEqual(
+        [said['post_logout_redirect_uris'] ?? [], said['grant_types'], said['token_endpoint_auth_method']],
+        [[], ['authorization_code'], made['token_endpoint_auth_method']],
+      );
     });
 
     it('is not let out by a client that outlives them', async () => {
