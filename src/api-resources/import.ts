@@ -12,6 +12,7 @@ import {
 } from '../api/index.js';
 import type { TenantDb } from '../store/index.js';
 import { checkAudience, type ReservedAudiences } from './audiences.js';
+import { checkPlace } from './authority.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
 import { checkNames, scopeName } from './names.js';
 import { API_RESOURCE, shown } from './shapes.js';
@@ -221,7 +222,10 @@ export const importOperation = (clients: ClientsOfImport, reserved: ReservedAudi
           message: `"${service}" is not yours`,
           data: { missing: 'owner', name: service },
         });
-      if (!before) await checkAudience({ db, tenant, actor }, service, reserved);
+      if (!before) {
+        await checkPlace(db, actor, service);
+        await checkAudience({ db, tenant, actor }, service, reserved);
+      }
       const has = new Set(before?.scopes.map((scope) => scope.name));
       const added = scopes.filter((scope) => !has.has(scope.name));
       const userClaims = [...new Set([...(before?.userClaims ?? []), 'role', 'permission'])];

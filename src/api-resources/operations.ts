@@ -18,7 +18,7 @@ import { Conflict } from '../kernel/errors.js';
 import { addSecret, API_RESOURCE_SECRETS, keepSecrets, readNewSecret, showSecret } from '../secrets/index.js';
 import type { TenantDb, Vault } from '../store/index.js';
 import { checkAudience, confirmAudience, type ReservedAudiences } from './audiences.js';
-import { heldByApi } from './authority.js';
+import { checkPlace, heldByApi } from './authority.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
 import { checkNames } from './names.js';
 import { MANAGEMENT_API } from './management-scopes.js';
@@ -115,6 +115,7 @@ export const apiResourceOperations = (
     async handle({ db, tenant, actor, body }) {
       const { name: which, audience, tokenAudience, scopes: given = [], secrets = [], owner, ...more } = body;
       checkNames(which, given);
+      await checkPlace(db, actor, which);
       checkAskedClaims(askedBy(body));
       const resource = {
         ...newApiResource(which, []),

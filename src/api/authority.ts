@@ -17,6 +17,10 @@ export interface Held {
   apis?: readonly string[];
   /** Where codes are sent to. */
   redirectUris?: readonly string[];
+  /** Where people are sent after they have signed out. */
+  postLogoutRedirectUris?: readonly string[];
+  /** In which ways it gets tokens: grants, and `none` where it does not prove itself. */
+  ways?: readonly string[];
   trusted?: readonly Trusted[];
   /** The `userKey` of the user whose it is. */
   owner?: string | null;
@@ -24,6 +28,10 @@ export interface Held {
   confines?: boolean;
   /** The `userKey` of the person that it is. */
   person?: string;
+  /** Claims by which MQTT credentials get names and topics. */
+  mqttClaims?: readonly string[];
+  /** The `userKey` of a new user, where things are there already that belong to the user who has it. */
+  inherits?: string | undefined;
 }
 
 /** What the things hold that an operation is about, by a key that tells the things apart. */
@@ -86,8 +94,11 @@ export function judgeOf(actor: Actor | undefined, ownApis: (owner: string) => Pr
       const owner = confinedTo(actor);
       if (owner === undefined) continue;
       refuseOther(owner, was);
+      refuseInheritance(is);
       refuseUnconfined(owner, was);
       refuseUnconfined(owner, is);
+      refuseRelease(was, is);
+      refuseMqttClaims(owner, was, is);
       refuseTrusted(was, is);
       refuseForeign(await (own ??= ownApis(owner)), owner, was, is);
     }
@@ -122,6 +133,38 @@ function refuseUnconfined(owner: string, thing: Held): void {
   });
 }
 
+/** Those whom nothing confines any more see all of the tenant's, and so do the clients that they have made. */
+function refuseRelease(was: Held, is: Held): void {
+  if (!was.confines || is === NOTHING || is.confines) return;
+  throw new Failure(403, BASIC.forbidden, {
+    message: 'what confines a developer is for administrators to take away; leave the role, or ask one',
+    data: { missing: 'permission', name: 'isms.all' },
+  });
+}
+
+/** What an erased user owned stays; a new user with the same key would own it. */
+function refuseInheritance({ inherits }: Held): void {
+  if (inherits === undefined) return;
+  throw new Failure(403, BASIC.forbidden, {
+    message: 'clients or APIs of a former user belong to this userKey; leave it out, or ask an administrator',
+    data: { missing: 'owner', name: inherits },
+  });
+}
+
+/** Names and topics of MQTT belong to no API. Of the caller's own user, and of roles, only what is added counts. */
+function refuseMqttClaims(owner: string, was: Held, is: Held): void {
+  const another = was.person !== undefined && was.person !== owner;
+  const [claim] = another
+    ? [...(was.mqttClaims ?? []), ...(is.mqttClaims ?? [])]
+    : more(is.mqttClaims, was.mqttClaims);
+  if (claim === undefined) return;
+  throw new Failure(403, BASIC.forbidden, {
+    message:
+      'claims of the types "acl" and "mqtt" give rights over devices; ask an administrator to give them',
+    data: { missing: 'permission', name: 'isms.all' },
+  });
+}
+
 const more = (is: readonly string[] = [], was: readonly string[] = []): string[] =>
   is.filter((each) => !was.includes(each));
 
@@ -139,10 +182,12 @@ function refuseTrusted(was: Held, is: Held): void {
     ...more(is.scopes, was.scopes),
     ...more(is.apis, was.apis),
     ...more(is.redirectUris, was.redirectUris),
+    ...more(is.postLogoutRedirectUris, was.postLogoutRedirectUris),
+    ...more(is.ways, was.ways),
   ];
   if (first !== undefined && wider[0] !== undefined)
     throw new Failure(403, BASIC.forbidden, {
-      message: `"${wider[0]}" widens a client that has "${first}"; ask an administrator to add it`,
+      message: `"${wider[0]}" widens a client that has "${first}"; ask an administrator to set it`,
       data: { missing: 'permission', name: first },
     });
 }

@@ -32,6 +32,11 @@ export const heldByClient = ({ settings, owner }: Pick<Client, 'settings' | 'own
   scopes: settings.scopes,
   apis: settings.resources,
   redirectUris: settings.redirectUris,
+  postLogoutRedirectUris: settings.postLogoutRedirectUris,
+  ways: [
+    ...settings.grantTypes,
+    ...(settings.tokenEndpointAuthMethod === 'none' ? [settings.tokenEndpointAuthMethod] : []),
+  ],
   trusted: trustedIn(settings),
   owner,
 });

@@ -141,6 +141,15 @@ export async function registrationOf(
   return { client, scopes: parse<string[]>(row['scopes']), settled: parse<string[]>(row['settled']) };
 }
 
+/** The settings that can widen a client; authority.ts says what of them does. */
+const WIDENING = [
+  'redirectUris',
+  'postLogoutRedirectUris',
+  'scopes',
+  'grantTypes',
+  'tokenEndpointAuthMethod',
+] as const;
+
 /**
  * Takes the metadata for all that there is (RFC 7592, 2.2), but for what an administrator has set: that stays.
  * @throws Invalid
@@ -154,7 +163,7 @@ export async function reregister(
 ): Promise<Registered> {
   const { clientId } = client;
   // A developer's client that an administrator trusts is widened by nobody else.
-  const fixed = client.owner !== null && isTrusted(client) ? [...settled, 'redirectUris', 'scopes'] : settled;
+  const fixed = client.owner !== null && isTrusted(client) ? [...settled, ...WIDENING] : settled;
   const settings = changedBy(metadata, client.settings, { scopes, settled: fixed });
   checkReach(settings, client.settings, reach);
   const given = nameIn(metadata, clientId);

@@ -220,10 +220,12 @@ export async function giveSecret(
   return addSecret(db, vault, CLIENT_SECRETS, id, secret);
 }
 
-/** Ends one secret of a client. What the client was given with it stays valid. @throws NotFound */
+/** Ends one secret of a client. What the client was given with it stays valid. @throws NotFound, Conflict like `deleteClient` */
 export async function revokeClientSecret(db: TenantDb, clientId: string, secretId: string): Promise<void> {
-  const { id } = await findClient(db, clientId);
-  const gone = await db.from('client_secrets').where({ client_row_id: id, id: secretId }).delete();
+  const client = await findClient(db, clientId);
+  const gone = await keepWayIn<number>(db, mayBeWayIn(client), async () =>
+    db.from('client_secrets').where({ client_row_id: client.id, id: secretId }).delete(),
+  );
   if (gone === 0)
     throw new NotFound(
       'secret',

@@ -1,4 +1,12 @@
-import { areaAt, defineCodes, defineOperation, Failure, shapes, type AnyOperation } from '../api/index.js';
+import {
+  areaAt,
+  defineCodes,
+  defineOperation,
+  Failure,
+  shapes,
+  type AnyOperation,
+  type Holdings,
+} from '../api/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { checkOutbound } from '../kernel/outbound.js';
@@ -71,7 +79,8 @@ const bodyOf = <const T extends string>(
   } as const;
 };
 
-const UNTOUCHED = { untouched: 'how messages travel holds no permission and no scope' } as const;
+/** One-time codes travel by the drivers: who sets where they go can be any user, those who hold everything among them. */
+const authority = async (): Promise<Holdings> => new Map([['messages', { permissions: ['isms.all'] }]]);
 
 const NOT_ANYWHERE = 'screen';
 
@@ -141,7 +150,7 @@ export function messagingOperations(
     defineOperation({
       ...at.own('putmail', 'PUT', '/Mail'),
       summary: 'Set how mail travels; takes the place of what was set before',
-      authority: UNTOUCHED,
+      authority,
       example: {
         driver: 'smtp',
         host: 'mail.example.com',
@@ -157,7 +166,7 @@ export function messagingOperations(
     defineOperation({
       ...at.own('putsms', 'PUT', '/Sms'),
       summary: 'Set how SMS travel; takes the place of what was set before',
-      authority: UNTOUCHED,
+      authority,
       example: {
         driver: 'webhook',
         url: 'https://sms.example.com/send',
@@ -169,7 +178,7 @@ export function messagingOperations(
     defineOperation({
       ...at.own('delete', 'DELETE', '/{channel}'),
       summary: 'Forget how messages of a channel travel: the configuration decides again',
-      authority: UNTOUCHED,
+      authority,
       schemas: { params: CHANNEL_PARAMS, answer: shapes.DELETED },
       async handle({ db, params: { channel } }) {
         if (!(await forgetSettings(db, channel)))
@@ -180,7 +189,7 @@ export function messagingOperations(
     defineOperation({
       ...at.own('test', 'POST', '/Test'),
       summary: 'Send a message at once; 502 says why it was not taken',
-      authority: UNTOUCHED,
+      authority: { untouched: 'the message has no code in it, and where messages go stays as it is' },
       example: { channel: 'mail', to: 'you@example.com' },
       schemas: {
         body: {

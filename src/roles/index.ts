@@ -1,5 +1,6 @@
 export {
   confines,
+  mqttClaimsIn,
   permissionsIn,
   SEEDED_ROLES,
   type BuiltInRole,

@@ -13,7 +13,7 @@ import {
   type Held,
 } from '../api/index.js';
 import { ROLE_CODES } from './codes.js';
-import { BUILT_IN_ROLES, confines, permissionsIn, type Role } from './schema.js';
+import { BUILT_IN_ROLES, confines, mqttClaimsIn, permissionsIn, type Role } from './schema.js';
 import { deleteRole, findRole, insertRole, lockRole, toRole, updateRole } from './store.js';
 
 const at = areaAt('role', '/api/Role');
@@ -71,6 +71,7 @@ const DELETE_QUERY = cascade('Take the role from everybody who has it.');
 
 const heldBy = (role: Role): Held => ({
   permissions: permissionsIn(role.claims),
+  mqttClaims: mqttClaimsIn(role.claims),
   confines: confines([role]),
 });
 

@@ -8,6 +8,13 @@ export interface Claim {
 export const permissionsIn = (claims: readonly Claim[] = []): string[] =>
   claims.filter(({ type }) => type === 'permission').map(({ value }) => value);
 
+/** Claims that give a token names and topics of MQTT (docs/mqtt.md). */
+const OF_MQTT: readonly string[] = ['acl', 'mqtt'];
+
+/** What the claims give over devices, each as a text to compare. */
+export const mqttClaimsIn = (claims: readonly Claim[] = []): string[] =>
+  claims.filter(({ type }) => OF_MQTT.includes(type)).map(({ type, value }) => `${type} ${value}`);
+
 /**
  * The roles that each tenant begins with, whatever they are called by now. The program relies on what a role is built in as,
  * and on nothing else of it: `user` is for newcomers, `developer` confines to things of one's own.

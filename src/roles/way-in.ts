@@ -33,6 +33,9 @@ async function wayIn(db: TenantDb): Promise<WayIn> {
   return (await someClient(db)) ? 'client' : undefined;
 }
 
+/** What a user signs in with: one of these is there. */
+const SIGN_IN_BY = ['password_hash', 'email', 'phone_number'] as const;
+
 /** Whether a user who may sign in holds everything, by a role or by a claim of their own. */
 async function someUser(db: TenantDb): Promise<boolean> {
   const able = () =>
@@ -40,7 +43,11 @@ async function someUser(db: TenantDb): Promise<boolean> {
       .from('users')
       .whereNull('deleted_at')
       .where({ enabled: true })
-      .where((open) => void open.whereNull('locked_until').orWhere('locked_until', '<=', Date.now()));
+      .where((open) => void open.whereNull('locked_until').orWhere('locked_until', '<=', Date.now()))
+      // Without a password it takes a code, which needs an address to go to.
+      .where((any) => {
+        for (const column of SIGN_IN_BY) void any.orWhereNotNull(column);
+      });
   const roles = await rolesWithEverything(db);
   const byRole = db.from('user_roles').whereIn('role_id', roles).select('user_id');
   if (roles.length > 0 && (await able().whereIn('id', byRole).first<Row | undefined>('id'))) return true;

@@ -17,6 +17,7 @@ import { fieldsIn, IMPORTED_USER } from './shapes.js';
 import {
   alreadyTaken,
   heldBy,
+  owningKeys,
   prepareUser,
   rememberedRoles,
   writeUsers,
@@ -95,16 +96,25 @@ function refusalOf(line: number, error: unknown): Imported {
 /** What an imported user has before the import. */
 const NOTHING: Holdings = new Map();
 
+/** What the users of a batch are looked up in. */
+interface Known {
+  rolesOf: ReturnType<typeof rememberedRoles>;
+  /** Keys that come with users, and to which things belong already. */
+  owning: ReadonlySet<string>;
+}
+
 async function prepare(
   db: TenantDb,
   judge: Judge,
   { passwordHash, ...given }: Given,
-  rolesOf: ReturnType<typeof rememberedRoles>,
+  { rolesOf, owning }: Known,
 ): Promise<PreparedUser> {
   if (passwordHash !== undefined) checkForeignHash(passwordHash);
   const user = { ...fieldsIn(given), userName: given.userName ?? randomUserName() };
   const prepared = await prepareUser(db, user, passwordHash ?? null, rolesOf);
-  await judge(NOTHING, new Map([[prepared.row.id, heldBy(prepared.roles, user.claims)]]));
+  const { userKey } = user;
+  const inherits = userKey !== undefined && owning.has(userKey) ? userKey : undefined;
+  await judge(NOTHING, new Map([[prepared.row.id, { ...heldBy(prepared.roles, user.claims), inherits }]]));
   return prepared;
 }
 
@@ -129,12 +139,13 @@ async function writeBatch(
   grown = false,
 ): Promise<Imported[]> {
   const together = async (db: TenantDb, judge: Judge): Promise<Imported[]> => {
-    const rolesOf = rememberedRoles(db);
+    const keys = batch.flatMap(({ given: { userKey } }) => (userKey === undefined ? [] : [userKey]));
+    const known = { rolesOf: rememberedRoles(db), owning: await owningKeys(db, keys) };
     const answers = new Map<number, Imported>();
     const prepared = new Map<PreparedUser, number>();
     for (const { line, given } of batch)
       try {
-        prepared.set(await prepare(db, judge, given, rolesOf), line);
+        prepared.set(await prepare(db, judge, given, known), line);
       } catch (error) {
         answers.set(line, refusalOf(line, error));
       }

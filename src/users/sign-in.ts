@@ -1,4 +1,4 @@
-import { confines, permissionsIn, roleFinder, type Role } from '../roles/index.js';
+import { confines, holdsEverything, permissionsIn, roleFinder, type Role } from '../roles/index.js';
 import { tenantDb, tenantTransaction, type Store, type Vault } from '../store/index.js';
 import type { Codes, Purpose } from '../verification/index.js';
 import type { Lockout, Standing } from './lockout.js';
@@ -41,7 +41,10 @@ export interface People {
   authority(tenantId: string, user: User): Promise<Authority>;
   /** What a user may do at the management API, and whether only with things of the user's own. */
   standing(tenantId: string, user: User): Promise<{ permissions: string[]; confined: boolean }>;
-  /** Whether what belongs to this user acts within the user's own things only; so does what a deleted user has left. */
+  /**
+   * Whether what belongs to this user acts within the user's own things only: unless the user holds everything now. So does
+   * what a deleted user has left, and what was made by a user who was confined then.
+   */
   confinesThings(tenantId: string, userKey: string): Promise<boolean>;
 }
 
@@ -137,7 +140,7 @@ export function openPeople(
 
     async confinesThings(tenantId, userKey) {
       const owner = await finder.byKey(tenantId, userKey);
-      return owner === undefined || confines(await rolesOf(tenantId, owner.id));
+      return !owner || !holdsEverything(permissionsOf(await rolesOf(tenantId, owner.id), owner));
     },
   };
 }

@@ -13,6 +13,7 @@ import {
   confines,
   holdsEverything,
   keepWayIn,
+  mqttClaimsIn,
   permissionsIn,
   rolesByWord,
   rolesOfUsers,
@@ -292,10 +293,15 @@ const permissionsNow = async (db: TenantDb, user: User): Promise<readonly string
 async function mayEndWayIn(
   db: TenantDb,
   user: User,
-  { roles, claims, enabled, lockedUntil }: UserFields,
+  { roles, claims, enabled, lockedUntil, email, phoneNumber }: UserFields,
 ): Promise<boolean> {
   const touched =
-    roles !== undefined || claims !== undefined || enabled === false || (lockedUntil ?? 0) > Date.now();
+    roles !== undefined ||
+    claims !== undefined ||
+    enabled === false ||
+    (lockedUntil ?? 0) > Date.now() ||
+    email === null ||
+    phoneNumber === null;
   return touched && user.enabled && holdsEverything(await permissionsNow(db, user));
 }
 
@@ -346,8 +352,25 @@ export const rolesOf = async (db: TenantDb, { id }: Pick<User, 'id'>): Promise<R
 /** What users hold who have these roles and these claims of their own. */
 export const heldBy = (roles: readonly Role[], claims: readonly Claim[] = []): Held => ({
   permissions: permissionsIn([...roles.flatMap((role) => role.claims), ...claims]),
+  mqttClaims: mqttClaimsIn([...roles.flatMap((role) => role.claims), ...claims]),
   confines: confines(roles),
 });
+
+/** What belongs to users by their key, and stays when they are erased. */
+const OWNED = ['clients', 'api_resources', 'initial_access_tokens'] as const;
+
+/** Those of these keys to which something belongs that confined users have made. */
+export async function owningKeys(db: TenantDb, keys: readonly string[]): Promise<Set<string>> {
+  const owning = new Set<string>();
+  if (keys.length === 0) return owning;
+  for (const table of OWNED)
+    for (const row of await db
+      .among(db.from(table), 'owner_user_key', keys)
+      .distinct()
+      .select<Row[]>('owner_user_key'))
+      owning.add(row['owner_user_key'] as string);
+  return owning;
+}
 
 /** Lets a user sign in or not. Either way what was issued until now ends: a disabled user's tokens do not wake up again. */
 export async function setUserEnabled(db: TenantDb, name: string, enabled: boolean): Promise<User> {

@@ -40,6 +40,25 @@ const ABOUT_STRONGER: Record<string, (strong: Strong) => Example | Promise<Examp
   'client.deleteregistrationtoken': async ({ registrationToken }) => ({
     params: { id: await registrationToken() },
   }),
+  'messaging.putmail': () => ({
+    body: {
+      driver: 'smtp',
+      host: 'mail.example.com',
+      port: 465,
+      security: 'tls',
+      user: 'mine',
+      password: 'mine',
+      from: 'mine@example.com',
+    },
+  }),
+  'messaging.putsms': () => ({
+    body: {
+      driver: 'webhook',
+      url: 'https://sms.example.com/send',
+      secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+    },
+  }),
+  'messaging.delete': () => ({ params: { channel: 'mail' } }),
   'apiresource.put': ({ api }) => ({ body: { id: api, displayName: 'Changed' } }),
   'apiresource.delete': ({ api }) => ({ params: { id: api }, query: { cascade: 'true' } }),
   'apiresource.import': ({ clientId }) => ({
@@ -47,7 +66,7 @@ const ABOUT_STRONGER: Record<string, (strong: Strong) => Example | Promise<Examp
   }),
 };
 
-/** For each change: what would make a thing that holds nothing hold everything. */
+/** For each change of a thing that has an id: what would make a thing that holds nothing hold everything. */
 const MAKES_STRONGER: Record<string, (strong: Strong) => readonly object[]> = {
   'role.put': () => [{ claims: EVERYTHING }],
   'user.put': ({ role }) => [{ claims: EVERYTHING }, { roles: [role] }],
@@ -69,6 +88,7 @@ const TABLES = [
   'api_resources',
   'api_resource_secrets',
   'api_scopes',
+  'message_drivers',
   'revocations',
 ];
 
@@ -145,6 +165,11 @@ for (const kind of STORES)
     it('has a call for every writing operation, but for those that say why they touch no authority', () => {
       const touching = writing.filter(({ authority }) => typeof authority === 'function');
       assert.deepEqual(touching.map(({ id }) => id).sort(), Object.keys(ABOUT_STRONGER).sort());
+      const changes = touching.filter(
+        ({ method, schemas }) =>
+          method === 'PUT' && 'id' in ((schemas.body as { properties?: object }).properties ?? {}),
+      );
+      assert.deepEqual(changes.map(({ id }) => id).sort(), Object.keys(MAKES_STRONGER).sort());
     });
 
     for (const operation of writing.filter(({ id }) => id in ABOUT_STRONGER)) {
@@ -152,7 +177,7 @@ for (const kind of STORES)
         await refused(operation, [(await ABOUT_STRONGER[operation.id]?.(strong)) ?? {}]);
       });
 
-      if (operation.method !== 'PUT') continue;
+      if (!(operation.id in MAKES_STRONGER)) continue;
       it(`${operation.id} refuses to make it of something that holds less`, async () => {
         const example = (await EXAMPLES[operation.id]?.(server, server.home.tenant, '')) ?? {};
         const { id } = example.body as { id: string };

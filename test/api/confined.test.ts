@@ -150,10 +150,17 @@ for (const kind of STORES)
           client_id: made['client_id'],
           redirect_uris: ['https://mine.example.com/callback'],
           scope: 'openid isms.client.get',
+          post_logout_redirect_uris: ['https://mine.example.com/bye'],
+          grant_types: ['authorization_code', 'urn:ietf:params:oauth:grant-type:device_code'],
+          token_endpoint_auth_method: 'none',
         }),
       });
       const said: Data = bodyOf(heard);
       assert.deepEqual([heard.status, said['redirect_uris'], said['scope']], [200, [CALLBACK], 'openid']);
+      assert.deepEqual(
+        [said['post_logout_redirect_uris'] ?? [], said['grant_types'], said['token_endpoint_auth_method']],
+        [[], ['authorization_code'], made['token_endpoint_auth_method']],
+      );
     });
 
     it('is not let out by a client that outlives them', async () => {
@@ -162,6 +169,33 @@ for (const kind of STORES)
       assert.equal(user['userKey'], userKey);
       await admin.done('DELETE', `/api/User/${user['id']}`);
       assert.deepEqual(await seenBy(made['clientId'], made['newSecret'].secret), [userKey]);
+    });
+
+    const ownUser = async (): Promise<string> => {
+      const users = (await admin.ask('GET', '/api/User?q.name=user-of')).body['data'] as Data[];
+      return users.find((user) => user['userKey'] === userKey)?.['id'] as string;
+    };
+
+    it('does not leave the role, under which their clients were made', async () => {
+      const made = await machine({ scopes: ['isms.client.get'] });
+      const id = await ownUser();
+      refused(await developer.ask('PUT', '/api/User', { id, roles: [] }), 'permission', 'isms.all');
+      assert.deepEqual(await seenBy(made['clientId'], made['newSecret'].secret), [userKey]);
+      await developer.done('PUT', '/api/User', { id, roles: ['developer'], nickName: 'Mine' });
+    });
+
+    it('leaves clients confined when an administrator takes the role away', async () => {
+      const made = await machine({ scopes: ['isms.client.get'] });
+      await admin.done('PUT', '/api/User', { id: await ownUser(), roles: [] });
+      assert.deepEqual(await seenBy(made['clientId'], made['newSecret'].secret), [userKey]);
+    });
+
+    it('has clients that see everything once an administrator has given them everything', async () => {
+      const made = await machine({ scopes: ['isms.client.get'] });
+      const claims = [{ type: 'permission', value: 'isms.all' }];
+      await admin.done('PUT', '/api/User', { id: await ownUser(), claims });
+      const owners = await seenBy(made['clientId'], made['newSecret'].secret);
+      assert.ok((owners as unknown[]).includes(null), JSON.stringify(owners));
     });
 
     it('is not let out by a user or a role that is not confined', async () => {
@@ -226,19 +260,83 @@ for (const kind of STORES)
 
     it('imports no user with another’s permissions', async () => {
       const lines = [{ userName: `i-${name}`, ...permission('theirs.cancel') }, { userName: `j-${name}` }];
+      assert.deepEqual(await importUsers(lines), ['refused', 'created']);
+    });
+
+    it('makes no API below another’s, by a call or an import', async () => {
+      const below = 'theirs.orders';
+      refused(await developer.ask('POST', '/api/ApiResource', { name: below }), 'owner', 'theirs');
+      refused(
+        await developer.ask('POST', '/api/ApiResource/Import', { microServiceName: below }),
+        'owner',
+        'theirs',
+      );
+      await developer.done('POST', '/api/ApiResource', { name: `${name}.orders` });
+    });
+
+    it('gives no permission that another’s API could mean as well, however short its name', async () => {
+      const top = `top-${name}`;
+      await developer.done('POST', '/api/ApiResource', { name: `${top}.orders` });
+      await admin.done('POST', '/api/ApiResource', { name: top });
+      const word = `${top}.orders.cancel`;
+      refused(await developer.ask('POST', '/api/Role', { name, ...permission(word) }), 'owner', word);
+    });
+
+    const importUsers = async (lines: readonly object[]): Promise<unknown[]> => {
       const heard = await send(new URL('/api/User/Import', server.issuer), {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
         body: lines.map((line) => JSON.stringify(line)).join('\n'),
       });
-      assert.deepEqual(
-        heard.text
-          .trim()
-          .split('\n')
-          .map((line) => (JSON.parse(line) as Data)['result'] as string),
-        ['refused', 'created'],
-      );
-    });
+      return heard.text
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as Data)['result'] as unknown);
+    };
+
+    const LEFT: Record<string, (other: Caller) => Promise<unknown>> = {
+      'a client': (other) => other.done('POST', '/api/Client', { template: 'machine' }),
+      'an API': (other) => other.done('POST', '/api/ApiResource', { name: `left-${name}` }),
+      'a registration token': (other) => other.done('POST', '/api/Client/RegistrationTokens', {}),
+    };
+    for (const [what, leave] of Object.entries(LEFT))
+      it(`imports no user with the key of one who has left ${what}`, async () => {
+        const theirs = await userToken(server, MAY, [], undefined, ['developer']);
+        const left = String(decodeJwt(theirs).sub);
+        await leave(caller(server, theirs));
+        const users = (await admin.ask('GET', '/api/User?q.name=user-of')).body['data'] as Data[];
+        const { id } = users.find((user) => user['userKey'] === left) as Data;
+        await admin.done('DELETE', `/api/User/${id}?erase=true`);
+        const lines = [
+          { userName: `k-${name}`, userKey: left },
+          { userName: `l-${name}`, userKey: randomUUID() },
+        ];
+        assert.deepEqual(await importUsers(lines), ['refused', 'created']);
+      });
+
+    for (const type of ['acl', 'mqtt'])
+      it(`gives nobody rights over devices by claims of the type ${type}`, async () => {
+        const given = { claims: [{ type, value: '{}' }] };
+        const id = await ownUser();
+        const role = await developer.done('POST', '/api/Role', { name });
+        const { id: colleague } = await developer.done('POST', '/api/User', { userName: `e-${name}` });
+        for (const answer of [
+          await developer.ask('PUT', '/api/User', { id, ...given }),
+          await developer.ask('PUT', '/api/User', { id: colleague, ...given }),
+          await developer.ask('POST', '/api/User', { userName: `f-${name}`, ...given }),
+          await developer.ask('PUT', '/api/Role', { id: role['id'], ...given }),
+          await developer.ask('POST', '/api/Role', { name: `g-${name}`, ...given }),
+        ])
+          refused(answer, 'permission', 'isms.all');
+        assert.deepEqual(await importUsers([{ userName: `h-${name}`, ...given }]), ['refused']);
+        for (const user of [id, colleague]) await admin.done('PUT', '/api/User', { id: user, ...given });
+        await developer.done('PUT', '/api/User', { id, nickName: 'Mine' });
+        refused(
+          await developer.ask('PUT', '/api/User', { id: colleague, password: 'a new password of theirs' }),
+          'permission',
+          'isms.all',
+        );
+      });
 
     it('imports no API that opens its scopes to another’s client', async () => {
       const theirs = await admin.done('POST', '/api/Client', { template: 'machine' });
@@ -288,6 +386,9 @@ for (const kind of STORES)
         { scopes: [...changed['scopes'], 'isms.client.get'] },
         { redirectUris: [CALLBACK, 'https://mine.example.com/callback'] },
         { resources: [name] },
+        { grantTypes: [...changed['grantTypes'], 'urn:ietf:params:oauth:grant-type:device_code'] },
+        { postLogoutRedirectUris: ['https://mine.example.com/bye'] },
+        { tokenEndpointAuthMethod: 'none' },
       ])
         refused(
           await developer.ask('PUT', '/api/Client', { id, ...wider }),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { GRANT_TYPES } from '../../src/clients/index.js';
+import { GRANT_TYPES, revokeClientSecret } from '../../src/clients/index.js';
+import { Conflict } from '../../src/kernel/errors.js';
 import type { Tenant } from '../../src/tenants/index.js';
 import type { Caller } from '../support/area.js';
 import { STORES } from '../support/config.js';
@@ -111,6 +112,16 @@ for (const kind of STORES)
       await refused(ask('DELETE', `/api/User/${id}`));
     });
 
+    it('is nobody who can not sign in: without password, e-mail address and phone number', async () => {
+      const { tenant, ask } = await place();
+      const id = await addUser(tenant, { claims: EVERYTHING });
+      const nobody = await ask('POST', '/api/User', { userName: `person-${++made}`, claims: EVERYTHING });
+      await refused(ask('DELETE', `/api/User/${id}`));
+      await taken(ask('PUT', '/api/User', { id: nobody.data['id'], email: `p-${made}@example.com` }));
+      await taken(ask('DELETE', `/api/User/${id}`));
+      await refused(ask('PUT', '/api/User', { id: nobody.data['id'], email: null }));
+    });
+
     it('is asked for in each tenant apart, and not where there was none before', async () => {
       const { tenant, ask } = await place();
       const id = await addUser(tenant, {});
@@ -141,6 +152,18 @@ for (const kind of STORES)
           await addUser(tenant, { roles: ['administrator'] });
           await taken(ask(method, path, json));
         });
+
+      it('keeps a secret when the command line revokes one', async () => {
+        const { tenant, ask } = await place();
+        const [only] = await clientsOf(ask);
+        const clientId = String(only?.['clientId']);
+        const [secret] = only?.['secrets'] as [{ id: string }];
+        const revoke = (): Promise<void> =>
+          server.change((db) => revokeClientSecret(db, clientId, secret.id), tenant);
+        await assert.rejects(revoke, (error) => error instanceof Conflict && LAST.test(error.message));
+        await addUser(tenant, { roles: ['administrator'] });
+        await revoke();
+      });
 
       it('may go where another is left', async () => {
         const { tenant, ask } = await place();
