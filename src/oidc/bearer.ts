@@ -1,14 +1,15 @@
-import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { decodeJwt } from 'jose';
 import type { Provider } from 'oidc-provider';
 import { MANAGEMENT_API } from '../api-resources/index.js';
 import type { Actor, Presented } from '../api/index.js';
+import type { Revocations } from '../revocations/index.js';
 import type { People, User } from '../users/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
 import type { ClientCache } from './client-cache.js';
 import { derivedIn } from './derived-token.js';
 import { liveAccessToken, type Token } from './introspection.js';
-import { dependenciesOf, type AccessTokenClaims, type TokenDependencies } from './jwt-access-token.js';
+import { dependenciesOf, kidOf, type AccessTokenClaims, type TokenDependencies } from './jwt-access-token.js';
 
 export interface BearerBase {
   tenantId: string;
@@ -45,9 +46,12 @@ async function bearerToken(
   return { ...token, clientId: token.clientId };
 }
 
-/** @returns undefined for anything but a JWT access token of the tenant's that works, of a user who may sign in. */
+/**
+ * A token of which more is kept than its use at this moment.
+ * @returns undefined for anything but a JWT access token of the tenant's that works, of a user who may sign in.
+ */
 export async function liveTokenOf(
-  base: Omit<BearerBase, 'catalogue' | 'clients'>,
+  base: Omit<BearerBase, 'catalogue' | 'clients'> & { revocations: Revocations },
   value: string,
 ): Promise<LiveToken | undefined> {
   const token = value.includes('.') ? await bearerToken(base, value) : undefined;
@@ -58,12 +62,15 @@ export async function liveTokenOf(
     if (!user) return undefined;
   }
   const claims = decodeJwt<AccessTokenClaims>(value);
+  const kid = kidOf(value) ?? '';
+  const gen = await base.revocations.generationFrom(base.tenantId, { generation: token.generation, kid });
+  if (gen === undefined) return undefined;
   return {
     audience: String(claims.aud),
     names: user ? [user.userKey, user.userName] : [token.clientId],
     claims,
-    kid: decodeProtectedHeader(value).kid ?? '',
-    dependencies: dependenciesOf(claims),
+    kid,
+    dependencies: { ...dependenciesOf(claims), gen },
     expiresAt: claims.exp * 1000,
   };
 }
@@ -78,6 +85,7 @@ function presentedOf(value: string, token: Token, audience: string): Presented {
     sessionUid,
     expiresWithSession,
     generation,
+    kid: kidOf(value),
     expiresAt: exp,
     derived: derivedIn(token.extra) as Record<string, unknown> | undefined,
   };

@@ -128,7 +128,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       actorOf: (token) => actorOf({ ...base, tenantId: tenant.id, provider, catalogue, clients }, token),
       liveToken: (text) => liveTokenOf({ ...base, tenantId: tenant.id, provider }, text),
       stillLive: policy.stillLive,
-      issueToken: tokenIssuer({ tenant, keys, catalogue, people: base.people, config: base.config }),
+      issueToken: tokenIssuer({ ...base, tenant, keys, catalogue }),
       mayCallFrom: rememberOrigins((origin) => isClientOrigin(tenantDb(base.store.knex, tenant.id), origin)),
       handle: provider.callback(),
     };
