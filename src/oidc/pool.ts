@@ -125,7 +125,8 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       keys,
       documents,
       binding,
-      actorOf: (token) => actorOf({ ...base, tenantId: tenant.id, provider, catalogue, clients }, token),
+      actorOf: (token) =>
+        actorOf({ ...base, ...policy, tenantId: tenant.id, provider, catalogue, clients }, token),
       liveToken: (text) => liveTokenOf({ ...base, tenantId: tenant.id, provider }, text),
       stillLive: policy.stillLive,
       issueToken: tokenIssuer({ ...base, tenant, keys, catalogue }),

@@ -12,7 +12,7 @@ import { noteGeneration } from '../generation.js';
 import { liveAccessToken, type Token } from '../introspection.js';
 import { kidOf } from '../jwt-access-token.js';
 import { printable, scopesAt } from '../scopes.js';
-import type { ResourceServerOf } from '../token-policy.js';
+import type { ResourceServerOf, TokenPolicy } from '../token-policy.js';
 import { allow, type ExistingGrants } from './existing.js';
 import { senderOf } from './sender.js';
 
@@ -29,6 +29,7 @@ export interface TokenExchangeBase {
   grants: ExistingGrants;
   resourceServer: ResourceServerOf;
   revocations: Revocations;
+  scopesNow: TokenPolicy['scopesNow'];
   mayIntrospect(clientId: string, token: { clientId?: string | undefined; aud: unknown }): boolean;
   /** Whether the user may sign in. */
   isActive(userKey: string): Promise<boolean>;
@@ -183,15 +184,15 @@ async function actorOf(
   return { sub: users?.accountId ?? clientId, client_id: clientId };
 }
 
-/** The scopes of the subject token that its own client, and the API, still have. */
+/** The scopes of the subject token that its own client, those of the tokens behind it, and the API still have. */
 async function currentScopes(
   subject: SubjectToken,
   api: ApiResource,
-  { clients, catalogue }: TokenExchangeBase,
+  { clients, catalogue, scopesNow }: TokenExchangeBase,
 ): Promise<string[]> {
   const owner = await clients.get(subject.clientId);
   const still = new Set(owner && scopesAt(catalogue, api, owner));
-  const words = subject.scope?.split(' ') ?? [];
+  const words = await scopesNow(subject);
   return words.filter((word) => word !== 'offline_access' && still.has(word));
 }
 
