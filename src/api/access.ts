@@ -11,7 +11,9 @@ export interface Presented {
   /** Epoch seconds. */
   expiresAt?: number | undefined;
   /** The revocations that its request had seen (src/revocations). */
-  generation?: number;
+  generation: number;
+  /** The key that signed it, where it is a JWT. */
+  kid?: string | undefined;
   /** Claims that tell what it was derived from, where it was (oidc/derived-token.ts). */
   derived?: Readonly<Record<string, unknown>> | undefined;
   /** What it depends on: the grant, and the session or sign-in that it was issued in. */

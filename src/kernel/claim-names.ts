@@ -30,7 +30,8 @@ const OF_TOKENS: ReadonlySet<string> = new Set([
   ],
   ...['sid', 'events', 'toe', 'txn', 'vot', 'vtm', '_claim_names', '_claim_sources'],
   ...['act', 'may_act', 'cnf', 'scope', 'client_id', 'authorization_details'],
-  ...['active', 'token_type', 'token_introspection'],
+  ...['active', 'token_type', 'token_introspection', 'username'],
+  ...['htm', 'htu', 'ath'],
   ...['tenant', 'gid', 'fid', 'gen', 'origin', 'origin_session'],
 ]);
 

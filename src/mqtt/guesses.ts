@@ -1,4 +1,5 @@
 import { networkOf } from '../kernel/addresses.js';
+import { steadyNow } from '../kernel/clock.js';
 import type { Soon } from '../kernel/soon.js';
 import type { Log } from '../observe/index.js';
 import type { Step, Store } from '../store/index.js';
@@ -47,9 +48,9 @@ export function openGuesses(store: Store, lockout: Lockout, log: Log): Guesses {
   let reading = false;
 
   async function read(): Promise<void> {
-    const started = Date.now();
+    const started = steadyNow();
     mine = new Set(); // what is counted from here on may be missing from what is read
-    const rows = await select.all(started, ACCOUNTS.length, ACCOUNTS, MOST_SUSPECTS + 1);
+    const rows = await select.all(Date.now(), ACCOUNTS.length, ACCOUNTS, MOST_SUSPECTS + 1);
     suspects = new Set(rows.map((row) => `${row['tenant_id']} ${row['account']}`));
     readAt = started;
   }
@@ -65,7 +66,7 @@ export function openGuesses(store: Store, lockout: Lockout, log: Log): Guesses {
   }
 
   function mayHaveGuessed(who: string): boolean {
-    const now = Date.now();
+    const now = steadyNow();
     readInTime(now);
     return now - readAt > GOOD_FOR_MS || suspects.size > MOST_SUSPECTS || suspects.has(who) || mine.has(who);
   }

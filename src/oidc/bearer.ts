@@ -1,14 +1,16 @@
-import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { decodeJwt } from 'jose';
 import type { Provider } from 'oidc-provider';
 import { MANAGEMENT_API } from '../api-resources/index.js';
 import type { Actor, Presented } from '../api/index.js';
+import type { Revocations } from '../revocations/index.js';
 import type { People, User } from '../users/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
 import type { ClientCache } from './client-cache.js';
 import { derivedIn } from './derived-token.js';
 import { liveAccessToken, type Token } from './introspection.js';
-import { dependenciesOf, type AccessTokenClaims, type TokenDependencies } from './jwt-access-token.js';
+import { dependenciesOf, kidOf, type AccessTokenClaims, type TokenDependencies } from './jwt-access-token.js';
+import type { TokenPolicy } from './token-policy.js';
 
 export interface BearerBase {
   tenantId: string;
@@ -17,6 +19,7 @@ export interface BearerBase {
   clients: ClientCache;
   artifacts: Artifacts;
   people: People;
+  scopesNow: TokenPolicy['scopesNow'];
 }
 
 /** A JWT access token of the tenant that works, for a room whose API it may be for. */
@@ -45,9 +48,12 @@ async function bearerToken(
   return { ...token, clientId: token.clientId };
 }
 
-/** @returns undefined for anything but a JWT access token of the tenant's that works, of a user who may sign in. */
+/**
+ * A token of which more is kept than its use at this moment.
+ * @returns undefined for anything but a JWT access token of the tenant's that works, of a user who may sign in.
+ */
 export async function liveTokenOf(
-  base: Omit<BearerBase, 'catalogue' | 'clients'>,
+  base: Omit<BearerBase, 'catalogue' | 'clients' | 'scopesNow'> & { revocations: Revocations },
   value: string,
 ): Promise<LiveToken | undefined> {
   const token = value.includes('.') ? await bearerToken(base, value) : undefined;
@@ -58,12 +64,15 @@ export async function liveTokenOf(
     if (!user) return undefined;
   }
   const claims = decodeJwt<AccessTokenClaims>(value);
+  const kid = kidOf(value) ?? '';
+  const gen = await base.revocations.generationFrom(base.tenantId, { generation: token.generation, kid });
+  if (gen === undefined) return undefined;
   return {
     audience: String(claims.aud),
     names: user ? [user.userKey, user.userName] : [token.clientId],
     claims,
-    kid: decodeProtectedHeader(value).kid ?? '',
-    dependencies: dependenciesOf(claims),
+    kid,
+    dependencies: { ...dependenciesOf(claims), gen },
     expiresAt: claims.exp * 1000,
   };
 }
@@ -78,19 +87,20 @@ function presentedOf(value: string, token: Token, audience: string): Presented {
     sessionUid,
     expiresWithSession,
     generation,
+    kid: kidOf(value),
     expiresAt: exp,
     derived: derivedIn(token.extra) as Record<string, unknown> | undefined,
   };
 }
 
 /**
- * Whose access token comes to the management API, and what it opens now: the token's scopes as far as the client may still
- * have them, and the permissions that the user has at this moment, whatever the token says.
+ * Whose access token comes to the management API, and what it opens now: the token's scopes as far as the clients behind it
+ * may still have them, and the permissions that the user has at this moment, whatever the token says.
  * @returns undefined for a token that is not valid, is for another audience, or is bound to a key (RFC 9449, RFC 8705),
  * which nobody who only sends it has proved to have.
  */
 export async function actorOf(
-  { tenantId, provider, catalogue, clients, artifacts, people }: BearerBase,
+  { tenantId, provider, catalogue, clients, artifacts, people, scopesNow }: BearerBase,
   value: string,
 ): Promise<Actor | undefined> {
   const token = await bearerToken({ tenantId, provider, artifacts }, value);
@@ -98,8 +108,7 @@ export async function actorOf(
   if (!token || audience === undefined || token.aud !== audience) return undefined;
   const client = await clients.get(token.clientId);
   if (!client) return undefined;
-  const allowed = new Set(client.settings.scopes);
-  const scopes = new Set((token.scope ?? '').split(' ').filter((scope) => allowed.has(scope)));
+  const scopes = new Set(await scopesNow(token));
   const presented = presentedOf(value, token, audience);
   const { clientId } = token;
   if (token.accountId === undefined) {

@@ -1,4 +1,5 @@
 import type { AdapterPayload } from 'oidc-provider';
+import type { Client } from '../clients/index.js';
 import { parse } from '../kernel/json.js';
 import type { Revocations } from '../revocations/index.js';
 import type { Artifacts } from './artifacts.js';
@@ -19,7 +20,7 @@ export interface Derived {
 }
 
 /** The derivation in the claims of a token; undefined where it was derived from no other. */
-export function derivedIn(claims: Record<string, unknown> | undefined): Derived | undefined {
+export function derivedIn(claims: object | undefined): Derived | undefined {
   const { act, origin, origin_session: ofSession } = (claims ?? {}) as Partial<Derived>;
   return origin && { origin, ...(act && { act }), ...(ofSession && { origin_session: ofSession }) };
 }
@@ -62,6 +63,8 @@ export interface Dependencies {
   sessionLives(uid: string, of: { userKey: string; clientId: string; grantId: string }): Promise<boolean>;
   /** Whether all that a derived token comes from still works: grants, families, sessions, clients, the user, the tenant. */
   sourcesLive(derived: Derived, userKey: string, generation: number): Promise<boolean>;
+  /** The clients that the tokens were issued to that a token was derived from; undefined for one that is not there now. */
+  sourceClients(derived: Derived, userKey: string): Promise<(Client | undefined)[]>;
 }
 
 export function openDependencies(base: DerivedTokensBase): Dependencies {
@@ -86,6 +89,13 @@ export function openDependencies(base: DerivedTokensBase): Dependencies {
   return {
     grantedClient,
     sessionLives,
+    sourceClients: ({ origin }, userKey) =>
+      Promise.all(
+        origin.map(async (family) => {
+          const [grantId] = split(family);
+          return clients.get((await grantedClient(grantId, userKey)) ?? '');
+        }),
+      ),
     async sourcesLive({ origin, origin_session: ofSession = [] }, userKey, generation) {
       const derived = { generation, jti: '', clientId: '', userKey, family: DERIVED };
       if (await revocations.isRevoked(tenantId, derived)) return false;

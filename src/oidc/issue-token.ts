@@ -1,7 +1,8 @@
-import type { Actor } from '../api/index.js';
+import { BASIC, Failure, type Actor } from '../api/index.js';
 import type { IssuedToken, IssueWish } from '../clients/index.js';
 import type { Config } from '../config.js';
 import { idAt } from '../kernel/ids.js';
+import type { Revocations } from '../revocations/index.js';
 import type { Tenant } from '../tenants/index.js';
 import type { People } from '../users/index.js';
 import type { Catalogue } from './catalogue.js';
@@ -17,6 +18,7 @@ export interface IssuerBase {
   keys: KeyRing;
   catalogue: Catalogue;
   people: People;
+  revocations: Revocations;
 }
 
 /** Marks the token as derived, so that it is revoked with signing keys (keys/revocation.ts). */
@@ -30,16 +32,20 @@ const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).to
  * lives no longer. Its scopes have been compared with the caller's already.
  */
 export const tokenIssuer =
-  ({ config, tenant, keys, catalogue, people }: IssuerBase): IssueToken =>
+  ({ config, tenant, keys, catalogue, people, revocations }: IssuerBase): IssueToken =>
   async (actor, { scope, lifetime, at }) => {
-    const { audience = '', grantId, sessionUid, expiresWithSession, generation, derived } = actor.token ?? {};
+    if (!actor.token) throw new Error('only who comes with a token gets another');
+    const { audience, grantId, sessionUid, expiresWithSession, derived } = actor.token;
+    const gen = await revocations.generationFrom(tenant.id, actor.token);
     const api = catalogue.apiByAudience.get(audience);
     const user = actor.userKey === undefined ? undefined : await people.active(tenant.id, actor.userKey);
     const key = keys.signing.find(({ alg }) => alg === (api?.signingAlg ?? 'ES256'));
-    if (!key || !api || (actor.userKey !== undefined && !user))
-      throw new Error('the caller of a moment ago is not there any more');
+    if (gen === undefined || !key || !api || (actor.userKey !== undefined && !user))
+      throw new Failure(401, BASIC.noPermission, {
+        message: 'what the access token depends on has ended in the meantime; get a new token',
+      });
     const iat = Math.floor(at / 1000);
-    const left = derived && actor.token?.expiresAt !== undefined ? actor.token.expiresAt - iat : Infinity;
+    const left = derived && actor.token.expiresAt !== undefined ? actor.token.expiresAt - iat : Infinity;
     const expiresIn = Math.min(lifetime, config.lifetimes.accessTokenLongest, left);
     const jti = idAt(at);
     const claims: AccessTokenClaims = {
@@ -54,7 +60,7 @@ export const tokenIssuer =
       jti,
       tenant: tenant.id,
       ...(derived ?? NOT_EXCHANGED),
-      ...(generation !== undefined && { gen: generation }),
+      gen,
       ...(grantId !== undefined && { gid: grantId, [expiresWithSession ? 'sid' : 'fid']: sessionUid }),
     };
     const data = `${encode({ alg: key.alg, typ: 'at+jwt', kid: key.kid })}.${encode(claims)}`;

@@ -1,4 +1,4 @@
-import { errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
+import { decodeProtectedHeader, errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
 import type { AdapterPayload, KoaContextWithOIDC } from 'oidc-provider';
 import { idAt, newId, timeOfId } from '../kernel/ids.js';
 import { factsOf } from '../kernel/request.js';
@@ -70,12 +70,30 @@ export async function verifyAccessToken(
         requiredClaims: ['sub', 'aud', 'iat', 'exp', 'jti', 'client_id', 'tenant'],
       },
     );
-    return payload;
+    return isOurs(payload) ? payload : undefined;
   } catch (error) {
     if (error instanceof joseErrors.JOSEError) return undefined;
     throw error;
   }
 }
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
+
+/** What the claims look like that the checks of revocations, and of what a token was derived from, compare. */
+const SHAPES: Readonly<Record<string, (value: unknown) => boolean>> = {
+  ...{ sub: isText, client_id: isText, jti: isText, gid: isText, sid: isText, fid: isText },
+  ...{ origin: isTexts, origin_session: isTexts },
+  gen: Number.isSafeInteger,
+};
+
+/** Whether the claims are such as this program writes. Somebody with a stolen key can write others. */
+const isOurs = (claims: JWTPayload): boolean =>
+  Object.entries(SHAPES).every(([name, fits]) => claims[name] === undefined || fits(claims[name]));
+
+/** The key that signed a token; undefined for one that is no JWT. */
+export const kidOf = (token: string): string | undefined =>
+  token.includes('.') ? decodeProtectedHeader(token).kid : undefined;
 
 /** The generation of a token. Older tokens have the time instead: the counter is never behind it (migrations/0027). */
 export const generationIn = ({ gen, jti = '', iat = 0 }: TokenDependencies): number =>

@@ -125,10 +125,11 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       keys,
       documents,
       binding,
-      actorOf: (token) => actorOf({ ...base, tenantId: tenant.id, provider, catalogue, clients }, token),
+      actorOf: (token) =>
+        actorOf({ ...base, ...policy, tenantId: tenant.id, provider, catalogue, clients }, token),
       liveToken: (text) => liveTokenOf({ ...base, tenantId: tenant.id, provider }, text),
       stillLive: policy.stillLive,
-      issueToken: tokenIssuer({ tenant, keys, catalogue, people: base.people, config: base.config }),
+      issueToken: tokenIssuer({ ...base, tenant, keys, catalogue }),
       mayCallFrom: rememberOrigins((origin) => isClientOrigin(tenantDb(base.store.knex, tenant.id), origin)),
       handle: provider.callback(),
     };

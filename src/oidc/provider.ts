@@ -202,6 +202,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     clients,
     grants,
     resourceServer,
+    revocations: base.revocations,
   };
   const directBase = { ...grantBase, people, limits: base.limits };
   registerDirectGrant(provider, directBase, byPassword(people, tenant.id));

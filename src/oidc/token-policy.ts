@@ -48,6 +48,8 @@ export interface TokenPolicy {
    * permissions that the user has now. So what was taken away is gone from tokens that are out already.
    */
   asOfNow<T extends Said>(said: T): Promise<T>;
+  /** The scopes of a token that its client may still have, and so may the clients whose tokens it was derived from. */
+  scopesNow(token: Holder): Promise<string[]>;
   /** A JWT access token of the tenant that works, as the payload that the library would have kept for it. */
   readJwt(jwt: string): Promise<AdapterPayload | undefined>;
   /** Whether all that a token was derived from still works (derived-token.ts). */
@@ -75,6 +77,15 @@ export interface Said {
   scope?: string | undefined;
   role?: unknown;
   permission?: unknown;
+}
+
+/** Who has which scopes by a token, and what it was derived from. */
+export interface Holder {
+  clientId?: string | undefined;
+  accountId?: string | undefined;
+  scope?: string | undefined;
+  /** The claims that tell of the derivation, among others. */
+  extra?: object | undefined;
 }
 
 export interface TokenPolicyParts {
@@ -119,10 +130,19 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
   const isRevoked = async (claims: TokenDependencies): Promise<boolean> =>
     !(await clients.get(claims.client_id)) || (await revocations.isRevoked(tenant.id, issuedOf(claims)));
 
+  const scopesNow: TokenPolicy['scopesNow'] = async ({ clientId = '', accountId = '', scope, extra }) => {
+    const derived = derivedIn(extra);
+    const sources = derived ? await dependencies.sourceClients(derived, accountId) : [];
+    const holders = [await clients.get(clientId), ...sources];
+    const words = scope?.split(' ').filter(Boolean) ?? [];
+    return words.filter((word) => holders.every((holder) => holder?.settings.scopes.includes(word)));
+  };
+
   const ownClaims = { tenant: tenant.id };
   return {
     resourceServer,
     sourcesLive,
+    scopesNow,
     generation: generationSource(tenant.id, revocations, clients),
     mayIntrospect(clientId, token) {
       if (clientId === undefined) return false;
@@ -132,9 +152,13 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
       return token.clientId === clientId || (tokenEndpointAuthMethod !== 'none' && serves);
     },
     async asOfNow(said) {
-      const { scopes = [] } = (await clients.get(said.client_id ?? ''))?.settings ?? {};
       const words = said.scope?.split(' ') ?? [];
-      const stays = words.filter((word) => scopes.includes(word));
+      const stays = await scopesNow({
+        clientId: said.client_id,
+        accountId: said.sub,
+        scope: said.scope,
+        extra: said,
+      });
       const now = stays.length === words.length ? said : { ...said, scope: stays.join(' ') };
       if (said.role === undefined && said.permission === undefined) return now;
       const user = await people.active(tenant.id, said.sub ?? '');

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
+import { steadyNow } from '../../src/kernel/clock.js';
 import { ADMIN_PASSWORD, CLIENT_SECRET, environment, STORES } from '../support/config.js';
 import { bodyOf, send, type Heard } from '../support/http.js';
 import { cli, kill, managementToken, serve, type Finished, type Running } from '../support/process.js';
 
 type Json = Record<string, unknown>;
 
-/** Far more than a server answers in the second that it takes to see a change. */
-const MOST_TRIES = 5000;
+/** Far more than the second that a server takes to see a change, on a machine that is busy with other things. */
+const LONGEST_WAIT_MS = 60_000;
 const NEW_KEY = Buffer.alloc(32, 9).toString('base64');
 
 for (const kind of STORES)
@@ -33,7 +34,9 @@ for (const kind of STORES)
       (await ask('/api/Role', undefined, { authorization: `Bearer ${token}` })).status === 200;
     /** A running server sees a change within a second: it is asked until then. */
     const until = async (seen: () => Promise<boolean>): Promise<void> => {
-      for (let tries = 0; tries < MOST_TRIES; tries += 1) if (await seen()) return;
+      const end = steadyNow() + LONGEST_WAIT_MS;
+      do if (await seen()) return;
+      while (steadyNow() < end);
       assert.fail('the running server does not see the change');
     };
 
@@ -166,9 +169,10 @@ for (const kind of STORES)
     it('move to another master key and renew what the old one opened, in every tenant; and once more', async () => {
       await json('tenant', 'create', 'Acme', '--host', 'id.acme.example');
       const token = await managementToken(issuer);
-      const device = bodyOf(
-        await ask('/connect/deviceauthorization', { client_id: 'demo', scope: 'openid' }),
-      );
+      const { secret } = await json('client', 'create', 'tv', '--grant', 'device', '--scope', 'openid');
+      const authorization = basicOf('tv', String(secret));
+      const device = bodyOf(await ask('/connect/deviceauthorization', { scope: 'openid' }, authorization));
+      assert.equal(typeof device['device_code'], 'string', JSON.stringify(device));
       const kidsOf = async (...tenant: string[]): Promise<string[]> =>
         (await json<{ kid: string; state: string }[]>('keys', 'list', ...tenant))
           .filter(({ state }) => state !== 'revoked')
@@ -180,13 +184,11 @@ for (const kind of STORES)
       assert.equal(done['tenants'], 2);
       assert.match(String(done['left']), /gatehouse mqtt-app secret/);
       await until(async () => !(await opens(token)));
-      const poll = bodyOf(
-        await ask('/connect/token', {
-          grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
-          client_id: 'demo',
-          device_code: String(device['device_code']),
-        }),
-      );
+      const form = {
+        grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+        device_code: device['device_code'] as string,
+      };
+      const poll = bodyOf(await ask('/connect/token', form, authorization));
       assert.equal(poll['error'], 'invalid_grant');
 
       env['GATEHOUSE_MASTER_KEY'] = NEW_KEY;

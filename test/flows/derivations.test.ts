@@ -194,6 +194,15 @@ for (const kind of STORES)
       assert.equal(exp - iat, LONGEST);
     });
 
+    const setScopes = (clientId: string, change: (had: string[]) => string[]): Promise<void> =>
+      server.change(async (db) => {
+        const one = db.from('clients').where({ client_id: clientId });
+        const row = (await one.clone().first()) as { settings: string };
+        const settings = JSON.parse(row.settings) as { scopes: string[] };
+        settings.scopes = change(settings.scopes);
+        await one.clone().update({ settings: JSON.stringify(settings) });
+      });
+
     it('has no scope by exchange that was taken from the subject’s client, or from the API', async () => {
       const { access_token: subject } = await signIn(
         await addUser(),
@@ -202,18 +211,36 @@ for (const kind of STORES)
       );
       const scopes = async (): Promise<unknown> => (await tryExchange(subject)).body['scope'];
       assert.equal(await scopes(), 'orders.read orders.write');
-      await server.change(async (db) => {
-        const row = (await db.from('clients').where({ client_id: 'other-app' }).first()) as {
-          settings: string;
-        };
-        const settings = JSON.parse(row.settings) as { scopes: string[] };
-        settings.scopes = settings.scopes.filter((word) => word !== 'orders.write');
-        await db
-          .from('clients')
-          .where({ client_id: 'other-app' })
-          .update({ settings: JSON.stringify(settings) });
-      });
+      await setScopes('other-app', (had) => had.filter((word) => word !== 'orders.write'));
       assert.equal(await scopes(), 'orders.read');
       assert.equal((await tryExchange(subject, { scope: 'orders.write' })).body['error'], 'invalid_scope');
+    });
+
+    it('has no scope any more that was taken from a client whose token it was derived from, however far back', async () => {
+      const user = await addUser();
+      await setScopes('other-app', (had) => [...new Set([...had, 'orders.write'])]);
+      const { access_token: subject } = await signIn(user, 'orders.read orders.write', 'other-app');
+      const once = await exchange(subject);
+      const twice = await exchange(once);
+      const scopesOf = async (token: string): Promise<unknown> =>
+        (await server.post('/connect/introspect', { token }, server.basic('service', service))).body['scope'];
+      for (const token of [once, twice]) assert.equal(await scopesOf(token), 'orders.read orders.write');
+      await setScopes('other-app', (had) => had.filter((word) => word !== 'orders.write'));
+      for (const token of [once, twice]) {
+        assert.equal(await scopesOf(token), 'orders.read');
+        assert.equal((await tryExchange(token)).body['scope'], 'orders.read');
+        const wanted = await tryExchange(token, { scope: 'orders.write' });
+        assert.equal(wanted.body['error'], 'invalid_scope');
+      }
+    });
+
+    it('opens nothing at the management API that was taken from a client whose token it was derived from', async () => {
+      const { access_token: subject } = await signIn(await addUser(), ISSUE, 'other-app');
+      const token = await exchange(subject);
+      const issued = await issue(token);
+      for (const each of [token, issued]) assert.equal(await opensApi(each), true);
+      await setScopes('other-app', (had) => had.filter((word) => word !== ISSUE));
+      for (const each of [token, issued]) assert.equal(await opensApi(each), false);
+      await setScopes('other-app', (had) => [...had, ISSUE]);
     });
   });

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose';
 import type { ExternalSigningKey } from 'oidc-provider';
-import { GRANT_TYPES } from '../../src/clients/index.js';
+import { GRANT_TYPES, setClientEnabled } from '../../src/clients/index.js';
 import { newId } from '../../src/kernel/ids.js';
 import type { Gatehouse } from '../../src/main.js';
 import { loadKeyRing } from '../../src/oidc/keys/index.js';
+import { revokeAllOf } from '../../src/revocations/index.js';
 import { administrator, type Caller } from '../support/area.js';
 import { STORES } from '../support/config.js';
 import { deviceApi, type DeviceApi } from '../support/devices.js';
@@ -246,6 +247,131 @@ for (const kind of STORES)
       await other.refresh();
       assert.equal(await current('ES256'), signing, 'the key that signs is not concerned');
       for (const port of nodes()) assert.deepEqual(await accepted(port, previous.id, keys), NONE);
+    });
+
+    /** What a thief gets with a token: another by IssueToken and by exchange, and the rules of a device. */
+    const DERIVE: Record<
+      string,
+      (port: number, token: (aud: string, scope: string) => Promise<string>) => Promise<string | undefined>
+    > = {
+      async issued(port, token) {
+        const answer = await send(at(port, '/api/Client/IssueToken'), {
+          body: JSON.stringify({ lifetime: 3600 }),
+          headers: {
+            host: new URL(server.issuer).host,
+            'content-type': 'application/json',
+            authorization: `Bearer ${await token('isms', 'isms.all')}`,
+          },
+        });
+        assert.ok(answer.status === 200 || answer.status === 401, answer.text);
+        return (bodyOf(answer)['data'] as { accessToken?: string } | null)?.accessToken;
+      },
+      async exchanged(port, token) {
+        const form = { grant_type: GRANT_TYPES.tokenExchange, subject_token_type: ACCESS_TOKEN };
+        const subject = { subject_token: await token('orders', 'orders.read') };
+        const answer = await ask(
+          port,
+          '/connect/token',
+          { ...form, ...subject },
+          server.basic('service', service),
+        );
+        return bodyOf(answer)['access_token'] as string | undefined;
+      },
+      async 'admitted at a broker'(port, token) {
+        const names = { username: 'app', clientid: `thief-${newId()}` };
+        const acl = await token('mqtt', 'mqtt.connect');
+        const answer = await send(at(port, '/mqtt/auth'), {
+          body: JSON.stringify({ ...names, password: acl }),
+          headers: {
+            host: new URL(server.issuer).host,
+            'content-type': 'application/json',
+            ...server.basic('app_id', 'app:secret-0123456789-0123456789-0123456789'),
+          },
+        });
+        return bodyOf(answer)['result'] === 'allow' ? names.clientid : undefined;
+      },
+    };
+    const WORKS: Record<string, (derived: string) => Promise<boolean>> = {
+      async issued(token) {
+        const headers = { authorization: `Bearer ${token}` };
+        return (await ask(server.port, '/api/Role', undefined, headers)).status === 200;
+      },
+      async exchanged(token) {
+        const by = server.basic('service', service);
+        return (await server.post('/connect/introspect', { token }, by)).body['active'] === true;
+      },
+      async 'admitted at a broker'(clientid) {
+        const question = { username: 'app', clientid, action: 'publish', topic: 'valve/7' };
+        return (await devices.ask('/mqtt/acl', question)).body['result'] === 'allow';
+      },
+    };
+    /** Signs tokens that say of themselves what a thief likes. */
+    const thief = async (key: ExternalSigningKey, invented: Record<string, unknown>) => {
+      const legal = decodeJwt(String((await signIn('stock.read'))['access_token']));
+      const acl = JSON.stringify({ all: ['valve/#'] });
+      return (aud: string, scope: string): Promise<string> => {
+        const base = aud === 'orders' ? { ...legal, jti: newId(), aud, scope } : undefined;
+        const clientId = aud === 'isms' ? 'gatehouse-cli' : 'app';
+        const claims = base ?? { ...claimsFor(clientId, aud, scope), acl };
+        return sign(key, { ...claims, ...invented }, 'at+jwt');
+      };
+    };
+
+    const ENDS: Record<string, (kid: string) => Promise<unknown>> = {
+      'the key': (kid) => admin.done('POST', `/api/Key/${kid}/Revoke`),
+      'the client': () =>
+        server.change(async (db) => {
+          for (const clientId of ['app', 'gatehouse-cli'])
+            for (const enabled of [false, true]) await setClientEnabled(db, clientId, enabled);
+        }),
+      'the tenant': () => server.change((db) => revokeAllOf(db, 'tenant')),
+    };
+    for (const [how, derive] of Object.entries(DERIVE))
+      it(`ends with all that was ${how} by it, whatever revocations its tokens say that they have seen`, async () => {
+        for (const [what, end] of Object.entries(ENDS)) {
+          const kid = await current('RS256');
+          const forge = await thief(keyOf(await steal(), kid), { gen: 9e15 });
+          const derived = (await derive(server.port, forge)) ?? '';
+          assert.equal(await WORKS[how]?.(derived), true, `before the end of ${what}`);
+          await end(kid);
+          assert.equal(await WORKS[how]?.(derived), false, `after the end of ${what}`);
+          await renewAdmin();
+        }
+      }).timeout(30_000);
+
+    for (const [how, derive] of Object.entries(DERIVE))
+      it(`gives nothing that is ${how} on a node that has not seen yet that it is revoked`, async () => {
+        await other.refresh();
+        const kid = await current('RS256');
+        const forge = await thief(keyOf(await steal(), kid), {});
+        assert.ok(await derive(other.port, forge));
+        await server.context.store
+          .knex('signing_keys')
+          .where({ kid })
+          .update({ state: 'revoked', sealed_private_jwk: '' });
+        assert.equal(await derive(other.port, forge), undefined);
+        await admin.done('POST', '/api/Key/Rotate', { compromised: true });
+        await other.refresh();
+      }).timeout(30_000);
+
+    it('signs no token whose own claims are not such as the server writes', async () => {
+      const keys = await steal();
+      const key = keyOf(keys, await current('RS256'));
+      for (const invented of [
+        { gen: 'zzz' },
+        { gen: 1.5 },
+        { gen: null },
+        { origin: '' },
+        { origin: [7] },
+        { origin_session: {} },
+        { gid: 7 },
+        { client_id: ['gatehouse-cli'] },
+      ]) {
+        const forged = await (await thief(key, invented))('isms', 'isms.all');
+        const headers = { authorization: `Bearer ${forged}` };
+        const answer = await ask(server.port, '/api/Role', undefined, headers);
+        assert.equal(answer.status, 401, JSON.stringify(invented));
+      }
     });
 
     it('has its private half no longer in the store', async () => {

@@ -3,14 +3,16 @@ import type { ApiResource } from '../../api-resources/index.js';
 import { GRANT_TYPES } from '../../clients/index.js';
 import { factsOf } from '../../kernel/request.js';
 import type { Audit } from '../../observe/index.js';
+import type { Revocations } from '../../revocations/index.js';
 import type { Catalogue } from '../catalogue.js';
 import type { ClientCache } from '../client-cache.js';
 import type { Artifacts } from '../artifacts.js';
 import { derivedFrom, type Derived } from '../derived-token.js';
 import { noteGeneration } from '../generation.js';
 import { liveAccessToken, type Token } from '../introspection.js';
+import { kidOf } from '../jwt-access-token.js';
 import { printable, scopesAt } from '../scopes.js';
-import type { ResourceServerOf } from '../token-policy.js';
+import type { ResourceServerOf, TokenPolicy } from '../token-policy.js';
 import { allow, type ExistingGrants } from './existing.js';
 import { senderOf } from './sender.js';
 
@@ -26,6 +28,8 @@ export interface TokenExchangeBase {
   clients: ClientCache;
   grants: ExistingGrants;
   resourceServer: ResourceServerOf;
+  revocations: Revocations;
+  scopesNow: TokenPolicy['scopesNow'];
   mayIntrospect(clientId: string, token: { clientId?: string | undefined; aud: unknown }): boolean;
   /** Whether the user may sign in. */
   isActive(userKey: string): Promise<boolean>;
@@ -96,7 +100,7 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
     params.scope,
     base.clients.known(client.clientId).settings.scopes,
   );
-  noteGeneration(ctx, subject.generation);
+  noteGeneration(ctx, await generationOf(base, params.subject_token ?? '', subject));
 
   const grant = await base.grants.implied(provider, subject.accountId, client.clientId);
   await allow(
@@ -152,6 +156,17 @@ async function subjectOf(
   return token as SubjectToken;
 }
 
+/** The revocations that what is derived from a token depends on. @throws InvalidRequest where its key is revoked */
+async function generationOf(
+  { tenantId, revocations }: TokenExchangeBase,
+  value: string,
+  { generation }: Token,
+): Promise<number> {
+  const kid = kidOf(value);
+  const seen = await revocations.generationFrom(tenantId, { generation, kid });
+  return seen ?? refuse('the subject token is not valid here');
+}
+
 /** The token of who acts, which has to be this client's own, or a user's that was issued to this client. */
 async function actorOf(
   provider: Provider,
@@ -169,15 +184,15 @@ async function actorOf(
   return { sub: users?.accountId ?? clientId, client_id: clientId };
 }
 
-/** The scopes of the subject token that its own client, and the API, still have. */
+/** The scopes of the subject token that its own client, those of the tokens behind it, and the API still have. */
 async function currentScopes(
   subject: SubjectToken,
   api: ApiResource,
-  { clients, catalogue }: TokenExchangeBase,
+  { clients, catalogue, scopesNow }: TokenExchangeBase,
 ): Promise<string[]> {
   const owner = await clients.get(subject.clientId);
   const still = new Set(owner && scopesAt(catalogue, api, owner));
-  const words = subject.scope?.split(' ') ?? [];
+  const words = await scopesNow(subject);
   return words.filter((word) => word !== 'offline_access' && still.has(word));
 }
 
