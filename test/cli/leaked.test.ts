@@ -190,9 +190,11 @@ for (const kind of STORES)
     it('move to another master key and renew what the old one opened, in every tenant; and once more', async () => {
       await json('tenant', 'create', 'Acme', '--host', 'id.acme.example');
       const token = await managementToken(issuer);
+      await json('client', 'create', 'screen', '--public', '--grant', 'device', '--scope', 'openid');
       const device = bodyOf(
-        await ask('/connect/deviceauthorization', { client_id: 'demo', scope: 'openid' }),
+        await ask('/connect/deviceauthorization', { client_id: 'screen', scope: 'openid' }),
       );
+      assert.ok(device['device_code']);
       const kidsOf = async (...tenant: string[]): Promise<string[]> =>
         (await json<{ kid: string; state: string }[]>('keys', 'list', ...tenant))
           .filter(({ state }) => state !== 'revoked')
@@ -207,7 +209,7 @@ for (const kind of STORES)
       const poll = bodyOf(
         await ask('/connect/token', {
           grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
-          client_id: 'demo',
+          client_id: 'screen',
           device_code: String(device['device_code']),
         }),
       );

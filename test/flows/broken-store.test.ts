@@ -86,6 +86,7 @@ describe('a store that is down', () => {
     secret = await addApp(broken.server);
     token = await clientToken(broken.server, ['isms.all']);
     assert.equal((await broken.ask('/')).status, 200); // the tenant is known from here on
+    await new Visitor(broken.server.issuer).go('/account'); // and so is the application of these pages
     const authorize = await begin(broken);
     interaction = authorize.headers.get('location') as string;
     cookie = authorize.headers
