@@ -6,6 +6,7 @@ import { outboxLink } from '../../src/dev-outbox.js';
 import { temporaryFolder } from '../support/config.js';
 import { send, type Heard } from '../support/http.js';
 import { call } from '../support/management.js';
+import { needsBrowser, newVisitor } from '../support/browser.js';
 import { needsFiles } from '../support/needs.js';
 import { freePort } from '../support/ports.js';
 import { startServer, type TestServer } from '../support/server.js';
@@ -111,6 +112,22 @@ describe('the outbox page', () => {
     const page = await visitor.go(pathname + search);
     assert.deepEqual([page.status, page.url.href], [200, `${issuer}/dev/outbox`]);
     assert.deepEqual([page.html.includes('shop@example.com'), page.html.includes(ADDRESS)], [true, false]);
+  });
+
+  it('opens by a click on another site, and keeps a date on one line of a telephone', async function () {
+    needsBrowser(this);
+    const visitor = await newVisitor({ viewport: { width: 360, height: 800 } });
+    const page = await visitor.newPage();
+    await page.route('http://elsewhere.example/', (route) =>
+      route.fulfill({ contentType: 'text/html', body: `<a href="${link()}">Messages</a>` }),
+    );
+    await page.goto('http://elsewhere.example/');
+    await page.getByRole('link').click();
+    const time = page.locator('time').first();
+    await time.waitFor();
+    assert.equal(page.url(), `${server.issuer}/dev/outbox`);
+    assert.equal(await time.evaluate((element) => element.getClientRects().length), 1);
+    await visitor.close();
   });
 
   it('is shown to no other on the same machine, which hears what to open', async () => {
