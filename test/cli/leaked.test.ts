@@ -194,7 +194,7 @@ for (const kind of STORES)
       const device = bodyOf(
         await ask('/connect/deviceauthorization', { client_id: 'screen', scope: 'openid' }),
       );
-      assert.ok(device['device_code']);
+      assert.equal(typeof device['device_code'], 'string');
       const kidsOf = async (...tenant: string[]): Promise<string[]> =>
         (await json<{ kid: string; state: string }[]>('keys', 'list', ...tenant))
           .filter(({ state }) => state !== 'revoked')
