@@ -11,7 +11,10 @@ import { lookOf, type TenantRuntime } from './oidc/index.js';
 
 const PATH = '/dev/outbox';
 
-/** The address that opens the outbox in a browser; the start prints it, and nothing else has it. */
+/**
+ * The address that opens the outbox in a browser; the start prints it, and nothing else has it. The key opens the outbox of
+ * every tenant, at the tenant's own host.
+ */
 export const outboxLink = (issuer: string, { key }: Pick<Screen, 'key'>): string =>
   `${issuer}${PATH}?key=${key}`;
 
@@ -42,7 +45,9 @@ export function serveOutbox(
     const cookie = hostCookie(secure, 'gatehouse_outbox');
     const { key } = ctx.query;
     if (typeof key === 'string' && sameToken(screen.key, key)) {
-      ctx.cookies.set(cookie, key, { httpOnly: true, sameSite: 'strict', secure });
+      // Not `strict`: where the link is clicked at another site, a browser would not send the cookie to where this leads. The
+      // page only reads, and nothing can frame it.
+      ctx.cookies.set(cookie, key, { httpOnly: true, sameSite: 'lax', secure });
       return seeOther(ctx, PATH);
     }
     const open = sameToken(screen.key, ctx.cookies.get(cookie) ?? '');

@@ -1,7 +1,14 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
+import { StoreUnavailable } from '../kernel/errors.js';
 import { readForms, seeOther } from '../kernel/forms.js';
-import { ACCOUNT_CALLBACK, type OidcBase, type TenantRuntime } from '../oidc/index.js';
+import {
+  ACCOUNT_CALLBACK,
+  answerUnavailable,
+  lookOf,
+  type OidcBase,
+  type TenantRuntime,
+} from '../oidc/index.js';
 import type { BlobServices } from '../blobs/index.js';
 import { accessRoutes } from './access.js';
 import { avatarRoutes } from './avatar.js';
@@ -24,9 +31,13 @@ export function accountRoutes(base: AccountBase, runtimeOf: (ctx: Context) => Te
     visits.signIn(ctx, '/account', runtimeOf(ctx).tenant.registrationOpen ? 'create' : undefined),
   );
   router.get(ACCOUNT_CALLBACK, (ctx) => {
-    // Whoever cancelled stays outside.
-    const to = ctx.query['error'] === undefined ? pageOrStart(String(ctx.query['state'])) : '/';
-    seeOther(ctx, to);
+    const { error, state } = ctx.query;
+    if (error === 'temporarily_unavailable') {
+      const unavailable = new StoreUnavailable('the sign-in could not begin');
+      return answerUnavailable(ctx, unavailable, lookOf(runtimeOf(ctx).tenant));
+    }
+    // A person who cancelled stays outside.
+    seeOther(ctx, error === undefined ? pageOrStart(String(state)) : '/');
   });
 
   router.use(readForms(), visits.open);

@@ -197,7 +197,10 @@ function secretCommand(command: Command): void {
       ]),
     )
     .addOption(new Option('--revoke <secret-id>', 'end this one instead').conflicts('replace'))
-    .option('--end-tokens', 'also end every token that the client was given until now')
+    .option(
+      '--end-tokens',
+      'end every token that the client was given until now; alone, it makes no secret, and works for public clients too',
+    )
     .action((clientId: string, options: Options) =>
       withContext(async (context) => {
         const { tenant, json = false, replace = false, list = false, revoke, endTokens = false } = options;
@@ -207,15 +210,25 @@ function secretCommand(command: Command): void {
           const client = await read();
           return print(json, shown(client), secretLines(client));
         }
-        const event = revoke === undefined ? 'client.secret' : 'client.revoke-secret';
+        const tokensOnly = endTokens && !replace && revoke === undefined;
+        const event = tokensOnly
+          ? 'client.end-tokens'
+          : revoke === undefined
+            ? 'client.secret'
+            : 'client.revoke-secret';
         const secret = await change(context, owner, event, clientId, async (db) => {
           if (endTokens) await endTokensOfClient(db, clientId);
+          if (tokensOnly) return undefined;
           if (revoke === undefined) return addClientSecret(db, context.vault, clientId, { replace });
           return revokeClientSecret(db, clientId, revoke);
         });
-        if (secret !== undefined) return print(json, { clientId, secret }, [secret]);
+        const ends = `every token and code that ${clientId} was given until now`;
+        const also = endTokens && { ends: [ends] };
+        if (secret !== undefined) return print(json, { clientId, secret, ...also }, [secret]);
+        if (tokensOnly) return print(json, { clientId, ...also }, [`ended ${ends}`]);
         const client = await read();
-        return print(json, shown(client), secretLines(client));
+        const lines = [...secretLines(client), ...(endTokens ? [`ended ${ends}`] : [])];
+        return print(json, { ...shown(client), ...also }, lines);
       }),
     );
 }

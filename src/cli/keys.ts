@@ -81,7 +81,7 @@ export function keysCommand(): Command {
     command
       .command('rotate')
       .description(
-        'Publish a new key for each algorithm. It signs after keys.publishSeconds (24 hours), so that nobody meets a key that he can not have. The old one stays published for as long as anything that it signed is valid.',
+        'Publish a new key for each algorithm. It signs after keys.publishSeconds (24 hours), so that nobody meets a key that they do not have yet. The old one stays published for as long as anything that it signed is valid.',
       )
       .option(
         '--now',
@@ -131,9 +131,7 @@ export function keysCommand(): Command {
   );
   inTenant(command.command('renew'))
     .addArgument(new Argument('<secret>').choices(Object.keys(RENEWABLE_SECRETS)))
-    .description(
-      'Make a secret of the tenant anew: the key that signs cookies, or the source of DPoP nonces.',
-    )
+    .description('Renew a secret of the tenant: the key that signs cookies, or the source of DPoP nonces.')
     .action((name: RenewableSecret, { tenant, json = false }: Options) =>
       withContext(async (context) => {
         const owner = await tenantOf(context, tenant);

@@ -6,7 +6,7 @@ import { SchemaMismatch } from '../store/index.js';
 export const EXIT = { done: 0, failed: 1, usage: 2, notFound: 3, conflict: 4, invalid: 5 } as const;
 
 export const EXIT_HELP = `
-Exit codes: 0 done, 1 failed or wrong configuration, 2 wrong usage, 3 no such thing, 4 exists already, 5 not acceptable.
+Exit codes: 0 done, 1 failed or wrong configuration, 2 wrong usage, 3 no such thing, 4 conflict (it exists already, or must stay), 5 not acceptable.
 Configuration comes from config/*.json and the environment; see the table in README.md.`;
 
 /** One answer of a command: for people as lines, with --json as one JSON document. */
@@ -41,7 +41,8 @@ export function explain(error: unknown): number {
     return EXIT.failed;
   }
   if (error instanceof NotFound || error instanceof Conflict || error instanceof Invalid) {
-    line(`${error.key}: ${error.message}`);
+    // The key of such a refusal names no option and no field.
+    line(error.key === 'wayIn' ? error.message : `${error.key}: ${error.message}`);
     return error instanceof NotFound
       ? EXIT.notFound
       : error instanceof Conflict

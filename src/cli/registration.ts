@@ -18,14 +18,33 @@ interface Options {
   all?: boolean;
 }
 
-/** What is to end, and how many tokens that was. @throws Invalid, NotFound */
-async function end(db: TenantDb, { initial, client, all }: Options): Promise<number> {
-  if (all) return endAllRegistrations(db);
-  if (initial !== undefined) await endInitialToken(db, initial);
-  else if (client !== undefined) await endRegistrationAccess(db, client);
-  else throw new Invalid('registration', 'give --initial <id>, --client <client-id> or --all');
-  return 1;
+/** Tokens that have ended: ids of those that open registration, and the clients whose registration access token it was. */
+interface Ended {
+  initial: string[];
+  clients: string[];
 }
+
+/** Ends what is named, and answers what that was. @throws Invalid, NotFound */
+async function end(db: TenantDb, { initial, client, all }: Options): Promise<Ended> {
+  if (all) {
+    const found = await listRegistrations(db);
+    await endAllRegistrations(db);
+    return { initial: found.initial.map(({ id }) => id), clients: found.clients };
+  }
+  if (initial !== undefined) {
+    await endInitialToken(db, initial);
+    return { initial: [initial], clients: [] };
+  }
+  if (client === undefined)
+    throw new Invalid('registration', 'give --initial <id>, --client <client-id> or --all');
+  await endRegistrationAccess(db, client);
+  return { initial: [], clients: [client] };
+}
+
+const endedLines = ({ initial, clients }: Ended): string[] => [
+  `ended tokens that open registration: ${initial.join(' ') || 'none'}`,
+  `ended registration access tokens of clients: ${clients.join(' ') || 'none'}`,
+];
 
 export function registrationCommand(): Command {
   const command = new Command('registration').description(
@@ -61,7 +80,7 @@ export function registrationCommand(): Command {
         const owner = await tenantOf(context, options.tenant);
         const target = options.initial ?? options.client ?? 'all';
         const ended = await change(context, owner, 'registration.end', target, (db) => end(db, options));
-        print(options.json ?? false, { ended }, [`ended ${ended}`]);
+        print(options.json ?? false, { ended }, endedLines(ended));
       }),
     );
   return command;

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose';
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
-import type { Client } from '../clients/index.js';
+import { DOCS_CLIENT_ID, type Client } from '../clients/index.js';
 import type { Catalogue } from './catalogue.js';
 import { askedScopes, isAboutUser } from './scopes.js';
 
@@ -44,6 +44,9 @@ export function decideScopes(ctx: KoaContextWithOIDC, catalogue: Catalogue, clie
     indicator,
     isAboutUser(params['grant_type'] as string | undefined),
   );
+  // Said before the sign-in: it would end in a refusal, because this client gets nothing by default.
+  if (scope.length === 0 && client.clientId === DOCS_CLIENT_ID)
+    throw new errors.InvalidScope('tick at least one scope', '');
   params['scope'] = scope.join(' ') || undefined;
   params['resource'] = api?.indicator;
 }

@@ -101,7 +101,7 @@ export async function keepWayIn<T>(db: TenantDb, mayEndIt: boolean, change: () =
   throw new Conflict(
     'wayIn',
     before === 'user'
-      ? `the last user who holds isms.all would be gone; give it to another user first (${BACK})`
-      : `the last client that can manage the tenant would be gone; make an administrator first (${BACK})`,
+      ? `this would remove the last user who holds isms.all; give it to another user first (${BACK})`
+      : `this would remove the last client that can manage the tenant; make an administrator first (${BACK})`,
   );
 }

@@ -18,9 +18,10 @@ export type Weakness = 'length' | 'common' | 'leaked' | 'personal';
 
 const WEAKNESSES: Record<Weakness, string> = {
   length: `must be ${SHORTEST} to ${LONGEST} characters`,
-  common: 'is one that very many people have; choose another',
+  common: 'is easy to guess: it is common, a date or a pattern; choose another',
   leaked: 'is known from a leak elsewhere; choose another',
-  personal: 'must not be made of names, numbers or addresses of yours or of this service; add other words',
+  personal:
+    'must have more in it than names, numbers or addresses of the user or this service; add other words',
 };
 
 /** A password that is not good enough to be taken. */

@@ -299,7 +299,7 @@ export function registrationOperations(base: RegistrationBase): readonly AnyOper
     }),
     defineOperation({
       ...open('resetpassword', '/ResetPassword'),
-      summary: 'Set a new password, with a code; whoever was signed in is signed out everywhere',
+      summary: 'Set a new password, with a code; all sessions end',
       example: {
         phoneNumber: '+8613800138000',
         phoneNumberVerifyCode: '123456',

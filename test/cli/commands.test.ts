@@ -110,7 +110,7 @@ for (const kind of STORES)
       assert.equal(last.code, 4);
       assert.match(
         last.stderr,
-        /wayIn: the last user who holds isms\.all .*gatehouse user create --administrator/,
+        /^gatehouse: this would remove the last user who holds isms\.all.*gatehouse user create --administrator/m,
       );
       await json('tenant', 'create', 'Lost', '--host', 'id.lost.example');
       const make = (name: string): Promise<Json> =>
@@ -137,7 +137,7 @@ for (const kind of STORES)
       await json('client', 'create', 'robot', ...grant, '--tenant', 'Headless');
       const { code, stderr } = await run('client', 'disable', 'robot', '--tenant', 'Headless');
       assert.equal(code, 4);
-      assert.match(stderr, /wayIn: the last client that can manage the tenant/);
+      assert.match(stderr, /^gatehouse: this would remove the last client that can manage the tenant/m);
       await json('client', 'create', 'other', ...grant, '--tenant', 'Headless');
       assert.equal((await json('client', 'disable', 'robot', '--tenant', 'Headless'))['enabled'], false);
     });

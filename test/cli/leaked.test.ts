@@ -123,8 +123,26 @@ for (const kind of STORES)
       assert.equal((await run('client', 'secret', 'job', '--revoke', leaked.id)).code, 3);
       assert.equal((await run('client', 'secret', 'job', '--revoke', leaked.id, '--replace')).code, 2);
 
-      await json('client', 'secret', 'job', '--end-tokens');
+      assert.deepEqual(await json('client', 'secret', 'job', '--end-tokens'), {
+        clientId: 'job',
+        ends: ['every token and code that job was given until now'],
+      });
       await until(async () => !(await opens(taken)));
+      const { secrets: kept } = await json<{ secrets: unknown[] }>('client', 'secret', 'job', '--list');
+      assert.equal(kept.length, 1, 'no secret was made');
+      assert.ok(await tokenBy(second));
+    });
+
+    it('end the tokens of a public client, which has no secrets', async () => {
+      const grant = ['--grant', 'password', '--scope', 'isms.role.get'];
+      await json('client', 'create', 'native', '--public', ...grant);
+      const asked = { grant_type: 'password', client_id: 'native', scope: 'isms.role.get' };
+      const person = { username: 'admin', password: ADMIN_PASSWORD };
+      const token = String(bodyOf(await ask('/connect/token', { ...asked, ...person }))['access_token']);
+      assert.equal(await opens(token), true);
+      const { code, stdout } = await run('client', 'secret', 'native', '--end-tokens');
+      assert.deepEqual([code, stdout], [0, 'ended every token and code that native was given until now\n']);
+      await until(async () => !(await opens(token)));
     });
 
     it('list the tokens of dynamic registration, and end them', async () => {
@@ -159,8 +177,14 @@ for (const kind of STORES)
       assert.deepEqual([await manage(one), await manage(two)], [401, 200]);
       await json('registration', 'end', '--initial', String(second['id']));
       assert.equal((await register(second['token']))['error'], 'invalid_token');
-      await json('registration', 'end', '--all');
+      const ended = await run('registration', 'end', '--all');
+      assert.deepEqual(ended.stdout.split('\n'), [
+        `ended tokens that open registration: ${String(first['id'])}`,
+        `ended registration access tokens of clients: ${String(two['client_id'])}`,
+        '',
+      ]);
       assert.equal(await manage(two), 401);
+      assert.deepEqual(await json('registration', 'end', '--all'), { ended: { initial: [], clients: [] } });
       assert.deepEqual(await json('registration', 'list'), { initial: [], clients: [] });
       assert.equal((await run('registration', 'end')).code, 5);
       assert.equal((await run('registration', 'end', '--client', 'nobody')).code, 3);
@@ -169,10 +193,11 @@ for (const kind of STORES)
     it('move to another master key and renew what the old one opened, in every tenant; and once more', async () => {
       await json('tenant', 'create', 'Acme', '--host', 'id.acme.example');
       const token = await managementToken(issuer);
-      const { secret } = await json('client', 'create', 'tv', '--grant', 'device', '--scope', 'openid');
-      const authorization = basicOf('tv', String(secret));
-      const device = bodyOf(await ask('/connect/deviceauthorization', { scope: 'openid' }, authorization));
-      assert.equal(typeof device['device_code'], 'string', JSON.stringify(device));
+      await json('client', 'create', 'screen', '--public', '--grant', 'device', '--scope', 'openid');
+      const device = bodyOf(
+        await ask('/connect/deviceauthorization', { client_id: 'screen', scope: 'openid' }),
+      );
+      assert.equal(typeof device['device_code'], 'string');
       const kidsOf = async (...tenant: string[]): Promise<string[]> =>
         (await json<{ kid: string; state: string }[]>('keys', 'list', ...tenant))
           .filter(({ state }) => state !== 'revoked')
@@ -184,11 +209,13 @@ for (const kind of STORES)
       assert.equal(done['tenants'], 2);
       assert.match(String(done['left']), /gatehouse mqtt-app secret/);
       await until(async () => !(await opens(token)));
-      const form = {
-        grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
-        device_code: device['device_code'] as string,
-      };
-      const poll = bodyOf(await ask('/connect/token', form, authorization));
+      const poll = bodyOf(
+        await ask('/connect/token', {
+          grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+          client_id: 'screen',
+          device_code: String(device['device_code']),
+        }),
+      );
       assert.equal(poll['error'], 'invalid_grant');
 
       env['GATEHOUSE_MASTER_KEY'] = NEW_KEY;

@@ -11,6 +11,7 @@ import { clientToken, type Example } from '../support/management.js';
 import { newDatabase } from '../support/postgres.js';
 import { breakableProxy, type BreakableProxy } from '../support/proxy.js';
 import { startServer, type TestServer } from '../support/server.js';
+import { Visitor } from '../support/visitor.js';
 
 const LIMITS = { store: { poolSize: 4, waitSeconds: 2, connectSeconds: 1, statementSeconds: 1 } };
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -85,6 +86,7 @@ describe('a store that is down', () => {
     secret = await addApp(broken.server);
     token = await clientToken(broken.server, ['isms.all']);
     assert.equal((await broken.ask('/')).status, 200); // the tenant is known from here on
+    await new Visitor(broken.server.issuer).go('/account'); // and so is the application of these pages
     const authorize = await begin(broken);
     interaction = authorize.headers.get('location') as string;
     cookie = authorize.headers
@@ -167,6 +169,13 @@ describe('a store that is down', () => {
         assert.deepEqual(shortly(answer), ERROR_503, answer.text);
         assert.match(answer.text, new RegExp(title));
       });
+
+  for (const path of ['/account', '/register'])
+    it(`is a page that answers 503 at ${path}, where a person is led to the sign-in and back`, async () => {
+      const { url, status, headers, html } = await new Visitor(broken.server.issuer).go(path);
+      assert.deepEqual([url.pathname, status, headers.get('retry-after')], ['/account/callback', 503, '5']);
+      assert.match(html, /One moment, please/);
+    });
 
   const CALLS = ['auth', 'acl', 'superuser', 'user', 'vhost', 'resource', 'topic'];
   const authorization = basic(APP, APP_SECRET);

@@ -6,7 +6,7 @@ import { ADMIN_PASSWORD, environment, STORES } from '../support/config.js';
 import { send } from '../support/http.js';
 import { call, clientToken } from '../support/management.js';
 import { cli } from '../support/process.js';
-import { PASSWORD, startServer, type TestServer } from '../support/server.js';
+import { startServer, type TestServer } from '../support/server.js';
 import { authorizePath, obtainCode, redeemForm, Visitor, type Page } from '../support/visitor.js';
 
 /** Every endpoint that a client names itself at, with what would work there for one that exists. */
@@ -174,7 +174,7 @@ for (const kind of STORES) {
           scope: 'isms.user.get',
         }),
       );
-      assert.match(page.html, /Management API/);
+      assert.match(page.html, /to continue to API documentation/);
     });
 
     it('gets the scopes that were chosen, and none beside', async () => {
@@ -186,14 +186,13 @@ for (const kind of STORES) {
       assert.equal((await call(server, { path: '/api/User', token })).status, 403);
     });
 
-    it('gets nothing where nothing was chosen', async () => {
-      const visitor = new Visitor(server.issuer);
-      const query = authorizePath({ client_id: docs.clientId, redirect_uri: docs.redirectUri, scope: '' });
-      let page = await visitor.go(query);
-      if (page.html.includes('/sign-in?'))
-        page = await visitor.submit(page, '/sign-in', { login: 'ada', password: PASSWORD });
-      assert.ok(page.url.searchParams.get('error'), page.html);
-      assert.equal(page.url.searchParams.get('code'), null);
+    it('gets nothing where nothing was chosen, and hears what to do before anybody signs in', async () => {
+      const { url } = await ask(new Visitor(server.issuer), '');
+      assert.equal(url.origin + url.pathname, docs.redirectUri);
+      assert.deepEqual(
+        ['error', 'error_description', 'code'].map((name) => url.searchParams.get(name)),
+        ['invalid_scope', 'tick at least one scope', null],
+      );
     });
 
     it('shows its consent page each time, and remembers none', async () => {
@@ -201,7 +200,7 @@ for (const kind of STORES) {
       const silent = await ask(visitor, 'isms.all', { prompt: 'none' });
       assert.equal(silent.url.searchParams.get('error'), 'consent_required');
       const again = await ask(visitor, 'isms.user.get');
-      assert.match(again.html, /Allow Management API\?/);
+      assert.match(again.html, /Allow API documentation\?/);
       assert.match(again.html, /isms\.user\.get/);
       assert.doesNotMatch(again.html, /isms\.all/);
       assert.ok((await visitor.submit(again, '/consent')).url.searchParams.get('code'));

@@ -6,6 +6,7 @@ import { outboxLink } from '../../src/dev-outbox.js';
 import { temporaryFolder } from '../support/config.js';
 import { send, type Heard } from '../support/http.js';
 import { call } from '../support/management.js';
+import { needsBrowser, newVisitor } from '../support/browser.js';
 import { needsFiles } from '../support/needs.js';
 import { freePort } from '../support/ports.js';
 import { startServer, type TestServer } from '../support/server.js';
@@ -90,9 +91,43 @@ describe('the outbox page', () => {
     assert.ok(page.html.includes(ADDRESS));
     const [cookie = ''] = visitor.setCookies;
     assert.match(cookie, /^gatehouse_outbox=/);
-    assert.match(cookie, /; samesite=strict/i);
+    assert.match(cookie, /; samesite=lax/i);
     assert.match(cookie, /; httponly/i);
     assert.ok((await visitor.go('/dev/outbox')).html.includes(ADDRESS));
+  });
+
+  it('is shown at a tenant’s own host by the same link with that host in it, with the messages of that tenant', async () => {
+    const { issuer } = await server.addTenant('Shop', `shop.localhost:${server.port}`);
+    const visitor = new Visitor(issuer, String(server.port));
+    const shut = await visitor.go('/dev/outbox');
+    assert.deepEqual([shut.status, shut.html.includes('with this host in it')], [403, true]);
+    const form = { email: 'shop@example.com' };
+    await visitor.request(new URL('/api/User/EmailCode', issuer), {
+      method: 'POST',
+      body: JSON.stringify(form),
+      headers: { 'content-type': 'application/json' },
+    });
+    await server.outbox.deliver();
+    const { pathname, search } = new URL(link());
+    const page = await visitor.go(pathname + search);
+    assert.deepEqual([page.status, page.url.href], [200, `${issuer}/dev/outbox`]);
+    assert.deepEqual([page.html.includes('shop@example.com'), page.html.includes(ADDRESS)], [true, false]);
+  });
+
+  it('opens by a click on another site, and keeps a date on one line of a telephone', async function () {
+    needsBrowser(this);
+    const visitor = await newVisitor({ viewport: { width: 360, height: 800 } });
+    const page = await visitor.newPage();
+    await page.route('http://elsewhere.example/', (route) =>
+      route.fulfill({ contentType: 'text/html', body: `<a href="${link()}">Messages</a>` }),
+    );
+    await page.goto('http://elsewhere.example/');
+    await page.getByRole('link').click();
+    const time = page.locator('time').first();
+    await time.waitFor();
+    assert.equal(page.url(), `${server.issuer}/dev/outbox`);
+    assert.equal(await time.evaluate((element) => element.getClientRects().length), 1);
+    await visitor.close();
   });
 
   it('is shown to no other on the same machine, which hears what to open', async () => {
@@ -105,7 +140,7 @@ describe('the outbox page', () => {
     ] as const) {
       const { status, text } = await ask(path, { cookie });
       assert.equal(status, 403, path + cookie);
-      assert.match(text, /Open the link that the server printed at its start/);
+      assert.match(text, /Open the link “Messages” that the server printed at start, with this host in it/);
       assert.ok(!text.includes(ADDRESS));
     }
   });

@@ -277,6 +277,19 @@ describe('the pages', () => {
       await visitor.close();
     });
 
+    it('keep the box that says what is wrong apart from the heading', async function () {
+      needsBrowser(this);
+      const visitor = await newVisitor();
+      const page = await visitor.newPage();
+      await page.goto(`${server.issuer}/demo/callback?code=x`);
+      const [heading, box] = await Promise.all(
+        ['h1', '.problem'].map((selector) => page.locator(selector).boundingBox()),
+      );
+      assert.ok(heading && box);
+      assert.ok(box.y - (heading.y + heading.height) >= 12, `${heading.y + heading.height}, ${box.y}`);
+      await visitor.close();
+    });
+
     it('run the demo from sign-in to the tokens, and out again', async function () {
       needsBrowser(this);
       await server.addUser({ userName: 'bob' });

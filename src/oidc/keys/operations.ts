@@ -147,7 +147,7 @@ export const keyOperations = ({ config, store, vault }: KeyServices): readonly A
   }),
   defineOperation({
     ...at.own('renew', 'POST', '/Renew'),
-    summary: 'Make the secret anew that signs the tenant’s cookies, or the one that makes DPoP nonces',
+    summary: 'Renew the secret that signs the tenant’s cookies, or the one that makes DPoP nonces',
     example: { secret: 'cookies' },
     schemas: {
       body: {
