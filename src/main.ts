@@ -55,7 +55,10 @@ export interface Gatehouse {
   sweepFiles(): Promise<number>;
   /** Looks for changes to tenants now, instead of within a second. */
   refresh(): Promise<void>;
-  /** Serves on for `server.shutdownDelaySeconds`, lets requests in flight finish (10 s at most), closes the store. */
+  /**
+   * Serves on for `server.shutdownDelaySeconds`, then until connections are quiet and requests in flight have finished (10 s
+   * at most), closes the store.
+   */
   stop(): Promise<void>;
 }
 

@@ -9,6 +9,9 @@ export class Refused extends Error {
 const FAILURES = 5;
 const FIRST_OPEN_MS = 10_000;
 const LONGEST_OPEN_MS = 300_000;
+/** Longer than a message waits to be tried again: a lane that nothing failed in for so long has none, or is gone. */
+const FORGET_MS = 7_200_000;
+const FORGET_EVERY_MS = 60_000;
 /** Messages of one lane that are under way at the same time. */
 const AT_ONCE = 8;
 
@@ -18,6 +21,8 @@ interface Circuit {
   opened: number;
   /** Epoch milliseconds; nothing is tried before. */
   openUntil: number;
+  /** Epoch milliseconds. */
+  failedAt: number;
 }
 
 /**
@@ -36,6 +41,12 @@ export interface Circuits {
 export function openCircuits(log: Log, now: () => number = Date.now): Circuits {
   // Lanes in which everything arrives are not here.
   const circuits = new Map<string, Circuit>();
+  let looked = now();
+  function forget(): void {
+    if (now() < looked + FORGET_EVERY_MS) return;
+    looked = now();
+    for (const [lane, { failedAt }] of circuits) if (failedAt + FORGET_MS < looked) circuits.delete(lane);
+  }
   return {
     width(lane) {
       const circuit = circuits.get(lane);
@@ -50,9 +61,11 @@ export function openCircuits(log: Log, now: () => number = Date.now): Circuits {
     },
     failed(lane, error) {
       if (error instanceof Refused) return;
-      const circuit = circuits.get(lane) ?? { failures: 0, opened: 0, openUntil: 0 };
+      forget();
+      const circuit = circuits.get(lane) ?? { failures: 0, opened: 0, openUntil: 0, failedAt: 0 };
       circuits.set(lane, circuit);
       circuit.failures += 1;
+      circuit.failedAt = now();
       // Those that were under way when it opened say nothing new.
       if (circuit.failures < FAILURES || now() < circuit.openUntil) return;
       const wait = Math.min(LONGEST_OPEN_MS, FIRST_OPEN_MS * 2 ** circuit.opened);
@@ -64,6 +77,9 @@ export function openCircuits(log: Log, now: () => number = Date.now): Circuits {
         'no message arrives; the circuit is open for a while',
       );
     },
-    open: () => [...circuits.values()].filter(({ failures }) => failures >= FAILURES).length,
+    open() {
+      forget();
+      return [...circuits.values()].filter(({ failures }) => failures >= FAILURES).length;
+    },
   };
 }

@@ -1,10 +1,10 @@
-import pLimit from 'p-limit';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import type { Audit, Log } from '../observe/index.js';
 import type { Row, SealedColumn, Store, TenantDb, Vault } from '../store/index.js';
-import { openCircuits } from './circuits.js';
+import { openCircuits, Refused } from './circuits.js';
 import { every } from './every.js';
+import { takingTurns } from './turns.js';
 
 const DAY_MS = 86_400_000;
 const LOOK_SECONDS = 1;
@@ -14,6 +14,9 @@ const FIRST_WAIT_MS = 5_000;
 const LONGEST_WAIT_MS = 3_600_000;
 /** Of all lanes together; each waits for somebody else's server, at most a few seconds. */
 const AT_ONCE = 256;
+/** Of all lanes of one tenant: it can have any number of them, one for each client. */
+const AT_ONCE_OF_TENANT = 32;
+const LANES_A_PAGE = 500;
 const MOST_EXPIRED = 100;
 
 export interface Message {
@@ -49,7 +52,8 @@ class TakenOver extends Error {}
  * A durable queue of what goes out. Promises:
  * - `add` resolves when the message is committed; from then on it is tried until it arrives, for a day, through restarts;
  * - one message is with one worker at a time; one whose delivery is not known to have succeeded is tried again;
- * - a message delays none of another lane, that is, of another tenant or to another place, however long its own place takes;
+ * - a message delays none of another tenant, however long its place takes, and of its own tenant none to another place as long
+ *   as fewer than 32 places do not answer;
  * - one that can be of no use any more is not sent.
  */
 export interface Outbox {
@@ -139,15 +143,17 @@ export function openOutbox(
   const insert = store.prepare(
     'INSERT INTO outbox (tenant_id, id, kind, payload, next_at, gives_up_at, lane) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
-  // From lane to lane by the index, so that a thousand messages of one cost no more than one.
-  const lanesDue = store.prepare(
-    `WITH RECURSIVE lanes (lane) AS (
-       SELECT MIN(lane) FROM outbox
+  // From lane to lane by the index, so that a thousand messages of one cost no more than one; a page at a time, because
+  // nothing else runs during a statement on SQLite.
+  const lanesAfter = store.prepare(
+    `WITH RECURSIVE lanes (lane, n) AS (
+       SELECT MIN(lane), 1 FROM outbox WHERE lane > ?
        UNION ALL
-       SELECT (SELECT MIN(next.lane) FROM outbox next WHERE next.lane > lanes.lane) FROM lanes
-        WHERE lanes.lane IS NOT NULL
+       SELECT (SELECT MIN(next.lane) FROM outbox next WHERE next.lane > lanes.lane), lanes.n + 1 FROM lanes
+        WHERE lanes.lane IS NOT NULL AND lanes.n < ${LANES_A_PAGE}
      )
-     SELECT lane FROM lanes WHERE EXISTS (SELECT 1 FROM outbox due WHERE due.lane = lanes.lane AND due.next_at <= ?)`,
+     SELECT lane, EXISTS (SELECT 1 FROM outbox due WHERE due.lane = lanes.lane AND due.next_at <= ?) AS due
+       FROM lanes WHERE lane IS NOT NULL ORDER BY lane`,
   );
   const due = store.prepare(
     'SELECT * FROM outbox WHERE lane = ? AND next_at <= ? AND gives_up_at > ? ORDER BY next_at LIMIT ?',
@@ -167,7 +173,7 @@ export function openOutbox(
   );
   const later = store.prepare('UPDATE outbox SET next_at = ? WHERE tenant_id = ? AND id = ?');
   const remove = store.prepare('DELETE FROM outbox WHERE tenant_id = ? AND id = ?');
-  const limit = pLimit(AT_ONCE);
+  const inTurn = takingTurns(AT_ONCE, AT_ONCE_OF_TENANT);
   const circuits = openCircuits(log);
 
   async function giveUp(row: Row, attempts: number, reason: string): Promise<void> {
@@ -200,11 +206,12 @@ export function openOutbox(
     await giveUp(row, attempts, reason);
   }
 
-  async function attempt(row: Row): Promise<void> {
+  /** Answers whether the other side did. */
+  async function attempt(row: Row): Promise<boolean> {
     const [tenantId, id, kind] = namesOf(row);
     const now = Date.now();
-    if (now >= Number(row['gives_up_at'])) return; // it expired while it waited for its turn
-    if ((await take.run(now + LEASE_MS, tenantId, id, now)) === 0) return; // somebody else has it
+    if (now >= Number(row['gives_up_at'])) return false; // it expired while it waited for its turn
+    if ((await take.run(now + LEASE_MS, tenantId, id, now)) === 0) return false; // somebody else has it
     const attempts = Number(row['attempts']) + 1;
     const handOver = async (): Promise<void> => {
       const leased = Date.now() + LEASE_MS;
@@ -215,8 +222,10 @@ export function openOutbox(
       await deliverOf(kind)?.({ tenantId, id, payload: parse(row['payload']), sealed, handOver });
       circuits.arrived(row['lane'] as string);
       await remove.run(tenantId, id);
+      return true;
     } catch (error) {
       if (!(error instanceof TakenOver)) await failed(row, error as Error);
+      return error instanceof Refused;
     }
   }
 
@@ -238,14 +247,28 @@ export function openOutbox(
   }
 
   let closed = false;
-  /** Sends what is due of one lane, as many at once as its circuit lets. */
+  /** Sends what is due of one lane: one message until its place answers, then as many at once as its circuit lets. */
   async function empty(lane: string): Promise<void> {
+    let answers: boolean = false;
     while (!closed) {
       const now = Date.now();
-      const width = circuits.width(lane);
+      const width: number = answers ? circuits.width(lane) : Math.min(1, circuits.width(lane));
       const rows = width === 0 ? [] : await due.all(lane, now, now, width);
       if (rows.length === 0) return;
-      await Promise.all(rows.map((row) => limit(() => attempt(row))));
+      const tried = await Promise.all(
+        rows.map((row) => inTurn(row['tenant_id'] as string, () => attempt(row))),
+      );
+      answers ||= tried.includes(true);
+    }
+  }
+
+  /** All lanes that something is due in, page by page. */
+  async function* lanesDue(): AsyncGenerator<string> {
+    for (let last = ''; ;) {
+      const page = await lanesAfter.all(last, Date.now());
+      for (const row of page) if (row['due']) yield row['lane'] as string;
+      if (page.length < LANES_A_PAGE) return;
+      last = page.at(-1)?.['lane'] as string;
     }
   }
 
@@ -254,8 +277,7 @@ export function openOutbox(
   async function look(): Promise<boolean> {
     await giveUpExpired();
     let more = false;
-    for (const row of await lanesDue.all(Date.now())) {
-      const lane = row['lane'] as string;
+    for await (const lane of lanesDue()) {
       if (closed || running.has(lane) || circuits.width(lane) === 0) continue;
       more = true;
       const work = empty(lane)

@@ -118,7 +118,7 @@ function bcryptText(stored: string): StoredHash | undefined {
 
 function argon2Text(stored: string): StoredHash | undefined {
   const found =
-    /^\$argon2(id|i|d)\$v=(?:16|19)\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,3})\$[A-Za-z0-9+/]{11,200}\$[A-Za-z0-9+/]{20,200}$/.exec(
+    /^\$argon2(id|i|d)\$v=(?:16|19)\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,3})\$[A-Za-z0-9+/]{1,200}\$[A-Za-z0-9+/]{20,200}$/.exec(
       stored,
     );
   if (!found) return undefined;
@@ -145,18 +145,35 @@ function read(stored: string): StoredHash | undefined {
 }
 
 const LEAST_EXPECTED = 16;
+const LEAST_ARGON2_SALT = 8;
 const MOST_LANES = 16;
+
+/** Argon2's library takes numbers and base64 only as it would write them itself. */
+function argon2CanRead(text: string): boolean {
+  const [, , , parameters = '', ...encoded] = text.split('$');
+  const bytes = encoded.map((part) => Buffer.from(part, 'base64'));
+  return (
+    !/=0\d/.test(parameters) &&
+    bytes.every((part, n) => part.toString('base64').replaceAll('=', '') === encoded[n]) &&
+    (bytes[0]?.length ?? 0) >= LEAST_ARGON2_SALT
+  );
+}
+
+/** The last letters of bcrypt's salt (16 bytes) and hash (23 bytes) have bits to spare, which are zero. */
+const BCRYPT_CAN_READ = /^.{28}[.Oeu].{30}[.CGKOSWaeimquy26]$/;
 
 /** Whether a hash says something that its algorithm does not have, so that no password can be compared with it. */
 function isNonsense(hash: StoredHash): boolean {
-  if (hash.algorithm === 'bcrypt') return hash.cost < 4 || hash.cost > 31;
+  if (hash.algorithm === 'bcrypt') return hash.cost < 4 || hash.cost > 31 || !BCRYPT_CAN_READ.test(hash.text);
   if (hash.algorithm === 'argon2') {
-    const { passes, lanes, memoryKiB } = hash;
-    return passes < 1 || lanes < 1 || lanes > MOST_LANES || memoryKiB < 8 * lanes;
+    const { passes, lanes, memoryKiB, text } = hash;
+    return passes < 1 || lanes < 1 || lanes > MOST_LANES || memoryKiB < 8 * lanes || !argon2CanRead(text);
   }
   // Without a salt or bytes to compare, every password would be the right one, or the same one for everybody.
   if (hash.salt.length === 0 || hash.expected.length < LEAST_EXPECTED) return true;
-  return hash.algorithm === 'pbkdf2' ? hash.rounds < 1 : hash.N < 2 || hash.r < 1 || hash.p < 1;
+  if (hash.algorithm === 'pbkdf2') return hash.rounds < 1;
+  // RFC 7914: N is less than 2^(16r).
+  return hash.N < 2 || hash.r < 1 || hash.p < 1 || hash.N >= 2 ** (16 * hash.r);
 }
 
 /** Rounds that each digest is computed in, of all blocks of the derived bytes. */
@@ -200,7 +217,8 @@ export function checkForeignHash(stored: string): void {
   if (isNonsense(hash))
     throw new Invalid(
       'passwordHash',
-      `has parameters that ${hash.algorithm} does not have, or no salt; export it again`,
+      `has parameters that ${hash.algorithm} does not have, no salt or too short a one, or base64 that cannot be read; ` +
+        'export it again',
     );
   if (isTooDear(hash))
     throw new Invalid(

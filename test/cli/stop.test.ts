@@ -117,6 +117,32 @@ describe('the end of a server', () => {
     await server.finished;
   });
 
+  it('resets none of 300 connections in use where the port has no time to stay open', async () => {
+    const env = await environment('sqlite');
+    const port = env['PORT'] as string;
+    const server = await serve(env, [], folderWith(0));
+    const endings: Record<string, number> = {};
+    let answered = 0;
+    /** Asks on one connection until an answer closes it. */
+    const lane = async (): Promise<string> => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      for (;;) {
+        const { status, connection } = await ask(port, '/livez', { agent });
+        answered += 1;
+        if (answered === 3000) server.child.kill('SIGTERM');
+        if (connection === 'close') return `${status} ${connection}`;
+      }
+    };
+    await Promise.all(
+      Array.from({ length: 300 }, async () => {
+        const ending = await lane().catch((error: NodeJS.ErrnoException) => error.code ?? error.message);
+        endings[ending] = (endings[ending] ?? 0) + 1;
+      }),
+    );
+    assert.deepEqual(endings, { '200 close': 300 });
+    assert.equal((await server.finished).code, 0);
+  }).timeout(60_000);
+
   it('comes at once with a second signal', async () => {
     const env = await environment('sqlite');
     const server = await serve(env, [], folderWith(300));

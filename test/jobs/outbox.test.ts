@@ -9,6 +9,7 @@ import {
   type Outbox,
   type Route,
 } from '../../src/jobs/index.js';
+import { takingTurns } from '../../src/jobs/turns.js';
 import { openAudit } from '../../src/observe/index.js';
 import { tenantTransaction } from '../../src/store/index.js';
 import { createTenantAt } from '../../src/tenants/index.js';
@@ -80,6 +81,60 @@ onEveryStore('the outbox', (open) => {
       assert.deepEqual([arrived.length, await left()], [301, 0]);
     });
 
+  it('sends a message of another tenant while 300 places of one do not answer', async () => {
+    const begun: string[] = [];
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    let all32 = (): void => undefined;
+    const full = new Promise<void>((resolve) => (all32 = resolve));
+    let heard = (): void => undefined;
+    const arrived = new Promise<void>((resolve) => (heard = resolve));
+    const outbox = outboxWith(async ({ tenantId }) => {
+      if (tenantId === blue) return heard();
+      begun.push(tenantId);
+      if (begun.length === 32) all32();
+      await released;
+    });
+    for (let client = 0; client < 300; client++) await queue(red, 2, { to: `logout:${client}` });
+    const first = outbox.deliver();
+    await full;
+    await queue(blue, 1, { to: 'mail' });
+    const second = outbox.deliver();
+    await arrived;
+    assert.equal(begun.length, 32);
+    release();
+    await Promise.all([first, second]);
+    assert.deepEqual([begun.length, await left()], [600, 0]);
+  });
+
+  it('sends one message to a place until it answers, then eight at a time', async () => {
+    let tried = 0;
+    const whenDone: number[] = [];
+    let eight = (): void => undefined;
+    const areEight = new Promise<void>((resolve) => (eight = resolve));
+    const outbox = outboxWith(async () => {
+      tried += 1;
+      if (tried === 9) eight();
+      await (tried === 1 ? new Promise((resolve) => setImmediate(resolve)) : areEight);
+      whenDone.push(tried);
+    });
+    await queue(red, 9, { to: 'sms' });
+    await outbox.deliver();
+    assert.deepEqual(whenDone, [1, 9, 9, 9, 9, 9, 9, 9, 9]);
+  });
+
+  it('finds what is due behind a page of lanes in which nothing is', async () => {
+    const sent: unknown[] = [];
+    const outbox = outboxWith(async ({ payload }) => void sent.push((payload as { to: string }).to));
+    await tenantTransaction(open(), red, async (db) => {
+      for (let n = 0; n < 1200; n++) await queueMessage(db, 'message', {}, { to: `a${n}` });
+      await db.from('outbox').update({ next_at: Date.now() + 3_600_000 });
+    });
+    await queue(red, 1, { to: 'z' });
+    await outbox.deliver();
+    assert.deepEqual([sent, await left()], [['z'], 1200]);
+  });
+
   it('tries a place that fails no more than a few times, and keeps what waits for it', async () => {
     let tried = 0;
     const outbox = outboxWith(async () => {
@@ -89,7 +144,7 @@ onEveryStore('the outbox', (open) => {
     await queue(red, 100, { to: 'sms' });
     await outbox.deliver();
     await outbox.deliver();
-    assert.deepEqual([tried, await left(), outbox.openCircuits()], [8, 100, 1]);
+    assert.deepEqual([tried, await left(), outbox.openCircuits()], [5, 100, 1]);
   });
 
   it('goes on where single messages are refused', async () => {
@@ -136,6 +191,29 @@ onEveryStore('the outbox', (open) => {
   });
 });
 
+describe('turns', () => {
+  it('go to the owner that waits longest for one, whatever number of tasks another has', async () => {
+    const inTurn = takingTurns(2, 2);
+    const begun: string[] = [];
+    const ends: (() => void)[] = [];
+    const task = (name: string) => () => {
+      begun.push(name);
+      return new Promise<void>((resolve) => ends.push(resolve));
+    };
+    const all = [
+      ...Array.from({ length: 5 }, (_, n) => inTurn('red', task(`red ${n}`))),
+      inTurn('blue', task('blue')),
+      inTurn('green', task('green')),
+    ];
+    for (let n = 0; n < all.length; n++) {
+      ends[n]?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(all);
+    assert.deepEqual(begun, ['red 0', 'red 1', 'red 2', 'blue', 'green', 'red 3', 'red 4']);
+  });
+});
+
 describe('the circuit of a lane', () => {
   const failing = (failures: number, clock: { now: number }) => {
     const circuits = openCircuits(log, () => clock.now);
@@ -171,6 +249,15 @@ describe('the circuit of a lane', () => {
       circuits.failed('lane', new Error('no answer in time'));
     }
     assert.deepEqual(waits, [10, 20, 40, 80, 160, 300, 300]);
+  });
+
+  it('is forgotten two hours after the last failure', () => {
+    const clock = { now: 0 };
+    const circuits = failing(5, clock);
+    clock.now = 7_200_000;
+    assert.equal(circuits.open(), 1);
+    clock.now += 60_001;
+    assert.equal(circuits.open(), 0);
   });
 
   it('counts a lane’s failures from the last arrival on', () => {

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:http';
+import { createServer, globalAgent } from 'node:http';
 import * as oidc from 'openid-client';
 import { basic } from './http.js';
 import { insertApiResource, newApiResource, type ApiResource } from '../../src/api-resources/index.js';
@@ -48,6 +48,12 @@ export interface Answer {
   body: Record<string, unknown>;
 }
 
+/** Closes what `send` keeps open to a port and does not use, so that the server there need not wait until it is quiet. */
+function closeIdle(port: number): void {
+  for (const socket of Object.values(globalAgent.freeSockets).flat())
+    if (socket?.remotePort === port) socket.destroy();
+}
+
 export async function startServer(
   kind: StoreKind,
   more: Record<string, string> = {},
@@ -56,6 +62,10 @@ export async function startServer(
   const config = await configFor(kind, more, file);
   let gatehouse = await start(config);
   const { home } = gatehouse;
+  const stop = (): Promise<void> => {
+    closeIdle(gatehouse.port);
+    return gatehouse.stop();
+  };
   const { issuer } = home.tenant;
   const inTenant = async <T>(
     tenant: Tenant,
@@ -82,9 +92,9 @@ export async function startServer(
     port: gatehouse.port,
     refresh: () => gatehouse.refresh(),
     sweepFiles: () => gatehouse.sweepFiles(),
-    stop: () => gatehouse.stop(),
+    stop,
     async restart() {
-      await gatehouse.stop();
+      await stop();
       gatehouse = await start(config);
     },
     addClient: (clientId, settings, tenant = home.tenant) =>
