@@ -15,7 +15,7 @@ import { sendKept } from './kernel/kept-answer.js';
 import { renderPage, serveAsset, type Look } from './kernel/pages.js';
 import { soon } from './kernel/soon.js';
 import { settleTarget } from './kernel/target.js';
-import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
+import { factsOf, hasLeft, setFacts, type RequestFacts } from './kernel/request.js';
 import { rateHeaders, type Area, type Refusal } from './limits/index.js';
 import { openMqtt, type MqttBase } from './mqtt/index.js';
 import { answerHealth, logRequest, requestIdOf, type Metrics, type Readiness } from './observe/index.js';
@@ -166,8 +166,8 @@ export function createApp(base: AppBase): RequestListener {
   }
 
   function failed(call: Call, err: unknown): void | Promise<void> {
-    const { response, facts } = call;
-    base.log.error({ err, requestId: facts.requestId }, 'unexpected');
+    const { request, response, facts } = call;
+    base.log[hasLeft(request) ? 'info' : 'error']({ err, requestId: facts.requestId }, 'unexpected');
     if (response.headersSent) return void response.destroy();
     if (err instanceof StoreUnavailable && !facts.unavailable) {
       facts.unavailable = err;
@@ -302,7 +302,8 @@ function answerProblems({ log }: AppBase): Middleware {
       }
       ctx.status = status >= 400 && status < 500 ? status : 500;
       facts.outcome = ctx.status === 500 ? 'server_error' : 'bad_request';
-      if (ctx.status === 500) log.error({ err, requestId: facts.requestId }, 'unexpected');
+      if (ctx.status === 500)
+        log[hasLeft(ctx.req) ? 'info' : 'error']({ err, requestId: facts.requestId }, 'unexpected');
       ctx.body = { error: facts.outcome, request_id: facts.requestId };
     }
   };
