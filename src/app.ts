@@ -15,7 +15,7 @@ import { sendKept } from './kernel/kept-answer.js';
 import { renderPage, serveAsset, type Look } from './kernel/pages.js';
 import { soon } from './kernel/soon.js';
 import { settleTarget } from './kernel/target.js';
-import { factsOf, setFacts, type RequestFacts } from './kernel/request.js';
+import { factsOf, hasLeft, setFacts, type RequestFacts } from './kernel/request.js';
 import { rateHeaders, type Area, type Refusal } from './limits/index.js';
 import { openMqtt, type MqttBase } from './mqtt/index.js';
 import { answerHealth, logRequest, requestIdOf, type Metrics, type Readiness } from './observe/index.js';
@@ -84,10 +84,7 @@ export function createApp(base: AppBase): RequestListener {
       if (isHttps(tenant)) response.setHeader(HSTS, hsts);
       if (!tenant.enabled) return refuse(response, facts, 403, 'tenant_disabled', 'the tenant is disabled');
       if (endpoint.face === 'brokers') return mqtt.handle(request, response, tenant, call.path);
-      return (
-        answerHealth(base.readiness, call.path, response, facts.requestId) ??
-        soon(base.pool.get(tenant), (runtime) => serve(call, runtime))
-      );
+      return soon(base.pool.get(tenant), (runtime) => serve(call, runtime));
     });
   }
 
@@ -129,10 +126,8 @@ export function createApp(base: AppBase): RequestListener {
   }
 
   /** The store could not say which tenant or whose request it is; the interface that was called says it in its shape. */
-  function unavailable({ request, response, facts, endpoint, path }: Call): void | Promise<void> {
+  function unavailable({ request, response, facts, endpoint }: Call): void | Promise<void> {
     switch (endpoint.face) {
-      case 'health':
-        return answerHealth(base.readiness, path, response, facts.requestId);
       case 'brokers':
         return mqtt.fail(request, response, facts.unavailable);
       case 'devices':
@@ -171,8 +166,8 @@ export function createApp(base: AppBase): RequestListener {
   }
 
   function failed(call: Call, err: unknown): void | Promise<void> {
-    const { response, facts } = call;
-    base.log.error({ err, requestId: facts.requestId }, 'unexpected');
+    const { request, response, facts } = call;
+    base.log[hasLeft(request) ? 'info' : 'error']({ err, requestId: facts.requestId }, 'unexpected');
     if (response.headersSent) return void response.destroy();
     if (err instanceof StoreUnavailable && !facts.unavailable) {
       facts.unavailable = err;
@@ -226,8 +221,10 @@ export function createApp(base: AppBase): RequestListener {
     const place = placeFor(request);
     observe(call, () => admission.leave(place));
     if (!readable) return refuse(response, facts, 400, 'invalid_request', 'name the host once, in one way');
-    // What asks whether the process lives gets its answer however much there is to do.
-    if (call.endpoint.face === 'health') return begin(call, host);
+    // What asks whether the process lives gets its answer however much there is to do, and at whatever host: a probe may know
+    // the process by its address alone, and the answer says nothing of a tenant.
+    if (call.endpoint.face === 'health')
+      return void answerHealth(base.readiness, path === '/livez', response, facts.requestId);
     admission.enter(place, address, (overload) => {
       if (overload === undefined) begin(call, host);
       else refuseOverload(call, overload);
@@ -305,7 +302,8 @@ function answerProblems({ log }: AppBase): Middleware {
       }
       ctx.status = status >= 400 && status < 500 ? status : 500;
       facts.outcome = ctx.status === 500 ? 'server_error' : 'bad_request';
-      if (ctx.status === 500) log.error({ err, requestId: facts.requestId }, 'unexpected');
+      if (ctx.status === 500)
+        log[hasLeft(ctx.req) ? 'info' : 'error']({ err, requestId: facts.requestId }, 'unexpected');
       ctx.body = { error: facts.outcome, request_id: facts.requestId };
     }
   };

@@ -33,7 +33,7 @@ import {
 import { blobOperations, type BlobServices } from './blobs/index.js';
 import { reachOf, type Config } from './config.js';
 import { identityResourceOperations, type Uses } from './identity-resources/index.js';
-import { factsOf } from './kernel/request.js';
+import { factsOf, hasLeft } from './kernel/request.js';
 import { keepAnswer, type KeptAnswer } from './kernel/kept-answer.js';
 import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
@@ -160,7 +160,8 @@ export function managementApi(
     },
     touch: touchTenant,
     refresh: () => directory.refresh(),
-    unexpected: (request, err) => log.error({ err, requestId: factsOf(request).requestId }, 'unexpected'),
+    unexpected: (request, err) =>
+      log[hasLeft(request) ? 'info' : 'error']({ err, requestId: factsOf(request).requestId }, 'unexpected'),
     note: (request, facts) => void Object.assign(factsOf(request), facts),
   });
   return app.callback();

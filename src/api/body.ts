@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { parse as parseLeniently, type ParseError } from 'jsonc-parser';
 import { DEEPEST_JSON, isTooDeep, openJsonDepth } from '../kernel/json-depth.js';
+import { firstMistake } from '../kernel/json-mistake.js';
 import { bodyGoesOn } from '../kernel/slow-bodies.js';
 import { BASIC } from './codes.js';
 import { Failure } from './failure.js';
@@ -47,16 +47,9 @@ function parseText(text: string): unknown {
     return JSON.parse(text) as unknown;
   } catch {
     throw new Failure(400, BASIC.error, {
-      message: `the body is not JSON from character ${brokenAt(text)} on`,
+      message: `the body is not JSON from character ${firstMistake(text)} on`,
     });
   }
-}
-
-/** Where the first mistake is. The platform's own parser says that only for some. */
-function brokenAt(text: string): number {
-  const errors: ParseError[] = [];
-  parseLeniently(text, errors, { disallowComments: true, allowTrailingComma: false });
-  return errors[0]?.offset ?? 0;
 }
 
 const NDJSON_TYPE = /^application\/(?:x-ndjson|ndjson|jsonl|x-jsonlines)\s*(?:;|$)/i;

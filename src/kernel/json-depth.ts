@@ -6,7 +6,8 @@ const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x
 
 /**
  * Follows how deep JSON nests, before a parser builds anything of it. A parser that meets a megabyte of `[` needs much memory
- * or much stack, and so does all that goes through its result.
+ * or much stack, and so does all that goes through its result. It only counts, and nothing behind the first mistake of a text
+ * counts for anything: what reads the text after it must stop there, as JSON.parse and firstMistake do.
  */
 export interface JsonDepth {
   /** Reads the next piece. False from the moment on that it nests too deep. */
@@ -19,7 +20,7 @@ export function openJsonDepth(deepest = DEEPEST_JSON): JsonDepth {
   let escaped = false;
   return {
     read(piece) {
-      for (let at = 0; at < piece.length && depth <= deepest; at += 1) {
+      for (let at = 0; at < piece.length && depth >= 0 && depth <= deepest; at += 1) {
         const byte = piece[at];
         if (inString) {
           if (escaped) escaped = false;

@@ -25,6 +25,10 @@ export interface RequestFacts {
   outcome?: string;
 }
 
+/** Whether the caller went away, or broke the request off within its body: an error that follows from it is nobody's fault. */
+export const hasLeft = (request: IncomingMessage): boolean =>
+  (request.destroyed && !request.complete) || request.socket.destroyed;
+
 const FACTS = Symbol('facts of a request');
 
 /** They ride on the request itself: every request has them, and a WeakMap costs each a microsecond and the collector more. */

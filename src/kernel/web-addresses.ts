@@ -8,7 +8,8 @@ const HOST = '(?:[A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])(?::[0-9]{1,5})?';
 export const WEB_ADDRESS = `^[Hh][Tt][Tt][Pp][Ss]?://${HOST}(?:[/?#][\\x21\\x23-\\x5b\\x5d-\\x7e]*)?$`;
 
 /** What somebody is told who gives another address. */
-export const NO_WEB_ADDRESS = 'must be a web address, which begins with https:// or http:// and a host';
+export const NO_WEB_ADDRESS =
+  'must be a web address, which begins with https:// or http:// and a host; percent-encode other characters, and write the host in punycode';
 
 const LOOKS_RIGHT = new RegExp(WEB_ADDRESS);
 const PLAIN_HOST = new RegExp(`^${HOST}$`);

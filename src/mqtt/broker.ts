@@ -167,7 +167,7 @@ export function openBroker(base: BrokerBase): Broker {
   }
 
   function replyToFailure(request: IncomingMessage, error: unknown): Reply {
-    const { status, code, message, headers } = toFailure(error, base.log, factsOf(request).requestId);
+    const { status, code, message, headers } = toFailure(error, base.log, request);
     if (error instanceof StoreUnavailable) {
       const reason = error.message;
       // EMQX 5 takes any status but 200 for "ask the next one", and at the end of its list allows what nobody denied.

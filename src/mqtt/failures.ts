@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import { factsOf, hasLeft } from '../kernel/request.js';
 import { defineCodes, type Code } from '../api/index.js';
 import { Conflict, Invalid, NotFound, StoreUnavailable } from '../kernel/errors.js';
 import type { Log } from '../observe/index.js';
@@ -58,10 +60,11 @@ function failureOf(error: unknown): MqttFailure | undefined {
 }
 
 /** The same for an answer: what nobody expected is told to the log, and to nobody else. */
-export function toFailure(error: unknown, log: Log, requestId: string): MqttFailure {
+export function toFailure(error: unknown, log: Log, request: IncomingMessage): MqttFailure {
   const failure = failureOf(error);
   if (failure) return failure;
-  log.error({ err: error, requestId }, 'unexpected');
+  const { requestId } = factsOf(request);
+  log[hasLeft(request) ? 'info' : 'error']({ err: error, requestId }, 'unexpected');
   if (error instanceof StoreUnavailable)
     return new MqttFailure(503, MQTT_CODES.unavailable, `${error.message}: ${error.error_description}`, {
       'Retry-After': String(error.retryAfter),

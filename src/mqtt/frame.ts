@@ -49,7 +49,7 @@ export function openFrame(base: FrameBase, tenantIdOf: (request: IncomingMessage
         await next();
       } catch (error) {
         const facts = factsOf(ctx.req);
-        const { status, code, message, headers } = toFailure(error, base.log, facts.requestId);
+        const { status, code, message, headers } = toFailure(error, base.log, ctx.req);
         facts.outcome = code.name;
         ctx.set(headers);
         ctx.status = status;

@@ -34,28 +34,18 @@ export function storeProbe(store: Store): () => Promise<void> {
   };
 }
 
-/**
- * `/livez`: the process runs. `/readyz`: it can serve, which a load balancer asks before it sends anything.
- * Undefined for every other path.
- */
-export function answerHealth(
+/** `/livez`: the process runs. `/readyz`: it can serve, which a load balancer asks before it sends anything. */
+export async function answerHealth(
   readiness: Readiness,
-  path: string,
+  onlyLives: boolean,
   response: ServerResponse,
   requestId: string,
-): Promise<void> | undefined {
-  if (path === '/livez') return answer(response, requestId, undefined);
-  if (path !== '/readyz') return undefined;
-  return (readiness.draining() ? Promise.resolve('stopping') : problemOf(readiness.probe())).then((problem) =>
-    answer(response, requestId, problem),
-  );
+): Promise<void> {
+  if (onlyLives) return answer(response, requestId, undefined);
+  answer(response, requestId, readiness.draining() ? 'stopping' : await problemOf(readiness.probe()));
 }
 
-async function answer(
-  response: ServerResponse,
-  requestId: string,
-  problem: string | undefined,
-): Promise<void> {
+function answer(response: ServerResponse, requestId: string, problem: string | undefined): void {
   response.writeHead(problem ? 503 : 200, {
     'Content-Type': 'application/json; charset=utf-8',
     'Cache-Control': 'no-store',

@@ -14,7 +14,7 @@ import { hostCookie, pathCookie } from '../kernel/cookies.js';
 import { StoreUnavailable } from '../kernel/errors.js';
 import { keepHeadersOfErrors } from '../kernel/kept-headers.js';
 import { fetchWithin } from '../kernel/outbound.js';
-import { factsOf } from '../kernel/request.js';
+import { factsOf, hasLeft } from '../kernel/request.js';
 import type { Limits } from '../limits/index.js';
 import type { Audit, Log } from '../observe/index.js';
 import type { Revocations } from '../revocations/index.js';
@@ -310,7 +310,8 @@ function logProblems(provider: Provider, log: Log, tenant: Tenant): void {
   // Koa prints what it is not listened to about; a connection that broke is nobody's fault.
   (provider as EventEmitter).on('error', (err: NodeJS.ErrnoException, ctx?: KoaContextWithOIDC) => {
     if (BROKEN_CONNECTION.has(err.code ?? '')) return;
-    log.error({ err, tenant: tenant.name, requestId: ctx && factsOf(ctx.req).requestId }, 'unexpected');
+    const level = ctx && hasLeft(ctx.req) ? 'info' : 'error';
+    log[level]({ err, tenant: tenant.name, requestId: ctx && factsOf(ctx.req).requestId }, 'unexpected');
   });
   // The library tells of an error of the store as of any that the caller may know; it is no refusal.
   const unavailable = (ctx: KoaContextWithOIDC, err: unknown): void => {
@@ -325,6 +326,7 @@ function logProblems(provider: Provider, log: Log, tenant: Tenant): void {
   provider.on('server_error', (ctx: KoaContextWithOIDC, err: Error) => {
     const facts = factsOf(ctx.req);
     facts.outcome = 'server_error';
-    log.error({ err, tenant: tenant.name, requestId: facts.requestId, path: ctx.path }, 'provider error');
+    const level = hasLeft(ctx.req) ? 'info' : 'error';
+    log[level]({ err, tenant: tenant.name, requestId: facts.requestId, path: ctx.path }, 'provider error');
   });
 }

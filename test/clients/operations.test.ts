@@ -98,7 +98,7 @@ for (const kind of STORES)
         'a script as its home',
         { template: 'machine', clientUri: 'javascript:alert(1)' },
         'clientUri',
-        /web address/,
+        /web address.*; percent-encode other characters, and write the host in punycode/,
       ],
       [
         'a uuid as its id',

@@ -3,6 +3,7 @@ import { exportJWK, generateKeyPair } from 'jose';
 import { GRANT_TYPES } from '../../src/clients/index.js';
 import { OPERATIONS } from '../../src/management.js';
 import { isTooDeep, openJsonDepth } from '../../src/kernel/json-depth.js';
+import { firstMistake } from '../../src/kernel/json-mistake.js';
 import { APP, APP_SECRET, deviceApi, type DeviceApi } from '../support/devices.js';
 import { basic, bodyOf, send, type Heard } from '../support/http.js';
 import { clientToken } from '../support/management.js';
@@ -11,6 +12,13 @@ import { startServer, type TestServer } from '../support/server.js';
 
 const MEGABYTE = '['.repeat(1024 * 1024);
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+/** Bodies of 60 KB that are no JSON, and that count as flat where brackets are only counted or strings end elsewhere. */
+const BROKEN = [
+  ['brackets of two kinds', '[},'.repeat(20_000), 1],
+  ['more ends than beginnings', `{"a":1${']'.repeat(30_000)},"b":${'['.repeat(30_050)}`, 6],
+  ['a string that a line break ends', `["\n${'['.repeat(60_000)}`, 1],
+  ['a quote in a comment', `[/*"*/${'['.repeat(60_000)}`, 1],
+] as const;
 const JSON_BODY = { 'content-type': 'application/json' };
 
 describe('the depth of JSON', () => {
@@ -34,6 +42,29 @@ describe('the depth of JSON', () => {
     assert.equal(depth.read(Buffer.from('[')), false);
     assert.equal(depth.read(Buffer.from(']]]]')), false);
   });
+});
+
+describe('the first mistake in JSON', () => {
+  for (const [text, at] of [
+    ['', 0],
+    ['[', 1],
+    ['{"a":1,}', 7],
+    ['[1,]', 3],
+    ['[1 2]', 3],
+    ['{"a" 1}', 5],
+    ['{a:1}', 1],
+    ['{"a":1}}', 7],
+    ['[1,2],3', 5],
+    ['["\\x"]', 1],
+    ['[01]', 2],
+    ['// none', 0],
+    ['{"a":[1,{"b":nil}]}', 13],
+    ...BROKEN.map(([, text, at]) => [text, at] as const),
+  ] as const)
+    it(`is found in ${JSON.stringify(text.slice(0, 20))} of ${text.length} characters`, () => {
+      assert.throws(() => JSON.parse(text) as unknown, SyntaxError);
+      assert.equal(firstMistake(text), at);
+    });
 });
 
 describe('a body of JSON that nests deep', () => {
@@ -78,6 +109,58 @@ describe('a body of JSON that nests deep', () => {
         const large = access.kind === 'open' && body === MEGABYTE;
         if (!path.includes('{')) assert.equal(status, large ? status : 400);
       });
+
+  for (const { path, access } of TAKES_JSON)
+    for (const [what, body, at] of BROKEN)
+      it(`that is broken has its first mistake named at ${path}: ${what}`, async () => {
+        const headers = access.kind === 'open' ? {} : { authorization: `Bearer ${token}` };
+        const { status, text } = await post(path.replace(/\{\w+\}/g, 'x'), body, headers);
+        if (path.includes('{') && status === 404) return;
+        assert.equal(status, 400, text);
+        assert.match(text, new RegExp(`not JSON from character ${at} on|nests deeper`));
+      });
+
+  it('that is broken is refused at dynamic registration and by what manages devices', async () => {
+    const made = await post('/api/Client/RegistrationTokens', '{}', { authorization: `Bearer ${token}` });
+    const authorization = `Bearer ${(bodyOf(made) as { data: { token: string } }).data.token}`;
+    for (const [what, body] of BROKEN) {
+      assert.equal((await post('/connect/register', body, { authorization })).status, 400, what);
+      for (const path of ['auth_username', 'acl'])
+        assert.equal((await devices.call('POST', path, body)).status, 400, what);
+      const asked = await send(new URL('/mqtt/auth', server.issuer), {
+        body,
+        headers: { ...JSON_BODY, authorization: basic(APP, APP_SECRET) },
+      });
+      assert.equal(asked.status, 400, what);
+    }
+  });
+
+  const STREAMS = OPERATIONS.filter(({ stream }) => stream !== undefined);
+  for (const { path } of STREAMS)
+    it(`that is broken is the mistake of its line alone at ${path}`, async () => {
+      for (const [what, body] of BROKEN) {
+        const { status, text } = await post(path, `${body.replace('\n', ' ')}\n{}\n`, {
+          'content-type': 'application/x-ndjson',
+          authorization: `Bearer ${token}`,
+        });
+        assert.equal(status, 200, what);
+        assert.equal(text.trim().split('\n').length, 2, what);
+        assert.match(text, /the line is not JSON/, what);
+      }
+    });
+
+  const UPLOADS = OPERATIONS.filter(({ receive }) => receive !== undefined);
+  for (const { path, method } of UPLOADS)
+    it(`is no file at ${path}`, async () => {
+      for (const [what, body] of BROKEN) {
+        const { status } = await send(new URL(path.replace(/\{\w+\}/g, 'x'), server.issuer), {
+          method,
+          body,
+          headers: { ...JSON_BODY, authorization: `Bearer ${token}` },
+        });
+        assert.ok(status >= 400 && status < 500, `${what}: ${status}`);
+      }
+    });
 
   it('is refused at dynamic registration, where its token is right', async () => {
     const made = await post('/api/Client/RegistrationTokens', '{}', { authorization: `Bearer ${token}` });

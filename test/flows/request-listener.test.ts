@@ -47,6 +47,11 @@ describe('the target of a request', () => {
     assert.match(wrong, /"error":"unknown_host"/);
   });
 
+  for (const path of ['/livez', '/readyz'])
+    it(`needs no host where it is ${path}`, async () => {
+      assert.equal(statusOf(await exchange(server.port, [`GET ${path} HTTP/1.0`])), 200);
+    });
+
   it('in absolute form may have no path', async () => {
     const answer = await exchange(server.port, [`GET http://${host} HTTP/1.1`, `Host: ${host}`]);
     assert.equal(statusOf(answer), 200);

@@ -95,11 +95,9 @@ for (const kind of STORES)
       assert.notEqual(kids[0], kids[1]);
     });
 
-    it('answer nothing at a host that is nobody’s, on any path', async () => {
+    it('answer nothing at a host that is nobody’s, on any path that says something of a tenant', async () => {
       for (const path of [
         '/',
-        '/livez',
-        '/readyz',
         '/connect/token',
         '/.well-known/openid-configuration',
         '/assets/pages.css',
@@ -107,6 +105,20 @@ for (const kind of STORES)
         '/interaction/x',
       ])
         assert.equal((await ask(server, 'evil.example', path)).status, 404, path);
+    });
+
+    it('have no part in health, which is told at any host, a disabled tenant’s as well', async () => {
+      const off = await server.addTenant('off', 'off.example.com');
+      await server.context.store
+        .knex('tenants')
+        .where({ id: off.id })
+        .update({ enabled: false, version: Date.now() + 1 });
+      await server.refresh();
+      for (const host of ['10.1.2.3:3000', '[fd00::1]:3000', 'evil.example', 'off.example.com'])
+        for (const path of ['/livez', '/readyz']) {
+          const { status, body } = await ask(server, host, path);
+          assert.deepEqual([status, body], [200, { status: 'ok' }], `${host}${path}`);
+        }
     });
 
     it('do not believe a forwarded host from a stranger', async () => {
