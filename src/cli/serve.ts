@@ -41,7 +41,7 @@ function welcome(config: Config, { made }: Home, outbox: string | undefined): st
     ...(outbox !== undefined
       ? [
           `  Messages      ${outbox}`,
-          '                (mail and SMS, until a driver is set; for the browser that opens this)',
+          '                (mail and SMS that were not sent; open this link in your browser)',
         ]
       : []),
     '',
