@@ -43,7 +43,8 @@ for (const kind of STORES)
     };
 
     before(async () => {
-      server = await startServer(kind, {}, { codes: { perAddress: 1e6 } });
+      const many = { tenant: 1e9, address: 1e9 };
+      server = await startServer(kind, {}, { codes: { perAddress: 1e6 }, limits: { signIn: many } });
       home = server.home.tenant;
       other = await server.addTenant('other', `other.localhost:${server.port}`);
       await server.addApi('orders', ['orders.read']);
