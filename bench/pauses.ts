@@ -180,7 +180,7 @@ for (const kind of STORES) {
     Array.from({ length: SIZE }, (_, n) => ({ username: `device-${n}`, password: 'p' })),
   );
   await measure(server, `MQTT list of ${SIZE}`, () =>
-    request(`${issuer}/api/v4/mqtt_user`, {
+    request(`${issuer}/api/v4/auth_username`, {
       method: 'POST',
       headers: { authorization: basic(APP, APP_SECRET), 'content-type': 'application/json' },
       body: devices,
