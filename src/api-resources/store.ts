@@ -104,7 +104,7 @@ function taken({
   const byAudience: [string, string] = ['audience', `another API has the audience "${indicator}"`];
   return {
     api_resources_name: byName,
-    // Of two of the same name a store may find the audience first, that comes of the name.
+    // Where two APIs have one name, a store may report the audience first, which is made from the name.
     api_resources_indicator: indicator === indicatorOf(name) ? byName : byAudience,
     api_resources_audience: ['audience', `another API has the tokenAudience "${audience}"`],
   };
@@ -129,7 +129,7 @@ export async function insertApiResource(db: TenantDb, resource: NewApiResource):
   const now = Date.now();
   const id = newId();
   const row = { id, name: resource.name, ...columnsOf(resource), created_at: now, updated_at: now };
-  // Looked up only to say which it is that is taken: an audience comes of the name, and the index has the last word.
+  // Only for the message: an audience is made from the name, so either can be taken. The index decides.
   if (await findApiResourceByName(db, resource.name)) throw new Conflict(...nameTaken(resource.name));
   await uniquely(taken(resource), () => db.insert('api_resources', row));
   // The scopes of the management API are the program's.

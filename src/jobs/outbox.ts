@@ -229,7 +229,7 @@ export function openOutbox(
     }
   }
 
-  /** What was handed over and nobody knows of, and what can be of no use any more, such as a code that has expired. */
+  /** Messages whose delivery is not known, and messages that are of no use any more, such as an expired code. */
   async function giveUpExpired(): Promise<void> {
     for (;;) {
       const now = Date.now();

@@ -105,7 +105,7 @@ async function revoke(
   ctx.body = '';
 }
 
-/** Only the client that a token was issued to can revoke it; any other is told so (RFC 7009, 2.1). */
+/** Only the client that a token was issued to can revoke it; any other gets an error (RFC 7009, 2.1). */
 const notTheClients = (): errors.OIDCProviderError =>
   new errors.UnauthorizedClient('the token was issued to another client, and only that client can revoke it');
 

@@ -37,7 +37,7 @@ export async function tenantSecret(
   return Buffer.from(vault.open(found?.['sealed'] as string, row), 'base64');
 }
 
-/** The secrets that can be made anew, and what that ends. */
+/** The secrets that can be renewed, and what that ends. */
 export const RENEWABLE_SECRETS = {
   cookies:
     'Every cookie of the tenant is refused: people sign in again, and a sign-in under way begins again. Tokens stay valid.',
@@ -46,7 +46,7 @@ export const RENEWABLE_SECRETS = {
 
 export type RenewableSecret = keyof typeof RENEWABLE_SECRETS;
 
-/** Makes a secret anew. Nodes use it as soon as they see that the tenant has changed. */
+/** Renews a secret. Nodes use the new one as soon as they see that the tenant has changed. */
 export function renewTenantSecret(db: TenantDb, vault: Vault, name: RenewableSecret): Promise<void> {
   const sealed = vault.seal(randomBytes(32).toString('base64'), sealRow(db.tenantId, name));
   return db.put('tenant_secrets', ['name'], { name, sealed, created_at: Date.now() });

@@ -5,7 +5,7 @@ type Graph = Readonly<Record<string, readonly (string | null)[]>>;
 interface Known {
   /** What very many people have (tens of thousands, of leaks), in lower case. */
   passwords: ReadonlySet<string>;
-  /** What lies beside each key. */
+  /** The neighbours of each key. */
   keys: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
@@ -14,10 +14,10 @@ async function load(): Promise<Known> {
   const { dictionary, adjacencyGraphs } = await import('@zxcvbn-ts/language-common');
   const keys = new Map<string, Set<string>>();
   for (const graph of [adjacencyGraphs.qwerty, adjacencyGraphs.keypad] as Graph[])
-    for (const [key, beside] of Object.entries(graph)) {
+    for (const [key, neighbours] of Object.entries(graph)) {
       const near = keys.get(key) ?? new Set<string>();
       // Each is what a key writes without and with shift: `1!`.
-      for (const other of beside) for (const character of other ?? '') near.add(character);
+      for (const other of neighbours) for (const character of other ?? '') near.add(character);
       keys.set(key, near);
     }
   return { passwords: new Set(dictionary['passwords-common']), keys };

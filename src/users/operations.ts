@@ -78,7 +78,7 @@ const CONFLICTS = {
   userKey: CODES.userKeyExists,
 } as const;
 
-/** Whoever changes how somebody signs in can be that user, so each change is about all that the user holds. */
+/** A caller who changes how a user signs in can act as that user, so each change is about all that the user holds. */
 const authority = aboutOne(async ({ db }, which) => {
   const user = await findEvenDeleted(db, which);
   return { ...heldBy(await rolesOf(db, user), user.claims), person: user.userKey };

@@ -6,7 +6,7 @@ export type ContextWord = string | null | undefined;
 
 const PRODUCT = 'gatehouse';
 
-/** What may stand beside words of the context and adds nothing: letters such as `my`, digits such as a year. */
+/** Words that add nothing to words of the context: letters such as `my`, digits such as a year. */
 const [MOST_LETTERS, MOST_DIGITS] = [2, 8];
 
 /** Letters and digits alone. */
@@ -23,7 +23,7 @@ function formsOf(word: string): string[] {
 
 /**
  * Whether a password is made of words of its context alone: the product, the tenant, the person's names, address and number,
- * in any case and order, with digits and punctuation beside them. One that has more in it is not.
+ * in any case and order, with digits and punctuation around them. One that has more in it is not.
  */
 export function isOfContext(password: string, known: readonly ContextWord[]): boolean {
   const words = [PRODUCT, ...known].flatMap((word) => formsOf(word ?? '')).filter(isLongEnough);

@@ -31,7 +31,7 @@ export class WeakPassword extends Invalid {
   }
 }
 
-/** A password that whoever knows the person or the service tries first. @throws WeakPassword */
+/** Refuses a password that somebody who knows the person or the service tries first. @throws WeakPassword */
 export function checkPersonal(password: string, known: readonly ContextWord[]): void {
   if (isOfContext(password, known)) throw new WeakPassword('personal');
 }
