@@ -57,6 +57,15 @@ const NO_ONCE = [
     'Use on(): once() wraps its listener, V8 may put wrappers among its old objects, and with them each request lives until the next full collection (docs/performance.md, Devices).',
 }));
 
+/** The end of a response, which is waited for in one place. */
+const NO_OWN_END = ['callee.object.name=/^(response|res)$/', 'callee.object.property.name=/^res$/'].map(
+  (whose) => ({
+    selector: `CallExpression[callee.property.name='on'][arguments.0.value=/^(close|finish)$/][${whose}]`,
+    message:
+      'Use whenClosed() of kernel/when-closed.ts: a second listener makes an array, which can keep each request until the next full collection.',
+  }),
+);
+
 const OUTBOUND = 'Connect through kernel/outbound.ts: it checks every address before it connects to it.';
 /** Ways to connect to somebody else's server, past the guard. */
 const NO_CONNECTING = [
@@ -119,7 +128,7 @@ export default tseslint.config(
   {
     files: ['src/**'],
     rules: {
-      'no-restricted-syntax': ['error', ...NO_ONCE, ...NO_CONNECTING],
+      'no-restricted-syntax': ['error', ...NO_ONCE, ...NO_OWN_END, ...NO_CONNECTING],
       'no-restricted-globals': [
         'error',
         ...['fetch', 'WebSocket', 'EventSource'].map((name) => ({ name, message: OUTBOUND })),

@@ -16,6 +16,7 @@ import { renderPage, serveAsset, type Look } from './kernel/pages.js';
 import { soon } from './kernel/soon.js';
 import { settleTarget } from './kernel/target.js';
 import { factsOf, hasLeft, setFacts, type RequestFacts } from './kernel/request.js';
+import { whenClosed } from './kernel/when-closed.js';
 import { rateHeaders, type Area, type Refusal } from './limits/index.js';
 import { openMqtt, type MqttBase } from './mqtt/index.js';
 import { answerHealth, logRequest, requestIdOf, type Metrics, type Readiness } from './observe/index.js';
@@ -192,7 +193,7 @@ export function createApp(base: AppBase): RequestListener {
   ): void {
     const started = performance.now();
     base.metrics?.began();
-    response.on('close', () => {
+    whenClosed(response, () => {
       left();
       const milliseconds = performance.now() - started;
       logRequest(base.log, { method, url, milliseconds }, response, facts);

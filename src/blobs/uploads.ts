@@ -8,6 +8,7 @@ import multer from 'multer';
 import pLimit from 'p-limit';
 import { Failure, parseJson, type Code } from '../api/index.js';
 import { bodyGoesOn } from '../kernel/slow-bodies.js';
+import { whenClosed } from '../kernel/when-closed.js';
 import { BLOB_CODES as CODES } from './codes.js';
 import { LARGEST, type Family, type Kind } from './content/kinds.js';
 import { plainPicture } from './content/plain-picture.js';
@@ -49,7 +50,7 @@ class Left extends Error {}
 /** Aborted when a request's caller leaves before the answer is out. */
 function signalOf({ res }: Context): AbortSignal {
   const controller = new AbortController();
-  res.on('close', () => {
+  whenClosed(res, () => {
     if (!res.writableFinished) controller.abort(new Left());
   });
   return controller.signal;

@@ -1,5 +1,6 @@
 import type { RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { whenClosed } from './when-closed.js';
 
 /** How a server ends without cutting off a request that came on an open connection. */
 export interface Draining {
@@ -76,7 +77,7 @@ export function openDraining(): Draining {
       } else {
         const place = free.pop() ?? places.length;
         places[place] = response;
-        response.on('close', () => {
+        whenClosed(response, () => {
           places[place] = undefined;
           free.push(place);
         });

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { whenClosed } from './when-closed.js';
 
 /** Answers of a connection that its client has not read; another request of it begins when they are below this. */
 const MOST_UNREAD_BYTES = 64 * 1024;
@@ -48,7 +49,7 @@ export function openPipelines(
     bounding: (handle) => {
       function begin(line: Line, request: IncomingMessage, response: ServerResponse): void {
         line.open.push(response);
-        response.on('close', () => {
+        whenClosed(response, () => {
           const at = line.open.indexOf(response);
           if (at !== -1) line.open.splice(at, 1);
           if (line.waiting.length > 0) beginWaiting(line, request.socket);

@@ -1,4 +1,5 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { whenClosed } from '../kernel/when-closed.js';
 
 const nothing = (): void => undefined;
 
@@ -8,7 +9,7 @@ const nothing = (): void => undefined;
  * by the quick ones before it: 10 KB of each request (docs/performance.md).
  */
 export function letGoWhenAnswered(ctx: KoaContextWithOIDC): void {
-  ctx.res.on('finish', () => {
+  whenClosed(ctx.res, () => {
     const oidc = ctx.oidc as typeof ctx.oidc | undefined; // absent where no route of the library was asked
     for (const holder of [oidc ?? {}, ctx] as Record<string, unknown>[])
       for (const key of Object.keys(holder)) holder[key] = undefined;
