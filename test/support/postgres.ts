@@ -18,9 +18,9 @@ interface Cluster {
 let cluster: Promise<Cluster> | undefined;
 let databases = 0;
 
-async function startCluster(): Promise<Cluster> {
+async function startCluster(parent = tmpdir()): Promise<Cluster> {
   const port = await freePort();
-  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-pg-'));
+  const folder = await mkdtemp(join(parent, 'gatehouse-pg-'));
   await chmod(folder, 0o755); // the server runs under an account of its own where the tests run as root
   const password = 'postgres';
   const server = new EmbeddedPostgres({
@@ -102,8 +102,9 @@ const childrenOf = (pid: number): number[] =>
     .filter(([, parent]) => parent === pid)
     .map(([child = 0]) => child);
 
-export async function ownPostgres(): Promise<OwnPostgres> {
-  const own = await startCluster();
+/** @param parent where its files go. */
+export async function ownPostgres(parent?: string): Promise<OwnPostgres> {
+  const own = await startCluster(parent);
   let resumes: (() => Promise<void>)[] = [];
   const resume = async (): Promise<void> => {
     for (const go of resumes.splice(0)) await go();
