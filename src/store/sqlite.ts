@@ -9,6 +9,7 @@ import { turnIsOver, yieldToEventLoop } from '../kernel/event-loop.js';
 import { acquired, guarded, storeError } from './failures.js';
 import {
   metaOver,
+  type Listening,
   SILENT_LOG,
   type Row,
   type Statement,
@@ -42,6 +43,7 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
   const filename = join(dataDir, SQLITE_FILE);
   closeSync(openSync(filename, 'a', 0o600)); // SQLite gives its other files the same mode
   const waitMs = waitSeconds * 1000;
+  let writing: Database.Database | undefined;
   let reader: Database.Database | undefined;
   const reading = (): Database.Database => {
     if (!reader) {
@@ -63,6 +65,7 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
       acquireTimeoutMillis: waitMs,
       afterCreate(connection: Database.Database, done: (error: Error | null) => void) {
         keepStatements(connection);
+        writing = connection;
         // Not by pragma(), which leaves a statement behind for the collector.
         connection.exec('PRAGMA busy_timeout = 0; PRAGMA foreign_keys = ON');
         connection.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
@@ -91,6 +94,7 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
     transaction: (work) => knex.transaction(work),
     unhurried: (_connection, work) => work(),
     meta: metaOver(prepare),
+    listen: () => listenOn(() => writing),
     ping: async () => void (await knex.raw('SELECT 1')),
     async close() {
       await writer.idle();
@@ -246,6 +250,34 @@ class SqliteStatement implements Statement {
   run(...values: Value[]): Promise<number> {
     return this.writer.run(this.sql, values);
   }
+}
+
+/**
+ * Hears of commits of other processes, of whatever: the number that the writer's connection sees of them changes. It is read once
+ * in a turn of the event loop, which costs a microsecond.
+ */
+function listenOn(writing: () => Database.Database | undefined): Listening {
+  let version: unknown;
+  let isRead = false;
+  const read = (): unknown => {
+    try {
+      return writing()?.prepare('PRAGMA data_version').pluck().get();
+    } catch (error) {
+      if (isBusy(error)) return version; // it is read again in the next turn
+      throw storeError(error);
+    }
+  };
+  return {
+    heard() {
+      if (isRead) return false;
+      isRead = true;
+      setImmediate(() => (isRead = false));
+      const before = version;
+      version = read();
+      return version !== before;
+    },
+    close: () => undefined,
+  };
 }
 
 type Read = Database.Statement<Value[], Row>;
