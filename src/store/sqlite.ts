@@ -65,13 +65,15 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
       acquireTimeoutMillis: waitMs,
       afterCreate(connection: Database.Database, done: (error: Error | null) => void) {
         keepStatements(connection);
-        writing = connection;
         // Not by pragma(), which leaves a statement behind for the collector.
         connection.exec('PRAGMA busy_timeout = 0; PRAGMA foreign_keys = ON');
         connection.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
         // Another process may be starting on the same new file.
         const walMode = (): unknown => connection.exec('PRAGMA journal_mode = WAL');
-        whenFree(performance.now() + waitMs, walMode).then(() => done(null), done);
+        whenFree(performance.now() + waitMs, walMode).then(() => {
+          writing = connection;
+          done(null);
+        }, done);
       },
     },
   });
@@ -95,7 +97,7 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
     unhurried: (_connection, work) => work(),
     meta: metaOver(prepare),
     listen: () => listenOn(() => writing),
-    ping: async () => void (await knex.raw('SELECT 1')),
+    ping: async () => void (await knex.raw('SELECT 1 FROM sqlite_schema LIMIT 1')), // reads the file
     async close() {
       await writer.idle();
       reader?.close();
@@ -262,9 +264,8 @@ function listenOn(writing: () => Database.Database | undefined): Listening {
   const read = (): unknown => {
     try {
       return writing()?.prepare('PRAGMA data_version').pluck().get();
-    } catch (error) {
-      if (isBusy(error)) return version; // it is read again in the next turn
-      throw storeError(error);
+    } catch {
+      return version; // it is read again in the next turn
     }
   };
   return {
