@@ -30,7 +30,7 @@ import {
 } from './oidc/index.js';
 import { apiDocument, managementApi, type Services } from './management.js';
 
-export interface AppBase extends OidcBase, Services, Pick<MqttBase, 'lockout'> {
+export interface AppBase extends OidcBase, Services, Pick<MqttBase, 'lockout' | 'passwordSignIns'> {
   readiness: Readiness;
   screen: Screen;
   /** Absent where nobody asks for them. */

@@ -22,6 +22,7 @@ import { factsOf } from './kernel/request.js';
 import { slowBodies } from './kernel/slow-bodies.js';
 import { endsWithin } from './kernel/ends-within.js';
 import { openLimits } from './limits/index.js';
+import { openPasswordSignIns } from './mqtt/index.js';
 import { metricsServer, openMetrics, storeProbe } from './observe/index.js';
 import { openRevocations, USER_ENDED } from './revocations/index.js';
 import {
@@ -81,6 +82,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     const couriers = new Map<string, Deliver>();
     const outbox = openOutbox(store, log, audit, (kind) => couriers.get(kind));
     const limits = openLimits(store, log, config.limits);
+    const passwordSignIns = openPasswordSignIns(store, log);
     const screen = openScreen(options.announce ?? (() => undefined));
     const messenger = openMessenger({ config, store, vault, screen, tenantOf: sendingTenant(store) });
     const sender = codeSender(context.codes, vault, config.codes);
@@ -91,6 +93,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       ...context,
       ...files,
       limits,
+      passwordSignIns,
       screen,
       messenger,
       sender,
@@ -132,6 +135,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       openSweeper(store, log, config.sweeper),
       outbox,
       limits,
+      passwordSignIns,
       every(config.keys.intervalSeconds, 'key rotation', log, rotate),
       ...(config.sweeper.enabled
         ? [every(config.sweeper.intervalSeconds, 'files', log, () => files.blobs.sweep())]

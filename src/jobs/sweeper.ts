@@ -20,6 +20,7 @@ const PERISHABLE: { table: string; key: string[] }[] = [
   { table: 'verification_codes', key: ['tenant_id', 'target'] },
   { table: 'known_addresses', key: ['tenant_id', 'account', 'address'] },
   { table: 'mqtt_token_sign_ins', key: ['tenant_id', 'id'] },
+  { table: 'mqtt_password_sign_ins', key: ['tenant_id', 'id', 'expires_at'] },
 ];
 
 export interface Sweeper {

@@ -4,8 +4,6 @@ import { whenClosed } from './when-closed.js';
 
 /** Answers of a connection that its client has not read; another request of it begins when they are below this. */
 const MOST_UNREAD_BYTES = 64 * 1024;
-/** Requests that may wait on one connection. Some thousand fit into one piece that Node reads. */
-const MOST_WAITING = 1000;
 
 /** What one connection asks and is answered. Clients may send requests before they have the answers (RFC 9112, 9.3.2). */
 interface Line {
@@ -70,8 +68,7 @@ export function openPipelines(
         const line = (socket[LINE] ??= openLine(socket));
         if (line.waiting.length === 0 && mayBegin(line, socket)) return begin(line, request, response);
         line.waiting.push({ request, response });
-        if (line.waiting.length > MOST_WAITING) socket.destroy();
-        else socket.pause();
+        socket.pause();
       };
     },
     watch(server) {
@@ -88,11 +85,17 @@ export function openPipelines(
 }
 
 /**
+ * Node reads a connection again when its client has taken an answer. While requests wait, it must not: no more wait than stand
+ * in one piece that Node has read (64 KiB, some 2,600 requests at most).
+ *
  * Node tells only the answer that is being sent that its connection has closed. Those that stand behind it would stay open
  * for good, and so would all that is counted until they close.
  */
 function openLine(socket: Socket): Line {
   const line: Line = { open: [], waiting: [] };
+  socket.on('resume', () => {
+    if (line.waiting.length > 0) socket.pause();
+  });
   socket.on('close', () => {
     line.waiting = [];
     process.nextTick(() => {

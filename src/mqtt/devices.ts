@@ -12,7 +12,7 @@ import {
   type GivenNames,
   type TokenSignIns,
 } from './tokens.js';
-import { openPasswordSignIns } from './password-sign-ins.js';
+import type { PasswordSignIns } from './password-sign-ins.js';
 import type { Names } from './topics.js';
 
 /** Somebody who signs in at a broker. */
@@ -96,9 +96,17 @@ export interface DevicesBase {
   guesses: Guesses;
   passwords: DevicePasswords;
   tokens: TokenSignIns;
+  passwordSignIns: PasswordSignIns;
 }
 
-export function openDevices({ store, config, guesses, passwords, tokens: signIns }: DevicesBase): Devices {
+export function openDevices({
+  store,
+  config,
+  guesses,
+  passwords,
+  tokens: signIns,
+  passwordSignIns,
+}: DevicesBase): Devices {
   const { audience, unknown, noMatch } = config.mqtt;
   const one = `SELECT ${COLUMNS} FROM mqtt_credentials WHERE tenant_id = ? AND kind = ? AND name = ?`;
   const select = store.prepare(`${one} UNION ALL ${one}`);
@@ -107,7 +115,6 @@ export function openDevices({ store, config, guesses, passwords, tokens: signIns
      WHERE tenant_id = ? AND kind = ? AND name = ? AND password_hash = ?`,
   );
   const rulesOf = ruleFinder(store);
-  const byPassword = openPasswordSignIns();
 
   const find = async (tenantId: string, { username, clientid }: Names): Promise<Device[]> =>
     (
@@ -139,8 +146,14 @@ export function openDevices({ store, config, guesses, passwords, tokens: signIns
   /** Whether a client identifier is a device's: one of the tables, or one that signed in with its password a while ago. */
   const isOfDevice = async (tenantId: string, clientid: string): Promise<boolean> =>
     clientid !== '' &&
-    (byPassword.has(tenantId, clientid) ||
+    ((await passwordSignIns.has(tenantId, clientid)) ||
       (await find(tenantId, { username: clientid, clientid })).length > 0);
+
+  /** Notes the client identifier of a sign-in with a password, unless it is in the tables: then every node finds it there. */
+  function noteSignIn(tenantId: string, { username, clientid }: Guest, devices: readonly Device[]): void {
+    if (clientid === '' || clientid === username || devices.some(({ kind }) => kind === 'clientid')) return;
+    passwordSignIns.add(tenantId, clientid);
+  }
 
   /** A token in place of the password, for names that the tables do not know: they must be the token's own. */
   async function signInByToken(tenantId: string, guest: Guest, tokens: AccessTokens): Promise<Admission> {
@@ -200,7 +213,7 @@ export function openDevices({ store, config, guesses, passwords, tokens: signIns
       if (reason !== undefined) return { result: 'deny', superuser: false, reason };
       const outdated = devices.filter((device) => passwords.outdated(device));
       for (const device of outdated) await upgradeHash(tenantId, device, guest.password);
-      byPassword.add(tenantId, guest.clientid);
+      noteSignIn(tenantId, guest, devices);
       return admissionOf(devices);
     },
 

@@ -8,6 +8,7 @@ import { openDevices } from './devices.js';
 import { openFrame } from './frame.js';
 import { openGuesses } from './guesses.js';
 import { openNameSearch } from './name-search.js';
+import type { PasswordSignIns } from './password-sign-ins.js';
 import { devicePasswords } from './passwords.js';
 import { mqttApi } from './routes.js';
 import { openTokenSignIns } from './tokens.js';
@@ -15,6 +16,7 @@ import { openTokenSignIns } from './tokens.js';
 export interface MqttBase extends Omit<BrokerBase, 'devices' | 'exchange'> {
   config: Config;
   lockout: Lockout;
+  passwordSignIns: PasswordSignIns;
   /** The tenant that a call of `/api/v4` is in. */
   tenantIdOf(request: IncomingMessage): string;
 }
@@ -26,11 +28,11 @@ export interface Mqtt extends Pick<Broker, 'handle' | 'fail'> {
 
 /** Devices' credentials and rights: the calls that manage them, and those by which brokers check them. */
 export function openMqtt(base: MqttBase): Mqtt {
-  const { config, store, lockout, log, tenantIdOf } = base;
+  const { config, store, lockout, log, tenantIdOf, passwordSignIns } = base;
   const passwords = devicePasswords(config.mqtt.passwords);
   const tokens = openTokenSignIns(store);
   const guesses = openGuesses(store, lockout, log);
-  const devices = openDevices({ store, config, guesses, passwords, tokens });
+  const devices = openDevices({ store, config, guesses, passwords, tokens, passwordSignIns });
   const broker = openBroker({ ...base, devices, exchange: config.mqtt.exchange });
   const frame = openFrame(base, tenantIdOf);
   return {

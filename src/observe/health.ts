@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { StoreUnavailable } from '../kernel/errors.js';
 import { endsWithin } from '../kernel/ends-within.js';
-import type { Store } from '../store/index.js';
+import { storeFailures, type Store } from '../store/index.js';
 
 export interface Readiness {
   /** Resolves when the store takes writes; see storeProbe. */
@@ -15,20 +16,30 @@ const PROBE_TIMEOUT_MS = 2000;
 const WORKED_FOR_MS = 2000;
 /** The fact that the probe writes. */
 const PROBE_KEY = 'probed_at';
+/** More than fits into what a full store has left: the rest of a page, or of a log that is written over. */
+const LARGE_BYTES = 256 * 1024;
 
 /**
  * Asks the store whether it answers and takes writes. A read-only store answers queries, so only a write can tell; one
- * write each two seconds is enough for all who ask, and a failure is asked about again at once.
+ * write each two seconds is enough for all who ask; after a failure of any request it is asked again at once. A store that
+ * is full may take a small write long after it has refused others: once it has refused one, only a large one tells that
+ * it has room.
  */
 export function storeProbe(store: Store): () => Promise<void> {
   let workedAt = -Infinity;
+  let before = storeFailures();
   let writing: Promise<void> | undefined;
   const write = async (): Promise<void> => {
+    const failures = storeFailures();
+    if (failures.refused > before.refused)
+      await store.meta.set(PROBE_KEY, randomBytes(LARGE_BYTES / 2).toString('hex')); // no compression makes it small
     await store.meta.set(PROBE_KEY, String(Date.now()));
+    before = failures;
     workedAt = performance.now();
   };
   return async () => {
-    if (performance.now() - workedAt < WORKED_FOR_MS) return store.ping();
+    const works = performance.now() - workedAt < WORKED_FOR_MS && storeFailures().all === before.all;
+    if (works) return store.ping();
     writing ??= write().finally(() => (writing = undefined));
     await writing;
   };

@@ -23,6 +23,20 @@ const SQLITE: readonly [code: RegExp, reason: string][] = [
   [/^SQLITE_(IOERR|CANTOPEN|NOMEM)/, 'the file cannot be used'],
 ];
 
+/** What says that nothing can be written, though reads and small writes may still work. */
+const TAKES_NO_WRITES = /^(53100|25006|58|SQLITE_(FULL|READONLY|IOERR|CANTOPEN))/;
+
+const failures = { all: 0, refused: 0 };
+
+/** How often the store of this process could not serve: in all, and because it takes no writes. */
+export const storeFailures = (): Readonly<typeof failures> => ({ ...failures });
+
+function unavailable(reason: string, error: unknown): StoreUnavailable {
+  failures.all += 1;
+  if (TAKES_NO_WRITES.test((error as DriverError).code ?? '')) failures.refused += 1;
+  return new StoreUnavailable(reason, withoutValues(error));
+}
+
 /** Of Node: the server cannot be reached, or the connection broke. */
 const NETWORK =
   /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|E(HOST|NET)UNREACH|ENOENT|ERR_STREAM_)/;
@@ -57,8 +71,7 @@ function reasonOf(error: unknown): string | undefined {
  */
 export function storeError(error: unknown): unknown {
   const reason = reasonOf(error);
-  const clean = withoutValues(error);
-  return reason === undefined ? clean : new StoreUnavailable(reason, clean);
+  return reason === undefined ? withoutValues(error) : unavailable(reason, error);
 }
 
 const DEADLOCK = '40P01';
@@ -106,6 +119,6 @@ export async function acquired<T>(take: () => Promise<T>): Promise<T> {
   try {
     return await take();
   } catch (error) {
-    throw new StoreUnavailable(reasonOf(error) ?? 'no connection was free', withoutValues(error));
+    throw unavailable(reasonOf(error) ?? 'no connection was free', error);
   }
 }

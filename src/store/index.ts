@@ -10,8 +10,17 @@ export {
   type SchemaStatus,
 } from './migrate.js';
 export { decrypt, encrypt, MasterKey, SealBroken, Vault } from './vault.js';
-export { UniqueViolation, type Row, type Statement, type Step, type Store, type Value } from './store.js';
+export { announceChange, storeTime, storeTimeOf } from './changes.js';
+export {
+  UniqueViolation,
+  type Listening,
+  type Row,
+  type Statement,
+  type Step,
+  type Store,
+  type Value,
+} from './store.js';
 export { namingIndex, tenantDb, tenantTransaction, type TenantDb } from './tenant-db.js';
-export { retryingDeadlocks } from './failures.js';
+export { retryingDeadlocks, storeFailures } from './failures.js';
 export { deleteDependents } from './in-pieces.js';
 export { uniquely } from './unique.js';

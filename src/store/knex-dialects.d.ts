@@ -2,9 +2,15 @@
 declare module 'knex/lib/dialects/*' {
   import type { Knex } from 'knex';
 
+  /** Runs a query, on its own connection or on one of the pool. */
+  export interface Runner {
+    connection?: unknown;
+  }
+
   export default class Client extends Knex.Client {
     transacting?: boolean;
     acquireConnection(): Promise<unknown>;
+    runner(builder: object): Runner;
     protected _query(connection: unknown, query: { sql: string; options?: object }): Promise<unknown>;
   }
 }

@@ -4,6 +4,7 @@ import PostgresClient from 'knex/lib/dialects/postgres/index.js';
 import pg from 'pg';
 import type { Config } from '../config.js';
 import { acquired, guarded, isSilence } from './failures.js';
+import { listenOn } from './postgres-listener.js';
 import {
   metaOver,
   poolOf,
@@ -34,9 +35,14 @@ interface Connection extends Pick<pg.Client, 'query'> {
 
 /** PostgreSQL: a pool, named prepared statements, and the server's own group commit. */
 export function openPostgres(databaseUrl: string, settings: Config['store']): Store {
+  const connection = {
+    connectionString: databaseUrl,
+    application_name: 'gatehouse',
+    ...limitsOf(settings),
+  };
   const knex = knexFactory({
     client: LimitedClient,
-    connection: { connectionString: databaseUrl, application_name: 'gatehouse', ...limitsOf(settings) },
+    connection,
     compileSqlOnError: false, // knex's errors hold the statement without its values
     log: SILENT_LOG,
     pool: {
@@ -63,6 +69,7 @@ export function openPostgres(databaseUrl: string, settings: Config['store']): St
     transaction: (work) => knex.transaction(work),
     unhurried: (trx, work) => unhurried(trx, settings.statementSeconds * 1000, work),
     meta: metaOver(prepare),
+    listen: () => listenOn(connection),
     ping: async () => void (await knex.raw('SELECT 1')),
     close: () => knex.destroy(),
   };

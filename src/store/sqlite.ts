@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import knexFactory, { type Knex } from 'knex';
-import BetterSqlite3Client from 'knex/lib/dialects/better-sqlite3/index.js';
+import BetterSqlite3Client, { type Runner } from 'knex/lib/dialects/better-sqlite3/index.js';
 import type { Config } from '../config.js';
 import { turnIsOver, yieldToEventLoop } from '../kernel/event-loop.js';
-import { acquired, guarded, guardedNow, storeError } from './failures.js';
+import { acquired, guarded, storeError } from './failures.js';
 import {
   metaOver,
-  poolOf,
+  type Listening,
   SILENT_LOG,
   type Row,
   type Statement,
@@ -19,8 +19,7 @@ import {
 } from './store.js';
 
 export const SQLITE_FILE = 'gatehouse.sqlite';
-/** How long to wait for another process that writes, and how often to look. */
-const BUSY_TIMEOUT_MS = 10_000;
+/** How often to look whether another process still holds the file. */
 const BUSY_LOOK_MS = 10;
 /** So much of the file is read as memory: a page that is not in SQLite's own cache costs no call and no copy. */
 const MAPPED_BYTES = 1024 ** 3;
@@ -30,7 +29,11 @@ type Job = (connection: Database.Database) => () => void;
 /**
  * SQLite: one writer, one reader, both on the same file in WAL mode.
  * The writer's connection is the only one in knex's pool, so transactions and group commits queue up for it and
- * never meet inside one another. Hot reads go to a second connection, which sees only what is committed.
+ * never meet inside one another. Reads outside of transactions go to a second connection, which sees only what is
+ * committed and never waits for a writer.
+ *
+ * A call waits `store.waitSeconds` in all: for the connection, and then for another process that holds the file. SQLite's
+ * own waiting (`busy_timeout`) is off, because it stops the whole process.
  *
  * Statements are synchronous, so each first asks whether this turn of the event loop has time left (yieldToEventLoop).
  * No loop of statements can then keep the process from its other events. A transaction stays open meanwhile; what
@@ -39,8 +42,19 @@ type Job = (connection: Database.Database) => () => void;
 export function openSqlite(dataDir: string, { durability, waitSeconds }: Config['store']): Store {
   const filename = join(dataDir, SQLITE_FILE);
   closeSync(openSync(filename, 'a', 0o600)); // SQLite gives its other files the same mode
+  const waitMs = waitSeconds * 1000;
+  let writing: Database.Database | undefined;
+  let reader: Database.Database | undefined;
+  const reading = (): Database.Database => {
+    if (!reader) {
+      reader = new Database(filename, { timeout: 0 });
+      keepStatements(reader);
+      reader.exec(`PRAGMA query_only = 1; PRAGMA mmap_size = ${MAPPED_BYTES}`);
+    }
+    return reader;
+  };
   const knex = knexFactory({
-    client: YieldingClient,
+    client: yieldingClient(waitMs, reading),
     compileSqlOnError: false, // knex's errors hold the statement without its values
     connection: { filename },
     useNullAsDefault: true,
@@ -48,35 +62,29 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
     pool: {
       min: 1,
       max: 1,
-      acquireTimeoutMillis: waitSeconds * 1000,
+      acquireTimeoutMillis: waitMs,
       afterCreate(connection: Database.Database, done: (error: Error | null) => void) {
         keepStatements(connection);
         // Not by pragma(), which leaves a statement behind for the collector.
-        connection.exec(
-          `PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON`,
-        );
+        connection.exec('PRAGMA busy_timeout = 0; PRAGMA foreign_keys = ON');
         connection.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
-        connection.exec('PRAGMA busy_timeout = 0'); // SQLite waits in place; whenFree lets others work meanwhile
-        done(null);
+        // Another process may be starting on the same new file.
+        const walMode = (): unknown => connection.exec('PRAGMA journal_mode = WAL');
+        whenFree(performance.now() + waitMs, walMode).then(() => {
+          writing = connection;
+          done(null);
+        }, done);
       },
     },
   });
-  let reader: Database.Database | undefined;
-  const reading = (): Database.Database => {
-    if (!reader) {
-      reader = new Database(filename, { timeout: BUSY_TIMEOUT_MS });
-      keepStatements(reader);
-      reader.exec(`PRAGMA query_only = 1; PRAGMA mmap_size = ${MAPPED_BYTES}`);
-    }
-    return reader;
-  };
 
   const reads = new GroupRead(reading);
-  const writer = new GroupCommit(knex);
+  const writer = new GroupCommit(knex, waitMs);
   const statements = new Map<string, SqliteStatement>();
   const prepare = (sql: string): SqliteStatement => {
     let statement = statements.get(sql);
-    if (!statement) statements.set(sql, (statement = new SqliteStatement(sql, reading, reads, writer)));
+    if (!statement)
+      statements.set(sql, (statement = new SqliteStatement(sql, reading, waitMs, reads, writer)));
     return statement;
   };
 
@@ -88,7 +96,8 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
     transaction: (work) => knex.transaction(work),
     unhurried: (_connection, work) => work(),
     meta: metaOver(prepare),
-    ping: async () => void (await knex.raw('SELECT 1')),
+    listen: () => listenOn(() => writing),
+    ping: async () => void (await knex.raw('SELECT 1 FROM sqlite_schema LIMIT 1')), // reads the file
     async close() {
       await writer.idle();
       reader?.close();
@@ -97,33 +106,82 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
   };
 }
 
-/** knex's client for SQLite, with pauses for the event loop and StoreUnavailable for what the file cannot do. */
-class YieldingClient extends BetterSqlite3Client {
-  override acquireConnection(): Promise<unknown> {
-    return acquired(() => super.acquireConnection());
-  }
+/** The writer's connection: until when who has it may wait for another process. */
+const deadlines = new WeakMap<Database.Database, number>();
 
-  override query(connection: unknown, query: unknown): Promise<unknown> {
-    return guarded(() => super.query(connection, query) as Promise<unknown>);
-  }
+/** The connection that knex gives to who asks for it, within a time. */
+interface WriterPool {
+  acquireConnection(until?: number): Promise<Database.Database>;
+  releaseConnection(connection: Database.Database): Promise<void>;
+}
 
-  protected override async _query(connection: Database.Database, query: { sql: string }): Promise<unknown> {
-    // A transaction that first reads could not write any more once another process has written.
-    if (query.sql === 'BEGIN;') query.sql = 'BEGIN IMMEDIATE;';
-    await yieldToEventLoop();
-    return whenFree(connection, () => super._query(connection, query));
+/** What knex runs: a built query, or a raw one. */
+interface Builder {
+  _method?: string;
+  sql?: string;
+}
+
+const READING_METHODS: readonly unknown[] = ['select', 'first', 'pluck'];
+
+const isRead = ({ _method, sql }: Builder): boolean =>
+  READING_METHODS.includes(_method) || /^\s*SELECT\b/i.test(sql ?? '');
+
+/**
+ * knex's client for SQLite, with pauses for the event loop and StoreUnavailable for what the file cannot do. Reads outside of
+ * transactions go past the pool, so that they wait neither for a transaction nor with it for another process.
+ */
+function yieldingClient(waitMs: number, reading: () => Database.Database): typeof BetterSqlite3Client {
+  return class extends BetterSqlite3Client {
+    override async acquireConnection(until = performance.now() + waitMs): Promise<Database.Database> {
+      const connection = (await acquired(() => askUntil(this.pool, until))) as Database.Database;
+      deadlines.set(connection, until);
+      return connection;
+    }
+
+    override runner(builder: Builder): Runner {
+      const runner = super.runner(builder);
+      if (!this.transacting && isRead(builder)) runner.connection = reading();
+      return runner;
+    }
+
+    override query(connection: unknown, query: unknown): Promise<unknown> {
+      return guarded(() => super.query(connection, query) as Promise<unknown>);
+    }
+
+    protected override async _query(connection: Database.Database, query: { sql: string }): Promise<unknown> {
+      // A transaction that first reads could not write any more once another process has written.
+      if (query.sql === 'BEGIN;') query.sql = 'BEGIN IMMEDIATE;';
+      await yieldToEventLoop();
+      const work = (): Promise<unknown> => super._query(connection, query);
+      return connection.inTransaction ? work() : whenFree(untilOf(connection, waitMs), work);
+    }
+  };
+}
+
+async function askUntil(pool: BetterSqlite3Client['pool'], until: number): Promise<unknown> {
+  if (!pool) throw new Error('the store is closed');
+  const asked = pool.acquire() as { promise: Promise<unknown>; abort(): void };
+  const timer = setTimeout(() => asked.abort(), until - performance.now());
+  try {
+    return await asked.promise;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
+const untilOf = (connection: Database.Database, waitMs: number): number =>
+  deadlines.get(connection) ?? performance.now() + waitMs;
+
+const isBusy = (error: unknown): boolean =>
+  (error as { code?: string }).code?.startsWith('SQLITE_BUSY') === true;
+
 /** Waits for another process that holds the file, as `busy_timeout` does, while this process goes on. */
-async function whenFree<T>(connection: Database.Database, work: () => T | Promise<T>): Promise<T> {
-  const until = performance.now() + BUSY_TIMEOUT_MS;
+async function whenFree<T>(until: number, work: () => T | Promise<T>): Promise<T> {
   for (;;)
     try {
       return await work();
     } catch (error) {
-      const busy = (error as { code?: string }).code?.startsWith('SQLITE_BUSY');
-      if (!busy || connection.inTransaction || performance.now() > until) throw error;
+      if (!isBusy(error) || performance.now() > until) throw error;
       await sleep(BUSY_LOOK_MS);
     }
 }
@@ -154,6 +212,7 @@ class SqliteStatement implements Statement {
   constructor(
     readonly sql: string,
     readonly reading: () => Database.Database,
+    readonly waitMs: number,
     readonly reads: GroupRead,
     readonly writer: GroupCommit,
   ) {}
@@ -173,16 +232,53 @@ class SqliteStatement implements Statement {
   // Synchronous underneath: a look-up costs microseconds, less than a trip to another thread.
   async #look<T>(look: (statement: Database.Statement<Value[], Row>) => T): Promise<T> {
     if (turnIsOver()) await yieldToEventLoop();
-    return guardedNow(() => look(this.#reading));
+    return this.#unlessBusy(() => look(this.#reading));
   }
 
-  async together(...values: Value[]): Promise<Row[]> {
-    return this.reads.all(this.#reading, values);
+  together(...values: Value[]): Promise<Row[]> {
+    return this.#unlessBusy(() => this.reads.all(this.#reading, values));
+  }
+
+  /** A reader waits for no writer, only for a process that has the file for itself (a recovery after a crash, say). */
+  async #unlessBusy<T>(look: () => T | Promise<T>): Promise<T> {
+    try {
+      return await look();
+    } catch (error) {
+      if (!isBusy(error)) throw storeError(error);
+      return guarded(() => whenFree(performance.now() + this.waitMs, look));
+    }
   }
 
   run(...values: Value[]): Promise<number> {
     return this.writer.run(this.sql, values);
   }
+}
+
+/**
+ * Hears of commits of other processes, of whatever: the number that the writer's connection sees of them changes. It is read once
+ * in a turn of the event loop, which costs a microsecond.
+ */
+function listenOn(writing: () => Database.Database | undefined): Listening {
+  let version: unknown;
+  let isRead = false;
+  const read = (): unknown => {
+    try {
+      return writing()?.prepare('PRAGMA data_version').pluck().get();
+    } catch {
+      return version; // it is read again in the next turn
+    }
+  };
+  return {
+    heard() {
+      if (isRead) return false;
+      isRead = true;
+      setImmediate(() => (isRead = false));
+      const before = version;
+      version = read();
+      return version !== before;
+    },
+    close: () => undefined,
+  };
 }
 
 type Read = Database.Statement<Value[], Row>;
@@ -207,7 +303,7 @@ class GroupRead {
     try {
       this.#lookTogether(this.reading(), this.#queue.length === 1);
     } catch (error) {
-      for (const { fail } of this.#queue.splice(0)) fail(storeError(error));
+      for (const { fail } of this.#queue.splice(0)) fail(error);
     }
     if (this.#queue.length > 0) setImmediate(() => this.#look());
   }
@@ -220,7 +316,7 @@ class GroupRead {
       try {
         answer(statement.all(...values));
       } catch (error) {
-        fail(storeError(error));
+        fail(error);
       }
       if (turnIsOver()) break;
     }
@@ -237,12 +333,15 @@ class NothingChanged extends Error {}
  * of its own, so that one that fails (a unique index, say) takes nobody with it.
  */
 class GroupCommit {
-  readonly #pool: ReturnType<typeof poolOf<Database.Database>>;
-  #queue: { job: Job; fail: (error: unknown) => void }[] = [];
+  readonly #pool: WriterPool;
+  #queue: { job: Job; until: number; fail: (error: unknown) => void }[] = [];
   #flushing: Promise<void> | undefined;
 
-  constructor(knex: Knex) {
-    this.#pool = poolOf<Database.Database>(knex);
+  constructor(
+    knex: Knex,
+    readonly waitMs: number,
+  ) {
+    this.#pool = knex.client as WriterPool;
   }
 
   run(sql: string, values: Value[]): Promise<number> {
@@ -278,7 +377,7 @@ class GroupCommit {
         const answer = work(connection);
         return () => resolve(answer);
       };
-      this.#queue.push({ job, fail });
+      this.#queue.push({ job, until: performance.now() + this.waitMs, fail });
       this.#flushing ??= this.#drain();
     });
   }
@@ -294,15 +393,16 @@ class GroupCommit {
     const failAll = (amount: number, error: unknown): void => {
       for (const { fail } of this.#queue.splice(0, amount)) fail(storeError(error));
     };
+    const until = this.#queue[0]?.until ?? 0; // of the one that has waited longest
     let connection: Database.Database;
     try {
-      connection = await this.#pool.acquireConnection();
+      connection = await this.#pool.acquireConnection(until);
     } catch (error) {
       return failAll(Infinity, error);
     }
     try {
       await yieldToEventLoop();
-      await whenFree(connection, () => connection.exec('BEGIN IMMEDIATE'));
+      await whenFree(until, () => connection.exec('BEGIN IMMEDIATE'));
     } catch (error) {
       await this.#pool.releaseConnection(connection);
       return failAll(Infinity, error);

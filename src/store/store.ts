@@ -33,6 +33,13 @@ export interface Meta {
   all(prefix: string): Promise<[string, string][]>;
 }
 
+/** An ear for what other processes change. Word may get lost, so who listens also looks now and then. */
+export interface Listening {
+  /** Whether another process may have changed something since this was last asked. It is quick: no query is made. */
+  heard(): boolean;
+  close(): void;
+}
+
 /**
  * The one store. SQLite and PostgreSQL keep the same promises (test/store/ runs one suite on both):
  * - a promise that resolves after a write means that the write is committed and survives kill -9 (with
@@ -59,6 +66,8 @@ export interface Store {
    */
   unhurried<T>(trx: Knex.Transaction, work: () => Promise<T>): Promise<T>;
   readonly meta: Meta;
+  /** Begins to listen to what other processes announce; see announceChange. */
+  listen(): Listening;
   /** Resolves when a trivial query does. */
   ping(): Promise<void>;
   close(): Promise<void>;

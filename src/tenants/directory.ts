@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config.js';
 import type { Log } from '../observe/index.js';
-import type { Store } from '../store/index.js';
+import { storeTime, type Store } from '../store/index.js';
 import { toTenant } from './store.js';
 import type { Tenant } from './schema.js';
 
-/** How far back a look for changes goes: more than nodes' clocks differ and transactions last. */
+/** How far back before the last look a look for changes goes: more than transactions last. */
 const OVERLAP_MS = 60_000;
 const UNKNOWN_FOR_MS = 1000;
 const NOBODY = Symbol('no tenant has this host');
@@ -22,7 +22,10 @@ export interface TenantDirectory {
   close(): void;
 }
 
-/** Tenants by host, in memory; a change on this node or another is seen within `refreshSeconds`. */
+/**
+ * Tenants by host, in memory. A change by this process or another is seen by the next request, where the store's word of it
+ * arrives; a look each `refreshSeconds` finds the others.
+ */
 export function openTenantDirectory(
   store: Store,
   log: Log,
@@ -35,8 +38,10 @@ export function openTenantDirectory(
     'SELECT h.host FROM tenant_hosts h JOIN tenants t ON t.id = h.tenant_id WHERE t.name = ? ORDER BY h.host LIMIT 1',
   );
   const hostsOf = store.prepare('SELECT host FROM tenant_hosts WHERE tenant_id = ? ORDER BY host');
-  const changed = store.prepare('SELECT id, version FROM tenants WHERE version >= ?');
-  const deleted = store.prepare('SELECT id FROM deleted_tenants WHERE deleted_at >= ?');
+  const now = storeTime(store.dialect);
+  const changed = store.prepare(`SELECT id, version FROM tenants WHERE version >= ${now} - ?`);
+  const deleted = store.prepare(`SELECT id FROM deleted_tenants WHERE deleted_at >= ${now} - ?`);
+  const listening = store.listen();
   const cache = new LRUCache<string, Tenant | typeof NOBODY>({ max: cached * 2 });
   const hosts = new LRUCache<string, string>({ max: cached, ttl: refreshSeconds * 1000 });
 
@@ -52,23 +57,40 @@ export function openTenantDirectory(
     return tenant;
   }
 
+  let lookedAt = performance.now();
   async function refresh(): Promise<void> {
-    const since = Date.now() - OVERLAP_MS;
+    const started = performance.now();
+    const back = Math.ceil(started - lookedAt) + OVERLAP_MS;
     const versions = new Map(
-      (await changed.all(since)).map((row) => [row['id'] as string, row['version'] as number]),
+      (await changed.all(back)).map((row) => [row['id'] as string, row['version'] as number]),
     );
-    for (const row of await deleted.all(since)) versions.set(row['id'] as string, Infinity);
+    for (const row of await deleted.all(back)) versions.set(row['id'] as string, Infinity);
     for (const [host, tenant] of cache.entries())
       if (tenant === NOBODY || (versions.get(tenant.id) ?? tenant.version) !== tenant.version)
         cache.delete(host);
+    lookedAt = started;
   }
 
-  const timer = setInterval(() => {
+  const refreshOrLog = (): Promise<void> =>
     refresh().catch((err: unknown) => log.error({ err }, 'tenants could not be read; serving what is known'));
-  }, refreshSeconds * 1000);
+  const timer = setInterval(() => void refreshOrLog(), refreshSeconds * 1000);
   timer.unref();
 
+  /** A look that requests wait for, since there was word of a change. */
+  let looking: Promise<void> | undefined;
+  function lookAgain(): void {
+    const look = (looking ?? Promise.resolve()).then(refreshOrLog).then(() => {
+      if (looking === look) looking = undefined;
+    });
+    looking = look;
+  }
+
   function byHost(host: string): Tenant | undefined | Promise<Tenant | undefined> {
+    if (listening.heard()) lookAgain();
+    return looking ? looking.then(() => known(host)) : known(host);
+  }
+
+  function known(host: string): Tenant | undefined | Promise<Tenant | undefined> {
     const tenant = cache.get(host);
     if (tenant === NOBODY) return undefined;
     return tenant ?? load(host);
@@ -88,6 +110,9 @@ export function openTenantDirectory(
       return tenant?.name === name ? tenant : undefined;
     },
     refresh,
-    close: () => clearInterval(timer),
+    close() {
+      clearInterval(timer);
+      listening.close();
+    },
   };
 }

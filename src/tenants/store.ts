@@ -7,7 +7,14 @@ import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
 import { revokeAllOf } from '../revocations/index.js';
 import { insertRole, SEEDED_ROLES, type Claim } from '../roles/index.js';
-import { deleteDependents, tenantDb, uniquely, type Row } from '../store/index.js';
+import {
+  announceChange,
+  deleteDependents,
+  storeTimeOf,
+  tenantDb,
+  uniquely,
+  type Row,
+} from '../store/index.js';
 import { hostsOf, placeAt } from './hosts.js';
 import { brandingOf, checkProperties } from './properties.js';
 import type { NewTenant, Tenant } from './schema.js';
@@ -83,13 +90,14 @@ export async function lockTenant(knex: Knex, id: string): Promise<Tenant> {
  * resources or its keys.
  */
 export async function touchTenant(knex: Knex, tenantId: string): Promise<void> {
-  const now = Date.now();
+  const now = storeTimeOf(knex);
   await knex('tenants')
     .where({ id: tenantId })
     .update({
       version: knex.raw('CASE WHEN version >= ? THEN version + 1 ELSE ? END', [now, now]),
-      updated_at: now,
+      updated_at: Date.now(),
     });
+  await announceChange(knex);
 }
 
 const columnsOf = (tenant: NewTenant): Record<string, unknown> => ({
@@ -123,13 +131,17 @@ export async function createTenant(knex: Knex, tenant: NewTenant): Promise<Tenan
   checkProperties(tenant.properties ?? {});
   const id = newId();
   const now = Date.now();
-  const row = { id, issuer, home, ...columnsOf(tenant), version: now, created_at: now, updated_at: now };
+  const row = {
+    ...{ id, issuer, home, ...columnsOf(tenant) },
+    ...{ version: storeTimeOf(knex), created_at: now, updated_at: now },
+  };
   await uniquely(taken(tenant), async () => knex('tenants').insert(row));
   await setHosts(knex, id, tenant);
   const db = tenantDb(knex, id);
   for (const role of SEEDED_ROLES) await insertRole(db, role);
   for (const resource of SEEDED_IDENTITY_RESOURCES) await insertIdentityResource(db, resource);
   await insertApiResource(db, managementResource());
+  await announceChange(knex);
   return findTenant(knex, name);
 }
 
@@ -167,7 +179,8 @@ export async function deleteTenant(knex: Knex, { id, home }: Tenant): Promise<vo
   await releaseTenant(knex, id);
   await deleteDependents(knex, 'tenants', id);
   await knex('tenants').where({ id }).delete();
-  await knex('deleted_tenants').insert({ id, deleted_at: Date.now() });
+  await knex('deleted_tenants').insert({ id, deleted_at: storeTimeOf(knex) });
+  await announceChange(knex);
 }
 
 /** The home tenant's issuer is the configuration's; when that changed, its hosts follow. */

@@ -6,9 +6,9 @@ import { ROUTES } from '../../src/oidc/routes.js';
 import { CLIENT_SECRET, type StoreKind } from '../support/config.js';
 import { APP, APP_SECRET, deviceApi } from '../support/devices.js';
 import { EXAMPLES } from '../support/examples.js';
-import { basic, send, type Heard, type Said } from '../support/http.js';
+import { basic, bodyOf, send, type Heard, type Said } from '../support/http.js';
 import { clientToken, type Example } from '../support/management.js';
-import { newDatabase } from '../support/postgres.js';
+import { newDatabase, ownPostgres, type OwnPostgres } from '../support/postgres.js';
 import { breakableProxy, type BreakableProxy } from '../support/proxy.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { Visitor } from '../support/visitor.js';
@@ -217,14 +217,13 @@ describe('a store that is down', () => {
 });
 
 describe('a store that takes no writes', () => {
-  const FULL = 'is full, on sqlite';
   const CUT = 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()';
   const SETTING = `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = STATE',
     current_database()); END $$`;
 
   /** How each kind is broken, and mended. */
   const FAILURES: [name: string, kind: StoreKind, breakIt: string[], mendIt: string[]][] = [
-    [FULL, 'sqlite', ['PRAGMA max_page_count = 1'], ['PRAGMA max_page_count = 1000000']],
+    ['is full, on sqlite', 'sqlite', ['PRAGMA max_page_count = 1'], ['PRAGMA max_page_count = 1000000']],
     ['is read-only, on sqlite', 'sqlite', ['PRAGMA query_only = 1'], ['PRAGMA query_only = 0']],
     [
       'is read-only, on postgres',
@@ -245,12 +244,13 @@ describe('a store that takes no writes', () => {
           await (statement === CUT ? knex.raw(CUT).catch(() => undefined) : knex.raw(statement));
       };
       await addApp(server);
+      assert.equal((await ask('/readyz')).status, 200);
       await run(breakIt);
       let outcome = outcomeOf(await begin({ ask }));
       // A page of the file may have room for some more rows.
       for (let n = 0; n < 100 && outcome === BEGUN; n += 1) outcome = outcomeOf(await begin({ ask }));
       assert.match(outcome, REFUSED);
-      if (name !== FULL) assert.equal((await ask('/readyz')).status, 503);
+      assert.equal((await ask('/readyz')).status, 503);
       await run(mendIt);
       // Each connection that the server ended may fail one request more.
       for (let n = 0; n < LIMITS.store.poolSize && outcome !== BEGUN; n += 1)
@@ -315,4 +315,83 @@ describe('a PostgreSQL that cannot serve', () => {
       { reason: 'a statement took too long' },
     );
   });
+});
+
+describe('a PostgreSQL whose processes are stopped', () => {
+  let postgres: OwnPostgres;
+  let server: TestServer;
+  let secret: string;
+  let token: string;
+  before(async () => {
+    postgres = await ownPostgres();
+    server = await startServer('postgres', { DATABASE_URL: postgres.url }, LIMITS);
+    await deviceApi(server);
+    secret = await addApp(server);
+    token = await clientToken(server, ['isms.all']);
+  });
+  afterEach(() => postgres.resume());
+  after(async () => {
+    await postgres.resume();
+    await server.stop();
+    await postgres.stop();
+  });
+
+  const ask = (path: string, said?: Said): Promise<Heard> => send(new URL(path, server.issuer), said);
+  const askToken = (): Promise<Heard> =>
+    ask(ROUTES.token, {
+      headers: { authorization: basic('app', secret) },
+      form: { grant_type: 'authorization_code', code: 'x', redirect_uri: REQUEST.redirect_uri },
+    });
+  const askApi = (): Promise<Heard> => ask('/api/Role', { headers: { authorization: `Bearer ${token}` } });
+  const askPage = async (begun: Heard): Promise<Heard> => {
+    const cookies = begun.headers.getSetCookie().map((line) => line.split(';')[0]);
+    return ask(begun.headers.get('location') ?? '', {
+      headers: { accept: 'text/html', cookie: cookies.join('; ') },
+    });
+  };
+  const askBroker = (json: boolean): Promise<Heard> => {
+    const names = { username: 'u', clientid: 'c', password: 'p' };
+    const authorization = basic(APP, APP_SECRET);
+    return json
+      ? ask('/mqtt/auth', { headers: { authorization, ...JSON_TYPE }, body: JSON.stringify(names) })
+      : ask('/mqtt/auth', { headers: { authorization }, form: names });
+  };
+
+  it('is 503 on every interface, and serves again when they go on', async () => {
+    const begun = await begin({ ask });
+    assert.equal(outcomeOf(begun), BEGUN);
+    await postgres.pause();
+    // More than there are connections, two of which are open: each way of waiting ends.
+    const [oauth, api, page, device, otherDevice, refused, ready, lives] = await Promise.all([
+      askToken(),
+      askApi(),
+      askPage(begun),
+      askBroker(true),
+      askBroker(false),
+      begin({ ask }),
+      ask('/readyz'),
+      ask('/livez'),
+    ]);
+    assert.deepEqual([oauth, api, page, otherDevice].map(shortly), Array(4).fill(ERROR_503));
+    assert.equal(bodyOf(oauth)['error'], 'temporarily_unavailable');
+    assert.equal(bodyOf(api)['codeName'], 'ServiceUnavailable');
+    assert.match(page.text, /One moment, please/);
+    assert.deepEqual([device.status, device.text], [200, '{"result":"deny"}']);
+    assert.equal(otherDevice.text, 'deny');
+    assert.match(outcomeOf(refused), REFUSED);
+    assert.deepEqual([ready.status, lives.status], [503, 200]);
+    await postgres.resume();
+    assert.ok(await servesWithin(RECOVERY_TRIES));
+  });
+
+  /** Each try ends within a second and a half, by the limits. */
+  const RECOVERY_TRIES = 3;
+
+  async function servesWithin(tries: number): Promise<boolean> {
+    for (let n = 0; n < tries; n += 1) {
+      const [api, ready, begun] = await Promise.all([askApi(), ask('/readyz'), begin({ ask })]);
+      if (api.status === 200 && ready.status === 200 && outcomeOf(begun) === BEGUN) return true;
+    }
+    return false;
+  }
 });

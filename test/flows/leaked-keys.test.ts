@@ -10,6 +10,7 @@ import { administrator, type Caller } from '../support/area.js';
 import { STORES } from '../support/config.js';
 import { deviceApi, type DeviceApi } from '../support/devices.js';
 import { bodyOf, send } from '../support/http.js';
+import { until } from '../support/raw.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 import { authorizePath, obtainCode, redeemForm, Visitor } from '../support/visitor.js';
 
@@ -202,7 +203,7 @@ for (const kind of STORES)
       const { ends } = await admin.done('POST', `/api/Key/${kid}/Revoke`);
       assert.ok((ends as string[]).length > 0);
       await renewAdmin();
-      await other.refresh();
+      await until(async () => !(await published(other.port)).includes(kid)); // by the store's word
       for (const port of nodes()) {
         assert.deepEqual(await accepted(port, kid, keys), NONE);
         assert.ok(!(await published(port)).includes(kid));

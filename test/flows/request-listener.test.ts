@@ -178,18 +178,20 @@ describe('a server with all its places taken', () => {
 
 describe('requests of one connection that come before their answers are read', () => {
   const BODY = Buffer.alloc(1024 * 1024, 'x');
+  /** What Node reads at once. */
+  const PIECE_BYTES = 64 * 1024;
   let server: Server;
   let begun: number;
   let slow: number;
   let peer: Socket | undefined;
 
-  const listen = async (seconds: number, most = 100): Promise<number> => {
+  const listen = async (seconds: number, most = 100, body = BODY): Promise<number> => {
     [begun, slow, peer] = [0, 0, undefined];
     const pipelines = openPipelines({ most, seconds }, () => (slow += 1));
     server = createServer(
       pipelines.bounding((_request, response) => {
         begun += 1;
-        response.end(BODY);
+        response.end(body);
       }),
     );
     pipelines.watch(server);
@@ -217,6 +219,20 @@ describe('requests of one connection that come before their answers are read', (
     await new Promise((resolve) => socket.on('close', resolve));
     assert.equal(begun, 900);
     assert.ok(bytes > 900 * BODY.length);
+  });
+
+  it('wait until they are, 5,000 of them, which are read piece by piece', async () => {
+    const amount = 5000;
+    const request = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    const socket = await dial(await listen(60, 100, BODY.subarray(0, 20_000)));
+    socket.write(request.repeat(amount - 1) + LAST);
+    let most = 0;
+    socket.on('data', () => {
+      most = Math.max(most, (peer?.bytesRead ?? 0) / request.length - begun);
+    });
+    const heard = await drained(socket);
+    assert.deepEqual([begun, heard.match(/HTTP\/1\.1 200/g)?.length], [amount, amount]);
+    assert.ok(most <= PIECE_BYTES / request.length, `${most} requests waited`);
   });
 
   it('end with the connection where nobody reads for the time that readers have', async () => {

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { setUserEnabled } from '../../src/users/index.js';
 import { STORES } from '../support/config.js';
-import { deviceApi, type DeviceApi } from '../support/devices.js';
+import { APP, APP_SECRET, deviceApi, type DeviceApi } from '../support/devices.js';
+import { basic, send, type Heard } from '../support/http.js';
+import { until } from '../support/raw.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 
 for (const store of STORES)
@@ -68,6 +70,12 @@ for (const store of STORES)
       );
     });
 
+    /** What is written down of a client identifier. */
+    const written = async (clientid: string): Promise<unknown[]> =>
+      server.context.store
+        .knex('mqtt_password_sign_ins')
+        .where({ id: createHash('sha256').update(clientid).digest('base64url') });
+
     const denied = async (username: string, jwt: string, clientid?: string): Promise<void> =>
       assert.deepEqual(await signIn(username, jwt, clientid), { result: 'deny' });
 
@@ -114,6 +122,34 @@ for (const store of STORES)
       await denied('ann', await ofAnn(), 'meter-a');
       await allowed('ann', await ofAnn(), 'meter-b');
       assert.equal((await signIn('meter', 'x', 'meter-b'))['result'], 'allow');
+    });
+
+    it('is refused at every node under the client identifier that a device signed in with at one', async () => {
+      await api.call('POST', 'auth_username', { username: 'counter', password: 'x' });
+      const node = await server.addNode();
+      try {
+        assert.equal((await signIn('counter', 'x', 'counter-a'))['result'], 'allow');
+        await until(async () => (await written('counter-a')).length > 0);
+        const at = (username: string, password: string, clientid: string): Promise<Heard> =>
+          send(new URL(`http://127.0.0.1:${node.port}/mqtt/auth`), {
+            headers: { host: new URL(server.issuer).host, authorization: basic(APP, APP_SECRET) },
+            form: { username, clientid, password },
+          });
+        assert.equal((await at('ann', await ofAnn(), 'counter-a')).text, 'deny');
+        assert.equal((await at('ann', await ofAnn(), 'counter-b')).text, 'allow');
+      } finally {
+        await node.stop();
+      }
+    });
+
+    it('costs sign-ins with passwords one row an hour for each client identifier, and none where a table has it', async () => {
+      await api.call('POST', 'auth_username', { username: 'gauge', password: 'x' });
+      for (let n = 0; n < 3; n += 1) await signIn('gauge', 'x', 'gauge-a');
+      await signIn('gauge', 'x', 'gauge');
+      await signIn('gauge', 'x', 'gauge-b');
+      await until(async () => (await written('gauge-b')).length > 0);
+      assert.equal((await written('gauge-a')).length, 1);
+      assert.equal((await written('gauge')).length, 0);
     });
 
     it('is refused under a client identifier that another credential has, and leaves its rules alone', async () => {

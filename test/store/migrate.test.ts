@@ -43,6 +43,7 @@ const STEPS = [
   '0030_implied_grants',
   '0031_revoked_keys',
   '0034_outbox_lanes',
+  '0037_mqtt_password_sign_ins',
 ];
 const LATEST = Number(STEPS.at(-1)?.slice(0, 4));
 

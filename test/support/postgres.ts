@@ -1,4 +1,6 @@
-import { rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, rmSync } from 'node:fs';
 import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,15 +10,17 @@ import { freePort } from './ports.js';
 
 interface Cluster {
   url(database: string): string;
+  /** The process that starts all others of the server. */
+  pid(): number;
   stop(): Promise<void>;
 }
 
 let cluster: Promise<Cluster> | undefined;
 let databases = 0;
 
-async function startCluster(): Promise<Cluster> {
+async function startCluster(parent = tmpdir()): Promise<Cluster> {
   const port = await freePort();
-  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-pg-'));
+  const folder = await mkdtemp(join(parent, 'gatehouse-pg-'));
   await chmod(folder, 0o755); // the server runs under an account of its own where the tests run as root
   const password = 'postgres';
   const server = new EmbeddedPostgres({
@@ -35,6 +39,7 @@ async function startCluster(): Promise<Cluster> {
   await server.start();
   return {
     url: (database) => `postgres://postgres:${password}@127.0.0.1:${port}/${database}`,
+    pid: () => Number(readFileSync(join(folder, 'data', 'postmaster.pid'), 'utf8').split('\n')[0]),
     async stop() {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -45,7 +50,10 @@ async function startCluster(): Promise<Cluster> {
 /** A new, empty database on a real PostgreSQL of this run's own. */
 export async function newDatabase(): Promise<string> {
   cluster ??= startCluster();
-  const { url } = await cluster;
+  return databaseOn(await cluster);
+}
+
+async function databaseOn({ url }: Cluster): Promise<string> {
   const name = `gatehouse_${++databases}`;
   const client = new pg.Client({ connectionString: url('postgres') });
   await client.connect();
@@ -59,4 +67,59 @@ export async function stopPostgres(): Promise<void> {
   const running = await cluster;
   cluster = undefined;
   await running?.stop();
+}
+
+/** A PostgreSQL that a test has for itself, and may stop in the middle of its work. */
+export interface OwnPostgres {
+  /** Of its one database. */
+  url: string;
+  /** Stops all its processes where they are (SIGSTOP): connections stay, and nothing is answered. */
+  pause(): Promise<void>;
+  /** Lets them go on (SIGCONT). */
+  resume(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Stops processes, says so, and lets them go on when its input ends: also when the process of the tests has died. */
+const PAUSE = 'kill -STOP "$@" && echo stopped; cat >/dev/null; kill -CONT "$@"';
+
+const pauseProcesses = async (pids: readonly number[]): Promise<() => Promise<void>> => {
+  const child = spawn('sh', ['-c', PAUSE, 'pause', ...pids.map(String)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'close');
+  await Promise.race([once(child.stdout, 'data'), ended]);
+  return async () => {
+    child.stdin.end();
+    await ended;
+  };
+};
+
+const childrenOf = (pid: number): number[] =>
+  execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .filter(([, parent]) => parent === pid)
+    .map(([child = 0]) => child);
+
+/** @param parent where its files go. */
+export async function ownPostgres(parent?: string): Promise<OwnPostgres> {
+  const own = await startCluster(parent);
+  let resumes: (() => Promise<void>)[] = [];
+  const resume = async (): Promise<void> => {
+    for (const go of resumes.splice(0)) await go();
+  };
+  return {
+    url: await databaseOn(own),
+    async pause() {
+      const pid = own.pid();
+      resumes = [await pauseProcesses([pid])]; // first: it starts no others from here on
+      resumes.push(await pauseProcesses(childrenOf(pid)));
+    },
+    resume,
+    async stop() {
+      await resume();
+      await own.stop();
+    },
+  };
 }
