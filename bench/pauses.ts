@@ -108,7 +108,7 @@ async function fill(server: TestServer, tenantId: string, rows: Record<string, u
   await store.transaction((trx) => insertRows(trx, 'oidc_artifacts', { tenant_id: tenantId }, rows));
 }
 
-for (const kind of STORES) {
+for (const kind of STORES.filter((each) => (process.env['STORE'] ?? each) === each)) {
   const server = await startServer(
     kind,
     {},

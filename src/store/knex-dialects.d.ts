@@ -6,5 +6,7 @@ declare module 'knex/lib/dialects/*' {
     transacting?: boolean;
     acquireConnection(): Promise<unknown>;
     protected _query(connection: unknown, query: { sql: string; options?: object }): Promise<unknown>;
+    /** Of the SQLite client: values as the driver takes them. */
+    protected _formatBindings(bindings: readonly unknown[] | undefined): unknown[];
   }
 }

@@ -61,6 +61,7 @@ export function openPostgres(databaseUrl: string, settings: Config['store']): St
     prepare,
     unit: (steps) => unit(knex, steps),
     transaction: (work) => knex.transaction(work),
+    largeTransaction: (work) => knex.transaction(work),
     unhurried: (trx, work) => unhurried(trx, settings.statementSeconds * 1000, work),
     meta: metaOver(prepare),
     ping: async () => void (await knex.raw('SELECT 1')),

@@ -6,6 +6,7 @@ import knexFactory, { type Knex } from 'knex';
 import BetterSqlite3Client from 'knex/lib/dialects/better-sqlite3/index.js';
 import type { Config } from '../config.js';
 import { turnIsOver, yieldToEventLoop } from '../kernel/event-loop.js';
+import { Checkpoints } from './checkpoints.js';
 import { acquired, guarded, guardedNow, storeError } from './failures.js';
 import {
   metaOver,
@@ -17,6 +18,7 @@ import {
   type Store,
   type Value,
 } from './store.js';
+import { ThreadClient } from './thread-connection.js';
 
 export const SQLITE_FILE = 'gatehouse.sqlite';
 /** How long to wait for another process that writes, and how often to look. */
@@ -35,32 +37,65 @@ type Job = (connection: Database.Database) => () => void;
  * Statements are synchronous, so each first asks whether this turn of the event loop has time left (yieldToEventLoop).
  * No loop of statements can then keep the process from its other events. A transaction stays open meanwhile; what
  * wants to write waits for the connection.
+ *
+ * Two things take long in one statement: the commit of a large transaction, and a checkpoint. They run in a thread, on a
+ * connection of its own (largeTransaction, Checkpoints).
  */
 export function openSqlite(dataDir: string, { durability, waitSeconds }: Config['store']): Store {
   const filename = join(dataDir, SQLITE_FILE);
   closeSync(openSync(filename, 'a', 0o600)); // SQLite gives its other files the same mode
-  const knex = knexFactory({
-    client: YieldingClient,
+  const setup = [
+    `PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON`,
+    `PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`,
+  ].join('; ');
+  const common = {
     compileSqlOnError: false, // knex's errors hold the statement without its values
-    connection: { filename },
     useNullAsDefault: true,
     log: SILENT_LOG,
+  };
+  const acquireTimeoutMillis = waitSeconds * 1000;
+  const knex = knexFactory({
+    ...common,
+    client: class extends YieldingClient {
+      protected override committed(connection: Database.Database): void {
+        checkpoints.committed(connection);
+      }
+    },
+    connection: { filename },
     pool: {
       min: 1,
       max: 1,
-      acquireTimeoutMillis: waitSeconds * 1000,
+      acquireTimeoutMillis,
       afterCreate(connection: Database.Database, done: (error: Error | null) => void) {
         keepStatements(connection);
         // Not by pragma(), which leaves a statement behind for the collector.
-        connection.exec(
-          `PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON`,
-        );
-        connection.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
+        connection.exec(setup);
+        connection.exec('PRAGMA wal_autocheckpoint = 0'); // see Checkpoints
         connection.exec('PRAGMA busy_timeout = 0'); // SQLite waits in place; whenFree lets others work meanwhile
         done(null);
       },
     },
   });
+  let inThread: Knex | undefined;
+  /** Its connection is closed when nothing has asked for it in a while. */
+  const far = (): Knex =>
+    (inThread ??= knexFactory({
+      ...common,
+      client: ThreadClient,
+      connection: { filename, setup } as Knex.Sqlite3ConnectionConfig,
+      pool: { min: 0, max: 1, acquireTimeoutMillis },
+    }));
+  /** What wants to write meanwhile waits for the connection, as it does for a transaction on it. */
+  async function holdingWrites<T>(work: () => Promise<T>): Promise<T> {
+    const pool = poolOf<Database.Database>(knex);
+    const connection = await pool.acquireConnection();
+    try {
+      return await work();
+    } finally {
+      await pool.releaseConnection(connection);
+    }
+  }
+  const checkpoints = new Checkpoints(far, holdingWrites);
   let reader: Database.Database | undefined;
   const reading = (): Database.Database => {
     if (!reader) {
@@ -72,7 +107,7 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
   };
 
   const reads = new GroupRead(reading);
-  const writer = new GroupCommit(knex);
+  const writer = new GroupCommit(knex, (connection) => checkpoints.committed(connection));
   const statements = new Map<string, SqliteStatement>();
   const prepare = (sql: string): SqliteStatement => {
     let statement = statements.get(sql);
@@ -86,11 +121,14 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
     prepare,
     unit: (steps) => writer.unit(steps),
     transaction: (work) => knex.transaction(work),
+    largeTransaction: (work) => holdingWrites(() => far().transaction(work)),
     unhurried: (_connection, work) => work(),
     meta: metaOver(prepare),
     ping: async () => void (await knex.raw('SELECT 1')),
     async close() {
       await writer.idle();
+      await checkpoints.idle();
+      await inThread?.destroy();
       reader?.close();
       await knex.destroy();
     },
@@ -98,7 +136,10 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
 }
 
 /** knex's client for SQLite, with pauses for the event loop and StoreUnavailable for what the file cannot do. */
-class YieldingClient extends BetterSqlite3Client {
+abstract class YieldingClient extends BetterSqlite3Client {
+  /** Hears of each commit. A method, because a transaction's client has only those. */
+  protected abstract committed(connection: Database.Database): void;
+
   override acquireConnection(): Promise<unknown> {
     return acquired(() => super.acquireConnection());
   }
@@ -107,11 +148,16 @@ class YieldingClient extends BetterSqlite3Client {
     return guarded(() => super.query(connection, query) as Promise<unknown>);
   }
 
-  protected override async _query(connection: Database.Database, query: { sql: string }): Promise<unknown> {
+  protected override async _query(
+    connection: Database.Database,
+    query: { sql: string; method?: string },
+  ): Promise<unknown> {
     // A transaction that first reads could not write any more once another process has written.
     if (query.sql === 'BEGIN;') query.sql = 'BEGIN IMMEDIATE;';
     await yieldToEventLoop();
-    return whenFree(connection, () => super._query(connection, query));
+    const answer = await whenFree(connection, () => super._query(connection, query));
+    if (!connection.inTransaction && query.method !== 'select') this.committed(connection);
+    return answer;
   }
 }
 
@@ -241,7 +287,10 @@ class GroupCommit {
   #queue: { job: Job; fail: (error: unknown) => void }[] = [];
   #flushing: Promise<void> | undefined;
 
-  constructor(knex: Knex) {
+  constructor(
+    knex: Knex,
+    readonly committed: (connection: Database.Database) => void,
+  ) {
     this.#pool = poolOf<Database.Database>(knex);
   }
 
@@ -324,6 +373,7 @@ class GroupCommit {
       connection.exec('COMMIT');
       for (const answer of answers) answer();
       this.#queue.splice(0, taken);
+      this.committed(connection);
     } catch (error) {
       if (connection.inTransaction) connection.exec('ROLLBACK');
       failAll(taken, error);

@@ -124,12 +124,14 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
   };
 }
 
-/** One transaction of one tenant. */
+/** One transaction of one tenant; see Store.largeTransaction for what is `large`. */
 export const tenantTransaction = <T>(
   store: Store,
   tenantId: string,
   work: (db: TenantDb) => Promise<T>,
-): Promise<T> => store.transaction((trx) => work(tenantDb(trx, tenantId)));
+  { large = false } = {},
+): Promise<T> =>
+  store[large ? 'largeTransaction' : 'transaction']((trx) => work(tenantDb(trx, tenantId)));
 
 interface DriverError extends Error {
   code?: string;
