@@ -13,5 +13,5 @@ export { decrypt, encrypt, MasterKey, SealBroken, Vault } from './vault.js';
 export { UniqueViolation, type Row, type Statement, type Step, type Store, type Value } from './store.js';
 export { namingIndex, tenantDb, tenantTransaction, type TenantDb } from './tenant-db.js';
 export { retryingDeadlocks } from './failures.js';
-export { deleteDependents } from './in-pieces.js';
+export { deleteRowsOfTenant } from './in-pieces.js';
 export { uniquely } from './unique.js';

@@ -69,9 +69,7 @@ function obey({ connection, order }: Call): unknown {
   if ('open' in order) return open(connection, order.open, order.setup);
   if ('close' in order) return close(connection);
   const kept = keptOf(connection);
-  return 'insert' in order
-    ? insert(kept, order.insert, order.rows)
-    : query(kept, order.query, order.values);
+  return 'insert' in order ? insert(kept, order.insert, order.rows) : query(kept, order.query, order.values);
 }
 
 parentPort?.on('message', (call: Call) => {

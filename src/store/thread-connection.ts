@@ -101,8 +101,7 @@ export class ThreadClient extends BetterSqlite3Client {
     const sql = query.sql === 'BEGIN;' ? 'BEGIN IMMEDIATE;' : query.sql;
     const answer = await connection.query(sql, this._formatBindings(query.bindings));
     query.response = answer;
-    if (!Array.isArray(answer))
-      query.context = { lastID: answer.lastInsertRowid, changes: answer.changes };
+    if (!Array.isArray(answer)) query.context = { lastID: answer.lastInsertRowid, changes: answer.changes };
     return query;
   }
 }

@@ -176,7 +176,7 @@ for (const kind of STORES)
       await store.transaction(async (trx) => {
         const db = tenantDb(trx, tenant.id);
         const user = await insertUser(db, { userName: 'erased' }, null);
-        const rows = Array.from({ length: 250 }, (_, n) => ({
+        const rows = Array.from({ length: 1250 }, (_, n) => ({
           id: `audit-${n}`,
           at: n,
           event: 'test',
@@ -190,6 +190,6 @@ for (const kind of STORES)
       });
       const left = await store.knex('audit').where({ tenant_id: tenant.id }).whereNotNull('address');
       assert.equal(left.length, 0);
-      assert.equal(await countOf('audit', tenant.id), 250);
+      assert.equal(await countOf('audit', tenant.id), 1250);
     });
   });
