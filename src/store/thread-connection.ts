@@ -6,6 +6,9 @@ import type { Call, Order, QueryAnswer, Reply } from './sqlite-thread.js';
 
 const THREAD = threadUrl('sqlite-thread', import.meta.url);
 
+/** Messages are short-lived: V8 would give them 48 MiB. */
+const HEAP = { maxYoungGenerationSizeMb: 4 };
+
 interface Asked {
   answer(value: unknown): void;
   fail(error: Error): void;
@@ -28,7 +31,7 @@ class SqliteThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(THREAD);
+    const worker = new Worker(THREAD, { resourceLimits: HEAP });
     worker.unref();
     let reason = new Error('the SQLite thread ended');
     worker.on('message', (reply: Reply) => this.#settle(reply));
