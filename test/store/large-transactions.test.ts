@@ -87,7 +87,7 @@ function listenToSqlite(): { heard: string[]; stop(): void } {
   const heard: string[] = [];
   const { prepare, exec } = Database.prototype;
   Database.prototype.prepare = function (this: Database.Database, sql: string) {
-    const statement = prepare.call(this, sql) as Database.Statement;
+    const statement = prepare.call(this, sql);
     for (const way of ['run', 'get', 'all'] as const) {
       const own = statement[way].bind(statement) as (...values: unknown[]) => unknown;
       Object.assign(statement, {
