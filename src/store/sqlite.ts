@@ -26,6 +26,8 @@ const BUSY_TIMEOUT_MS = 10_000;
 const BUSY_LOOK_MS = 10;
 /** So much of the file is read as memory: a page that is not in SQLite's own cache costs no call and no copy. */
 const MAPPED_BYTES = 1024 ** 3;
+/** The thread's pages in memory; 16 MiB make a list of devices or a deletion no quicker. */
+const THREAD_CACHE_KIB = 4096;
 
 type Job = (connection: Database.Database) => () => void;
 
@@ -82,7 +84,10 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
     (inThread ??= knexFactory({
       ...common,
       client: ThreadClient,
-      connection: { filename, setup } as Knex.Sqlite3ConnectionConfig,
+      connection: {
+        filename,
+        setup: `${setup}; PRAGMA cache_size = -${THREAD_CACHE_KIB}`,
+      } as Knex.Sqlite3ConnectionConfig,
       pool: { min: 0, max: 1, acquireTimeoutMillis },
     }));
   /** What wants to write meanwhile waits for the connection, as it does for a transaction on it. */
