@@ -141,7 +141,7 @@ export default tseslint.config(
   },
   {
     files: ['src/**'],
-    ignores: ['src/store/sqlite.ts'],
+    ignores: ['src/store/sqlite.ts', 'src/store/sqlite-thread.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',

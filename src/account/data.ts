@@ -2,7 +2,7 @@ import type Router from '@koa/router';
 import { formOf } from '../kernel/forms.js';
 import { renderPage } from '../kernel/pages.js';
 import { accessOf, attempt, lookOf, type OidcBase } from '../oidc/index.js';
-import { tenantDb } from '../store/index.js';
+import { tenantDb, type TenantDb } from '../store/index.js';
 import { eraseUser, lockUser, personalDataOf, queueNotice } from '../users/index.js';
 import { localeOf, visitOf, type Visits } from './visits.js';
 
@@ -35,12 +35,13 @@ export function dataRoutes(router: Router, base: OidcBase, visits: Visits): void
     return attempt(
       ctx,
       async () => {
-        await visits.change(ctx, 'delete', async (db) => {
+        const leave = async (db: TenantDb): Promise<void> => {
           const leaving = await lockUser(db, user.id);
           await queueNotice(db, base.vault, leaving, 'account_deleted', localeOf(ctx));
           await access.forget(db, leaving.userKey);
           await eraseUser(db, leaving);
-        });
+        };
+        await visits.change(ctx, 'delete', leave, { large: true });
         renderPage(ctx, 'account-deleted', { look: lookOf(runtime.tenant) });
       },
       async ({ words }) => visits.page(ctx, 'data', { problem: words }),

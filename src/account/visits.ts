@@ -53,8 +53,13 @@ export interface Visits {
   page(ctx: Context, section: string, data?: Record<string, unknown>): void;
   /** To the sign-in page, and from there to a page of the account. */
   signIn(ctx: Context, to: string, prompt?: 'login' | 'create'): void;
-  /** A change to the account, with its audit row, or neither. */
-  change<T>(ctx: Context, event: string, work: (db: TenantDb) => Promise<T>): Promise<T>;
+  /** A change to the account, with its audit row, or neither; `large` where it may be any number of rows. */
+  change<T>(
+    ctx: Context,
+    event: string,
+    work: (db: TenantDb) => Promise<T>,
+    options?: { large: boolean },
+  ): Promise<T>;
 }
 
 /** Pages only, so that nobody is led elsewhere after signing in. */
@@ -133,10 +138,10 @@ export function visits(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntim
       });
     },
 
-    change(ctx, event, work) {
+    change(ctx, event, work, options) {
       const { runtime, user } = visitOf(ctx);
       const { address, requestId } = factsOf(ctx.req);
-      return tenantTransaction(base.store, runtime.tenant.id, async (db) => {
+      const changed = async (db: TenantDb) => {
         const answer = await work(db);
         await auditIn(db, {
           event: `account.${event}`,
@@ -148,7 +153,8 @@ export function visits(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntim
           requestId,
         });
         return answer;
-      });
+      };
+      return tenantTransaction(base.store, runtime.tenant.id, changed, options);
     },
   };
 }

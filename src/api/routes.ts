@@ -166,7 +166,11 @@ async function change(
     if (operation.changes === 'provider') await base.touch(trx, tenant.id);
     return done;
   };
-  const answer = await retryingDeadlocks(() => base.store.transaction(work));
+  const { store } = base;
+  const answer = await retryingDeadlocks(() =>
+    // What is deleted takes all with it that belongs to it, however much that is.
+    operation.method === 'DELETE' ? store.largeTransaction(work) : store.transaction(work),
+  );
   if (operation.changes) await base.refresh();
   return answer;
 }

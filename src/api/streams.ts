@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Middleware } from 'koa';
+import { yieldToEventLoop } from '../kernel/event-loop.js';
 import { isTooDeep } from '../kernel/json-depth.js';
 import { StoreUnavailable } from '../kernel/errors.js';
 import { tenantDb, type TenantDb } from '../store/index.js';
@@ -38,8 +39,10 @@ export function performStream(operation: AnyOperation, base: ApiBase): Middlewar
     async function* answers(): AsyncIterable<string> {
       try {
         const lines = parsed(texts, inspect);
-        for await (const answer of stream?.({ tenant, actor, query, lines, transaction }) ?? [])
+        for await (const answer of stream?.({ tenant, actor, query, lines, transaction }) ?? []) {
+          await yieldToEventLoop();
           yield `${JSON.stringify(present(answer))}\n`;
+        }
       } catch (error) {
         // The answer has begun: what is left to say is that it ends here. Who asked goes on from the last line answered.
         base.unexpected(ctx.req, error);
@@ -57,6 +60,7 @@ async function* parsed(
   inspect: (value: unknown) => FieldProblem[],
 ): AsyncIterable<Line<unknown>> {
   for await (const { number, text } of texts) {
+    await yieldToEventLoop();
     if (text === undefined) {
       yield { number, problem: { field: '', rule: 'maxLength', message: 'the line is longer than 64 KiB' } };
       continue;

@@ -14,18 +14,15 @@ const formats = {
   },
 };
 
+/** Each Ajv would first compile the schema of schemas, to check by it what test/api/documentation.test.ts checks. */
+const COMMON = { strictTypes: false, validateSchema: false, formats };
+
 /** Bodies are JSON and say their types; queries and paths are text, of which `5` is a number where one is asked for. */
-const ofJson = new Ajv({ allErrors: true, useDefaults: true, strictTypes: false, formats });
-const ofStrangersJson = new Ajv({ useDefaults: true, strictTypes: false, formats });
-const ofText = new Ajv({
-  allErrors: true,
-  useDefaults: true,
-  coerceTypes: true,
-  strictTypes: false,
-  formats,
-});
+const ofJson = new Ajv({ ...COMMON, allErrors: true, useDefaults: true });
+const ofStrangersJson = new Ajv({ ...COMMON, useDefaults: true });
+const ofText = new Ajv({ ...COMMON, allErrors: true, useDefaults: true, coerceTypes: true });
 /** Takes out of an answer what is not declared, so that nothing leaves by accident. */
-const ofAnswers = new Ajv({ removeAdditional: true, strictTypes: false, formats });
+const ofAnswers = new Ajv({ ...COMMON, removeAdditional: true });
 
 /** Names come from the caller, and go back in the answer. */
 const LONGEST_NAME = 100;

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
 import type { Config } from '../config.js';
+import { yieldToEventLoop } from '../kernel/event-loop.js';
 import { threadUrl } from '../kernel/thread-url.js';
 import type { KeptDevice } from './credentials.js';
 import { NotJson, TooManyEntries } from './json-lists.js';
@@ -25,7 +26,7 @@ export interface DeviceList {
   /** Some hundreds at a time, as they are ready. @throws NotJson, TooManyEntries: the list turns out to be broken */
   pieces(): AsyncGenerator<KeptDevice[]>;
   /** `{"data": {"<name>": "ok" | "<why not>"}, "code": 0}`, as text, piece by piece; when all pieces have come. */
-  answer(notWritten: NotWritten): Iterable<string>;
+  answer(notWritten: NotWritten): AsyncIterable<string>;
 }
 
 export interface DeviceLists {
@@ -136,7 +137,7 @@ class ArrivingList implements DeviceList {
     }
   }
 
-  *answer({ existed, twice }: NotWritten): Generator<string> {
+  async *answer({ existed, twice }: NotWritten): AsyncGenerator<string> {
     const refused = new Map(this.#refused);
     const said = new Set<string>();
     let comma = '';
@@ -147,6 +148,7 @@ class ArrivingList implements DeviceList {
     };
     yield '{"data":{';
     for (const names of this.#names) {
+      await yieldToEventLoop(); // a stream that is given text at once asks for more in the same turn
       let text = '';
       for (const name of namesOf({ names })) {
         if (said.has(name)) continue;

@@ -82,6 +82,7 @@ function tableRoutes(
         `auth_${kind}.batch`,
         () => `${list.count} entries`,
         (db) => insertCredentials(db, kind, list.pieces()),
+        { large: true },
       );
       ctx.type = 'json';
       ctx.body = Readable.from(list.answer(notWritten), { objectMode: false });

@@ -30,12 +30,14 @@ export interface Frame {
   /**
    * A change with its audit row, in one transaction.
    * @param target what was changed; where it is known only after the work, a function that says it.
+   * @param options `large` where it may be any number of rows.
    */
   change<T>(
     ctx: Context,
     event: string,
     target: string | (() => string),
     work: (db: TenantDb) => Promise<T>,
+    options?: { large: boolean },
   ): Promise<T>;
 }
 
@@ -73,8 +75,8 @@ export function openFrame(base: FrameBase, tenantIdOf: (request: IncomingMessage
     },
     demand: (ctx, right) => demand(appOf(ctx), right),
     read: (ctx) => tenantDb(base.store.knex, tenantId(ctx)),
-    change: (ctx, event, target, work) =>
-      tenantTransaction(base.store, tenantId(ctx), async (db) => {
+    change: (ctx, event, target, work, options) => {
+      const changed = async (db: TenantDb) => {
         const answer = await work(db);
         const { address, requestId } = factsOf(ctx.req);
         const { appId } = appOf(ctx);
@@ -88,7 +90,9 @@ export function openFrame(base: FrameBase, tenantIdOf: (request: IncomingMessage
           requestId,
         });
         return answer;
-      }),
+      };
+      return tenantTransaction(base.store, tenantId(ctx), changed, options);
+    },
   };
 }
 

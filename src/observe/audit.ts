@@ -62,10 +62,22 @@ export async function deedsOf(db: TenantDb, actor: string, most: number): Promis
   }));
 }
 
+/** So many rows are changed in one statement; see deleteInPieces. */
+const PIECE = 500;
+
 /** Forgets from where somebody did what the audit keeps. */
-export const forgetAddresses = async (db: TenantDb, actor: string): Promise<void> =>
-  void (await db.inPieces(
-    'audit',
-    (rows) => rows.where({ actor }).whereNotNull('address'),
-    (rows) => rows.update({ address: null }),
-  ));
+export async function forgetAddresses(db: TenantDb, actor: string): Promise<void> {
+  let after = '';
+  for (;;) {
+    const rows = () => db.from('audit').where({ actor }).where('id', '>', after);
+    const last = await rows()
+      .orderBy('id')
+      .offset(PIECE - 1)
+      .first<{ id: string } | undefined>('id');
+    await (last ? rows().where('id', '<=', last.id) : rows())
+      .whereNotNull('address')
+      .update({ address: null });
+    if (!last) return;
+    after = last.id;
+  }
+}

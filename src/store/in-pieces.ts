@@ -1,68 +1,72 @@
 import type { Knex } from 'knex';
 import { isPostgres } from './name-index.js';
+import { ThreadClient } from './thread-connection.js';
 
 /**
  * So many rows go into one statement: on SQLite a few milliseconds, in which the process does nothing else; on PostgreSQL
- * well below `store.statementSeconds`.
+ * well below `store.statementSeconds`. A statement in SQLite's thread holds up nobody.
  */
-const PIECE = { sqlite: 100, postgres: 5000 };
+const PIECE = { here: 100, elsewhere: 5000 };
+
+const rowsAtOnce = (connection: Knex): number =>
+  isPostgres(connection) || connection.client instanceof ThreadClient ? PIECE.elsewhere : PIECE.here;
 
 /**
- * Deletes or changes rows, however many, by statements of which none takes long.
+ * Deletes rows, however many, by statements of which none takes long.
  * @param choose leaves the rows that it is about.
- * @param act deletes the rows, or changes them so that they are not chosen again; answers how many.
+ * @returns how many they were.
  */
-export async function inPieces(
+export async function deleteInPieces(
   connection: Knex,
   table: string,
   choose: (rows: Knex.QueryBuilder) => Knex.QueryBuilder,
-  act: (rows: Knex.QueryBuilder) => Promise<number>,
 ): Promise<number> {
   const postgres = isPostgres(connection);
-  const most = postgres ? PIECE.postgres : PIECE.sqlite;
+  const most = rowsAtOnce(connection);
   const rowId = postgres ? 'ctid' : 'rowid';
   // PostgreSQL goes to each row at once where they come as an array; from a subquery it would read the whole table.
   const those = postgres ? 'ctid = ANY(ARRAY(?))' : 'rowid IN (?)';
   let total = 0;
   for (;;) {
     const some = choose(connection(table).select(connection.raw(rowId))).limit(most);
-    const done = await act(connection(table).whereRaw(those, [some]));
+    const done = await connection(table).whereRaw(those, [some]).delete();
     total += done;
     // A row that somebody else was changing has moved; what is left is few enough for one statement.
-    if (done < most) return total + (await act(choose(connection(table))));
+    if (done < most) return total + (await choose(connection(table)).delete());
   }
 }
 
-/** Deletes the rows of all tables that belong to a row of another: what its deletion would do in one long statement. */
-export async function deleteDependents(connection: Knex, table: string, id: string): Promise<void> {
-  for (const { name, column } of await dependentsOf(connection, table))
-    await inPieces(
-      connection,
-      name,
-      (rows) => rows.where(column, id),
-      (rows) => rows.delete(),
-    );
+/**
+ * Deletes the rows of a tenant in all tables that belong to tenants by their foreign keys: what the deletion of the tenant's
+ * own row would do in one long statement. Rows go before those that they refer to, so that none takes others with it.
+ */
+export async function deleteRowsOfTenant(connection: Knex, tenantId: string): Promise<void> {
+  for (const table of tablesBelow('tenants', await referencesIn(connection)))
+    await deleteInPieces(connection, table, (rows) => rows.where('tenant_id', tenantId));
 }
 
-interface Dependent {
-  name: string;
-  column: string;
+interface Reference {
+  child: string;
+  parent: string;
 }
 
-/** The tables whose rows go with one of this table, by their foreign keys. */
-async function dependentsOf(connection: Knex, table: string): Promise<Dependent[]> {
+/** The tables that refer to this one, and those that refer to them; each before the ones that it refers to. */
+function tablesBelow(table: string, references: readonly Reference[]): Set<string> {
+  const children = references.filter(({ parent }) => parent === table).map(({ child }) => child);
+  return new Set(children.flatMap((child) => [...tablesBelow(child, references), child]));
+}
+
+async function referencesIn(connection: Knex): Promise<Reference[]> {
   if (!isPostgres(connection))
-    return connection.raw<Dependent[]>(
-      `SELECT m.name AS name, f."from" AS "column" FROM sqlite_master m, pragma_foreign_key_list(m.name) f
-       WHERE m.type = 'table' AND f."table" = ? AND f.on_delete = 'CASCADE' ORDER BY m.name`,
-      [table],
+    return connection.raw<Reference[]>(
+      `SELECT DISTINCT m.name AS child, f."table" AS parent FROM sqlite_master m, pragma_foreign_key_list(m.name) f
+       WHERE m.type = 'table'`,
     );
-  const { rows } = await connection.raw<{ rows: Dependent[] }>(
-    `SELECT r.relname AS name, a.attname AS "column" FROM pg_constraint c
-     JOIN pg_class r ON r.oid = c.conrelid
-     JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
-     WHERE c.contype = 'f' AND c.confdeltype = 'c' AND c.confrelid = ?::regclass ORDER BY r.relname`,
-    [table],
+  const { rows } = await connection.raw<{ rows: Reference[] }>(
+    `SELECT DISTINCT child.relname AS child, parent.relname AS parent FROM pg_constraint c
+     JOIN pg_class child ON child.oid = c.conrelid
+     JOIN pg_class parent ON parent.oid = c.confrelid
+     WHERE c.contype = 'f' AND c.connamespace = current_schema()::regnamespace`,
   );
   return rows;
 }

@@ -1,14 +1,17 @@
 import type Database from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { turnIsOver, yieldToEventLoop } from '../kernel/event-loop.js';
-import { guardedNow } from './failures.js';
+import { guarded, guardedNow } from './failures.js';
 import { isPostgres } from './name-index.js';
 import { poolOf } from './store.js';
+import { ThreadConnection } from './thread-connection.js';
 
 type Column = string | number | boolean | null | undefined;
 type NewRow = Record<string, unknown>;
 
 const ROWS_AT_ONCE = 2000;
+/** To SQLite's thread; making a message of them takes a millisecond. */
+const ROWS_OF_A_MESSAGE = 500;
 
 /** What to do with rows whose `key` is taken: they are left out, and `column` of those that are written is answered. */
 interface LeaveOut {
@@ -116,23 +119,56 @@ async function onSqlite(
   connection: Knex,
   { owner, columns, rows, statement, answered }: Insertion,
 ): Promise<unknown[]> {
-  const answers: unknown[] = [];
-  const pool = poolOf<Database.Database>(connection);
+  const pool = poolOf<Database.Database | ThreadConnection>(connection);
   const sqlite = await pool.acquireConnection();
   try {
     const marks = [...owner, ...columns].map(() => '?').join(', ');
-    const insert = sqlite.prepare(statement(`VALUES (${marks})`));
-    for (const row of rows) {
-      if (turnIsOver()) await yieldToEventLoop();
-      const { changes } = guardedNow(() =>
-        insert.run(...owner, ...columns.map((column) => plain(row[column] as Column))),
-      );
-      if (answered !== undefined && changes > 0) answers.push(row[answered]);
-    }
+    const sql = statement(`VALUES (${marks})`);
+    const valuesOf = (row: NewRow): (string | number | null)[] => [
+      ...owner,
+      ...columns.map((column) => plain(row[column] as Column)),
+    ];
+    const written =
+      sqlite instanceof ThreadConnection
+        ? await inThread(sqlite, sql, rows, valuesOf)
+        : await here(sqlite, sql, rows, valuesOf);
+    return answered === undefined ? [] : written.map((row) => row[answered]);
   } finally {
     await pool.releaseConnection(sqlite);
   }
-  return answers;
+}
+
+type ValuesOf = (row: NewRow) => (string | number | null)[];
+
+async function here(
+  sqlite: Database.Database,
+  sql: string,
+  rows: readonly NewRow[],
+  valuesOf: ValuesOf,
+): Promise<NewRow[]> {
+  const written: NewRow[] = [];
+  const insert = sqlite.prepare(sql);
+  for (const row of rows) {
+    if (turnIsOver()) await yieldToEventLoop();
+    const { changes } = guardedNow(() => insert.run(...valuesOf(row)));
+    if (changes > 0) written.push(row);
+  }
+  return written;
+}
+
+async function inThread(
+  sqlite: ThreadConnection,
+  sql: string,
+  rows: readonly NewRow[],
+  valuesOf: ValuesOf,
+): Promise<NewRow[]> {
+  const written: NewRow[] = [];
+  for (let at = 0; at < rows.length; at += ROWS_OF_A_MESSAGE) {
+    const some = rows.slice(at, at + ROWS_OF_A_MESSAGE);
+    const places = await guarded(() => sqlite.insert(sql, some.map(valuesOf)));
+    for (const place of places) written.push(some[place] as NewRow);
+  }
+  return written;
 }
 
 /** SQLite has no booleans. */

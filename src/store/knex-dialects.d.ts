@@ -12,5 +12,7 @@ declare module 'knex/lib/dialects/*' {
     acquireConnection(): Promise<unknown>;
     runner(builder: object): Runner;
     protected _query(connection: unknown, query: { sql: string; options?: object }): Promise<unknown>;
+    /** Of the SQLite client: values as the driver takes them. */
+    protected _formatBindings(bindings: readonly unknown[] | undefined): unknown[];
   }
 }

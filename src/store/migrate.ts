@@ -123,16 +123,40 @@ async function move(trx: Knex.Transaction, steps: Known[], target: number): Prom
 async function locked<T>(store: Store, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
   return store.transaction((trx) =>
     store.unhurried(trx, async () => {
-      if (store.dialect === 'postgres') await trx.raw('SELECT pg_advisory_xact_lock(?)', [LOCK_ID]);
-      else {
-        // knex has begun a transaction that lets others read; SQLite's exclusive one has to be the first thing said.
-        await trx.raw('COMMIT');
-        await trx.raw('BEGIN EXCLUSIVE').catch(async (error: unknown) => {
-          await trx.raw('BEGIN'); // knex rolls something back now
-          throw error;
-        });
-      }
+      if (store.dialect === 'sqlite') return lockedOnSqlite(trx, () => work(trx));
+      await trx.raw('SELECT pg_advisory_xact_lock(?)', [LOCK_ID]);
       return work(trx);
     }),
   );
+}
+
+/**
+ * The same on SQLite, where a change of a table can mean that knex makes another one and drops the old one. To drop it deletes
+ * its rows first, and with them, by foreign keys, all rows that refer to them. So no foreign key acts meanwhile; SQLite
+ * switches that only between transactions, and what the step leaves is checked at its end.
+ */
+async function lockedOnSqlite<T>(trx: Knex.Transaction, work: () => Promise<T>): Promise<T> {
+  // knex has begun a transaction that lets others read, and ends one later.
+  await trx.raw('COMMIT');
+  await trx.raw('PRAGMA foreign_keys = OFF');
+  try {
+    await trx.raw('BEGIN EXCLUSIVE');
+    try {
+      const answer = await work();
+      await requireReferences(trx);
+      await trx.raw('COMMIT');
+      return answer;
+    } catch (error) {
+      await trx.raw('ROLLBACK').catch(() => undefined); // SQLite may have ended it already
+      throw error;
+    }
+  } finally {
+    await trx.raw('PRAGMA foreign_keys = ON');
+    await trx.raw('BEGIN');
+  }
+}
+
+async function requireReferences(trx: Knex.Transaction): Promise<void> {
+  const [broken] = await trx.raw<{ table: string; parent: string }[]>('PRAGMA foreign_key_check');
+  if (broken) throw new Error(`rows of ${broken.table} refer to rows of ${broken.parent} that are not there`);
 }

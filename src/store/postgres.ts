@@ -67,6 +67,7 @@ export function openPostgres(databaseUrl: string, settings: Config['store']): St
     prepare,
     unit: (steps) => unit(knex, steps),
     transaction: (work) => knex.transaction(work),
+    largeTransaction: (work) => knex.transaction(work),
     unhurried: (trx, work) => unhurried(trx, settings.statementSeconds * 1000, work),
     meta: metaOver(prepare),
     listen: () => listenOn(connection),

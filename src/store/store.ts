@@ -61,6 +61,11 @@ export interface Store {
   /** One transaction on one connection; rolled back when `work` throws. Keep slow work (hashing, network) outside. */
   transaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T>;
   /**
+   * As `transaction`, for work that may write or delete any number of rows. On SQLite it runs in a thread: even the commit of
+   * such a transaction would hold up this one. Each of its statements costs a trip to that thread.
+   */
+  largeTransaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T>;
+  /**
    * Runs work of a transaction whose single statements may take long (a migration): `store.statementSeconds` ends none
    * of them. Callers of the API must not wait for such work.
    */

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { inPieces } from './in-pieces.js';
+import { deleteInPieces } from './in-pieces.js';
 import { insertRows } from './insert-rows.js';
 import { isPostgres, nameIndexOn, type NameIndex } from './name-index.js';
 import { UniqueViolation, type Store } from './store.js';
@@ -15,13 +15,7 @@ export interface TenantDb {
   /** Leaves the rows whose column has one of these values. However many they are, it is one statement to the database. */
   among(rows: Knex.QueryBuilder, column: string, values: readonly string[]): Knex.QueryBuilder;
   from(table: string): Knex.QueryBuilder;
-  /** Deletes or changes the rows that `choose` leaves, however many; see inPieces. */
-  inPieces(
-    table: string,
-    choose: (rows: Knex.QueryBuilder) => Knex.QueryBuilder,
-    act: (rows: Knex.QueryBuilder) => Promise<number>,
-  ): Promise<number>;
-  /** Deletes the rows with these values, however many. */
+  /** Deletes the rows with these values, however many; see deleteInPieces. */
   deleteAll(table: string, values: Record<string, unknown>): Promise<number>;
   /**
    * Says that a table has grown by much. PostgreSQL plans the checks of foreign keys once a connection, and those that were
@@ -72,14 +66,8 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
         [column, JSON.stringify(values)],
       ),
     from: (table) => connection(table).where(`${table}.tenant_id`, tenantId),
-    inPieces: (table, choose, act) => inPieces(connection, table, (rows) => choose(rows.where(owner)), act),
     deleteAll: (table, values) =>
-      inPieces(
-        connection,
-        table,
-        (rows) => rows.where({ ...owner, ...values }),
-        (rows) => rows.delete(),
-      ),
+      deleteInPieces(connection, table, (rows) => rows.where({ ...owner, ...values })),
     async grown(table) {
       if (isPostgres(connection)) await connection.raw('ANALYZE ??', [table]);
     },
@@ -124,12 +112,13 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
   };
 }
 
-/** One transaction of one tenant. */
+/** One transaction of one tenant; see Store.largeTransaction for what is `large`. */
 export const tenantTransaction = <T>(
   store: Store,
   tenantId: string,
   work: (db: TenantDb) => Promise<T>,
-): Promise<T> => store.transaction((trx) => work(tenantDb(trx, tenantId)));
+  { large = false } = {},
+): Promise<T> => store[large ? 'largeTransaction' : 'transaction']((trx) => work(tenantDb(trx, tenantId)));
 
 interface DriverError extends Error {
   code?: string;

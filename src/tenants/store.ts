@@ -9,7 +9,7 @@ import { revokeAllOf } from '../revocations/index.js';
 import { insertRole, SEEDED_ROLES, type Claim } from '../roles/index.js';
 import {
   announceChange,
-  deleteDependents,
+  deleteRowsOfTenant,
   storeTimeOf,
   tenantDb,
   uniquely,
@@ -174,10 +174,9 @@ export async function replaceTenant(knex: Knex, before: Tenant, tenant: Tenant):
 /** Takes out a tenant with all that it has. Every node hears of it. @throws Conflict for the home tenant */
 export async function deleteTenant(knex: Knex, { id, home }: Tenant): Promise<void> {
   if (home) throw new Conflict('home', 'the home tenant can not be deleted');
-  // What roles are kept by goes first; the rest goes with the tenant.
-  await tenantDb(knex, id).deleteAll('user_roles', {});
   await releaseTenant(knex, id);
-  await deleteDependents(knex, 'tenants', id);
+  await tenantDb(knex, id).deleteAll('mqtt_credentials', {}); // without a foreign key on PostgreSQL
+  await deleteRowsOfTenant(knex, id);
   await knex('tenants').where({ id }).delete();
   await knex('deleted_tenants').insert({ id, deleted_at: storeTimeOf(knex) });
   await announceChange(knex);

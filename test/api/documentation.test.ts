@@ -49,6 +49,20 @@ describe('the documentation of the management API', () => {
     assert.deepEqual(required, []);
   });
 
+  it('stands on schemas that are valid themselves', () => {
+    const ajv = new Ajv({ strictTypes: false });
+    const found = OPERATIONS.flatMap(({ id, schemas: { params, query, body, answer }, current }) =>
+      [params, query, body, answer, current?.answer]
+        .filter((schema) => schema !== undefined)
+        .map((schema) => ({ id, valid: ajv.validateSchema(schema as object) })),
+    );
+    assert.deepEqual(
+      found.filter(({ valid }) => valid !== true),
+      [],
+    );
+    assert.ok(found.length > OPERATIONS.length);
+  });
+
   it('shows of each body one that a developer could send', () => {
     const ajv = new Ajv({ strictTypes: false, formats: { 'date-time': true, binary: true } });
     for (const { id, schemas, example } of OPERATIONS) {

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import Database from 'better-sqlite3';
 import pino from 'pino';
 import type { Config } from '../../src/config.js';
 import { openSweeper } from '../../src/jobs/index.js';
+import { openDeviceLists } from '../../src/mqtt/bulk.js';
+import { devicePasswords } from '../../src/mqtt/passwords.js';
 import { insertRows } from '../../src/store/insert-rows.js';
 import { migrate, openStore, tenantDb, type Store } from '../../src/store/index.js';
 import { createTenantAt, type Tenant } from '../../src/tenants/index.js';
@@ -130,6 +134,21 @@ describe('loops of statements on SQLite let the event loop go on', () => {
     assert.ok(turns >= ENOUGH, `${turns} turns`);
   });
 
+  it('while the answer to a list of devices is read', async () => {
+    const { passwords } = config.mqtt;
+    const devices = Array.from({ length: 200_000 }, (_, n) => ({ username: `device-${n}`, password: 'p' }));
+    const body = [new Uint8Array(Buffer.from(JSON.stringify(devices)))];
+    const list = await openDeviceLists(passwords, devicePasswords(passwords)).take('username', body);
+    let count = 0;
+    for await (const piece of list.pieces()) count += piece.length;
+    assert.equal(count, 200_000);
+    const answer = Readable.from(list.answer({ existed: new Set(), twice: new Set() }), {
+      objectMode: false,
+    });
+    const turns = await turnsDuring(() => pipeline(answer, new Writable({ write: (_, __, done) => done() })));
+    assert.ok(turns >= ENOUGH, `${turns} turns`);
+  });
+
   it('while a tenant is deleted', async () => {
     await fill(artifacts(10_000, Date.now() + 60_000, 'somebody'));
     const turns = await turnsDuring(() => store.transaction((trx) => deleteTenant(trx, tenant)));
@@ -176,7 +195,7 @@ for (const kind of STORES)
       await store.transaction(async (trx) => {
         const db = tenantDb(trx, tenant.id);
         const user = await insertUser(db, { userName: 'erased' }, null);
-        const rows = Array.from({ length: 250 }, (_, n) => ({
+        const rows = Array.from({ length: 1250 }, (_, n) => ({
           id: `audit-${n}`,
           at: n,
           event: 'test',
@@ -190,6 +209,6 @@ for (const kind of STORES)
       });
       const left = await store.knex('audit').where({ tenant_id: tenant.id }).whereNotNull('address');
       assert.equal(left.length, 0);
-      assert.equal(await countOf('audit', tenant.id), 250);
+      assert.equal(await countOf('audit', tenant.id), 1250);
     });
   });

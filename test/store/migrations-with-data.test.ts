@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { migrate, openStore, schemaStatus, type Store } from '../../src/store/index.js';
+import { configFor, STORES } from '../support/config.js';
+
+/** A column as both databases tell of it. */
+interface Column {
+  name: string;
+  type: string;
+  required: boolean;
+}
+
+interface Reference {
+  columns: string[];
+  parent: string;
+  parentColumns: string[];
+}
+
+interface Table {
+  name: string;
+  columns: Column[];
+  references: Reference[];
+}
+
+type Row = Record<string, unknown>;
+
+const SQLITE = {
+  tables: `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+    AND (name NOT LIKE 'user_search%' OR name = 'user_search_ids')`,
+  columns: `SELECT name, lower(type) AS type, ("notnull" = 1 AND dflt_value IS NULL) OR pk > 0 AS required FROM pragma_table_info(?)`,
+  references: `SELECT json_group_array("from") AS columns, "table" AS parent, json_group_array("to") AS parents
+    FROM pragma_foreign_key_list(?) GROUP BY id`,
+};
+const POSTGRES = {
+  tables: `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = current_schema()`,
+  columns: `SELECT column_name AS name, data_type AS type, is_nullable = 'NO' AND column_default IS NULL AS required
+    FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = ?`,
+  references: `SELECT json_agg(a.attname ORDER BY k.n)::text AS columns, confrelid::regclass::text AS parent,
+      json_agg(b.attname ORDER BY k.n)::text AS parents
+    FROM pg_constraint c
+    CROSS JOIN unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(own, theirs, n)
+    JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.own
+    JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.theirs
+    WHERE c.contype = 'f' AND c.conrelid = ?::regclass GROUP BY c.oid, c.confrelid`,
+};
+
+/** The store's tables, each after those that it refers to. */
+async function tablesOf(store: Store): Promise<Table[]> {
+  const ask = store.dialect === 'sqlite' ? SQLITE : POSTGRES;
+  const names = (await store.prepare(ask.tables).all()).map(({ name }) => name as string);
+  const tables = await Promise.all(
+    names.map(async (name) => ({
+      name,
+      columns: (await store.prepare(ask.columns).all(name)) as unknown as Column[],
+      references: (await store.prepare(ask.references).all(name)).map(({ columns, parent, parents }) => ({
+        columns: JSON.parse(columns as string) as string[],
+        parent: parent as string,
+        parentColumns: JSON.parse(parents as string) as string[],
+      })),
+    })),
+  );
+  const ordered: Table[] = [];
+  const add = (table: Table): void => {
+    if (ordered.includes(table)) return;
+    for (const { parent } of table.references) add(tables.find(({ name }) => name === parent) as Table);
+    ordered.push(table);
+  };
+  tables.forEach(add);
+  return ordered;
+}
+
+const ROWS = 2;
+
+const valueFor = (type: string, n: number, text: string): unknown =>
+  type === 'ARRAY' ? '{}' : /int|real|float|double|numeric|bool/.test(type) ? n + 1 : text;
+
+/** Rows of each table, whatever its columns; the n-th of a table belongs to the n-th of those that it refers to. */
+async function fill(store: Store): Promise<void> {
+  const written = new Map<string, Row[]>();
+  for (const { name, columns, references } of await tablesOf(store)) {
+    if (name === 'schema_steps') continue;
+    const rows = Array.from({ length: ROWS }, (_, n) => {
+      const row: Row = {};
+      for (const { name: column, type, required } of columns)
+        if (required) row[column] = valueFor(type, n, `${name}-${n}`);
+      if (columns.some((column) => column.name === 'tenant_id')) row['tenant_id'] = `tenants-${n}`;
+      for (const { columns: own, parent, parentColumns } of references)
+        own.forEach((column, at) => {
+          row[column] = written.get(parent)?.[n]?.[parentColumns[at] as string];
+        });
+      return row;
+    });
+    await store.knex(name).insert(rows).onConflict().ignore(); // triggers have written some already
+    written.set(name, rows);
+  }
+}
+
+async function countsOf(store: Store): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { name } of await tablesOf(store)) {
+    const [row] = await store.knex(name).count<{ n: number }[]>({ n: '*' });
+    if (name !== 'schema_steps') counts[name] = Number(row?.n);
+  }
+  return counts;
+}
+
+/** Tables that have fewer rows than before, of those that are still there. */
+const lostIn = (before: Record<string, number>, after: Record<string, number>): string[] =>
+  Object.keys(before).filter((table) => (after[table] ?? Infinity) < (before[table] ?? 0));
+
+for (const kind of STORES)
+  describe(`migrations of a store with rows in every table, on ${kind}`, () => {
+    let store: Store;
+    let versions: number[];
+    before(async () => {
+      store = await openStore(await configFor(kind));
+      await migrate(store);
+      versions = await store.knex('schema_steps').orderBy('version').pluck<number[]>('version');
+      await migrate(store, 0);
+    });
+    after(() => store.close());
+
+    /** The tables that lose rows on the way to a step. */
+    const lostOnTheWayTo = async (version: number): Promise<string[]> => {
+      const before = await countsOf(store);
+      await migrate(store, version);
+      return lostIn(before, await countsOf(store)).map((table) => `${table}, to ${version}`);
+    };
+
+    it('lose none on the way up', async () => {
+      const lost: string[] = [];
+      for (const version of versions) {
+        lost.push(...(await lostOnTheWayTo(version)));
+        await fill(store);
+      }
+      assert.deepEqual(lost, []);
+      assert.deepEqual(
+        Object.entries(await countsOf(store)).filter(([, count]) => count < ROWS),
+        [],
+      );
+    });
+
+    it('lose none on the way down, but with their tables', async () => {
+      const lost: string[] = [];
+      for (const version of [0, ...versions].reverse().slice(1))
+        lost.push(...(await lostOnTheWayTo(version)));
+      assert.deepEqual(lost, []);
+    });
+
+    it('leave the references between tables in force', async () => {
+      await migrate(store);
+      const orphan = store.knex('tenant_hosts').insert({ host: 'a.example.com', tenant_id: 'nobody' });
+      await assert.rejects(orphan, /foreign key/i);
+    });
+  });
+
+describe('a migration of SQLite that leaves a row without what it refers to', () => {
+  it('is undone', async () => {
+    const store = await openStore(await configFor('sqlite'));
+    await migrate(store, 1);
+    await store.knex.raw('PRAGMA foreign_keys = OFF');
+    await store.knex('tenant_hosts').insert({ host: 'a.example.com', tenant_id: 'nobody' });
+    await store.knex.raw('PRAGMA foreign_keys = ON');
+    await assert.rejects(migrate(store, 2), /tenant_hosts.* refer/);
+    assert.equal((await schemaStatus(store)).current, 1);
+    await store.close();
+  });
+});
