@@ -8,7 +8,7 @@ import { parse } from '../kernel/json.js';
 import { revokeAllOf } from '../revocations/index.js';
 import { insertRole, SEEDED_ROLES, type Claim } from '../roles/index.js';
 import { deleteDependents, tenantDb, uniquely, type Row } from '../store/index.js';
-import { hostsOf, placeAt } from './hosts.js';
+import { hostsOf } from './hosts.js';
 import { brandingOf, checkProperties } from './properties.js';
 import type { NewTenant, Tenant } from './schema.js';
 
@@ -139,10 +139,6 @@ async function setHosts(knex: Knex, id: string, tenant: NewTenant): Promise<void
     knex('tenant_hosts').insert(tenant.hosts.map((host) => ({ host, tenant_id: id }))),
   );
 }
-
-/** A new tenant at its own host. @throws Conflict, Invalid */
-export const createTenantAt = (knex: Knex, name: string, host: string): Promise<Tenant> =>
-  createTenant(knex, { name, ...placeAt(host) });
 
 /**
  * Writes a tenant as it is now; take it by `lockTenant`. Opened or shut, everything that it issued until now ends.
