@@ -83,8 +83,10 @@ export const findClient = async (db: TenantDb, clientId: string): Promise<Client
 
 /** The scopes that a client may ask for, as a transaction sees it; none of one that is disabled or gone. */
 export async function scopesOfClient(db: TenantDb, clientId: string): Promise<readonly string[]> {
-  const row = (await db.from('clients').where({ client_id: clientId, enabled: true }).first('settings')) as
-    Row | undefined;
+  const row = await db
+    .from('clients')
+    .where({ client_id: clientId, enabled: true })
+    .first<Row | undefined>('settings');
   return row ? parse<ClientSettings>(row['settings']).scopes : [];
 }
 
