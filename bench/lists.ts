@@ -2,10 +2,10 @@ import { Agent, request } from 'node:http';
 import { clientSettings, GRANT_TYPES, insertClient } from '../src/clients/index.js';
 import { start, type Gatehouse } from '../src/main.js';
 import { tenantTransaction } from '../src/store/index.js';
-import { createTenantAt } from '../src/tenants/index.js';
 import { prepareUser, rememberedRoles, writeUsers } from '../src/users/store.js';
 import { CLIENT_SECRET, configFor, STORES, type StoreKind } from '../test/support/config.js';
 import { median } from './measure.js';
+import { createTenantAt } from '../test/support/tenants.js';
 
 /**
  * Lists over a million users, ten thousand clients and a thousand tenants, next to the same over ten thousand users, on both

@@ -8,9 +8,9 @@ import { openContext } from '../src/context.js';
 import { ensureHome } from '../src/first-start.js';
 import { addKeys, BASE_ALGS } from '../src/oidc/index.js';
 import { tenantDb } from '../src/store/index.js';
-import { createTenantAt } from '../src/tenants/index.js';
 import { freePort } from '../test/support/ports.js';
 import { startOnFirstCore, tokenRequest, type Repeated } from './measure.js';
+import { createTenantAt } from '../test/support/tenants.js';
 
 const SECRET = 'bench-secret-0123456789-0123456789-0123456789';
 

@@ -8,11 +8,11 @@ import { openContext } from '../src/context.js';
 import { ensureHome } from '../src/first-start.js';
 import { queueText } from '../src/messaging/index.js';
 import { tenantTransaction } from '../src/store/index.js';
-import { createTenantAt } from '../src/tenants/index.js';
 import { codeSender } from '../src/users/index.js';
 import { startMailServer } from '../test/support/mail.js';
 import { freePort } from '../test/support/ports.js';
 import { startServer } from './measure.js';
+import { createTenantAt } from '../test/support/tenants.js';
 
 /**
  * How long one tenant's codes take by mail while 1,000 SMS of another tenant wait for a webhook that takes connections and never

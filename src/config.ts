@@ -6,6 +6,7 @@ import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import { MAIL_DRIVER, SMS_DRIVER, smtpFromUrl } from './kernel/message-drivers.js';
 import { LOOPBACK, type Reach } from './kernel/private-networks.js';
 import { packageRoot } from './kernel/root.js';
+import { ADDRESS_FORMATS } from './kernel/web-addresses.js';
 
 const seconds = { type: 'integer', minimum: 1, maximum: 315_360_000 } as const;
 
@@ -493,7 +494,9 @@ const has = (values: unknown, path: string): boolean =>
       values,
     ) !== undefined;
 
-const validate = new Ajv({ allErrors: false, discriminator: true }).compile(CONFIG_SCHEMA);
+const validate = new Ajv({ allErrors: false, discriminator: true, formats: ADDRESS_FORMATS }).compile(
+  CONFIG_SCHEMA,
+);
 
 function explain(error: ErrorObject, sources: Source[]): ConfigError {
   const unknown = (error.params as { additionalProperty?: string }).additionalProperty;

@@ -4,7 +4,7 @@ import { createApp } from './app.js';
 import { openFiles } from './blobs/index.js';
 import { ConfigError, longestLife, type Config } from './config.js';
 import { openContext, type GatehouseContext } from './context.js';
-import { ensureHome, type Home } from './first-start.js';
+import { ensureHome, type FirstSecrets, type Home } from './first-start.js';
 import { every, openOutbox, openSweeper, type Deliver, type Outbox } from './jobs/index.js';
 import {
   BACK_CHANNEL_LOGOUT,
@@ -43,6 +43,7 @@ const FOLLOW_SECONDS = 1;
 const CLOSE_MS = 10_000;
 /** How often connections are looked at for the time that they take. */
 const LOOK_AT_CONNECTIONS_MS = 1000;
+const METRICS = 'GATEHOUSE_METRICS_';
 const KEEP_ALIVE_MS = 65_000; // longer than the usual proxy keeps its side, so that the proxy closes first
 
 export interface Gatehouse {
@@ -67,6 +68,8 @@ export interface StartOptions {
   migrations?: boolean;
   /** Where a line goes of each message that is shown instead of sent; nowhere where it says nothing. */
   announce?: (line: string) => void;
+  /** Called with what the first start has made as soon as it is stored: nothing tells it later. */
+  made?: (secrets: FirstSecrets) => void;
 }
 
 /** Starts the whole server. @throws ConfigError, SchemaMismatch with the store closed again. */
@@ -74,7 +77,11 @@ export async function start(config: Config, options: StartOptions = {}): Promise
   const context = await openContext(config, options);
   let scraped: Server | undefined;
   try {
+    // Before the first start makes anything: a start that cannot listen leaves it to the next one.
+    for (const [place, prefix] of [[config, ''] as const, [config.metrics, METRICS] as const])
+      if (place.port !== undefined) await assertFree(place, prefix);
     const home = await ensureHome(context);
+    if (home.made) options.made?.(home.made);
     const directory = openTenantDirectory(context.store, context.log, config.tenants);
     const draining = openDraining();
     const readiness = { probe: storeProbe(context.store), draining: draining.begun };
@@ -111,7 +118,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       outbox.openCircuits,
     );
     scraped = metrics && metricsServer(metrics);
-    if (scraped) await listen(scraped, config.metrics, 'GATEHOUSE_METRICS_');
+    if (scraped) await listen(scraped, config.metrics, METRICS);
     const handle = createApp({ ...base, pool, directory, readiness, metrics });
     const bodies = slowBodies(config.server.requestTimeoutSeconds);
     const pipelines = openPipelines(
@@ -183,6 +190,13 @@ const sendingTenant =
     const tenant = await findTenantById(knex, tenantId);
     return tenant?.enabled ? { ...lookOf(tenant), issuer: tenant.issuer, home: tenant.home } : undefined;
   };
+
+/** @param prefix of the environment's names of host and port. @throws ConfigError where it can not be listened at */
+async function assertFree(place: { host: string; port?: number }, prefix: string): Promise<void> {
+  const server = createServer();
+  await listen(server, place, prefix);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+}
 
 /** @param prefix of the environment's names of host and port. */
 function listen(

@@ -25,9 +25,11 @@ import {
   countClientsUsing,
   issuedTokenOperations,
   heldByNamed,
+  isBuiltInClient,
   openClient,
   registrationAccessOperation,
   registrationTokenOperations,
+  scopesOfClient,
   takeFromClients,
 } from './clients/index.js';
 import { blobOperations, type BlobServices } from './blobs/index.js';
@@ -52,6 +54,7 @@ import { tenantDb, type TenantDb, type Vault } from './store/index.js';
 import { messagingOperations } from './messaging/index.js';
 import {
   registrationOperations,
+  standingIn,
   userImportOperation,
   userOperations,
   type RegistrationBase,
@@ -128,6 +131,7 @@ export function managementApi(
     actorOf: (request, token) => runtimeOf(request).actorOf(token),
     actorOfSecret: (request, name, secret) =>
       resourceActor(tenantDb(store.knex, runtimeOf(request).tenant.id), base.vault, name, secret),
+    actorNow,
     ownApis: ownApisOf,
     mayCallFrom: (request, origin) => runtimeOf(request).mayCallFrom(origin),
     addressOf: (request) => factsOf(request).address,
@@ -165,6 +169,23 @@ export function managementApi(
     note: (request, facts) => void Object.assign(factsOf(request), facts),
   });
   return app.callback();
+}
+
+/** A caller as a transaction sees them: the client's scopes, and the user's permissions. */
+async function actorNow(db: TenantDb, actor: Actor): Promise<Actor | undefined> {
+  const { clientId, userKey } = actor;
+  if (actor.resource !== undefined) return actor;
+  const given = isBuiltInClient(clientId) ? undefined : await scopesOfClient(db, clientId);
+  const scopes = given ? new Set([...actor.scopes].filter((word) => given.includes(word))) : actor.scopes;
+  if (userKey === undefined) return { ...actor, scopes };
+  const standing = await standingIn(db, userKey);
+  if (!standing) return undefined;
+  return {
+    ...actor,
+    scopes,
+    permissions: new Set(standing.permissions),
+    confined: standing.confined ? userKey : undefined,
+  };
 }
 
 /** Who sends the secret of an API resource: it opens the import of that resource, and nothing else. */

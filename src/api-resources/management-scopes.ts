@@ -40,24 +40,34 @@ const TO_COME: Record<string, string[]> = {
   user: ['register', 'verifyphone', 'verifyemail', 'resetpassword'],
 };
 
-const areas = new Map(Object.entries(TO_COME).map(([area, verbs]) => [area, new Set(verbs)]));
+/** Area → verb → what each operation of this word does. */
+const areas = new Map(
+  Object.entries(TO_COME).map(([area, verbs]) => [
+    area,
+    new Map(verbs.map((verb): [string, Set<string>] => [verb, new Set()])),
+  ]),
+);
 let catalogue: readonly ApiScope[] | undefined;
 
 /** Adds the words of operations: each is a scope for clients and a permission for users. */
-export function offerScopesOf(operations: readonly Pick<AnyOperation, 'access'>[]): void {
+export function offerScopesOf(operations: readonly Pick<AnyOperation, 'access' | 'summary'>[]): void {
   catalogue = undefined;
-  for (const { access } of operations) {
+  for (const { access, summary } of operations) {
     if (access.kind === 'open') continue;
-    const verbs = areas.get(access.area) ?? new Set();
-    areas.set(access.area, verbs.add(access.verb));
+    const verbs = areas.get(access.area) ?? new Map<string, Set<string>>();
+    areas.set(access.area, verbs.set(access.verb, (verbs.get(access.verb) ?? new Set()).add(summary)));
   }
 }
 
-const scopesUnder = (prefix: string): string[] => [
-  `${prefix}.all`,
-  ...[...areas].flatMap(([area, verbs]) => [
-    `${prefix}.${area}.all`,
-    ...[...verbs].map((verb) => `${prefix}.${area}.${verb}`),
+/** The scopes of one vocabulary, and what a person allows with each. */
+const scopesUnder = (prefix: string): [name: string, permits: string][] => [
+  [`${prefix}.all`, 'Everything that you may do in the management API'],
+  ...[...areas].flatMap(([area, verbs]): [string, string][] => [
+    [`${prefix}.${area}.all`, `Everything that the management API does with the area "${area}"`],
+    ...[...verbs].map(([verb, summaries]): [string, string] => [
+      `${prefix}.${area}.${verb}`,
+      [...summaries].join('; ').replaceAll('`', '"') || 'Nothing yet: a later version has this operation',
+    ]),
   ]),
 ];
 
@@ -69,8 +79,9 @@ export const MANAGEMENT_API = 'isms';
  * list for all tenants, which a new version of the program brings with it.
  */
 export const managementScopes = (): readonly ApiScope[] =>
-  (catalogue ??= VOCABULARIES.flatMap(scopesUnder).map((name) => ({
+  (catalogue ??= VOCABULARIES.flatMap(scopesUnder).map(([name, description]) => ({
     ...newScope(name),
+    description,
     emphasize: name.endsWith('.all'),
     showInDiscovery: name.startsWith(`${MANAGEMENT_API}.`),
   })));

@@ -5,8 +5,8 @@ import { Failure } from './failure.js';
 
 /** What is known of the token that a call came with. */
 export interface Presented {
-  /** The `jti` of a JWT. */
-  id?: string | undefined;
+  /** The `jti` of a JWT, and of any other token a hash. */
+  id: string;
   audience: string;
   /** Epoch seconds. */
   expiresAt?: number | undefined;

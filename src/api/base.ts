@@ -25,6 +25,8 @@ export interface ApiBase {
   actorOfSecret(request: IncomingMessage, name: string, secret: string): Promise<Actor | undefined>;
   /** Whether pages of this origin may call from a browser. */
   mayCallFrom(request: IncomingMessage, origin: string): Promise<boolean>;
+  /** What a caller may do as the transaction sees it; undefined for one who is not there any more. */
+  actorNow(db: TenantDb, actor: Actor): Promise<Actor | undefined>;
   /** The APIs of a confined caller. */
   ownApis(db: TenantDb, owner: string): Promise<OwnApis>;
   /** Where a request comes from, after trusted proxies. */

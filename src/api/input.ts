@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
 import { LARGEST_BODY, LARGEST_OPEN_BODY, readJson } from './body.js';
 import type { AnyOperation } from './operation.js';
@@ -27,6 +28,7 @@ export function reader({
   const checkQuery: Validate = validateText(schemas.query ?? NOTHING);
   const checkBody: Validate | undefined =
     schemas.body === undefined || receive ? undefined : validateJson(schemas.body, isOpen);
+  const optional = mayBeLeftOut(schemas.body);
   const readOnly = namesIn(current?.answer).filter((name) => !namesIn(schemas.body).includes(name));
   return async (ctx) => {
     const params = { ...(ctx as Context & { params: Record<string, string> }).params };
@@ -34,12 +36,30 @@ export function reader({
     const query = { ...ctx.query };
     checkQuery(query);
     if (!checkBody) return { params, query, body: undefined, echoed: {} };
-    const sent = await readJson(ctx.req, largest);
+    const sent = optional && !hasBody(ctx.req) ? {} : await readJson(ctx.req, largest);
     const { body, echoed } = isObject(sent) ? without(sent, readOnly) : { body: sent, echoed: {} };
     checkBody(body);
     return { params, query, body, echoed };
   };
 }
+
+/** Whether a body may be left out: an object of which nothing is required. */
+export const mayBeLeftOut = (schema: unknown): boolean => {
+  const {
+    type,
+    required = [],
+    oneOf,
+  } = (schema ?? {}) as {
+    type?: unknown;
+    required?: readonly string[];
+    oneOf?: unknown;
+  };
+  return type === 'object' && required.length === 0 && oneOf === undefined;
+};
+
+/** RFC 9112, 6.3: one of the two says that there is a body. */
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 const namesIn = (schema: unknown): string[] =>
   Object.keys((schema as { properties?: object } | undefined)?.properties ?? {});

@@ -3,6 +3,7 @@ import { spellings } from './access.js';
 import { BASIC, type Code } from './codes.js';
 import type { AnyOperation, CallTenant } from './operation.js';
 import { sampleOf } from './samples.js';
+import { mayBeLeftOut } from './input.js';
 
 type Json = Record<string, unknown>;
 
@@ -173,7 +174,7 @@ export function describe(operations: readonly AnyOperation[]): Described {
         parameters: parametersOf(operation, components),
         ...(body !== undefined && {
           requestBody: {
-            required: true,
+            required: receive !== undefined || stream !== undefined || !mayBeLeftOut(body),
             content: receive
               ? { [receive.type]: { schema: components.of(body) } }
               : (stream ? ndjson : json)(components.of(body), example),

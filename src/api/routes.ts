@@ -3,6 +3,7 @@ import Koa, { type Context, type Middleware } from 'koa';
 import type { Knex } from 'knex';
 import { retryingDeadlocks, tenantDb } from '../store/index.js';
 import { Busy, Conflict, Invalid, NotFound, StoreUnavailable } from '../kernel/errors.js';
+import { authorise } from './access.js';
 import { admitted } from './authenticate.js';
 import { judgeOf, type Holdings } from './authority.js';
 import type { ApiBase } from './base.js';
@@ -115,6 +116,23 @@ async function authorityBefore({ authority }: AnyOperation, base: ApiBase, call:
   return held;
 }
 
+/**
+ * A call whose caller is looked at again once the tenant is locked. Who may take the last rights from somebody is decided
+ * under that lock: of two administrators who take them from each other at once, only the first still has them.
+ */
+function lookingAgain(operation: AnyOperation, base: ApiBase, call: AnyCall, held: () => Holdings): AnyCall {
+  const { db } = call;
+  const lockTenant = async (): Promise<void> => {
+    await db.lockTenant();
+    if (!call.actor || operation.access.kind === 'open') return;
+    const actor = await base.actorNow(db, call.actor);
+    if (!actor) throw new Failure(401, BASIC.noPermission, { message: 'the caller was disabled meanwhile' });
+    authorise(actor, operation.access);
+    await judgeOf(actor, (owner) => base.ownApis(db, owner))(held(), held());
+  };
+  return { ...call, db: { ...db, lockTenant } };
+}
+
 /** Whether the caller may leave the things with what they hold now; else nothing is changed. @throws Failure: 403 */
 async function checkAfter(
   { authority, method }: AnyOperation,
@@ -148,8 +166,9 @@ async function change(
   const wanted = ctx.get('If-Match');
   const conditional = wanted !== '' && wanted !== '*';
   const work = async (trx: Knex.Transaction): Promise<unknown> => {
-    const call = callOn(trx, operation, input);
-    const held = await authorityBefore(operation, base, call);
+    let held = GONE;
+    const call = lookingAgain(operation, base, callOn(trx, operation, input), () => held);
+    held = await authorityBefore(operation, base, call);
     if (operation.current && shown && (conditional || Object.keys(echoed).length > 0)) {
       const now = shown(await operation.current.read(call));
       if (conditional) sameAs(wanted, etagOf(now));

@@ -87,7 +87,7 @@ export const DELETED = {
 } as const;
 
 /** An address that somebody may be sent to, or that a picture or a key is loaded from. */
-export const webAddress = { type: 'string', maxLength: 2000, pattern: WEB_ADDRESS } as const;
+export const webAddress = { type: 'string', maxLength: 2000, format: WEB_ADDRESS } as const;
 
 export const claimName = <const M extends number>(maxLength: M) =>
   ({ type: 'string', minLength: 1, maxLength, pattern: CLAIM_NAME }) as const;

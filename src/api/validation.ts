@@ -1,6 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { JSONSchema } from 'json-schema-to-ts';
-import { NO_WEB_ADDRESS, WEB_ADDRESS } from '../kernel/web-addresses.js';
+import { ADDRESS_FORMATS, addressProblem } from '../kernel/web-addresses.js';
 import { BASIC } from './codes.js';
 import { Failure, type FieldProblem } from './failure.js';
 
@@ -8,6 +8,7 @@ const MOST_PROBLEMS = 50;
 const DATE_TIME = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)$/;
 
 const formats = {
+  ...ADDRESS_FORMATS,
   'date-time': {
     type: 'string' as const,
     validate: (text: string) => DATE_TIME.test(text) && !Number.isNaN(Date.parse(text)),
@@ -22,7 +23,12 @@ const ofJson = new Ajv({ ...COMMON, allErrors: true, useDefaults: true });
 const ofStrangersJson = new Ajv({ ...COMMON, useDefaults: true });
 const ofText = new Ajv({ ...COMMON, allErrors: true, useDefaults: true, coerceTypes: true });
 /** Takes out of an answer what is not declared, so that nothing leaves by accident. */
-const ofAnswers = new Ajv({ ...COMMON, removeAdditional: true });
+const ofAnswers = new Ajv({
+  ...COMMON,
+  removeAdditional: true,
+  // A row that is older than the rules of addresses can be read, and changed.
+  formats: { ...formats, ...Object.fromEntries(Object.keys(ADDRESS_FORMATS).map((name) => [name, true])) },
+});
 
 /** Names come from the caller, and go back in the answer. */
 const LONGEST_NAME = 100;
@@ -30,11 +36,11 @@ const short = (text: string): string =>
   text.length > LONGEST_NAME ? `${text.slice(0, LONGEST_NAME)}…` : text;
 
 function problemOf({ instancePath, keyword, message = 'is not valid', params }: ErrorObject): FieldProblem {
-  const { additionalProperty, missingProperty, allowedValues, pattern } = params as {
+  const { additionalProperty, missingProperty, allowedValues, format } = params as {
     additionalProperty?: string;
     missingProperty?: string;
     allowedValues?: unknown[];
-    pattern?: string;
+    format?: string;
   };
   const field = short(
     [instancePath.slice(1), additionalProperty ?? missingProperty].filter(Boolean).join('/'),
@@ -43,7 +49,8 @@ function problemOf({ instancePath, keyword, message = 'is not valid', params }: 
     return { field, rule: 'unknown', message: 'is not known here; take it out' };
   if (missingProperty !== undefined) return { field, rule: 'required', message: 'is missing' };
   if (allowedValues) return { field, rule: keyword, message: `must be one of ${allowedValues.join(', ')}` };
-  if (pattern === WEB_ADDRESS) return { field, rule: keyword, message: NO_WEB_ADDRESS };
+  const address = addressProblem(format);
+  if (address !== undefined) return { field, rule: keyword, message: address };
   if (keyword === 'pattern')
     return { field, rule: keyword, message: 'has characters that it may not have, or only blanks' };
   return { field, rule: keyword, message };

@@ -1,12 +1,26 @@
 import { Command } from 'commander';
 import { isForDevelopment, loadConfig, type Config } from '../config.js';
-import type { Home } from '../first-start.js';
+import type { FirstSecrets, Home } from '../first-start.js';
 import { endsWithin } from '../kernel/ends-within.js';
 import type { Gatehouse } from '../main.js';
 import type { Log } from '../observe/index.js';
 
 const shell = (text: string): string =>
   /^[A-Za-z0-9_./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** What the first start has made. A value that the environment gave is named, not told. */
+const firstSecrets = ({ admin, client, mqtt }: Config, made: FirstSecrets): string =>
+  [
+    '',
+    '  Made on this first start, and shown only now:',
+    `    administrator      ${admin.user}`,
+    `    password           ${made.adminPassword ?? '(from GATEHOUSE_ADMIN_PASSWORD)'}`,
+    `    management client  ${client.id}`,
+    `    client secret      ${made.clientSecret ?? '(from GATEHOUSE_CLIENT_SECRET)'}`,
+    `    MQTT app           ${mqtt.appId}`,
+    `    app secret         ${made.mqttAppSecret ?? '(from GATEHOUSE_MQTT_APP_SECRET)'}`,
+    '',
+  ].join('\n');
 
 /**
  * What a person needs to go on. It goes to the terminal (standard error), not through the log, and secrets are in it on
@@ -19,14 +33,6 @@ function welcome(config: Config, { made }: Home, outbox: string | undefined): st
     const secret = made.clientSecret === undefined ? '"$GATEHOUSE_CLIENT_SECRET"' : made.clientSecret;
     const password = made.adminPassword === undefined ? '"$GATEHOUSE_ADMIN_PASSWORD"' : made.adminPassword;
     out.push(
-      '  Made on this first start, and shown only now:',
-      `    administrator      ${config.admin.user}`,
-      `    password           ${made.adminPassword ?? '(from GATEHOUSE_ADMIN_PASSWORD)'}`,
-      `    management client  ${config.client.id}`,
-      `    client secret      ${made.clientSecret ?? '(from GATEHOUSE_CLIENT_SECRET)'}`,
-      `    MQTT app           ${config.mqtt.appId}`,
-      `    app secret         ${made.mqttAppSecret ?? '(from GATEHOUSE_MQTT_APP_SECRET)'}`,
-      '',
       '  A token for a program, and one for a person:',
       `    curl ${issuer}/connect/token -u ${shell(config.client.id)}:${secret} -d grant_type=client_credentials -d scope=isms.user.get`,
       `    curl ${issuer}/connect/token -u ${shell(config.client.id)}:${secret} -d grant_type=password --data-urlencode username=${shell(config.admin.user)} --data-urlencode password=${password} -d 'scope=openid profile isms.user.get'`,
@@ -96,7 +102,19 @@ export function serveCommand(): Command {
     .action(async ({ migrate, json = false }: { migrate: boolean; json?: boolean }) => {
       const config = loadConfig();
       const { start } = await import('../main.js'); // the other commands do without the server's libraries
-      const gatehouse = await start(config, { migrations: migrate, announce });
+      let made: FirstSecrets | undefined;
+      const gatehouse = await start(config, {
+        migrations: migrate,
+        announce,
+        made: (secrets) => {
+          made = secrets;
+          if (!json) process.stderr.write(firstSecrets(config, secrets));
+        },
+      }).catch((error: unknown) => {
+        // A script reads one line, when all is ready; where it never is, this one tells what was made.
+        if (json && made) process.stderr.write(`${JSON.stringify({ ready: false, ...made })}\n`);
+        throw error;
+      });
       stopOnSignals(gatehouse);
       const { port, home, screen } = gatehouse;
       const { issuer } = config;

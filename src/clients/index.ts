@@ -20,6 +20,7 @@ export {
   clientsWithBuiltInIds,
   deleteClient,
   findClient,
+  scopesOfClient,
   insertClient,
   endTokensOfClient,
   listClients,

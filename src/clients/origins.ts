@@ -1,5 +1,6 @@
 import { literal } from '../api/index.js';
 import { parse } from '../kernel/json.js';
+import { originSpellings } from '../kernel/web-addresses.js';
 import type { Row, TenantDb } from '../store/index.js';
 import type { Client, ClientSettings } from './schema.js';
 
@@ -7,7 +8,7 @@ import type { Client, ClientSettings } from './schema.js';
 export function mayCallFrom({ settings }: Pick<Client, 'settings'>, origin: string): boolean {
   const { corsOrigins, redirectUris, tokenEndpointAuthMethod } = settings;
   if (origin === 'null') return false;
-  if (corsOrigins.includes(origin)) return true;
+  if (corsOrigins.some((registered) => originSpellings(origin).includes(registered))) return true;
   return tokenEndpointAuthMethod === 'none' && redirectUris.some((uri) => URL.parse(uri)?.origin === origin);
 }
 
@@ -16,7 +17,12 @@ export async function isClientOrigin(db: TenantDb, origin: string): Promise<bool
   const rows = await db
     .from('clients')
     .where({ enabled: true })
-    .whereRaw(`settings LIKE ? ESCAPE '\\'`, [`%${literal(JSON.stringify(origin).slice(1, -1))}%`])
+    .where((any) => {
+      for (const spelling of originSpellings(origin))
+        void any.orWhereRaw(`settings LIKE ? ESCAPE '\\'`, [
+          `%${literal(JSON.stringify(spelling).slice(1, -1))}%`,
+        ]);
+    })
     .select<Row[]>('settings');
   return rows.some(({ settings }) => mayCallFrom({ settings: parse<ClientSettings>(settings) }, origin));
 }

@@ -3,7 +3,7 @@ import { isLocalHost } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
 import { checkOutbound } from '../kernel/outbound.js';
 import type { Reach } from '../kernel/private-networks.js';
-import { hasPlainHost, NO_WEB_ADDRESS, WEB_ADDRESS } from '../kernel/web-addresses.js';
+import { ADDRESS_FORMATS, addressProblem, hasPlainHost, originSpellings } from '../kernel/web-addresses.js';
 import {
   CLIENT_SETTINGS,
   GRANT_TYPES,
@@ -12,7 +12,7 @@ import {
   type NewClient,
 } from './schema.js';
 
-const hasShape = new Ajv().compile(CLIENT_SETTINGS);
+const hasShape = new Ajv({ formats: ADDRESS_FORMATS }).compile(CLIENT_SETTINGS);
 
 /** @throws Invalid naming the first field that is not what it can be. */
 function checkShape(settings: unknown): void {
@@ -28,7 +28,8 @@ function checkShape(settings: unknown): void {
   const unknown = (params as { additionalProperty?: string }).additionalProperty;
   if (unknown !== undefined) throw new Invalid(unknown, 'is not a setting of a client; remove it');
   const field = instancePath.slice(1).replaceAll('/', '.') || 'settings';
-  if ((params as { pattern?: string }).pattern === WEB_ADDRESS) throw new Invalid(field, NO_WEB_ADDRESS);
+  const address = addressProblem((params as { format?: string }).format);
+  if (address !== undefined) throw new Invalid(field, address);
   const allowed = (params as { allowedValues?: string[] }).allowedValues;
   throw new Invalid(field, `${message}${allowed ? `: ${allowed.join(', ')}` : ''}`);
 }
@@ -61,7 +62,7 @@ function checkRedirect(field: string, uri: string, settings: ClientSettings): vo
 
 function isOrigin(text: string): boolean {
   const url = URL.parse(text);
-  return url?.origin === text && hasPlainHost(url);
+  return url !== null && hasPlainHost(url) && originSpellings(url.origin).includes(text);
 }
 
 /**
@@ -119,9 +120,6 @@ export function checkClient({ clientId, clientName, settings }: NewClient): void
   for (const origin of settings.corsOrigins)
     if (!isOrigin(origin))
       throw new Invalid('corsOrigins', `"${origin}" is not an origin such as https://app.example.com`);
-  for (const field of ['clientUri', 'logoUri', 'policyUri', 'tosUri'] as const)
-    if (settings[field] !== undefined && !URL.canParse(settings[field]))
-      throw new Invalid(field, NO_WEB_ADDRESS);
   for (const field of ['scopes', 'defaultScopes'] as const)
     for (const scope of settings[field] ?? [])
       if (!SCOPE.test(scope)) throw new Invalid(field, `"${scope}" is not a scope`);

@@ -1,6 +1,7 @@
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import { shapes } from '../api/index.js';
 import { SIGNING_ALGS } from '../kernel/algorithms.js';
+import { ADDRESS } from '../kernel/web-addresses.js';
 import type { Secret } from '../secrets/index.js';
 
 export const GRANT_TYPES = {
@@ -25,7 +26,7 @@ export const BUILT_IN_CLIENT_IDS = [ACCOUNT_CLIENT_ID, DOCS_CLIENT_ID, DEMO_CLIE
 export const isBuiltInClient = (clientId: string): boolean =>
   (BUILT_IN_CLIENT_IDS as readonly string[]).includes(clientId);
 
-const uri = { type: 'string', minLength: 1, maxLength: 2000, pattern: '^[\\x21-\\x7e]+$' } as const;
+const uri = { type: 'string', minLength: 1, maxLength: 2000, format: ADDRESS } as const;
 const subject = { type: 'string', minLength: 1, maxLength: 2000, pattern: '^[^\\p{Cc}\\p{Cs}]+$' } as const;
 const { webAddress } = shapes;
 const uris = { type: 'array', maxItems: 100, items: uri } as const;

@@ -81,6 +81,15 @@ async function found(db: TenantDb, which: string, row: Row | undefined): Promise
 export const findClient = async (db: TenantDb, clientId: string): Promise<Client> =>
   found(db, clientId, (await db.from('clients').where({ client_id: clientId }).first()) as Row | undefined);
 
+/** The scopes that a client may ask for, as a transaction sees it; none of one that is disabled or gone. */
+export async function scopesOfClient(db: TenantDb, clientId: string): Promise<readonly string[]> {
+  const row = await db
+    .from('clients')
+    .where({ client_id: clientId, enabled: true })
+    .first<Row | undefined>('settings');
+  return row ? parse<ClientSettings>(row['settings']).scopes : [];
+}
+
 /** By the row's id. @param owner where only the clients of this user are to be seen. @throws NotFound */
 export const findClientById = async (db: TenantDb, id: string, owner?: string): Promise<Client> =>
   found(db, id, (await ownedBy(db, 'clients', owner).where({ id }).first()) as Row | undefined);

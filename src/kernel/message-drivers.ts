@@ -1,8 +1,9 @@
 import type { FromSchema } from 'json-schema-to-ts';
+import { CALLED_ADDRESS } from './web-addresses.js';
 
 const short = { type: 'string', minLength: 1, maxLength: 320, pattern: '^[^\\p{Cc}]+$' } as const;
 const secret = { ...short, maxLength: 1000 } as const;
-const address = { type: 'string', maxLength: 1000, pattern: '^https?://[\\x21-\\x7e]+$' } as const;
+const address = { type: 'string', maxLength: 1000, format: CALLED_ADDRESS } as const;
 
 /** On this machine only: `/dev/outbox` shows what was sent, and the terminal has a line of it. */
 const ON_SCREEN = {

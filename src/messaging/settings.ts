@@ -6,6 +6,7 @@ import {
   type MailDriverSettings,
   type SmsDriverSettings,
 } from '../kernel/message-drivers.js';
+import { ADDRESS_FORMATS } from '../kernel/web-addresses.js';
 import type { SealedColumn, Store, TenantDb, Vault } from '../store/index.js';
 import type { Channel } from '../verification/index.js';
 
@@ -71,7 +72,7 @@ export function configured<C extends Channel>(
     ChannelSettings[C] | undefined;
 }
 
-const ajv = new Ajv({ discriminator: true, strictTypes: false });
+const ajv = new Ajv({ discriminator: true, strictTypes: false, formats: ADDRESS_FORMATS });
 const fitsOf = (schema: object) => ajv.compile(schema);
 /** Whether settings are of the shape that their driver has. */
 export const FITS = { mail: fitsOf(MAIL_DRIVER), sms: fitsOf(SMS_DRIVER) };

@@ -2,7 +2,7 @@ import Provider, { errors, type Adapter, type AdapterPayload, type KoaContextWit
 import { factsOf } from '../kernel/request.js';
 import type { Vault } from '../store/index.js';
 import type { RefreshAnswers, Rotated } from './grants/refresh-again.js';
-import { familyOf } from './derived-token.js';
+import { familyOf, tokenIdOf } from './derived-token.js';
 import { noteGeneration, type GenerationOf } from './generation.js';
 import { requestStart } from './jwt-access-token.js';
 import { IMPLIED_GRANT, type Artifact, type Artifacts, type StoredArtifact } from './artifacts.js';
@@ -38,6 +38,8 @@ export interface AdapterBase {
   generation: GenerationOf;
   /** Whether it has come to its absolute end (token-policy.ts). */
   isOver(model: string, payload: AdapterPayload): Promise<boolean>;
+  /** Revokes one access token, by its id (derived-token.ts), and what was derived from it. */
+  revokeToken(id: string, expiresAt: number): Promise<void>;
   /** Revokes all tokens of a family that requests until now issue, whether they are written yet or not. */
   revokeFamily(family: string): Promise<void>;
   answers: RefreshAnswers;
@@ -218,6 +220,8 @@ class ArtifactAdapter implements Adapter {
   }
 
   async destroy(id: string): Promise<undefined> {
+    // Only revocation destroys an access token. The row is gone then, but what was derived from it looks for this one.
+    if (ACCESS_TOKENS.has(this.model)) await this.base.revokeToken(tokenIdOf(id), Date.now());
     await this.base.artifacts.destroy(this.base.tenantId, this.model, id);
     return undefined;
   }

@@ -7,7 +7,7 @@ import type { People, User } from '../users/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
 import type { ClientCache } from './client-cache.js';
-import { derivedIn } from './derived-token.js';
+import { derivedIn, tokenIdOf } from './derived-token.js';
 import { liveAccessToken, type Token } from './introspection.js';
 import { dependenciesOf, kidOf, type AccessTokenClaims, type TokenDependencies } from './jwt-access-token.js';
 import type { TokenPolicy } from './token-policy.js';
@@ -81,7 +81,7 @@ export async function liveTokenOf(
 function presentedOf(value: string, token: Token, audience: string): Presented {
   const { grantId, sessionUid, expiresWithSession, generation, exp } = token;
   return {
-    id: value.includes('.') ? decodeJwt(value).jti : undefined,
+    id: tokenIdOf(value),
     audience,
     grantId,
     sessionUid,

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+import { decodeJwt } from 'jose';
 import type { AdapterPayload } from 'oidc-provider';
 import type { Client } from '../clients/index.js';
 import { parse } from '../kernel/json.js';
@@ -9,6 +11,10 @@ import { DERIVED } from './keys/index.js';
 /** The tokens of one sign-in at one client: what is revoked together when one of them is used twice. */
 export const familyOf = (grantId: string, sessionUid: string): string => `${grantId}.${sessionUid}`;
 
+/** The id by which a token is revoked alone: the `jti` of a JWT, and of any other a hash, which tells nobody the token. */
+export const tokenIdOf = (token: string): string =>
+  token.includes('.') ? (decodeJwt(token).jti ?? '') : hash('sha256', `token:${token}`, 'base64url');
+
 /** What a token that was derived from others carries of them, as claims. */
 export interface Derived {
   /** Who acts for the subject (RFC 8693, 4.1). */
@@ -17,16 +23,27 @@ export interface Derived {
   origin: string[];
   /** Those of them that end with their session. */
   origin_session?: string[] | undefined;
+  /** The ids of the tokens themselves. It ends when one of them is revoked; tokens of before have none. */
+  origin_token?: string[] | undefined;
 }
 
 /** The derivation in the claims of a token; undefined where it was derived from no other. */
 export function derivedIn(claims: object | undefined): Derived | undefined {
-  const { act, origin, origin_session: ofSession } = (claims ?? {}) as Partial<Derived>;
-  return origin && { origin, ...(act && { act }), ...(ofSession && { origin_session: ofSession }) };
+  const { act, origin, origin_session: ofSession, origin_token: tokens } = (claims ?? {}) as Partial<Derived>;
+  return (
+    origin && {
+      origin,
+      ...(act && { act }),
+      ...(ofSession && { origin_session: ofSession }),
+      ...(tokens && { origin_token: tokens }),
+    }
+  );
 }
 
 /** A token that another is derived from. */
 export interface SourceToken {
+  /** tokenIdOf */
+  id: string;
   grantId?: string | undefined;
   sessionUid?: string | undefined;
   expiresWithSession?: boolean | undefined;
@@ -35,14 +52,16 @@ export interface SourceToken {
 
 /** What a token carries that is derived from `source`, which has a grant. */
 export function derivedFrom(source: SourceToken, actor?: Record<string, unknown>): Derived {
-  const { act: before, origin = [], origin_session: ofSession = [] } = derivedIn(source.extra) ?? {};
+  const before = derivedIn(source.extra);
+  const { origin = [], origin_session: ofSession = [], origin_token: tokens = [] } = before ?? {};
   const family = familyOf(source.grantId ?? '', source.sessionUid ?? '');
-  const act = actor ? { ...actor, ...(before && { act: before }) } : before;
+  const act = actor ? { ...actor, ...(before?.act && { act: before.act }) } : before?.act;
   const sessions = source.expiresWithSession ? [...ofSession, family] : ofSession;
   return {
     ...(act && { act }),
     origin: [...origin, family],
     ...(sessions.length > 0 && { origin_session: sessions }),
+    origin_token: [...tokens, source.id],
   };
 }
 
@@ -61,7 +80,7 @@ export interface Dependencies {
   grantedClient(grantId: string, userKey: string, clientId?: string): Promise<string | undefined>;
   /** Whether a session is there in which the user is signed in at the client with this grant. */
   sessionLives(uid: string, of: { userKey: string; clientId: string; grantId: string }): Promise<boolean>;
-  /** Whether all that a derived token comes from still works: grants, families, sessions, clients, the user, the tenant. */
+  /** Whether all that a derived token comes from still works: tokens, grants, families, sessions, clients, user, tenant. */
   sourcesLive(derived: Derived, userKey: string, generation: number): Promise<boolean>;
   /** The clients that the tokens were issued to that a token was derived from; undefined for one that is not there now. */
   sourceClients(derived: Derived, userKey: string): Promise<(Client | undefined)[]>;
@@ -96,18 +115,25 @@ export function openDependencies(base: DerivedTokensBase): Dependencies {
           return clients.get((await grantedClient(grantId, userKey)) ?? '');
         }),
       ),
-    async sourcesLive({ origin, origin_session: ofSession = [] }, userKey, generation) {
-      const derived = { generation, jti: '', clientId: '', userKey, family: DERIVED };
+    async sourcesLive(
+      { origin, origin_session: ofSession = [], origin_token: tokens = [] },
+      userKey,
+      generation,
+    ) {
+      // Each look at the revocations takes one of the tokens along, so that these need none of their own.
+      const [first = '', ...more] = tokens;
+      const derived = { generation, jti: first, clientId: '', userKey, family: DERIVED };
       if (await revocations.isRevoked(tenantId, derived)) return false;
       for (const family of origin) {
         const [grantId = '', uid = ''] = split(family);
         const clientId = await grantedClient(grantId, userKey);
         if (clientId === undefined || !(await clients.get(clientId))) return false;
-        const issued = { generation, jti: '', clientId, userKey, family };
+        const issued = { generation, jti: more.shift() ?? '', clientId, userKey, family };
         if (await revocations.isRevoked(tenantId, issued)) return false;
         const bound = ofSession.includes(family);
         if (bound && !(await sessionLives(uid, { userKey, clientId, grantId }))) return false;
       }
+      for (const jti of more) if (await revocations.isRevoked(tenantId, { ...derived, jti })) return false;
       return true;
     },
   };

@@ -7,6 +7,7 @@ import type { Tenant } from '../tenants/index.js';
 import type { People } from '../users/index.js';
 import type { Catalogue } from './catalogue.js';
 import { claimsForApi } from './claims.js';
+import { derivedIn, type Derived } from './derived-token.js';
 import type { AccessTokenClaims } from './jwt-access-token.js';
 import type { KeyRing } from './keys/index.js';
 
@@ -22,7 +23,7 @@ export interface IssuerBase {
 }
 
 /** Marks the token as derived, so that it is revoked with signing keys (keys/revocation.ts). */
-const NOT_EXCHANGED = { origin: [] };
+const NOT_EXCHANGED: Derived = { origin: [] };
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
@@ -35,7 +36,8 @@ export const tokenIssuer =
   ({ config, tenant, keys, catalogue, people, revocations }: IssuerBase): IssueToken =>
   async (actor, { scope, lifetime, at }) => {
     if (!actor.token) throw new Error('only who comes with a token gets another');
-    const { audience, grantId, sessionUid, expiresWithSession, derived } = actor.token;
+    const { id, audience, grantId, sessionUid, expiresWithSession, derived } = actor.token;
+    const { origin_token: tokens = [], ...sources } = derivedIn(derived) ?? NOT_EXCHANGED;
     const gen = await revocations.generationFrom(tenant.id, actor.token);
     const api = catalogue.apiByAudience.get(audience);
     const user = actor.userKey === undefined ? undefined : await people.active(tenant.id, actor.userKey);
@@ -59,7 +61,8 @@ export const tokenIssuer =
       exp: iat + expiresIn,
       jti,
       tenant: tenant.id,
-      ...(derived ?? NOT_EXCHANGED),
+      ...sources,
+      origin_token: [...tokens, id],
       gen,
       ...(grantId !== undefined && { gid: grantId, [expiresWithSession ? 'sid' : 'fid']: sessionUid }),
     };

@@ -3,7 +3,7 @@ import type { AdapterPayload, KoaContextWithOIDC } from 'oidc-provider';
 import { idAt, newId, timeOfId } from '../kernel/ids.js';
 import { factsOf } from '../kernel/request.js';
 import type { Issued } from '../revocations/index.js';
-import { derivedIn, familyOf } from './derived-token.js';
+import { derivedIn, familyOf, type Derived } from './derived-token.js';
 import type { GenerationOf } from './generation.js';
 import type { KeyRing } from './keys/index.js';
 
@@ -26,6 +26,7 @@ export interface AccessTokenClaims extends JWTPayload {
   act?: Record<string, unknown> | undefined;
   origin?: string[] | undefined;
   origin_session?: string[] | undefined;
+  origin_token?: string[] | undefined;
   /** The revocations that its request had seen (src/revocations); older tokens have none. */
   gen?: number;
 }
@@ -83,7 +84,7 @@ const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every
 /** What the claims look like that the checks of revocations, and of what a token was derived from, compare. */
 const SHAPES: Readonly<Record<string, (value: unknown) => boolean>> = {
   ...{ sub: isText, client_id: isText, jti: isText, gid: isText, sid: isText, fid: isText },
-  ...{ origin: isTexts, origin_session: isTexts },
+  ...{ origin: isTexts, origin_session: isTexts, origin_token: isTexts },
   gen: Number.isSafeInteger,
 };
 
@@ -99,7 +100,7 @@ export const kidOf = (token: string): string | undefined =>
 export const generationIn = ({ gen, jti = '', iat = 0 }: TokenDependencies): number =>
   gen ?? (timeOfId(jti) ?? iat * 1000) - 1;
 
-type Dependency = 'jti' | 'iat' | 'gen' | 'gid' | 'sid' | 'fid' | 'act' | 'origin' | 'origin_session';
+type Dependency = 'jti' | 'iat' | 'gen' | 'gid' | 'sid' | 'fid' | 'act' | keyof Derived;
 
 /** The claims that tell what a token depends on. */
 export type TokenDependencies = Pick<AccessTokenClaims, 'client_id' | 'sub'> & {
@@ -107,9 +108,8 @@ export type TokenDependencies = Pick<AccessTokenClaims, 'client_id' | 'sub'> & {
 };
 
 export function dependenciesOf(claims: AccessTokenClaims): TokenDependencies {
-  const { client_id, sub, jti, gid, sid, fid, act, origin, origin_session } = claims;
-  const gen = generationIn(claims);
-  return { client_id, sub, jti, gen, gid, sid, fid, act, origin, origin_session };
+  const { client_id, sub, jti, gid, sid, fid } = claims;
+  return { client_id, sub, jti, gen: generationIn(claims), gid, sid, fid, ...derivedIn(claims) };
 }
 
 /** What the token's end depends on. */

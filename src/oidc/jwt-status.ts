@@ -1,6 +1,5 @@
 import { decodeJwt } from 'jose';
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
-import type { Revocations } from '../revocations/index.js';
 import type { AccessTokenClaims } from './jwt-access-token.js';
 import type { TokenPolicy } from './token-policy.js';
 
@@ -9,7 +8,8 @@ const SIGNED_ANSWER = 'application/token-introspection+jwt';
 /** What introspection and revocation of JWTs stand on. */
 export interface JwtStatusBase {
   tenantId: string;
-  revocations: Revocations;
+  /** Revokes one access token, by its id, and what was derived from it. */
+  revokeToken: TokenPolicy['revokeToken'];
   /** Whether a client may introspect a token: its own, or one for the API that it serves. */
   mayIntrospect: TokenPolicy['mayIntrospect'];
   /** What is said of a token, as it is now. */
@@ -87,11 +87,7 @@ function decode(jwt: string): AccessTokenClaims | undefined {
   }
 }
 
-async function revoke(
-  ctx: KoaContextWithOIDC,
-  { tenantId, revocations }: JwtStatusBase,
-  jwt: string,
-): Promise<void> {
+async function revoke(ctx: KoaContextWithOIDC, { revokeToken }: JwtStatusBase, jwt: string): Promise<void> {
   const claims = await checked(ctx.oidc.provider, jwt);
   if (claims && claims.client_id !== ctx.oidc.client?.clientId) {
     const { statusCode, error, error_description: description } = notTheClients();
@@ -100,7 +96,7 @@ async function revoke(
     return;
   }
   // RFC 7009, 2.2: a token that does not work is answered like one that was revoked.
-  if (claims?.jti !== undefined) await revocations.revokeToken(tenantId, claims.jti, claims.exp * 1000);
+  if (claims?.jti !== undefined) await revokeToken(claims.jti, claims.exp * 1000);
   ctx.status = 200;
   ctx.body = '';
 }

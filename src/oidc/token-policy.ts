@@ -60,6 +60,8 @@ export interface TokenPolicy {
    */
   stillLive(claims: TokenDependencies): Promise<boolean>;
   generation: GenerationOf;
+  /** Revokes one access token, by its id (derived-token.ts), and what was derived from it; it expires at that time. */
+  revokeToken(id: string, expiresAt: number): Promise<void>;
   revokeFamily(family: string): Promise<void>;
   extraClaims: NonNullable<Configuration['extraTokenClaims']>;
   ttl: NonNullable<Configuration['ttl']>;
@@ -181,6 +183,11 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
       (claims.gid === undefined
         ? sourcesLive({ extra: { ...claims } }, generationIn(claims))
         : (await isActive(claims.sub)) && (await grantLives(claims, dependencies))),
+    revokeToken: (id, expiresAt) => {
+      // What was issued for it may live longer than it does.
+      const longest = Date.now() + lifetimes.accessTokenLongest * 1000;
+      return revocations.revokeToken(tenant.id, id, Math.max(expiresAt, longest));
+    },
     revokeFamily: (family) =>
       revocations.revokeFamily(tenant.id, family, Date.now() + longestLife(config) * 1000),
     async extraClaims(ctx, token) {

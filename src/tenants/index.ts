@@ -2,7 +2,6 @@ export type { Branding, Tenant } from './schema.js';
 export { hostsOf, placeAt } from './hosts.js';
 export { tenantOperations } from './operations.js';
 export {
-  createTenantAt,
   findHomeTenant,
   findTenant,
   findTenantById,

@@ -15,7 +15,7 @@ import {
   uniquely,
   type Row,
 } from '../store/index.js';
-import { hostsOf, placeAt } from './hosts.js';
+import { hostsOf } from './hosts.js';
 import { brandingOf, checkProperties } from './properties.js';
 import type { NewTenant, Tenant } from './schema.js';
 
@@ -151,10 +151,6 @@ async function setHosts(knex: Knex, id: string, tenant: NewTenant): Promise<void
     knex('tenant_hosts').insert(tenant.hosts.map((host) => ({ host, tenant_id: id }))),
   );
 }
-
-/** A new tenant at its own host. @throws Conflict, Invalid */
-export const createTenantAt = (knex: Knex, name: string, host: string): Promise<Tenant> =>
-  createTenant(knex, { name, ...placeAt(host) });
 
 /**
  * Writes a tenant as it is now; take it by `lockTenant`. Opened or shut, everything that it issued until now ends.

@@ -1,4 +1,4 @@
-import { normalForm } from './password-words.js';
+import { normalForm, reversed, spelledOut, squeezed, withoutSeparators } from './password-words.js';
 
 type Graph = Readonly<Record<string, readonly (string | null)[]>>;
 
@@ -28,15 +28,36 @@ let known: Promise<Known> | undefined;
 /** A word that is common is so with this much more at its ends. */
 const MOST_AT_ENDS = 6;
 const SHORTEST_WORD = 4;
+/** Of a word that is hidden in characters that stand for letters, or written backwards: random texts have shorter ones. */
+const SHORTEST_HIDDEN = 5;
 
-/** Digits and punctuation at the ends taken off. */
-const core = (text: string): string => text.replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '');
-
-function isListed({ passwords }: Known, text: string): boolean {
-  if (passwords.has(text)) return true;
-  const word = core(text);
-  return word.length >= SHORTEST_WORD && text.length - word.length <= MOST_AT_ENDS && passwords.has(word);
+/** A text, and what is left of it without some of the digits and punctuation at its ends. */
+function withoutEnds(text: string): string[] {
+  if (!/\p{L}/u.test(text)) return [text];
+  const [head = ''] = /^[^\p{L}]*/u.exec(text) ?? [];
+  const tail = text.length - text.replace(/[^\p{L}]+$/u, '').length;
+  const words: string[] = [text];
+  for (let before = 0; before <= Math.min(head.length, MOST_AT_ENDS); before++)
+    for (let after = 0; after <= Math.min(tail, MOST_AT_ENDS - before); after++)
+      if (text.length - before - after >= SHORTEST_WORD) words.push(text.slice(before, text.length - after));
+  return words;
 }
+
+/**
+ * Whether a text is in the list, as it is or read backwards, with characters that stand for letters (`p@ssw0rd`), and with
+ * digits and punctuation at its ends. A character at an end is read both ways: `$unshine!`.
+ */
+const isListed = ({ passwords }: Known, text: string): boolean =>
+  withoutEnds(text).some(
+    (word) =>
+      passwords.has(word) ||
+      (word.length >= SHORTEST_HIDDEN &&
+        [word, reversed(word)]
+          .flatMap((way) => [way, ...spelledOut(way)])
+          .some((reading) => passwords.has(reading))),
+  );
+
+const AT_ENDS = /^[^\p{L}]+|[^\p{L}]+$/gu;
 
 /** The unit that a text repeats from its beginning to its end; the text itself where it repeats none. */
 function unitOf(text: string): string {
@@ -51,14 +72,24 @@ const LONGEST_UNIT = 4;
 const FEW_CHARACTERS = 2;
 const FEW_RUNS = 4;
 
-/** `00000000`, `123123123`, `aabbaabb`, `11112222`, `passwordpassword`. */
+/** `passwordpassword`, `Password1password1`, `passwordp@ssw0rd!`. */
+const repeatsListed = (all: Known, text: string): boolean =>
+  [text, text.replace(AT_ENDS, '')]
+    .flatMap((each) => [each, ...spelledOut(each)])
+    .some((each) => {
+      const unit = unitOf(each);
+      return unit !== each && isListed(all, unit);
+    });
+
+/** `00000000`, `123123123`, `aabbaabb`, `11112222`. */
 function isRepeat(all: Known, text: string): boolean {
   const unit = unitOf(text);
   const runs = text.replace(/(.)\1+/gu, '$1');
   return (
     new Set(text).size <= FEW_CHARACTERS ||
     runs.length <= FEW_RUNS ||
-    (unit !== text && (unit.length <= LONGEST_UNIT || isListed(all, unit)))
+    (unit !== text && unit.length <= LONGEST_UNIT) ||
+    repeatsListed(all, text)
   );
 }
 
@@ -120,9 +151,17 @@ const NUMBER_WORDS = [
   '321',
 ];
 
-/** `5201314520`: digits that are words, one after the other, of three digits each at the least, and perhaps one digit more. */
-function isNumberWords({ passwords }: Known, text: string): boolean {
-  if (!/^\d+$/.test(text)) return false;
+const LETTERS_AROUND = /^\p{L}{0,3}(?=\d)|(?<=\d)\p{L}{0,3}$/gu;
+
+/**
+ * `5201314520`, `a5201314`: digits that are words, one after the other, of three digits each at the least, and perhaps one
+ * digit more; with up to three letters at an end.
+ */
+const isNumberWords = (all: Known, text: string): boolean =>
+  isDigitWords(all, text.replace(LETTERS_AROUND, ''));
+
+function isDigitWords({ passwords }: Known, text: string): boolean {
+  if (!/^\d{5,}$/.test(text)) return false;
   const reached = new Set([0]);
   for (let at = 0; at < text.length; at++) {
     if (!reached.has(at)) continue;
@@ -161,15 +200,21 @@ const DATE_AND_DIGITS = new RegExp(`^${YEAR}${MONTH}${DAY}\\d{0,2}$`);
 /** `20000101`, `1.1.2000`, `zx19991231`. */
 const isDate = (text: string): boolean => DATE_AND_DIGITS.test(text) || DATES.some((date) => date.test(text));
 
-/** Whether a password is among those that are tried first. Neither case nor width makes one better. */
+/** `a1b2c3d4` and the like: patterns that are tried without a list. */
+const isPattern = (all: Known, text: string): boolean =>
+  isRepeat(all, text) || isChain(all, text) || isNumberWords(all, text) || isDate(text);
+
+/** What is left without separators has to be much of the password, or as long as one, to tell anything of it. */
+const [MUCH, LONG] = [2 / 3, 8];
+
+/** Whether a password is among those that are tried first. Neither case nor width, nor separators in it, make one better. */
 export async function isCommon(password: string): Promise<boolean> {
   const all = await (known ??= load());
   const text = normalForm(password);
-  return (
-    isListed(all, text) ||
-    isRepeat(all, text) ||
-    isChain(all, text) ||
-    isNumberWords(all, text) ||
-    isDate(text)
+  if (isListed(all, text) || isPattern(all, text)) return true;
+  return [withoutSeparators(password), squeezed(password)].some(
+    (joined) =>
+      (joined.length >= MUCH * text.length && isListed(all, joined)) ||
+      (joined.length >= LONG && (isListed(all, joined) || isPattern(all, joined))),
   );
 }

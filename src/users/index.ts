@@ -8,6 +8,7 @@ export {
   lockUser,
   setPassword,
   setUserEnabled,
+  standingIn,
   updateUser,
   userFinder,
   type UserFinder,

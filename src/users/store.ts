@@ -289,6 +289,21 @@ export async function updateUser(
 const permissionsNow = async (db: TenantDb, user: User): Promise<readonly string[]> =>
   heldBy(await rolesOf(db, user), user.claims).permissions ?? [];
 
+/**
+ * What a user may do at the management API, as a transaction sees it.
+ * @returns undefined for one who may not sign in
+ */
+export async function standingIn(
+  db: TenantDb,
+  userKey: string,
+): Promise<{ permissions: readonly string[]; confined: boolean } | undefined> {
+  const row = (await usersOf(db).where({ user_key: userKey, enabled: true }).first()) as Row | undefined;
+  if (!row) return undefined;
+  const user = toUser(row);
+  const roles = await rolesOf(db, user);
+  return { permissions: heldBy(roles, user.claims).permissions ?? [], confined: confines(roles) };
+}
+
 /** Whether a change of a user can take the last way into the tenant. */
 async function mayEndWayIn(
   db: TenantDb,

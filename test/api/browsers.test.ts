@@ -59,4 +59,18 @@ describe('the management API, called from a browser', () => {
     });
     assert.deepEqual(await allowed('https://late.example.com'), [204, 'https://late.example.com']);
   });
+
+  it('knows an internationalised origin as a browser writes it', async () => {
+    const machine = { grantTypes: [GRANT_TYPES.clientCredentials], scopes: ['isms.all'] };
+    await server.addClient('books', { ...machine, corsOrigins: ['https://bücher.example:8443'] });
+    await server.addClient('page', {
+      grantTypes: [GRANT_TYPES.code],
+      redirectUris: ['https://例子.example/cb'],
+      tokenEndpointAuthMethod: 'none',
+      scopes: ['openid'],
+    });
+    for (const origin of ['https://xn--bcher-kva.example:8443', 'https://xn--fsqu00a.example'])
+      assert.deepEqual(await allowed(origin), [204, origin]);
+    assert.deepEqual(await allowed('https://xn--bcher-kva.example'), [204, null]);
+  });
 });

@@ -3,6 +3,7 @@ import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import type { AnyOperation } from '../../src/api/index.js';
 import { OPERATIONS } from '../../src/management.js';
+import { ADDRESS_FORMATS } from '../../src/kernel/web-addresses.js';
 import { STORES } from '../support/config.js';
 import { EXAMPLES, ONCE, SETTLED } from '../support/examples.js';
 import { mutated, valid } from '../support/from-schema.js';
@@ -24,7 +25,7 @@ const TABLES = [
   'blobs',
 ];
 
-const answers = new Ajv({ strictTypes: false, formats: { 'date-time': true } });
+const answers = new Ajv({ strictTypes: false, formats: { 'date-time': true, ...ADDRESS_FORMATS } });
 
 const asQuery = (value: unknown): Record<string, string> =>
   Object.fromEntries(

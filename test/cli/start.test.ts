@@ -70,6 +70,26 @@ describe('the first start', () => {
     await kill(server, 'SIGTERM');
   });
 
+  for (const [how, args, password, secret] of [
+    ['a person', [], /^ {4}password {11}(\S+)$/m, /^ {4}client secret {6}(\S+)$/m],
+    ['a script', ['--json'], /^\{"ready":false,.*"adminPassword":"([^"]+)"/m, /"clientSecret":"([^"]+)"/],
+  ] as const)
+    it(`tells ${how} what it has made although it fails afterwards`, async () => {
+      const env = await bare();
+      // Both ports are free, but not for two.
+      const failed = spawnCli(['serve', ...args], { ...env, GATEHOUSE_METRICS_PORT: env['PORT'] as string });
+      assert.equal((await failed.finished).code, 1);
+      const told = (pattern: RegExp): string => pattern.exec(failed.stderr())?.[1] ?? '';
+      const next = await serve(env);
+      const answer = await fetch(`http://localhost:${env['PORT']}/connect/token`, {
+        method: 'POST',
+        headers: { authorization: basic('gatehouse-cli', told(secret)) },
+        body: new URLSearchParams({ grant_type: 'password', username: 'admin', password: told(password) }),
+      });
+      assert.equal(answer.status, 200, failed.stderr());
+      await kill(next, 'SIGTERM');
+    });
+
   it('makes a master key and a store that only their owner can read', async () => {
     const env = await bare();
     const server = await serve(env);
@@ -181,7 +201,11 @@ describe('a start that can not be', () => {
     const taken = createServer().listen(Number(env['PORT']), '127.0.0.1');
     await new Promise((resolve) => taken.once('listening', resolve));
     await refused(env, 'PORT', /is in use; stop what uses it, or set another/);
-    taken.close();
+    await new Promise((resolve) => taken.close(resolve));
+    // Nothing was made that this start could not tell.
+    const next = await serve(env);
+    assert.match(next.stderr(), /Made on this first start[^]* {4}password {11}[\w-]{16}$/m);
+    await kill(next, 'SIGTERM');
   });
 
   it('names an issuer that is not https, but for this machine', async () => {

@@ -98,7 +98,7 @@ for (const kind of STORES)
         'a script as its home',
         { template: 'machine', clientUri: 'javascript:alert(1)' },
         'clientUri',
-        /web address.*; percent-encode other characters, and write the host in punycode/,
+        /web address: https:\/\/ or http:\/\/, a host without a user/,
       ],
       [
         'a uuid as its id',

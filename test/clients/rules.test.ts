@@ -10,8 +10,8 @@ import {
 import { matchesSecret } from '../../src/secrets/index.js';
 import { Invalid } from '../../src/kernel/errors.js';
 import { tenantDb, Vault } from '../../src/store/index.js';
-import { createTenantAt } from '../../src/tenants/index.js';
 import { onEveryStore } from '../support/stores.js';
+import { createTenantAt } from '../support/tenants.js';
 
 const APP = 'https://app.example.com/callback';
 const web: Partial<ClientSettings> = { grantTypes: [GRANT_TYPES.code], redirectUris: [APP] };

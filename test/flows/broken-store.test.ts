@@ -170,6 +170,23 @@ describe('a store that is down', () => {
         assert.match(answer.text, new RegExp(title));
       });
 
+  for (const [language, words] of [
+    ['en', 'Try again'],
+    ['zh-CN', '重试'],
+  ] as const)
+    it(`leads back to where it was asked for, in ${language}`, async () => {
+      const headers = { accept: 'text/html', 'accept-language': language, cookie };
+      const linkAt = async (path: string, method = 'GET'): Promise<string | undefined> => {
+        const form = method === 'POST' ? { form: { a: 'b' } } : {};
+        const { text } = await broken.ask(path, { headers, ...form });
+        return new RegExp(`<a class="button" href="([^"]*)">${words}</a>`).exec(text)?.[1];
+      };
+      const asked = `${ROUTES.authorization}?client_id=nobody&state=x`;
+      assert.equal(await linkAt(asked), asked.replaceAll('&', '&amp;'));
+      assert.equal(await linkAt(interaction), interaction);
+      assert.equal(await linkAt(interaction.replace('?', '/sign-in?'), 'POST'), interaction);
+    });
+
   for (const path of ['/account', '/register'])
     it(`is a page that answers 503 at ${path}, where a person is led to the sign-in and back`, async () => {
       const { url, status, headers, html } = await new Visitor(broken.server.issuer).go(path);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { managementScopes } from '../../src/api-resources/index.js';
 import { clientSettings, GRANT_TYPES, updateClientSettings } from '../../src/clients/index.js';
 import { endGrants, listGrants } from '../../src/oidc/index.js';
 import { tenantDb } from '../../src/store/index.js';
@@ -48,6 +49,34 @@ for (const kind of STORES)
       });
     });
     after(() => server.stop());
+
+    it('says what each scope of the management API permits', async () => {
+      await server.addClient('manager', {
+        grantTypes: [GRANT_TYPES.code],
+        redirectUris: [REDIRECT],
+        scopes: managementScopes().map(({ name }) => name),
+        tokenEndpointAuthMethod: 'none',
+      });
+      const scope = 'isms.role.get isms.role.post isms.key.rotate isms.user.all isms.all';
+      const page = await visitor.go(authorizePath({ client_id: 'manager', redirect_uri: REDIRECT, scope }));
+      const lines = [...page.html.matchAll(/<li[^>]*><strong>([^<]*)<\/strong><span>([^<]*)<\/span>/g)];
+      assert.deepEqual(
+        lines.map(([, name, text]) => [name, text?.replaceAll(/&quot;|&#34;/g, '"')]),
+        [
+          ['isms.role.get', 'List roles'],
+          ['isms.role.post', 'Create a role'],
+          ['isms.key.rotate', 'Make new signing keys; "compromised" revokes those before'],
+          ['isms.user.all', 'Everything that the management API does with the area "user"'],
+          ['isms.all', 'Everything that you may do in the management API'],
+        ],
+      );
+    });
+
+    it('has words for every scope of the management API', () => {
+      const silent = managementScopes().filter(({ description }) => !description);
+      assert.deepEqual(silent, []);
+    });
+
     // Signed in at another application: what follows asks for no password.
     beforeEach(async () => {
       user = `user-${++users}`;

@@ -16,6 +16,7 @@ const LONGEST = 86_400;
 
 /** What a derived token is derived from, and whether it works. */
 interface Derivation {
+  token: string;
   source: { gid: string; sid?: string; fid?: string; exp: number };
   works(): Promise<boolean>;
 }
@@ -108,22 +109,22 @@ for (const kind of STORES)
       async issued(user) {
         const { access_token: subject = '' } = await signIn(user, ISSUE);
         const token = await issue(subject);
-        return { source: claimsOf(subject), works: () => opensApi(token) };
+        return { token: subject, source: claimsOf(subject), works: () => opensApi(token) };
       },
       async exchanged(user) {
         const { access_token: subject = '' } = await signIn(user, 'orders.read');
         const token = await exchange(subject);
-        return { source: claimsOf(subject), works: () => isActive(token) };
+        return { token: subject, source: claimsOf(subject), works: () => isActive(token) };
       },
       async 'exchanged twice'(user) {
         const { access_token: subject = '' } = await signIn(user, 'orders.read');
         const token = await exchange(await exchange(subject));
-        return { source: claimsOf(subject), works: () => isActive(token) };
+        return { token: subject, source: claimsOf(subject), works: () => isActive(token) };
       },
       async 'issued from an exchanged one'(user) {
         const { access_token: subject = '' } = await signIn(user, ISSUE);
         const token = await issue(await exchange(subject));
-        return { source: claimsOf(subject), works: () => opensApi(token) };
+        return { token: subject, source: claimsOf(subject), works: () => opensApi(token) };
       },
       async refreshed(user) {
         const tokens = await signIn(user, 'orders.read offline_access');
@@ -133,7 +134,11 @@ for (const kind of STORES)
           refresh_token: tokens['refresh_token'] ?? '',
         };
         const token = String((await server.post('/connect/token', form)).body['access_token']);
-        return { source: claimsOf(tokens['access_token']), works: () => isActive(token) };
+        return {
+          token: tokens['access_token'] ?? '',
+          source: claimsOf(tokens['access_token']),
+          works: () => isActive(token),
+        };
       },
       async 'admitted at a broker'(user) {
         const { access_token: subject = '' } = await signIn(user, 'mqtt.connect');
@@ -141,6 +146,7 @@ for (const kind of STORES)
         await devices.ask('/mqtt/auth', { ...names, password: subject });
         const question = { ...names, action: 'publish', topic: 'own' };
         return {
+          token: subject,
           source: claimsOf(subject),
           works: async () => (await devices.ask('/mqtt/acl', question)).body['result'] === 'allow',
         };
@@ -174,6 +180,22 @@ for (const kind of STORES)
           assert.equal(await works(), false, `after the end of the ${what}`);
         }
       }).timeout(60_000);
+
+    for (const [how, derive] of Object.entries(WAYS).filter(([way]) => way !== 'refreshed'))
+      it(`ends with the token that it was derived from, when that alone is revoked: ${how}`, async () => {
+        const { token, works } = await derive(await addUser());
+        assert.equal(await works(), true);
+        const { status } = await server.post('/connect/revocation', { token, client_id: 'app' });
+        assert.equal(status, 200);
+        assert.equal(await works(), false);
+      });
+
+    it('names the token that it was derived from by its id', async () => {
+      const { access_token: subject = '' } = await signIn(await addUser(), 'orders.read');
+      const token = await exchange(subject);
+      const { origin, origin_token: tokens } = decodeJwt<Record<string, string[]>>(token);
+      assert.deepEqual([origin?.length, tokens], [1, [decodeJwt(subject).jti]]);
+    });
 
     it('keeps the actors and the sources of an exchanged token, and lives no longer, when it is issued', async () => {
       const { access_token: subject } = await signIn(await addUser(), ISSUE);

@@ -3,25 +3,13 @@ import { Agent, request } from 'node:http';
 import { GRANT_TYPES } from '../../src/clients/index.js';
 import { newDpopKey, proofOf } from '../support/dpop.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
+import { randomFrom, type Random } from '../support/random.js';
 import { pkce } from '../support/visitor.js';
 
 const REQUESTS = Number(process.env['FUZZ'] ?? 10_000);
 const LANES = 16;
 const HANG_MS = 20_000;
 const APP = 'https://app.example.com/callback';
-
-type Random = () => number;
-
-/** Mulberry32: small, and the same for the same seed. */
-function randomFrom(seed: number): Random {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 interface Shot {
   method: string;

@@ -191,6 +191,30 @@ for (const kind of STORES)
       }
     });
 
+    it('is not what two administrators fight for: of two who demote each other at once, one does', async () => {
+      // The administrator of the first start stays, so that neither of the two is the last.
+      const scopes = ['isms.all'];
+      const secret = await server.addClient('console', { grantTypes: [GRANT_TYPES.password], scopes });
+      const administrator = async (): Promise<{ id: string; token: string }> => {
+        const userName = `rival-${++made}`;
+        const { id } = await server.addUser({ userName, roles: ['administrator'] });
+        const form = { grant_type: 'password', username: userName, password: PASSWORD, scope: 'isms.all' };
+        const { body } = await server.post('/connect/token', form, server.basic('console', secret));
+        return { id, token: String(body['access_token']) };
+      };
+      for (let round = 0; round < 10; round++) {
+        const [one, other] = [await administrator(), await administrator()];
+        const remove = (by: { token: string }, { id }: { id: string }) =>
+          round % 2 === 0
+            ? call(server, { method: 'PUT', path: '/api/User', json: { id, roles: [] }, token: by.token })
+            : call(server, { method: 'DELETE', path: `/api/User/${id}`, token: by.token });
+        const answers = await Promise.all([remove(one, other), remove(other, one)]);
+        const [first, second = 0] = answers.map(({ status }) => status).sort();
+        assert.equal(first, 200);
+        assert.ok([401, 403].includes(second), `${second} in round ${round}`);
+      }
+    });
+
     it('lets changes of administrators and of their role happen at once', async () => {
       const { tenant, ask } = await place();
       const ids = await Promise.all([1, 2, 3, 4].map(() => addUser(tenant, { roles: ['administrator'] })));

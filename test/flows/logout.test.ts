@@ -4,7 +4,7 @@ import { GRANT_TYPES } from '../../src/clients/index.js';
 import { STORES } from '../support/config.js';
 import { listen, type Listener } from '../support/listener.js';
 import { startServer, type Answer, type TestServer } from '../support/server.js';
-import { obtainCode, redeemForm, Visitor, type Page } from '../support/visitor.js';
+import { authorizePath, obtainCode, redeemForm, Visitor, type Page } from '../support/visitor.js';
 
 const APP = 'https://app.example.com';
 const OTHER = 'https://other.example.com';
@@ -234,6 +234,37 @@ for (const kind of STORES)
       assert.equal(page.headers.get('refresh'), `3;url=${MAIL}/bye`);
       assert.match(page.headers.get('content-security-policy') ?? '', new RegExp(`frame-src ${MAIL};`));
       assert.equal(await signedIn(visitor), false);
+    });
+
+    it('writes internationalised addresses in ASCII, in headers and in the policy of pages', async () => {
+      const books = 'https://bücher.example';
+      const ascii = 'https://xn--bcher-kva.example';
+      await server.addClient('books', {
+        grantTypes: [GRANT_TYPES.code],
+        scopes: ['openid'],
+        tokenEndpointAuthMethod: 'none',
+        requireConsent: false,
+        redirectUris: [`${books}/zurück?l=é`],
+        postLogoutRedirectUris: [`${books}/ende`, `${books}/tschüss`],
+        frontchannelLogoutUri: `${books}/头`,
+      });
+      const visitor = new Visitor(server.issuer);
+      const first = await visitor.go(
+        authorizePath({ client_id: 'books', redirect_uri: `${books}/zurück?l=é` }),
+      );
+      assert.match(
+        first.headers.get('content-security-policy') ?? '',
+        new RegExp(`form-action 'self' ${ascii};`),
+      );
+      const { id_token: hint } = await tokens(visitor, 'books', 'openid', `${books}/zurück?l=é`);
+      const page = await endSession(visitor, {
+        id_token_hint: String(hint),
+        post_logout_redirect_uri: `${books}/tschüss`,
+      });
+      assert.equal(page.status, 200);
+      assert.equal(page.headers.get('refresh'), `3;url=${ascii}/tsch%C3%BCss`);
+      assert.match(page.headers.get('content-security-policy') ?? '', new RegExp(`frame-src ${ascii};`));
+      assert.ok(page.html.includes(`<iframe src="${ascii}/%E5%A4%B4?iss=`), page.html);
     });
 
     it('goes through without a script when somebody else signs in over a session', async () => {

@@ -258,16 +258,16 @@ for (const kind of STORES)
         assert.deepEqual(await byStranger(token), [200, undefined, undefined]);
     });
 
-    it('forgets a revoked JWT once it has expired', async () => {
+    it('forgets a revoked JWT once what was issued for it has expired', async () => {
       const jwt = await clientToken('orders.read');
+      const before = Date.now();
       await server.post('/connect/revocation', { token: jwt }, server.basic('machine', machine));
-      const { jti, exp = 0 } = decodeJwt(jwt);
-      const rows = await server.context.store
-        .knex<{ kind: string; id: string; expires_at: number }>('revocations')
-        .where({ kind: 'token', id: jti ?? '' })
-        .select('expires_at');
-      const aDay = 86_400_000; // for nodes whose clocks are ahead
-      assert.deepEqual(rows, [{ expires_at: exp * 1000 + aDay }]);
+      const row = (await server.context.store
+        .knex('revocations')
+        .where({ kind: 'token', id: decodeJwt(jwt).jti ?? '' })
+        .first('expires_at')) as { expires_at: number };
+      const aDay = 86_400_000; // the longest life of a token; and once more, for nodes whose clocks are ahead
+      assert.ok(row.expires_at >= before + 2 * aDay && row.expires_at <= Date.now() + 2 * aDay);
     });
 
     it('ends the JWTs of a family whose refresh token is used twice', async () => {

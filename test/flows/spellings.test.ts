@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { endpointAt } from '../../src/endpoints.js';
+import { GRANT_TYPES } from '../../src/clients/index.js';
 import { OPERATIONS } from '../../src/management.js';
 import { MQTT_API } from '../../src/mqtt/index.js';
 import { ROUTES } from '../../src/oidc/index.js';
 import { basic } from '../support/http.js';
 import { exchange } from '../support/raw.js';
 import { startServer, type TestServer } from '../support/server.js';
+import { authorizePath, Visitor } from '../support/visitor.js';
 
 const encoded = (letter: string): string => `%${letter.charCodeAt(0).toString(16)}`;
 
@@ -50,11 +52,9 @@ const ENDPOINTS: [string, string][] = [
   ['GET', ROUTES.authorization],
   ['GET', ROUTES.code_verification],
   ...OPERATIONS.map(({ method, path }): [string, string] => [method, filled(path)]),
-  ...Object.entries(MQTT_API.paths as Record<string, object>)
-    .filter(([path]) => path.startsWith('/api/'))
-    .flatMap(([path, methods]) =>
-      Object.keys(methods).map((method): [string, string] => [method.toUpperCase(), filled(path)]),
-    ),
+  ...Object.entries(MQTT_API.paths as Record<string, object>).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method): [string, string] => [method.toUpperCase(), filled(path)]),
+  ),
 ];
 
 const AREAS = ['token', 'authorize', 'userCode', 'introspection', 'api'];
@@ -97,6 +97,88 @@ describe('a spelling of an endpoint that is not its own', () => {
     });
     await Promise.all(tried);
   });
+});
+
+/** What one address may do once, by the operations and forms that count as such. */
+const ONCE = { limits: { windowSeconds: 3600, open: { address: 1 }, signIn: { address: 1 } } };
+
+describe('a spelling of what counts as an open call or a sign-in', () => {
+  let server: TestServer;
+  let host: string;
+  let app: string;
+  before(async () => {
+    server = await startServer('sqlite', { GATEHOUSE_TRUST_PROXY: '127.0.0.1' }, ONCE);
+    host = new URL(server.issuer).host;
+    app = await server.addClient('app', {
+      grantTypes: [GRANT_TYPES.code, GRANT_TYPES.password],
+      redirectUris: ['https://app.example.com/cb'],
+      scopes: ['openid'],
+    });
+  });
+  after(() => server.stop());
+
+  const post = async (
+    target: string,
+    address: string,
+    form: Record<string, string> = {},
+    headers: string[] = [],
+  ): Promise<number> => {
+    const body = new URLSearchParams(form).toString();
+    const lines = [
+      `POST ${target} HTTP/1.1`,
+      `Host: ${host}`,
+      `X-Forwarded-For: ${address}`,
+      `Content-Type: application/x-www-form-urlencoded`,
+      `Content-Length: ${body.length}`,
+      ...headers,
+    ];
+    return Number((await exchange(server.port, lines, body)).slice(9, 12));
+  };
+  const counted = async (path: string, ask: (target: string) => Promise<number>): Promise<void> => {
+    assert.notEqual(await ask(path), 429, path);
+    assert.equal(await ask(path), 429, path);
+    for (const spelling of spellingsOf(path)) {
+      const status = await ask(spelling);
+      assert.ok([400, 403, 404, 429].includes(status), `${spelling}: ${status}`);
+    }
+  };
+
+  const open = OPERATIONS.filter(({ access, method }) => access.kind === 'open' && method !== 'GET');
+  for (const [index, { id, path }] of open.entries())
+    it(`counts as the open call that it is, or is none: ${id}`, () =>
+      counted(filled(path), (target) => post(target, `6.7.0.${index}`)));
+
+  it('counts as the sign-in that it is, or is none: the password grant', async () => {
+    const form = { grant_type: 'password', username: 'nobody', password: 'wrong', scope: 'openid' };
+    const { authorization } = server.basic('app', app) as { authorization: string };
+    await counted(ROUTES.token, (target) =>
+      post(target, '6.7.1.1', form, [`Authorization: ${authorization}`]),
+    );
+  });
+
+  const FORMS: Record<string, Record<string, string>> = {
+    '/sign-in': { login: 'nobody', password: 'wrong' },
+    '/code/sign-in': { target: 'nobody@example.com', code: '123456' },
+    '/code': { target: 'nobody@example.com' },
+    '/reset': { target: 'nobody@example.com', code: '123456', password: 'wrong' },
+    '/register': { target: 'nobody@example.com' },
+  };
+  for (const [index, [form, fields]] of Object.entries(FORMS).entries())
+    it(`counts as the form that it is, or is none: ${form}`, async () => {
+      const visitor = new Visitor(server.issuer);
+      const address = `6.7.2.${index}`;
+      const page = await visitor.go(
+        authorizePath({ client_id: 'app', redirect_uri: 'https://app.example.com/cb' }),
+      );
+      const csrf = /name="csrf" value="([^"]+)"/.exec(page.html)?.[1] as string;
+      const cookie = visitor
+        .cookies()
+        .map((name) => `${name}=${visitor.cookie(name)}`)
+        .join('; ');
+      await counted(page.url.pathname + form, (target) =>
+        post(target, address, { csrf, ...fields }, [`Cookie: ${cookie}`]),
+      );
+    });
 });
 
 describe('the endpoint of a request', () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { decodeJwt } from 'jose';
-import { GRANT_TYPES } from '../../src/clients/index.js';
-import { setUserEnabled } from '../../src/users/index.js';
+import { GRANT_TYPES, setClientEnabled } from '../../src/clients/index.js';
+import { endGrants } from '../../src/oidc/index.js';
+import { setUserEnabled, type User } from '../../src/users/index.js';
 import { STORES } from '../support/config.js';
 import { newDpopKey, proofOf } from '../support/dpop.js';
 import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
@@ -35,6 +36,8 @@ for (const kind of STORES)
           'not-given',
           await server.addClient('not-given', { ...service, grantTypes: [GRANT_TYPES.clientCredentials] }),
         );
+        const desk = { ...service, grantTypes: [...service.grantTypes, GRANT_TYPES.password] };
+        secrets.set('desk', await server.addClient('desk', desk));
         await server.addUser({ userName: 'alice' });
       });
       after(() => server.stop());
@@ -173,6 +176,72 @@ for (const kind of STORES)
         });
         for (const token of [body, second.body])
           assert.equal((await introspect(token['access_token']))['active'], false);
+      });
+
+      it('gives tokens that end with the token that they came of, when that alone is revoked', async () => {
+        const revoke = async (
+          token: string,
+          by: Record<string, string>,
+          clientId?: string,
+        ): Promise<void> => {
+          const headers = clientId === undefined ? {} : as(clientId);
+          const { status } = await server.post('/connect/revocation', { token, ...by }, headers);
+          assert.equal(status, 200);
+        };
+        const chain = async (): Promise<[string, string, string]> => {
+          const subject = await usersToken('orders.read');
+          const first = String((await exchange('orders-api', subject)).body['access_token']);
+          return [subject, first, String((await exchange('reader', first)).body['access_token'])];
+        };
+        const active = (tokens: string[]): Promise<unknown[]> =>
+          Promise.all(tokens.map(async (token) => (await introspect(token))['active']));
+        const [before, between] = [await chain(), await chain()];
+        assert.deepEqual(await active([...before, ...between]), Array(6).fill(true));
+        await revoke(before[0], { client_id: 'app' });
+        assert.deepEqual(await active(before), [false, false, false]);
+        await revoke(between[1], {}, 'orders-api');
+        assert.deepEqual(await active(between), [true, false, false]);
+      });
+
+      it('gives tokens that outlast another token of the same sign-in', async () => {
+        const tokens = await usersTokens('orders.read offline_access');
+        const { body } = await exchange('orders-api', String(tokens['access_token']));
+        const form = { grant_type: 'refresh_token', client_id: 'app' };
+        const refreshed = await server.post('/connect/token', {
+          ...form,
+          refresh_token: String(tokens['refresh_token']),
+        });
+        const other = String(refreshed.body['access_token']);
+        await server.post('/connect/revocation', { client_id: 'app', token: other });
+        assert.equal((await introspect(other))['active'], false);
+        assert.equal((await introspect(body['access_token']))['active'], true);
+      });
+
+      it('takes no actor token that has ended with its grant, user or client, or alone', async () => {
+        const ends: Record<string, (token: string, actor: User) => Promise<unknown>> = {
+          alone: (token) => server.post('/connect/revocation', { token }, as('desk')),
+          grant: (_token, { userKey }) =>
+            server.change(async (db) => void (await endGrants(db, userKey, 'desk'))),
+          user: (_token, { userName }) => server.change((db) => setUserEnabled(db, userName, false)),
+          client: async () => {
+            for (const enabled of [false, true])
+              await server.change((db) => setClientEnabled(db, 'desk', enabled));
+          },
+        };
+        for (const [what, end] of Object.entries(ends)) {
+          const actor = await server.addUser({ userName: `clerk-${what}` });
+          const form = { grant_type: 'password', username: actor.userName, password: PASSWORD };
+          const { body } = await server.post('/connect/token', { ...form, scope: 'orders.read' }, as('desk'));
+          const token = String(body['access_token']);
+          const tried = async (): Promise<Answer> =>
+            exchange('desk', await usersToken('orders.read'), {
+              actor_token: token,
+              actor_token_type: ACCESS_TOKEN,
+            });
+          assert.equal((await tried()).status, 200, `before the end: ${what}`);
+          await end(token, actor);
+          assert.equal((await tried()).body['error'], 'invalid_request', `after the end: ${what}`);
+        }
       });
 
       it('gives tokens that end with the user', async () => {

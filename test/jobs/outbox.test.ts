@@ -12,8 +12,8 @@ import {
 import { takingTurns } from '../../src/jobs/turns.js';
 import { openAudit } from '../../src/observe/index.js';
 import { tenantTransaction } from '../../src/store/index.js';
-import { createTenantAt } from '../../src/tenants/index.js';
 import { onEveryStore } from '../support/stores.js';
+import { createTenantAt } from '../support/tenants.js';
 
 const log = pino({ level: 'silent' });
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import pino from 'pino';
 import { BATCH, openSweeper } from '../../src/jobs/index.js';
 import { openArtifacts } from '../../src/oidc/index.js';
-import { createTenantAt } from '../../src/tenants/index.js';
 import { onEveryStore } from '../support/stores.js';
+import { createTenantAt } from '../support/tenants.js';
 
 onEveryStore('the sweeper', (open) => {
   it('deletes what has expired, in batches, and leaves the rest', async () => {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import pino from 'pino';
 import type { Config } from '../../src/config.js';
 import { openLimits, rateHeaders, type Limits } from '../../src/limits/index.js';
-import { createTenantAt } from '../../src/tenants/index.js';
 import { onEveryStore } from '../support/stores.js';
+import { createTenantAt } from '../support/tenants.js';
 
 const QUOTAS: Config['limits'] = {
   enabled: true,

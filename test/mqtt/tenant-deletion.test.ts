@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { insertCredentials, type KeptDevice } from '../../src/mqtt/index.js';
 import { tenantTransaction } from '../../src/store/index.js';
-import { createTenantAt, type Tenant } from '../../src/tenants/index.js';
+import type { Tenant } from '../../src/tenants/index.js';
 import { deleteTenant } from '../../src/tenants/store.js';
 import { onEveryStore } from '../support/stores.js';
+import { createTenantAt } from '../support/tenants.js';
 
 const device = (name: string): KeptDevice => ({
   name,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { openArtifacts, type Artifacts } from '../../src/oidc/index.js';
-import { createTenantAt } from '../../src/tenants/index.js';
 import { onEveryStore } from '../support/stores.js';
+import { createTenantAt } from '../support/tenants.js';
 
 onEveryStore('the artifacts', (open) => {
   let artifacts: Artifacts;

@@ -5,8 +5,8 @@ import { addKeys, keyRotation, KNOWN_ALGS, listKeys, rotateKeys } from '../../sr
 import { loadKeyRing, type KeySchedule } from '../../src/oidc/keys/index.js';
 import { makeKey, TenantSigningKey } from '../../src/oidc/keys/signing.js';
 import { Vault } from '../../src/store/index.js';
-import { createTenantAt } from '../../src/tenants/index.js';
 import { onEveryStore } from '../support/stores.js';
+import { createTenantAt } from '../support/tenants.js';
 
 const DAY = 86_400_000;
 const SCHEDULE: KeySchedule = { rotation: 90 * 86_400, publish: 86_400, longestToken: 86_400 };

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { tenantDb } from '../../src/store/index.js';
-import { createTenantAt } from '../../src/tenants/index.js';
 import { onEveryStore } from '../support/stores.js';
+import { createTenantAt } from '../support/tenants.js';
 
 const VALUE = 'unmistakable-value';
 
-onEveryStore('errors of the store', (open) => {
+onEveryStore('errors of the store', (open, kind) => {
   let tenantId: string;
   before(async () => {
     tenantId = (await open().transaction((trx) => createTenantAt(trx, 'red', 'red.example.com'))).id;
@@ -67,15 +67,16 @@ onEveryStore('errors of the store', (open) => {
       assert.ok(!told.includes(VALUE), told);
     });
 
-  it('tell no value: one of another kind than the column’s', async function () {
-    if (open().dialect === 'sqlite') this.skip(); // it compares them, and finds nothing
-    for (const run of [
-      () => open().prepare(bigint).all(VALUE, VALUE),
-      () => open().prepare(bigint).together(VALUE, VALUE),
-      () => open().knex.raw(bigint, [VALUE, VALUE]),
-    ])
-      await assert.rejects(run, (error) => !inspect(error, { depth: 5, showHidden: true }).includes(VALUE));
-  });
+  // SQLite compares them, and finds nothing.
+  if (kind === 'postgres')
+    it('tell no value: one of another kind than the column’s', async () => {
+      for (const run of [
+        () => open().prepare(bigint).all(VALUE, VALUE),
+        () => open().prepare(bigint).together(VALUE, VALUE),
+        () => open().knex.raw(bigint, [VALUE, VALUE]),
+      ])
+        await assert.rejects(run, (error) => !inspect(error, { depth: 5, showHidden: true }).includes(VALUE));
+    });
 
   it('tell no value: a store that is closed', async () => {
     await open().close();

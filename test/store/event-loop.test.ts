@@ -10,10 +10,11 @@ import { openDeviceLists } from '../../src/mqtt/bulk.js';
 import { devicePasswords } from '../../src/mqtt/passwords.js';
 import { insertRows } from '../../src/store/insert-rows.js';
 import { migrate, openStore, tenantDb, type Store } from '../../src/store/index.js';
-import { createTenantAt, type Tenant } from '../../src/tenants/index.js';
+import type { Tenant } from '../../src/tenants/index.js';
 import { deleteTenant } from '../../src/tenants/store.js';
 import { eraseUser, insertUser } from '../../src/users/index.js';
 import { configFor, STORES } from '../support/config.js';
+import { createTenantAt } from '../support/tenants.js';
 
 /** How many turns the event loop makes until the work is done. */
 async function turnsDuring(work: () => Promise<unknown>): Promise<number> {

@@ -3,9 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/config.js';
 import { openStore, tenantDb, UniqueViolation } from '../../src/store/index.js';
-import { createTenantAt, type Tenant } from '../../src/tenants/index.js';
+import type { Tenant } from '../../src/tenants/index.js';
 import { environment, temporaryFolder } from '../support/config.js';
 import { onEveryStore } from '../support/stores.js';
+import { createTenantAt } from '../support/tenants.js';
 
 onEveryStore('the store', (open) => {
   const insertMeta = 'INSERT INTO meta (key, value) VALUES (?, ?)';

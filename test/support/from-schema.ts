@@ -1,4 +1,5 @@
 import fc, { type Arbitrary } from 'fast-check';
+import { ADDRESS_FORMATS } from '../../src/kernel/web-addresses.js';
 
 /** The part of JSON Schema that the operations use. */
 interface Schema {
@@ -27,6 +28,14 @@ function text({ pattern, format, minLength = 0, maxLength = SHORT }: Schema): Ar
     return fc
       .date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31') })
       .map((date) => date.toISOString());
+  const isAddress = ADDRESS_FORMATS[format as keyof typeof ADDRESS_FORMATS];
+  if (isAddress)
+    return fc
+      .oneof(
+        fc.webUrl({ withQueryParameters: true, withFragments: true }),
+        fc.string({ unit: 'grapheme', maxLength: SHORT }).map((path) => `https://bücher.example/${path}`),
+      )
+      .filter((value) => isAddress(value) && [...value].length <= maxLength);
   const most = Math.min(maxLength, SHORT);
   const fits = (value: string): boolean =>
     [...value].length >= minLength && (pattern === undefined || new RegExp(pattern, 'u').test(value));

@@ -12,10 +12,11 @@ import {
 } from '../../src/clients/index.js';
 import { start, type Gatehouse } from '../../src/main.js';
 import { tenantTransaction, type TenantDb } from '../../src/store/index.js';
-import { createTenantAt, touchTenant, type Tenant } from '../../src/tenants/index.js';
+import { touchTenant, type Tenant } from '../../src/tenants/index.js';
 import { insertUser, type NewUser, type User } from '../../src/users/index.js';
 import { configFor, type StoreKind } from './config.js';
 import { freePort } from './ports.js';
+import { createTenantAt } from './tenants.js';
 
 export const PASSWORD = 'a password of the tests';
 

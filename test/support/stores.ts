@@ -2,7 +2,10 @@ import { migrate, openStore, type Store } from '../../src/store/index.js';
 import { configFor, STORES } from './config.js';
 
 /** Runs one suite against SQLite and against PostgreSQL: what a store promises, both keep. */
-export function onEveryStore(title: string, suite: (open: () => Store) => void): void {
+export function onEveryStore(
+  title: string,
+  suite: (open: () => Store, kind: (typeof STORES)[number]) => void,
+): void {
   for (const kind of STORES)
     describe(`${title}, on ${kind}`, () => {
       let store: Store;
@@ -11,6 +14,6 @@ export function onEveryStore(title: string, suite: (open: () => Store) => void):
         await migrate(store);
       });
       after(() => store.close());
-      suite(() => store);
+      suite(() => store, kind);
     });
 }

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { dictionary } from '@zxcvbn-ts/language-common';
 import { openPasswords, WeakPassword } from '../../src/users/index.js';
+import { isCommon } from '../../src/users/common-passwords.js';
+import { isOfContext } from '../../src/users/password-words.js';
 import { start } from '../../src/main.js';
 import { configFor, STORES } from '../support/config.js';
 import { send } from '../support/http.js';
 import { clientToken } from '../support/management.js';
 import { newPhone, startPeopleServer, type PeopleServer } from '../support/people.js';
+import { randomFrom } from '../support/random.js';
 
 const QUICK = { memoryKiB: 19456, iterations: 2, parallelism: 1, concurrency: 2, queue: 8 };
 
@@ -19,6 +23,21 @@ const COMMON: Record<string, string[]> = {
     '12345678a',
     'iloveyou520',
     'woaini1314',
+  ],
+  'is listed, with characters that stand for letters': [
+    'Pa$$word1',
+    'P@ssw0rd!',
+    '$unshine1!',
+    '1l0veu99',
+    'Adm1n1str4tor',
+    'w0aini520',
+  ],
+  'is listed, backwards or with separators in it': ['drowssap1', 'p-a-s-s-w-o-r-d', 'pass_word_123'],
+  'repeats a listed word with something between': [
+    'password-password',
+    'password!Password',
+    'P@ssw0rd-p@ssw0rd1',
+    'dr4g0n.dragon',
   ],
   'repeats itself': [
     '00000000',
@@ -41,6 +60,7 @@ const COMMON: Record<string, string[]> = {
   ],
   'is a date': ['20000101', '1999-12-31', '31.12.1999', 'zx19991231', '2000010112', '12/31/99'],
   'is numbers that are read as words': ['5201314520', '13141314', '52013140'],
+  'is such numbers with letters at an end': ['5201314a', 'a5201314', '5201314abc', 'woaini520'],
 };
 
 const HONEST = [
@@ -53,9 +73,14 @@ const HONEST = [
   'Zürich im Regen',
   'sunset over 2026 hills',
   'Tr0ub4dor&3',
+  'my password is older than my dog',
+  'p4ss the salt to 7 dragons!',
+  'the administrator sleeps at gatehouse',
   'kX9#mQ2vLp',
   '8f3kq92z',
 ];
+
+const CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!@#$%&*-_+';
 
 const PERSON = ['Acme Corp', 'rosa.meier', 'Rosa', 'rosa@example.com', '+8613912345678', null];
 const PERSONAL = [
@@ -71,6 +96,16 @@ const PERSONAL = [
   '13912345678',
   '+8613912345678a',
   'rosa.acme.99',
+  'g@tehouse',
+  'G4t3house2026!!!',
+  'gate-house-2026',
+  'g-a-t-e-h-o-u-s-e',
+  'esuohetag',
+  'asor.reiem1',
+  'm3ier-r0sa-99',
+  'Acm3C0rp!',
+  '139-1234-5678',
+  '876543219',
 ];
 
 describe('a password that is tried first', () => {
@@ -92,6 +127,21 @@ describe('a password that is tried first', () => {
   it('is none of several words or of random characters, though such a word is in it', async () => {
     for (const password of HONEST)
       assert.match(await passwords.hash(password, PERSON), /^\$argon2id\$/, password);
+  });
+
+  it('is none of 20,000 random texts and phrases', async () => {
+    const random = randomFrom(20261126);
+    const of = <T>(list: ArrayLike<T>): T => list[Math.floor(random() * list.length)] as T;
+    const words = dictionary['diceware-common'];
+    const text = (): string => Array.from({ length: 16 }, () => of(CHARACTERS)).join('');
+    const phrase = (): string => Array.from({ length: 4 }, () => of(words)).join(of([' ', '-', '']));
+    const refused: string[] = [];
+    for (const make of [text, phrase])
+      for (let n = 0; n < 10_000; n++) {
+        const password = make();
+        if ((await isCommon(password)) || isOfContext(password, PERSON)) refused.push(password);
+      }
+    assert.deepEqual(refused, []);
   });
 
   it('is refused for the first administrator by the name of its key, at the first start only', async () => {

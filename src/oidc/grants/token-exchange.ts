@@ -7,7 +7,7 @@ import type { Revocations } from '../../revocations/index.js';
 import type { Catalogue } from '../catalogue.js';
 import type { ClientCache } from '../client-cache.js';
 import type { Artifacts } from '../artifacts.js';
-import { derivedFrom, type Derived } from '../derived-token.js';
+import { derivedFrom, tokenIdOf, type Derived } from '../derived-token.js';
 import { noteGeneration } from '../generation.js';
 import { liveAccessToken, type Token } from '../introspection.js';
 import { kidOf } from '../jwt-access-token.js';
@@ -87,20 +87,24 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
     refuse(`requested_token_type can only be ${ACCESS_TOKEN}`);
   const sender = await senderOf(provider, ctx);
   const subject = await subjectOf(provider, base, params, client.clientId);
-  const actor = await actorOf(provider, params, client.clientId);
+  const acting = await actingToken(provider, base, params, client.clientId);
   const api = base.catalogue.apiByAudience.get(subject.aud);
   if (!api) return refuse('the subject token is for no API of this tenant');
   for (const named of [params.resource, params.audience])
     if (named !== undefined && named !== api.indicator && named !== api.audience)
       throw new errors.InvalidTarget('the subject token is for another audience, and so is what it gives');
-  if (!sender.constrained && (subject.jkt ?? subject['x5t#S256']) !== undefined)
-    refuse('the subject token is bound to a key; send a DPoP proof, so that what it gives is bound as well');
+  for (const [name, token] of Object.entries({ subject, actor: acting }))
+    if (!sender.constrained && (token?.jkt ?? token?.['x5t#S256']) !== undefined)
+      refuse(
+        `the ${name} token is bound to a key; send a DPoP proof, so that what it gives is bound as well`,
+      );
   const scope = scopesOf(
     await currentScopes(subject, api, base),
     params.scope,
     base.clients.known(client.clientId).settings.scopes,
   );
-  noteGeneration(ctx, await generationOf(base, params.subject_token ?? '', subject));
+  noteGeneration(ctx, await generationOf(base, 'subject', params.subject_token ?? '', subject));
+  if (acting) noteGeneration(ctx, await generationOf(base, 'actor', params.actor_token ?? '', acting));
 
   const grant = await base.grants.implied(provider, subject.accountId, client.clientId);
   await allow(
@@ -125,7 +129,8 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
   });
   token.resourceServer = server;
   sender.bind(token);
-  exchanged.set(token, derivedClaimsOf(subject, actor));
+  const actor = acting && { sub: acting.accountId ?? client.clientId, client_id: client.clientId };
+  exchanged.set(token, derivedClaimsOf(params.subject_token ?? '', subject, actor));
   ctx.oidc.entity('AccessToken', token);
   const accessToken = await token.save();
   await note(ctx, base, subject, actor, scope);
@@ -147,41 +152,53 @@ async function subjectOf(
 ): Promise<SubjectToken> {
   if (!value || !type) return refuse("missing required parameter(s) 'subject_token', 'subject_token_type'");
   if (type !== ACCESS_TOKEN && type !== JWT) return refuse(`subject_token_type can only be ${ACCESS_TOKEN}`);
-  const token = await liveAccessToken(provider, value, base);
+  const token = await workingToken(provider, base, value);
   const works =
     token?.kind === 'AccessToken' &&
-    base.mayIntrospect(clientId, { clientId: token.clientId, aud: token.aud }) &&
-    (await base.isActive(token.accountId ?? ''));
+    base.mayIntrospect(clientId, { clientId: token.clientId, aud: token.aud });
   if (!works) return refuse('the subject token is not valid here');
   return token as SubjectToken;
+}
+
+/** An access token that works now, of a user who may sign in where it is a user's. */
+async function workingToken(
+  provider: Provider,
+  base: TokenExchangeBase,
+  value: string,
+): Promise<Token | undefined> {
+  const token = await liveAccessToken(provider, value, base);
+  const ofNobody = token?.kind === 'AccessToken' && !(await base.isActive(token.accountId ?? ''));
+  return ofNobody ? undefined : token;
 }
 
 /** The revocations that what is derived from a token depends on. @throws InvalidRequest where its key is revoked */
 async function generationOf(
   { tenantId, revocations }: TokenExchangeBase,
+  name: 'subject' | 'actor',
   value: string,
   { generation }: Token,
 ): Promise<number> {
   const kid = kidOf(value);
   const seen = await revocations.generationFrom(tenantId, { generation, kid });
-  return seen ?? refuse('the subject token is not valid here');
+  return seen ?? refuse(`the ${name} token is not valid here`);
 }
 
-/** The token of who acts, which has to be this client's own, or a user's that was issued to this client. */
-async function actorOf(
+/**
+ * The token of who acts, which has to be this client's own, or a user's that was issued to this client, and has to work as
+ * the subject token has.
+ */
+async function actingToken(
   provider: Provider,
+  base: TokenExchangeBase,
   { actor_token: value, actor_token_type: type }: Params,
   clientId: string,
-): Promise<Act | undefined> {
+): Promise<Token | undefined> {
   if (value === undefined && type === undefined) return undefined;
   if (!value || (type !== ACCESS_TOKEN && type !== JWT))
     return refuse(`actor_token comes with actor_token_type, which can only be ${ACCESS_TOKEN}`);
-  const own = await provider.ClientCredentials.find(value);
-  const users = own ? undefined : await provider.AccessToken.find(value);
-  const token = own ?? users;
-  if (!token?.isValid || token.clientId !== clientId)
-    return refuse('the actor token is not a valid one of this client');
-  return { sub: users?.accountId ?? clientId, client_id: clientId };
+  const token = await workingToken(provider, base, value);
+  if (token?.clientId !== clientId) return refuse('the actor token is not a valid one of this client');
+  return token;
 }
 
 /** The scopes of the subject token that its own client, those of the tokens behind it, and the API still have. */
@@ -210,8 +227,8 @@ function scopesOf(had: string[], asked: string | undefined, allowed: string[]): 
   return [...new Set(wanted)];
 }
 
-function derivedClaimsOf(subject: SubjectToken, actor: Act | undefined): Derived {
-  const derived = derivedFrom(subject, actor);
+function derivedClaimsOf(value: string, subject: SubjectToken, actor: Act | undefined): Derived {
+  const derived = derivedFrom({ ...subject, id: tokenIdOf(value) }, actor);
   if (derived.origin.length > DEEPEST_CHAIN) return refuse('the token has been exchanged too often');
   return derived;
 }

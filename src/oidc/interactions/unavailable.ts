@@ -3,6 +3,22 @@ import type { StoreUnavailable } from '../../kernel/errors.js';
 import { renderPage, type Look } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
 
+const INTERACTION = /^\/interaction\/[^/]+/;
+const PAGES = ['/account', '/device'];
+
+/**
+ * Where a person tries again: the page itself, or the page that a form belongs to; undefined where there is none. It leads
+ * to no other host, whatever the request's target was.
+ */
+function againAt({ method, path, search, originalUrl }: ParameterizedContext): string | undefined {
+  if (method === 'GET' || method === 'HEAD')
+    return /^\/(?![/\\])/.test(originalUrl) ? originalUrl : undefined;
+  const [interaction] = INTERACTION.exec(path) ?? [];
+  return interaction === undefined
+    ? PAGES.find((page) => path === page || path.startsWith(`${page}/`))
+    : interaction + search;
+}
+
 /** Answers that the store cannot serve now: a page for a browser, JSON in OAuth's words for a program. */
 export function answerUnavailable(
   ctx: ParameterizedContext,
@@ -16,7 +32,7 @@ export function answerUnavailable(
   if (ctx.accepts('json', 'html') === 'html')
     renderPage(ctx, 'unavailable', {
       look,
-      data: { seconds: String(retryAfter), requestId: facts.requestId },
+      data: { seconds: String(retryAfter), requestId: facts.requestId, again: againAt(ctx) },
     });
   else ctx.body = { error, error_description, request_id: facts.requestId };
 }
