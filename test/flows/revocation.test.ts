@@ -262,10 +262,10 @@ for (const kind of STORES)
       const jwt = await clientToken('orders.read');
       const before = Date.now();
       await server.post('/connect/revocation', { token: jwt }, server.basic('machine', machine));
-      const row = (await server.context.store
+      const row = await server.context.store
         .knex('revocations')
         .where({ kind: 'token', id: decodeJwt(jwt).jti ?? '' })
-        .first('expires_at')) as { expires_at: number };
+        .first<{ expires_at: number }>('expires_at');
       const aDay = 86_400_000; // the longest life of a token; and once more, for nodes whose clocks are ahead
       assert.ok(row.expires_at >= before + 2 * aDay && row.expires_at <= Date.now() + 2 * aDay);
     });

@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import type { Config } from '../../src/config.js';
 import { insertRows } from '../../src/store/insert-rows.js';
 import { migrate, openStore, tenantDb, UniqueViolation, type Store } from '../../src/store/index.js';
-import { createTenantAt } from '../../src/tenants/index.js';
+import { createTenantAt } from '../support/tenants.js';
 import { deleteTenant } from '../../src/tenants/store.js';
 import { configFor } from '../support/config.js';
 import { deviceApi } from '../support/devices.js';

@@ -8,7 +8,8 @@ import {
   type Tenant,
   type TenantDirectory,
 } from '../../src/tenants/index.js';
-import { createTenantAt, deleteTenant } from '../../src/tenants/store.js';
+import { deleteTenant } from '../../src/tenants/store.js';
+import { createTenantAt } from '../support/tenants.js';
 import { configFor, STORES } from '../support/config.js';
 import { until } from '../support/raw.js';
 
