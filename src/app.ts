@@ -3,7 +3,7 @@ import Koa, { type Context, type Middleware } from 'koa';
 import type { Config } from './config.js';
 import type { Screen } from './messaging/index.js';
 import { accountRoutes } from './account/index.js';
-import { serveBlobs } from './blobs/index.js';
+import { serveBlobs } from './blobs/serve.js';
 import { demoRoutes } from './demo/index.js';
 import { serveOutbox } from './dev-outbox.js';
 import { serveDocs } from './docs-page.js';

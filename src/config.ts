@@ -3,7 +3,9 @@ import { join, resolve } from 'node:path';
 import { isIP } from 'node:net';
 import { Ajv, type ErrorObject } from 'ajv';
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
+import { ConfigError } from './kernel/errors.js';
 import { MAIL_DRIVER, SMS_DRIVER, smtpFromUrl } from './kernel/message-drivers.js';
+import { once } from './kernel/once.js';
 import { LOOPBACK, type Reach } from './kernel/private-networks.js';
 import { packageRoot } from './kernel/root.js';
 import { ADDRESS_FORMATS } from './kernel/web-addresses.js';
@@ -373,17 +375,6 @@ export type Config = Readonly<Mutable> & { readonly issuer: string; readonly pro
 export const longestLife = ({ lifetimes }: Pick<Config, 'lifetimes'>): number =>
   Math.max(lifetimes.accessTokenLongest, lifetimes.refreshTokenAbsolute);
 
-/** A configuration that the process can't start with; `message` is one line that names the key and what to do. */
-export class ConfigError extends Error {
-  override name = 'ConfigError';
-  constructor(
-    readonly key: string,
-    advice: string,
-  ) {
-    super(`${key}: ${advice}`);
-  }
-}
-
 type Reader = (value: string) => unknown;
 const text: Reader = (value) => value;
 const list: Reader = (value) =>
@@ -494,8 +485,14 @@ const has = (values: unknown, path: string): boolean =>
       values,
     ) !== undefined;
 
-const validate = new Ajv({ allErrors: false, discriminator: true, formats: ADDRESS_FORMATS }).compile(
-  CONFIG_SCHEMA,
+/** Used once in most processes: to check the schema itself and to optimise its code takes longer than what that saves. */
+const validator = once(() =>
+  new Ajv({
+    discriminator: true,
+    formats: ADDRESS_FORMATS,
+    validateSchema: false,
+    code: { optimize: false },
+  }).compile(CONFIG_SCHEMA),
 );
 
 function explain(error: ErrorObject, sources: Source[]): ConfigError {
@@ -583,6 +580,7 @@ export function loadConfig(
   const sources = [...files.filter((file) => existsSync(file)).map(fromFile), fromEnvironment(environment)];
   const values: Record<string, unknown> = {};
   for (const source of sources) merge(values, structuredClone(source.values));
+  const validate = validator();
   if (!validate(values)) throw explain(validate.errors?.[0] as ErrorObject, sources);
   const checked = values as Mutable;
   checkNetworks('GATEHOUSE_TRUST_PROXY', checked.trustProxy);

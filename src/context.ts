@@ -1,14 +1,6 @@
 import type { Config } from './config.js';
-import { openAudit, openLog, type Audit, type Log } from './observe/index.js';
-import {
-  migrate,
-  openStore,
-  openVault,
-  requireSchema,
-  type MasterKey,
-  type Store,
-  type Vault,
-} from './store/index.js';
+import { openLog, type Log } from './observe/index.js';
+import { openStoreContext, type OpenOptions, type StoreContext } from './store-context.js';
 import {
   openLockout,
   openPasswords,
@@ -20,58 +12,32 @@ import {
 } from './users/index.js';
 import { openCodes, type Codes } from './verification/index.js';
 
-/** Everything that the server and the CLI work with, opened once. */
-export interface GatehouseContext {
-  config: Config;
+/** Everything that the server works with, opened once. */
+export interface GatehouseContext extends StoreContext {
   log: Log;
-  store: Store;
-  vault: Vault;
-  master: MasterKey;
-  /** Learns the vault's new keys while they are rewrapped. */
-  followKeys(): Promise<void>;
-  audit: Audit;
   passwords: Passwords;
   lockout: Lockout;
   codes: Codes;
   people: People;
-  close(): Promise<void>;
 }
 
 /**
- * Opens the store, brings its schema up to date (or checks it, with `migrations: false`), and opens the vault.
+ * Opens the store as openStoreContext does, the log, and what signs people in.
  * @throws ConfigError, SchemaMismatch
  */
 export async function openContext(
   config: Config,
-  { migrations = true }: { migrations?: boolean } = {},
+  { migrations = true }: Pick<OpenOptions, 'migrations'> = {},
 ): Promise<GatehouseContext> {
-  const log = openLog(config);
-  const store = await openStore(config);
-  try {
-    if (migrations) {
-      const taken = await migrate(store);
-      if (taken.length > 0) log.info({ steps: taken }, 'migrated');
-    } else await requireSchema(store);
-    const { vault, master, follow } = await openVault(config, store);
-    const passwords = openPasswords(config.passwords, log);
-    const lockout = openLockout(store, config.lockout);
-    const codes = openCodes(store, vault, config.codes);
-    return {
-      config,
-      log,
-      store,
-      vault,
-      master,
-      followKeys: follow,
-      audit: openAudit(store),
-      passwords,
-      lockout,
-      codes,
-      people: openPeople(store, vault, userFinder(store), passwords, lockout, codes),
-      close: () => store.close(),
-    };
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
+  const log = await openLog(config);
+  const opened = await openStoreContext(config, {
+    migrations,
+    migrated: (steps) => log.info({ steps }, 'migrated'),
+  });
+  const { store, vault } = opened;
+  const passwords = openPasswords(config.passwords, log);
+  const lockout = openLockout(store, config.lockout);
+  const codes = openCodes(store, vault, config.codes);
+  const people = openPeople(store, vault, userFinder(store), passwords, lockout, codes);
+  return { ...opened, log, passwords, lockout, codes, people };
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { clientsWithBuiltInIds } from './clients/index.js';
-import { ConfigError } from './config.js';
+import { ConfigError } from './kernel/errors.js';
 import type { GatehouseContext } from './context.js';
 import { Conflict } from './kernel/errors.js';
 import { insertApp } from './mqtt/index.js';

@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
-import { openFiles } from './blobs/index.js';
-import { ConfigError, longestLife, type Config } from './config.js';
+import { openFiles } from './blobs/open.js';
+import { longestLife, type Config } from './config.js';
 import { openContext, type GatehouseContext } from './context.js';
 import { ensureHome, type FirstSecrets, type Home } from './first-start.js';
 import { every, openOutbox, openSweeper, type Deliver, type Outbox } from './jobs/index.js';
@@ -17,6 +17,7 @@ import {
   userEndedDelivery,
 } from './oidc/index.js';
 import { openDraining } from './kernel/draining.js';
+import { ConfigError } from './kernel/errors.js';
 import { openPipelines } from './kernel/pipelines.js';
 import { factsOf } from './kernel/request.js';
 import { slowBodies } from './kernel/slow-bodies.js';

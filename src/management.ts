@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  apiApp,
   BASIC,
   describe,
   describedBytes,
@@ -12,54 +11,44 @@ import {
   type AnyOperation,
   type DescribedBytes,
 } from './api/index.js';
-import {
-  apiResourceOperations,
-  findApiResourceByName,
-  importOperation,
-  offerScopesOf,
-  ownApisOf,
-} from './api-resources/index.js';
+import { apiApp } from './api/routes.js';
+import { importOperation } from './api-resources/import.js';
+import { findApiResourceByName, offerScopesOf, ownApisOf } from './api-resources/index.js';
+import { apiResourceOperations } from './api-resources/operations.js';
+import { blobOperations, type BlobServices } from './blobs/operations.js';
+import { heldByNamed, openClient } from './clients/import.js';
 import {
   BUILT_IN_CLIENT_IDS,
-  clientOperations,
   countClientsUsing,
-  issuedTokenOperations,
-  heldByNamed,
   isBuiltInClient,
-  openClient,
-  registrationAccessOperation,
-  registrationTokenOperations,
   scopesOfClient,
   takeFromClients,
 } from './clients/index.js';
-import { blobOperations, type BlobServices } from './blobs/index.js';
+import { issuedTokenOperations } from './clients/issued-tokens.js';
+import { clientOperations } from './clients/operations.js';
+import { registrationAccessOperation } from './clients/registration-access.js';
+import { registrationTokenOperations } from './clients/registration.js';
 import { reachOf, type Config } from './config.js';
-import { identityResourceOperations, type Uses } from './identity-resources/index.js';
+import type { Uses } from './identity-resources/index.js';
+import { identityResourceOperations } from './identity-resources/operations.js';
 import { factsOf, hasLeft } from './kernel/request.js';
 import { keepAnswer, type KeptAnswer } from './kernel/kept-answer.js';
 import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
 import { MQTT_API } from './mqtt/index.js';
 import { auditIn, type Log } from './observe/index.js';
-import {
-  accessOf,
-  keyOperations,
-  makeFirstKeys,
-  type ProviderPool,
-  type TenantRuntime,
-} from './oidc/index.js';
-import { ROLE_OPERATIONS } from './roles/index.js';
+import { messagingOperations } from './messaging/operations.js';
+import { accessOf, makeFirstKeys, type ProviderPool, type TenantRuntime } from './oidc/index.js';
+import { keyOperations } from './oidc/keys/operations.js';
+import { ROLE_OPERATIONS } from './roles/operations.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type TenantDb, type Vault } from './store/index.js';
-import { messagingOperations } from './messaging/index.js';
-import {
-  registrationOperations,
-  standingIn,
-  userImportOperation,
-  userOperations,
-  type RegistrationBase,
-} from './users/index.js';
-import { tenantOperations, touchTenant, type TenantDirectory } from './tenants/index.js';
+import { touchTenant, type TenantDirectory } from './tenants/index.js';
+import { tenantOperations } from './tenants/operations.js';
+import { importOperation as userImportOperation } from './users/import.js';
+import { standingIn } from './users/index.js';
+import { userOperations } from './users/operations.js';
+import { registrationOperations, type RegistrationBase } from './users/registration.js';
 
 /** What operations need of what runs. */
 export interface Services extends RegistrationBase, BlobServices {

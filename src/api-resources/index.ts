@@ -3,5 +3,4 @@ export { MANAGEMENT_API, managementResource, managementScopes, offerScopesOf } f
 export { ownApisOf } from './authority.js';
 export { enabledApiResources, findApiResourceByName, insertApiResource } from './store.js';
 export { questionableAudiences, type ReservedAudiences } from './audiences.js';
-export { apiResourceOperations } from './operations.js';
-export { importOperation, type ClientsOfImport } from './import.js';
+export type { ClientsOfImport } from './import.js';

@@ -37,6 +37,5 @@ export {
   pageOf,
   type Sought,
 } from './paging.js';
-export { apiApp } from './routes.js';
 export { inspectJson } from './validation.js';
 export * as shapes from './shapes.js';

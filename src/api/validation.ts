@@ -1,5 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { JSONSchema } from 'json-schema-to-ts';
+import { once } from '../kernel/once.js';
 import { ADDRESS_FORMATS, addressProblem } from '../kernel/web-addresses.js';
 import { BASIC } from './codes.js';
 import { Failure, type FieldProblem } from './failure.js';
@@ -19,16 +20,22 @@ const formats = {
 const COMMON = { strictTypes: false, validateSchema: false, formats };
 
 /** Bodies are JSON and say their types; queries and paths are text, of which `5` is a number where one is asked for. */
-const ofJson = new Ajv({ ...COMMON, allErrors: true, useDefaults: true });
-const ofStrangersJson = new Ajv({ ...COMMON, useDefaults: true });
-const ofText = new Ajv({ ...COMMON, allErrors: true, useDefaults: true, coerceTypes: true });
+const ofJson = once(() => new Ajv({ ...COMMON, allErrors: true, useDefaults: true }));
+const ofStrangersJson = once(() => new Ajv({ ...COMMON, useDefaults: true }));
+const ofText = once(() => new Ajv({ ...COMMON, allErrors: true, useDefaults: true, coerceTypes: true }));
 /** Takes out of an answer what is not declared, so that nothing leaves by accident. */
-const ofAnswers = new Ajv({
-  ...COMMON,
-  removeAdditional: true,
-  // A row that is older than the rules of addresses can be read, and changed.
-  formats: { ...formats, ...Object.fromEntries(Object.keys(ADDRESS_FORMATS).map((name) => [name, true])) },
-});
+const ofAnswers = once(
+  () =>
+    new Ajv({
+      ...COMMON,
+      removeAdditional: true,
+      // A row that is older than the rules of addresses can be read, and changed.
+      formats: {
+        ...formats,
+        ...Object.fromEntries(Object.keys(ADDRESS_FORMATS).map((name) => [name, true])),
+      },
+    }),
+);
 
 /** Names come from the caller, and go back in the answer. */
 const LONGEST_NAME = 100;
@@ -61,12 +68,10 @@ export type Validate = (input: unknown) => void;
 type Problems = (input: unknown) => FieldProblem[];
 
 /** Compiles a schema when it is asked for first: all of them at once would be a third of the time that a start takes. */
-const whenAsked = (ajv: Ajv, schema: JSONSchema): (() => ValidateFunction) => {
-  let compiled: ValidateFunction | undefined;
-  return () => (compiled ??= ajv.compile(schema as object));
-};
+const whenAsked = (ajv: () => Ajv, schema: JSONSchema): (() => ValidateFunction) =>
+  once(() => ajv().compile(schema as object));
 
-const inspector = (ajv: Ajv, schema: JSONSchema): Problems => {
+const inspector = (ajv: () => Ajv, schema: JSONSchema): Problems => {
   const checkOf = whenAsked(ajv, schema);
   return (input) => {
     const check = checkOf();
@@ -77,7 +82,7 @@ const inspector = (ajv: Ajv, schema: JSONSchema): Problems => {
 /** What is wrong with a body, the first things first; it fills in defaults. */
 export const inspectJson = (schema: JSONSchema): Problems => inspector(ofJson, schema);
 
-const validator = (ajv: Ajv, schema: JSONSchema): Validate => {
+const validator = (ajv: () => Ajv, schema: JSONSchema): Validate => {
   const inspect = inspector(ajv, schema);
   return (input) => {
     const problems = inspect(input);
@@ -109,7 +114,8 @@ export function presenter(schema: JSONSchema): (answer: unknown) => unknown {
   return (answer) => {
     const check = checkOf();
     const copy = structuredClone(answer);
-    if (!check(copy)) throw new Error(`the answer is not as declared: ${ofAnswers.errorsText(check.errors)}`);
+    if (!check(copy))
+      throw new Error(`the answer is not as declared: ${ofAnswers().errorsText(check.errors)}`);
     return copy;
   };
 }

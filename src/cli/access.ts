@@ -1,10 +1,8 @@
 import { Command } from 'commander';
-import { longestLife } from '../config.js';
 import { NotFound } from '../kernel/errors.js';
-import { tenantDb } from '../store/index.js';
-import { findUser } from '../users/index.js';
+import type { Run } from './io.js';
 import { print, table, time } from './output.js';
-import { change, inTenant, tenantOf, withContext } from './session.js';
+import { change, inTenant, tenantDbOf, tenantOf, withContext } from './session.js';
 
 interface Options {
   tenant?: string;
@@ -12,14 +10,16 @@ interface Options {
 }
 
 /** Where people are signed in. */
-export function sessionCommand(): Command {
+export function sessionCommand(run: Run): Command {
   const command = new Command('session').description('Where a user is signed in.');
   inTenant(command.command('list <user-name>')).action((name: string, { tenant, json = false }: Options) =>
-    withContext(async (context) => {
-      const { listSessions } = await import('../oidc/index.js');
-      const db = tenantDb(context.store.knex, (await tenantOf(context, tenant)).id);
+    withContext(run, async (context) => {
+      const { listSessions } = await import('../oidc/sessions.js');
+      const { findUser } = await import('../users/store.js');
+      const db = await tenantDbOf(context, tenant);
       const sessions = await listSessions(db, (await findUser(db, name)).userKey);
       print(
+        run,
         json,
         sessions,
         table([
@@ -37,8 +37,10 @@ export function sessionCommand(): Command {
   inTenant(command.command('end <user-name> [session]'))
     .description('Sign a user out, of one session or of all. Applications hear of it by their back channel.')
     .action((name: string, uid: string | undefined, { tenant, json = false }: Options) =>
-      withContext(async (context) => {
-        const { endSessions } = await import('../oidc/index.js');
+      withContext(run, async (context) => {
+        const { longestLife } = await import('../config.js');
+        const { endSessions } = await import('../oidc/sessions.js');
+        const { findUser } = await import('../users/store.js');
         const owner = await tenantOf(context, tenant);
         const longest = longestLife(context.config);
         const ended = await change(context, owner, 'session.end', uid ?? name, async (db) => {
@@ -50,21 +52,23 @@ export function sessionCommand(): Command {
             );
           return count;
         });
-        print(json, { ended }, [`ended ${ended}`]);
+        print(run, json, { ended }, [`ended ${ended}`]);
       }),
     );
   return command;
 }
 
 /** What people allow applications. */
-export function grantCommand(): Command {
+export function grantCommand(run: Run): Command {
   const command = new Command('grant').description('What a user allows applications.');
   inTenant(command.command('list <user-name>')).action((name: string, { tenant, json = false }: Options) =>
-    withContext(async (context) => {
-      const { listGrants } = await import('../oidc/index.js');
-      const db = tenantDb(context.store.knex, (await tenantOf(context, tenant)).id);
+    withContext(run, async (context) => {
+      const { listGrants } = await import('../oidc/sessions.js');
+      const { findUser } = await import('../users/store.js');
+      const db = await tenantDbOf(context, tenant);
       const grants = await listGrants(db, (await findUser(db, name)).userKey);
       print(
+        run,
         json,
         grants,
         table([
@@ -77,8 +81,9 @@ export function grantCommand(): Command {
   inTenant(command.command('end <user-name> <client-id>'))
     .description('Take back what a user allowed an application; every token of it ends.')
     .action((name: string, clientId: string, { tenant, json = false }: Options) =>
-      withContext(async (context) => {
-        const { endGrants } = await import('../oidc/index.js');
+      withContext(run, async (context) => {
+        const { endGrants } = await import('../oidc/sessions.js');
+        const { findUser } = await import('../users/store.js');
         const owner = await tenantOf(context, tenant);
         const ended = await change(context, owner, 'grant.end', `${name} ${clientId}`, async (db) => {
           const count = await endGrants(db, (await findUser(db, name)).userKey, clientId);
@@ -89,7 +94,7 @@ export function grantCommand(): Command {
             );
           return count;
         });
-        print(json, { ended }, [`ended ${ended}`]);
+        print(run, json, { ended }, [`ended ${ended}`]);
       }),
     );
   return command;

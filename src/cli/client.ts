@@ -1,24 +1,10 @@
 import { Command, Option } from 'commander';
-import {
-  addClientSecret,
-  checkReach,
-  clientSettings,
-  endTokensOfClient,
-  findClient,
-  GRANT_TYPES,
-  hasSecrets,
-  insertClient,
-  listClients,
-  revokeClientSecret,
-  setClientEnabled,
-  type Client,
-  type ClientSettings,
-} from '../clients/index.js';
-import { reachOf } from '../config.js';
+import { GRANT_TYPES } from '../clients/grant-types.js';
+import type { Client, ClientSettings } from '../clients/index.js';
 import { Invalid } from '../kernel/errors.js';
-import { tenantDb } from '../store/index.js';
+import type { Run } from './io.js';
 import { print, table, time } from './output.js';
-import { change, inTenant, tenantOf, withContext } from './session.js';
+import { change, inTenant, tenantDbOf, tenantOf, withContext } from './session.js';
 
 interface Options {
   tenant?: string;
@@ -74,13 +60,14 @@ const lines = (client: Client, secret?: string): string[] =>
     ...(secret === undefined ? [] : [['secret', `${secret}   (shown this once)`]]),
   ]);
 
-export function clientCommand(): Command {
+export function clientCommand(run: Run): Command {
   const command = new Command('client').description('Applications that ask for tokens.');
   inTenant(command.command('list')).action(({ tenant, json = false }: Options) =>
-    withContext(async (context) => {
-      const { id } = await tenantOf(context, tenant);
-      const clients = await listClients(tenantDb(context.store.knex, id));
+    withContext(run, async (context) => {
+      const { listClients } = await import('../clients/store.js');
+      const clients = await listClients(await tenantDbOf(context, tenant));
       print(
+        run,
         json,
         clients.map(shown),
         table([
@@ -120,7 +107,11 @@ Examples:
   gatehouse client create nightly-job --grant clientCredentials --scope isms.user.get`,
     )
     .action((clientId: string, options: Options) =>
-      withContext(async (context) => {
+      withContext(run, async (context) => {
+        const { addClientSecret, findClient, insertClient } = await import('../clients/store.js');
+        const { checkReach } = await import('../clients/rules.js');
+        const { clientSettings, hasSecrets } = await import('../clients/schema.js');
+        const { reachOf } = await import('../config.js');
         const tenant = await tenantOf(context, options.tenant);
         const settings = clientSettings({
           applicationType: options.native ? 'native' : 'web',
@@ -142,6 +133,7 @@ Examples:
           return { client: await findClient(db, clientId), secret };
         });
         print(
+          run,
           options.json ?? false,
           { ...shown(client), ...(secret !== undefined && { secret }) },
           lines(client, secret),
@@ -150,26 +142,27 @@ Examples:
     );
   inTenant(command.command('show <client-id>')).action(
     (clientId: string, { tenant, json = false }: Options) =>
-      withContext(async (context) => {
-        const { id } = await tenantOf(context, tenant);
-        const client = await findClient(tenantDb(context.store.knex, id), clientId);
-        print(json, shown(client), lines(client));
+      withContext(run, async (context) => {
+        const { findClient } = await import('../clients/store.js');
+        const client = await findClient(await tenantDbOf(context, tenant), clientId);
+        print(run, json, shown(client), lines(client));
       }),
   );
   for (const verb of ['disable', 'enable'] as const)
     inTenant(command.command(`${verb} <client-id>`))
       .description(verb === 'disable' ? 'Refuse everything that it asks for.' : 'Let it ask again.')
       .action((clientId: string, { tenant, json = false }: Options) =>
-        withContext(async (context) => {
+        withContext(run, async (context) => {
+          const { findClient, setClientEnabled } = await import('../clients/store.js');
           const owner = await tenantOf(context, tenant);
           const client = await change(context, owner, `client.${verb}`, clientId, async (db) => {
             await setClientEnabled(db, clientId, verb === 'enable');
             return findClient(db, clientId);
           });
-          print(json, shown(client), lines(client));
+          print(run, json, shown(client), lines(client));
         }),
       );
-  secretCommand(command);
+  secretCommand(command, run);
   return command;
 }
 
@@ -185,7 +178,7 @@ const secretLines = ({ secrets }: Client): string[] =>
     ]),
   ]);
 
-function secretCommand(command: Command): void {
+function secretCommand(command: Command, run: Run): void {
   inTenant(command.command('secret <client-id>'))
     .description('Give it one more secret, shown once. Several may be live, so that one can be rotated.')
     .option('--replace', 'end the others at once')
@@ -202,13 +195,15 @@ function secretCommand(command: Command): void {
       'end every token that the client was given until now; alone, it makes no secret, and works for public clients too',
     )
     .action((clientId: string, options: Options) =>
-      withContext(async (context) => {
+      withContext(run, async (context) => {
         const { tenant, json = false, replace = false, list = false, revoke, endTokens = false } = options;
+        const { addClientSecret, endTokensOfClient, findClient, revokeClientSecret } =
+          await import('../clients/store.js');
         const owner = await tenantOf(context, tenant);
-        const read = (): Promise<Client> => findClient(tenantDb(context.store.knex, owner.id), clientId);
+        const read = async (): Promise<Client> => findClient(await tenantDbOf(context, tenant), clientId);
         if (list) {
           const client = await read();
-          return print(json, shown(client), secretLines(client));
+          return print(run, json, shown(client), secretLines(client));
         }
         const tokensOnly = endTokens && !replace && revoke === undefined;
         const event = tokensOnly
@@ -224,11 +219,11 @@ function secretCommand(command: Command): void {
         });
         const ends = `every token and code that ${clientId} was given until now`;
         const also = endTokens && { ends: [ends] };
-        if (secret !== undefined) return print(json, { clientId, secret, ...also }, [secret]);
-        if (tokensOnly) return print(json, { clientId, ...also }, [`ended ${ends}`]);
+        if (secret !== undefined) return print(run, json, { clientId, secret, ...also }, [secret]);
+        if (tokensOnly) return print(run, json, { clientId, ...also }, [`ended ${ends}`]);
         const client = await read();
         const lines = [...secretLines(client), ...(endTokens ? [`ended ${ends}`] : [])];
-        return print(json, { ...shown(client), ...also }, lines);
+        return print(run, json, { ...shown(client), ...also }, lines);
       }),
     );
 }

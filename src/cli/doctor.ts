@@ -1,7 +1,7 @@
 import { Command } from 'commander';
-import { loadConfig, SECRET_KEYS, type Config } from '../config.js';
-import { openStore, openVault, schemaStatus } from '../store/index.js';
-import { findHomeTenant } from '../tenants/index.js';
+import type { Config } from '../config.js';
+import type { Store } from '../store/index.js';
+import type { Run } from './io.js';
 import { EXIT, print, table } from './output.js';
 
 interface Finding {
@@ -13,9 +13,9 @@ interface Finding {
 const CLOCK_SLACK_MS = 5000;
 
 /** The configuration with every secret's value hidden. */
-function withoutSecrets(config: Config): Record<string, unknown> {
+function withoutSecrets(config: Config, secretKeys: readonly string[]): Record<string, unknown> {
   const copy = structuredClone(config) as unknown as Record<string, Record<string, unknown>>;
-  for (const path of SECRET_KEYS) {
+  for (const path of secretKeys) {
     const [parent, child] = path.split('/') as [string, string | undefined];
     const holder: Record<string, unknown> | undefined = child === undefined ? copy : copy[parent];
     const key = child ?? parent;
@@ -35,7 +35,8 @@ async function findings(config: Config): Promise<Finding[]> {
       return false;
     }
   };
-  let store: Awaited<ReturnType<typeof openStore>> | undefined;
+  const { openStore, openVault, schemaStatus } = await import('../store/index.js');
+  let store: Store | undefined;
   const reachable = await check('store', async () => {
     store = await openStore(config);
     return `${store.dialect} answers`;
@@ -55,9 +56,10 @@ async function findings(config: Config): Promise<Finding[]> {
     if (!migrated) return found;
     await check('master key', async () => `key ${(await openVault(config, open)).master.id} opens the store`);
     await check('keys', async () => {
+      const { findHomeTenant } = await import('../tenants/store.js');
       const home = await findHomeTenant(open.knex);
       if (!home) throw new Error('there is no home tenant yet; run: npx gatehouse serve');
-      const { listKeys } = await import('../oidc/index.js');
+      const { listKeys } = await import('../oidc/keys/rotation.js');
       const keys = await listKeys(open, home.id);
       const current = keys.filter(({ state }) => state === 'current').map(({ alg }) => alg);
       if (current.length === 0)
@@ -68,7 +70,7 @@ async function findings(config: Config): Promise<Finding[]> {
       return `${current.join(' and ')} current, ${others.join(', ')}`;
     });
     await check('audiences', async () => {
-      const { questionableAudiences } = await import('../api-resources/index.js');
+      const { questionableAudiences } = await import('../api-resources/audiences.js');
       const questionable = await questionableAudiences(open.knex, config.mqtt.audience);
       if (questionable.length === 0) return 'each of one API, and of nothing else';
       throw new Error(
@@ -81,7 +83,7 @@ async function findings(config: Config): Promise<Finding[]> {
       );
     });
     await check('client ids', async () => {
-      const { clientsWithBuiltInIds } = await import('../clients/index.js');
+      const { clientsWithBuiltInIds } = await import('../clients/store.js');
       const taken = await clientsWithBuiltInIds(open.knex);
       if (taken.length === 0) return 'none is one of the server’s own applications';
       const which = taken.map(({ tenant, clientId }) => `"${clientId}" of ${tenant}`).join(', ');
@@ -105,17 +107,18 @@ async function findings(config: Config): Promise<Finding[]> {
   return found;
 }
 
-export function doctorCommand(): Command {
+export function doctorCommand(run: Run): Command {
   return new Command('doctor')
     .description(
       'Look at the configuration, the store, the schema, the keys and the clock, and say what is wrong. Ends with 1 if something is.',
     )
     .option('--json', 'answer in JSON')
     .action(async ({ json = false }: { json?: boolean }) => {
-      const config = loadConfig();
+      const { loadConfig, SECRET_KEYS } = await import('../config.js');
+      const config = loadConfig(run.env, run.cwd);
       const checks = await findings(config);
-      const shown = withoutSecrets(config);
-      print(json, { config: shown, checks }, [
+      const shown = withoutSecrets(config, SECRET_KEYS);
+      print(run, json, { config: shown, checks }, [
         'Configuration',
         ...table(
           Object.entries(shown).map(([key, value]) => [
@@ -126,6 +129,6 @@ export function doctorCommand(): Command {
         'Checks',
         ...table(checks.map(({ check, ok, detail }) => [ok ? '  ok' : '  WRONG', check, detail])),
       ]);
-      if (checks.some(({ ok }) => !ok)) process.exitCode = EXIT.failed;
+      if (checks.some(({ ok }) => !ok)) run.exitCode = EXIT.failed;
     });
 }

@@ -1,20 +1,13 @@
 import { Argument, Command } from 'commander';
-import { loadConfig } from '../config.js';
 import { SIGNING_ALGS, type SigningAlg } from '../kernel/algorithms.js';
 import { Invalid } from '../kernel/errors.js';
 import type { KeyInfo } from '../oidc/index.js';
-import { decodeMasterKey, keptInFile, replaceKeyFile, rewrap, type SealedColumn } from '../store/index.js';
-import { OUTBOX_SEALED_COLUMNS } from '../jobs/index.js';
-import {
-  RENEWABLE_SECRETS,
-  renewTenantSecret,
-  TENANT_SEALED_COLUMNS,
-  type RenewableSecret,
-  type Tenant,
-} from '../tenants/index.js';
-import type { GatehouseContext } from '../context.js';
+import type { StoreContext } from '../store-context.js';
+import type { SealedColumn } from '../store/index.js';
+import type { Tenant } from '../tenants/index.js';
+import { RENEWABLE_SECRETS, type RenewableSecret } from '../tenants/secrets.js';
+import type { Run } from './io.js';
 import { print, table, time } from './output.js';
-import { renewAll } from './leaked.js';
 import { change, inTenant, tenantOf, withContext } from './session.js';
 
 interface Options {
@@ -28,8 +21,8 @@ interface Options {
 /** The servers look for new keys each second; see main.ts. */
 const SETTLE_SECONDS = 3;
 
-const show = (json: boolean, keys: KeyInfo[], ends: readonly string[]): void =>
-  print(json, keys, [
+const show = (run: Run, json: boolean, keys: KeyInfo[], ends: readonly string[]): void =>
+  print(run, json, keys, [
     ...table([
       ['KEY ID', 'ALG', 'STATE', 'SIGNS FROM', 'PUBLISHED UNTIL'],
       ...keys.map(({ kid, alg, state, activatesAt, retiresAt }) => [
@@ -45,39 +38,42 @@ const show = (json: boolean, keys: KeyInfo[], ends: readonly string[]): void =>
 
 /** A command about the keys of one tenant: does something, shows them, and what it has ended. */
 function aboutKeys(
+  run: Run,
   command: Command,
   event: string | undefined,
   work: (
-    context: GatehouseContext,
+    context: StoreContext,
     tenant: Tenant,
     options: Options,
     argument: string,
   ) => Promise<readonly string[]>,
 ): void {
   inTenant(command).action(() =>
-    withContext(async (context) => {
+    withContext(run, async (context) => {
       const options = command.opts<Options>();
       const [argument = ''] = command.args;
       const tenant = await tenantOf(context, options.tenant);
       const ends = await work(context, tenant, options, argument);
       if (event !== undefined)
         await context.audit(tenant.id, { event, result: 'success', actor: 'cli', target: argument });
-      const { listKeys } = await import('../oidc/index.js');
-      show(options.json ?? false, await listKeys(context.store, tenant.id), ends);
+      const { listKeys } = await import('../oidc/keys/rotation.js');
+      show(run, options.json ?? false, await listKeys(context.store, tenant.id), ends);
     }),
   );
 }
 
-export function keysCommand(): Command {
+export function keysCommand(run: Run): Command {
   const command = new Command('keys').description(
     'Signing keys, and the master key. Private keys are encrypted in the store and never shown.',
   );
   aboutKeys(
+    run,
     command.command('list').description('The signing keys of a tenant, with what becomes of each when.'),
     undefined,
     async () => [],
   );
   aboutKeys(
+    run,
     command
       .command('rotate')
       .description(
@@ -93,7 +89,8 @@ export function keysCommand(): Command {
       ),
     'keys.rotate',
     async ({ config, store, vault }, tenant, { now = false, compromised = false }) => {
-      const { REVOKED_KEY_ENDS, revokeKeys, rotateKeys, scheduleOf } = await import('../oidc/index.js');
+      const { REVOKED_KEY_ENDS, revokeKeys } = await import('../oidc/keys/revocation.js');
+      const { rotateKeys, scheduleOf } = await import('../oidc/keys/rotation.js');
       if (!compromised) {
         await rotateKeys(store, vault, tenant.id, scheduleOf(config), { now });
         return [];
@@ -103,6 +100,7 @@ export function keysCommand(): Command {
     },
   );
   aboutKeys(
+    run,
     command
       .command('revoke <kid>')
       .description(
@@ -110,12 +108,14 @@ export function keysCommand(): Command {
       ),
     'keys.revoke',
     async ({ config, store, vault }, tenant, _options, kid) => {
-      const { REVOKED_KEY_ENDS, revokeKeys, scheduleOf } = await import('../oidc/index.js');
+      const { REVOKED_KEY_ENDS, revokeKeys } = await import('../oidc/keys/revocation.js');
+      const { scheduleOf } = await import('../oidc/keys/rotation.js');
       await revokeKeys(store, vault, tenant.id, scheduleOf(config), { kid });
       return REVOKED_KEY_ENDS;
     },
   );
   aboutKeys(
+    run,
     command
       .command('add')
       .addArgument(new Argument('<alg>').choices(SIGNING_ALGS))
@@ -124,7 +124,7 @@ export function keysCommand(): Command {
       ),
     'keys.add',
     async ({ store, vault }, tenant, _options, alg) => {
-      const { addKeys } = await import('../oidc/index.js');
+      const { addKeys } = await import('../oidc/keys/rotation.js');
       await addKeys(store, vault, tenant.id, [alg as SigningAlg]);
       return [];
     },
@@ -133,11 +133,12 @@ export function keysCommand(): Command {
     .addArgument(new Argument('<secret>').choices(Object.keys(RENEWABLE_SECRETS)))
     .description('Renew a secret of the tenant: the key that signs cookies, or the source of DPoP nonces.')
     .action((name: RenewableSecret, { tenant, json = false }: Options) =>
-      withContext(async (context) => {
+      withContext(run, async (context) => {
+        const { renewTenantSecret } = await import('../tenants/secrets.js');
         const owner = await tenantOf(context, tenant);
         await change(context, owner, 'keys.renew', name, (db) => renewTenantSecret(db, context.vault, name));
         const ends = [RENEWABLE_SECRETS[name]];
-        print(json, { secret: name, ends }, ends);
+        print(run, json, { secret: name, ends }, ends);
       }),
     );
   command
@@ -151,14 +152,16 @@ export function keysCommand(): Command {
     )
     .option('--settle <seconds>', 'how long running servers get to learn a key', String(SETTLE_SECONDS))
     .option('--json', 'answer in JSON')
-    .action(rewrapKeys);
+    .action((options: Options) => rewrapKeys(run, options));
   return command;
 }
 
 /** Everything in the store that is sealed. */
 async function sealedColumns(): Promise<SealedColumn[]> {
-  const { OIDC_SEALED_COLUMNS } = await import('../oidc/index.js');
-  const { MESSAGING_SEALED_COLUMNS } = await import('../messaging/index.js');
+  const { OIDC_SEALED_COLUMNS } = await import('../oidc/sealed.js');
+  const { MESSAGING_SEALED_COLUMNS } = await import('../messaging/settings.js');
+  const { OUTBOX_SEALED_COLUMNS } = await import('../jobs/index.js');
+  const { TENANT_SEALED_COLUMNS } = await import('../tenants/secrets.js');
   return [
     ...TENANT_SEALED_COLUMNS,
     ...OIDC_SEALED_COLUMNS,
@@ -167,8 +170,10 @@ async function sealedColumns(): Promise<SealedColumn[]> {
   ];
 }
 
-async function rewrapKeys({ json = false, compromised = false, settle }: Options): Promise<void> {
-  const config = loadConfig();
+async function rewrapKeys(run: Run, { json = false, compromised = false, settle }: Options): Promise<void> {
+  const { loadConfig } = await import('../config.js');
+  const { decodeMasterKey, keptInFile, replaceKeyFile, rewrap } = await import('../store/index.js');
+  const config = loadConfig(run.env, run.cwd);
   const { newMasterKey } = config;
   if (newMasterKey === undefined)
     throw new Invalid(
@@ -176,7 +181,7 @@ async function rewrapKeys({ json = false, compromised = false, settle }: Options
       'is not set; make a key with "openssl rand -base64 32" and give it',
     );
   const to = decodeMasterKey(newMasterKey, 'GATEHOUSE_NEW_MASTER_KEY', 'from the environment');
-  await withContext(async (context) => {
+  await withContext(run, async (context) => {
     const { store, vault, master } = context;
     const inUse = to.id === master.id;
     if (inUse && !compromised)
@@ -192,8 +197,8 @@ async function rewrapKeys({ json = false, compromised = false, settle }: Options
         });
     const home = await tenantOf(context, undefined);
     await context.audit(home.id, { event: 'keys.rewrap', result: 'success', actor: 'cli', target: to.id });
-    const renewed = compromised ? await renewAll(context) : undefined;
-    print(json, { ...done, ...renewed }, [
+    const renewed = compromised ? await (await import('./leaked.js')).renewAll(context) : undefined;
+    print(run, json, { ...done, ...renewed }, [
       ...Object.entries(done.rows).map(([name, count]) => `${name}: ${count} rows`),
       inFile
         ? 'The new key is in the data folder. Back it up.'

@@ -1,12 +1,10 @@
-import type { GatehouseContext } from '../context.js';
+import type { StoreContext } from '../store-context.js';
 import { tenantTransaction } from '../store/index.js';
-import {
-  listTenants,
-  RENEWABLE_SECRETS,
-  renewTenantSecret,
-  touchTenant,
-  type RenewableSecret,
-} from '../tenants/index.js';
+import { endPending } from '../oidc/sealed.js';
+import { REVOKED_KEY_ENDS, revokeKeys } from '../oidc/keys/revocation.js';
+import { scheduleOf } from '../oidc/keys/rotation.js';
+import { RENEWABLE_SECRETS, renewTenantSecret, type RenewableSecret } from '../tenants/secrets.js';
+import { listTenants, touchTenant } from '../tenants/store.js';
 import { endCodes } from '../verification/index.js';
 
 export interface Renewed {
@@ -29,8 +27,7 @@ const LEFT: readonly string[] = [
  * Renews in every tenant what the sealed part of the store held: signing keys, cookie keys and DPoP nonces. Ends sign-ins
  * under way, device codes and one-time codes, whose secrets could be read or guessed. Can be repeated.
  */
-export async function renewAll({ config, store, vault, audit }: GatehouseContext): Promise<Renewed> {
-  const { endPending, REVOKED_KEY_ENDS, revokeKeys, scheduleOf } = await import('../oidc/index.js');
+export async function renewAll({ config, store, vault, audit }: StoreContext): Promise<Renewed> {
   const tenants = await listTenants(store.knex);
   for (const { id, name } of tenants) {
     await revokeKeys(store, vault, id, scheduleOf(config), 'all');

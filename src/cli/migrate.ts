@@ -1,6 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { loadConfig } from '../config.js';
-import { migrate, openStore, schemaStatus } from '../store/index.js';
+import type { Run } from './io.js';
 import { print } from './output.js';
 
 const step = (text: string): number => {
@@ -8,7 +7,7 @@ const step = (text: string): number => {
   return Number(text);
 };
 
-export function migrateCommand(): Command {
+export function migrateCommand(run: Run): Command {
   return new Command('migrate')
     .description(
       "Bring the store's schema up to date. The server does this at its start, unless it is told --no-migrate.",
@@ -17,11 +16,13 @@ export function migrateCommand(): Command {
     .option('--status', 'only tell where the store is')
     .option('--json', 'answer in JSON')
     .action(async ({ to, status, json = false }: { to?: number; status?: boolean; json?: boolean }) => {
-      const store = await openStore(loadConfig());
+      const { loadConfig } = await import('../config.js');
+      const { migrate, openStore, schemaStatus } = await import('../store/index.js');
+      const store = await openStore(loadConfig(run.env, run.cwd));
       try {
         const steps = status ? [] : await migrate(store, to);
         const schema = await schemaStatus(store);
-        print(json, { steps, ...schema }, [
+        print(run, json, { steps, ...schema }, [
           ...steps.map((name) => `took ${name}`),
           `the store is at schema ${schema.current}, this program knows ${schema.latest}`,
         ]);

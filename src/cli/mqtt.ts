@@ -1,28 +1,16 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { extname } from 'node:path';
+import { extname, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { SingleBar } from 'cli-progress';
 import { Command, Option } from 'commander';
 import { Invalid, NotFound } from '../kernel/errors.js';
-import {
-  countCredentials,
-  credentialPieces,
-  devicePasswords,
-  FORMATS,
-  insertCredentials,
-  KINDS,
-  readDevices,
-  writeDevices,
-  type Format,
-  type KeptDevice,
-  type Kind,
-} from '../mqtt/index.js';
-import { auditIn } from '../observe/index.js';
-import { tenantDb, tenantTransaction } from '../store/index.js';
+import type { KeptDevice } from '../mqtt/index.js';
+import { FORMATS, KINDS, type Format, type Kind } from '../mqtt/schema.js';
+import type { Run } from './io.js';
 import { print } from './output.js';
-import { inTenant, tenantOf, withContext } from './session.js';
+import { inTenant, tenantDbOf, tenantOf, withContext } from './session.js';
 
 interface Options {
   tenant?: string;
@@ -35,10 +23,10 @@ const AT_ONCE = 5000;
 const MOST_PROBLEMS = 20;
 
 /** On the terminal, where there is one. */
-async function barFor(what: string): Promise<SingleBar> {
+async function barFor({ stderr }: Run, what: string): Promise<SingleBar> {
   const progress = await import('cli-progress');
   const format = `${what} {bar} {percentage}% | {eta_formatted} left`;
-  return new progress.default.SingleBar({ format, hideCursor: true });
+  return new progress.default.SingleBar({ format, hideCursor: true, stream: stderr });
 }
 
 const kindOption = (): Option =>
@@ -54,14 +42,14 @@ function formatOf(file: string | undefined, said: Format | undefined): Format {
   return format;
 }
 
-export function mqttCommand(): Command {
+export function mqttCommand(run: Run): Command {
   return new Command('mqtt')
     .description("Devices' MQTT credentials, in EMQX's own file formats.")
-    .addCommand(importCommand())
-    .addCommand(exportCommand());
+    .addCommand(importCommand(run))
+    .addCommand(exportCommand(run));
 }
 
-const importCommand = (): Command =>
+const importCommand = (run: Run): Command =>
   inTenant(new Command('import').argument('<file>'))
     .description('Add the devices of a file. Those that are there already stay as they are.')
     .addOption(kindOption())
@@ -72,15 +60,21 @@ const importCommand = (): Command =>
       'sha256',
     )
     .action((file: string, { tenant, json = false, kind, format, hash }: Options & { hash: string }) =>
-      withContext(async (context) => {
+      withContext(run, async (context) => {
+        const { insertCredentials } = await import('../mqtt/credentials.js');
+        const { devicePasswords } = await import('../mqtt/passwords.js');
+        const { readDevices } = await import('../mqtt/transfer.js');
+        const { auditIn } = await import('../observe/index.js');
+        const { tenantTransaction } = await import('../store/index.js');
         const as = formatOf(file, format);
-        const { size } = await stat(file).catch(() => {
+        const path = resolve(run.cwd, file);
+        const { size } = await stat(path).catch(() => {
           throw new NotFound('file', `there is no file ${file}`);
         });
         const owner = await tenantOf(context, tenant);
         const passwords = devicePasswords(context.config.mqtt.passwords);
-        const bar = await barFor('importing');
-        const source = createReadStream(file);
+        const bar = await barFor(run, 'importing');
+        const source = createReadStream(path);
         bar.start(size, 0);
         let [imported, existed] = [0, 0];
         const problems: { at: number; problem: string }[] = [];
@@ -111,7 +105,7 @@ const importCommand = (): Command =>
           await flush();
           bar.stop();
         }
-        print(json, { imported, existed, refused, problems }, [
+        print(run, json, { imported, existed, refused, problems }, [
           `${imported} imported, ${existed} were there already, ${refused} refused`,
           ...problems.map(({ at, problem }) => `  entry ${at}: ${problem}`),
           ...(refused > problems.length ? [`  and ${refused - problems.length} more`] : []),
@@ -120,7 +114,7 @@ const importCommand = (): Command =>
       }),
     );
 
-const exportCommand = (): Command =>
+const exportCommand = (run: Run): Command =>
   inTenant(new Command('export').argument('[file]'))
     .description('Write the devices to a file, or to standard output.')
     .addOption(kindOption())
@@ -128,11 +122,12 @@ const exportCommand = (): Command =>
     .option('--full', 'with what EMQX does not know: the algorithm of each hash, enabled, expires_at')
     .action(
       (file: string | undefined, { tenant, kind, format, full = false }: Options & { full?: boolean }) =>
-        withContext(async (context) => {
+        withContext(run, async (context) => {
           const as = file === undefined && format === undefined ? 'csv' : formatOf(file, format);
-          const { id } = await tenantOf(context, tenant);
-          const db = tenantDb(context.store.knex, id);
-          const bar = await barFor('exporting');
+          const { countCredentials, credentialPieces } = await import('../mqtt/credentials.js');
+          const { writeDevices } = await import('../mqtt/transfer.js');
+          const db = await tenantDbOf(context, tenant);
+          const bar = await barFor(run, 'exporting');
           bar.start(await countCredentials(db, kind), 0);
           async function* counted() {
             for await (const piece of credentialPieces(db, kind)) {
@@ -140,7 +135,8 @@ const exportCommand = (): Command =>
               bar.increment(piece.length);
             }
           }
-          const target = file === undefined ? process.stdout : createWriteStream(file, { mode: 0o600 });
+          const target =
+            file === undefined ? run.stdout : createWriteStream(resolve(run.cwd, file), { mode: 0o600 });
           try {
             await pipeline(Readable.from(writeDevices(counted(), as, full)), target, {
               end: file !== undefined,
@@ -148,6 +144,11 @@ const exportCommand = (): Command =>
           } finally {
             bar.stop();
           }
-          await context.audit(id, { event: 'mqtt.export', result: 'success', actor: 'cli', target: kind });
+          await context.audit(db.tenantId, {
+            event: 'mqtt.export',
+            result: 'success',
+            actor: 'cli',
+            target: kind,
+          });
         }),
     );

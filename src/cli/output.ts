@@ -1,6 +1,13 @@
-import { ConfigError } from '../config.js';
-import { Busy, Conflict, Invalid, NotFound, StoreUnavailable } from '../kernel/errors.js';
-import { SchemaMismatch } from '../store/index.js';
+import {
+  Busy,
+  ConfigError,
+  Conflict,
+  Invalid,
+  NotFound,
+  SchemaMismatch,
+  StoreUnavailable,
+} from '../kernel/errors.js';
+import type { Io } from './io.js';
 
 /** What scripts can rely on. */
 export const EXIT = { done: 0, failed: 1, usage: 2, notFound: 3, conflict: 4, invalid: 5 } as const;
@@ -10,10 +17,8 @@ Exit codes: 0 done, 1 failed or wrong configuration, 2 wrong usage, 3 no such th
 Configuration comes from config/*.json and the environment; see the table in README.md.`;
 
 /** One answer of a command: for people as lines, with --json as one JSON document. */
-export function print(json: boolean, value: unknown, lines: string[]): void {
-  process.stdout.write(
-    json ? `${JSON.stringify(value, null, 2)}\n` : lines.map((line) => `${line}\n`).join(''),
-  );
+export function print({ stdout }: Io, json: boolean, value: unknown, lines: string[]): void {
+  stdout.write(json ? `${JSON.stringify(value, null, 2)}\n` : lines.map((line) => `${line}\n`).join(''));
 }
 
 /** Columns that line up. */
@@ -30,8 +35,8 @@ export function table(rows: string[][]): string[] {
 }
 
 /** One line on standard error, and the exit code that belongs to it. */
-export function explain(error: unknown): number {
-  const line = (text: string): void => void process.stderr.write(`gatehouse: ${text}\n`);
+export function explain({ env, stderr }: Io, error: unknown): number {
+  const line = (text: string): void => void stderr.write(`gatehouse: ${text}\n`);
   if (error instanceof ConfigError || error instanceof SchemaMismatch || error instanceof Busy) {
     line(error.message);
     return EXIT.failed;
@@ -51,7 +56,7 @@ export function explain(error: unknown): number {
   }
   line(
     error instanceof Error
-      ? process.env['LOG_LEVEL'] === 'debug'
+      ? env['LOG_LEVEL'] === 'debug'
         ? String(error.stack)
         : error.message
       : String(error),

@@ -1,14 +1,9 @@
 import { Command } from 'commander';
-import {
-  endAllRegistrations,
-  endInitialToken,
-  endRegistrationAccess,
-  listRegistrations,
-} from '../clients/index.js';
 import { Invalid } from '../kernel/errors.js';
-import { tenantDb, type TenantDb } from '../store/index.js';
+import type { TenantDb } from '../store/index.js';
+import type { Run } from './io.js';
 import { print, table, time } from './output.js';
-import { change, inTenant, tenantOf, withContext } from './session.js';
+import { change, inTenant, tenantDbOf, tenantOf, withContext } from './session.js';
 
 interface Options {
   tenant?: string;
@@ -26,6 +21,8 @@ interface Ended {
 
 /** Ends what is named, and answers what that was. @throws Invalid, NotFound */
 async function end(db: TenantDb, { initial, client, all }: Options): Promise<Ended> {
+  const { endAllRegistrations, endInitialToken, endRegistrationAccess, listRegistrations } =
+    await import('../clients/registration-access.js');
   if (all) {
     const found = await listRegistrations(db);
     await endAllRegistrations(db);
@@ -46,15 +43,16 @@ const endedLines = ({ initial, clients }: Ended): string[] => [
   `ended registration access tokens of clients: ${clients.join(' ') || 'none'}`,
 ];
 
-export function registrationCommand(): Command {
+export function registrationCommand(run: Run): Command {
   const command = new Command('registration').description(
     'Tokens of dynamic registration: those that open it, and those that registered clients are changed with.',
   );
   inTenant(command.command('list')).action(({ tenant, json = false }: Options) =>
-    withContext(async (context) => {
-      const { id } = await tenantOf(context, tenant);
-      const found = await listRegistrations(tenantDb(context.store.knex, id));
+    withContext(run, async (context) => {
+      const { listRegistrations } = await import('../clients/registration-access.js');
+      const found = await listRegistrations(await tenantDbOf(context, tenant));
       print(
+        run,
         json,
         found,
         table([
@@ -76,11 +74,11 @@ export function registrationCommand(): Command {
     .option('--client <client-id>', 'the token that this client is changed with')
     .option('--all', 'every token of both kinds')
     .action((options: Options) =>
-      withContext(async (context) => {
+      withContext(run, async (context) => {
         const owner = await tenantOf(context, options.tenant);
         const target = options.initial ?? options.client ?? 'all';
         const ended = await change(context, owner, 'registration.end', target, (db) => end(db, options));
-        print(options.json ?? false, { ended }, endedLines(ended));
+        print(run, options.json ?? false, { ended }, endedLines(ended));
       }),
     );
   return command;

@@ -1,9 +1,10 @@
 import { Command } from 'commander';
-import { isForDevelopment, loadConfig, type Config } from '../config.js';
+import type { Config } from '../config.js';
 import type { FirstSecrets, Home } from '../first-start.js';
 import { endsWithin } from '../kernel/ends-within.js';
 import type { Gatehouse } from '../main.js';
-import type { Log } from '../observe/index.js';
+import type { Run } from './io.js';
+import { EXIT } from './output.js';
 
 const shell = (text: string): string =>
   /^[A-Za-z0-9_./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
@@ -56,43 +57,59 @@ function welcome(config: Config, { made }: Home, outbox: string | undefined): st
   return out.join('\n');
 }
 
-const announce = (line: string): void => void process.stderr.write(`  ${line}\n`);
-
 /** How long the end waits for a reader of the log that does not keep up. */
 const LAST_LINES_MS = 5000;
 
-/** Ends the process when the log is written, or without its last lines where nobody reads them. */
-async function end(log: Log, code: number): Promise<void> {
+/** Serves until a signal asks it to stop, then lets the work end in order. */
+async function untilStopped(run: Run, { context: { log }, stop }: Gatehouse): Promise<void> {
+  const signal = await run.stopSignal();
+  log.info({ signal }, 'stopping');
+  try {
+    await stop();
+  } catch (err) {
+    log.error({ err }, 'stopping failed');
+    run.exitCode = EXIT.failed;
+  }
   const written = new Promise<void>((resolve) => log.flush(() => resolve()));
-  if (await endsWithin(LAST_LINES_MS, written)) process.exit(code);
-  // An ordinary exit writes what is left first, and would wait for the reader for ever.
-  process.kill(process.pid, 'SIGKILL');
+  if (!(await endsWithin(LAST_LINES_MS, written))) run.abandon();
 }
 
-/** The first signal lets the work end in order; the second ends the process at once, as if it had no handler. */
-function stopOnSignals({ context: { log }, stop }: Gatehouse): void {
-  let stopping = false;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (stopping) {
-      process.removeAllListeners(signal);
-      process.kill(process.pid, signal);
-      return;
-    }
-    stopping = true;
-    log.info({ signal }, 'stopping');
-    void stop().then(
-      () => end(log, 0),
-      (err: unknown) => {
-        log.error({ err }, 'stopping failed');
-        return end(log, 1);
+/** Starts the server, and says what its first start has made. */
+async function startServer(run: Run, config: Config, migrations: boolean, json: boolean): Promise<Gatehouse> {
+  const { start } = await import('../main.js');
+  let made: FirstSecrets | undefined;
+  try {
+    return await start(config, {
+      migrations,
+      announce: (line) => void run.stderr.write(`  ${line}\n`),
+      made(secrets) {
+        made = secrets;
+        if (!json) run.stderr.write(firstSecrets(config, secrets));
       },
-    );
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+    });
+  } catch (error) {
+    // A script reads one line, when all is ready; where it never is, this one tells what was made.
+    if (json && made) run.stderr.write(`${JSON.stringify({ ready: false, ...made })}\n`);
+    throw error;
+  }
 }
 
-export function serveCommand(): Command {
+/** Says that the server is ready, and what a person or a script needs to go on. */
+async function sayReady(run: Run, config: Config, gatehouse: Gatehouse, json: boolean): Promise<void> {
+  const { port, home, screen } = gatehouse;
+  const { issuer } = config;
+  const { isForDevelopment } = await import('../config.js');
+  const { outboxLink } = await import('../dev-outbox.js');
+  const outbox = isForDevelopment(config, issuer) ? outboxLink(issuer, screen) : undefined;
+  const ready = {
+    ...{ ready: true, issuer, port },
+    ...(outbox !== undefined && { outbox }),
+    ...home.made,
+  };
+  run.stderr.write(json ? `${JSON.stringify(ready)}\n` : welcome(config, home, outbox));
+}
+
+export function serveCommand(run: Run): Command {
   return new Command('serve')
     .description(
       'Start the server. The first start makes the store, the keys, an administrator and a management client.',
@@ -100,31 +117,11 @@ export function serveCommand(): Command {
     .option('--no-migrate', 'do not change the schema; end with 1 if it does not fit')
     .option('--json', 'say in JSON, on standard error, that it is ready, and what the first start made')
     .action(async ({ migrate, json = false }: { migrate: boolean; json?: boolean }) => {
-      const config = loadConfig();
-      const { start } = await import('../main.js'); // the other commands do without the server's libraries
-      let made: FirstSecrets | undefined;
-      const gatehouse = await start(config, {
-        migrations: migrate,
-        announce,
-        made: (secrets) => {
-          made = secrets;
-          if (!json) process.stderr.write(firstSecrets(config, secrets));
-        },
-      }).catch((error: unknown) => {
-        // A script reads one line, when all is ready; where it never is, this one tells what was made.
-        if (json && made) process.stderr.write(`${JSON.stringify({ ready: false, ...made })}\n`);
-        throw error;
-      });
-      stopOnSignals(gatehouse);
-      const { port, home, screen } = gatehouse;
-      const { issuer } = config;
-      const { outboxLink } = await import('../dev-outbox.js');
-      const outbox = isForDevelopment(config, issuer) ? outboxLink(issuer, screen) : undefined;
-      const ready = {
-        ...{ ready: true, issuer, port },
-        ...(outbox !== undefined && { outbox }),
-        ...home.made,
-      };
-      process.stderr.write(json ? `${JSON.stringify(ready)}\n` : welcome(config, home, outbox));
+      const { loadConfig } = await import('../config.js');
+      const config = loadConfig(run.env, run.cwd);
+      const gatehouse = await startServer(run, config, migrate, json);
+      const stopped = untilStopped(run, gatehouse);
+      await sayReady(run, config, gatehouse, json);
+      await stopped;
     });
 }

@@ -1,14 +1,8 @@
 import { Argument, Command } from 'commander';
 import type { Knex } from 'knex';
-import {
-  findTenant,
-  listTenants,
-  makeTenant,
-  placeAt,
-  setRegistrationOpen,
-  setTenantEnabled,
-  type Tenant,
-} from '../tenants/index.js';
+import type { Tenant } from '../tenants/index.js';
+import type * as TenantStore from '../tenants/store.js';
+import type { Run } from './io.js';
 import { print, table } from './output.js';
 import { withContext } from './session.js';
 
@@ -30,19 +24,21 @@ interface Options {
 
 /** Changes a tenant, writes it down, and shows how it is now. */
 const changeTenant = (
+  run: Run,
   name: string,
   said: { event: string; detail?: Record<string, unknown> },
   { json = false }: Options,
-  work: (trx: Knex) => Promise<void>,
+  work: (stored: typeof TenantStore, trx: Knex) => Promise<void>,
 ): Promise<void> =>
-  withContext(async ({ store, audit }) => {
-    await store.transaction(work);
-    const tenant = await findTenant(store.knex, name);
+  withContext(run, async ({ store, audit }) => {
+    const stored = await import('../tenants/store.js');
+    await store.transaction((trx) => work(stored, trx));
+    const tenant = await stored.findTenant(store.knex, name);
     await audit(tenant.id, { ...said, result: 'success', actor: 'cli', target: name });
-    print(json, tenant, lines(tenant));
+    print(run, json, tenant, lines(tenant));
   });
 
-export function tenantCommand(): Command {
+export function tenantCommand(run: Run): Command {
   const command = new Command('tenant').description(
     'Tenants: each an issuer of its own, with its own users, clients and keys.',
   );
@@ -50,9 +46,11 @@ export function tenantCommand(): Command {
     .command('list')
     .option('--json', 'answer in JSON')
     .action(({ json = false }: Options) =>
-      withContext(async ({ store }) => {
+      withContext(run, async ({ store }) => {
+        const { listTenants } = await import('../tenants/store.js');
         const tenants = await listTenants(store.knex);
         print(
+          run,
           json,
           tenants,
           table([
@@ -75,8 +73,10 @@ export function tenantCommand(): Command {
     )
     .option('--json', 'answer in JSON')
     .action((name: string, { host, managementClient: clientId, json = false }: Options) =>
-      withContext(async ({ store, vault, audit }) => {
-        const { makeFirstKeys } = await import('../oidc/index.js');
+      withContext(run, async ({ store, vault, audit }) => {
+        const { makeFirstKeys } = await import('../oidc/keys/ring.js');
+        const { placeAt } = await import('../tenants/hosts.js');
+        const { makeTenant } = await import('../tenants/make.js');
         // The management client gets the scopes of every operation, which are known where the operations are.
         if (clientId !== undefined) await import('../management.js');
         const place = placeAt(host);
@@ -87,7 +87,7 @@ export function tenantCommand(): Command {
         );
         await audit(tenant.id, { event: 'tenant.create', result: 'success', actor: 'cli', target: name });
         const client = managementSecret === undefined ? undefined : { clientId, secret: managementSecret };
-        print(json, { ...tenant, ...(client && { managementClient: client }) }, [
+        print(run, json, { ...tenant, ...(client && { managementClient: client }) }, [
           ...lines(tenant),
           ...(client ? [`${client.clientId}  ${client.secret}   (shown this once)`] : []),
         ]);
@@ -97,9 +97,10 @@ export function tenantCommand(): Command {
     .command('show <name>')
     .option('--json', 'answer in JSON')
     .action((name: string, { json = false }: Options) =>
-      withContext(async ({ store }) => {
+      withContext(run, async ({ store }) => {
+        const { findTenant } = await import('../tenants/store.js');
         const tenant = await findTenant(store.knex, name);
-        print(json, tenant, lines(tenant));
+        print(run, json, tenant, lines(tenant));
       }),
     );
   command
@@ -108,8 +109,12 @@ export function tenantCommand(): Command {
     .addArgument(new Argument('<open|closed>').choices(['open', 'closed']))
     .option('--json', 'answer in JSON')
     .action((name: string, word: 'open' | 'closed', options: Options) =>
-      changeTenant(name, { event: 'tenant.registration', detail: { registration: word } }, options, (trx) =>
-        setRegistrationOpen(trx, name, word === 'open'),
+      changeTenant(
+        run,
+        name,
+        { event: 'tenant.registration', detail: { registration: word } },
+        options,
+        ({ setRegistrationOpen }, trx) => setRegistrationOpen(trx, name, word === 'open'),
       ),
     );
   for (const verb of ['disable', 'enable'] as const)
@@ -120,7 +125,7 @@ export function tenantCommand(): Command {
       )
       .option('--json', 'answer in JSON')
       .action((name: string, options: Options) =>
-        changeTenant(name, { event: `tenant.${verb}` }, options, (trx) =>
+        changeTenant(run, name, { event: `tenant.${verb}` }, options, ({ setTenantEnabled }, trx) =>
           setTenantEnabled(trx, name, verb === 'enable'),
         ),
       );

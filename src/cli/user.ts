@@ -1,19 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Command } from 'commander';
-import {
-  findUser,
-  insertUser,
-  listUsers,
-  namesOf,
-  setPassword,
-  setUserEnabled,
-  type NewUser,
-  type User,
-} from '../users/index.js';
-import { builtInRoles, rolesWithEverything } from '../roles/index.js';
-import { tenantDb, type TenantDb } from '../store/index.js';
+import type { TenantDb } from '../store/index.js';
+import type { NewUser, User } from '../users/index.js';
+import type { Run } from './io.js';
 import { print, table, time } from './output.js';
-import { change, inTenant, readSecret, tenantOf, withContext } from './session.js';
+import { change, inTenant, readSecret, tenantDbOf, tenantOf, withContext } from './session.js';
 
 interface Options {
   tenant?: string;
@@ -46,9 +37,10 @@ const shown = ({ claims: _claims, ...user }: User): Partial<User> =>
 
 /** The password from standard input, else a new one that is shown once. */
 async function choosePassword(
+  run: Run,
   fromStdin: boolean | undefined,
 ): Promise<{ password: string; show: string | undefined }> {
-  if (fromStdin) return { password: await readSecret(), show: undefined };
+  if (fromStdin) return { password: await readSecret(run), show: undefined };
   const password = randomBytes(12).toString('base64url');
   return { password, show: password };
 }
@@ -58,21 +50,23 @@ async function choosePassword(
  * permission as a claim of their own.
  */
 async function asAdministrator(db: TenantDb, user: NewUser): Promise<NewUser> {
+  const { rolesWithEverything } = await import('../roles/index.js');
   const [role] = await rolesWithEverything(db);
   return role === undefined
     ? { ...user, claims: [{ type: 'permission', value: 'isms.all' }] }
     : { ...user, roles: [...(user.roles ?? []), role] };
 }
 
-export function userCommand(): Command {
+export function userCommand(run: Run): Command {
   const command = new Command('user').description('People who sign in.');
   inTenant(command.command('list'))
     .option('--take <number>', 'how many at the most', '100')
     .action(({ tenant, json = false, take }: Options) =>
-      withContext(async (context) => {
-        const { id } = await tenantOf(context, tenant);
-        const users = await listUsers(tenantDb(context.store.knex, id), Math.max(1, Number(take) || 100));
+      withContext(run, async (context) => {
+        const { listUsers } = await import('../users/store.js');
+        const users = await listUsers(await tenantDbOf(context, tenant), Math.max(1, Number(take) || 100));
         print(
+          run,
           json,
           users.map(shown),
           table([
@@ -97,9 +91,13 @@ export function userCommand(): Command {
     .option('--administrator', 'an administrator of the tenant, who may do everything: the way back in')
     .option('--password-stdin', 'read the password from standard input')
     .action((userName: string, options: Options) =>
-      withContext(async (context) => {
+      withContext(run, async (context) => {
+        const { builtInRoles } = await import('../roles/index.js');
+        const { openPasswords } = await import('../users/passwords.js');
+        const { namesOf } = await import('../users/schema.js');
+        const { insertUser } = await import('../users/store.js');
         const tenant = await tenantOf(context, options.tenant);
-        const { password, show } = await choosePassword(options.passwordStdin);
+        const { password, show } = await choosePassword(run, options.passwordStdin);
         const wanted: NewUser = {
           userName,
           email: options.email,
@@ -107,7 +105,8 @@ export function userCommand(): Command {
           countryCode: options.countryCode,
           nickName: options.nickName,
         };
-        const hash = await context.passwords.hash(password, [tenant.name, ...namesOf(wanted)]);
+        const passwords = openPasswords(context.config.passwords);
+        const hash = await passwords.hash(password, [tenant.name, ...namesOf(wanted)]);
         const user = await change(context, tenant, 'user.create', userName, async (db) => {
           if (options.administrator)
             return insertUser(db, await asAdministrator(db, { ...wanted, roles: options.role }), hash);
@@ -115,6 +114,7 @@ export function userCommand(): Command {
           return insertUser(db, { ...wanted, roles }, hash);
         });
         print(
+          run,
           options.json ?? false,
           { ...shown(user), ...(show !== undefined && { password: show }) },
           lines(user, show),
@@ -123,22 +123,23 @@ export function userCommand(): Command {
     );
   inTenant(command.command('show <user-name>')).action(
     (userName: string, { tenant, json = false }: Options) =>
-      withContext(async (context) => {
-        const { id } = await tenantOf(context, tenant);
-        const user = await findUser(tenantDb(context.store.knex, id), userName);
-        print(json, shown(user), lines(user));
+      withContext(run, async (context) => {
+        const { findUser } = await import('../users/store.js');
+        const user = await findUser(await tenantDbOf(context, tenant), userName);
+        print(run, json, shown(user), lines(user));
       }),
   );
   for (const verb of ['disable', 'enable'] as const)
     inTenant(command.command(`${verb} <user-name>`))
       .description(verb === 'disable' ? 'Refuse sign-in and refresh.' : 'Let the user sign in again.')
       .action((userName: string, { tenant, json = false }: Options) =>
-        withContext(async (context) => {
+        withContext(run, async (context) => {
+          const { setUserEnabled } = await import('../users/store.js');
           const owner = await tenantOf(context, tenant);
           const user = await change(context, owner, `user.${verb}`, userName, (db) =>
             setUserEnabled(db, userName, verb === 'enable'),
           );
-          print(json, shown(user), lines(user));
+          print(run, json, shown(user), lines(user));
         }),
       );
   inTenant(command.command('password <user-name>'))
@@ -147,13 +148,18 @@ export function userCommand(): Command {
     )
     .option('--password-stdin', 'read the password from standard input')
     .action((userName: string, { tenant, json = false, passwordStdin }: Options) =>
-      withContext(async (context) => {
+      withContext(run, async (context) => {
+        const { openPasswords } = await import('../users/passwords.js');
+        const { namesOf } = await import('../users/schema.js');
+        const { findUser, setPassword } = await import('../users/store.js');
         const owner = await tenantOf(context, tenant);
-        const { password, show } = await choosePassword(passwordStdin);
-        const user = await findUser(tenantDb(context.store.knex, owner.id), userName);
-        const hash = await context.passwords.hash(password, [owner.name, ...namesOf(user)]);
+        const { password, show } = await choosePassword(run, passwordStdin);
+        const user = await findUser(await tenantDbOf(context, tenant), userName);
+        const passwords = openPasswords(context.config.passwords);
+        const hash = await passwords.hash(password, [owner.name, ...namesOf(user)]);
         await change(context, owner, 'user.password', userName, (db) => setPassword(db, userName, hash));
         print(
+          run,
           json,
           { userName, ...(show !== undefined && { password: show }) },
           show === undefined ? ['done'] : [show],

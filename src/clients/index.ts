@@ -28,22 +28,13 @@ export {
   setClientEnabled,
   updateClientSettings,
 } from './store.js';
-export { clientOperations } from './operations.js';
-export { heldByNamed, openClient } from './import.js';
-export {
-  forgetIssuedTokens,
-  issuedTokenOperations,
-  type IssuedToken,
-  type IssueWish,
-  type TokenSource,
-} from './issued-tokens.js';
+export { forgetIssuedTokens, type IssuedToken, type IssueWish, type TokenSource } from './issued-tokens.js';
 export { inRegistryNames, metadataOf, type Metadata } from './metadata.js';
 export {
   register,
   looksAfter,
   mayRegister,
   registrationOf,
-  registrationTokenOperations,
   reregister,
   type Registered,
 } from './registration.js';
@@ -52,6 +43,5 @@ export {
   endInitialToken,
   endRegistrationAccess,
   listRegistrations,
-  registrationAccessOperation,
 } from './registration-access.js';
 export { insertManagementClient } from './management-client.js';

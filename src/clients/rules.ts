@@ -1,6 +1,7 @@
 import { Ajv } from 'ajv';
 import { isLocalHost } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
+import { once } from '../kernel/once.js';
 import { checkOutbound } from '../kernel/outbound.js';
 import type { Reach } from '../kernel/private-networks.js';
 import { ADDRESS_FORMATS, addressProblem, hasPlainHost, originSpellings } from '../kernel/web-addresses.js';
@@ -12,10 +13,11 @@ import {
   type NewClient,
 } from './schema.js';
 
-const hasShape = new Ajv({ formats: ADDRESS_FORMATS }).compile(CLIENT_SETTINGS);
+const shape = once(() => new Ajv({ formats: ADDRESS_FORMATS }).compile(CLIENT_SETTINGS));
 
 /** @throws Invalid naming the first field that is not what it can be. */
 function checkShape(settings: unknown): void {
+  const hasShape = shape();
   if (hasShape(settings)) return;
   const {
     instancePath,

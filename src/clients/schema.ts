@@ -3,16 +3,9 @@ import { shapes } from '../api/index.js';
 import { SIGNING_ALGS } from '../kernel/algorithms.js';
 import { ADDRESS } from '../kernel/web-addresses.js';
 import type { Secret } from '../secrets/index.js';
+import { GRANT_TYPES } from './grant-types.js';
 
-export const GRANT_TYPES = {
-  code: 'authorization_code',
-  refresh: 'refresh_token',
-  clientCredentials: 'client_credentials',
-  device: 'urn:ietf:params:oauth:grant-type:device_code',
-  password: 'password',
-  mobileCode: 'urn:gatehouse:grant:mobile_code',
-  tokenExchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
-} as const;
+export { GRANT_TYPES };
 
 /**
  * Applications of the product's own: the account pages, `/docs` and the demo. They are kept nowhere

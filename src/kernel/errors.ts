@@ -40,6 +40,22 @@ export class Busy extends ProductError {
   }
 }
 
+/** A configuration that the process can't start with; `message` is one line that names the key and what to do. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  constructor(
+    readonly key: string,
+    advice: string,
+  ) {
+    super(`${key}: ${advice}`);
+  }
+}
+
+/** The store and the program do not fit together; `message` says which command helps. */
+export class SchemaMismatch extends Error {
+  override name = 'SchemaMismatch';
+}
+
 /**
  * The store cannot serve a request now: it is down, silent, full, read-only, or has no free connection. Each interface
  * answers 503 `temporarily_unavailable` in its own shape. `reason` is for the log; it holds no value of a statement.

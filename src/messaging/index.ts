@@ -10,4 +10,3 @@ export {
 } from './messenger.js';
 export type { Message, ShownMessage } from './schema.js';
 export { MESSAGING_SEALED_COLUMNS } from './settings.js';
-export { messagingOperations } from './operations.js';

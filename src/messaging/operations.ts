@@ -86,7 +86,7 @@ const NOT_ANYWHERE = 'screen';
 
 /** @throws Invalid naming the field that the driver misses, or does not know */
 function fitting<C extends Channel>(channel: C, body: unknown): ChannelSettings[C] {
-  const fits = FITS[channel];
+  const fits = FITS[channel]();
   const { driver } = body as { driver: string };
   if (driver === NOT_ANYWHERE)
     throw new Invalid('driver', 'shows messages on this machine; it is what is used where nothing is set');

@@ -6,6 +6,7 @@ import {
   type MailDriverSettings,
   type SmsDriverSettings,
 } from '../kernel/message-drivers.js';
+import { once } from '../kernel/once.js';
 import { ADDRESS_FORMATS } from '../kernel/web-addresses.js';
 import type { SealedColumn, Store, TenantDb, Vault } from '../store/index.js';
 import type { Channel } from '../verification/index.js';
@@ -72,7 +73,7 @@ export function configured<C extends Channel>(
     ChannelSettings[C] | undefined;
 }
 
-const ajv = new Ajv({ discriminator: true, strictTypes: false, formats: ADDRESS_FORMATS });
-const fitsOf = (schema: object) => ajv.compile(schema);
+const validatorOf = (schema: object) =>
+  once(() => new Ajv({ discriminator: true, strictTypes: false, formats: ADDRESS_FORMATS }).compile(schema));
 /** Whether settings are of the shape that their driver has. */
-export const FITS = { mail: fitsOf(MAIL_DRIVER), sms: fitsOf(SMS_DRIVER) };
+export const FITS = { mail: validatorOf(MAIL_DRIVER), sms: validatorOf(SMS_DRIVER) };

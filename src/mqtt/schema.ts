@@ -2,6 +2,10 @@
 export const KINDS = ['username', 'clientid'] as const;
 export type Kind = (typeof KINDS)[number];
 
+/** Files of devices. */
+export const FORMATS = ['csv', 'json'] as const;
+export type Format = (typeof FORMATS)[number];
+
 /**
  * What an app may do.
  * - `read`, `write`: look at credentials, change them;

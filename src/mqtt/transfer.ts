@@ -8,13 +8,12 @@ import { readTime } from './entries.js';
 import { NotJson, openJsonReader } from './json-lists.js';
 import { mqttText } from './names.js';
 import { checkKept, type DevicePasswords } from './passwords.js';
+import type { Format } from './schema.js';
 
 /**
  * Files of devices, as EMQX's built-in database imports and exports them: CSV with a head line, or a JSON list, with `user_id`,
  * `password_hash`, `salt` and `is_superuser`; or with `password` in place of the hash.
  */
-export const FORMATS = ['csv', 'json'] as const;
-export type Format = (typeof FORMATS)[number];
 
 /** An entry of a file: its place, from 1 on, and the device or why it can not be one. */
 export type FileEntry = { at: number } & ({ device: KeptDevice } | { problem: string });

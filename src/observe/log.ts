@@ -1,4 +1,4 @@
-import pino, { type Logger } from 'pino';
+import type { Logger, LoggerOptions } from 'pino';
 import type { Config } from '../config.js';
 import { withoutFileNames } from '../kernel/capabilities.js';
 import { StoreUnavailable } from '../kernel/errors.js';
@@ -16,8 +16,9 @@ const MOST_WAITING_BYTES = 8 * 1024 * 1024;
  * The process's log: one JSON line an event on standard output; on a terminal outside production, the same for eyes.
  * Callers log ids, names and outcomes, never a request's body, query, headers or cookies.
  */
-export function openLog(config: Config): Log {
-  const options: pino.LoggerOptions = {
+export async function openLog(config: Config): Promise<Log> {
+  const { pino } = await import('pino');
+  const options: LoggerOptions = {
     level: config.log.level,
     base: null,
     timestamp,

@@ -2,7 +2,6 @@ export { openArtifacts, type Artifacts } from './artifacts.js';
 export {
   addKeys,
   BASE_ALGS,
-  keyOperations,
   keyRotation,
   KNOWN_ALGS,
   listKeys,

@@ -8,6 +8,5 @@ export {
   type NewRole,
   type Role,
 } from './schema.js';
-export { ROLE_OPERATIONS } from './operations.js';
 export { holdsEverything, keepWayIn, rolesWithEverything } from './way-in.js';
 export { builtInRoles, insertRole, roleFinder, rolesByWord, rolesOfUsers } from './store.js';

@@ -1,6 +1,5 @@
 import type { Knex } from 'knex';
 import { isPostgres } from './name-index.js';
-import { ThreadClient } from './thread-connection.js';
 
 /**
  * So many rows go into one statement: on SQLite a few milliseconds, in which the process does nothing else; on PostgreSQL
@@ -8,8 +7,10 @@ import { ThreadClient } from './thread-connection.js';
  */
 const PIECE = { here: 100, elsewhere: 5000 };
 
+const isInThread = ({ client }: Knex): boolean => (client as { inThread?: boolean }).inThread === true;
+
 const rowsAtOnce = (connection: Knex): number =>
-  isPostgres(connection) || connection.client instanceof ThreadClient ? PIECE.elsewhere : PIECE.here;
+  isPostgres(connection) || isInThread(connection) ? PIECE.elsewhere : PIECE.here;
 
 /**
  * Deletes rows, however many, by statements of which none takes long.

@@ -1,14 +1,7 @@
 export { openStore } from './open.js';
 export { decodeMasterKey, keptInFile, openVault, replaceKeyFile } from './master-key.js';
 export { rewrap, type Rewrapped, type SealedColumn } from './rewrap.js';
-export {
-  migrate,
-  requireSchema,
-  schemaStatus,
-  SchemaMismatch,
-  type Migration,
-  type SchemaStatus,
-} from './migrate.js';
+export { migrate, requireSchema, schemaStatus, type Migration, type SchemaStatus } from './migrate.js';
 export { decrypt, encrypt, MasterKey, SealBroken, Vault } from './vault.js';
 export { announceChange, storeTime, storeTimeOf } from './changes.js';
 export {

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Knex } from 'knex';
+import { SchemaMismatch } from '../kernel/errors.js';
 import type { Store } from './store.js';
 
 /** One step of the schema: `migrations/<number>_<name>`. Both ways run in a transaction with the step's own record. */
@@ -15,11 +16,6 @@ export interface SchemaStatus {
   current: number;
   /** The last step that this program knows. */
   latest: number;
-}
-
-/** The store and the program do not fit together; `message` says which command helps. */
-export class SchemaMismatch extends Error {
-  override name = 'SchemaMismatch';
 }
 
 const FOLDER = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'migrations');

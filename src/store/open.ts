@@ -1,11 +1,12 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
-import { ConfigError, type Config } from '../config.js';
-import { StoreUnavailable } from '../kernel/errors.js';
-import { openPostgres } from './postgres.js';
-import { openSqlite } from './sqlite.js';
+import type { Config } from '../config.js';
+import { ConfigError, StoreUnavailable } from '../kernel/errors.js';
 import type { Store } from './store.js';
 
-/** Opens the store that the configuration names: PostgreSQL when `DATABASE_URL` is set, else SQLite in the data folder. */
+/**
+ * Opens the store that the configuration names: PostgreSQL when `DATABASE_URL` is set, else SQLite in the data folder. Loads
+ * the driver of that store only.
+ */
 export async function openStore(config: Config): Promise<Store> {
   if (config.databaseUrl !== undefined) {
     if (!/^postgres(ql)?:\/\//.test(config.databaseUrl))
@@ -13,6 +14,7 @@ export async function openStore(config: Config): Promise<Store> {
         'DATABASE_URL',
         'must begin with postgres:// (leave it out for the embedded SQLite)',
       );
+    const { openPostgres } = await import('./postgres.js');
     const store = openPostgres(config.databaseUrl, config.store);
     await reachable(store, 'DATABASE_URL', 'can not be reached or refuses the sign-in');
     return store;
@@ -26,6 +28,7 @@ export async function openStore(config: Config): Promise<Store> {
       `${config.dataDir} can not be written (${(error as NodeJS.ErrnoException).code}); give a folder that can`,
     );
   }
+  const { openSqlite } = await import('./sqlite.js');
   const store = openSqlite(config.dataDir, config.store);
   await reachable(store, 'GATEHOUSE_DATA_DIR', `the SQLite file in ${config.dataDir} can not be opened`);
   return store;

@@ -83,6 +83,11 @@ export class ThreadConnection {
 
 /** knex's client for SQLite, whose statements run in the thread. The connection's settings have its `setup`. */
 export class ThreadClient extends BetterSqlite3Client {
+  /** On the prototype: knex makes the clients of its transactions from that. */
+  get inThread(): boolean {
+    return true;
+  }
+
   override acquireRawConnection(): Promise<unknown> {
     const { filename, setup } = this.connectionSettings as { filename: string; setup: string };
     return ThreadConnection.open(filename, setup);

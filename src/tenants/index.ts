@@ -1,6 +1,5 @@
 export type { Branding, Tenant } from './schema.js';
 export { hostsOf, placeAt } from './hosts.js';
-export { tenantOperations } from './operations.js';
 export {
   findHomeTenant,
   findTenant,

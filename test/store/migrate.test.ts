@@ -4,9 +4,9 @@ import {
   openStore,
   requireSchema,
   schemaStatus,
-  SchemaMismatch,
   type Store,
 } from '../../src/store/index.js';
+import { SchemaMismatch } from '../../src/kernel/errors.js';
 import { loadConfig } from '../../src/config.js';
 import { environment, STORES, temporaryFolder } from '../support/config.js';
 import { cli } from '../support/process.js';

@@ -1,5 +1,4 @@
 export { BASE_ALGS, loadKeyRing, makeFirstKeys, type KeyRing } from './ring.js';
-export { keyOperations } from './operations.js';
 export { DERIVED, REVOKED_KEY_ENDS, revokeKeys, type Leaked } from './revocation.js';
 export {
   addKeys,

@@ -1,0 +1,53 @@
+import type { Config } from './config.js';
+import { openAudit, type Audit } from './observe/index.js';
+import {
+  migrate,
+  openStore,
+  openVault,
+  requireSchema,
+  type MasterKey,
+  type Store,
+  type Vault,
+} from './store/index.js';
+
+/** What the server and each command work with: the store, the key that opens what is sealed in it, and its audit. */
+export interface StoreContext {
+  config: Config;
+  store: Store;
+  vault: Vault;
+  master: MasterKey;
+  /** Learns the vault's new keys while they are rewrapped. */
+  followKeys(): Promise<void>;
+  audit: Audit;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** Whether the schema is brought up to date; else it is checked. */
+  migrations?: boolean;
+  /** Called with the names of the steps that were taken, where there were any. */
+  migrated?: (steps: string[]) => void;
+}
+
+/**
+ * Opens the store, brings its schema up to date (or checks it, with `migrations: false`), and opens the vault.
+ * @throws ConfigError, SchemaMismatch
+ */
+export async function openStoreContext(
+  config: Config,
+  { migrations = true, migrated }: OpenOptions = {},
+): Promise<StoreContext> {
+  const store = await openStore(config);
+  try {
+    if (migrations) {
+      const steps = await migrate(store);
+      if (steps.length > 0) migrated?.(steps);
+    } else await requireSchema(store);
+    const { vault, master, follow } = await openVault(config, store);
+    const close = (): Promise<void> => store.close();
+    return { config, store, vault, master, followKeys: follow, audit: openAudit(store), close };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
