@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { loadConfig } from '../../src/config.js';
 import { openStore } from '../../src/store/index.js';
 import { environment, STORES, temporaryFolder } from '../support/config.js';
-import { cli, kill, serve, type Finished } from '../support/process.js';
+import { cli, type Finished } from '../support/process.js';
 
 type Json = Record<string, unknown>;
 
@@ -45,7 +45,7 @@ for (const kind of STORES)
 
     before(async () => {
       env = await environment(kind);
-      await kill(await serve(env), 'SIGTERM');
+      await cli(['serve'], env);
     });
 
     it('make, show, list, disable and enable tenants', async () => {

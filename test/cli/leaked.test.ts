@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { steadyNow } from '../../src/kernel/clock.js';
 import { ADMIN_PASSWORD, CLIENT_SECRET, environment, STORES } from '../support/config.js';
 import { bodyOf, send, type Heard } from '../support/http.js';
-import { cli, kill, managementToken, serve, type Finished, type Running } from '../support/process.js';
+import { cli, kill, managementToken, serveHere, type Finished, type Running } from '../support/process.js';
 
 type Json = Record<string, unknown>;
 
@@ -12,7 +12,7 @@ const NEW_KEY = Buffer.alloc(32, 9).toString('base64');
 
 for (const kind of STORES)
   describe(`the commands for what has leaked, on ${kind}`, function () {
-    this.timeout(300_000); // dozens of processes
+    this.timeout(300_000); // waits for what the running server sees
     let env: Record<string, string>;
     let running: Running;
     let issuer: string;
@@ -42,7 +42,7 @@ for (const kind of STORES)
 
     before(async () => {
       env = await environment(kind);
-      running = await serve(env);
+      running = await serveHere(env);
       issuer = `http://localhost:${env['PORT']}`;
     });
     after(async () => {
@@ -228,7 +228,7 @@ for (const kind of STORES)
 
       delete env['GATEHOUSE_NEW_MASTER_KEY'];
       await kill(running, 'SIGTERM');
-      running = await serve(env);
+      running = await serveHere(env);
       const signedIn = await ask(
         '/connect/token',
         { grant_type: 'password', username: 'admin', password: ADMIN_PASSWORD, scope: 'openid' },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ADMIN_PASSWORD, CLIENT_SECRET, environment, MASTER_KEY, STORES } from '../support/config.js';
 import { send } from '../support/http.js';
-import { cli, kill, serve } from '../support/process.js';
+import { cli, kill, serveHere } from '../support/process.js';
 
 const NEW_KEY = Buffer.alloc(32, 8).toString('base64');
 const MOST_SIGN_INS = 60;
@@ -13,7 +13,7 @@ for (const kind of STORES)
   describe(`gatehouse keys rewrap, on ${kind}`, () => {
     it('moves everything to a new master key while the server runs, and the old one opens nothing more', async () => {
       const env = await environment(kind);
-      const running = await serve(env);
+      const running = await serveHere(env);
       const issuer = `http://localhost:${env['PORT']}`;
       const ask = async (path: string, form: Record<string, string>): Promise<Record<string, unknown>> => {
         const basic = Buffer.from(`gatehouse-cli:${CLIENT_SECRET}`).toString('base64');
@@ -66,7 +66,7 @@ for (const kind of STORES)
       assert.equal(old.code, 1);
       assert.match(old.stderr, /^gatehouse: GATEHOUSE_MASTER_KEY: is not the key/m);
 
-      const next = await serve({ ...env, GATEHOUSE_MASTER_KEY: NEW_KEY });
+      const next = await serveHere({ ...env, GATEHOUSE_MASTER_KEY: NEW_KEY });
       await signIn();
       await ask('/connect/token', { grant_type: 'refresh_token', refresh_token: String(refreshToken) });
       const page = await send(new URL(`/device?user_code=${userCode}`, issuer));
@@ -76,7 +76,7 @@ for (const kind of STORES)
 
     it('says what is missing, and changes nothing', async () => {
       const env = await environment(kind);
-      await kill(await serve(env), 'SIGTERM');
+      await cli(['serve'], env);
       for (const [key, problem] of [
         [undefined, /GATEHOUSE_NEW_MASTER_KEY: is not set/],
         ['short', /GATEHOUSE_NEW_MASTER_KEY: must be 32 bytes/],
@@ -89,14 +89,14 @@ for (const kind of STORES)
         assert.notEqual(code, 0);
         assert.match(stderr, problem);
       }
-      await kill(await serve(env), 'SIGTERM');
+      await cli(['serve'], env);
     });
   });
 
 describe('gatehouse keys rewrap, with the key in the data folder', () => {
   it('puts the new key there, and leaves nothing under the old one', async () => {
     const { GATEHOUSE_MASTER_KEY: _given, ...env } = await environment('sqlite');
-    await kill(await serve(env), 'SIGTERM');
+    await cli(['serve'], env);
     const file = join(env['GATEHOUSE_DATA_DIR'] as string, 'master.key');
     assert.ok(existsSync(file));
     const { code } = await cli(['keys', 'rewrap', '--settle', '0'], {
@@ -110,6 +110,6 @@ describe('gatehouse keys rewrap, with the key in the data folder', () => {
     assert.equal(count("SELECT COUNT(*) FROM signing_keys WHERE sealed_private_jwk LIKE 'v1.data-1.%'"), 0);
     assert.equal(count("SELECT COUNT(*) FROM meta WHERE key LIKE 'key:%'"), 2);
     store.close();
-    await kill(await serve(env), 'SIGTERM');
+    await cli(['serve'], env);
   });
 });
