@@ -3,7 +3,7 @@ import type { Config } from '../config.js';
 import { networkOf } from '../kernel/addresses.js';
 import { Invalid, ProductError } from '../kernel/errors.js';
 import type { Store, TenantDb, Vault } from '../store/index.js';
-import { phoneRules, readCode, targetKey, type Channel, type Target } from './target.js';
+import { readCode, targetKey, type Channel, type Target } from './target.js';
 
 /** What a code is for; it is good for nothing else. */
 export type Purpose = 'register' | 'reset' | 'change' | 'login' | 'register_or_reset';
@@ -69,7 +69,6 @@ export function openCodes(store: Store, vault: Vault, config: Config['codes']): 
     'SELECT code_hash, used_at FROM verification_codes WHERE tenant_id = ? AND target = ?',
   );
 
-  phoneRules(); // before anybody waits for them
   const keyOf = (target: Target): string => vault.hash('code-target', targetKey(target));
   const hashOf = (target: Target, purpose: Purpose, subject: string, code: string): string =>
     vault.hash('code', [targetKey(target), purpose, subject, code].join('\n'));

@@ -1,13 +1,6 @@
-import { createRequire } from 'node:module';
-import type * as PhoneRules from 'libphonenumber-js/max';
+import { parsePhoneNumberFromString, type CountryCode } from 'libphonenumber-js/max';
 import { Invalid } from '../kernel/errors.js';
 import { foldName } from '../kernel/names.js';
-import { once } from '../kernel/once.js';
-
-/** The rules of all countries' numbers. They are large, and most commands read no number. */
-export const phoneRules = once(
-  () => createRequire(import.meta.url)('libphonenumber-js/max') as typeof PhoneRules,
-);
 
 export type Channel = 'sms' | 'mail';
 
@@ -17,7 +10,7 @@ export interface Target {
   /** E.164, or an e-mail address as it was given. */
   address: string;
   /** Of a number: the country's two letters (ISO 3166-1), where the number belongs to one. */
-  country?: PhoneRules.CountryCode | undefined;
+  country?: CountryCode | undefined;
 }
 
 /** Two spellings of an address are one target. */
@@ -47,7 +40,7 @@ export interface Phone {
   number: string;
   /** Without the country code. */
   national: string;
-  country: PhoneRules.CountryCode | undefined;
+  country: CountryCode | undefined;
 }
 
 const PHONE_SHAPE = /^\+?[\d\s().-]{5,30}$/;
@@ -72,7 +65,7 @@ export function readPhone(text: string, countryCode?: string): Phone {
     throw new Invalid('phoneNumber', `"${text.slice(0, 40)}" is not a phone number`);
   if (!digits.startsWith('+') && code === undefined)
     throw new Invalid('phoneNumber', 'must begin with + and the country code, or come with countryCode');
-  const phone = phoneRules().parsePhoneNumberFromString(digits, {
+  const phone = parsePhoneNumberFromString(digits, {
     ...(code !== undefined && { defaultCallingCode: code }),
     extract: false,
   });

@@ -8,7 +8,7 @@ import { decodeJwt } from 'jose';
 import { basic } from '../support/http.js';
 import { environment, MASTER_KEY, temporaryFolder } from '../support/config.js';
 import { needsFiles } from '../support/needs.js';
-import { cli, kill, serve, spawnCli } from '../support/process.js';
+import { cli, kill, serve, serveHere } from '../support/process.js';
 import { Visitor } from '../support/visitor.js';
 
 /** As a newcomer starts it: nothing is configured but where it may listen and write. */
@@ -16,6 +16,9 @@ async function bare(): Promise<Record<string, string>> {
   const { PORT, GATEHOUSE_DATA_DIR } = await environment('sqlite');
   return { PORT: PORT as string, GATEHOUSE_DATA_DIR: GATEHOUSE_DATA_DIR as string };
 }
+
+/** The same for a server in this process, whose log would stand among the results. */
+const quiet = async (): Promise<Record<string, string>> => ({ ...(await bare()), LOG_LEVEL: 'silent' });
 
 describe('the first start', () => {
   it('prints the secrets once, with curl commands that work when pasted', async function () {
@@ -52,22 +55,15 @@ describe('the first start', () => {
   });
 
   it('says the same in one line of JSON, for scripts', async () => {
-    const env = await bare();
-    const server = spawnCli(['serve', '--json'], env);
-    const line = await new Promise<string>((resolve) => {
-      server.child.stderr?.on('data', () => {
-        const ready = server
-          .stderr()
-          .split('\n')
-          .find((text) => text.startsWith('{'));
-        if (ready !== undefined) resolve(ready);
-      });
-    });
-    const { issuer, adminPassword, clientSecret } = JSON.parse(line) as Record<string, string>;
+    const env = await quiet();
+    const { code, stdout, stderr } = await cli(['serve', '--json'], env);
+    assert.deepEqual([code, stdout], [0, '']);
+    const [line, ...more] = stderr.trimEnd().split('\n');
+    assert.deepEqual(more, []);
+    const { issuer, adminPassword, clientSecret } = JSON.parse(line as string) as Record<string, string>;
     assert.equal(issuer, `http://localhost:${env['PORT']}`);
     assert.match(adminPassword as string, /^[\w-]{16}$/);
     assert.match(clientSecret as string, /^[\w-]{43}$/);
-    await kill(server, 'SIGTERM');
   });
 
   for (const [how, args, password, secret] of [
@@ -75,24 +71,24 @@ describe('the first start', () => {
     ['a script', ['--json'], /^\{"ready":false,.*"adminPassword":"([^"]+)"/m, /"clientSecret":"([^"]+)"/],
   ] as const)
     it(`tells ${how} what it has made although it fails afterwards`, async () => {
-      const env = await bare();
+      const env = await quiet();
       // Both ports are free, but not for two.
-      const failed = spawnCli(['serve', ...args], { ...env, GATEHOUSE_METRICS_PORT: env['PORT'] as string });
-      assert.equal((await failed.finished).code, 1);
-      const told = (pattern: RegExp): string => pattern.exec(failed.stderr())?.[1] ?? '';
-      const next = await serve(env);
+      const failed = await cli(['serve', ...args], { ...env, GATEHOUSE_METRICS_PORT: env['PORT'] as string });
+      assert.equal(failed.code, 1);
+      const told = (pattern: RegExp): string => pattern.exec(failed.stderr)?.[1] ?? '';
+      const next = await serveHere(env);
       const answer = await fetch(`http://localhost:${env['PORT']}/connect/token`, {
         method: 'POST',
         headers: { authorization: basic('gatehouse-cli', told(secret)) },
         body: new URLSearchParams({ grant_type: 'password', username: 'admin', password: told(password) }),
       });
-      assert.equal(answer.status, 200, failed.stderr());
+      assert.equal(answer.status, 200, failed.stderr);
       await kill(next, 'SIGTERM');
     });
 
   it('makes a master key and a store that only their owner can read', async () => {
-    const env = await bare();
-    const server = await serve(env);
+    const env = await quiet();
+    const server = await serveHere(env);
     const folder = env['GATEHOUSE_DATA_DIR'] as string;
     for (const file of ['master.key', 'gatehouse.sqlite', 'gatehouse.sqlite-wal'])
       assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600, file);
@@ -162,22 +158,22 @@ describe('a start that can not be', () => {
 
   it('names an unknown key of the environment', async () =>
     refused(
-      { ...(await bare()), GATEHOUSE_MASTERKEY: 'x' },
+      { ...(await quiet()), GATEHOUSE_MASTERKEY: 'x' },
       'GATEHOUSE_MASTERKEY',
       /not a key of Gatehouse/,
     ));
 
   it('names a value of the wrong type', async () => {
-    await refused({ ...(await bare()), PORT: 'http' }, 'PORT', /must be integer/);
-    await refused({ ...(await bare()), PORT: '70000' }, 'PORT', /must be <= 65535/);
-    await refused({ ...(await bare()), LOG_LEVEL: 'loud' }, 'LOG_LEVEL', /allowed values/);
+    await refused({ ...(await quiet()), PORT: 'http' }, 'PORT', /must be integer/);
+    await refused({ ...(await quiet()), PORT: '70000' }, 'PORT', /must be <= 65535/);
+    await refused({ ...(await quiet()), LOG_LEVEL: 'loud' }, 'LOG_LEVEL', /allowed values/);
     await refused(
-      { ...(await bare()), GATEHOUSE_ADMIN_PASSWORD: 'short' },
+      { ...(await quiet()), GATEHOUSE_ADMIN_PASSWORD: 'short' },
       'GATEHOUSE_ADMIN_PASSWORD',
       /fewer than 8/,
     );
     await refused(
-      { ...(await bare()), GATEHOUSE_TRUST_PROXY: '10.0.0.0/99' },
+      { ...(await quiet()), GATEHOUSE_TRUST_PROXY: '10.0.0.0/99' },
       'GATEHOUSE_TRUST_PROXY',
       /CIDR/,
     );
@@ -187,8 +183,7 @@ describe('a start that can not be', () => {
     const cwd = temporaryFolder();
     mkdirSync(join(cwd, 'config'));
     writeFileSync(join(cwd, 'config', 'development.json'), '{ "store": { "durabilty": "full" } }');
-    const running = spawnCli(['serve'], await bare(), cwd);
-    const { code, stderr } = await running.finished;
+    const { code, stderr } = await cli(['serve'], await quiet(), '', cwd);
     assert.equal(code, 1);
     assert.match(
       stderr,
@@ -197,36 +192,35 @@ describe('a start that can not be', () => {
   });
 
   it('names a port in use', async () => {
-    const env = await bare();
+    const env = await quiet();
     const taken = createServer().listen(Number(env['PORT']), '127.0.0.1');
     await new Promise((resolve) => taken.once('listening', resolve));
     await refused(env, 'PORT', /is in use; stop what uses it, or set another/);
     await new Promise((resolve) => taken.close(resolve));
     // Nothing was made that this start could not tell.
-    const next = await serve(env);
-    assert.match(next.stderr(), /Made on this first start[^]* {4}password {11}[\w-]{16}$/m);
-    await kill(next, 'SIGTERM');
+    const next = await cli(['serve'], env);
+    assert.match(next.stderr, /Made on this first start[^]* {4}password {11}[\w-]{16}$/m);
   });
 
   it('names an issuer that is not https, but for this machine', async () => {
     await refused(
-      { ...(await bare()), GATEHOUSE_ISSUER: 'http://id.example.com' },
+      { ...(await quiet()), GATEHOUSE_ISSUER: 'http://id.example.com' },
       'GATEHOUSE_ISSUER',
       /https/,
     );
     await refused(
-      { ...(await bare()), GATEHOUSE_ISSUER: 'https://id.example.com/path' },
+      { ...(await quiet()), GATEHOUSE_ISSUER: 'https://id.example.com/path' },
       'GATEHOUSE_ISSUER',
       /origin/,
     );
-    await refused({ ...(await bare()), GATEHOUSE_ISSUER: 'localhost' }, 'GATEHOUSE_ISSUER', /origin/);
+    await refused({ ...(await quiet()), GATEHOUSE_ISSUER: 'localhost' }, 'GATEHOUSE_ISSUER', /origin/);
   });
 
   it('names a data folder that can not be written', async () => {
     const file = join(temporaryFolder(), 'file');
     writeFileSync(file, '');
     await refused(
-      { ...(await bare()), GATEHOUSE_DATA_DIR: join(file, 'data') },
+      { ...(await quiet()), GATEHOUSE_DATA_DIR: join(file, 'data') },
       'GATEHOUSE_DATA_DIR',
       /can not be written/,
     );
@@ -234,15 +228,15 @@ describe('a start that can not be', () => {
     const folder = temporaryFolder();
     chmodSync(folder, 0o500);
     await refused(
-      { ...(await bare()), GATEHOUSE_DATA_DIR: folder },
+      { ...(await quiet()), GATEHOUSE_DATA_DIR: folder },
       'GATEHOUSE_DATA_DIR',
       /can not be written/,
     );
   });
 
   it('names the master key when it is wrong, malformed, or gone', async () => {
-    const env: Record<string, string> = { ...(await bare()), GATEHOUSE_MASTER_KEY: MASTER_KEY };
-    await kill(await serve(env), 'SIGTERM');
+    const env: Record<string, string> = { ...(await quiet()), GATEHOUSE_MASTER_KEY: MASTER_KEY };
+    await cli(['serve'], env);
     await refused(
       { ...env, GATEHOUSE_MASTER_KEY: Buffer.alloc(32, 8).toString('base64') },
       'GATEHOUSE_MASTER_KEY',
@@ -262,15 +256,15 @@ describe('a start that can not be', () => {
     const { GATEHOUSE_MASTER_KEY: _key, ...without } = await environment('postgres');
     await refused(without, 'GATEHOUSE_MASTER_KEY', /required with PostgreSQL/);
     await refused(
-      { ...(await bare()), DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none' },
+      { ...(await quiet()), DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none' },
       'DATABASE_URL',
       /can not be reached/,
     );
-    await refused({ ...(await bare()), DATABASE_URL: 'mysql://x' }, 'DATABASE_URL', /postgres:\/\//);
+    await refused({ ...(await quiet()), DATABASE_URL: 'mysql://x' }, 'DATABASE_URL', /postgres:\/\//);
   });
 
   it('leaves the schema alone when told to', async () => {
-    const { code, stderr } = await cli(['serve', '--no-migrate'], await bare());
+    const { code, stderr } = await cli(['serve', '--no-migrate'], await quiet());
     assert.equal(code, 1);
     assert.match(
       stderr,

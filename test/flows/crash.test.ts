@@ -35,7 +35,7 @@ for (const kind of STORES)
     before(async () => {
       env = await environment(kind);
       issuer = `http://localhost:${env['PORT']}`;
-      await kill(await serve(env), 'SIGTERM');
+      await cli(['serve'], env);
       const confidential = [
         '--grant',
         'code',

@@ -6,7 +6,7 @@ import { png } from '../support/files.js';
 import { basic } from '../support/http.js';
 import { asForm } from '../support/management.js';
 import { CLIENT_SECRET, environment, STORES } from '../support/config.js';
-import { cli, kill, serve } from '../support/process.js';
+import { cli, kill, serve, serveHere } from '../support/process.js';
 import { obtainCode, Visitor } from '../support/visitor.js';
 
 const REDIRECT = 'https://app.example.com/callback';
@@ -262,7 +262,7 @@ describe('stopping', () => {
 describe('health', () => {
   it('is live and ready while it serves', async () => {
     const env = await environment('sqlite');
-    const server = await serve(env);
+    const server = await serveHere(env);
     for (const path of ['/livez', '/readyz']) {
       const response = await fetch(`http://localhost:${env['PORT']}${path}`);
       assert.deepEqual([response.status, await response.json()], [200, { status: 'ok' }]);

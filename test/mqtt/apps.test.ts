@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { basic } from '../support/http.js';
 import { environment, STORES } from '../support/config.js';
-import { cli, kill, serve } from '../support/process.js';
+import { cli, kill, serveHere, type Running } from '../support/process.js';
 
 const SECRET = 'mqtt-secret-0123456789-0123456789';
 
@@ -10,11 +10,11 @@ for (const kind of STORES)
     this.timeout(60_000);
     let env: Record<string, string>;
     let api: string;
-    let server: Awaited<ReturnType<typeof serve>>;
+    let server: Running;
     before(async () => {
       env = await environment(kind, { GATEHOUSE_MQTT_APP_ID: 'first', GATEHOUSE_MQTT_APP_SECRET: SECRET });
       api = `http://localhost:${env['PORT']}/api/v4`;
-      server = await serve(env);
+      server = await serveHere(env);
     });
     after(() => kill(server, 'SIGTERM'));
 

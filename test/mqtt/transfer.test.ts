@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { environment, STORES, temporaryFolder } from '../support/config.js';
 import { basic } from '../support/http.js';
-import { cli, kill, serve } from '../support/process.js';
+import { cli, kill, serveHere, type Running } from '../support/process.js';
 
 const SECRET = 'mqtt-secret-0123456789-0123456789';
 const hashed = (password: string, salt: string): string =>
@@ -17,10 +17,10 @@ for (const kind of STORES)
     this.timeout(60_000);
     const folder = temporaryFolder();
     let env: Record<string, string>;
-    let server: Awaited<ReturnType<typeof serve>>;
+    let server: Running;
     before(async () => {
       env = await environment(kind, { GATEHOUSE_MQTT_APP_ID: 'app', GATEHOUSE_MQTT_APP_SECRET: SECRET });
-      server = await serve(env);
+      server = await serveHere(env);
     });
     after(() => kill(server, 'SIGTERM'));
 
@@ -92,7 +92,7 @@ for (const kind of STORES)
         const [first, second] = [join(folder, `1.${format}`), join(folder, `2.${format}`)];
         assert.equal((await run('export', first, '--full')).code, 0);
         const other = await environment(kind);
-        const there = await serve(other);
+        const there = await serveHere(other);
         const { code, stdout } = await cli(['mqtt', 'import', first], other);
         assert.deepEqual([code, stdout], [0, '4 imported, 0 were there already, 0 refused\n']);
         await cli(['mqtt', 'export', second, '--full'], other);

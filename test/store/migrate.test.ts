@@ -1,15 +1,9 @@
 import assert from 'node:assert/strict';
-import {
-  migrate,
-  openStore,
-  requireSchema,
-  schemaStatus,
-  type Store,
-} from '../../src/store/index.js';
+import { migrate, openStore, requireSchema, schemaStatus, type Store } from '../../src/store/index.js';
 import { SchemaMismatch } from '../../src/kernel/errors.js';
 import { loadConfig } from '../../src/config.js';
 import { environment, STORES, temporaryFolder } from '../support/config.js';
-import { cli } from '../support/process.js';
+import { cliProcess } from '../support/process.js';
 
 const STEPS = [
   '0001_tenants',
@@ -184,7 +178,7 @@ for (const kind of STORES)
     });
 
     it('are each taken once when several processes start together', async () => {
-      const finished = await Promise.all([1, 2, 3].map(() => cli(['migrate', '--json'], env)));
+      const finished = await Promise.all([1, 2, 3].map(() => cliProcess(['migrate', '--json'], env)));
       const taken = finished.map(({ stdout }) => (JSON.parse(stdout) as { steps: string[] }).steps);
       assert.deepEqual(taken.flat().sort(), STEPS);
     });

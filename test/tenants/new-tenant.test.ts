@@ -3,7 +3,7 @@ import { loadConfig } from '../../src/config.js';
 import { openStore, type Store } from '../../src/store/index.js';
 import { environment, STORES, temporaryFolder } from '../support/config.js';
 import { send } from '../support/http.js';
-import { cli, kill, managementToken, serve, type Running } from '../support/process.js';
+import { cli, kill, managementToken, serveHere, type Running } from '../support/process.js';
 
 type Row = Record<string, unknown>;
 
@@ -18,7 +18,7 @@ for (const kind of STORES)
 
     before(async () => {
       env = await environment(kind);
-      running = await serve(env);
+      running = await serveHere(env);
       store = await openStore(loadConfig(env, temporaryFolder()));
     });
     after(async () => {
