@@ -146,6 +146,21 @@ for (const kind of STORES)
       assert.deepEqual(lost, []);
     });
 
+    it('take along what belongs to the demo’s client', async () => {
+      await migrate(store, 28);
+      for (const table of ['clients', 'client_secrets', 'client_registrations', 'tenants'])
+        await store.knex(table).delete();
+      await fill(store);
+      const { id } = (await store.knex('clients').orderBy('id').first<{ id: string }>('id')) ?? { id: '' };
+      const redirectUris = ['http://localhost:3000/demo/callback'];
+      const settings = JSON.stringify({ redirectUris, tokenEndpointAuthMethod: 'none' });
+      await store.knex('clients').where({ id }).update({ client_id: 'demo', settings });
+      await store.knex('tenants').update({ home: true });
+      await migrate(store);
+      for (const table of ['clients', 'client_secrets', 'client_registrations'])
+        assert.equal((await store.knex(table)).length, ROWS - 1, table);
+    });
+
     it('leave the references between tables in force', async () => {
       await migrate(store);
       const orphan = store.knex('tenant_hosts').insert({ host: 'a.example.com', tenant_id: 'nobody' });
