@@ -111,7 +111,7 @@ export function serveCommand(): Command {
           if (!json) process.stderr.write(firstSecrets(config, secrets));
         },
       }).catch((error: unknown) => {
-        // A script reads one line, when all is ready; where it never is, this one tells what was made.
+        // A script reads one line, when all is ready; where it never is, this one says what was made.
         if (json && made) process.stderr.write(`${JSON.stringify({ ready: false, ...made })}\n`);
         throw error;
       });

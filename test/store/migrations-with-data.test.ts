@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { migrate, openStore, schemaStatus, type Store } from '../../src/store/index.js';
 import { configFor, STORES } from '../support/config.js';
 
-/** A column as both databases tell of it. */
+/** A column as both databases describe it. */
 interface Column {
   name: string;
   type: string;
