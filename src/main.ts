@@ -69,7 +69,7 @@ export interface StartOptions {
   migrations?: boolean;
   /** Where a line goes of each message that is shown instead of sent; nowhere where it says nothing. */
   announce?: (line: string) => void;
-  /** Called with what the first start has made as soon as it is stored: nothing tells it later. */
+  /** Called with what the first start has made as soon as it is stored: it is not said again. */
   made?: (secrets: FirstSecrets) => void;
 }
 

@@ -1,17 +1,20 @@
+import type * as Bowser from 'bowser';
 import type Router from '@koa/router';
-import Bowser from 'bowser';
 import { longestLife } from '../config.js';
 import { formOf, seeOther } from '../kernel/forms.js';
 import { localTime } from '../kernel/pages.js';
+import { whenNeeded } from '../kernel/when-needed.js';
 import { endGrants, endSessions, listGrants, listSessions, type OidcBase } from '../oidc/index.js';
 import { revokeAllOf } from '../revocations/index.js';
 import { tenantDb } from '../store/index.js';
 import { localeOf, visitOf, type Visits } from './visits.js';
 
+const bowser = whenNeeded<typeof Bowser>('bowser');
+
 /** `Firefox, Windows`, as a browser's own name says it; undefined where it says nothing that is known. */
 function deviceOf(agent: string | null): string | undefined {
   if (!agent) return undefined;
-  const { browser, os } = Bowser.parse(agent);
+  const { browser, os } = bowser().parse(agent);
   return [browser.name, os.name].filter(Boolean).join(', ') || undefined;
 }
 

@@ -88,7 +88,7 @@ async function startServer(run: Run, config: Config, migrations: boolean, json: 
       },
     });
   } catch (error) {
-    // A script reads one line, when all is ready; where it never is, this one tells what was made.
+    // A script reads one line, when all is ready; where it never is, this one says what was made.
     if (json && made) run.stderr.write(`${JSON.stringify({ ready: false, ...made })}\n`);
     throw error;
   }

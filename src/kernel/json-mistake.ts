@@ -1,4 +1,7 @@
-import { createScanner } from 'jsonc-parser';
+import type * as Jsonc from 'jsonc-parser';
+import { whenNeeded } from './when-needed.js';
+
+const jsonc = whenNeeded<typeof Jsonc>('jsonc-parser');
 
 // The kinds of tokens of jsonc-parser, whose enum has no value at run time.
 const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST, COMMA, COLON] = [1, 2, 3, 4, 5, 6] as const;
@@ -16,7 +19,7 @@ type Expected = 'value' | 'value or end' | 'key' | 'key or end' | 'colon' | 'com
  * token and keeps the open brackets in a list: a text may come from a stranger, and must not decide how deep the stack grows.
  */
 export function firstMistake(text: string): number {
-  const scanner = createScanner(text);
+  const scanner = jsonc().createScanner(text);
   const ends: number[] = [];
   let expected: Expected | undefined = 'value';
   for (let token: number = scanner.scan(); token !== END; token = scanner.scan()) {

@@ -31,7 +31,7 @@ const shortened = (clientid: string): string => (clientid.length <= LONGEST ? cl
 
 const idOf = (clientid: string): string => createHash('sha256').update(clientid).digest('base64url');
 
-/** A row lasts for two hours or more: memory tells of a client identifier that is in use once in an hour. */
+/** A row lasts for two hours or more: a client identifier that is in use is written once in an hour. */
 const rowOf = (clientid: string): Record<string, unknown> => ({
   id: idOf(clientid),
   expires_at: Math.ceil((Date.now() + 2 * TAKEN_MS) / HOUR_MS) * HOUR_MS,

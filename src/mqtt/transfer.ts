@@ -1,14 +1,18 @@
+import type * as CsvStringify from 'csv-stringify/sync';
+import type * as CsvParse from 'csv-parse';
 import type { Readable } from 'node:stream';
-import { parse as parseCsv } from 'csv-parse';
-import { stringify as csvLine } from 'csv-stringify/sync';
 import { Invalid } from '../kernel/errors.js';
 import { objectOf } from '../kernel/json.js';
+import { whenNeeded } from '../kernel/when-needed.js';
 import type { Credential, KeptDevice } from './credentials.js';
 import { readTime } from './entries.js';
 import { NotJson, openJsonReader } from './json-lists.js';
 import { mqttText } from './names.js';
 import { checkKept, type DevicePasswords } from './passwords.js';
 import type { Format } from './schema.js';
+
+const reading = whenNeeded<typeof CsvParse>('csv-parse');
+const writing = whenNeeded<typeof CsvStringify>('csv-stringify/sync');
 
 /**
  * Files of devices, as EMQX's built-in database imports and exports them: CSV with a head line, or a JSON list, with `user_id`,
@@ -91,7 +95,7 @@ export async function* readDevices(
 
 async function* csvEntries(source: Readable): AsyncGenerator<unknown> {
   const records = source.pipe(
-    parseCsv({ columns: true, bom: true, skip_empty_lines: true, max_record_size: LONGEST_RECORD }),
+    reading().parse({ columns: true, bom: true, skip_empty_lines: true, max_record_size: LONGEST_RECORD }),
   );
   source.once('error', (error) => records.destroy(error));
   try {
@@ -142,7 +146,7 @@ export async function* writeDevices(
   let begun = false;
   for await (const devices of pieces) {
     const rows = devices.map(rowOf);
-    if (format === 'csv') yield csvLine(rows, { columns, cast: { boolean: String } });
+    if (format === 'csv') yield writing().stringify(rows, { columns, cast: { boolean: String } });
     else
       for (const row of rows) {
         yield `${begun ? ',' : '['}\n${JSON.stringify(row)}`;

@@ -22,7 +22,7 @@ const LARGE_BYTES = 256 * 1024;
 /**
  * Asks the store whether it answers and takes writes. A read-only store answers queries, so only a write can tell; one
  * write each two seconds is enough for all who ask; after a failure of any request it is asked again at once. A store that
- * is full may take a small write long after it has refused others: once it has refused one, only a large one tells that
+ * is full may take a small write long after it has refused others: once it has refused one, only a large one shows that
  * it has room.
  */
 export function storeProbe(store: Store): () => Promise<void> {

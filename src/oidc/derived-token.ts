@@ -11,7 +11,7 @@ import { DERIVED } from './keys/index.js';
 /** The tokens of one sign-in at one client: what is revoked together when one of them is used twice. */
 export const familyOf = (grantId: string, sessionUid: string): string => `${grantId}.${sessionUid}`;
 
-/** The id by which a token is revoked alone: the `jti` of a JWT, and of any other a hash, which tells nobody the token. */
+/** The id by which a token is revoked alone: the `jti` of a JWT, and of any other a hash, from which nobody learns the token. */
 export const tokenIdOf = (token: string): string =>
   token.includes('.') ? (decodeJwt(token).jti ?? '') : hash('sha256', `token:${token}`, 'base64url');
 

@@ -7,7 +7,7 @@ export const CHANNEL = 'gatehouse_changes';
 
 /**
  * Says, when the transaction commits, that something has changed of which other processes keep a copy. SQLite needs no word:
- * it tells that another process has committed.
+ * it says itself that another process has committed.
  */
 export async function announceChange(connection: Knex): Promise<void> {
   if (isPostgres(connection)) await connection.raw(`NOTIFY ${CHANNEL}`);

@@ -1,6 +1,9 @@
-import { parsePhoneNumberFromString, type CountryCode } from 'libphonenumber-js/max';
+import type * as PhoneNumbers from 'libphonenumber-js/max';
 import { Invalid } from '../kernel/errors.js';
 import { foldName } from '../kernel/names.js';
+import { whenNeeded } from '../kernel/when-needed.js';
+
+const phoneNumbers = whenNeeded<typeof PhoneNumbers>('libphonenumber-js/max');
 
 export type Channel = 'sms' | 'mail';
 
@@ -10,7 +13,7 @@ export interface Target {
   /** E.164, or an e-mail address as it was given. */
   address: string;
   /** Of a number: the country's two letters (ISO 3166-1), where the number belongs to one. */
-  country?: CountryCode | undefined;
+  country?: PhoneNumbers.CountryCode | undefined;
 }
 
 /** Two spellings of an address are one target. */
@@ -40,7 +43,7 @@ export interface Phone {
   number: string;
   /** Without the country code. */
   national: string;
-  country: CountryCode | undefined;
+  country: PhoneNumbers.CountryCode | undefined;
 }
 
 const PHONE_SHAPE = /^\+?[\d\s().-]{5,30}$/;
@@ -65,7 +68,7 @@ export function readPhone(text: string, countryCode?: string): Phone {
     throw new Invalid('phoneNumber', `"${text.slice(0, 40)}" is not a phone number`);
   if (!digits.startsWith('+') && code === undefined)
     throw new Invalid('phoneNumber', 'must begin with + and the country code, or come with countryCode');
-  const phone = parsePhoneNumberFromString(digits, {
+  const phone = phoneNumbers().parsePhoneNumberFromString(digits, {
     ...(code !== undefined && { defaultCallingCode: code }),
     extract: false,
   });

@@ -178,7 +178,7 @@ for (const kind of STORES)
           assert.equal((await introspect(token['access_token']))['active'], false);
       });
 
-      it('gives tokens that end with the token that they came of, when that alone is revoked', async () => {
+      it('gives tokens that end with the token that they were issued for, when that alone is revoked', async () => {
         const revoke = async (
           token: string,
           by: Record<string, string>,

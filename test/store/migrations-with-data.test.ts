@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { migrate, openStore, schemaStatus, type Store } from '../../src/store/index.js';
 import { configFor, STORES } from '../support/config.js';
 
-/** A column as both databases tell of it. */
+/** A column as both databases describe it. */
 interface Column {
   name: string;
   type: string;
@@ -144,6 +144,21 @@ for (const kind of STORES)
       for (const version of [0, ...versions].reverse().slice(1))
         lost.push(...(await lostOnTheWayTo(version)));
       assert.deepEqual(lost, []);
+    });
+
+    it('take along what belongs to the demo’s client', async () => {
+      await migrate(store, 28);
+      for (const table of ['clients', 'client_secrets', 'client_registrations', 'tenants'])
+        await store.knex(table).delete();
+      await fill(store);
+      const { id } = (await store.knex('clients').orderBy('id').first<{ id: string }>('id')) ?? { id: '' };
+      const redirectUris = ['http://localhost:3000/demo/callback'];
+      const settings = JSON.stringify({ redirectUris, tokenEndpointAuthMethod: 'none' });
+      await store.knex('clients').where({ id }).update({ client_id: 'demo', settings });
+      await store.knex('tenants').update({ home: true });
+      await migrate(store);
+      for (const table of ['clients', 'client_secrets', 'client_registrations'])
+        assert.equal((await store.knex(table)).length, ROWS - 1, table);
     });
 
     it('leave the references between tables in force', async () => {

@@ -49,7 +49,7 @@ for (const kind of STORES)
       const before = await version();
       await touch();
       await nextTurn();
-      // SQLite tells at once, PostgreSQL within moments.
+      // SQLite says so at once, PostgreSQL within moments.
       if (kind === 'sqlite') assert.ok((await version()) > before);
       else await until(async () => (await version()) > before);
     });
