@@ -92,6 +92,10 @@ const NO_CONNECTING = [
   },
 ];
 
+const NO_GLOBALS = ['fetch', 'WebSocket', 'EventSource'].map((name) => ({ name, message: OUTBOUND }));
+
+const THROUGH_IO = 'Take it from the io of the run (src/cli/io.ts).';
+
 const layer = (own, forbidden) => ({
   files: [`src/${own}/**/*.ts`],
   rules: {
@@ -129,15 +133,32 @@ export default tseslint.config(
     files: ['src/**'],
     rules: {
       'no-restricted-syntax': ['error', ...NO_ONCE, ...NO_OWN_END, ...NO_CONNECTING],
-      'no-restricted-globals': [
-        'error',
-        ...['fetch', 'WebSocket', 'EventSource'].map((name) => ({ name, message: OUTBOUND })),
-      ],
+      'no-restricted-globals': ['error', ...NO_GLOBALS],
     },
   },
   {
     files: ['src/kernel/outbound.ts'],
     rules: { 'no-restricted-syntax': ['error', ...NO_ONCE] },
+  },
+  {
+    // Commands are functions: what they have of the process comes with `io` (src/cli/io.ts), and they end nothing.
+    files: ['src/cli/**'],
+    rules: {
+      'no-restricted-globals': ['error', ...NO_GLOBALS, { name: 'process', message: THROUGH_IO }],
+      'no-restricted-imports': [
+        'error',
+        { paths: ['process', 'node:process'].map((name) => ({ name, message: THROUGH_IO })) },
+      ],
+    },
+  },
+  {
+    files: ['src/cli.ts'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'exit', message: 'A command that is done leaves nothing open.' },
+      ],
+    },
   },
   {
     files: ['src/**'],
