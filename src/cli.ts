@@ -31,3 +31,7 @@ const io: Io = {
 };
 
 process.exitCode = await run(process.argv.slice(2), io);
+
+/** Nothing is left of a command by now, and the process ends. Of a server there may be jobs that did not end in time. */
+const LEFT_MS = 1000;
+setTimeout(() => process.exit(), LEFT_MS).unref();

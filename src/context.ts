@@ -34,10 +34,15 @@ export async function openContext(
     migrations,
     migrated: (steps) => log.info({ steps }, 'migrated'),
   });
-  const { store, vault } = opened;
-  const passwords = openPasswords(config.passwords, log);
-  const lockout = openLockout(store, config.lockout);
-  const codes = openCodes(store, vault, config.codes);
-  const people = openPeople(store, vault, userFinder(store), passwords, lockout, codes);
-  return { ...opened, log, passwords, lockout, codes, people };
+  try {
+    const { store, vault } = opened;
+    const passwords = openPasswords(config.passwords, log);
+    const lockout = openLockout(store, config.lockout);
+    const codes = openCodes(store, vault, config.codes);
+    const people = openPeople(store, vault, userFinder(store), passwords, lockout, codes);
+    return { ...opened, log, passwords, lockout, codes, people };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
 }

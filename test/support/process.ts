@@ -40,12 +40,15 @@ function keep<R extends Running>(command: R): R {
   return command;
 }
 
+/** Whoever ends a process by `process.exit` has left something open: such an end has a code of its own. */
+const NO_EXIT = `data:text/javascript,process.exit = () => process.reallyExit(99)`;
+
 export function spawnCli(
   args: string[],
   env: Record<string, string>,
   cwd: string = temporaryFolder(),
 ): RunningProcess {
-  const child = spawn(process.execPath, [CLI, ...args], {
+  const child = spawn(process.execPath, ['--import', NO_EXIT, CLI, ...args], {
     cwd,
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],

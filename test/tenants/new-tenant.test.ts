@@ -3,7 +3,7 @@ import { loadConfig } from '../../src/config.js';
 import { openStore, type Store } from '../../src/store/index.js';
 import { environment, STORES, temporaryFolder } from '../support/config.js';
 import { send } from '../support/http.js';
-import { cli, kill, managementToken, serveHere, type Running } from '../support/process.js';
+import { cliProcess, kill, managementToken, serveHere, type Running } from '../support/process.js';
 
 type Row = Record<string, unknown>;
 
@@ -39,6 +39,7 @@ for (const kind of STORES)
       assert.equal(answer.status, 200, answer.text);
       return (JSON.parse(answer.text) as { data: { id: string } }).data.id;
     };
+    // In a process of its own, which knows of operations only what the command loads.
     const byCommand = async (name: string): Promise<string> => {
       const command = [
         'tenant',
@@ -49,7 +50,7 @@ for (const kind of STORES)
         '--management-client',
         'manager',
       ];
-      const { code, stdout, stderr } = await cli([...command, '--json'], env);
+      const { code, stdout, stderr } = await cliProcess([...command, '--json'], env);
       assert.equal(code, 0, stderr);
       const made = JSON.parse(stdout) as {
         id: string;
