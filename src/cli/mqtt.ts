@@ -8,6 +8,7 @@ import { Command, Option } from 'commander';
 import { Invalid, NotFound } from '../kernel/errors.js';
 import type { KeptDevice } from '../mqtt/index.js';
 import { FORMATS, KINDS, type Format, type Kind } from '../mqtt/schema.js';
+import type { StoreContext } from '../store-context.js';
 import type { Run } from './io.js';
 import { print } from './output.js';
 import { inTenant, tenantDbOf, tenantOf, withContext } from './session.js';
@@ -59,53 +60,10 @@ const importCommand = (run: Run): Command =>
       'of the hashes in the file: sha256 or sha512 (the salt stands first), the same with -suffix, pbkdf2-sha256:<iterations>, bcrypt',
       'sha256',
     )
-    .action((file: string, { tenant, json = false, kind, format, hash }: Options & { hash: string }) =>
+    .action((file: string, options: ImportOptions) =>
       withContext(run, async (context) => {
-        const { insertCredentials } = await import('../mqtt/credentials.js');
-        const { devicePasswords } = await import('../mqtt/passwords.js');
-        const { readDevices } = await import('../mqtt/transfer.js');
-        const { auditIn } = await import('../observe/index.js');
-        const { tenantTransaction } = await import('../store/index.js');
-        const as = formatOf(file, format);
-        const path = resolve(run.cwd, file);
-        const { size } = await stat(path).catch(() => {
-          throw new NotFound('file', `there is no file ${file}`);
-        });
-        const owner = await tenantOf(context, tenant);
-        const passwords = devicePasswords(context.config.mqtt.passwords);
-        const bar = await barFor(run, 'importing');
-        const source = createReadStream(path);
-        bar.start(size, 0);
-        let [imported, existed] = [0, 0];
-        const problems: { at: number; problem: string }[] = [];
-        let refused = 0;
-        let batch: KeptDevice[] = [];
-        const flush = async (): Promise<void> => {
-          if (batch.length === 0) return;
-          const devices = batch;
-          batch = [];
-          bar.update(source.bytesRead);
-          // Servers need no word of it: they look devices up each time.
-          const left = await tenantTransaction(context.store, owner.id, async (db) => {
-            const target = `${devices.length} entries`;
-            await auditIn(db, { event: 'mqtt.import', result: 'success', actor: 'cli', target });
-            return insertCredentials(db, kind, [devices]);
-          });
-          existed += left.existed.size + left.twice.size;
-          imported += devices.length - left.existed.size - left.twice.size;
-        };
-        try {
-          for await (const entry of readDevices(source, as, passwords, hash)) {
-            if ('problem' in entry) {
-              refused += 1;
-              if (problems.length < MOST_PROBLEMS) problems.push(entry);
-            } else if (batch.push(entry.device) === AT_ONCE) await flush();
-          }
-        } finally {
-          await flush();
-          bar.stop();
-        }
-        print(run, json, { imported, existed, refused, problems }, [
+        const { imported, existed, refused, problems } = await importFile(run, context, file, options);
+        print(run, options.json ?? false, { imported, existed, refused, problems }, [
           `${imported} imported, ${existed} were there already, ${refused} refused`,
           ...problems.map(({ at, problem }) => `  entry ${at}: ${problem}`),
           ...(refused > problems.length ? [`  and ${refused - problems.length} more`] : []),
@@ -113,6 +71,83 @@ const importCommand = (run: Run): Command =>
         if (refused > 0) throw new Invalid('file', `${refused} of its entries were refused`);
       }),
     );
+
+interface ImportOptions extends Options {
+  hash: string;
+}
+
+interface Imported {
+  imported: number;
+  existed: number;
+  refused: number;
+  /** The first ones. */
+  problems: { at: number; problem: string }[];
+}
+
+/** Adds the devices of a file, many in each transaction. @throws NotFound, Invalid */
+async function importFile(
+  run: Run,
+  context: StoreContext,
+  file: string,
+  { tenant, kind, format, hash }: ImportOptions,
+): Promise<Imported> {
+  const { devicePasswords } = await import('../mqtt/passwords.js');
+  const { readDevices } = await import('../mqtt/transfer.js');
+  const as = formatOf(file, format);
+  const path = resolve(run.cwd, file);
+  const { size } = await stat(path).catch(() => {
+    throw new NotFound('file', `there is no file ${file}`);
+  });
+  const write = await writerOf(context, tenant, kind);
+  const passwords = devicePasswords(context.config.mqtt.passwords);
+  const bar = await barFor(run, 'importing');
+  const source = createReadStream(path);
+  bar.start(size, 0);
+  const done: Imported = { imported: 0, existed: 0, refused: 0, problems: [] };
+  let batch: KeptDevice[] = [];
+  const flush = async (): Promise<void> => {
+    if (batch.length === 0) return;
+    const devices = batch;
+    batch = [];
+    bar.update(source.bytesRead);
+    const existed = await write(devices);
+    done.existed += existed;
+    done.imported += devices.length - existed;
+  };
+  try {
+    for await (const entry of readDevices(source, as, passwords, hash)) {
+      if ('problem' in entry) {
+        done.refused += 1;
+        if (done.problems.length < MOST_PROBLEMS) done.problems.push(entry);
+      } else if (batch.push(entry.device) === AT_ONCE) await flush();
+    }
+  } finally {
+    await flush();
+    bar.stop();
+  }
+  return done;
+}
+
+/** Writes devices in one transaction with its audit row; answers how many were there already, or twice in the list. */
+async function writerOf(
+  context: StoreContext,
+  tenant: string | undefined,
+  kind: Kind,
+): Promise<(devices: KeptDevice[]) => Promise<number>> {
+  const { insertCredentials } = await import('../mqtt/credentials.js');
+  const { auditIn } = await import('../observe/index.js');
+  const { tenantTransaction } = await import('../store/index.js');
+  const owner = await tenantOf(context, tenant);
+  return async (devices) => {
+    // Servers need no word of it: they look devices up each time.
+    const left = await tenantTransaction(context.store, owner.id, async (db) => {
+      const target = `${devices.length} entries`;
+      await auditIn(db, { event: 'mqtt.import', result: 'success', actor: 'cli', target });
+      return insertCredentials(db, kind, [devices]);
+    });
+    return left.existed.size + left.twice.size;
+  };
+}
 
 const exportCommand = (run: Run): Command =>
   inTenant(new Command('export').argument('[file]'))

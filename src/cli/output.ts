@@ -54,6 +54,8 @@ export function explain({ env, stderr }: Io, error: unknown): number {
         ? EXIT.conflict
         : EXIT.invalid;
   }
+  // Whoever closed the pipe of standard output knows that.
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE') return EXIT.failed;
   line(
     error instanceof Error
       ? env['LOG_LEVEL'] === 'debug'
