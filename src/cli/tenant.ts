@@ -74,7 +74,7 @@ export function tenantCommand(run: Run): Command {
     .option('--json', 'answer in JSON')
     .action((name: string, { host, managementClient: clientId, json = false }: Options) =>
       withContext(run, async ({ store, vault, audit }) => {
-        const { makeFirstKeys } = await import('../oidc/keys/ring.js');
+        const { makeFirstKeys } = await import('../oidc/keys/first.js');
         const { placeAt } = await import('../tenants/hosts.js');
         const { makeTenant } = await import('../tenants/make.js');
         // The management client gets the scopes of every operation, which are known where the operations are.

@@ -6,7 +6,7 @@ import { parse } from '../kernel/json.js';
 import type { Revocations } from '../revocations/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { ClientCache } from './client-cache.js';
-import { DERIVED } from './keys/index.js';
+import { DERIVED } from './keys/revocation.js';
 
 /** The tokens of one sign-in at one client: what is revoked together when one of them is used twice. */
 export const familyOf = (grantId: string, sessionUid: string): string => `${grantId}.${sessionUid}`;

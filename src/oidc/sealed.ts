@@ -1,5 +1,5 @@
 import type { Row, SealedColumn, TenantDb } from '../store/index.js';
-import { sealRow } from './keys/index.js';
+import { sealRow } from './keys/rotation.js';
 
 /** What an artifact's payload is sealed for. */
 export const artifactSealRow = (tenantId: string, model: string): string =>

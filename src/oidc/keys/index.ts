@@ -1,4 +1,5 @@
-export { BASE_ALGS, loadKeyRing, makeFirstKeys, type KeyRing } from './ring.js';
+export { BASE_ALGS, makeFirstKeys } from './first.js';
+export { loadKeyRing, type KeyRing } from './ring.js';
 export { DERIVED, REVOKED_KEY_ENDS, revokeKeys, type Leaked } from './revocation.js';
 export {
   addKeys,

@@ -10,7 +10,7 @@ import {
   type KeySchedule,
   type KeyState,
 } from './rotation.js';
-import { makeKey, type NewKey } from './signing.js';
+import { makeKey, type NewKey } from './make.js';
 
 /** Which keys somebody else may have: one, or all that the tenant uses. */
 export type Leaked = { kid: string } | 'all';

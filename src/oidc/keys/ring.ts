@@ -3,18 +3,9 @@ import type { ExternalSigningKey } from 'oidc-provider';
 import type { SigningAlg } from '../../kernel/algorithms.js';
 import { parse } from '../../kernel/json.js';
 import { tenantDb, type Row, type Store, type Vault } from '../../store/index.js';
-import type { WriteFirstKeys } from '../../tenants/index.js';
-import { addKeys, infoOf, insertCurrentKeys, rowsOf, sealRow, type KeyState } from './rotation.js';
-import { KNOWN_ALGS, makeKey, TenantSigningKey } from './signing.js';
-
-/** What every tenant has keys for: RS256 is what every OpenID client can check (OIDC Core 15.1), ES256 what APIs get. */
-export const BASE_ALGS: readonly SigningAlg[] = ['ES256', 'RS256'];
-
-/** Makes the keys that a tenant begins with, and answers what writes them in the transaction that makes the tenant. */
-export async function makeFirstKeys(vault: Vault): Promise<WriteFirstKeys> {
-  const made = await Promise.all(BASE_ALGS.map(makeKey));
-  return (db) => insertCurrentKeys(db, vault, made);
-}
+import { BASE_ALGS } from './first.js';
+import { addKeys, infoOf, rowsOf, sealRow, type KeyState } from './rotation.js';
+import { KNOWN_ALGS, TenantSigningKey } from './signing.js';
 
 /** What is published, and what tokens are checked with. */
 const ACCEPTED: ReadonlySet<KeyState> = new Set<KeyState>(['current', 'next', 'previous']);

@@ -2,7 +2,7 @@ import type { SigningAlg } from '../../kernel/algorithms.js';
 import type { Config } from '../../config.js';
 import { tenantDb, type Row, type Store, type TenantDb, type Vault } from '../../store/index.js';
 import { touchTenant } from '../../tenants/index.js';
-import { makeKey, type NewKey } from './signing.js';
+import { makeKey, type NewKey } from './make.js';
 
 /**
  * - `next`: published, does not sign yet, so that whoever keeps the key set for a while has it in time;

@@ -1,19 +1,9 @@
-import {
-  constants,
-  createPublicKey,
-  generateKeyPair,
-  sign,
-  type JsonWebKey,
-  type KeyObject,
-  type SignKeyObjectInput,
-} from 'node:crypto';
+import { constants, createPublicKey, sign, type KeyObject, type SignKeyObjectInput } from 'node:crypto';
 import { promisify } from 'node:util';
-import { calculateJwkThumbprint } from 'jose';
 import { ExternalSigningKey } from 'oidc-provider';
 import type { SigningAlg } from '../../kernel/algorithms.js';
 
 const signOnAnotherThread = promisify(sign);
-const generate = promisify(generateKeyPair);
 
 /** How each algorithm signs (RFC 7518, 3.1; RFC 8037): the digest, and what goes with the key. */
 const METHODS: Record<SigningAlg, { digest: string | null; options: Omit<SignKeyObjectInput, 'key'> }> = {
@@ -91,27 +81,4 @@ export class TenantSigningKey extends ExternalSigningKey {
     const { digest, options } = METHODS[this.#alg];
     return signOnAnotherThread(digest, data, { key: this.#private, ...options });
   }
-}
-
-export interface NewKey {
-  kid: string;
-  alg: SigningAlg;
-  publicJwk: JsonWebKey;
-  privateJwk: JsonWebKey;
-}
-
-export async function makeKey(alg: SigningAlg): Promise<NewKey> {
-  const { publicKey, privateKey } =
-    alg === 'ES256'
-      ? await generate('ec', { namedCurve: 'P-256' })
-      : alg === 'EdDSA'
-        ? await generate('ed25519')
-        : await generate('rsa', { modulusLength: 2048 });
-  const publicJwk = publicKey.export({ format: 'jwk' });
-  return {
-    kid: await calculateJwkThumbprint(publicJwk),
-    alg,
-    publicJwk,
-    privateJwk: privateKey.export({ format: 'jwk' }),
-  };
 }
