@@ -3,21 +3,25 @@ import { request } from 'node:http';
 import { decodeJwt } from 'jose';
 import type { Knex } from 'knex';
 import { writes, type AnyOperation } from '../../src/api/index.js';
-import { clientSettings, GRANT_TYPES, updateClientSettings } from '../../src/clients/index.js';
+import {
+  clientSettings,
+  GRANT_TYPES,
+  setClientEnabled,
+  updateClientSettings,
+} from '../../src/clients/index.js';
 import { OPERATIONS } from '../../src/management.js';
 import { changeApp, insertApp } from '../../src/mqtt/apps.js';
-import { revokeAllOf } from '../../src/revocations/index.js';
+import { endGrants, endSessions } from '../../src/oidc/index.js';
+import { revokeAllOf, revokeTokenIn } from '../../src/revocations/index.js';
 import { setUserEnabled } from '../../src/users/index.js';
-import { administrator, caller, type Caller, type Data } from '../support/area.js';
+import { administrator, caller, tokenFor, type Caller, type Data } from '../support/area.js';
 import { STORES } from '../support/config.js';
 import { EXAMPLES } from '../support/examples.js';
 import { basic } from '../support/http.js';
-import { clientToken, perform, userToken, type ApiAnswer } from '../support/management.js';
+import { perform, userToken, type ApiAnswer } from '../support/management.js';
 import { until } from '../support/raw.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
-import { Visitor } from '../support/visitor.js';
-
-const EVERYTHING = [{ type: 'permission', value: 'isms.all' }];
+import { obtainCode, redeemForm, Visitor } from '../support/visitor.js';
 
 /** What is written by the program itself, and not by the call. */
 const NOT_THE_CALLS = [
@@ -47,15 +51,12 @@ for (const kind of STORES)
       administrators = ((await admin.ask('GET', '/api/Role?q.name=administrator')).body['data'] as [Data])[0][
         'id'
       ];
-      const listed =
+      const [catalogue, where, column] =
         kind === 'sqlite'
-          ? await knex('sqlite_schema').where({ type: 'table' }).select<{ name: string }[]>('name')
-          : await knex('pg_tables')
-              .where({ schemaname: 'public' })
-              .select<{ name: string }[]>('tablename as name');
-      tables = listed
-        .map(({ name }) => name)
-        .filter((name) => !NOT_THE_CALLS.includes(name) && !/^sqlite_/.test(name));
+          ? (['sqlite_schema', { type: 'table' }, 'name'] as const)
+          : (['pg_tables', { schemaname: 'public' }, 'tablename'] as const);
+      const names: unknown[] = await knex(catalogue).where(where).pluck(column);
+      tables = names.map(String).filter((name) => !NOT_THE_CALLS.includes(name) && !/^sqlite_/.test(name));
     });
     after(() => server.stop());
 
@@ -63,7 +64,7 @@ for (const kind of STORES)
     async function rows(): Promise<Record<string, string[]>> {
       const found: Record<string, string[]> = {};
       for (const table of tables) {
-        const all = (await knex(table)) as Record<string, unknown>[];
+        const all: Record<string, unknown>[] = await knex(table);
         const kept = all.filter((row) => table !== 'blobs' || row['expires_at'] === null);
         found[table] = kept.map((row) => JSON.stringify(row)).sort();
       }
@@ -145,6 +146,99 @@ for (const kind of STORES)
           await restore(who);
         }
       });
+
+    /** What else ends a token, or the caller; one call is enough for each. */
+    const ENDS: Readonly<Record<string, (who: Person) => Promise<unknown>>> = {
+      'the user is disabled': ({ userName }) => server.change((db) => setUserEnabled(db, userName, false)),
+      'the user is deleted': ({ id }) => admin.done('DELETE', `/api/User/${id}`),
+      'the user is erased': ({ id }) => admin.done('DELETE', `/api/User/${id}?erase=true`),
+      'the user has another password': ({ id }) =>
+        admin.done('PUT', '/api/User', { id, password: 'another good long password' }),
+      'the client is disabled': ({ clientId }) =>
+        server.change((db) => setClientEnabled(db, clientId, false)),
+      'the client lost all tokens': ({ clientId }) =>
+        server.change((db) => revokeAllOf(db, 'client', clientId)),
+      'the token is revoked': ({ token }) =>
+        server.change((db) => revokeTokenIn(db, decodeJwt(token).jti ?? '', Date.now() + 3_600_000)),
+      'the user has taken the application away': ({ userKey, clientId }) =>
+        server.change((db) => endGrants(db, userKey, clientId)),
+    };
+    for (const [why, end] of Object.entries(ENDS))
+      it(`makes no role once ${why}`, async () => {
+        const who = await newAdministrator();
+        const name = `role-${++made}`;
+        onceAdmitted(async () => void (await end(who)));
+        const { status } = await caller(server, who.token).ask('POST', '/api/Role', { name });
+        assert.ok([401, 403].includes(status), String(status));
+        assert.equal(await knex('roles').where({ name }).first(), undefined);
+      });
+
+    it('makes no role once the session has ended that the token belongs to', async () => {
+      const userName = `person-${++made}`;
+      const { userKey } = await server.addUser({ userName, roles: ['administrator'] });
+      const clientId = `page-${made}`;
+      const asked = { clientId, redirectUri: 'https://app.example.com/callback', scope: 'openid isms.all' };
+      await server.addClient(clientId, {
+        grantTypes: [GRANT_TYPES.code],
+        redirectUris: [asked.redirectUri],
+        scopes: ['openid', 'isms.all'],
+        tokenEndpointAuthMethod: 'none',
+      });
+      const form = redeemForm(asked, await obtainCode(server, { ...asked, user: userName }));
+      const { body } = await server.post('/connect/token', form);
+      const { ask } = caller(server, String(body['access_token']));
+      assert.equal((await ask('POST', '/api/Role', { name: `role-${++made}` })).status, 200);
+      onceAdmitted(() => server.change(async (db) => void (await endSessions(db, userKey, {}, 3600))));
+      const { status } = await ask('POST', '/api/Role', { name: `role-${++made}` });
+      assert.equal(status, 401);
+    });
+
+    it('makes no role by a token that was exchanged, once the client behind it lost the scope', async () => {
+      const who = await newAdministrator();
+      const secret = await server.addClient(`exchange-${++made}`, {
+        grantTypes: [GRANT_TYPES.tokenExchange],
+        scopes: ['isms.all'],
+        resources: ['isms'],
+      });
+      const { body } = await server.post(
+        '/connect/token',
+        {
+          grant_type: GRANT_TYPES.tokenExchange,
+          subject_token: who.token,
+          subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+        },
+        server.basic(`exchange-${made}`, secret),
+      );
+      const { ask } = caller(server, String(body['access_token']));
+      assert.equal((await ask('POST', '/api/Role', { name: `role-${++made}` })).status, 200);
+      onceAdmitted(() => scopesOf(who, []));
+      const { status } = await ask('POST', '/api/Role', { name: `role-${++made}` });
+      assert.equal(status, 403);
+    });
+
+    it('changes nothing of others by a client whose owner holds everything no more', async () => {
+      const owner = await newAdministrator();
+      const own = await admin.done('POST', '/api/Client', {
+        template: 'machine',
+        scopes: ['isms.client.all'],
+        owner: owner.userKey,
+      });
+      const other = await admin.done('POST', '/api/Client', { template: 'machine' });
+      const { body } = await tokenFor(server, own['clientId'], own['newSecret']['secret'], {
+        scope: 'isms.client.all',
+      });
+      const { people } = server.context;
+      const { confinesThings } = people;
+      people.confinesThings = async (...about) => {
+        people.confinesThings = confinesThings;
+        const confines = await confinesThings.apply(people, about);
+        await admin.done('PUT', '/api/User', { id: owner.id, roles: [] });
+        return confines;
+      };
+      const change = { id: other['id'], description: 'Changed' };
+      const { status } = await caller(server, String(body['access_token'])).ask('PUT', '/api/Client', change);
+      assert.equal(status, 404);
+    });
 
     it('does not make anybody an administrator when disabled while a body is on its way', async () => {
       const who = await newAdministrator();
@@ -300,48 +394,4 @@ for (const kind of STORES)
         [],
       );
     }).timeout(120_000);
-
-    it('is not the last to go while the role is only about to be given what it opens', async () => {
-      const name = `place-${++made}`;
-      const tenant = await server.addTenant(name, `${name}.localhost:${server.port}`);
-      const role = 'later';
-      const person = async (userName: string, more: object): Promise<string> =>
-        (await server.addUser({ userName, ...more }, tenant)).id;
-      await server.change(async (db) => {
-        await db.insert('roles', {
-          id: `${name}-role`,
-          name: role,
-          claims: '[]',
-          created_at: Date.now(),
-          updated_at: Date.now(),
-        });
-      }, tenant);
-      const [first, last] = [
-        await person('first', { roles: [role] }),
-        await person('last', { claims: EVERYTHING }),
-      ];
-      const brought = await person('brought', { refereeId: first });
-      const referee = await person('referee', {});
-      const chief = caller(server, await clientToken(server, ['isms.all'], tenant));
-      // On PostgreSQL the first change waits for this row in its middle, while the others come.
-      const held = kind === 'postgres' ? await knex.transaction() : undefined;
-      await held?.('users').where({ id: brought }).forUpdate().first();
-      const waiting = async (): Promise<number> =>
-        ((await knex('pg_stat_activity').where({ wait_event_type: 'Lock' }).select('pid')) as unknown[])
-          .length;
-      const answers: Promise<ApiAnswer>[] = [];
-      let done = 0;
-      for (const [path, json] of [
-        ['/api/User', { id: first, roles: [], refereeId: referee }],
-        ['/api/Role', { id: `${name}-role`, claims: EVERYTHING }],
-        ['/api/User', { id: last, claims: [] }],
-      ] as const) {
-        answers.push(chief.ask('PUT', path, json, { tenant }).finally(() => void done++));
-        const sent = answers.length;
-        if (held) await until(async () => done + (await waiting()) >= sent);
-      }
-      await held?.rollback();
-      const statuses = (await Promise.all(answers)).map(({ status }) => status);
-      assert.deepEqual(statuses.sort(), [200, 200, 409]);
-    });
   });
