@@ -376,6 +376,40 @@ for (const kind of STORES)
       assert.equal(await hash(), before);
     });
 
+    if (kind === 'postgres')
+      it('meets changes that hold the lock alone from the start, where they take rights', async () => {
+        const user = await server.addUser({ userName: `locked-${++made}` });
+        const role = await admin.done('POST', '/api/Role', { name: `locked-${made}` });
+        const { id } = user;
+        const MORE: Readonly<Record<string, readonly object[]>> = {
+          'user.put': [
+            { id, claims: [] },
+            { id, roles: [] },
+            { id, status: 'enabled' },
+            { id, lockedUntil: '2030-01-01T00:00:00Z' },
+            { id, email: null },
+            { id, phoneNumber: null },
+          ],
+          'role.put': [{ id: role['id'], claims: [] }],
+        };
+        const { token } = await newAdministrator();
+        const locks: string[] = [];
+        const look = ({ sql }: { sql: string }): void =>
+          void locks.push(...(/pg_advisory_xact_lock(?:_shared)?\(/.exec(sql) ?? []));
+        for (const operation of OPERATIONS.filter((each) => writes(each) && each.access.kind !== 'open')) {
+          const example = (await EXAMPLES[operation.id]?.(server, server.home.tenant, token)) ?? {};
+          const bodies = (MORE[operation.id] ?? []).map((body) => ({ body }));
+          for (const each of [example, ...bodies]) {
+            locks.length = 0;
+            knex.on('query', look);
+            await perform(server, operation, each, { token });
+            knex.off('query', look);
+            const both = locks.indexOf('pg_advisory_xact_lock(') > 0;
+            assert.ok(!both, `${operation.id} ${JSON.stringify(each)}: ${locks.join()}`);
+          }
+        }
+      });
+
     it('does not hold up honest callers: 300 changes at once', async () => {
       const who = await newAdministrator();
       const { ask } = caller(server, who.token);
