@@ -21,7 +21,7 @@ import {
   BUILT_IN_CLIENT_IDS,
   countClientsUsing,
   isBuiltInClient,
-  scopesOfClient,
+  rightsOfClient,
   takeFromClients,
 } from './clients/index.js';
 import { issuedTokenOperations } from './clients/issued-tokens.js';
@@ -38,7 +38,14 @@ import { rateHeaders, type Limits } from './limits/index.js';
 import { MQTT_API } from './mqtt/index.js';
 import { auditIn, type Log } from './observe/index.js';
 import { messagingOperations } from './messaging/operations.js';
-import { accessOf, makeFirstKeys, type ProviderPool, type TenantRuntime } from './oidc/index.js';
+import {
+  accessOf,
+  makeFirstKeys,
+  sourceClientsIn,
+  tokenLives,
+  type ProviderPool,
+  type TenantRuntime,
+} from './oidc/index.js';
 import { keyOperations } from './oidc/keys/operations.js';
 import { ROLE_OPERATIONS } from './roles/operations.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
@@ -46,7 +53,7 @@ import { tenantDb, type TenantDb, type Vault } from './store/index.js';
 import { touchTenant, type TenantDirectory } from './tenants/index.js';
 import { tenantOperations } from './tenants/operations.js';
 import { importOperation as userImportOperation } from './users/import.js';
-import { standingIn } from './users/index.js';
+import { confinesThingsIn, standingIn } from './users/index.js';
 import { userOperations } from './users/operations.js';
 import { registrationOperations, type RegistrationBase } from './users/registration.js';
 
@@ -121,6 +128,8 @@ export function managementApi(
     actorOfSecret: (request, name, secret) =>
       resourceActor(tenantDb(store.knex, runtimeOf(request).tenant.id), base.vault, name, secret),
     actorNow,
+    tokenLives: async (db, actor) =>
+      (await tokenLives(db, actor)) && (await actor.secretLives?.(db)) !== false,
     ownApis: ownApisOf,
     mayCallFrom: (request, origin) => runtimeOf(request).mayCallFrom(origin),
     addressOf: (request) => factsOf(request).address,
@@ -160,13 +169,22 @@ export function managementApi(
   return app.callback();
 }
 
-/** A caller as a transaction sees them: the client's scopes, and the user's permissions. */
+/** A caller as a transaction sees them: what the clients behind the token may still have, and the user's permissions. */
 async function actorNow(db: TenantDb, actor: Actor): Promise<Actor | undefined> {
   const { clientId, userKey } = actor;
   if (actor.resource !== undefined) return actor;
-  const given = isBuiltInClient(clientId) ? undefined : await scopesOfClient(db, clientId);
-  const scopes = given ? new Set([...actor.scopes].filter((word) => given.includes(word))) : actor.scopes;
-  if (userKey === undefined) return { ...actor, scopes };
+  let { scopes } = actor;
+  let owner: string | null = null;
+  for (const behind of [clientId, ...(await sourceClientsIn(db, actor))]) {
+    if (isBuiltInClient(behind)) continue;
+    const client = await rightsOfClient(db, behind);
+    scopes = new Set([...scopes].filter((word) => client?.scopes.includes(word)));
+    if (behind === clientId) owner = client?.owner ?? null;
+  }
+  if (userKey === undefined) {
+    const confined = owner !== null && (await confinesThingsIn(db, owner)) ? owner : undefined;
+    return { ...actor, scopes, confined };
+  }
   const standing = await standingIn(db, userKey);
   if (!standing) return undefined;
   return {
@@ -184,10 +202,14 @@ async function resourceActor(
   name: string,
   secret: string,
 ): Promise<Actor | undefined> {
-  const resource = await findApiResourceByName(db, name);
-  const secrets = resource?.enabled ? await secretsOf(db, API_RESOURCE_SECRETS, resource.id) : [];
-  if (!matchesSecret(vault, secrets, secret, Date.now())) return undefined;
-  return { clientId: `resource:${name}`, scopes: new Set(['isms.apiresource.import']), resource: name };
+  const secretLives = async (connection: TenantDb): Promise<boolean> => {
+    const resource = await findApiResourceByName(connection, name);
+    const secrets = resource?.enabled ? await secretsOf(connection, API_RESOURCE_SECRETS, resource.id) : [];
+    return matchesSecret(vault, secrets, secret, Date.now());
+  };
+  if (!(await secretLives(db))) return undefined;
+  const scopes = new Set(['isms.apiresource.import']);
+  return { clientId: `resource:${name}`, scopes, resource: name, secretLives };
 }
 
 /** The scopes that the operations can be asked with, in the newer document's words, and what each is for. */

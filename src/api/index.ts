@@ -37,5 +37,6 @@ export {
   pageOf,
   type Sought,
 } from './paging.js';
+export { CallerEnded } from './streams.js';
 export { inspectJson } from './validation.js';
 export * as shapes from './shapes.js';
