@@ -23,7 +23,8 @@ function cpuOf(args: string[], env: Record<string, string>): number {
   const { stdout, stderr, status } = spawnSync(
     'bash',
     ['-c', '"$0" "$@" > /dev/null && times', process.execPath, ...args],
-    { cwd: folder, env, encoding: 'utf8' },
+    // A bash whose standard input is a socket would run ~/.bashrc first.
+    { cwd: folder, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
   );
   if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}: ${stderr}`);
   const parts = [...(stdout.split('\n')[1] ?? '').matchAll(ONE)];
