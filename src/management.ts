@@ -7,6 +7,7 @@ import {
   describe,
   describedBytes,
   Failure,
+  isWithin,
   openApiDocument,
   type Actor,
   type AnyOperation,
@@ -29,7 +30,7 @@ import {
   openClient,
   registrationAccessOperation,
   registrationTokenOperations,
-  scopesOfClient,
+  standingOfClient,
   takeFromClients,
 } from './clients/index.js';
 import { blobOperations, type BlobServices } from './blobs/index.js';
@@ -48,7 +49,7 @@ import {
   type ProviderPool,
   type TenantRuntime,
 } from './oidc/index.js';
-import { ROLE_OPERATIONS } from './roles/index.js';
+import { holdsEverything, ROLE_OPERATIONS } from './roles/index.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type TenantDb, type Vault } from './store/index.js';
 import { messagingOperations } from './messaging/index.js';
@@ -175,9 +176,11 @@ export function managementApi(
 async function actorNow(db: TenantDb, actor: Actor): Promise<Actor | undefined> {
   const { clientId, userKey } = actor;
   if (actor.resource !== undefined) return actor;
-  const given = isBuiltInClient(clientId) ? undefined : await scopesOfClient(db, clientId);
-  const scopes = given ? new Set([...actor.scopes].filter((word) => given.includes(word))) : actor.scopes;
-  if (userKey === undefined) return { ...actor, scopes };
+  const client = isBuiltInClient(clientId) ? undefined : await standingOfClient(db, clientId);
+  const scopes = client
+    ? new Set([...actor.scopes].filter((word) => client.scopes.includes(word)))
+    : actor.scopes;
+  if (userKey === undefined) return withinOwner(db, { ...actor, scopes }, client?.owner ?? null);
   const standing = await standingIn(db, userKey);
   if (!standing) return undefined;
   return {
@@ -186,6 +189,14 @@ async function actorNow(db: TenantDb, actor: Actor): Promise<Actor | undefined> 
     permissions: new Set(standing.permissions),
     confined: standing.confined ? userKey : undefined,
   };
+}
+
+/** A client that acts for itself, as its owner lets it: oidc/bearer.ts and `ownWords` decide the same of its token. */
+async function withinOwner(db: TenantDb, actor: Actor, owner: string | null): Promise<Actor> {
+  if (owner === null) return { ...actor, confined: undefined };
+  const held = new Set((await standingIn(db, owner))?.permissions);
+  const scopes = new Set([...actor.scopes].filter((word) => isWithin(held, word)));
+  return { ...actor, scopes, confined: holdsEverything(held) ? undefined : owner };
 }
 
 /** Who sends the secret of an API resource: it opens the import of that resource, and nothing else. */

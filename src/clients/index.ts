@@ -20,7 +20,7 @@ export {
   clientsWithBuiltInIds,
   deleteClient,
   findClient,
-  scopesOfClient,
+  standingOfClient,
   insertClient,
   endTokensOfClient,
   listClients,
@@ -46,6 +46,7 @@ export {
   registrationTokenOperations,
   reregister,
   type Registered,
+  type RegistrationChecks,
 } from './registration.js';
 export {
   endAllRegistrations,

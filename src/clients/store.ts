@@ -81,13 +81,20 @@ async function found(db: TenantDb, which: string, row: Row | undefined): Promise
 export const findClient = async (db: TenantDb, clientId: string): Promise<Client> =>
   found(db, clientId, (await db.from('clients').where({ client_id: clientId }).first()) as Row | undefined);
 
-/** The scopes that a client may ask for, as a transaction sees it; none of one that is disabled or gone. */
-export async function scopesOfClient(db: TenantDb, clientId: string): Promise<readonly string[]> {
+/** The scopes that a client may ask for, and whose it is, as a transaction sees it; none of one that is disabled or gone. */
+export async function standingOfClient(
+  db: TenantDb,
+  clientId: string,
+): Promise<{ scopes: readonly string[]; owner: string | null }> {
   const row = await db
     .from('clients')
     .where({ client_id: clientId, enabled: true })
-    .first<Row | undefined>('settings');
-  return row ? parse<ClientSettings>(row['settings']).scopes : [];
+    .first<Row | undefined>('settings', 'owner_user_key');
+  if (!row) return { scopes: [], owner: null };
+  return {
+    scopes: parse<ClientSettings>(row['settings']).scopes,
+    owner: row['owner_user_key'] as string | null,
+  };
 }
 
 /** By the row's id. @param owner where only the clients of this user are to be seen. @throws NotFound */
