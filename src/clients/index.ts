@@ -20,7 +20,7 @@ export {
   clientsWithBuiltInIds,
   deleteClient,
   findClient,
-  standingOfClient,
+  rightsOfClient,
   insertClient,
   endTokensOfClient,
   listClients,

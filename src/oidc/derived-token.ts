@@ -158,22 +158,18 @@ export function openDependencies(base: DerivedTokensBase): Dependencies {
     sourceClients: ({ origin }, userKey) =>
       Promise.all(
         origin.map(async (family) => {
-          const [grantId] = split(family);
+          const [grantId] = splitFamily(family);
           return clients.get((await grantedClient(grantId, userKey)) ?? '');
         }),
       ),
-    async sourcesLive(
-      { origin, origin_session: ofSession = [], origin_actor: ofActors = [], origin_token: tokens = [] },
-      subject,
-      generation,
-    ) {
+    async sourcesLive(from, subject, generation) {
+      const { origin_session: ofSession = [], origin_token: tokens = [] } = from;
       // Each look at the revocations takes one of the tokens along, so that these need none of their own.
       const [first = '', ...more] = tokens;
       const derived = { generation, jti: first, clientId: '', userKey: subject, family: DERIVED };
       if (await revocations.isRevoked(tenantId, derived)) return false;
-      const families = origin.map((family) => ({ family, userKey: subject }));
-      for (const { family, userKey } of [...families, ...ofActors.map(actorIn)]) {
-        const [grantId, uid] = split(family);
+      for (const { family, userKey } of familiesOf(from, subject)) {
+        const [grantId, uid] = splitFamily(family);
         const clientId = await grantedClient(grantId, userKey);
         if (clientId === undefined || !(await clients.get(clientId))) return false;
         const issued = { generation, jti: more.shift() ?? '', clientId, userKey, family };
@@ -191,13 +187,22 @@ export function openDependencies(base: DerivedTokensBase): Dependencies {
 const ofActor = (family: string, userKey: string): string => `${family}.${userKey}`;
 
 function actorIn(text: string): { family: string; userKey: string } {
-  const [grantId, rest] = split(text);
-  const [sessionUid, userKey] = split(rest);
+  const [grantId, rest] = splitFamily(text);
+  const [sessionUid, userKey] = splitFamily(rest);
   return { family: familyOf(grantId, sessionUid), userKey };
 }
 
+/** The families that a token was derived from, each with its user: the subject's, and those of actors. */
+export const familiesOf = (
+  { origin, origin_actor: ofActors = [] }: Derived,
+  subject: string,
+): { family: string; userKey: string }[] => [
+  ...origin.map((family) => ({ family, userKey: subject })),
+  ...ofActors.map(actorIn),
+];
+
 /** The grant and the session in the name of a family. */
-function split(family: string): [grantId: string, sessionUid: string] {
+export function splitFamily(family: string): [grantId: string, sessionUid: string] {
   const dot = family.indexOf('.');
   return [family.slice(0, dot), family.slice(dot + 1)];
 }

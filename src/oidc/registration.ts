@@ -113,6 +113,7 @@ async function create(ctx: KoaContextWithOIDC, base: RegistrationBase, token: st
   if (!(await mayRegister(tenantDb(store.knex, tenant.id), checks, token))) throw noToken();
   const metadata = await metadataIn(ctx);
   const made = await tenantTransaction(store, tenant.id, async (db) => {
+    await db.lockRights('use');
     const registered = await register(db, checks, token, metadata);
     if (!registered) throw noToken();
     await tell(ctx, db, 'client.registered', registered.client.clientId);
@@ -137,6 +138,7 @@ async function manage(
   const checks = checksOf(base);
   const answer = await store.transaction(async (trx) => {
     const db = tenantDb(trx, tenant.id);
+    if (method !== 'GET') await db.lockRights('take');
     const registration = await registrationOf(db, checks, clientId, token);
     if (!registration) throw noToken();
     if (method === 'GET') return { client: registration.client };
