@@ -7,6 +7,7 @@ import {
   describe,
   describedBytes,
   Failure,
+  isWithin,
   openApiDocument,
   type Actor,
   type AnyOperation,
@@ -50,13 +51,12 @@ import {
   type ProviderPool,
   type TenantRuntime,
 } from './oidc/index.js';
-import { ROLE_OPERATIONS } from './roles/index.js';
+import { holdsEverything, ROLE_OPERATIONS } from './roles/index.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type TenantDb, type Vault } from './store/index.js';
 import { messagingOperations } from './messaging/index.js';
 import {
   registrationOperations,
-  confinesThingsIn,
   standingIn,
   userImportOperation,
   userOperations,
@@ -188,10 +188,7 @@ async function actorNow(db: TenantDb, actor: Actor): Promise<Actor | undefined> 
     scopes = new Set([...scopes].filter((word) => client?.scopes.includes(word)));
     if (behind === clientId) owner = client?.owner ?? null;
   }
-  if (userKey === undefined) {
-    const confined = owner !== null && (await confinesThingsIn(db, owner)) ? owner : undefined;
-    return { ...actor, scopes, confined };
-  }
+  if (userKey === undefined) return withinOwner(db, { ...actor, scopes }, owner);
   const standing = await standingIn(db, userKey);
   if (!standing) return undefined;
   return {
@@ -200,6 +197,14 @@ async function actorNow(db: TenantDb, actor: Actor): Promise<Actor | undefined> 
     permissions: new Set(standing.permissions),
     confined: standing.confined ? userKey : undefined,
   };
+}
+
+/** A client that acts for itself, as its owner lets it: oidc/bearer.ts and `ownWords` decide the same of its token. */
+async function withinOwner(db: TenantDb, actor: Actor, owner: string | null): Promise<Actor> {
+  if (owner === null) return { ...actor, confined: undefined };
+  const held = new Set((await standingIn(db, owner))?.permissions);
+  const scopes = new Set([...actor.scopes].filter((word) => isWithin(held, word)));
+  return { ...actor, scopes, confined: holdsEverything(held) ? undefined : owner };
 }
 
 /** Who sends the secret of an API resource: it opens the import of that resource, and nothing else. */

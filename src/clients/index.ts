@@ -46,6 +46,7 @@ export {
   registrationTokenOperations,
   reregister,
   type Registered,
+  type RegistrationChecks,
 } from './registration.js';
 export {
   endAllRegistrations,
