@@ -5,9 +5,10 @@ import knexFactory, { type Knex } from 'knex';
 import type { Config } from '../config.js';
 import { Checkpoints } from './checkpoints.js';
 import { whenFree, yieldingClient, type WriterPool } from './sqlite-client.js';
+import { seldom, type Report } from './report.js';
 import { GroupCommit, GroupRead, SqliteStatement } from './sqlite-statements.js';
 import { metaOver, SILENT_LOG, type Listening, type Store } from './store.js';
-import { ThreadClient } from './thread-connection.js';
+import { ThreadClient, type ThreadConnection } from './thread-connection.js';
 
 export const SQLITE_FILE = 'gatehouse.sqlite';
 /** So much of the file is read as memory: a page that is not in SQLite's own cache costs no call and no copy. */
@@ -31,7 +32,12 @@ const THREAD_CACHE_KIB = 4096;
  * Two things take long in one statement: the commit of a large transaction, and a checkpoint. They run in a thread, on a
  * connection of its own (largeTransaction, Checkpoints).
  */
-export function openSqlite(dataDir: string, { durability, waitSeconds }: Config['store']): Store {
+export function openSqlite(
+  dataDir: string,
+  { durability, waitSeconds }: Config['store'],
+  reportOften: Report,
+): Store {
+  const report = seldom(reportOften);
   const filename = join(dataDir, SQLITE_FILE);
   closeSync(openSync(filename, 'a', 0o600)); // SQLite gives its other files the same mode
   const waitMs = waitSeconds * 1000;
@@ -66,8 +72,8 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
       },
     },
   });
-  const thread = threadOf(common, { filename, setup }, knex, waitMs);
-  const checkpoints = new Checkpoints(thread.knex, thread.holdingWrites);
+  const thread = threadOf(common, { filename, setup, report }, knex, waitMs);
+  const checkpoints = new Checkpoints(thread.knex, thread.holdingWrites, report);
   const reads = new GroupRead(reading.connection);
   const writer = new GroupCommit(knex, waitMs, committed);
   const statements = new Map<string, SqliteStatement>();
@@ -119,10 +125,14 @@ interface ThreadSettings {
   filename: string;
   /** Statements for a new connection. */
   setup: string;
+  /** Is told that the thread has ended. */
+  report: Report;
 }
 
+const THREAD_HAS_ENDED = 'the SQLite thread has ended; it starts again when it is needed';
+
 interface Thread {
-  /** knex in the thread; the connection there is closed when nothing has asked for it in a while. */
+  /** knex in the thread. */
   knex(): Knex;
   /** Runs work while nothing of this process writes: what wants to waits as it does for a transaction. */
   holdingWrites<T>(work: () => Promise<T>): Promise<T>;
@@ -132,7 +142,7 @@ interface Thread {
 
 function threadOf(
   settings: Knex.Config,
-  { filename, setup }: ThreadSettings,
+  { filename, setup, report }: ThreadSettings,
   { client }: Knex,
   waitMs: number,
 ): Thread {
@@ -146,7 +156,15 @@ function threadOf(
         filename,
         setup: `${setup}; PRAGMA cache_size = -${THREAD_CACHE_KIB}`,
       } as Knex.Sqlite3ConnectionConfig,
-      pool: { min: 0, max: 1, acquireTimeoutMillis: waitMs },
+      pool: {
+        min: 1, // it stays open: a connection that is closed leaves its statements behind (see keepStatements)
+        max: 1,
+        acquireTimeoutMillis: waitMs,
+        afterCreate(connection: ThreadConnection, done: (error: Error | null) => void) {
+          void connection.ended.then((reason) => report(THREAD_HAS_ENDED, reason));
+          done(null);
+        },
+      },
     }));
   const holding = async <T>(until: number, work: () => Promise<T>): Promise<T> => {
     const held = await writer.acquireConnection(until);
