@@ -7,7 +7,6 @@ type Post = typeof Worker.prototype.postMessage;
 export function hearOrders(heard: (worker: Worker, order: Record<string, unknown>) => void): {
   stop(): void;
 } {
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with the worker that it is asked of
   const { postMessage } = Worker.prototype;
   Worker.prototype.postMessage = function (this: Worker, ...message: Parameters<Post>) {
     const { order } = message[0] as { order?: Record<string, unknown> };
