@@ -8,13 +8,15 @@ import { whenFree, yieldingClient, type WriterPool } from './sqlite-client.js';
 import { seldom, type Report } from './report.js';
 import { GroupCommit, GroupRead, SqliteStatement } from './sqlite-statements.js';
 import { metaOver, SILENT_LOG, type Listening, type Store } from './store.js';
-import { ThreadClient, type ThreadConnection } from './thread-connection.js';
+import { threadAnsweredAt, ThreadClient, type ThreadConnection } from './thread-connection.js';
 
 export const SQLITE_FILE = 'gatehouse.sqlite';
 /** So much of the file is read as memory: a page that is not in SQLite's own cache costs no call and no copy. */
 const MAPPED_BYTES = 1024 ** 3;
 /** The thread's pages in memory; 16 MiB make a list of devices or a deletion no quicker. */
 const THREAD_CACHE_KIB = 4096;
+/** Work in the thread that is longer without an answer does not get on. */
+const LONGEST_STATEMENT_MS = 10_000;
 
 /**
  * SQLite: one writer, one reader, both on the same file in WAL mode.
@@ -91,6 +93,7 @@ export function openSqlite(
     unit: (steps) => writer.unit(steps),
     transaction: (work) => knex.transaction(work),
     largeTransaction: thread.transaction,
+    inLargeTransaction: thread.holdsWrites,
     unhurried: (_connection, work) => work(),
     meta: metaOver(prepare),
     listen: () => listenOn(() => writing),
@@ -136,6 +139,8 @@ interface Thread {
   knex(): Knex;
   /** Runs work while nothing of this process writes: what wants to waits as it does for a transaction. */
   holdingWrites<T>(work: () => Promise<T>): Promise<T>;
+  /** Whether writes wait for work in the thread that gets on. */
+  holdsWrites(): boolean;
   transaction: Store['largeTransaction'];
   close(): Promise<void>;
 }
@@ -166,16 +171,26 @@ function threadOf(
         },
       },
     }));
+  let holders = 0; // those that wait for the writer's connection as well: what asks for it later comes after them
+  let heldSince = 0;
   const holding = async <T>(until: number, work: () => Promise<T>): Promise<T> => {
-    const held = await writer.acquireConnection(until);
+    if (holders === 0) heldSince = performance.now();
+    holders += 1;
     try {
-      return await work();
+      const held = await writer.acquireConnection(until);
+      try {
+        return await work();
+      } finally {
+        await writer.releaseConnection(held);
+      }
     } finally {
-      await writer.releaseConnection(held);
+      holders -= 1;
     }
   };
   return {
     knex,
+    holdsWrites: () =>
+      holders > 0 && performance.now() - Math.max(heldSince, threadAnsweredAt()) < LONGEST_STATEMENT_MS,
     holdingWrites: (work) => holding(performance.now() + waitMs, work),
     transaction(work) {
       const until = performance.now() + waitMs;

@@ -69,6 +69,7 @@ class SqliteThread {
   }
 
   #settle(reply: Reply): void {
+    answeredAt = performance.now();
     const asked = this.#asked.get(reply.id);
     this.#asked.delete(reply.id);
     if (this.#asked.size === 0) this.#worker.unref();
@@ -76,6 +77,10 @@ class SqliteThread {
     else asked?.answer(reply.answer);
   }
 }
+
+let answeredAt = 0;
+/** When the thread has last answered, by the process's monotonic clock. */
+export const threadAnsweredAt = (): number => answeredAt;
 
 const threadEnded = (cause?: Error): Error =>
   Object.assign(new Error(`the SQLite thread ended${cause ? `: ${cause.message}` : ''}`, { cause }), {
