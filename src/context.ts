@@ -46,7 +46,7 @@ export async function openContext(
   { migrations = true }: { migrations?: boolean } = {},
 ): Promise<GatehouseContext> {
   const log = openLog(config);
-  const store = await openStore(config);
+  const store = await openStore(config, (problem, err) => log.error({ err }, problem));
   try {
     if (migrations) {
       const taken = await migrate(store);

@@ -90,6 +90,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
     ...keyOperations(services),
     ...ROLE_OPERATIONS,
     ...tenantOperations(
+      services.store,
       vault,
       (host) => directory.byHost(host),
       () => makeFirstKeys(vault),

@@ -105,6 +105,9 @@ export function keysCommand(): Command {
   aboutKeys(
     command
       .command('revoke <kid>')
+      // Keys of earlier programs may have ids that begin with a hyphen.
+      .allowUnknownOption()
+      .helpOption('--help')
       .description(
         'Accept nothing that this key signed. One that signs is replaced at once, by a key that is made now.',
       ),

@@ -2,11 +2,15 @@ import { accessSync, constants, mkdirSync } from 'node:fs';
 import { ConfigError, type Config } from '../config.js';
 import { StoreUnavailable } from '../kernel/errors.js';
 import { openPostgres } from './postgres.js';
+import type { Report } from './report.js';
 import { openSqlite } from './sqlite.js';
 import type { Store } from './store.js';
 
-/** Opens the store that the configuration names: PostgreSQL when `DATABASE_URL` is set, else SQLite in the data folder. */
-export async function openStore(config: Config): Promise<Store> {
+/**
+ * Opens the store that the configuration names: PostgreSQL when `DATABASE_URL` is set, else SQLite in the data folder.
+ * @param report is told of problems that no caller is told of.
+ */
+export async function openStore(config: Config, report: Report = () => undefined): Promise<Store> {
   if (config.databaseUrl !== undefined) {
     if (!/^postgres(ql)?:\/\//.test(config.databaseUrl))
       throw new ConfigError(
@@ -26,7 +30,7 @@ export async function openStore(config: Config): Promise<Store> {
       `${config.dataDir} can not be written (${(error as NodeJS.ErrnoException).code}); give a folder that can`,
     );
   }
-  const store = openSqlite(config.dataDir, config.store);
+  const store = openSqlite(config.dataDir, config.store, report);
   await reachable(store, 'GATEHOUSE_DATA_DIR', `the SQLite file in ${config.dataDir} can not be opened`);
   return store;
 }

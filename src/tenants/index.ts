@@ -5,6 +5,7 @@ export {
   findHomeTenant,
   findTenant,
   findTenantById,
+  finishDeletions,
   listTenants,
   moveTenant,
   setRegistrationOpen,
