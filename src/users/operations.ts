@@ -106,7 +106,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
   defineOperation({
     ...at.own('head', 'GET', '/Head'),
     summary:
-      'Whether there is a user with this phone number, e-mail address or user name; HEAD works as well',
+      'Find out whether there is a user with this phone number, e-mail address or user name; HEAD works as well',
     schemas: { query: HEAD, answer: { ...shapes.DELETED, title: 'UserId' } },
     async handle({ db, query }) {
       const { phoneNumber, email, userName } = query;
@@ -129,7 +129,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
   }),
   defineOperation({
     ...at.own('export', 'GET', '/{id}/Export'),
-    summary: 'All that is known of a person, to give to that person',
+    summary: 'Export all data of a person, to give to that person',
     schemas: { params: shapes.params, answer: EXPORTED },
     handle: async ({ db, params }) => personalDataOf(db, await findUserById(db, params.id), access),
   }),
