@@ -32,7 +32,7 @@ import {
   openClient,
   registrationAccessOperation,
   registrationTokenOperations,
-  scopesOfClient,
+  rightsOfClient,
   takeFromClients,
 } from './clients/index.js';
 import { blobOperations, type BlobServices } from './blobs/index.js';
@@ -48,6 +48,8 @@ import {
   accessOf,
   keyOperations,
   makeFirstKeys,
+  sourceClientsIn,
+  tokenLives,
   type ProviderPool,
   type TenantRuntime,
 } from './oidc/index.js';
@@ -57,6 +59,7 @@ import { tenantDb, type TenantDb, type Vault } from './store/index.js';
 import { messagingOperations } from './messaging/index.js';
 import {
   registrationOperations,
+  confinesThingsIn,
   standingIn,
   userImportOperation,
   userOperations,
@@ -135,6 +138,8 @@ export function managementApi(
     actorOfSecret: (request, name, secret) =>
       resourceActor(tenantDb(store.knex, runtimeOf(request).tenant.id), base.vault, name, secret),
     actorNow,
+    tokenLives: async (db, actor) =>
+      (await tokenLives(db, actor)) && (await actor.secretLives?.(db)) !== false,
     ownApis: ownApisOf,
     mayCallFrom: (request, origin) => runtimeOf(request).mayCallFrom(origin),
     addressOf: (request) => factsOf(request).address,
@@ -174,13 +179,22 @@ export function managementApi(
   return app.callback();
 }
 
-/** A caller as a transaction sees them: the client's scopes, and the user's permissions. */
+/** A caller as a transaction sees them: what the clients behind the token may still have, and the user's permissions. */
 async function actorNow(db: TenantDb, actor: Actor): Promise<Actor | undefined> {
   const { clientId, userKey } = actor;
   if (actor.resource !== undefined) return actor;
-  const given = isBuiltInClient(clientId) ? undefined : await scopesOfClient(db, clientId);
-  const scopes = given ? new Set([...actor.scopes].filter((word) => given.includes(word))) : actor.scopes;
-  if (userKey === undefined) return { ...actor, scopes };
+  let { scopes } = actor;
+  let owner: string | null = null;
+  for (const behind of [clientId, ...(await sourceClientsIn(db, actor))]) {
+    if (isBuiltInClient(behind)) continue;
+    const client = await rightsOfClient(db, behind);
+    scopes = new Set([...scopes].filter((word) => client?.scopes.includes(word)));
+    if (behind === clientId) owner = client?.owner ?? null;
+  }
+  if (userKey === undefined) {
+    const confined = owner !== null && (await confinesThingsIn(db, owner)) ? owner : undefined;
+    return { ...actor, scopes, confined };
+  }
   const standing = await standingIn(db, userKey);
   if (!standing) return undefined;
   return {
@@ -198,10 +212,14 @@ async function resourceActor(
   name: string,
   secret: string,
 ): Promise<Actor | undefined> {
-  const resource = await findApiResourceByName(db, name);
-  const secrets = resource?.enabled ? await secretsOf(db, API_RESOURCE_SECRETS, resource.id) : [];
-  if (!matchesSecret(vault, secrets, secret, Date.now())) return undefined;
-  return { clientId: `resource:${name}`, scopes: new Set(['isms.apiresource.import']), resource: name };
+  const secretLives = async (connection: TenantDb): Promise<boolean> => {
+    const resource = await findApiResourceByName(connection, name);
+    const secrets = resource?.enabled ? await secretsOf(connection, API_RESOURCE_SECRETS, resource.id) : [];
+    return matchesSecret(vault, secrets, secret, Date.now());
+  };
+  if (!(await secretLives(db))) return undefined;
+  const scopes = new Set(['isms.apiresource.import']);
+  return { clientId: `resource:${name}`, scopes, resource: name, secretLives };
 }
 
 /** The scopes that the operations can be asked with, in the newer document's words, and what each permits. */

@@ -41,7 +41,7 @@ export function dataRoutes(router: Router, base: OidcBase, visits: Visits): void
           await access.forget(db, leaving.userKey);
           await eraseUser(db, leaving);
         };
-        await visits.change(ctx, 'delete', leave, { large: true });
+        await visits.change(ctx, 'delete', leave, { large: true, takesRights: true });
         renderPage(ctx, 'account-deleted', { look: lookOf(runtime.tenant) });
       },
       async ({ words }) => visits.page(ctx, 'data', { problem: words }),

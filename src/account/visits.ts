@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Context } from 'koa';
 import { ACCOUNT_CLIENT_ID } from '../clients/index.js';
 import { pathCookie } from '../kernel/cookies.js';
+import { NotFound } from '../kernel/errors.js';
 import { formOf, sameToken, type Step, seeOther } from '../kernel/forms.js';
 import { pickLocale, renderPage, type Locale } from '../kernel/pages.js';
 import { factsOf } from '../kernel/request.js';
@@ -11,13 +12,14 @@ import {
   counted,
   lookOf,
   ROUTES,
+  sessionLives,
   type OidcBase,
   type Problem,
   type TenantRuntime,
 } from '../oidc/index.js';
 import type { Area } from '../limits/index.js';
 import { tenantTransaction, type TenantDb } from '../store/index.js';
-import type { User } from '../users/index.js';
+import { lockUser, type User } from '../users/index.js';
 
 /** A signed-in person at the account pages. */
 export interface Visit {
@@ -56,13 +58,34 @@ export interface Visits {
   signIn(ctx: Context, to: string, prompt?: 'login' | 'create'): void;
   /** Whether this browser went to sign in a moment ago; it is told so once. */
   endSignIn(ctx: Context): boolean;
-  /** A change to the account, with its audit row, or neither; `large` where it may be any number of rows. */
+  /**
+   * A change to the account, with its audit row, or neither. Those who were signed out meanwhile, or disabled, change
+   * nothing: they sign in first.
+   * @param options `large` where it may be any number of rows, `takesRights` where it takes the account away.
+   */
   change<T>(
     ctx: Context,
     event: string,
     work: (db: TenantDb) => Promise<T>,
-    options?: { large: boolean },
+    options?: ChangeOptions,
   ): Promise<T>;
+}
+
+interface ChangeOptions {
+  large?: boolean;
+  takesRights?: boolean;
+}
+
+/** The person was signed out while the request was under way. */
+class VisitEnded extends Error {}
+
+/** Holds the user, and asks whether the visit goes on. @throws VisitEnded */
+async function checkVisit(db: TenantDb, { user: { id, userKey }, sessionUid }: Visit): Promise<void> {
+  const user = await lockUser(db, id).catch((error: unknown) => {
+    if (error instanceof NotFound) return undefined;
+    throw error;
+  });
+  if (!user?.enabled || !(await sessionLives(db, sessionUid, userKey))) throw new VisitEnded();
 }
 
 /** Pages only, so that nobody is led elsewhere after signing in. */
@@ -140,7 +163,12 @@ export function visits(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntim
       if (!user) return signIn(ctx, pageOf(ctx));
       factsOf(ctx.req).clientId = ACCOUNT_CLIENT_ID;
       ctx.state['visit'] = { runtime, user, sessionUid: uid, signedInAt: loginTs } satisfies Visit;
-      return next();
+      try {
+        await next();
+      } catch (error) {
+        if (!(error instanceof VisitEnded)) throw error;
+        signIn(ctx, pageOf(ctx));
+      }
     },
 
     fresh(ctx, next) {
@@ -169,10 +197,12 @@ export function visits(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntim
       });
     },
 
-    change(ctx, event, work, options) {
+    change(ctx, event, work, { takesRights, ...options } = {}) {
       const { runtime, user } = visitOf(ctx);
       const { address, requestId } = factsOf(ctx.req);
       const changed = async (db: TenantDb) => {
+        if (takesRights) await db.lockRights('take');
+        await checkVisit(db, visitOf(ctx));
         const answer = await work(db);
         await auditIn(db, {
           event: `account.${event}`,

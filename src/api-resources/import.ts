@@ -190,6 +190,9 @@ export const importOperation = (clients: ClientsOfImport, reserved: ReservedAudi
     schemas: { body: DESCRIPTION, answer: IMPORTED },
     conflicts: { scopes: CODES.scopeExists, name: CODES.nameExists, audience: CODES.audienceExists },
     changes: 'provider',
+    // It writes clients as a whole.
+    takesRights: ({ body }) =>
+      (body as { microServiceClientIDs?: string[] }).microServiceClientIDs !== undefined,
     // The API itself holds nothing: the management API can not be imported (names.ts).
     async authority({ db, actor, body: { microServiceClientIDs: named = [] } }) {
       const held = new Map<string, Held>();

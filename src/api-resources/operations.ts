@@ -133,6 +133,7 @@ export const apiResourceOperations = (
   }),
   defineOperation({
     ...at.put,
+    takesRights: true,
     summary: 'Change an API',
     example: { id: '019012a4-5b6c-7d8e-9f00-112233445566', accessTokenLifetime: 600 },
     schemas: { query: CASCADE, body: CHANGE, answer: API_RESOURCE },
@@ -176,6 +177,7 @@ export const apiResourceOperations = (
   }),
   defineOperation({
     ...at.delete,
+    takesRights: true,
     summary: 'Delete an API with its scopes',
     schemas: { params: shapes.params, query: CASCADE, answer: shapes.DELETED },
     conflicts: CONFLICTS,

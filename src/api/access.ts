@@ -37,6 +37,8 @@ export interface Actor {
   token?: Presented | undefined;
   /** The API resource that the secret is of which was sent instead of a token. */
   resource?: string | undefined;
+  /** Where it was such a secret: whether it still is, as a transaction sees it. */
+  secretLives?: ((db: TenantDb) => Promise<boolean>) | undefined;
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { basicHalves } from '../kernel/basic.js';
 import { authorise, type Actor } from './access.js';
 import type { ApiBase } from './base.js';
+import { noToken } from './caller-now.js';
 import { BASIC } from './codes.js';
 import { Failure } from './failure.js';
 import { writes, type AnyOperation, type CallTenant } from './operation.js';
@@ -44,12 +45,7 @@ async function authenticate(
     const message = sent
       ? 'the access token is not valid here: it has expired, was revoked, or is for something else'
       : 'send an access token: Authorization: Bearer …';
-    throw new Failure(401, BASIC.noPermission, {
-      message,
-      headers: {
-        'WWW-Authenticate': `Bearer realm="${issuer}", error="invalid_token", error_description="${message.replace('…', '(token)')}"`,
-      },
-    });
+    throw noToken(issuer, message);
   }
   base.note(ctx.req, { clientId: actor.clientId });
   base.count(ctx.req, actor.clientId);

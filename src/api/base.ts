@@ -27,6 +27,8 @@ export interface ApiBase {
   mayCallFrom(request: IncomingMessage, origin: string): Promise<boolean>;
   /** What a caller may do as the transaction sees it; undefined for one who is not there any more. */
   actorNow(db: TenantDb, actor: Actor): Promise<Actor | undefined>;
+  /** Whether the token that a caller came with still works, as the transaction sees it. */
+  tokenLives(db: TenantDb, actor: Actor): Promise<boolean>;
   /** The APIs of a confined caller. */
   ownApis(db: TenantDb, owner: string): Promise<OwnApis>;
   /** Where a request comes from, after trusted proxies. */

@@ -38,5 +38,6 @@ export {
   type Sought,
 } from './paging.js';
 export { apiApp } from './routes.js';
+export { CallerEnded } from './streams.js';
 export { inspectJson } from './validation.js';
 export * as shapes from './shapes.js';

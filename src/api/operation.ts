@@ -79,6 +79,11 @@ interface Declared {
   /** What a Conflict with this key is answered as. */
   readonly conflicts?: Readonly<Record<string, Code>>;
   readonly changes?: 'provider' | 'tenants';
+  /**
+   * Whether it can take rights from somebody: permissions, scopes, a role, the account. Such a change waits for changes
+   * that have begun, and is seen by all that begin later (TenantDb.lockRights).
+   */
+  readonly takesRights?: boolean | ((call: { body: unknown }) => boolean);
   /** The answer depends on nothing but the caller's language: it is made once for each. */
   readonly constant?: boolean;
 }
@@ -90,6 +95,7 @@ interface Declared {
  * - `receive`: reads a body of its own kind as it comes, in place of JSON that the schema of `body` checks; the handler gets what
  *   it answers, in place of what `prepare` does;
  * - `prepare`: slow work that needs no transaction (hashing), done before it; the handler gets what it answers;
+ * - `acts`: set where `prepare` does what no transaction undoes; the caller is read again before it as well;
  * - `target`: what the audit row names; the answer's id where it says nothing;
  * - `current`: what `If-Match` is compared with, as its own `detail` answers it, read in the same transaction.
  */
@@ -101,6 +107,7 @@ interface Operation<Schemas, C, A, R> extends Declared {
     read(ctx: Context, call: Omit<C, 'db' | 'everything' | 'body'>): Promise<R>;
   };
   readonly prepare?: (call: Omit<C, 'db' | 'everything'>) => Promise<R>;
+  readonly acts?: boolean;
   readonly target?: (call: C, answer: A) => string;
   readonly current?: { answer: JSONSchema; read: (call: C) => Promise<unknown> };
   handle(call: C, prepared: R): Promise<A>;

@@ -3,10 +3,10 @@ import Koa, { type Context, type Middleware } from 'koa';
 import type { Knex } from 'knex';
 import { retryingDeadlocks, tenantDb } from '../store/index.js';
 import { Busy, Conflict, Invalid, NotFound, StoreUnavailable } from '../kernel/errors.js';
-import { authorise } from './access.js';
 import { admitted } from './authenticate.js';
 import { judgeOf, type Holdings } from './authority.js';
 import type { ApiBase } from './base.js';
+import { callerNow, checkCaller, checkToken } from './caller-now.js';
 import { BASIC, languageOf, type Language } from './codes.js';
 import { envelope, listEnvelope } from './envelope.js';
 import { etagOf, refuseChanges, sameAs } from './etag.js';
@@ -57,6 +57,7 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
     const constant = made.get(language);
     if (constant) return answerWith(ctx, operation, constant);
     const input = { tenant, actor, address: base.addressOf(ctx.req), language, ...given };
+    if (operation.acts) await checkCaller(operation, base, callOn(base.store.knex, operation, input));
     const prepared = await (operation.receive?.read(ctx, input) ?? operation.prepare?.(input));
     const answer = writes(operation)
       ? await change(operation, base, ctx, input, { prepared, echoed, shown })
@@ -108,29 +109,15 @@ const callOn = (connection: Knex, { home }: AnyOperation, input: Input): AnyCall
 
 const GONE: Holdings = new Map();
 
-/** What the things hold that the call is about, which the caller has to hold as well. @throws Failure: 403 */
+/**
+ * What the things hold that the call is about, which the caller has to hold as well. They are locked from here on.
+ * @throws Failure: 403
+ */
 async function authorityBefore({ authority }: AnyOperation, base: ApiBase, call: AnyCall): Promise<Holdings> {
   if (typeof authority !== 'function') return GONE;
   const held = await authority(call);
   await judgeOf(call.actor, (owner) => base.ownApis(call.db, owner))(held, held);
   return held;
-}
-
-/**
- * A call whose caller is looked at again once the tenant is locked. Who may take the last rights from somebody is decided
- * under that lock: of two administrators who take them from each other at once, only the first still has them.
- */
-function lookingAgain(operation: AnyOperation, base: ApiBase, call: AnyCall, held: () => Holdings): AnyCall {
-  const { db } = call;
-  const lockTenant = async (): Promise<void> => {
-    await db.lockTenant();
-    if (!call.actor || operation.access.kind === 'open') return;
-    const actor = await base.actorNow(db, call.actor);
-    if (!actor) throw new Failure(401, BASIC.noPermission, { message: 'the caller was disabled meanwhile' });
-    authorise(actor, operation.access);
-    await judgeOf(actor, (owner) => base.ownApis(db, owner))(held(), held());
-  };
-  return { ...call, db: { ...db, lockTenant } };
 }
 
 /** Whether the caller may leave the things with what they hold now; else nothing is changed. @throws Failure: 403 */
@@ -162,13 +149,14 @@ async function change(
     shown: ((thing: unknown) => unknown) | undefined;
   },
 ): Promise<unknown> {
-  const { tenant, actor } = input;
+  const { tenant } = input;
   const wanted = ctx.get('If-Match');
   const conditional = wanted !== '' && wanted !== '*';
   const work = async (trx: Knex.Transaction): Promise<unknown> => {
-    let held = GONE;
-    const call = lookingAgain(operation, base, callOn(trx, operation, input), () => held);
-    held = await authorityBefore(operation, base, call);
+    const begun = callOn(trx, operation, input);
+    const call = { ...begun, actor: await callerNow(operation, base, begun) };
+    const held = await authorityBefore(operation, base, call);
+    await checkToken(base, call);
     if (operation.current && shown && (conditional || Object.keys(echoed).length > 0)) {
       const now = shown(await operation.current.read(call));
       if (conditional) sameAs(wanted, etagOf(now));
@@ -178,7 +166,7 @@ async function change(
     await checkAfter(operation, base, call, held, done);
     await base.record(call.db, ctx.req, {
       operation: operation.id,
-      actor,
+      actor: call.actor,
       target: operation.target?.(call, done) ?? String((done as { id?: string }).id ?? ''),
       fields: Object.keys((input.body as object | undefined) ?? {}),
     });

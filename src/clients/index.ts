@@ -20,7 +20,7 @@ export {
   clientsWithBuiltInIds,
   deleteClient,
   findClient,
-  scopesOfClient,
+  rightsOfClient,
   insertClient,
   endTokensOfClient,
   listClients,

@@ -186,6 +186,7 @@ export const clientOperations = (
   }),
   defineOperation({
     ...at.put,
+    takesRights: true,
     summary: 'Change a client; what it asks for next is judged by the new settings',
     example: { id: '019012a4-5b6c-7d8e-9f00-112233445566', accessTokenLifetime: 600 },
     schemas: { body: CLIENT_CHANGE, answer: CLIENT },
@@ -220,6 +221,7 @@ export const clientOperations = (
   }),
   defineOperation({
     ...at.delete,
+    takesRights: true,
     summary: 'Delete a client; its tokens stop working',
     schemas: { params: shapes.params, answer: shapes.DELETED },
     changes: 'provider',

@@ -127,12 +127,12 @@ export async function registrationOf(
   clientId: string,
   token: string,
 ): Promise<Registration | undefined> {
-  const found = await findClient(db, clientId).catch((error: unknown) => {
+  const locked = findClient(db, clientId).then(({ id }) => lockClient(db, id));
+  const client = await locked.catch((error: unknown) => {
     if (error instanceof NotFound) return undefined;
     throw error;
   });
-  if (!found?.enabled) return undefined;
-  const client = await lockClient(db, found.id);
+  if (!client?.enabled) return undefined;
   const row = (await db
     .from('client_registrations')
     .where({ client_row_id: client.id, hash: hashOf(vault, token) })

@@ -81,13 +81,20 @@ async function found(db: TenantDb, which: string, row: Row | undefined): Promise
 export const findClient = async (db: TenantDb, clientId: string): Promise<Client> =>
   found(db, clientId, (await db.from('clients').where({ client_id: clientId }).first()) as Row | undefined);
 
-/** The scopes that a client may ask for, as a transaction sees it; none of one that is disabled or gone. */
-export async function scopesOfClient(db: TenantDb, clientId: string): Promise<readonly string[]> {
+/** What a client may ask for, and whose it is, as a transaction sees it; undefined for one that is disabled or gone. */
+export async function rightsOfClient(
+  db: TenantDb,
+  clientId: string,
+): Promise<{ scopes: readonly string[]; owner: string | null } | undefined> {
   const row = await db
     .from('clients')
     .where({ client_id: clientId, enabled: true })
-    .first<Row | undefined>('settings');
-  return row ? parse<ClientSettings>(row['settings']).scopes : [];
+    .first<Row | undefined>('settings', 'owner_user_key');
+  if (!row) return undefined;
+  return {
+    scopes: parse<ClientSettings>(row['settings']).scopes,
+    owner: row['owner_user_key'] as string | null,
+  };
 }
 
 /** By the row's id. @param owner where only the clients of this user are to be seen. @throws NotFound */
@@ -151,7 +158,7 @@ export async function writeClient(db: TenantDb, before: Client, client: Client):
   checkClient(client);
   await keepWayIn(
     db,
-    mayBeWayIn(before),
+    () => mayBeWayIn(before),
     async () =>
       void (await db
         .from('clients')
@@ -181,19 +188,25 @@ async function settle(db: TenantDb, before: Client, client: Client): Promise<voi
   await registration.update({ settled: JSON.stringify(settled) });
 }
 
+/** A client by its client id, that nobody else changes before the transaction ends. @throws NotFound */
+async function lockNamed(db: TenantDb, clientId: string): Promise<Client> {
+  await db.lockRights('take');
+  return lockClient(db, (await findClient(db, clientId)).id);
+}
+
 /** Replaces the settings. @throws Invalid, NotFound */
 export async function updateClientSettings(
   db: TenantDb,
   clientId: string,
   settings: ClientSettings,
 ): Promise<void> {
-  const client = await findClient(db, clientId);
+  const client = await lockNamed(db, clientId);
   await replaceClient(db, client, { ...client, settings });
 }
 
 /** Lets a client ask or not. Either way what it was given until now ends. @throws NotFound */
 export async function setClientEnabled(db: TenantDb, clientId: string, enabled: boolean): Promise<void> {
-  const client = await findClient(db, clientId);
+  const client = await lockNamed(db, clientId);
   await replaceClient(db, client, { ...client, enabled });
 }
 
@@ -203,13 +216,21 @@ export async function setClientEnabled(db: TenantDb, clientId: string, enabled: 
  */
 export async function deleteClient(db: TenantDb, client: Client): Promise<void> {
   const { id, clientId } = client;
-  await keepWayIn(db, mayBeWayIn(client), async () => void (await db.from('clients').where({ id }).delete()));
+  await keepWayIn(
+    db,
+    () => mayBeWayIn(client),
+    async () => void (await db.from('clients').where({ id }).delete()),
+  );
   await revokeAllOf(db, 'client', clientId);
 }
 
 /** Removes every secret of a client that is not among these. @throws Invalid, Conflict like `deleteClient` */
 export const keepClientSecrets = (db: TenantDb, client: Client, kept: readonly string[]): Promise<void> =>
-  keepWayIn(db, mayBeWayIn(client), () => keepSecrets(db, CLIENT_SECRETS, client.id, kept));
+  keepWayIn(
+    db,
+    () => mayBeWayIn(client),
+    () => keepSecrets(db, CLIENT_SECRETS, client.id, kept),
+  );
 
 /**
  * Gives the client one more secret and answers it, for the only time.
@@ -231,9 +252,11 @@ export async function giveSecret(
 
 /** Ends one secret of a client. What the client was given with it stays valid. @throws NotFound, Conflict like `deleteClient` */
 export async function revokeClientSecret(db: TenantDb, clientId: string, secretId: string): Promise<void> {
-  const client = await findClient(db, clientId);
-  const gone = await keepWayIn<number>(db, mayBeWayIn(client), async () =>
-    db.from('client_secrets').where({ client_row_id: client.id, id: secretId }).delete(),
+  const client = await lockNamed(db, clientId);
+  const gone = await keepWayIn<number>(
+    db,
+    () => mayBeWayIn(client),
+    async () => db.from('client_secrets').where({ client_row_id: client.id, id: secretId }).delete(),
   );
   if (gone === 0)
     throw new NotFound(

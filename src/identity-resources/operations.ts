@@ -166,6 +166,7 @@ export const identityResourceOperations = (uses: Uses): readonly AnyOperation[] 
   }),
   defineOperation({
     ...at.delete,
+    takesRights: true,
     summary: 'Delete a scope about a person',
     schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
     conflicts: { clients: CODES.inUse, openid: CODES.required },

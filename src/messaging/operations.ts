@@ -205,6 +205,7 @@ export function messagingOperations(
           properties: { id: { ...shapes.id, description: 'The message’s id, as the driver gets it.' } },
         },
       },
+      acts: true,
       async prepare({ tenant, language, body: { channel, to } }) {
         const { address } = channel === 'mail' ? mailTarget(to) : phoneTarget(to);
         const id = newId();

@@ -61,10 +61,11 @@ export function appRoutes(
     work: (db: TenantDb, appId: string) => Promise<T>,
   ): Promise<T> => {
     const appId = idIn(ctx);
-    const answer = await change(ctx, event, appId, async (db) => {
+    const permitted = async (db: TenantDb): Promise<T> => {
       within(ctx, (await findApp(db, appId)).rights);
       return work(db, appId);
-    });
+    };
+    const answer = await change(ctx, event, appId, permitted, { apps: true });
     await changed(ctx);
     return answer;
   };
@@ -87,10 +88,11 @@ export function appRoutes(
     const { appId, rights = DEFAULT_RIGHTS, ...fields } = fieldsOf(await one(ctx));
     if (appId === undefined) throw new Invalid('app_id', 'is missing');
     within(ctx, rights);
-    const data = await change(ctx, 'app.post', appId, async (db) => {
+    const made = async (db: TenantDb) => {
       const secret = await insertApp(db, vault, { appId, rights, ...fields });
       return { ...shown(await findApp(db, appId)), app_secret: secret };
-    });
+    };
+    const data = await change(ctx, 'app.post', appId, made, { apps: true });
     ctx.body = { data, code: 0 };
   });
 

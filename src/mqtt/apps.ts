@@ -92,16 +92,37 @@ export async function replaceAppSecret(db: TenantDb, vault: Vault, appId: string
   return secret;
 }
 
+/** An app that has proved itself, and by what. */
+export interface CallingApp extends MqttApp {
+  secretHash: string;
+}
+
+const toCallingApp = (row: Row): CallingApp => ({ ...toApp(row), secretHash: row['secret_hash'] as string });
+
+/**
+ * A calling app as a transaction sees it; undefined where it is disabled, deleted or has another secret by now.
+ * @param hold whether it stays so until the transaction ends.
+ */
+export async function appNow(
+  db: TenantDb,
+  { appId, secretHash }: CallingApp,
+  hold: boolean,
+): Promise<CallingApp | undefined> {
+  const rows = db.from('mqtt_apps').where({ app_id: appId, secret_hash: secretHash, enabled: true });
+  const row = await (hold ? rows.forShare() : rows).first<Row | undefined>();
+  return row && toCallingApp(row);
+}
+
 /** The app that the secret is of; undefined for a wrong one, in the same time. */
 export async function appOf(
   db: TenantDb,
   vault: Vault,
   appId: string,
   secret: string,
-): Promise<MqttApp | undefined> {
+): Promise<CallingApp | undefined> {
   const row = await db.from('mqtt_apps').where({ app_id: appId, enabled: true }).first<Row | undefined>();
   const hash = (row?.['secret_hash'] as string | undefined) ?? hashSecret(vault, 'of no app');
   const kept = { id: appId, hash, hint: '', description: null, createdAt: 0, expiresAt: null };
   const matches = matchesSecret(vault, [kept], secret, Date.now());
-  return row && matches ? toApp(row) : undefined;
+  return row && matches ? toCallingApp(row) : undefined;
 }

@@ -1,6 +1,6 @@
 import { basicHalves } from '../kernel/basic.js';
 import { tenantDb, type Store, type Vault } from '../store/index.js';
-import { appOf } from './apps.js';
+import { appOf, type CallingApp } from './apps.js';
 import { MQTT_CODES as CODES, MqttFailure } from './failures.js';
 import type { MqttApp, Right } from './schema.js';
 
@@ -14,13 +14,16 @@ export async function authenticate(
   { store, vault }: { store: Store; vault: Vault },
   header: string,
   tenantId: string,
-): Promise<MqttApp> {
+): Promise<CallingApp> {
   const [, encoded = ''] = BASIC.exec(header.slice(0, LONGEST)) ?? [];
   const given = basicHalves(encoded);
   const app = given && (await appOf(tenantDb(store.knex, tenantId), vault, given.name, given.secret));
-  if (!app) throw new MqttFailure(401, CODES.wrongApp, 'send app_id and app_secret by HTTP Basic', CHALLENGE);
+  if (!app) throw wrongApp();
   return app;
 }
+
+export const wrongApp = (): MqttFailure =>
+  new MqttFailure(401, CODES.wrongApp, 'send app_id and app_secret by HTTP Basic', CHALLENGE);
 
 /** @throws MqttFailure: 403 */
 export function demand({ rights }: MqttApp, right: Right): void {

@@ -4,9 +4,10 @@ import { factsOf } from '../kernel/request.js';
 import { rateHeaders, type Limits } from '../limits/index.js';
 import { auditIn, type Log } from '../observe/index.js';
 import { tenantDb, tenantTransaction, type Store, type TenantDb, type Vault } from '../store/index.js';
-import { authenticate, demand } from './authenticate.js';
+import { appNow, type CallingApp } from './apps.js';
+import { authenticate, demand, wrongApp } from './authenticate.js';
 import { MQTT_CODES as CODES, MqttFailure, tooMany, toFailure } from './failures.js';
-import type { MqttApp, Right } from './schema.js';
+import type { Right } from './schema.js';
 
 export interface FrameBase {
   store: Store;
@@ -28,22 +29,42 @@ export interface Frame {
   demand(ctx: Context, right: Right): void;
   read(ctx: Context): TenantDb;
   /**
-   * A change with its audit row, in one transaction.
+   * A change with its audit row, in one transaction. The app is read again in it, with each right that the call has needed
+   * until then: an app that is disabled or has lost the right while its body came changes nothing.
    * @param target what was changed; where it is known only after the work, a function that says it.
-   * @param options `large` where it may be any number of rows.
+   * @param options `large` where it may be any number of rows; `apps` where it changes apps. Such changes happen one after
+   * another, and each waits for what the app is doing that it changes, unless that is large.
    */
   change<T>(
     ctx: Context,
     event: string,
     target: string | (() => string),
     work: (db: TenantDb) => Promise<T>,
-    options?: { large: boolean },
+    options?: ChangeOptions,
   ): Promise<T>;
+}
+
+interface ChangeOptions {
+  large?: boolean;
+  apps?: boolean;
 }
 
 export function openFrame(base: FrameBase, tenantIdOf: (request: IncomingMessage) => string): Frame {
   const tenantId = (ctx: Context): string => tenantIdOf(ctx.req);
-  const appOf = (ctx: Context): MqttApp => ctx.state['app'] as MqttApp;
+  const appOf = (ctx: Context): CallingApp => ctx.state['app'] as CallingApp;
+  const neededIn = (ctx: Context): Set<Right> => (ctx.state['needed'] ??= new Set<Right>()) as Set<Right>;
+  const need = (ctx: Context, right: Right): void => {
+    neededIn(ctx).add(right);
+    demand(appOf(ctx), right);
+  };
+  /** @throws MqttFailure: 401, 403 */
+  async function readAgain(db: TenantDb, ctx: Context, { large, apps }: ChangeOptions): Promise<void> {
+    if (apps) await db.lockTenant();
+    const now = await appNow(db, appOf(ctx), !large);
+    if (!now) throw wrongApp();
+    ctx.state['app'] = now;
+    for (const right of neededIn(ctx)) demand(now, right);
+  }
   return {
     async answerFailures(ctx, next) {
       ctx.set('Cache-Control', 'no-store');
@@ -70,13 +91,14 @@ export function openFrame(base: FrameBase, tenantIdOf: (request: IncomingMessage
       await next();
     },
     needs: (right) => (ctx, next) => {
-      demand(appOf(ctx), right);
+      need(ctx, right);
       return next();
     },
-    demand: (ctx, right) => demand(appOf(ctx), right),
+    demand: need,
     read: (ctx) => tenantDb(base.store.knex, tenantId(ctx)),
-    change: (ctx, event, target, work, options) => {
+    change: (ctx, event, target, work, options = {}) => {
       const changed = async (db: TenantDb) => {
+        await readAgain(db, ctx, options);
         const answer = await work(db);
         const { address, requestId } = factsOf(ctx.req);
         const { appId } = appOf(ctx);

@@ -67,7 +67,7 @@ export interface Artifacts {
 export const IMPLIED_GRANT = 'implied';
 
 /** Ids are random, so they are told apart without their models. */
-const key = (id: string): string => hash('sha256', id, 'base64url');
+export const artifactKey = (id: string): string => hash('sha256', id, 'base64url');
 
 const toArtifact = (row: Row | undefined): StoredArtifact | undefined =>
   row && {
@@ -132,7 +132,7 @@ export function openArtifacts(store: Store): Artifacts {
   const row = (tenantId: string, model: string, id: string, artifact: Artifact): Value[] => [
     tenantId,
     model,
-    key(id),
+    artifactKey(id),
     artifact.uid ?? null,
     artifact.userCode ?? null,
     artifact.grantId ?? null,
@@ -150,26 +150,27 @@ export function openArtifacts(store: Store): Artifacts {
     put: async (tenantId, model, id, artifact) =>
       void (await upsert.run(...row(tenantId, model, id, artifact))),
     async find(tenantId, model, id) {
-      const row = await byId.first(tenantId, key(id));
+      const row = await byId.first(tenantId, artifactKey(id));
       return row?.['model'] === model ? toArtifact(row) : undefined;
     },
     // Introspection begins here: those of one turn go on from here side by side (docs/performance.md).
     async findAny(tenantId, id) {
-      const [row] = await lookOnly.together(tenantId, key(id));
+      const [row] = await lookOnly.together(tenantId, artifactKey(id));
       return row && toArtifact(row);
     },
     findByUid: (tenantId, model, uid) => found(byUid, tenantId, uid, model),
     findByUserCode: (tenantId, model, userCode) => found(byUserCode, tenantId, userCode, model),
-    consume: async (tenantId, model, id) => (await mark.run(Date.now(), tenantId, key(id), model)) === 1,
+    consume: async (tenantId, model, id) =>
+      (await mark.run(Date.now(), tenantId, artifactKey(id), model)) === 1,
     async once(tenantId, model, id, expiresAt) {
-      return (await remember.run(tenantId, model, key(id), expiresAt, Date.now())) === 1;
+      return (await remember.run(tenantId, model, artifactKey(id), expiresAt, Date.now())) === 1;
     },
     replace: (tenantId, model, oldId, id, artifact) =>
       store.unit([
-        { statement: mark, values: [Date.now(), tenantId, key(oldId), model], required: true },
+        { statement: mark, values: [Date.now(), tenantId, artifactKey(oldId), model], required: true },
         { statement: upsert, values: row(tenantId, model, id, artifact) },
       ]),
-    destroy: async (tenantId, model, id) => void (await remove.run(tenantId, key(id), model)),
+    destroy: async (tenantId, model, id) => void (await remove.run(tenantId, artifactKey(id), model)),
     async destroyByGrant(tenantId, model, grantId, sessionUid) {
       if (sessionUid === undefined) await removeByGrant.run(tenantId, grantId, model);
       else await removeShare.run(tenantId, grantId, model, sessionUid);

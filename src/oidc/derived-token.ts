@@ -111,7 +111,7 @@ export function openDependencies(base: DerivedTokensBase): Dependencies {
     sourceClients: ({ origin }, userKey) =>
       Promise.all(
         origin.map(async (family) => {
-          const [grantId] = split(family);
+          const [grantId] = splitFamily(family);
           return clients.get((await grantedClient(grantId, userKey)) ?? '');
         }),
       ),
@@ -125,7 +125,7 @@ export function openDependencies(base: DerivedTokensBase): Dependencies {
       const derived = { generation, jti: first, clientId: '', userKey, family: DERIVED };
       if (await revocations.isRevoked(tenantId, derived)) return false;
       for (const family of origin) {
-        const [grantId = '', uid = ''] = split(family);
+        const [grantId = '', uid = ''] = splitFamily(family);
         const clientId = await grantedClient(grantId, userKey);
         if (clientId === undefined || !(await clients.get(clientId))) return false;
         const issued = { generation, jti: more.shift() ?? '', clientId, userKey, family };
@@ -140,7 +140,7 @@ export function openDependencies(base: DerivedTokensBase): Dependencies {
 }
 
 /** The grant and the session in the name of a family. */
-function split(family: string): [grantId: string, sessionUid: string] {
+export function splitFamily(family: string): [grantId: string, sessionUid: string] {
   const dot = family.indexOf('.');
   return [family.slice(0, dot), family.slice(dot + 1)];
 }

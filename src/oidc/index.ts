@@ -25,5 +25,14 @@ export { ACCOUNT_CALLBACK, DEMO_CALLBACK, DEMO_SCOPES, DOCS_CALLBACK } from './b
 export { attempt, counted, mayStillCome, type Problem } from './interactions/problems.js';
 export { interactionRoutes } from './interactions/routes.js';
 export { BACK_CHANNEL_LOGOUT, backChannelDelivery } from './logout/back-channel.js';
+export { sourceClientsIn, tokenLives } from './token-lives.js';
 export { documentPath } from './well-known.js';
-export { accessOf, endGrants, endSessions, listGrants, listSessions, userEndedDelivery } from './sessions.js';
+export {
+  accessOf,
+  endGrants,
+  endSessions,
+  listGrants,
+  listSessions,
+  sessionLives,
+  userEndedDelivery,
+} from './sessions.js';

@@ -104,6 +104,7 @@ async function create(
   if (!(await mayRegister(tenantDb(store.knex, tenant.id), vault, token))) throw noToken();
   const metadata = await metadataIn(ctx);
   const made = await tenantTransaction(store, tenant.id, async (db) => {
+    await db.lockRights('use');
     const registered = await register(db, vault, token, metadata, reachOf(config, tenant.issuer));
     if (!registered) throw noToken();
     await tell(ctx, db, 'client.registered', registered.client.clientId);
@@ -126,6 +127,7 @@ async function manage(
   const metadata = method === 'PUT' ? await metadataIn(ctx) : {};
   const answer = await store.transaction(async (trx) => {
     const db = tenantDb(trx, tenant.id);
+    if (method !== 'GET') await db.lockRights('take');
     const registration = await registrationOf(db, vault, clientId, token);
     if (!registration) throw noToken();
     if (method === 'GET') return { client: registration.client };

@@ -48,6 +48,17 @@ const payloadOf = (row: Row): AdapterPayload => parse<AdapterPayload>(row['paylo
 /** What the adapter adds to a session that is saved. */
 type SessionPayload = AdapterPayload & { device?: Device };
 
+/** Whether somebody is still signed in in a session, as a transaction sees it. */
+export async function sessionLives(db: TenantDb, uid: string, userKey: string): Promise<boolean> {
+  const row = (await rowsOf(db, 'Session', userKey)).find((each) => each['uid'] === uid);
+  if (!row) return false;
+  const ended = db
+    .from('revocations')
+    .where('generation', '>', generationOfRow(row))
+    .where((either) => void either.where({ kind: 'user', id: userKey }).orWhere({ kind: 'tenant' }));
+  return (await ended.first('id')) === undefined;
+}
+
 export async function listSessions(db: TenantDb, userKey: string): Promise<LiveSession[]> {
   return (await rowsOf(db, 'Session', userKey)).map((row) => {
     const { loginTs, iat = 0, authorizations = {}, device } = payloadOf(row) as SessionPayload;

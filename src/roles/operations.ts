@@ -108,6 +108,7 @@ export const ROLE_OPERATIONS: readonly AnyOperation[] = [
   }),
   defineOperation({
     ...at.put,
+    takesRights: ({ body }) => (body as { claims?: unknown }).claims !== undefined,
     summary: 'Change a role',
     example: { id: '019012a4-5b6c-7d8e-9f00-112233445566', displayName: 'Auditor' },
     schemas: { body: ROLE_CHANGE, answer: ROLE },
@@ -118,6 +119,7 @@ export const ROLE_OPERATIONS: readonly AnyOperation[] = [
   }),
   defineOperation({
     ...at.delete,
+    takesRights: true,
     summary: 'Delete a role',
     schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
     conflicts: { users: ROLE_CODES.inUse, builtIn: ROLE_CODES.builtIn },

@@ -66,8 +66,7 @@ export async function updateRole(
 ): Promise<Role> {
   const before = await lockRole(db, id);
   checkOwnClaims(claims, before.claims);
-  const mayEndIt = claims !== undefined && holdsEverything(permissionsIn(before.claims));
-  await keepWayIn(db, mayEndIt, () =>
+  const write = () =>
     naming(name, async () =>
       db
         .from('roles')
@@ -79,8 +78,11 @@ export async function updateRole(
           ...(claims !== undefined && { claims: JSON.stringify(claims) }),
           updated_at: Date.now(),
         }),
-    ),
-  );
+    );
+  // The role is locked, so what it holds stays as it was read.
+  await (claims === undefined
+    ? write()
+    : keepWayIn(db, () => holdsEverything(permissionsIn(before.claims)), write));
   return findRole(db, id);
 }
 
@@ -101,10 +103,14 @@ export async function deleteRole(db: TenantDb, id: string, cascade: boolean): Pr
     throw new Conflict('users', `${users} users have this role; take it from them, or add cascade=true`, {
       users: Number(users),
     });
-  await keepWayIn(db, holdsEverything(permissionsIn(claims)), async () => {
-    await db.deleteAll('user_roles', { role_id: id });
-    await db.from('roles').where({ id }).delete();
-  });
+  await keepWayIn(
+    db,
+    () => holdsEverything(permissionsIn(claims)),
+    async () => {
+      await db.deleteAll('user_roles', { role_id: id });
+      await db.from('roles').where({ id }).delete();
+    },
+  );
 }
 
 /**

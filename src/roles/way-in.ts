@@ -87,12 +87,16 @@ const BACK = 'gatehouse user create --administrator, at the command line, makes 
  * Makes a change, unless it takes the last way into the tenant: the last user who may sign in and holds everything, or,
  * where there is no such user, the last client that does. Of two such changes at once one is made. A tenant that nobody
  * could manage before is not held back.
- * @param mayEndIt whether the change can matter. Only then does it wait for others and look, so that ordinary changes stay fast.
+ * @param mayEndIt whether the change can matter, read once no other change takes rights. Only then does it look for the ways in.
  * @throws Conflict
  */
-export async function keepWayIn<T>(db: TenantDb, mayEndIt: boolean, change: () => Promise<T>): Promise<T> {
-  if (!mayEndIt) return change();
-  await db.lockTenant();
+export async function keepWayIn<T>(
+  db: TenantDb,
+  mayEndIt: () => boolean | Promise<boolean>,
+  change: () => Promise<T>,
+): Promise<T> {
+  await db.lockRights('take');
+  if (!(await mayEndIt())) return change();
   const before = await wayIn(db);
   const done = await change();
   if (before === undefined) return done;

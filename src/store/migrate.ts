@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Knex } from 'knex';
+import { StoreUnavailable } from '../kernel/errors.js';
 import type { Store } from './store.js';
 
 /** One step of the schema: `migrations/<number>_<name>`. Both ways run in a transaction with the step's own record. */
@@ -85,9 +86,21 @@ export async function migrate(store: Store, target: number = latestVersion()): P
     );
   const taken: string[] = [];
   for (;;) {
-    const step = await locked(store, (trx) => move(trx, steps, target));
+    const step = await waitingForOthers(store, () => locked(store, (trx) => move(trx, steps, target)));
     if (step === undefined) return taken;
     taken.push(step);
+  }
+}
+
+/** Another process that takes steps may hold the store for longer than `store.waitSeconds`: it is waited for while it gets on. */
+async function waitingForOthers<T>(store: Store, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const before = await currentVersion(store.knex);
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable) || (await currentVersion(store.knex)) === before) throw error;
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import BetterSqlite3Client, { type Runner } from 'knex/lib/dialects/better-sqlite3/index.js';
 import { yieldToEventLoop } from '../kernel/event-loop.js';
-import { acquired, guarded } from './failures.js';
+import { acquired, guarded, storeError } from './failures.js';
 
 /** How often to look whether another process still holds the file. */
 const BUSY_LOOK_MS = 10;
@@ -50,7 +50,7 @@ export function yieldingClient({ waitMs, reading, committed }: ClientParts): typ
 
     override runner(builder: Builder): Runner {
       const runner = super.runner(builder);
-      if (!this.transacting && isRead(builder)) runner.connection = reading();
+      if (!this.transacting && isRead(builder)) runner.connection = unlessBusy(reading);
       return runner;
     }
 
@@ -86,6 +86,16 @@ const untilOf = (connection: Database.Database, waitMs: number): number =>
 
 export const isBusy = (error: unknown): boolean =>
   (error as { code?: string }).code?.startsWith('SQLITE_BUSY') === true;
+
+/** The connection that reads; undefined while another process has the file for itself: then the pool waits for it. */
+function unlessBusy(reading: () => Database.Database): Database.Database | undefined {
+  try {
+    return reading();
+  } catch (error) {
+    if (isBusy(error)) return undefined;
+    throw storeError(error);
+  }
+}
 
 /** Waits for another process that holds the file, as `busy_timeout` does, while this process goes on. */
 export async function whenFree<T>(until: number, work: () => T | Promise<T>): Promise<T> {

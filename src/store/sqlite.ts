@@ -54,12 +54,13 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
       acquireTimeoutMillis: waitMs,
       afterCreate(connection: Database.Database, done: (error: Error | null) => void) {
         keepStatements(connection);
-        // Not by pragma(), which leaves a statement behind for the collector.
-        connection.exec(`PRAGMA busy_timeout = 0; ${setup}`);
-        // Another process may be starting on the same new file.
-        const walMode = (): unknown => connection.exec('PRAGMA journal_mode = WAL');
-        whenFree(performance.now() + waitMs, walMode).then(() => {
-          connection.exec('PRAGMA wal_autocheckpoint = 0'); // see Checkpoints
+        // Another process may be starting on the same new file. Not by pragma(), which leaves a statement behind for the
+        // collector. Checkpoints are begun by Checkpoints.
+        const setUp = (): unknown =>
+          connection.exec(
+            `PRAGMA busy_timeout = 0; ${setup}; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0`,
+          );
+        whenFree(performance.now() + waitMs, setUp).then(() => {
           writing = connection;
           done(null);
         }, done);

@@ -28,6 +28,12 @@ export interface TenantDb {
    * and then sees the first. Rows that only refer to the tenant are written meanwhile.
    */
   lockTenant(): Promise<void>;
+  /**
+   * Orders changes that take rights from somebody (`take`) and changes that rely on rights (`use`). A change that takes
+   * waits for those that have begun, and those that begin later see it; changes that use rights do not wait for each other.
+   * Call it first in a transaction, before it holds anything that others wait for. SQLite orders all transactions.
+   */
+  lockRights(mode: 'use' | 'take'): Promise<void>;
   /** Inserts rows of the same columns; all or none, in a transaction. */
   insertAll(table: string, rows: readonly Record<string, unknown>[]): Promise<void>;
   /**
@@ -52,6 +58,10 @@ export interface TenantDb {
   put(table: string, key: string[], row: Record<string, unknown>): Promise<void>;
 }
 
+/** Tells this advisory lock of PostgreSQL from others: 'righ'. */
+const RIGHTS_LOCK = 0x72696768;
+const LOCK_RIGHTS = { use: 'pg_advisory_xact_lock_shared', take: 'pg_advisory_xact_lock' };
+
 /** Binds a connection (the store's, or a transaction's) to one tenant. */
 export function tenantDb(connection: Knex, tenantId: string): TenantDb {
   const owner = { tenant_id: tenantId };
@@ -75,6 +85,10 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
       namingIndex(async () => void (await connection(table).insert({ ...row, tenant_id: tenantId }))),
     lockTenant: async () =>
       void (await connection('tenants').where({ id: tenantId }).forNoKeyUpdate().first('id')),
+    async lockRights(mode) {
+      if (isPostgres(connection))
+        await connection.raw(`SELECT ${LOCK_RIGHTS[mode]}(?::int, hashtext(?))`, [RIGHTS_LOCK, tenantId]);
+    },
     insertAll: (table, rows) =>
       namingIndex(async () => void (await insertRows(connection, table, owner, rows))),
     async insertFree(table, key, column, rows) {

@@ -1,5 +1,6 @@
 import {
   areaAt,
+  CallerEnded,
   defineStream,
   Failure,
   shapes,
@@ -133,11 +134,11 @@ class OneIsTaken extends Error {}
  * Writes users all together. Where one of them is refused by the store the whole batch is undone, and each is written
  * alone, so that a bad one costs only itself.
  */
-async function writeBatch(
+async function* writeBatch(
   batch: readonly Numbered[],
   transaction: Transaction,
   grown = false,
-): Promise<Imported[]> {
+): AsyncIterable<Imported> {
   const together = async (db: TenantDb, judge: Judge): Promise<Imported[]> => {
     const keys = batch.flatMap(({ given: { userKey } }) => (userKey === undefined ? [] : [userKey]));
     const known = { rolesOf: rememberedRoles(db), owning: await owningKeys(db, keys) };
@@ -165,16 +166,21 @@ async function writeBatch(
     return batch.map(({ line }) => answers.get(line) as Imported);
   };
   try {
-    return await transaction(`${batch.length} users`, together);
+    yield* await transaction(`${batch.length} users`, together);
   } catch (error) {
     const [only] = batch;
-    if (batch.length === 1 && only) return [refusalOf(only.line, error)];
+    if (error instanceof CallerEnded) {
+      for (const { line } of batch) yield refusalOf(line, error.failure);
+      throw error;
+    }
+    if (batch.length === 1 && only) {
+      yield refusalOf(only.line, error);
+      return;
+    }
     if (!(error instanceof OneIsTaken)) throw error;
     const half = Math.ceil(batch.length / 2);
-    return [
-      ...(await writeBatch(batch.slice(0, half), transaction)),
-      ...(await writeBatch(batch.slice(half), transaction)),
-    ];
+    yield* writeBatch(batch.slice(0, half), transaction);
+    yield* writeBatch(batch.slice(half), transaction);
   }
 }
 
@@ -196,21 +202,21 @@ export const importOperation = (): AnyOperation =>
       for await (const line of lines) {
         if (line.number < from) continue;
         if ('problem' in line) {
-          yield* await flush();
+          yield* flush();
           yield { line: line.number, result: 'refused' as const, problem: line.problem };
           continue;
         }
         batch.push({ line: line.number, given: line.value });
-        if (batch.length === BATCH) yield* await flush();
+        if (batch.length === BATCH) yield* flush();
       }
-      yield* await flush();
+      yield* flush();
 
-      async function flush(): Promise<Imported[]> {
+      async function* flush(): AsyncIterable<Imported> {
         const full = batch;
         batch = [];
-        if (full.length === 0) return [];
+        if (full.length === 0) return;
         batches += 1;
-        return writeBatch(full, transaction, GROWN.has(batches));
+        yield* writeBatch(full, transaction, GROWN.has(batches));
       }
     },
   });

@@ -1,5 +1,6 @@
 export { namesOf, type NewUser, type User } from './schema.js';
 export {
+  confinesThingsIn,
   eraseUser,
   findUser,
   findUserById,

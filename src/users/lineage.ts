@@ -29,16 +29,26 @@ export async function lineageUnder(
   return lineage;
 }
 
+/** So many chains are written by one statement, and so many users are asked about. */
+const PIECE = 100;
+
 /** Writes the chains of all whom a user has brought, and whom they have brought, anew. */
 export async function followLineage(db: TenantDb, userId: string, lineage: readonly string[]): Promise<void> {
-  const brought = await db.from('users').where({ referee_id: userId }).select<Row[]>('id');
-  const theirs = [...lineage, userId];
-  for (const row of brought) {
-    const id = row['id'] as string;
-    await db
-      .from('users')
-      .where({ id })
-      .update({ lineage: JSON.stringify(theirs) });
-    await followLineage(db, id, theirs);
+  const parents = [{ id: userId, lineage }];
+  for (let parent = parents.pop(); parent; parent = parents.pop()) {
+    const theirs = [...parent.lineage, parent.id];
+    const children = await db.from('users').where({ referee_id: parent.id }).select<Row[]>('id');
+    const ids = children.map((row) => row['id'] as string);
+    for (let at = 0; at < ids.length; at += PIECE) {
+      const some = ids.slice(at, at + PIECE);
+      await db.among(db.from('users'), 'id', some).update({ lineage: JSON.stringify(theirs) });
+      for (const id of await thoseWhoBrought(db, some)) parents.push({ id, lineage: theirs });
+    }
   }
+}
+
+/** Those of these users who have brought others. */
+async function thoseWhoBrought(db: TenantDb, ids: readonly string[]): Promise<string[]> {
+  const rows = await db.among(db.from('users'), 'referee_id', ids).distinct().select<Row[]>('referee_id');
+  return rows.map((row) => row['referee_id'] as string);
 }

@@ -28,6 +28,7 @@ import {
   heldBy,
   insertUser,
   lockUser,
+  mayTakeRights,
   rolesNamed,
   rolesOf,
   toUser,
@@ -154,6 +155,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
   }),
   defineOperation({
     ...at.put,
+    takesRights: ({ body }) => mayTakeRights(fieldsIn(body as Parameters<typeof fieldsIn>[0])),
     summary: 'Change a user',
     example: { id: '019012a4-5b6c-7d8e-9f00-112233445566', nickName: 'Carla', lockedUntil: null },
     schemas: { body: USER_CHANGE, answer: USER },
@@ -172,6 +174,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
   }),
   defineOperation({
     ...at.delete,
+    takesRights: true,
     summary: 'Delete a user, who is signed out everywhere; e-mail address and phone number are free again',
     schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
     current: { answer: USER, read: async ({ db, params }) => shown(db, await lockUser(db, params.id)) },

@@ -274,10 +274,11 @@ export async function updateUser(
     ...(passwordHash !== undefined && { password_hash: passwordHash }),
     updated_at: Date.now(),
   };
-  await keepWayIn(db, await mayEndWayIn(db, before, change), async () => {
+  const write = async (): Promise<void> => {
     await uniquely(TAKEN, async () => db.from('users').where({ id }).update(columns));
     if (roles) await setRoles(db, id, await rolesNamed(db, roles));
-  });
+  };
+  await (mayTakeRights(change) ? keepWayIn(db, () => isWayIn(db, before), write) : write());
   if (names.join('\n') !== namesOf(before).join('\n')) await db.names.write(id, names);
   if (moved) await followLineage(db, id, lineage);
   const ends = passwordHash !== undefined || (change.enabled ?? before.enabled) !== before.enabled;
@@ -304,21 +305,31 @@ export async function standingIn(
   return { permissions: heldBy(roles, user.claims).permissions ?? [], confined: confines(roles) };
 }
 
-/** Whether a change of a user can take the last way into the tenant. */
-async function mayEndWayIn(
-  db: TenantDb,
-  user: User,
-  { roles, claims, enabled, lockedUntil, email, phoneNumber }: UserFields,
-): Promise<boolean> {
-  const touched =
-    roles !== undefined ||
-    claims !== undefined ||
-    enabled === false ||
-    (lockedUntil ?? 0) > Date.now() ||
-    email === null ||
-    phoneNumber === null;
-  return touched && user.enabled && holdsEverything(await permissionsNow(db, user));
+/** What People.confinesThings says, as a transaction sees it. */
+export async function confinesThingsIn(db: TenantDb, userKey: string): Promise<boolean> {
+  const row = (await usersOf(db).where({ user_key: userKey }).first()) as Row | undefined;
+  return !row || !holdsEverything(await permissionsNow(db, toUser(row)));
 }
+
+/** Whether a change of a user can take rights from the user, or a way to sign in. */
+export const mayTakeRights = ({
+  roles,
+  claims,
+  enabled,
+  lockedUntil,
+  email,
+  phoneNumber,
+}: UserFields): boolean =>
+  roles !== undefined ||
+  claims !== undefined ||
+  enabled !== undefined ||
+  (lockedUntil ?? 0) > Date.now() ||
+  email === null ||
+  phoneNumber === null;
+
+/** Whether a user may be the way into the tenant: one who is enabled and holds everything now. */
+const isWayIn = async (db: TenantDb, user: User): Promise<boolean> =>
+  user.enabled && holdsEverything(await permissionsNow(db, user));
 
 async function setRoles(db: TenantDb, userId: string, roles: readonly Role[]): Promise<void> {
   await db.from('user_roles').where({ user_id: userId }).delete();
@@ -389,7 +400,8 @@ export async function owningKeys(db: TenantDb, keys: readonly string[]): Promise
 
 /** Lets a user sign in or not. Either way what was issued until now ends: a disabled user's tokens do not wake up again. */
 export async function setUserEnabled(db: TenantDb, name: string, enabled: boolean): Promise<User> {
-  const user = await findUser(db, name);
+  await db.lockRights('take');
+  const user = await lockUser(db, (await findUser(db, name)).id);
   // Said again, it ends what was issued in between.
   if (user.enabled === enabled) await revokeAllOf(db, 'user', user.userKey);
   return updateUser(db, user, { enabled });
@@ -397,7 +409,7 @@ export async function setUserEnabled(db: TenantDb, name: string, enabled: boolea
 
 /** Sets another password. Whoever was signed in with the old one is signed out everywhere. */
 export async function setPassword(db: TenantDb, name: string, passwordHash: string): Promise<void> {
-  await updateUser(db, await findUser(db, name), {}, passwordHash);
+  await updateUser(db, await lockUser(db, (await findUser(db, name)).id), {}, passwordHash);
 }
 
 /**
@@ -406,10 +418,14 @@ export async function setPassword(db: TenantDb, name: string, passwordHash: stri
  */
 export async function deleteUser(db: TenantDb, user: User): Promise<void> {
   const { id, userKey } = user;
-  await keepWayIn(db, holdsEverything(await permissionsNow(db, user)), async () => {
-    await db.from('users').where({ id }).update({ deleted_at: Date.now() });
-    await db.from('user_roles').where({ user_id: id }).delete();
-  });
+  await keepWayIn(
+    db,
+    () => isWayIn(db, user),
+    async () => {
+      await db.from('users').where({ id }).update({ deleted_at: Date.now() });
+      await db.from('user_roles').where({ user_id: id }).delete();
+    },
+  );
   await db.names.write(id, []);
   await revokeAllOf(db, 'user', userKey);
 }
@@ -428,7 +444,7 @@ export async function eraseUser(db: TenantDb, user: User): Promise<void> {
   await revokeAllOf(db, 'user', userKey);
   await keepWayIn(
     db,
-    holdsEverything(await permissionsNow(db, user)),
+    () => isWayIn(db, user),
     async () => void (await db.from('users').where({ id }).delete()),
   );
   for (const table of ['sign_in_failures', 'known_addresses']) await db.deleteAll(table, { account: id });

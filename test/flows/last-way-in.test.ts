@@ -6,6 +6,7 @@ import type { Caller } from '../support/area.js';
 import { STORES } from '../support/config.js';
 import { send } from '../support/http.js';
 import { call, clientToken } from '../support/management.js';
+import { until } from '../support/raw.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 import { Visitor } from '../support/visitor.js';
 
@@ -189,6 +190,37 @@ for (const kind of STORES)
         ]);
         assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 409]);
       }
+    });
+
+    it('stays when the only other’s role is given everything while that role is taken from them', async () => {
+      const { tenant, ask } = await place();
+      const { knex } = server.context.store;
+      await taken(ask('POST', '/api/Role', { name: 'later', claims: [] }));
+      const role = await roleId(ask, 'later');
+      const other = await addUser(tenant, { roles: ['later'] });
+      const last = await addUser(tenant, { claims: EVERYTHING });
+      const brought = await addUser(tenant, { refereeId: other });
+      const referee = await addUser(tenant, {});
+      // On PostgreSQL the first change waits for this row in its middle while the others come.
+      const held = kind === 'postgres' ? await knex.transaction() : undefined;
+      await held?.('users').where({ id: brought }).forUpdate().first();
+      const waiting = async (): Promise<number> => {
+        const here = knex('pg_stat_activity').whereRaw('datname = current_database()');
+        return (await here.where({ wait_event_type: 'Lock' }).pluck('pid')).length;
+      };
+      const answers: Promise<{ status: number }>[] = [];
+      let done = 0;
+      for (const [path, json] of [
+        ['/api/User', { id: other, roles: [], refereeId: referee }],
+        ['/api/Role', { id: role, claims: EVERYTHING }],
+        ['/api/User', { id: last, claims: [] }],
+      ] as const) {
+        answers.push(ask('PUT', path, json).finally(() => void done++));
+        if (held) await until(async () => done + (await waiting()) >= answers.length);
+      }
+      await held?.rollback();
+      const statuses = (await Promise.all(answers)).map(({ status }) => status);
+      assert.deepEqual(statuses.sort(), [200, 200, 409]);
     });
 
     it('is not what two administrators fight for: of two who demote each other at once, one does', async () => {

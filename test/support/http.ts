@@ -69,9 +69,12 @@ export function sendForBytes(
 export const basic = (id: string, secret: string): string =>
   `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
 
-/** The text as JSON where it is JSON. */
-export const bodyOf = ({ headers, text }: Heard): Record<string, unknown> =>
-  (text !== '' && headers.get('content-type')?.includes('json') ? JSON.parse(text) : { text }) as Record<
+/** The text as JSON where it is JSON, and not many lines of it. */
+export const bodyOf = ({ headers, text }: Heard): Record<string, unknown> => {
+  const type = headers.get('content-type');
+  const lines = type?.includes('ndjson') && text.trim().includes('\n');
+  return (text !== '' && type?.includes('json') && !lines ? JSON.parse(text) : { text }) as Record<
     string,
     unknown
   >;
+};
