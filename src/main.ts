@@ -136,7 +136,8 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     );
     pipelines.watch(server);
     server.maxConnections = config.server.maxConnections;
-    await listen(server, config, '');
+    // Its own port was free before: only the metrics can have taken it.
+    await listen(server, config, config.port === config.metrics.port ? METRICS : '');
     const rotate = keyRotation(store, vault, scheduleOf(config));
     const jobs = [
       openSweeper(store, log, config.sweeper),

@@ -19,6 +19,9 @@ import {
   importOperation,
   offerScopesOf,
   ownApisOf,
+  MANAGEMENT_API,
+  managementScopes,
+  managementWordOf,
 } from './api-resources/index.js';
 import {
   BUILT_IN_CLIENT_IDS,
@@ -225,18 +228,13 @@ async function resourceActor(
   return { clientId: `resource:${name}`, scopes, resource: name, secretLives };
 }
 
-/** The scopes that the operations can be asked with, in the newer document's words, and what each is for. */
-const SCOPES = new Map<string, string>([
-  ['isms.all', 'Everything'],
-  ...OPERATIONS.flatMap(({ access, summary, path }): [string, string][] =>
-    access.kind !== 'open'
-      ? [
-          [`isms.${access.area}.all`, `Everything under ${path.split('/').slice(0, 3).join('/')}`],
-          [`isms.${access.area}.${access.verb}`, summary],
-        ]
-      : [],
-  ),
-]);
+/** The scopes that the operations can be asked with, in the newer document's words, and what each permits. */
+const documentedScopes = (): Record<string, string> =>
+  Object.fromEntries(
+    managementScopes()
+      .filter(({ name }) => name.startsWith(`${MANAGEMENT_API}.`) && managementWordOf(name)?.used)
+      .map(({ name, description }) => [name, description ?? name]),
+  );
 
 /** Made when somebody asks for the first time: the management API, and the one of devices beside it. */
 let described: DescribedBytes | undefined;
@@ -258,7 +256,7 @@ export function apiDocument(runtime: TenantRuntime): KeptAnswer {
   let document = documents.get(runtime);
   if (!document) {
     described ??= describeAll();
-    const pieces = openApiDocument(described, runtime.tenant, version, Object.fromEntries(SCOPES));
+    const pieces = openApiDocument(described, runtime.tenant, version, documentedScopes());
     document = keepAnswer(pieces, {
       'Content-Type': 'application/json; charset=utf-8',
       'Access-Control-Allow-Origin': '*',

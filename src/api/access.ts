@@ -57,7 +57,7 @@ export type Access = { kind: 'open' } | { kind: 'bearer' | 'import'; area: strin
 export const VOCABULARIES = ['isms', 'ids4.ms'] as const;
 
 /** Areas that the two documents call differently. */
-const ALIASES: Readonly<Record<string, string>> = { blob: 'file', file: 'blob' };
+export const ALIASES: Readonly<Record<string, string>> = { blob: 'file', file: 'blob' };
 
 /** The words of which each satisfies `area.verb`, the plainest first. */
 export const spellings = (area: string, verb: string): string[] =>
