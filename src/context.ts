@@ -33,6 +33,7 @@ export async function openContext(
   const opened = await openStoreContext(config, {
     migrations,
     migrated: (steps) => log.info({ steps }, 'migrated'),
+    report: (problem, err) => log.error({ err }, problem),
   });
   try {
     const { store, vault } = opened;

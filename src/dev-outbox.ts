@@ -4,7 +4,7 @@ import { isForDevelopment, type Config } from './config.js';
 import { isThisMachine } from './kernel/addresses.js';
 import { hostCookie } from './kernel/cookies.js';
 import { sameToken, seeOther } from './kernel/forms.js';
-import { renderPage } from './kernel/pages.js';
+import { localTime, pickLocale, renderPage } from './kernel/pages.js';
 import { factsOf } from './kernel/request.js';
 import type { Screen } from './messaging/index.js';
 import { lookOf, type TenantRuntime } from './oidc/index.js';
@@ -56,7 +56,11 @@ export function serveOutbox(
       ctx.status = 403;
     }
     const messages = open
-      ? screen.of(tenant.id).map((shown) => ({ ...shown, at: new Date(shown.at).toISOString() }))
+      ? screen.of(tenant.id).map((shown) => ({
+          ...shown,
+          at: new Date(shown.at).toISOString(),
+          shownAt: localTime(pickLocale(ctx), shown.at),
+        }))
       : [];
     renderPage(ctx, 'dev-outbox', { look: lookOf(tenant), data: { open, messages } });
     return undefined;

@@ -35,7 +35,7 @@ import {
   type SendingTenant,
 } from './messaging/index.js';
 import type { Store } from './store/index.js';
-import { findTenantById, openTenantDirectory } from './tenants/index.js';
+import { findTenantById, finishDeletions, openTenantDirectory } from './tenants/index.js';
 import { CODE_MESSAGE, codeDelivery, codeSender } from './users/index.js';
 
 const DRAIN_MS = 10_000;
@@ -137,7 +137,8 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     );
     pipelines.watch(server);
     server.maxConnections = config.server.maxConnections;
-    await listen(server, config, '');
+    // Its own port was free before: only the metrics can have taken it.
+    await listen(server, config, config.port === config.metrics.port ? METRICS : '');
     const rotate = keyRotation(store, vault, scheduleOf(config));
     const jobs = [
       openSweeper(store, log, config.sweeper),
@@ -146,7 +147,10 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       passwordSignIns,
       every(config.keys.intervalSeconds, 'key rotation', log, rotate),
       ...(config.sweeper.enabled
-        ? [every(config.sweeper.intervalSeconds, 'files', log, () => files.blobs.sweep())]
+        ? [
+            every(config.sweeper.intervalSeconds, 'files', log, () => files.blobs.sweep()),
+            every(config.sweeper.intervalSeconds, 'deletions of tenants', log, () => finishDeletions(store)),
+          ]
         : []),
       every(FOLLOW_SECONDS, 'data keys', log, () => context.followKeys()),
     ];

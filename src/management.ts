@@ -6,6 +6,7 @@ import {
   describe,
   describedBytes,
   Failure,
+  isWithin,
   openApiDocument,
   type Actor,
   type AnyOperation,
@@ -13,7 +14,14 @@ import {
 } from './api/index.js';
 import { apiApp } from './api/routes.js';
 import { importOperation } from './api-resources/import.js';
-import { findApiResourceByName, offerScopesOf, ownApisOf } from './api-resources/index.js';
+import {
+  findApiResourceByName,
+  offerScopesOf,
+  ownApisOf,
+  MANAGEMENT_API,
+  managementScopes,
+  managementWordOf,
+} from './api-resources/index.js';
 import { apiResourceOperations } from './api-resources/operations.js';
 import { blobOperations, type BlobServices } from './blobs/operations.js';
 import { heldByNamed, openClient } from './clients/import.js';
@@ -47,13 +55,14 @@ import {
   type TenantRuntime,
 } from './oidc/index.js';
 import { keyOperations } from './oidc/keys/operations.js';
+import { holdsEverything } from './roles/index.js';
 import { ROLE_OPERATIONS } from './roles/operations.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type TenantDb, type Vault } from './store/index.js';
 import { touchTenant, type TenantDirectory } from './tenants/index.js';
 import { tenantOperations } from './tenants/operations.js';
 import { importOperation as userImportOperation } from './users/import.js';
-import { confinesThingsIn, standingIn } from './users/index.js';
+import { standingIn } from './users/index.js';
 import { userOperations } from './users/operations.js';
 import { registrationOperations, type RegistrationBase } from './users/registration.js';
 
@@ -83,6 +92,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
     ...keyOperations(services),
     ...ROLE_OPERATIONS,
     ...tenantOperations(
+      services.store,
       vault,
       (host) => directory.byHost(host),
       () => makeFirstKeys(vault),
@@ -181,10 +191,7 @@ async function actorNow(db: TenantDb, actor: Actor): Promise<Actor | undefined> 
     scopes = new Set([...scopes].filter((word) => client?.scopes.includes(word)));
     if (behind === clientId) owner = client?.owner ?? null;
   }
-  if (userKey === undefined) {
-    const confined = owner !== null && (await confinesThingsIn(db, owner)) ? owner : undefined;
-    return { ...actor, scopes, confined };
-  }
+  if (userKey === undefined) return withinOwner(db, { ...actor, scopes }, owner);
   const standing = await standingIn(db, userKey);
   if (!standing) return undefined;
   return {
@@ -193,6 +200,14 @@ async function actorNow(db: TenantDb, actor: Actor): Promise<Actor | undefined> 
     permissions: new Set(standing.permissions),
     confined: standing.confined ? userKey : undefined,
   };
+}
+
+/** A client that acts for itself, as its owner lets it: oidc/bearer.ts and `ownWords` decide the same of its token. */
+async function withinOwner(db: TenantDb, actor: Actor, owner: string | null): Promise<Actor> {
+  if (owner === null) return { ...actor, confined: undefined };
+  const held = new Set((await standingIn(db, owner))?.permissions);
+  const scopes = new Set([...actor.scopes].filter((word) => isWithin(held, word)));
+  return { ...actor, scopes, confined: holdsEverything(held) ? undefined : owner };
 }
 
 /** Who sends the secret of an API resource: it opens the import of that resource, and nothing else. */
@@ -212,18 +227,13 @@ async function resourceActor(
   return { clientId: `resource:${name}`, scopes, resource: name, secretLives };
 }
 
-/** The scopes that the operations can be asked with, in the newer document's words, and what each is for. */
-const SCOPES = new Map<string, string>([
-  ['isms.all', 'Everything'],
-  ...OPERATIONS.flatMap(({ access, summary, path }): [string, string][] =>
-    access.kind !== 'open'
-      ? [
-          [`isms.${access.area}.all`, `Everything under ${path.split('/').slice(0, 3).join('/')}`],
-          [`isms.${access.area}.${access.verb}`, summary],
-        ]
-      : [],
-  ),
-]);
+/** The scopes that the operations can be asked with, in the newer document's words, and what each permits. */
+const documentedScopes = (): Record<string, string> =>
+  Object.fromEntries(
+    managementScopes()
+      .filter(({ name }) => name.startsWith(`${MANAGEMENT_API}.`) && managementWordOf(name)?.used)
+      .map(({ name, description }) => [name, description ?? name]),
+  );
 
 /** Made when somebody asks for the first time: the management API, and the one of devices beside it. */
 let described: DescribedBytes | undefined;
@@ -245,7 +255,7 @@ export function apiDocument(runtime: TenantRuntime): KeptAnswer {
   let document = documents.get(runtime);
   if (!document) {
     described ??= describeAll();
-    const pieces = openApiDocument(described, runtime.tenant, version, Object.fromEntries(SCOPES));
+    const pieces = openApiDocument(described, runtime.tenant, version, documentedScopes());
     document = keepAnswer(pieces, {
       'Content-Type': 'application/json; charset=utf-8',
       'Access-Control-Allow-Origin': '*',

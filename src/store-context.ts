@@ -6,6 +6,7 @@ import {
   openVault,
   requireSchema,
   type MasterKey,
+  type Report,
   type Store,
   type Vault,
 } from './store/index.js';
@@ -25,6 +26,8 @@ export interface StoreContext {
 export interface OpenOptions {
   /** Whether the schema is brought up to date; else it is checked. */
   migrations?: boolean;
+  /** Is told of problems of the store that no caller is told of. */
+  report?: Report;
   /** Called with the names of the steps that were taken, where there were any. */
   migrated?: (steps: string[]) => void;
 }
@@ -35,9 +38,9 @@ export interface OpenOptions {
  */
 export async function openStoreContext(
   config: Config,
-  { migrations = true, migrated }: OpenOptions = {},
+  { migrations = true, migrated, report }: OpenOptions = {},
 ): Promise<StoreContext> {
-  const store = await openStore(config);
+  const store = await openStore(config, report);
   try {
     if (migrations) {
       const steps = await migrate(store);

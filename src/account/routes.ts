@@ -32,12 +32,15 @@ export function accountRoutes(base: AccountBase, runtimeOf: (ctx: Context) => Te
   );
   router.get(ACCOUNT_CALLBACK, (ctx) => {
     const { error, state } = ctx.query;
-    if (error === 'temporarily_unavailable') {
+    const page = pageOrStart(String(state));
+    const begun = visits.endSignIn(ctx);
+    // Only of a sign-in that this browser began: a link of somebody else must not say that the server has no time.
+    if (error === 'temporarily_unavailable' && begun) {
       const unavailable = new StoreUnavailable('the sign-in could not begin');
-      return answerUnavailable(ctx, unavailable, lookOf(runtimeOf(ctx).tenant));
+      return answerUnavailable(ctx, unavailable, lookOf(runtimeOf(ctx).tenant), page);
     }
     // A person who cancelled stays outside.
-    seeOther(ctx, error === undefined ? pageOrStart(String(state)) : '/');
+    seeOther(ctx, error === undefined || error === 'temporarily_unavailable' ? page : '/');
   });
 
   router.use(readForms(), visits.open);

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Context } from 'koa';
 import { ACCOUNT_CLIENT_ID } from '../clients/index.js';
+import { pathCookie } from '../kernel/cookies.js';
 import { NotFound } from '../kernel/errors.js';
 import { formOf, sameToken, type Step, seeOther } from '../kernel/forms.js';
 import { pickLocale, renderPage, type Locale } from '../kernel/pages.js';
@@ -55,6 +56,8 @@ export interface Visits {
   page(ctx: Context, section: string, data?: Record<string, unknown>): void;
   /** To the sign-in page, and from there to a page of the account. */
   signIn(ctx: Context, to: string, prompt?: 'login' | 'create'): void;
+  /** Whether this browser went to sign in a moment ago; it is told so once. */
+  endSignIn(ctx: Context): boolean;
   /**
    * A change to the account, with its audit row, or neither. Those who were signed out meanwhile, or disabled, change
    * nothing: they sign in first.
@@ -89,11 +92,37 @@ async function checkVisit(db: TenantDb, { user: { id, userKey }, sessionUid }: V
 const PAGE = /^\/account(?:\/[a-z-]+)?$/;
 export const pageOrStart = (path: string): string => (PAGE.test(path) ? path : '/account');
 
+/** A sign-in that takes longer has begun: only its first steps can say that there is no time for it. */
+const MOST_SIGN_IN_MS = 60_000;
+
 export function visits(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntime): Visits {
   const csrfOf = (sessionUid: string): string => base.vault.hash('csrf', `account:${sessionUid}`);
   /** The page that a request belongs to: a form's own page, where it was a form. */
   const pageOf = (ctx: Context): string =>
     pageOrStart(ctx.method === 'GET' ? ctx.path : ctx.path.split('/').slice(0, 3).join('/'));
+
+  /** Says that this browser goes to sign in; the value is no secret. */
+  const begun = {
+    cookieOf: (ctx: Context): string => pathCookie(isSecure(ctx), 'gatehouse_account_sign_in'),
+    set(ctx: Context, value: string | null): void {
+      ctx.cookies.set(begun.cookieOf(ctx), value, {
+        path: '/account',
+        httpOnly: true,
+        sameSite: 'lax',
+        secure: isSecure(ctx),
+        signed: false,
+        overwrite: true,
+        ...(value !== null && { maxAge: MOST_SIGN_IN_MS }),
+      });
+    },
+  };
+  const isSecure = (ctx: Context): boolean => runtimeOf(ctx).tenant.issuer.startsWith('https:');
+
+  function endSignIn(ctx: Context): boolean {
+    const found = ctx.cookies.get(begun.cookieOf(ctx), { signed: false }) !== undefined;
+    if (found) begun.set(ctx, null);
+    return found;
+  }
 
   function signIn(ctx: Context, to: string, prompt?: 'login' | 'create'): void {
     const query = new URLSearchParams({
@@ -106,6 +135,7 @@ export function visits(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntim
       code_challenge_method: 'S256',
       ...(prompt && { prompt }),
     });
+    begun.set(ctx, '1');
     seeOther(ctx, `${ROUTES.authorization}?${query.toString()}`);
   }
 
@@ -122,6 +152,7 @@ export function visits(base: OidcBase, runtimeOf: (ctx: Context) => TenantRuntim
 
   return {
     signIn,
+    endSignIn,
 
     async open(ctx, next) {
       const runtime = runtimeOf(ctx);

@@ -1,5 +1,12 @@
 export { newApiResource, type ApiResource } from './schema.js';
-export { MANAGEMENT_API, managementResource, managementScopes, offerScopesOf } from './management-scopes.js';
+export {
+  MANAGEMENT_API,
+  managementResource,
+  managementScopes,
+  managementWordOf,
+  offerScopesOf,
+  type ManagementWord,
+} from './management-scopes.js';
 export { ownApisOf } from './authority.js';
 export { enabledApiResources, findApiResourceByName, insertApiResource } from './store.js';
 export { questionableAudiences, type ReservedAudiences } from './audiences.js';

@@ -1,5 +1,5 @@
 import type { AnyOperation } from '../api/index.js';
-import { VOCABULARIES } from '../api/access.js';
+import { ALIASES, VOCABULARIES } from '../api/access.js';
 import { newApiResource, newScope, type ApiResource, type ApiScope } from './schema.js';
 
 /** Area → verbs of operations that come with other pieces of the product; clients and roles can have their words already. */
@@ -24,7 +24,7 @@ const TO_COME: Record<string, string[]> = {
     'deletepackage',
     'history',
   ],
-  file: ['base64'], // the older document has no such operation; its word opens the newer one's
+  file: ['base64'], // the older document has no such operation; its word opens the one of `blob`
   codegen: [
     'clients',
     'servers',
@@ -59,14 +59,51 @@ export function offerScopesOf(operations: readonly Pick<AnyOperation, 'access' |
   }
 }
 
+/** What a person allows: a summary without the notes for callers, which stand after its first `;` or `:`. */
+const permissionOf = (summary: string): string => (/^[^;:]*/.exec(summary)?.[0] ?? '').replaceAll('`', '"');
+
+/** What the operations do that a word opens, also by the other name of its area. */
+const summariesOf = (area: string, verb: string): string[] => [
+  ...new Set(
+    [area, ALIASES[area]].flatMap((name) =>
+      name === undefined ? [] : [...(areas.get(name)?.get(verb) ?? [])].map(permissionOf),
+    ),
+  ),
+];
+
+const NOTHING_YET = 'Nothing: no operation of this version asks for it';
+
+/** Areas in which one change decides over more than the thing that is changed: who gets the messages, who can sign tokens. */
+const POWERFUL = /\.(?:all|delete\w*)$|\.messaging\.put|\.key\.(?!get$)/;
+
+/** The area and the verb of a scope of the management API. */
+export interface ManagementWord {
+  /** Undefined for all areas. */
+  area: string | undefined;
+  verb: string;
+  /** Whether an operation of this version asks for it. */
+  used: boolean;
+}
+
+/** Reads a scope of the management API, in either vocabulary. */
+export function managementWordOf(name: string): ManagementWord | undefined {
+  const prefix = VOCABULARIES.find((each) => name.startsWith(`${each}.`));
+  if (prefix === undefined) return undefined;
+  const parts = name.slice(prefix.length + 1).split('.');
+  const verb = parts.pop() ?? '';
+  const [area] = parts;
+  const verbs = verb === 'all' && area !== undefined ? [...(areas.get(area)?.keys() ?? [])] : [verb];
+  return { area, verb, used: area === undefined || verbs.some((each) => summariesOf(area, each).length > 0) };
+}
+
 /** The scopes of one vocabulary, and what a person allows with each. */
 const scopesUnder = (prefix: string): [name: string, permits: string][] => [
   [`${prefix}.all`, 'Everything that you may do in the management API'],
   ...[...areas].flatMap(([area, verbs]): [string, string][] => [
     [`${prefix}.${area}.all`, `Everything that the management API does with the area "${area}"`],
-    ...[...verbs].map(([verb, summaries]): [string, string] => [
+    ...[...verbs.keys()].map((verb): [string, string] => [
       `${prefix}.${area}.${verb}`,
-      [...summaries].join('; ').replaceAll('`', '"') || 'Nothing yet: a later version has this operation',
+      summariesOf(area, verb).join('; ') || NOTHING_YET,
     ]),
   ]),
 ];
@@ -82,7 +119,7 @@ export const managementScopes = (): readonly ApiScope[] =>
   (catalogue ??= VOCABULARIES.flatMap(scopesUnder).map(([name, description]) => ({
     ...newScope(name),
     description,
-    emphasize: name.endsWith('.all'),
+    emphasize: POWERFUL.test(name),
     showInDiscovery: name.startsWith(`${MANAGEMENT_API}.`),
   })));
 

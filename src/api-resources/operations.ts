@@ -78,7 +78,7 @@ export const apiResourceOperations = (
   }),
   defineOperation({
     ...at.own('scopes', 'GET', '/Scopes'),
-    summary: 'The scopes that the APIs tell of, by API',
+    summary: 'List the scopes of APIs that are in discovery, by API',
     schemas: { answer: SCOPES },
     handle: async ({ db }) =>
       Object.fromEntries(

@@ -27,7 +27,10 @@ export interface Actor {
   clientId: string;
   /** The `sub` of the user that the client acts for; absent where it acts for itself. */
   userKey?: string | undefined;
-  /** What the token was given, as far as the client may still have it. */
+  /**
+   * What the token was given, as far as the client may still have it. A client that acts for itself has no management word
+   * that its owner, where it has one, does not hold at this moment.
+   */
   scopes: ReadonlySet<string>;
   /** The user's permissions as they are now. */
   permissions?: ReadonlySet<string> | undefined;
@@ -54,7 +57,7 @@ export type Access = { kind: 'open' } | { kind: 'bearer' | 'import'; area: strin
 export const VOCABULARIES = ['isms', 'ids4.ms'] as const;
 
 /** Areas that the two documents call differently. */
-const ALIASES: Readonly<Record<string, string>> = { blob: 'file', file: 'blob' };
+export const ALIASES: Readonly<Record<string, string>> = { blob: 'file', file: 'blob' };
 
 /** The words of which each satisfies `area.verb`, the plainest first. */
 export const spellings = (area: string, verb: string): string[] =>
@@ -67,14 +70,17 @@ export const spellings = (area: string, verb: string): string[] =>
 
 const MANAGEMENT_WORD = /^(?:isms|ids4\.ms)\.(?:([^.]+)\.)?([^.]+)$/;
 
-/** Whether a word of the management API (`isms.role.get`, `isms.role.all`, `isms.all`) is within what the actor has. */
-export function holds(actor: Actor, word: string): boolean {
+/** Whether a word of the management API (`isms.role.get`, `isms.role.all`, `isms.all`) is within what was granted. */
+export function isWithin(granted: ReadonlySet<string>, word: string): boolean {
   const [, area, verb] = MANAGEMENT_WORD.exec(word) ?? [];
   if (verb === undefined) return true; // no word of this API: it opens nothing here
   const wanted = area === undefined ? VOCABULARIES.map((prefix) => `${prefix}.all`) : spellings(area, verb);
-  const has = (granted: ReadonlySet<string>): boolean => wanted.some((each) => granted.has(each));
-  return has(actor.scopes) && (actor.permissions === undefined || has(actor.permissions));
+  return wanted.some((each) => granted.has(each));
 }
+
+/** Whether a word of the management API is within what the actor has. */
+export const holds = ({ scopes, permissions }: Actor, word: string): boolean =>
+  isWithin(scopes, word) && (permissions === undefined || isWithin(permissions, word));
 
 /** Whether a word opens operations of the management API. */
 export const isManagementWord = (word: string): boolean => MANAGEMENT_WORD.test(word);
@@ -93,6 +99,10 @@ export function ownedBy(db: TenantDb, table: string, owner: string | undefined):
   return owner === undefined ? rows : rows.where({ owner_user_key: owner });
 }
 
+/** The scope may be in the token already: an owner who does not hold it withholds it. */
+const ownersToo = ({ userKey, confined }: Actor): string =>
+  userKey === undefined && confined !== undefined ? ', and the owner of the client must hold it' : '';
+
 /** Refuses an actor that may not do this (RFC 6750, 3.1), and says what is missing. @throws Failure */
 export function authorise(actor: Actor, { area, verb }: { area: string; verb: string }): void {
   const wanted = spellings(area, verb);
@@ -106,7 +116,7 @@ export function authorise(actor: Actor, { area, verb }: { area: string; verb: st
   if (missing === undefined) return;
   const message =
     missing === 'scope'
-      ? `the token needs the scope ${plainest}`
+      ? `the token needs the scope ${plainest}${ownersToo(actor)}`
       : `the user needs the permission ${plainest}`;
   throw new Failure(403, BASIC.forbidden, {
     message,

@@ -36,6 +36,9 @@ export async function readJson(request: IncomingMessage, most = LARGEST_BODY): P
   return parseText(Buffer.concat(chunks).toString());
 }
 
+/** Without a byte order mark, which some programs write and readers may ignore (RFC 8259, 8.1). */
+export const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '');
+
 /** A whole body's text as JSON. @throws Failure: 400 with the position */
 export function parseJson(text: string): unknown {
   if (isTooDeep(text)) throw tooDeep();
@@ -44,10 +47,10 @@ export function parseJson(text: string): unknown {
 
 function parseText(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(withoutMark(text)) as unknown;
   } catch {
     throw new Failure(400, BASIC.error, {
-      message: `the body is not JSON from character ${firstMistake(text)} on`,
+      message: `the body is not JSON from character ${firstMistake(withoutMark(text))} on`,
     });
   }
 }

@@ -2,6 +2,8 @@ export {
   authorise,
   confinedTo,
   holds,
+  isManagementWord,
+  isWithin,
   ownedBy,
   ownerOf,
   spellings,

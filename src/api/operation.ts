@@ -96,6 +96,7 @@ interface Declared {
  *   it answers, in place of what `prepare` does;
  * - `prepare`: slow work that needs no transaction (hashing), done before it; the handler gets what it answers;
  * - `acts`: set where `prepare` does what no transaction undoes; the caller is read again before it as well;
+ * - `finish`: what follows the committed change and may take long, in transactions of its own; the caller waits for it;
  * - `target`: what the audit row names; the answer's id where it says nothing;
  * - `current`: what `If-Match` is compared with, as its own `detail` answers it, read in the same transaction.
  */
@@ -111,6 +112,7 @@ interface Operation<Schemas, C, A, R> extends Declared {
   readonly target?: (call: C, answer: A) => string;
   readonly current?: { answer: JSONSchema; read: (call: C) => Promise<unknown> };
   handle(call: C, prepared: R): Promise<A>;
+  readonly finish?: (answer: A) => Promise<void>;
 }
 
 /** What writes says what it is about, so that the kernel can check the caller's authority over it. */

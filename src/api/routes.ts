@@ -179,6 +179,10 @@ async function change(
     operation.method === 'DELETE' ? store.largeTransaction(work) : store.transaction(work),
   );
   if (operation.changes) await base.refresh();
+  if (operation.finish) {
+    await operation.finish(answer);
+    if (operation.changes) await base.refresh();
+  }
   return answer;
 }
 

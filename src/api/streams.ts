@@ -8,7 +8,7 @@ import type { Actor } from './access.js';
 import { admitted } from './authenticate.js';
 import { judgeOf, type Judge } from './authority.js';
 import type { ApiBase } from './base.js';
-import { readLines, type TextLine } from './body.js';
+import { readLines, withoutMark, type TextLine } from './body.js';
 import { checkCaller } from './caller-now.js';
 import { BASIC, languageOf } from './codes.js';
 import { envelope } from './envelope.js';
@@ -107,7 +107,7 @@ async function* parsed(
 
 function parseJson(text: string): unknown {
   try {
-    return isTooDeep(text) ? undefined : (JSON.parse(text) as unknown);
+    return isTooDeep(text) ? undefined : (JSON.parse(withoutMark(text)) as unknown);
   } catch {
     return undefined;
   }

@@ -43,11 +43,18 @@ const short = (text: string): string =>
   text.length > LONGEST_NAME ? `${text.slice(0, LONGEST_NAME)}…` : text;
 
 function problemOf({ instancePath, keyword, message = 'is not valid', params }: ErrorObject): FieldProblem {
-  const { additionalProperty, missingProperty, allowedValues, format } = params as {
+  const {
+    additionalProperty,
+    missingProperty,
+    allowedValues,
+    format,
+    pattern = '',
+  } = params as {
     additionalProperty?: string;
     missingProperty?: string;
     allowedValues?: unknown[];
     format?: string;
+    pattern?: string;
   };
   const field = short(
     [instancePath.slice(1), additionalProperty ?? missingProperty].filter(Boolean).join('/'),
@@ -58,6 +65,13 @@ function problemOf({ instancePath, keyword, message = 'is not valid', params }: 
   if (allowedValues) return { field, rule: keyword, message: `must be one of ${allowedValues.join(', ')}` };
   const address = addressProblem(format);
   if (address !== undefined) return { field, rule: keyword, message: address };
+  const [, beginning] = /^\^(\w+)\[/.exec(pattern) ?? [];
+  if (beginning !== undefined)
+    return {
+      field,
+      rule: keyword,
+      message: `must begin with ${beginning}, with the characters after it that it may have`,
+    };
   if (keyword === 'pattern')
     return { field, rule: keyword, message: 'has characters that it may not have, or only blanks' };
   return { field, rule: keyword, message };

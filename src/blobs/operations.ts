@@ -42,7 +42,7 @@ const QUERY = {
 
 const URL = {
   type: 'string',
-  description: 'Where the file is; whoever has the address can read it.',
+  description: 'The address of the file. Everybody who has the address can read the file.',
 } as const;
 
 /** One dot, as small as a PNG can be. */

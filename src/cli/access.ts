@@ -35,6 +35,9 @@ export function sessionCommand(run: Run): Command {
     }),
   );
   inTenant(command.command('end <user-name> [session]'))
+    // Ids of sessions may begin with a hyphen.
+    .allowUnknownOption()
+    .helpOption('--help')
     .description('Sign a user out, of one session or of all. Applications hear of it by their back channel.')
     .action((name: string, uid: string | undefined, { tenant, json = false }: Options) =>
       withContext(run, async (context) => {

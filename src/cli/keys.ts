@@ -103,6 +103,9 @@ export function keysCommand(run: Run): Command {
     run,
     command
       .command('revoke <kid>')
+      // Keys of earlier programs may have ids that begin with a hyphen.
+      .allowUnknownOption()
+      .helpOption('--help')
       .description(
         'Accept nothing that this key signed. One that signs is replaced at once, by a key that is made now.',
       ),

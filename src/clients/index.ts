@@ -37,6 +37,7 @@ export {
   registrationOf,
   reregister,
   type Registered,
+  type RegistrationChecks,
 } from './registration.js';
 export {
   endAllRegistrations,

@@ -6,6 +6,7 @@ import {
   confinedTo,
   defineList,
   defineOperation,
+  isWithin,
   NEWEST_COLUMNS,
   NEWEST_LIST,
   ownedBy,
@@ -27,6 +28,15 @@ import { hasSecrets, type Client } from './schema.js';
 import { findClient, findClientById, giveSecret, insertClient, lockClient, writeClient } from './store.js';
 
 const hashOf = (vault: Vault, token: string): string => vault.hash('registration-token', token);
+
+/** What registrations are checked with. */
+export interface RegistrationChecks {
+  vault: Vault;
+  /** Where the tenant may have the server connect to. */
+  reach: Reach;
+  /** What a user may do at the management API now; undefined for one who may not sign in. */
+  permissionsOf(db: TenantDb, userKey: string): Promise<ReadonlySet<string> | undefined>;
+}
 
 /** What an application is told of a registration; the secrets are told this once. */
 export interface Registered {
@@ -54,9 +64,28 @@ const initialToken = (db: TenantDb, vault: Vault, token: string): Knex.QueryBuil
     .where('uses', '>', 0)
     .where('expires_at', '>', Date.now());
 
+/**
+ * What an initial access token opens now: its scopes without the words of the management API that its owner does not hold.
+ * @returns undefined for one that opens nothing, such as a token of an owner who may not sign in
+ */
+async function opened(
+  db: TenantDb,
+  { permissionsOf }: RegistrationChecks,
+  row: Row | undefined,
+): Promise<{ owner: string | null; scopes: string[] } | undefined> {
+  if (!row) return undefined;
+  const owner = row['owner_user_key'] as string | null;
+  const scopes = parse<string[]>(row['scopes']);
+  if (owner === null) return { owner, scopes };
+  const held = await permissionsOf(db, owner);
+  return held && { owner, scopes: scopes.filter((word) => isWithin(held, word)) };
+}
+
 /** Whether an initial access token opens a registration now; `register` decides, in its transaction. */
-export const mayRegister = async (db: TenantDb, vault: Vault, token: string): Promise<boolean> =>
-  (await initialToken(db, vault, token).first('id')) !== undefined;
+export async function mayRegister(db: TenantDb, checks: RegistrationChecks, token: string): Promise<boolean> {
+  const row = (await initialToken(db, checks.vault, token).first()) as Row | undefined;
+  return (await opened(db, checks, row)) !== undefined;
+}
 
 /** Whether a registration access token looks after a client now; `registrationOf` decides, under its lock. */
 export async function looksAfter(
@@ -79,14 +108,15 @@ export async function looksAfter(
  */
 export async function register(
   db: TenantDb,
-  vault: Vault,
+  checks: RegistrationChecks,
   token: string,
   metadata: Metadata,
-  reach: Reach,
 ): Promise<Registered | undefined> {
+  const { vault, reach } = checks;
   const row = (await initialToken(db, vault, token).forUpdate().first()) as Row | undefined;
-  if (!row) return undefined;
-  const scopes = parse<string[]>(row['scopes']);
+  const open = await opened(db, checks, row);
+  if (!row || !open) return undefined;
+  const { owner, scopes } = open;
   const clientId = `client-${randomBytes(12).toString('hex')}`;
   const settings = settingsFrom(metadata, scopes);
   checkReach(settings, undefined, reach);
@@ -95,7 +125,7 @@ export async function register(
     clientName: nameIn(metadata, clientId),
     description: 'Registered itself',
     settings,
-    owner: row['owner_user_key'] as string | null,
+    owner,
   });
   await db
     .from('initial_access_tokens')
@@ -114,7 +144,7 @@ export async function register(
 /** A client that has registered itself, and what it may say of itself. */
 export interface Registration {
   client: Client;
-  /** What it may ask for at the most. */
+  /** What it may ask for at the most; no word of the management API that its owner does not hold now. */
   scopes: string[];
   /** The settings that an administrator has changed since. */
   settled: string[];
@@ -123,7 +153,7 @@ export interface Registration {
 /** The client that a registration access token looks after, locked; undefined where it is none of it. */
 export async function registrationOf(
   db: TenantDb,
-  vault: Vault,
+  { vault, permissionsOf }: RegistrationChecks,
   clientId: string,
   token: string,
 ): Promise<Registration | undefined> {
@@ -138,7 +168,10 @@ export async function registrationOf(
     .where({ client_row_id: client.id, hash: hashOf(vault, token) })
     .first()) as Row | undefined;
   if (!row) return undefined;
-  return { client, scopes: parse<string[]>(row['scopes']), settled: parse<string[]>(row['settled']) };
+  const { owner } = client;
+  const held = owner === null ? undefined : ((await permissionsOf(db, owner)) ?? new Set<string>());
+  const scopes = parse<string[]>(row['scopes']).filter((word) => !held || isWithin(held, word));
+  return { client, scopes, settled: parse<string[]>(row['settled']) };
 }
 
 /** The settings that can widen a client; authority.ts says what of them does. */
@@ -156,10 +189,9 @@ const WIDENING = [
  */
 export async function reregister(
   db: TenantDb,
-  vault: Vault,
+  { vault, reach }: RegistrationChecks,
   { client, scopes, settled }: Registration,
   metadata: Metadata,
-  reach: Reach,
 ): Promise<Registered> {
   const { clientId } = client;
   // A developer's client that an administrator trusts is widened by nobody else.

@@ -4,7 +4,13 @@ import { Invalid } from '../kernel/errors.js';
 import { once } from '../kernel/once.js';
 import { checkOutbound } from '../kernel/outbound.js';
 import type { Reach } from '../kernel/private-networks.js';
-import { ADDRESS_FORMATS, addressProblem, hasPlainHost, originSpellings } from '../kernel/web-addresses.js';
+import {
+  ADDRESS_FORMATS,
+  addressProblem,
+  hasPlainHost,
+  isWebAddress,
+  originSpellings,
+} from '../kernel/web-addresses.js';
 import {
   CLIENT_SETTINGS,
   GRANT_TYPES,
@@ -48,6 +54,11 @@ function checkRedirect(field: string, uri: string, settings: ClientSettings): vo
   if (uri.includes('#')) throw new Invalid(field, `"${uri}" has a fragment; remove it`);
   if (!hasPlainHost(url))
     throw new Invalid(field, `"${uri}" has a user, or a host that is none; give the host by its name alone`);
+  if (/^https?:$/.test(url.protocol) && !isWebAddress(uri))
+    throw new Invalid(
+      field,
+      `"${uri}" hides where it leads; write ${url.protocol}// and the host as browsers show it: ${url.host}`,
+    );
   if (url.protocol === 'https:') return;
   if (url.protocol === 'http:') {
     if (isLocalHost(url.host)) return;

@@ -59,7 +59,11 @@ export const SMS_DRIVER = {
       properties: {
         driver: { const: 'webhook' },
         url: address,
-        secret: { ...secret, pattern: '^whsec_[A-Za-z0-9+/=]{32,200}$' },
+        secret: {
+          ...secret,
+          pattern: '^whsec_[A-Za-z0-9+/=]{32,200}$',
+          description: 'Begins with `whsec_`; 32 to 200 characters of base64 follow.',
+        },
       },
     },
     {

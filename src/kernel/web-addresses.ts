@@ -14,12 +14,30 @@ export const CALLED_ADDRESS = 'called-address';
 
 /** What is said of another address. */
 export const NO_WEB_ADDRESS =
-  'must be a web address: https:// or http://, a host without a user, and no blanks, quotes, <> or backslashes';
+  'must be a web address: https:// or http://, a host without a user and without hidden letters, and no blanks, quotes, <> or backslashes';
 
 const CHARACTERS = new RegExp(`^[^${REFUSED}]+$`, 'u');
 const WITH_HOST = /^https?:\/\/[^/?#@%]+(?:[/?#]|$)/i;
 const WITH_USER_AND_HOST = /^https?:\/\/[^/?#]+(?:[/?#]|$)/i;
-const PLAIN_HOST = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/i;
+const PLAIN_HOST = /^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/i;
+
+/**
+ * What a host may not be written with: percent-encoded letters, and letters that show nothing. Of these, browsers keep the
+ * joiners, where a script needs them, and drop the others.
+ */
+const UNSEEN = /%|(?![\u200c\u200d])\p{Default_Ignorable_Code_Point}/u;
+const IPV4 = /^[0-9]+(?:\.[0-9]+){3}$/;
+const AUTHORITY = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)/i;
+
+/**
+ * Whether people recognise in the text of a web address the host that a browser goes to. It is not so where the parser
+ * guesses `//`, drops letters, or reads one number as the four of an IPv4 address.
+ */
+function showsHost(text: string, { hostname }: URL): boolean {
+  const written = AUTHORITY.exec(text)?.[1];
+  if (written === undefined || UNSEEN.test(written)) return false;
+  return !IPV4.test(hostname) || written.replace(/:[0-9]*$/, '') === hostname;
+}
 
 /**
  * Whether the authority of a URL can stand in a header and in a policy. `host` is ASCII: the URL parser writes
@@ -37,7 +55,7 @@ export const hasPlainHost = ({ host, username, password }: URL): boolean =>
 export function isWebAddress(text: string): boolean {
   if (!CHARACTERS.test(text) || !WITH_HOST.test(text)) return false;
   const url = URL.parse(text);
-  return url !== null && url.host !== '' && hasPlainHost(url);
+  return url !== null && url.host !== '' && hasPlainHost(url) && showsHost(text, url);
 }
 
 /** An origin as browsers send it, and as people write it where its host is internationalised: `https://bücher.example`. */
@@ -47,8 +65,11 @@ export function originSpellings(origin: string): string[] {
   return [origin, `${url.protocol}//${domainToUnicode(url.hostname)}${url.port && `:${url.port}`}`];
 }
 
-const isCalledAddress = (text: string): boolean =>
-  CHARACTERS.test(text) && WITH_USER_AND_HOST.test(text) && PLAIN_HOST.test(URL.parse(text)?.host ?? '');
+function isCalledAddress(text: string): boolean {
+  if (!CHARACTERS.test(text) || !WITH_USER_AND_HOST.test(text)) return false;
+  const url = URL.parse(text);
+  return url !== null && PLAIN_HOST.test(url.host) && showsHost(text, url);
+}
 
 /** The formats of addresses, for validators of schemas. */
 export const ADDRESS_FORMATS = {

@@ -135,7 +135,7 @@ export function messagingOperations(
     at.codes(MESSAGING_CODES),
     defineOperation({
       ...at.list,
-      summary: 'How mail and SMS travel',
+      summary: 'Read which services send mail and SMS',
       schemas: { answer: { type: 'array', items: SHOWN } },
       async handle({ db }) {
         const own = await ownChannels(db);
@@ -149,7 +149,7 @@ export function messagingOperations(
     }),
     defineOperation({
       ...at.own('putmail', 'PUT', '/Mail'),
-      summary: 'Set how mail travels; takes the place of what was set before',
+      summary: 'Set the service that sends mail; takes the place of what was set before',
       authority,
       example: {
         driver: 'smtp',
@@ -165,7 +165,7 @@ export function messagingOperations(
     }),
     defineOperation({
       ...at.own('putsms', 'PUT', '/Sms'),
-      summary: 'Set how SMS travel; takes the place of what was set before',
+      summary: 'Set the service that sends SMS; takes the place of what was set before',
       authority,
       example: {
         driver: 'webhook',
@@ -177,7 +177,7 @@ export function messagingOperations(
     }),
     defineOperation({
       ...at.own('delete', 'DELETE', '/{channel}'),
-      summary: 'Forget how messages of a channel travel: the configuration decides again',
+      summary: 'Delete the service of mail or of SMS: the configuration decides again',
       authority,
       schemas: { params: CHANNEL_PARAMS, answer: shapes.DELETED },
       async handle({ db, params: { channel } }) {

@@ -23,7 +23,7 @@ const LARGE_BYTES = 256 * 1024;
  * Asks the store whether it answers and takes writes. A read-only store answers queries, so only a write can tell; one
  * write each two seconds is enough for all who ask; after a failure of any request it is asked again at once. A store that
  * is full may take a small write long after it has refused others: once it has refused one, only a large one shows that
- * it has room.
+ * it has room. While a large transaction of this process writes, a probe would only wait for its end.
  */
 export function storeProbe(store: Store): () => Promise<void> {
   let workedAt = -Infinity;
@@ -38,8 +38,9 @@ export function storeProbe(store: Store): () => Promise<void> {
     workedAt = performance.now();
   };
   return async () => {
-    const works = performance.now() - workedAt < WORKED_FOR_MS && storeFailures().all === before.all;
-    if (works) return store.ping();
+    const { all, refused } = storeFailures();
+    const works = performance.now() - workedAt < WORKED_FOR_MS && all === before.all;
+    if (works || (store.inLargeTransaction() && refused === before.refused)) return store.ping();
     writing ??= write().finally(() => (writing = undefined));
     await writing;
   };

@@ -3,6 +3,7 @@ import type { Provider } from 'oidc-provider';
 import { MANAGEMENT_API } from '../api-resources/index.js';
 import type { Actor, Presented } from '../api/index.js';
 import type { Revocations } from '../revocations/index.js';
+import { holdsEverything } from '../roles/index.js';
 import type { People, User } from '../users/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
@@ -95,7 +96,8 @@ function presentedOf(value: string, token: Token, audience: string): Presented {
 
 /**
  * Whose access token comes to the management API, and what it opens now: the token's scopes as far as the clients behind it
- * may still have them, and the permissions that the user has at this moment, whatever the token says.
+ * may still have them, and the permissions that the user, or the owner of a client that acts for itself, has at this moment,
+ * whatever the token says.
  * @returns undefined for a token that is not valid, is for another audience, or is bound to a key (RFC 9449, RFC 8705),
  * which nobody who only sends it has proved to have.
  */
@@ -113,8 +115,9 @@ export async function actorOf(
   const { clientId } = token;
   if (token.accountId === undefined) {
     const { owner } = client;
-    const confined = owner !== null && (await people.confinesThings(tenantId, owner)) ? owner : undefined;
-    return { clientId, scopes, token: presented, confined };
+    // So is what an owner has left, and what was made by an owner whom no role confines any more.
+    const confines = owner !== null && !holdsEverything(await people.permissionsOfOwner(tenantId, owner));
+    return { clientId, scopes, token: presented, confined: confines ? owner : undefined };
   }
   const user = await people.active(tenantId, token.accountId);
   if (!user) return undefined;

@@ -23,18 +23,40 @@ export interface Derived {
   origin: string[];
   /** Those of them that end with their session. */
   origin_session?: string[] | undefined;
-  /** The ids of the tokens themselves. It ends when one of them is revoked; tokens of before have none. */
+  /** The families of the tokens with which others act for the subject, each with its user (`ofActor`). */
+  origin_actor?: string[] | undefined;
+  /** The ids of the tokens themselves, and of those of actors. It ends when one is revoked; tokens of before have none. */
   origin_token?: string[] | undefined;
 }
 
+/** How often a token can be exchanged, and how many users' tokens can stand behind its actors. */
+const DEEPEST_CHAIN = 5;
+/** Each of them costs a look at the revocations whenever the token is used. */
+const MOST_TOKENS = 20;
+
+/** Whether a token carries more of what it was derived from than it can. */
+export const isTooDeep = ({
+  origin,
+  origin_actor: ofActors = [],
+  origin_token: tokens = [],
+}: Derived): boolean =>
+  Math.max(origin.length, ofActors.length) > DEEPEST_CHAIN || tokens.length > MOST_TOKENS;
+
 /** The derivation in the claims of a token; undefined where it was derived from no other. */
 export function derivedIn(claims: object | undefined): Derived | undefined {
-  const { act, origin, origin_session: ofSession, origin_token: tokens } = (claims ?? {}) as Partial<Derived>;
+  const {
+    act,
+    origin,
+    origin_session: ofSession,
+    origin_actor: ofActors,
+    origin_token: tokens,
+  } = (claims ?? {}) as Partial<Derived>;
   return (
     origin && {
       origin,
       ...(act && { act }),
       ...(ofSession && { origin_session: ofSession }),
+      ...(ofActors && { origin_actor: ofActors }),
       ...(tokens && { origin_token: tokens }),
     }
   );
@@ -50,18 +72,43 @@ export interface SourceToken {
   extra?: Record<string, unknown> | undefined;
 }
 
-/** What a token carries that is derived from `source`, which has a grant. */
-export function derivedFrom(source: SourceToken, actor?: Record<string, unknown>): Derived {
+/** The token of who acts for the subject: a client's own, or a user's. */
+export interface ActorToken extends SourceToken {
+  /** What `act` says of it. */
+  act: Record<string, unknown>;
+  accountId?: string | undefined;
+}
+
+/** What a token comes from, and what that was derived from; a client's own has no family. */
+function sourcesOf(source: SourceToken) {
   const before = derivedIn(source.extra);
-  const { origin = [], origin_session: ofSession = [], origin_token: tokens = [] } = before ?? {};
-  const family = familyOf(source.grantId ?? '', source.sessionUid ?? '');
-  const act = actor ? { ...actor, ...(before?.act && { act: before.act }) } : before?.act;
-  const sessions = source.expiresWithSession ? [...ofSession, family] : ofSession;
+  const { origin = [], origin_session: ofSession = [], origin_actor: ofActors = [] } = before ?? {};
+  const own = source.grantId === undefined ? [] : [familyOf(source.grantId, source.sessionUid ?? '')];
+  return {
+    origin: [...origin, ...own],
+    origin_session: source.expiresWithSession ? [...ofSession, ...own] : ofSession,
+    origin_actor: ofActors,
+    origin_token: [...(before?.origin_token ?? []), source.id],
+  };
+}
+
+/** What a token carries that is derived from `source`, which has a grant, and with which an actor may act for its user. */
+export function derivedFrom(source: SourceToken, actor?: ActorToken): Derived {
+  const before = derivedIn(source.extra)?.act;
+  const act = actor ? { ...actor.act, ...(before && { act: before }) } : before;
+  const [subject, acting] = [sourcesOf(source), actor && sourcesOf(actor)];
+  const sessions = [...subject.origin_session, ...(acting?.origin_session ?? [])];
+  const actors = [
+    ...subject.origin_actor,
+    ...(acting?.origin_actor ?? []),
+    ...(acting?.origin ?? []).map((family) => ofActor(family, actor?.accountId ?? '')),
+  ];
   return {
     ...(act && { act }),
-    origin: [...origin, family],
+    origin: subject.origin,
     ...(sessions.length > 0 && { origin_session: sessions }),
-    origin_token: [...tokens, source.id],
+    ...(actors.length > 0 && { origin_actor: [...new Set(actors)] }),
+    origin_token: [...new Set([...subject.origin_token, ...(acting?.origin_token ?? [])])],
   };
 }
 
@@ -115,17 +162,14 @@ export function openDependencies(base: DerivedTokensBase): Dependencies {
           return clients.get((await grantedClient(grantId, userKey)) ?? '');
         }),
       ),
-    async sourcesLive(
-      { origin, origin_session: ofSession = [], origin_token: tokens = [] },
-      userKey,
-      generation,
-    ) {
+    async sourcesLive(from, subject, generation) {
+      const { origin_session: ofSession = [], origin_token: tokens = [] } = from;
       // Each look at the revocations takes one of the tokens along, so that these need none of their own.
       const [first = '', ...more] = tokens;
-      const derived = { generation, jti: first, clientId: '', userKey, family: DERIVED };
+      const derived = { generation, jti: first, clientId: '', userKey: subject, family: DERIVED };
       if (await revocations.isRevoked(tenantId, derived)) return false;
-      for (const family of origin) {
-        const [grantId = '', uid = ''] = splitFamily(family);
+      for (const { family, userKey } of familiesOf(from, subject)) {
+        const [grantId, uid] = splitFamily(family);
         const clientId = await grantedClient(grantId, userKey);
         if (clientId === undefined || !(await clients.get(clientId))) return false;
         const issued = { generation, jti: more.shift() ?? '', clientId, userKey, family };
@@ -138,6 +182,24 @@ export function openDependencies(base: DerivedTokensBase): Dependencies {
     },
   };
 }
+
+/** A family with its user, where that is not the subject. Only the user's key can have a dot. */
+const ofActor = (family: string, userKey: string): string => `${family}.${userKey}`;
+
+function actorIn(text: string): { family: string; userKey: string } {
+  const [grantId, rest] = splitFamily(text);
+  const [sessionUid, userKey] = splitFamily(rest);
+  return { family: familyOf(grantId, sessionUid), userKey };
+}
+
+/** The families that a token was derived from, each with its user: the subject's, and those of actors. */
+export const familiesOf = (
+  { origin, origin_actor: ofActors = [] }: Derived,
+  subject: string,
+): { family: string; userKey: string }[] => [
+  ...origin.map((family) => ({ family, userKey: subject })),
+  ...ofActors.map(actorIn),
+];
 
 /** The grant and the session in the name of a family. */
 export function splitFamily(family: string): [grantId: string, sessionUid: string] {

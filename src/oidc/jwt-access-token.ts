@@ -26,6 +26,7 @@ export interface AccessTokenClaims extends JWTPayload {
   act?: Record<string, unknown> | undefined;
   origin?: string[] | undefined;
   origin_session?: string[] | undefined;
+  origin_actor?: string[] | undefined;
   origin_token?: string[] | undefined;
   /** The revocations that its request had seen (src/revocations); older tokens have none. */
   gen?: number;
@@ -84,7 +85,7 @@ const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every
 /** What the claims look like that the checks of revocations, and of what a token was derived from, compare. */
 const SHAPES: Readonly<Record<string, (value: unknown) => boolean>> = {
   ...{ sub: isText, client_id: isText, jti: isText, gid: isText, sid: isText, fid: isText },
-  ...{ origin: isTexts, origin_session: isTexts, origin_token: isTexts },
+  ...{ origin: isTexts, origin_session: isTexts, origin_actor: isTexts, origin_token: isTexts },
   gen: Number.isSafeInteger,
 };
 

@@ -231,11 +231,11 @@ function interactionPrompts({ registrationOpen }: Tenant): interactionPolicy.Def
 function featuresOf(
   pages: OidcPages,
   { catalogue, clients, dpopSecret }: TenantParts,
-  { mayIntrospect, resourceServer }: TokenPolicy,
+  { mayIntrospect, resourceServer, ownWords }: TokenPolicy,
   config: Config,
 ): NonNullable<Configuration['features']> {
-  const decide = (ctx: KoaContextWithOIDC, clientId: string): void =>
-    decideScopes(ctx, catalogue, clients.known(clientId));
+  const decide = (ctx: KoaContextWithOIDC, clientId: string): Promise<void> =>
+    decideScopes(ctx, { catalogue, ownWords }, clients.known(clientId));
   return {
     devInteractions: { enabled: false },
     ...senderConstraints(config, dpopSecret),
@@ -273,13 +273,13 @@ function featuresOf(
     resourceIndicators: {
       enabled: true,
       useGrantedResource: () => true,
-      defaultResource(ctx, client, oneOf) {
+      async defaultResource(ctx, client, oneOf) {
         if (oneOf) return oneOf;
-        decide(ctx, client.clientId);
+        await decide(ctx, client.clientId);
         return ctx.oidc.params?.['resource'] as string | undefined;
       },
-      getResourceServerInfo(ctx, indicator, client) {
-        decide(ctx, client.clientId);
+      async getResourceServerInfo(ctx, indicator, client) {
+        await decide(ctx, client.clientId);
         return resourceServer(client.clientId, indicator, ctx.oidc.params?.['scope'] as string | undefined);
       },
     },

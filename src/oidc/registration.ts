@@ -11,6 +11,7 @@ import {
   reregister,
   type Metadata,
   type Registered,
+  type RegistrationChecks,
 } from '../clients/index.js';
 import { reachOf, type Config } from '../config.js';
 import { Conflict, Invalid } from '../kernel/errors.js';
@@ -18,6 +19,7 @@ import { factsOf } from '../kernel/request.js';
 import { auditIn } from '../observe/index.js';
 import { tenantDb, tenantTransaction, type Store, type TenantDb, type Vault } from '../store/index.js';
 import { touchTenant, type Tenant } from '../tenants/index.js';
+import { standingIn } from '../users/index.js';
 import type { ClientCache } from './client-cache.js';
 import { ROUTES } from './routes.js';
 
@@ -94,18 +96,25 @@ async function metadataIn(ctx: KoaContextWithOIDC): Promise<Metadata> {
   return body as Metadata;
 }
 
-async function create(
-  ctx: KoaContextWithOIDC,
-  { config, store, vault, tenant }: RegistrationBase,
-  token: string,
-): Promise<Registered> {
+const checksOf = ({ config, vault, tenant }: RegistrationBase): RegistrationChecks => ({
+  vault,
+  reach: reachOf(config, tenant.issuer),
+  async permissionsOf(db, userKey) {
+    const standing = await standingIn(db, userKey);
+    return standing && new Set(standing.permissions);
+  },
+});
+
+async function create(ctx: KoaContextWithOIDC, base: RegistrationBase, token: string): Promise<Registered> {
+  const { store, tenant } = base;
   if (ctx.method !== 'POST') throw new Refused(405, 'invalid_request', 'send a POST to register');
+  const checks = checksOf(base);
   // Who sends the body is known before it is read.
-  if (!(await mayRegister(tenantDb(store.knex, tenant.id), vault, token))) throw noToken();
+  if (!(await mayRegister(tenantDb(store.knex, tenant.id), checks, token))) throw noToken();
   const metadata = await metadataIn(ctx);
   const made = await tenantTransaction(store, tenant.id, async (db) => {
     await db.lockRights('use');
-    const registered = await register(db, vault, token, metadata, reachOf(config, tenant.issuer));
+    const registered = await register(db, checks, token, metadata);
     if (!registered) throw noToken();
     await tell(ctx, db, 'client.registered', registered.client.clientId);
     return registered;
@@ -116,25 +125,27 @@ async function create(
 
 async function manage(
   ctx: KoaContextWithOIDC,
-  { config, store, vault, tenant, clients }: RegistrationBase,
+  base: RegistrationBase,
   clientId: string,
   token: string,
 ): Promise<Registered | undefined> {
+  const { store, vault, tenant, clients } = base;
   const { method } = ctx;
   if (!['GET', 'PUT', 'DELETE'].includes(method))
     throw new Refused(405, 'invalid_request', 'send GET, PUT or DELETE');
   if (!(await looksAfter(tenantDb(store.knex, tenant.id), vault, clientId, token))) throw noToken();
   const metadata = method === 'PUT' ? await metadataIn(ctx) : {};
+  const checks = checksOf(base);
   const answer = await store.transaction(async (trx) => {
     const db = tenantDb(trx, tenant.id);
     if (method !== 'GET') await db.lockRights('take');
-    const registration = await registrationOf(db, vault, clientId, token);
+    const registration = await registrationOf(db, checks, clientId, token);
     if (!registration) throw noToken();
     if (method === 'GET') return { client: registration.client };
     if (method === 'PUT') sameClient(metadata, clientId);
     const changed =
       method === 'PUT'
-        ? await reregister(db, vault, registration, metadata, reachOf(config, tenant.issuer))
+        ? await reregister(db, checks, registration, metadata)
         : await deleteClient(db, registration.client);
     await tell(ctx, db, method === 'PUT' ? 'client.reregistered' : 'client.unregistered', clientId);
     await touchTenant(trx, tenant.id);

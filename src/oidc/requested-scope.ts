@@ -2,7 +2,8 @@ import { decodeJwt } from 'jose';
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { DOCS_CLIENT_ID, type Client } from '../clients/index.js';
 import type { Catalogue } from './catalogue.js';
-import { askedScopes, isAboutUser } from './scopes.js';
+import { askedScopes, isAboutUser, printable } from './scopes.js';
+import type { TokenPolicy } from './token-policy.js';
 
 const BEGINS_HERE = new Set(['authorization', 'pushed_authorization_request', 'device_authorization']);
 
@@ -26,8 +27,32 @@ function sentScope(ctx: KoaContextWithOIDC): string | undefined {
   return typeof sent === 'string' ? sent : undefined;
 }
 
+/**
+ * The client as it acts for itself: with the scopes that its owner lets it have now.
+ * @throws InvalidScope where it asks for another (RFC 6749, 5.2); by default it gets fewer (3.3)
+ */
+async function actingForItself(
+  client: Client,
+  sent: string | undefined,
+  ownWords: TokenPolicy['ownWords'],
+): Promise<Client> {
+  const { scopes, defaultScopes } = client.settings;
+  const own = await ownWords(client, scopes);
+  if (own === scopes) return client;
+  const isOwn = (word: string): boolean => own.includes(word);
+  const withheld = sent?.split(' ').find((word) => scopes.includes(word) && !isOwn(word));
+  if (withheld !== undefined)
+    throw new errors.InvalidScope('the owner of the client does not hold the scope', printable(withheld));
+  const less = { scopes: [...own], ...(defaultScopes && { defaultScopes: defaultScopes.filter(isOwn) }) };
+  return { ...client, settings: { ...client.settings, ...less } };
+}
+
 /** Decides what the request asks for, once, and writes it where the library reads it. */
-export function decideScopes(ctx: KoaContextWithOIDC, catalogue: Catalogue, client: Client): void {
+export async function decideScopes(
+  ctx: KoaContextWithOIDC,
+  { catalogue, ownWords }: { catalogue: Catalogue; ownWords: TokenPolicy['ownWords'] },
+  client: Client,
+): Promise<void> {
   if (decided.has(ctx) || !namesScopes(ctx)) return;
   decided.add(ctx);
   const params = ctx.oidc.params as Record<string, unknown>;
@@ -37,13 +62,10 @@ export function decideScopes(ctx: KoaContextWithOIDC, catalogue: Catalogue, clie
   const indicator = Array.isArray(resource)
     ? (resource[0] as string | undefined)
     : (resource as string | undefined);
-  const { scope, api } = askedScopes(
-    catalogue,
-    client,
-    sentScope(ctx),
-    indicator,
-    isAboutUser(params['grant_type'] as string | undefined),
-  );
+  const aboutUser = isAboutUser(params['grant_type'] as string | undefined);
+  const sent = sentScope(ctx);
+  const holder = aboutUser ? client : await actingForItself(client, sent, ownWords);
+  const { scope, api } = askedScopes(catalogue, holder, sent, indicator, aboutUser);
   // Said before the sign-in: it would end in a refusal, because this client gets nothing by default.
   if (scope.length === 0 && client.clientId === DOCS_CLIENT_ID)
     throw new errors.InvalidScope('tick at least one scope', '');

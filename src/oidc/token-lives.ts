@@ -3,7 +3,7 @@ import type { Actor } from '../api/index.js';
 import { parse } from '../kernel/json.js';
 import type { Row, TenantDb } from '../store/index.js';
 import { artifactKey } from './artifacts.js';
-import { derivedIn, familyOf, splitFamily } from './derived-token.js';
+import { derivedIn, familiesOf, familyOf, splitFamily } from './derived-token.js';
 import { DERIVED } from './keys/index.js';
 
 /** A grant or a session that a token depends on. */
@@ -31,32 +31,33 @@ function dependenciesOf({
   token,
 }: Actor & { token: NonNullable<Actor['token']> }): Dependencies {
   const { id, generation, kid = '', grantId, sessionUid = '', expiresWithSession, derived } = token;
-  const {
-    origin = [],
-    origin_session: ofSession = [],
-    origin_token: sources = [],
-  } = derivedIn(derived) ?? {};
+  const from = derivedIn(derived) ?? { origin: [] };
+  const { origin_session: ofSession = [], origin_token: sources = [] } = from;
   const own = grantId === undefined ? [] : [familyOf(grantId, sessionUid)];
+  const subject = userKey ?? '';
+  const families = [...own.map((family) => ({ family, userKey: subject })), ...familiesOf(from, subject)];
   const bound = [...ofSession, ...(expiresWithSession ? own : [])];
   const grantOf = (family: string): string => splitFamily(family)[0];
   const isOwn = (family: string): boolean => own.includes(family);
-  const kept = [...own, ...origin].map((family): Kept => ({
+  const kept = families.map(({ family, userKey: of }): Kept => ({
     model: 'Grant',
     id: artifactKey(grantOf(family)),
-    holds: (grant) => grant.accountId === userKey && (!isOwn(family) || grant.clientId === clientId),
+    holds: (grant) => grant.accountId === of && (!isOwn(family) || grant.clientId === clientId),
   }));
-  const sessions = bound.map((family): Kept => ({
-    model: 'Session',
-    id: splitFamily(family)[1],
-    holds: ({ accountId, authorizations = {} }) =>
-      accountId === userKey && Object.values(authorizations).some((each) => each.grantId === grantOf(family)),
-  }));
+  const sessions = families
+    .filter(({ family }) => bound.includes(family))
+    .map(({ family, userKey: of }): Kept => ({
+      model: 'Session',
+      id: splitFamily(family)[1],
+      holds: ({ accountId, authorizations = {} }) =>
+        accountId === of && Object.values(authorizations).some((each) => each.grantId === grantOf(family)),
+    }));
   return {
     generation,
     tokens: [id, ...sources],
     clients: [clientId],
-    users: userKey === undefined ? [] : [userKey],
-    families: [...own, ...origin, ...(derived ? [DERIVED] : [])],
+    users: families.map(({ userKey: of }) => of),
+    families: [...families.map(({ family }) => family), ...(derived ? [DERIVED] : [])],
     kid,
     kept: [...kept, ...sessions],
   };

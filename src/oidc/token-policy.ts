@@ -5,6 +5,7 @@ import {
   type KoaContextWithOIDC,
   type ResourceServer,
 } from 'oidc-provider';
+import { isManagementWord, isWithin } from '../api/index.js';
 import { DOCS_CLIENT_ID, type Client } from '../clients/index.js';
 import { longestLife, type Config } from '../config.js';
 import type { Revocations } from '../revocations/index.js';
@@ -48,8 +49,16 @@ export interface TokenPolicy {
    * permissions that the user has now. So what was taken away is gone from tokens that are out already.
    */
   asOfNow<T extends Said>(said: T): Promise<T>;
-  /** The scopes of a token that its client may still have, and so may the clients whose tokens it was derived from. */
+  /**
+   * The scopes of a token that its client may still have, and so may the clients whose tokens it was derived from; of a
+   * client's own token, what `ownWords` leaves of them.
+   */
   scopesNow(token: Holder): Promise<string[]>;
+  /**
+   * Of these words, those that count where the client acts for itself: no word of the management API that the owner of the
+   * client does not hold now. It looks at the store only where there is an owner, and such a word.
+   */
+  ownWords(client: Pick<Client, 'owner'>, words: readonly string[]): Promise<readonly string[]>;
   /** A JWT access token of the tenant that works, as the payload that the library would have kept for it. */
   readJwt(jwt: string): Promise<AdapterPayload | undefined>;
   /** Whether all that a token was derived from still works (derived-token.ts). */
@@ -132,12 +141,23 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
   const isRevoked = async (claims: TokenDependencies): Promise<boolean> =>
     !(await clients.get(claims.client_id)) || (await revocations.isRevoked(tenant.id, issuedOf(claims)));
 
+  const ownWords: TokenPolicy['ownWords'] = async ({ owner }, words) => {
+    if (owner === null || !words.some(isManagementWord)) return words;
+    const held = await people.permissionsOfOwner(tenant.id, owner);
+    return words.filter((word) => isWithin(held, word));
+  };
+
   const scopesNow: TokenPolicy['scopesNow'] = async ({ clientId = '', accountId = '', scope, extra }) => {
     const derived = derivedIn(extra);
     const sources = derived ? await dependencies.sourceClients(derived, accountId) : [];
-    const holders = [await clients.get(clientId), ...sources];
-    const words = scope?.split(' ').filter(Boolean) ?? [];
-    return words.filter((word) => holders.every((holder) => holder?.settings.scopes.includes(word)));
+    const client = await clients.get(clientId);
+    const holders = [client, ...sources];
+    const words = (scope?.split(' ') ?? []).filter(
+      (word) => word !== '' && holders.every((holder) => holder?.settings.scopes.includes(word)),
+    );
+    // The subject of a client's own JWT is the client.
+    const actsForItself = accountId === '' || accountId === clientId;
+    return client && actsForItself ? [...(await ownWords(client, words))] : words;
   };
 
   const ownClaims = { tenant: tenant.id };
@@ -145,6 +165,7 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     resourceServer,
     sourcesLive,
     scopesNow,
+    ownWords,
     generation: generationSource(tenant.id, revocations, clients),
     mayIntrospect(clientId, token) {
       if (clientId === undefined) return false;

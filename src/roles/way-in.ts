@@ -8,8 +8,8 @@ import { permissionsIn, type Claim } from './schema.js';
 const EVERYTHING = VOCABULARIES.map((prefix) => `${prefix}.all`);
 
 /** Whether one of these permissions, or scopes, opens every operation. */
-export const holdsEverything = (words: readonly string[]): boolean =>
-  words.some((word) => EVERYTHING.includes(word));
+export const holdsEverything = (words: Iterable<string>): boolean =>
+  [...words].some((word) => EVERYTHING.includes(word));
 
 const inClaims = (row: Row): boolean => holdsEverything(permissionsIn(parse<Claim[]>(row['claims'])));
 
@@ -48,12 +48,22 @@ async function someUser(db: TenantDb): Promise<boolean> {
       .where((any) => {
         for (const column of SIGN_IN_BY) void any.orWhereNotNull(column);
       });
+  return someHolder(db, able);
+}
+
+/** Whether one of these users holds everything, by a role or by a claim of their own. */
+async function someHolder(db: TenantDb, users: () => ReturnType<TenantDb['from']>): Promise<boolean> {
   const roles = await rolesWithEverything(db);
   const byRole = db.from('user_roles').whereIn('role_id', roles).select('user_id');
-  if (roles.length > 0 && (await able().whereIn('id', byRole).first<Row | undefined>('id'))) return true;
+  if (roles.length > 0 && (await users().whereIn('id', byRole).first<Row | undefined>('id'))) return true;
   // Few tenants get here: it reads the claims of all users.
-  return (await mentioning(able(), 'claims').select<Row[]>('claims')).some(inClaims);
+  return (await mentioning(users(), 'claims').select<Row[]>('claims')).some(inClaims);
 }
+
+/** Whether a client that acts for itself can do what its scopes say: the owner, where it has one, must hold it as well. */
+const ownerHolds = async (db: TenantDb, owner: string | null): Promise<boolean> =>
+  owner === null ||
+  someHolder(db, () => db.from('users').whereNull('deleted_at').where({ enabled: true, user_key: owner }));
 
 /** The settings of a client that say whether it can ask for management tokens by itself. */
 interface Settings {
@@ -67,10 +77,12 @@ async function someClient(db: TenantDb): Promise<boolean> {
   const rows = await mentioning(db.from('clients').where({ enabled: true }), 'settings').select<Row[]>(
     'id',
     'settings',
+    'owner_user_key',
   );
   for (const row of rows) {
     const { scopes, grantTypes, tokenEndpointAuthMethod } = parse<Settings>(row['settings']);
     if (!holdsEverything(scopes) || !grantTypes.includes('client_credentials')) continue;
+    if (!(await ownerHolds(db, row['owner_user_key'] as string | null))) continue;
     if (!tokenEndpointAuthMethod.startsWith('client_secret')) return true;
     const live = db
       .from('client_secrets')

@@ -1,5 +1,8 @@
 import type Database from 'better-sqlite3';
 import type { Knex } from 'knex';
+import type { Report } from './report.js';
+
+const CHECKPOINT_FAILED = 'a checkpoint has failed; the write-ahead log grows until one succeeds';
 
 /** Pages of the write-ahead log that wait for their checkpoint; as many as SQLite takes by itself. */
 const PAGES_THAT_WAIT = 1000;
@@ -31,10 +34,12 @@ export class Checkpoints {
   /**
    * @param far knex in the thread.
    * @param holdingWrites runs work while nothing of this process writes.
+   * @param report is told of checkpoints that fail.
    */
   constructor(
     readonly far: () => Knex,
     readonly holdingWrites: (work: () => Promise<void>) => Promise<void>,
+    readonly report: Report,
   ) {}
 
   /** Begins a checkpoint where enough waits for one. */
@@ -43,7 +48,8 @@ export class Checkpoints {
     const { log, checkpointed } = logOf(connection);
     if (log - checkpointed < PAGES_THAT_WAIT) return;
     this.#running = this.#run(log >= PAGES_OF_A_LONG_LOG)
-      .catch(() => undefined) // as SQLite does: the log keeps what is committed, and the next commit asks again
+      // The log keeps what is committed, and the next commit asks again.
+      .catch((error: unknown) => this.report(CHECKPOINT_FAILED, error))
       .finally(() => (this.#running = undefined));
   }
 

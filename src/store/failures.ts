@@ -21,6 +21,7 @@ const SQLITE: readonly [code: RegExp, reason: string][] = [
   [/^SQLITE_READONLY/, 'the file takes no writes'],
   [/^SQLITE_(BUSY|LOCKED)/, 'another process holds the file'],
   [/^SQLITE_(IOERR|CANTOPEN|NOMEM)/, 'the file cannot be used'],
+  [/^SQLITE_THREAD_ENDED/, 'the thread that works on the file ended'],
 ];
 
 /** What says that nothing can be written, though reads and small writes may still work. */

@@ -1,11 +1,13 @@
 import type { Knex } from 'knex';
+import { retryingDeadlocks } from './failures.js';
 import { isPostgres } from './name-index.js';
+import type { Store } from './store.js';
 
 /**
  * So many rows go into one statement: on SQLite a few milliseconds, in which the process does nothing else; on PostgreSQL
- * well below `store.statementSeconds`. A statement in SQLite's thread holds up nobody.
+ * well below `store.statementSeconds`. A statement in SQLite's thread holds up nobody but writers.
  */
-const PIECE = { here: 100, elsewhere: 5000 };
+const PIECE = { here: 100, elsewhere: 5000, ofTransaction: 2000 };
 
 const isInThread = ({ client }: Knex): boolean => (client as { inThread?: boolean }).inThread === true;
 
@@ -22,18 +24,47 @@ export async function deleteInPieces(
   table: string,
   choose: (rows: Knex.QueryBuilder) => Knex.QueryBuilder,
 ): Promise<number> {
-  const postgres = isPostgres(connection);
   const most = rowsAtOnce(connection);
-  const rowId = postgres ? 'ctid' : 'rowid';
-  // PostgreSQL goes to each row at once where they come as an array; from a subquery it would read the whole table.
-  const those = postgres ? 'ctid = ANY(ARRAY(?))' : 'rowid IN (?)';
   let total = 0;
   for (;;) {
-    const some = choose(connection(table).select(connection.raw(rowId))).limit(most);
-    const done = await connection(table).whereRaw(those, [some]).delete();
+    const done = await deleteSome(connection, table, choose, most);
     total += done;
     // A row that somebody else was changing has moved; what is left is few enough for one statement.
     if (done < most) return total + (await choose(connection(table)).delete());
+  }
+}
+
+/** Deletes at most so many rows. @returns how many they were */
+function deleteSome(
+  connection: Knex,
+  table: string,
+  choose: (rows: Knex.QueryBuilder) => Knex.QueryBuilder,
+  most: number,
+): Promise<number> {
+  const postgres = isPostgres(connection);
+  const some = choose(connection(table).select(connection.raw(postgres ? 'ctid' : 'rowid'))).limit(most);
+  // PostgreSQL goes to each row at once where they come as an array; from a subquery it would read the whole table.
+  return connection(table)
+    .whereRaw(postgres ? 'ctid = ANY(ARRAY(?))' : 'rowid IN (?)', [some])
+    .delete();
+}
+
+/**
+ * Deletes nearly all rows of a tenant, in transactions of which none keeps other writes waiting for long. Call
+ * `deleteRowsOfTenant` afterwards, in the transaction that deletes the tenant.
+ * @param first tables that no foreign key tells of.
+ */
+export async function emptyTenant(store: Store, tenantId: string, first: readonly string[]): Promise<void> {
+  const tables = new Set([...first, ...tablesBelow('tenants', await referencesIn(store.knex))]);
+  for (const table of tables) {
+    let done: number;
+    do
+      done = await retryingDeadlocks(() =>
+        store.largeTransaction((trx) =>
+          deleteSome(trx, table, (rows) => rows.where('tenant_id', tenantId), PIECE.ofTransaction),
+        ),
+      );
+    while (done === PIECE.ofTransaction);
   }
 }
 

@@ -1,3 +1,4 @@
+export type { Report } from './report.js';
 export { openStore } from './open.js';
 export { decodeMasterKey, keptInFile, openVault, replaceKeyFile } from './master-key.js';
 export { rewrap, type Rewrapped, type SealedColumn } from './rewrap.js';
@@ -15,5 +16,5 @@ export {
 } from './store.js';
 export { namingIndex, tenantDb, tenantTransaction, type TenantDb } from './tenant-db.js';
 export { retryingDeadlocks, storeFailures } from './failures.js';
-export { deleteRowsOfTenant } from './in-pieces.js';
+export { deleteRowsOfTenant, emptyTenant } from './in-pieces.js';
 export { uniquely } from './unique.js';

@@ -1,13 +1,15 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import type { Config } from '../config.js';
 import { ConfigError, StoreUnavailable } from '../kernel/errors.js';
+import type { Report } from './report.js';
 import type { Store } from './store.js';
 
 /**
  * Opens the store that the configuration names: PostgreSQL when `DATABASE_URL` is set, else SQLite in the data folder. Loads
  * the driver of that store only.
+ * @param report is told of problems that no caller is told of.
  */
-export async function openStore(config: Config): Promise<Store> {
+export async function openStore(config: Config, report: Report = () => undefined): Promise<Store> {
   if (config.databaseUrl !== undefined) {
     if (!/^postgres(ql)?:\/\//.test(config.databaseUrl))
       throw new ConfigError(
@@ -29,7 +31,7 @@ export async function openStore(config: Config): Promise<Store> {
     );
   }
   const { openSqlite } = await import('./sqlite.js');
-  const store = openSqlite(config.dataDir, config.store);
+  const store = openSqlite(config.dataDir, config.store, report);
   await reachable(store, 'GATEHOUSE_DATA_DIR', `the SQLite file in ${config.dataDir} can not be opened`);
   return store;
 }

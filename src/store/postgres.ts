@@ -68,6 +68,7 @@ export function openPostgres(databaseUrl: string, settings: Config['store']): St
     unit: (steps) => unit(knex, steps),
     transaction: (work) => knex.transaction(work),
     largeTransaction: (work) => knex.transaction(work),
+    inLargeTransaction: () => false,
     unhurried: (trx, work) => unhurried(trx, settings.statementSeconds * 1000, work),
     meta: metaOver(prepare),
     listen: () => listenOn(connection),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import BetterSqlite3Client, { type Runner } from 'knex/lib/dialects/better-sqlite3/index.js';
 import { yieldToEventLoop } from '../kernel/event-loop.js';
+import { undoesNothing } from './ended-transactions.js';
 import { acquired, guarded, storeError } from './failures.js';
 
 /** How often to look whether another process still holds the file. */
@@ -62,6 +63,7 @@ export function yieldingClient({ waitMs, reading, committed }: ClientParts): typ
       // A transaction that first reads could not write any more once another process has written.
       if (query.sql === 'BEGIN;') query.sql = 'BEGIN IMMEDIATE;';
       await yieldToEventLoop();
+      if (undoesNothing(connection, query.sql)) return query;
       const work = (): Promise<unknown> => super._query(connection, query);
       const answer = await (connection.inTransaction ? work() : whenFree(untilOf(connection, waitMs), work));
       if (!connection.inTransaction && deadlines.has(connection)) committed(connection);

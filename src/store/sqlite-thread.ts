@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import Database from 'better-sqlite3';
+import { NOTHING_UNDONE, undoesNothing } from './ended-transactions.js';
 
 /** What a connection in the thread is asked to do. */
 export type Order =
@@ -48,6 +49,7 @@ function prepared({ database, statements }: Kept, sql: string): Database.Stateme
 }
 
 function query(kept: Kept, sql: string, values: readonly unknown[]): QueryAnswer {
+  if (undoesNothing(kept.database, sql)) return NOTHING_UNDONE;
   const statement = prepared(kept, sql);
   return statement.reader ? (statement.all(...values) as object[]) : statement.run(...values);
 }

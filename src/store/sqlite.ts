@@ -5,15 +5,18 @@ import knexFactory, { type Knex } from 'knex';
 import type { Config } from '../config.js';
 import { Checkpoints } from './checkpoints.js';
 import { whenFree, yieldingClient, type WriterPool } from './sqlite-client.js';
+import { seldom, type Report } from './report.js';
 import { GroupCommit, GroupRead, SqliteStatement } from './sqlite-statements.js';
 import { metaOver, SILENT_LOG, type Listening, type Store } from './store.js';
-import { ThreadClient } from './thread-connection.js';
+import { threadAnsweredAt, ThreadClient, type ThreadConnection } from './thread-connection.js';
 
 export const SQLITE_FILE = 'gatehouse.sqlite';
 /** So much of the file is read as memory: a page that is not in SQLite's own cache costs no call and no copy. */
 const MAPPED_BYTES = 1024 ** 3;
 /** The thread's pages in memory; 16 MiB make a list of devices or a deletion no quicker. */
 const THREAD_CACHE_KIB = 4096;
+/** Work in the thread that is longer without an answer does not get on. */
+const LONGEST_STATEMENT_MS = 10_000;
 
 /**
  * SQLite: one writer, one reader, both on the same file in WAL mode.
@@ -31,7 +34,12 @@ const THREAD_CACHE_KIB = 4096;
  * Two things take long in one statement: the commit of a large transaction, and a checkpoint. They run in a thread, on a
  * connection of its own (largeTransaction, Checkpoints).
  */
-export function openSqlite(dataDir: string, { durability, waitSeconds }: Config['store']): Store {
+export function openSqlite(
+  dataDir: string,
+  { durability, waitSeconds }: Config['store'],
+  reportOften: Report,
+): Store {
+  const report = seldom(reportOften);
   const filename = join(dataDir, SQLITE_FILE);
   closeSync(openSync(filename, 'a', 0o600)); // SQLite gives its other files the same mode
   const waitMs = waitSeconds * 1000;
@@ -67,8 +75,8 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
       },
     },
   });
-  const thread = threadOf(common, { filename, setup }, knex, waitMs);
-  const checkpoints = new Checkpoints(thread.knex, thread.holdingWrites);
+  const thread = threadOf(common, { filename, setup, report }, knex, waitMs);
+  const checkpoints = new Checkpoints(thread.knex, thread.holdingWrites, report);
   const reads = new GroupRead(reading.connection);
   const writer = new GroupCommit(knex, waitMs, committed);
   const statements = new Map<string, SqliteStatement>();
@@ -86,6 +94,7 @@ export function openSqlite(dataDir: string, { durability, waitSeconds }: Config[
     unit: (steps) => writer.unit(steps),
     transaction: (work) => knex.transaction(work),
     largeTransaction: thread.transaction,
+    inLargeTransaction: thread.holdsWrites,
     unhurried: (_connection, work) => work(),
     meta: metaOver(prepare),
     listen: () => listenOn(() => writing),
@@ -120,20 +129,26 @@ interface ThreadSettings {
   filename: string;
   /** Statements for a new connection. */
   setup: string;
+  /** Is told that the thread has ended. */
+  report: Report;
 }
 
+const THREAD_HAS_ENDED = 'the SQLite thread has ended; it starts again when it is needed';
+
 interface Thread {
-  /** knex in the thread; the connection there is closed when nothing has asked for it in a while. */
+  /** knex in the thread. */
   knex(): Knex;
   /** Runs work while nothing of this process writes: what wants to waits as it does for a transaction. */
   holdingWrites<T>(work: () => Promise<T>): Promise<T>;
+  /** Whether writes wait for work in the thread that gets on. */
+  holdsWrites(): boolean;
   transaction: Store['largeTransaction'];
   close(): Promise<void>;
 }
 
 function threadOf(
   settings: Knex.Config,
-  { filename, setup }: ThreadSettings,
+  { filename, setup, report }: ThreadSettings,
   { client }: Knex,
   waitMs: number,
 ): Thread {
@@ -147,18 +162,36 @@ function threadOf(
         filename,
         setup: `${setup}; PRAGMA cache_size = -${THREAD_CACHE_KIB}`,
       } as Knex.Sqlite3ConnectionConfig,
-      pool: { min: 0, max: 1, acquireTimeoutMillis: waitMs },
+      pool: {
+        min: 1, // it stays open: a connection that is closed leaves its statements behind (see keepStatements)
+        max: 1,
+        acquireTimeoutMillis: waitMs,
+        afterCreate(connection: ThreadConnection, done: (error: Error | null) => void) {
+          void connection.ended.then((reason) => report(THREAD_HAS_ENDED, reason));
+          done(null);
+        },
+      },
     }));
+  let holders = 0; // those that wait for the writer's connection as well: what asks for it later comes after them
+  let heldSince = 0;
   const holding = async <T>(until: number, work: () => Promise<T>): Promise<T> => {
-    const held = await writer.acquireConnection(until);
+    if (holders === 0) heldSince = performance.now();
+    holders += 1;
     try {
-      return await work();
+      const held = await writer.acquireConnection(until);
+      try {
+        return await work();
+      } finally {
+        await writer.releaseConnection(held);
+      }
     } finally {
-      await writer.releaseConnection(held);
+      holders -= 1;
     }
   };
   return {
     knex,
+    holdsWrites: () =>
+      holders > 0 && performance.now() - Math.max(heldSince, threadAnsweredAt()) < LONGEST_STATEMENT_MS,
     holdingWrites: (work) => holding(performance.now() + waitMs, work),
     transaction(work) {
       const until = performance.now() + waitMs;

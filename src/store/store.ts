@@ -66,6 +66,11 @@ export interface Store {
    */
   largeTransaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T>;
   /**
+   * Whether a large transaction of this process keeps its other writes waiting, and gets on. Then a write that waits says
+   * nothing about the store.
+   */
+  inLargeTransaction(): boolean;
+  /**
    * Runs work of a transaction whose single statements may take long (a migration): `store.statementSeconds` ends none
    * of them. Callers of the API must not wait for such work.
    */

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config.js';
+import { endsWithin } from '../kernel/ends-within.js';
 import type { Log } from '../observe/index.js';
 import { storeTime, type Store } from '../store/index.js';
 import { toTenant } from './store.js';
@@ -8,6 +9,8 @@ import type { Tenant } from './schema.js';
 /** How far back before the last look a look for changes goes: more than transactions last. */
 const OVERLAP_MS = 60_000;
 const UNKNOWN_FOR_MS = 1000;
+/** How long requests wait to see a change of which there was word: a key that is revoked signs nothing from then on. */
+const MOST_WAITED_MS = 500;
 const NOBODY = Symbol('no tenant has this host');
 
 export interface TenantDirectory {
@@ -71,22 +74,36 @@ export function openTenantDirectory(
     lookedAt = started;
   }
 
-  const refreshOrLog = (): Promise<void> =>
-    refresh().catch((err: unknown) => log.error({ err }, 'tenants could not be read; serving what is known'));
-  const timer = setInterval(() => void refreshOrLog(), refreshSeconds * 1000);
+  /** The look that runs, and the one that begins after it: whoever asks meanwhile shares that one. */
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  function look(): Promise<void> {
+    if (running)
+      return (next ??= running.then(() => {
+        next = undefined;
+        return look();
+      }));
+    running = refresh()
+      .catch((err: unknown) => log.error({ err }, 'tenants could not be read; serving what is known'))
+      .finally(() => (running = undefined));
+    return running;
+  }
+  const timer = setInterval(() => {
+    if (!running) void look();
+  }, refreshSeconds * 1000);
   timer.unref();
 
-  /** A look that requests wait for, since there was word of a change. */
-  let looking: Promise<void> | undefined;
-  function lookAgain(): void {
-    const look = (looking ?? Promise.resolve()).then(refreshOrLog).then(() => {
-      if (looking === look) looking = undefined;
+  /** A look that requests wait for, since there was word of a change. A store that does not answer holds none up for longer. */
+  let looking: Promise<unknown> | undefined;
+  function lookForRequests(): void {
+    const wait = endsWithin(MOST_WAITED_MS, look()).then(() => {
+      if (looking === wait) looking = undefined;
     });
-    looking = look;
+    looking = wait;
   }
 
   function byHost(host: string): Tenant | undefined | Promise<Tenant | undefined> {
-    if (listening.heard()) lookAgain();
+    if (listening.heard()) lookForRequests();
     return looking ? looking.then(() => known(host)) : known(host);
   }
 

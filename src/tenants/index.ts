@@ -4,6 +4,7 @@ export {
   findHomeTenant,
   findTenant,
   findTenantById,
+  finishDeletions,
   listTenants,
   moveTenant,
   setRegistrationOpen,

@@ -10,7 +10,7 @@ import {
   type AnyOperation,
 } from '../api/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
-import type { Row, Vault } from '../store/index.js';
+import type { Row, Store, Vault } from '../store/index.js';
 import { TENANT_CODES as CODES } from './codes.js';
 import { checkHost, issuerAt } from './hosts.js';
 import { makeTenant, type WriteFirstKeys } from './make.js';
@@ -30,7 +30,14 @@ import {
   shownAll,
   TENANT,
 } from './shapes.js';
-import { deleteTenant, findTenantById, lockTenant, replaceTenant, withHosts } from './store.js';
+import {
+  beginDeletion,
+  findTenantById,
+  finishDeletion,
+  lockTenant,
+  replaceTenant,
+  withHosts,
+} from './store.js';
 
 const at = areaAt('tenant', '/api/Tenant');
 const CONFLICTS = { name: CODES.nameExists, hosts: CODES.hostExists, home: CODES.home } as const;
@@ -72,11 +79,13 @@ const switchesOf = (given: {
 });
 
 /**
+ * @param store where deletions go on after their first transaction.
  * @param vault seals secrets.
  * @param byHost the tenant at a host, from memory.
  * @param makeFirstKeys makes the signing keys of a new tenant, and answers what writes them.
  */
 export const tenantOperations = (
+  store: Store,
   vault: Vault,
   byHost: (host: string) => Tenant | undefined | Promise<Tenant | undefined>,
   makeFirstKeys: () => Promise<WriteFirstKeys>,
@@ -196,8 +205,9 @@ export const tenantOperations = (
           'confirm',
           `say the tenant's name, "${tenant.name}", to delete it with all that it has`,
         );
-      await deleteTenant(everything, tenant);
+      await beginDeletion(everything, tenant);
       return { id: params.id };
     },
+    finish: ({ id }) => finishDeletion(store, id),
   }),
 ];

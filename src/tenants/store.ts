@@ -10,10 +10,12 @@ import { insertRole, SEEDED_ROLES, type Claim } from '../roles/index.js';
 import {
   announceChange,
   deleteRowsOfTenant,
+  emptyTenant,
   storeTimeOf,
   tenantDb,
   uniquely,
   type Row,
+  type Store,
 } from '../store/index.js';
 import { hostsOf } from './hosts.js';
 import { brandingOf, checkProperties } from './properties.js';
@@ -158,6 +160,8 @@ async function setHosts(knex: Knex, id: string, tenant: NewTenant): Promise<void
  */
 export async function replaceTenant(knex: Knex, before: Tenant, tenant: Tenant): Promise<void> {
   if (tenant.home && !tenant.enabled) throw new Conflict('home', 'the home tenant can not be disabled');
+  if (tenant.enabled && !before.enabled && (await isBeingDeleted(knex, tenant.id)))
+    throw new Conflict('status', 'the tenant is being deleted, and can not be enabled');
   checkProperties(tenant.properties);
   await uniquely(taken(tenant), async () =>
     knex('tenants').where({ id: tenant.id }).update(columnsOf(tenant)),
@@ -176,6 +180,49 @@ export async function deleteTenant(knex: Knex, { id, home }: Tenant): Promise<vo
   await knex('tenants').where({ id }).delete();
   await knex('deleted_tenants').insert({ id, deleted_at: storeTimeOf(knex) });
   await announceChange(knex);
+}
+
+/** Where the store keeps which tenants are being deleted. */
+const DELETION = 'tenant_deletion:';
+
+/**
+ * Decides the deletion of a tenant: from the commit on it is disabled for good. What it has is deleted by
+ * `finishDeletion`. @throws Conflict for the home tenant
+ */
+export async function beginDeletion(knex: Knex, tenant: Tenant): Promise<void> {
+  if (tenant.home) throw new Conflict('home', 'the home tenant can not be deleted');
+  await knex('meta')
+    .insert({ key: DELETION + tenant.id, value: '' })
+    .onConflict('key')
+    .ignore();
+  await replaceTenant(knex, tenant, { ...tenant, enabled: false });
+}
+
+const isBeingDeleted = async (knex: Knex, id: string): Promise<boolean> =>
+  (await knex('meta')
+    .where({ key: DELETION + id })
+    .first()) !== undefined;
+
+/**
+ * Deletes a tenant whose deletion has been decided: most of its rows in transactions of bounded size, so that writes of
+ * other tenants do not wait for all of them, and the tenant with what is left in the last one. It may run twice at once.
+ */
+export async function finishDeletion(store: Store, id: string): Promise<void> {
+  await emptyTenant(store, id, ['mqtt_credentials']);
+  await store.largeTransaction(async (trx) => {
+    const row = (await trx('tenants').where({ id }).forUpdate().first()) as Row | undefined;
+    if (row) await deleteTenant(trx, toTenant(row, []));
+    await trx('meta')
+      .where({ key: DELETION + id })
+      .delete();
+  });
+}
+
+/** Finishes the deletions that a process has left behind when it ended. @returns how many they were */
+export async function finishDeletions(store: Store): Promise<number> {
+  const left = await store.meta.all(DELETION);
+  for (const [key] of left) await finishDeletion(store, key.slice(DELETION.length));
+  return left.length;
 }
 
 /** The home tenant's issuer is the configuration's; when that changed, its hosts follow. */

@@ -1,220 +1,128 @@
-import { normalForm, reversed, spelledOut, squeezed, withoutSeparators } from './password-words.js';
+import type { DictionaryMatch, MatchEstimated, RepeatMatch, ZxcvbnFactory } from '@zxcvbn-ts/core';
+import { ownLists } from './password-lists.js';
+import { contextWords, readingsOf, type ContextWord, type Reading } from './password-words.js';
 
-type Graph = Readonly<Record<string, readonly (string | null)[]>>;
-
-interface Known {
-  /** What very many people have (tens of thousands, of leaks), in lower case. */
-  passwords: ReadonlySet<string>;
-  /** The neighbours of each key. */
-  keys: ReadonlyMap<string, ReadonlySet<string>>;
-}
-
-/** The list and the keyboards of `@zxcvbn-ts/language-common` (MIT); read when first needed. */
-async function load(): Promise<Known> {
-  const { dictionary, adjacencyGraphs } = await import('@zxcvbn-ts/language-common');
-  const keys = new Map<string, Set<string>>();
-  for (const graph of [adjacencyGraphs.qwerty, adjacencyGraphs.keypad] as Graph[])
-    for (const [key, neighbours] of Object.entries(graph)) {
-      const near = keys.get(key) ?? new Set<string>();
-      // Each is what a key writes without and with shift: `1!`.
-      for (const other of neighbours) for (const character of other ?? '') near.add(character);
-      keys.set(key, near);
-    }
-  return { passwords: new Set(dictionary['passwords-common']), keys };
-}
-
-let known: Promise<Known> | undefined;
-
-/** A word that is common is so with this much more at its ends. */
-const MOST_AT_ENDS = 6;
-const SHORTEST_WORD = 4;
-/** Of a word that is hidden in characters that stand for letters, or written backwards: random texts have shorter ones. */
-const SHORTEST_HIDDEN = 5;
-
-/** A text, and what is left of it without some of the digits and punctuation at its ends. */
-function withoutEnds(text: string): string[] {
-  if (!/\p{L}/u.test(text)) return [text];
-  const [head = ''] = /^[^\p{L}]*/u.exec(text) ?? [];
-  const tail = text.length - text.replace(/[^\p{L}]+$/u, '').length;
-  const words: string[] = [text];
-  for (let before = 0; before <= Math.min(head.length, MOST_AT_ENDS); before++)
-    for (let after = 0; after <= Math.min(tail, MOST_AT_ENDS - before); after++)
-      if (text.length - before - after >= SHORTEST_WORD) words.push(text.slice(before, text.length - after));
-  return words;
-}
-
-/**
- * Whether a text is in the list, as it is or read backwards, with characters that stand for letters (`p@ssw0rd`), and with
- * digits and punctuation at its ends. A character at an end is read both ways: `$unshine!`.
- */
-const isListed = ({ passwords }: Known, text: string): boolean =>
-  withoutEnds(text).some(
-    (word) =>
-      passwords.has(word) ||
-      (word.length >= SHORTEST_HIDDEN &&
-        [word, reversed(word)]
-          .flatMap((way) => [way, ...spelledOut(way)])
-          .some((reading) => passwords.has(reading))),
-  );
-
-const AT_ENDS = /^[^\p{L}]+|[^\p{L}]+$/gu;
-
-/** The unit that a text repeats from its beginning to its end; the text itself where it repeats none. */
-function unitOf(text: string): string {
-  for (let length = 1; length <= text.length / 2; length++) {
-    const unit = text.slice(0, length);
-    if (unit.repeat(Math.ceil(text.length / length)).startsWith(text)) return unit;
-  }
-  return text;
-}
-
-const LONGEST_UNIT = 4;
-const FEW_CHARACTERS = 2;
-const FEW_RUNS = 4;
-
-/** `passwordpassword`, `Password1password1`, `passwordp@ssw0rd!`. */
-const repeatsListed = (all: Known, text: string): boolean =>
-  [text, text.replace(AT_ENDS, '')]
-    .flatMap((each) => [each, ...spelledOut(each)])
-    .some((each) => {
-      const unit = unitOf(each);
-      return unit !== each && isListed(all, unit);
-    });
-
-/** `00000000`, `123123123`, `aabbaabb`, `11112222`. */
-function isRepeat(all: Known, text: string): boolean {
-  const unit = unitOf(text);
-  const runs = text.replace(/(.)\1+/gu, '$1');
-  return (
-    new Set(text).size <= FEW_CHARACTERS ||
-    runs.length <= FEW_RUNS ||
-    (unit !== text && unit.length <= LONGEST_UNIT) ||
-    repeatsListed(all, text)
-  );
-}
-
-const LEAST_CHAIN = 3;
-
-/** The end of what goes on from a place in one way: the same character, one more or less each time, or key by key. */
-function endOfChain({ keys }: Known, text: string, from: number): number {
-  const step = text.charCodeAt(from + 1) - text.charCodeAt(from);
-  let [counted, walked] = [from + 1, from + 1];
-  if (Math.abs(step) <= 1)
-    while (counted < text.length && text.charCodeAt(counted) - text.charCodeAt(counted - 1) === step)
-      counted++;
-  while (
-    walked < text.length &&
-    (text[walked] === text[walked - 1] || keys.get(text[walked - 1] ?? '')?.has(text[walked] ?? ''))
-  )
-    walked++;
-  return Math.max(counted, walked);
-}
-
-/** What has to be known to write a text: of a chain only where it begins and goes, of all else each character. */
-function effort(all: Known, text: string): { chains: number; loose: number } {
-  let [chains, loose] = [0, 0];
-  for (let at = 0; at < text.length;) {
-    const end = endOfChain(all, text, at);
-    const chained = end - at >= LEAST_CHAIN;
-    if (chained) chains += 1;
-    else loose += 1;
-    at = chained ? end : at + 1;
-  }
-  return { chains, loose };
-}
-
-const LITTLE = 4;
-
-/** `987654321`, `qwertyuiop`, `1qaz2wsx`, `1122334455`, `asdf1234asdf`. */
-function isChain(all: Known, text: string): boolean {
-  const runs = text.replace(/(.)\1+/gu, '$1');
-  return [text, runs].some((each) => {
-    const { chains, loose } = effort(all, each);
-    return loose === 0 || 2 * chains + loose <= Math.max(LITTLE, each.length / 3);
+/** The estimate of `@zxcvbn-ts/core`, with the list and keyboards of `@zxcvbn-ts/language-common` (both MIT). */
+async function load(): Promise<ZxcvbnFactory> {
+  const [{ ZxcvbnFactory }, { dictionary, adjacencyGraphs }] = await Promise.all([
+    import('@zxcvbn-ts/core'),
+    import('@zxcvbn-ts/language-common'),
+  ]);
+  return new ZxcvbnFactory({
+    dictionary: { passwords: dictionary['passwords-common'], ...ownLists() },
+    graphs: adjacencyGraphs,
+    l33tMaxSubstitutions: MOST_SUBSTITUTIONS,
+    maxLength: PART,
   });
 }
 
-/** Numbers that are read as words (Chinese), and lucky ones. */
-const NUMBER_WORDS = [
-  '5201314',
-  '1314',
-  '520',
-  '521',
-  '7758',
-  '168',
-  '518',
-  '666',
-  '888',
-  '999',
-  '000',
-  '123',
-  '321',
-];
+let estimator: Promise<ZxcvbnFactory> | undefined;
 
-const LETTERS_AROUND = /^\p{L}{0,3}(?=\d)|(?<=\d)\p{L}{0,3}$/gu;
+/** Passwords are estimated in parts, because the time for one grows with the cube of its length. */
+const PART = 32;
+const PARTS = new RegExp(`.{1,${String(PART)}}`, 'gsu');
+const MOST_SUBSTITUTIONS = 16;
 
 /**
- * `5201314520`, `a5201314`: digits that are words, one after the other, of three digits each at the least, and perhaps one
- * digit more; with up to three letters at an end.
+ * Powers of ten: a password that is found within so many guesses is refused. Of digits alone less is asked, because one in
+ * twelve random numbers of twelve digits has a date in it.
  */
-const isNumberWords = (all: Known, text: string): boolean =>
-  isDigitWords(all, text.replace(LETTERS_AROUND, ''));
+const [ENOUGH, ENOUGH_DIGITS] = [8, 6];
+const enoughFor = (text: string): number => (/^\d+$/.test(text) ? ENOUGH_DIGITS : ENOUGH);
 
-function isDigitWords({ passwords }: Known, text: string): boolean {
-  if (!/^\d{5,}$/.test(text)) return false;
-  const reached = new Set([0]);
-  for (let at = 0; at < text.length; at++) {
-    if (!reached.has(at)) continue;
-    for (let end = at + LEAST_CHAIN; end <= text.length; end++) {
-      const word = text.slice(at, end);
-      if (NUMBER_WORDS.includes(word) || passwords.has(word)) reached.add(end);
-    }
-  }
-  return reached.has(text.length) || reached.has(text.length - 1);
+/** What one character of a kind takes that nothing explains, as a power of ten: of those that people use, not all there are. */
+const KINDS: readonly (readonly [RegExp, number])[] = [
+  [/\d/, 1],
+  [/\p{Script=Han}/u, 3],
+  [/\p{L}/u, 1.4],
+];
+const OTHERS = 1.5;
+const unexplained = (text: string): number =>
+  [...text].reduce((sum, each) => sum + (KINDS.find(([kind]) => kind.test(each))?.[1] ?? OTHERS), 0);
+
+/** The least that a listed word takes, as a power of ten: four of the commonest are a good passphrase, two are not. */
+const WORD = 2;
+const SHORTEST_WORD = 2;
+/** What takes no more than this is not read again. */
+const LITTLE = 4;
+
+/** What a password is looked up in. */
+interface Look {
+  zxcvbn: ZxcvbnFactory;
+  words: string[];
 }
 
-const [YEAR, SHORT_YEAR, MONTH, DAY] = [
-  '(?:19|20)\\d\\d',
-  '\\d\\d',
-  '(?:0[1-9]|1[0-2])',
-  '(?:0[1-9]|[12]\\d|3[01])',
-];
-const ORDERS = [YEAR, SHORT_YEAR].flatMap((year) => [
-  [year, MONTH, DAY],
-  [DAY, MONTH, year],
-  [MONTH, DAY, year],
-]);
-/** With two characters more at the most. */
-const dateOf = (parts: string[], separator: string): RegExp =>
-  new RegExp(`^\\D{0,2}${parts.join(separator)}\\D{0,2}$`, 'u');
-/** Where there is something between them, months and days may have one digit. */
-const DATES = ORDERS.flatMap((parts) => [
-  dateOf(parts, ''),
-  dateOf(
-    parts.map((part) => part.replaceAll('0[1-9]', '0?[1-9]')),
-    '[-/._ 年月]',
-  ),
-]);
-const DATE_AND_DIGITS = new RegExp(`^${YEAR}${MONTH}${DAY}\\d{0,2}$`);
+interface Estimate {
+  /** The power of ten of the guesses. */
+  guesses: number;
+  /** Whether a word of the context is in it. */
+  personal: boolean;
+}
 
-/** `20000101`, `1.1.2000`, `zx19991231`. */
-const isDate = (text: string): boolean => DATE_AND_DIGITS.test(text) || DATES.some((date) => date.test(text));
+const together = (a: Estimate, b: Estimate): Estimate => ({
+  guesses: a.guesses + b.guesses,
+  personal: a.personal || b.personal,
+});
+const impersonal = (guesses: number): Estimate => ({ guesses, personal: false });
 
-/** `a1b2c3d4` and the like: patterns that are tried without a list. */
-const isPattern = (all: Known, text: string): boolean =>
-  isRepeat(all, text) || isChain(all, text) || isNumberWords(all, text) || isDate(text);
+/** The library prefers one unknown piece to two or three known ones, so an unknown piece is read again by itself. */
+function ofUnknown(look: Look, token: string, whole: string): Estimate {
+  const plain = impersonal(unexplained(token));
+  if (token === whole || plain.guesses <= LITTLE) return plain;
+  const again = ofText(look, token);
+  return again.guesses < plain.guesses ? again : plain;
+}
 
-/** What is left without separators has to be much of the password, or as long as one, to tell anything of it. */
-const [MUCH, LONG] = [2 / 3, 8];
+function ofWord({ words }: Look, matchedWord: string, { token, guessesLog10 }: MatchEstimated): Estimate {
+  if (words.includes(matchedWord)) return { guesses: guessesLog10, personal: true };
+  return impersonal(token.length < SHORTEST_WORD ? guessesLog10 : Math.max(WORD, guessesLog10));
+}
 
-/** Whether a password is among those that are tried first. Neither case nor width, nor separators in it, make one better. */
-export async function isCommon(password: string): Promise<boolean> {
-  const all = await (known ??= load());
-  const text = normalForm(password);
-  if (isListed(all, text) || isPattern(all, text)) return true;
-  return [withoutSeparators(password), squeezed(password)].some(
-    (joined) =>
-      (joined.length >= MUCH * text.length && isListed(all, joined)) ||
-      (joined.length >= LONG && (isListed(all, joined) || isPattern(all, joined))),
-  );
+function ofPiece(look: Look, piece: MatchEstimated, whole: string): Estimate {
+  switch (piece.pattern) {
+    case 'bruteforce':
+      return ofUnknown(look, piece.token, whole);
+    case 'dictionary':
+      return ofWord(look, (piece as DictionaryMatch).matchedWord, piece);
+    case 'repeat': {
+      const { baseToken, repeatCount } = piece as RepeatMatch;
+      return together(ofText(look, String(baseToken)), impersonal(Math.log10(repeatCount)));
+    }
+    default:
+      return impersonal(piece.guessesLog10);
+  }
+}
+
+function ofText(look: Look, text: string): Estimate {
+  const sequence = look.zxcvbn.check(text, look.words).sequence as MatchEstimated[];
+  return sequence.map((piece) => ofPiece(look, piece, text)).reduce(together, impersonal(0));
+}
+
+type Weakness = 'common' | 'personal';
+
+/** What makes a reading weak: each part of it is found with few guesses. */
+function weaknessIn(look: Look, { text, separators }: Reading): Weakness | undefined {
+  let personal = false;
+  for (const part of text.match(PARTS) ?? []) {
+    const estimate = ofText(look, part);
+    if (estimate.guesses + separators >= enoughFor(text)) return undefined;
+    personal ||= estimate.personal;
+  }
+  return personal ? 'personal' : 'common';
+}
+
+/**
+ * Whether a password is found with few guesses: by a list of common ones, by patterns, or by words of its context (the
+ * product, the tenant, the person). Neither case, width, accents, look-alikes nor separators make it better.
+ */
+export async function weaknessOf(
+  password: string,
+  known: readonly ContextWord[],
+): Promise<Weakness | undefined> {
+  const look = { zxcvbn: await (estimator ??= load()), words: contextWords(known) };
+  for (const reading of readingsOf(password)) {
+    const weakness = weaknessIn(look, reading);
+    if (weakness !== undefined) return weakness;
+  }
+  return undefined;
 }

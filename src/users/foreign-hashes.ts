@@ -185,8 +185,10 @@ const MOST = {
   bcryptCost: 12,
   rounds: { sha1: 2_000_000, sha256: 1_000_000, sha512: 350_000 },
   memoryKiB: 128 * KIB,
-  argon2Passes: 4,
+  argon2Passes: 16,
 };
+/** Memory times passes of Argon2: peers have less memory with more passes (Keycloak 7 MiB and 5). */
+const MOST_ARGON2_KIB = 4 * MOST.memoryKiB;
 /** N·r·p of scrypt that has 128 MiB and one lane; the peers' other settings with less memory have no more. */
 const MOST_SCRYPT = 2 ** 20;
 
@@ -197,7 +199,11 @@ function isTooDear(hash: StoredHash): boolean {
     case 'bcrypt':
       return hash.cost > MOST.bcryptCost;
     case 'argon2':
-      return hash.memoryKiB > MOST.memoryKiB || hash.passes > MOST.argon2Passes;
+      return (
+        hash.memoryKiB > MOST.memoryKiB ||
+        hash.passes > MOST.argon2Passes ||
+        hash.memoryKiB * hash.passes > MOST_ARGON2_KIB
+      );
     case 'pbkdf2':
       return roundsIn(hash) > MOST.rounds[hash.digest];
     case 'scrypt':
@@ -224,8 +230,8 @@ export function checkForeignHash(stored: string): void {
     throw new Invalid(
       'passwordHash',
       'costs too much at each sign-in: taken are bcrypt to cost 12, PBKDF2 to 1,000,000 rounds of SHA-256 (2,000,000 of ' +
-        'SHA-1, 350,000 of SHA-512), scrypt to 128 MiB, Argon2 to 128 MiB and 4 passes; import the user without it, ' +
-        'to have a new password set',
+        'SHA-1, 350,000 of SHA-512), scrypt to 128 MiB, Argon2 to 128 MiB and 16 passes, where both multiplied are 512 MiB ' +
+        'at most; import the user without it, to have a new password set',
     );
 }
 

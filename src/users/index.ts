@@ -1,6 +1,5 @@
 export { namesOf, type NewUser, type User } from './schema.js';
 export {
-  confinesThingsIn,
   eraseUser,
   findUser,
   findUserById,

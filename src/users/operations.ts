@@ -15,7 +15,7 @@ import type { Row } from '../store/index.js';
 import { USER_CODES as CODES } from './codes.js';
 import { soughtOf, usersWith } from './filters.js';
 import { randomUserName } from './names.js';
-import { checkPersonal, type Passwords } from './passwords.js';
+import { checkGuessable, type Passwords } from './passwords.js';
 import { namesOf } from './schema.js';
 import { EXPORTED, personalDataOf, shown, shownAll, type Access } from './personal-data.js';
 import { fieldsIn, NEW_USER, USER, USER_CHANGE } from './shapes.js';
@@ -107,7 +107,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
   defineOperation({
     ...at.own('head', 'GET', '/Head'),
     summary:
-      'Whether there is a user with this phone number, e-mail address or user name; HEAD works as well',
+      'Find out whether there is a user with this phone number, e-mail address or user name; HEAD works as well',
     schemas: { query: HEAD, answer: { ...shapes.DELETED, title: 'UserId' } },
     async handle({ db, query }) {
       const { phoneNumber, email, userName } = query;
@@ -130,7 +130,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
   }),
   defineOperation({
     ...at.own('export', 'GET', '/{id}/Export'),
-    summary: 'All that is known of a person, to give to that person',
+    summary: 'Export all data of a person, to give to that person',
     schemas: { params: shapes.params, answer: EXPORTED },
     handle: async ({ db, params }) => personalDataOf(db, await findUserById(db, params.id), access),
   }),
@@ -166,7 +166,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
     authority,
     async handle({ db, body: { id: which, password, ...body } }, hash) {
       const user = await lockUser(db, which);
-      if (password !== undefined) checkPersonal(password, namesOf(user));
+      if (password !== undefined) await checkGuessable(password, namesOf(user));
       const change = fieldsIn(body);
       if (change.lockedUntil === null) await forgetFailures(db, which);
       return shown(db, await updateUser(db, user, change, hash));

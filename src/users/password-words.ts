@@ -1,91 +1,107 @@
-/** Case and width are no difference to who tries passwords: `ＡＤＭＩＮ` is `admin`. */
-export const normalForm = (text: string): string => text.normalize('NFKC').toLowerCase();
-
 /** A name, an address or a number; nothing where there is none. */
 export type ContextWord = string | null | undefined;
 
 const PRODUCT = 'gatehouse';
 
-/** Words that add nothing to words of the context: letters such as `my`, digits such as a year. */
-const [MOST_LETTERS, MOST_DIGITS] = [2, 8];
-
-/** Letters and digits alone. */
-export const squeezed = (text: string): string => normalForm(text).replace(/[^\p{L}\p{N}]+/gu, '');
-
-/** The characters that people write for a letter, by the letter. `1` and its likes are read both ways. */
-const WRITTEN_FOR: Readonly<Record<string, string>> = {
-  a: '4@',
-  b: '8',
-  c: '(',
-  e: '3€',
-  g: '69',
-  i: '1!|',
-  l: '1!|',
-  o: '0',
-  s: '5$',
-  t: '7+',
-  z: '2',
-};
-const AMBIGUOUS = WRITTEN_FOR['i'] as string;
-const LETTER_OF = new Map(
-  Object.entries(WRITTEN_FOR).flatMap(([letter, written]) => [...written].map((each) => [each, letter])),
+/** Letters of other scripts that look like Latin ones, and Latin ones that Unicode does not take apart. */
+const LOOKS_LIKE = new Map(
+  Object.entries({
+    a: 'аα',
+    b: 'вβ',
+    c: 'сϲ',
+    d: 'ԁđ',
+    e: 'еєε',
+    h: 'нһη',
+    i: 'іιı',
+    j: 'ј',
+    k: 'кκ',
+    l: 'ӏł',
+    m: 'м',
+    n: 'пν',
+    o: 'оοσø',
+    p: 'рρ',
+    s: 'ѕ',
+    t: 'тτ',
+    u: 'υ',
+    w: 'ԝω',
+    x: 'хχ',
+    y: 'уγ',
+  }).flatMap(([latin, alike]) => [...alike].map((each) => [each, latin] as const)),
 );
-const STANDS_FOR_LETTER = [...LETTER_OF.keys()].filter((each) => /[^\p{N}]/u.test(each)).join('');
-const SEPARATORS = new RegExp(`[^\\p{L}\\p{N}${STANDS_FOR_LETTER}]+`, 'gu');
 
-/** Without what separates words, but with the characters that may stand for a letter. */
-export const withoutSeparators = (text: string): string => normalForm(text).replace(SEPARATORS, '');
+const HAN_DIGITS = '〇一二三四五六七八九';
+/** The keys of the Russian layout, and the same ones of the American layout. */
+const RUSSIAN = 'йцукенгшщзхъфывапролджэячсмитьбюё';
+const AMERICAN = "qwertyuiop[]asdfghjkl;'zxcvbnm,.`";
 
-export const reversed = (text: string): string => [...text].reverse().join('');
+const MARKS = /[\u0300-\u036f]/gu;
+const UNSEEN = /\p{Cf}/gu;
 
-/** A text with letters in place of what stands for them, in both ways of reading `1`; nothing where no letter gives it away. */
-export function spelledOut(text: string): string[] {
-  if (!/\p{L}/u.test(text)) return [];
-  return ['i', 'l'].map((one) =>
-    [...text].map((each) => (AMBIGUOUS.includes(each) ? one : (LETTER_OF.get(each) ?? each))).join(''),
-  );
+/** Case, width and characters that cannot be seen are no difference to programs that try passwords: `ＡＤＭＩＮ` is `admin`. */
+const normalForm = (text: string): string => text.normalize('NFKC').toLowerCase().replace(UNSEEN, '');
+
+/** `2026年11月26日`. */
+const HAN_DATE = /(?<=\d)[年月日号]/gu;
+
+/** Without accents, and with Latin letters for those that look like them: `pаsswörd`. */
+const latinForm = (text: string): string =>
+  [...normalForm(text).normalize('NFD').replace(MARKS, '').normalize('NFC')]
+    .map((each) => {
+      const digit = HAN_DIGITS.indexOf(each);
+      return digit >= 0 ? String(digit) : (LOOKS_LIKE.get(each) ?? each);
+    })
+    .join('')
+    .replace(HAN_DATE, '-');
+
+/** What the keys of a Russian keyboard write on an American one: `йцукен` is `qwerty`. */
+const keysOf = (text: string): string =>
+  [...normalForm(text)].map((each) => AMERICAN[RUSSIAN.indexOf(each)] ?? each).join('');
+
+const CYRILLIC = /\p{Script=Cyrillic}/u;
+/** What words are written with in place of letters stays where separators are taken out: `p@ss-w0rd`. */
+const [SEPARATOR, SEPARATOR_ONLY] = [/[^\p{L}\p{N}]/gu, /[^\p{L}\p{N}@$!|+(€]/gu];
+
+/** A way to read a password. */
+export interface Reading {
+  text: string;
+  /** How many different separators were taken out of it: each had to be chosen. */
+  separators: number;
 }
 
-const isLongEnough = (word: string): boolean => word.length >= (/^[\p{ASCII}]*$/u.test(word) ? 3 : 2);
+/** The ways to read a password: as it is, without separators, and as the keys of another keyboard. */
+export function readingsOf(password: string): Reading[] {
+  const latin = latinForm(password);
+  const found = new Map([[latin, 0]]);
+  for (const separator of [SEPARATOR, SEPARATOR_ONLY]) {
+    const text = latin.replace(separator, '');
+    if (!found.has(text)) found.set(text, new Set(latin.match(separator)).size);
+  }
+  if (CYRILLIC.test(password)) {
+    found.set(normalForm(password), 0);
+    found.set(keysOf(password), 0);
+  }
+  return [...found].map(([text, separators]) => ({ text, separators }));
+}
+
+const isLongEnough = (word: string): boolean => word.length >= (/^\p{ASCII}*$/u.test(word) ? 3 : 2);
+
+/** What stands before the `@` of an address, and the name of its host without what many hosts end with. */
+function partsOfAddress(address: string): string[] {
+  const [local = '', host = ''] = address.split('@');
+  return [address, ...local.split(/[^\p{L}\p{N}]+/u), ...host.split('.').slice(0, -1)];
+}
 
 /** A name as a whole and in its parts; an address by what stands before and after its `@`; a number by its last digits. */
 function formsOf(word: string): string[] {
   const digits = /^\+?[\d\s-]{7,}$/.test(word) ? word.replace(/\D/g, '') : undefined;
   if (digits !== undefined) return [digits, ...[11, 10, 8, 7].map((length) => digits.slice(-length))];
-  return [word, ...normalForm(word).split(/[^\p{L}\p{N}]+/u)].map(squeezed);
+  const text = latinForm(word);
+  return (text.includes('@') ? partsOfAddress(text) : [text, ...text.split(/[^\p{L}\p{N}]+/u)]).map((part) =>
+    part.replace(SEPARATOR, ''),
+  );
 }
 
-/** Finds a word, each letter of it as it is or as a character that is written for it. */
-const patternOf = (word: string): RegExp =>
-  new RegExp([...word].map((letter) => `[${letter}${WRITTEN_FOR[letter] ?? ''}]`).join(''), 'gu');
-
-/** A password without separators, and without the punctuation at one end or both: `$amuel!`, `G@tehouse!!!`. */
-function readingsOf(password: string): string[] {
-  const text = withoutSeparators(password);
-  const [head, tail] = [/^[^\p{L}\p{N}]+/u, /[^\p{L}\p{N}]+$/u];
-  const heads = [text, text.replace(head, '')];
-  return [...new Set([squeezed(password), ...heads, ...heads.map((each) => each.replace(tail, ''))])];
-}
-
-/** Whether a text has no more in it than words that a pattern finds, and a little around them. */
-function hasLittleMore(text: string, words: readonly RegExp[]): boolean {
-  let rest = text;
-  for (const word of words) rest = rest.replace(word, ' ');
-  if (rest === text) return false;
-  const digits = rest.replace(/[^\p{N}]/gu, '').length;
-  const others = rest.replace(/[\p{N} ]/gu, '').length;
-  return others <= MOST_LETTERS && digits <= MOST_DIGITS;
-}
-
-/**
- * Whether a password is made of words of its context alone: the product, the tenant, the person's names, address and number,
- * in any case and order, forwards and backwards, with characters that stand for letters, with separators in them, and with
- * digits and punctuation around them. One that has more in it is not.
- */
-export function isOfContext(password: string, known: readonly ContextWord[]): boolean {
-  const words = [PRODUCT, ...known].flatMap((word) => formsOf(word ?? '')).filter(isLongEnough);
-  const patterns = [...new Set(words.flatMap((word) => [word, reversed(word)]))]
-    .sort((a, b) => b.length - a.length)
-    .map(patternOf);
-  return readingsOf(password).some((text) => hasLittleMore(text, patterns));
-}
+/** The words that the product, the tenant and the person give to who guesses a password. */
+export const contextWords = (known: readonly ContextWord[]): string[] => [
+  ...new Set([PRODUCT, ...known].flatMap((word) => formsOf(word ?? '')).filter(isLongEnough)),
+];

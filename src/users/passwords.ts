@@ -5,9 +5,9 @@ import type { Config } from '../config.js';
 import { Busy, Invalid } from '../kernel/errors.js';
 import type { Log } from '../observe/index.js';
 import { isBreached } from './breaches.js';
-import { isCommon } from './common-passwords.js';
+import { weaknessOf } from './common-passwords.js';
 import { costOf, matches, usableHash, type StoredHash } from './foreign-hashes.js';
-import { isOfContext, type ContextWord } from './password-words.js';
+import type { ContextWord } from './password-words.js';
 
 export const SHORTEST = 8;
 export const LONGEST = 128;
@@ -17,11 +17,12 @@ const ARGON2ID = 2; // the package exports its names as an ambient const enum, w
 export type Weakness = 'length' | 'common' | 'leaked' | 'personal';
 
 const WEAKNESSES: Record<Weakness, string> = {
-  length: `must be ${SHORTEST} to ${LONGEST} characters`,
-  common: 'is easy to guess: it is common, a date or a pattern; choose another',
+  length: `has fewer than ${SHORTEST} or more than ${LONGEST} characters; use at least ${SHORTEST}, and at most ${LONGEST}`,
+  common: 'is easy to guess; add another word or two that have nothing to do with each other',
   leaked: 'is known from a leak elsewhere; choose another',
   personal:
-    'must have more in it than names, numbers or addresses of the user or this service; add other words',
+    'is easy to guess from names, numbers or addresses of the user or this service; add another word or two that have ' +
+    'nothing to do with them or with each other',
 };
 
 /** A password that is not good enough to be taken. */
@@ -31,9 +32,10 @@ export class WeakPassword extends Invalid {
   }
 }
 
-/** Refuses a password that somebody who knows the person or the service tries first. @throws WeakPassword */
-export function checkPersonal(password: string, known: readonly ContextWord[]): void {
-  if (isOfContext(password, known)) throw new WeakPassword('personal');
+/** Refuses a password that programs, or people who know the person or the service, try first. @throws WeakPassword */
+export async function checkGuessable(password: string, known: readonly ContextWord[]): Promise<void> {
+  const weakness = await weaknessOf(password, known);
+  if (weakness !== undefined) throw new WeakPassword(weakness);
 }
 
 export interface Comparison {
@@ -128,8 +130,7 @@ export function openPasswords(
     async hash(password, known = []) {
       const length = [...password].length;
       if (length < SHORTEST || length > LONGEST) throw new WeakPassword('length');
-      checkPersonal(password, known);
-      if (await isCommon(password)) throw new WeakPassword('common');
+      await checkGuessable(password, known);
       if (breachCheckUrl !== undefined && (await isBreached(breachCheckUrl, password)))
         throw new WeakPassword('leaked');
       return inTurn(() => hash(password, options));

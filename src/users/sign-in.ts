@@ -1,4 +1,4 @@
-import { confines, holdsEverything, permissionsIn, roleFinder, type Role } from '../roles/index.js';
+import { confines, permissionsIn, roleFinder, type Role } from '../roles/index.js';
 import { tenantDb, tenantTransaction, type Store, type Vault } from '../store/index.js';
 import type { Codes, Purpose } from '../verification/index.js';
 import type { Lockout, Standing } from './lockout.js';
@@ -41,11 +41,8 @@ export interface People {
   authority(tenantId: string, user: User): Promise<Authority>;
   /** What a user may do at the management API, and whether only with things of the user's own. */
   standing(tenantId: string, user: User): Promise<{ permissions: string[]; confined: boolean }>;
-  /**
-   * Whether what belongs to this user acts within the user's own things only: unless the user holds everything now. So does
-   * what a deleted user has left, and what was made by a user who was confined then.
-   */
-  confinesThings(tenantId: string, userKey: string): Promise<boolean>;
+  /** What what belongs to this user can do at the management API at the most. Nothing, where the user may not sign in. */
+  permissionsOfOwner(tenantId: string, userKey: string): Promise<ReadonlySet<string>>;
 }
 
 const permissionsOf = (roles: readonly Role[], user: User): string[] =>
@@ -138,9 +135,9 @@ export function openPeople(
       return { permissions: permissionsOf(roles, user), confined: confines(roles) };
     },
 
-    async confinesThings(tenantId, userKey) {
+    async permissionsOfOwner(tenantId, userKey) {
       const owner = await finder.byKey(tenantId, userKey);
-      return !owner || !holdsEverything(permissionsOf(await rolesOf(tenantId, owner.id), owner));
+      return new Set(owner?.enabled ? permissionsOf(await rolesOf(tenantId, owner.id), owner) : []);
     },
   };
 }

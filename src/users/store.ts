@@ -305,12 +305,6 @@ export async function standingIn(
   return { permissions: heldBy(roles, user.claims).permissions ?? [], confined: confines(roles) };
 }
 
-/** What People.confinesThings says, as a transaction sees it. */
-export async function confinesThingsIn(db: TenantDb, userKey: string): Promise<boolean> {
-  const row = (await usersOf(db).where({ user_key: userKey }).first()) as Row | undefined;
-  return !row || !holdsEverything(await permissionsNow(db, toUser(row)));
-}
-
 /** Whether a change of a user can take rights from the user, or a way to sign in. */
 export const mayTakeRights = ({
   roles,

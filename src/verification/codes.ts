@@ -87,7 +87,7 @@ export function openCodes(store: Store, vault: Vault, config: Config['codes']): 
       [
         ['spacing', key, 1, config.spacing * 1000, 'a code was sent a moment ago; use it, or wait'],
         ['target', key, config.perTarget, DAY_MS, 'no more codes are sent there today'],
-        ['address', from, config.perAddress, DAY_MS, 'no more codes are sent for your address today'],
+        ['address', from, config.perAddress, DAY_MS, 'no more codes are sent for your network today'],
         ['tenant', channel, perTenant, DAY_MS, 'no more codes are sent today'],
       ];
     for (const [limit, name, quota, windowMs, words] of rules)

@@ -337,7 +337,7 @@ for (const kind of STORES)
           current: PASSWORD,
           password: userName,
         });
-        assert.match(weak.html, /consists only of names/);
+        assert.match(weak.html, /is easy to guess from your names/);
         const done = await visitor.submit(weak, '/account/password', { current: PASSWORD, password: BETTER });
         assert.match(done.html, /current-password/);
         assert.match((await elsewhere.go('/account')).html, /current-password/);

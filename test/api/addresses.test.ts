@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { AnyOperation } from '../../src/api/index.js';
 import { CLIENT_SETTINGS } from '../../src/clients/schema.js';
+import { isWebAddress } from '../../src/kernel/web-addresses.js';
 import { OPERATIONS } from '../../src/management.js';
 import { administrator, type Caller } from '../support/area.js';
 import { STORES } from '../support/config.js';
@@ -41,9 +42,23 @@ const OTHERS = [
   'https://example.com/\u202egnp.exe',
 ];
 
+const WITH_USER = 'https://someone:secret@example.com/x';
+
 /** What hides where it leads, or would end a header or a directive of a policy. */
 const HIDING = [
-  'https://someone:secret@example.com/x',
+  'https:example.com/x',
+  'https:/example.com/x',
+  'https:///example.com/x',
+  'https:。。',
+  'https://。。/x',
+  'https://example..com/x',
+  'https://.example.com/x',
+  'https://exam\u200bple.com/x',
+  'https://exam\u00adple.com/x',
+  'https://example.com\ufe0f/x',
+  'https://%65xample.com/x',
+  'https://2130706433/x',
+  'https://0x7f.1/x',
   'https://a;b.example/x',
   'https://a,b.example/x',
   "https://a'b.example/x",
@@ -51,7 +66,7 @@ const HIDING = [
   'https://a b.example/x',
   'https://a；b.example/x',
 ];
-const BAD = [...OTHERS, ...HIDING];
+const BAD = [...OTHERS, ...HIDING, WITH_USER];
 
 /** What people write of the web in any script. */
 const GOOD = [
@@ -60,6 +75,9 @@ const GOOD = [
   "https://app.example.com/it's",
   'https://bücher.example/',
   'https://例子.example:8443/头像.png',
+  'https://نامه\u200cای.example/',
+  'https://app.example.com./x',
+  'https://9.9.9.9:8443/x',
 ];
 /** Where an address has the origin of a redirect URI, or no fragment. */
 const FEWER: Record<string, (address: string) => boolean> = {
@@ -159,7 +177,7 @@ for (const kind of STORES)
           assert.equal(status, 200, `${good}: ${taken.text}`);
         }
         // A webhook is called by this server alone, and may have a user.
-        for (const bad of operation.id === 'messaging.putsms' ? OTHERS : BAD) {
+        for (const bad of operation.id === 'messaging.putsms' ? [...OTHERS, ...HIDING] : BAD) {
           const body = withValue(around, path, bad);
           const { status, text } = await answerTo(operation, example, body);
           assert.equal(status, 422, `${bad}: ${text}`);
@@ -208,15 +226,17 @@ for (const kind of STORES)
     }
 
     it('are of the web where a tenant says what it shows', async () => {
-      for (const name of ['WebSite', 'PortalSite', 'AdminSite', 'Favicon', 'logo'])
+      const place = { name: 'shown', hosts: ['shown.example.com'] };
+      const { id } = await admin.done('POST', '/api/Tenant', place);
+      for (const name of ['WebSite', 'PortalSite', 'AdminSite', 'Favicon', 'logo']) {
         for (const bad of BAD) {
-          const body = {
-            name: `tenant-${name}`,
-            hosts: [`${name.toLowerCase()}.example.com`],
-            properties: { [name]: bad },
-          };
-          assert.equal((await admin.ask('POST', '/api/Tenant', body)).status, 422, `${name} ${bad}`);
+          const body = { id, properties: { [name]: bad } };
+          assert.equal((await admin.ask('PUT', '/api/Tenant', body)).status, 422, `${name} ${bad}`);
         }
+        const body = { name: `tenant-${name}`, hosts: [`${name.toLowerCase()}.example.com`] };
+        const made = await admin.ask('POST', '/api/Tenant', { ...body, properties: { [name]: BAD[0] } });
+        assert.equal(made.status, 422, name);
+      }
     });
 
     it('are of the web where they are claims of a user’s own', async () => {
@@ -234,7 +254,7 @@ for (const kind of STORES)
     it('are of the web where a service brings them to a client', async () => {
       const redirectUris = ['https://app.example.com/cb'];
       const { clientId } = await admin.done('POST', '/api/Client', { template: 'web', redirectUris });
-      for (const bad of OTHERS) {
+      for (const bad of BAD) {
         const service = {
           microServiceName: `service-${Math.random().toString(36).slice(2)}`,
           microServiceClientIDs: [clientId],
@@ -245,10 +265,22 @@ for (const kind of STORES)
     });
 
     it('are not origins that would end a header or a policy', async () => {
-      for (const origin of ['https://a;b.example', 'https://a,b.example', "https://a'b.example"]) {
+      for (const origin of [
+        ...['https://a;b.example', 'https://a,b.example', "https://a'b.example"],
+        ...['https://..', 'https://a..b.example', 'https://a\u200bb.example', 'https:a.example'],
+      ]) {
         const body = { template: 'machine', corsOrigins: [origin] };
         assert.equal((await admin.ask('POST', '/api/Client', body)).status, 422, origin);
       }
+    });
+
+    it('have no letter in the host that browsers drop, of all that there are', () => {
+      const shown: string[] = [];
+      for (let code = 0x80; code <= 0x10ffff; code++) {
+        const address = `https://a${String.fromCodePoint(code)}b.example/`;
+        if (URL.parse(address)?.hostname === 'ab.example' && isWebAddress(address)) shown.push(address);
+      }
+      assert.deepEqual(shown, []);
     });
 
     it('of native applications stay: their own schemes, and this machine', async () => {

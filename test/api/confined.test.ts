@@ -105,6 +105,8 @@ for (const kind of STORES)
       assert.equal((await developer.ask('DELETE', `${path}/${own['id']}`)).status, 200);
     });
 
+    const permission = (value: string): { claims: object[] } => ({ claims: [{ type: 'permission', value }] });
+
     /** What a client sees of the clients with its own token. */
     const seenBy = async (clientId: string, secret: string): Promise<unknown> => {
       const { body } = await tokenFor(server, clientId, secret, { scope: 'isms.client.get' });
@@ -163,12 +165,15 @@ for (const kind of STORES)
       );
     });
 
-    it('is not let out by a client that outlives them', async () => {
+    it('has a client that can do nothing here when it outlives them', async () => {
       const made = await machine({ scopes: ['isms.client.get'] });
       const [user] = (await admin.ask('GET', `/api/User?q.name=user-of`)).body['data'] as [Data];
       assert.equal(user['userKey'], userKey);
       await admin.done('DELETE', `/api/User/${user['id']}`);
-      assert.deepEqual(await seenBy(made['clientId'], made['newSecret'].secret), [userKey]);
+      const { status, body } = await tokenFor(server, made['clientId'], made['newSecret'].secret, {
+        scope: 'isms.client.get',
+      });
+      assert.deepEqual([status, body['error']], [400, 'invalid_scope']);
     });
 
     const ownUser = async (): Promise<string> => {
@@ -186,7 +191,8 @@ for (const kind of STORES)
 
     it('leaves clients confined when an administrator takes the role away', async () => {
       const made = await machine({ scopes: ['isms.client.get'] });
-      await admin.done('PUT', '/api/User', { id: await ownUser(), roles: [] });
+      const { claims } = permission('isms.client.get');
+      await admin.done('PUT', '/api/User', { id: await ownUser(), roles: [], claims });
       assert.deepEqual(await seenBy(made['clientId'], made['newSecret'].secret), [userKey]);
     });
 
@@ -222,8 +228,6 @@ for (const kind of STORES)
       ])
         refused(answer, 'owner', other['userKey']);
     });
-
-    const permission = (value: string): object => ({ claims: [{ type: 'permission', value }] });
 
     it('gives permissions of APIs that they own, in roles and to users', async () => {
       const own = permission(`${name}.cancel`);

@@ -41,6 +41,20 @@ describe('the documentation of the management API', () => {
     }
   });
 
+  it('says of every scope what the catalogue says', () => {
+    const { securitySchemes } = document['components'] as {
+      securitySchemes: { oauth: { flows: Record<string, { scopes: Record<string, string> }> } };
+    };
+    const catalogue = new Map(managementScopes().map(({ name, description }) => [name, description]));
+    const asked = OPERATIONS.flatMap(({ access }) =>
+      access.kind === 'open' ? [] : [`isms.${access.area}.${access.verb}`],
+    );
+    for (const { scopes } of Object.values(securitySchemes.oauth.flows)) {
+      for (const [name, text] of Object.entries(scopes)) assert.equal(text, catalogue.get(name), name);
+      for (const name of ['isms.all', ...asked]) assert.ok(name in scopes, name);
+    }
+  });
+
   it('asks for no parameter that has a default', () => {
     const paths = document['paths'] as Record<
       string,

@@ -68,6 +68,8 @@ for (const kind of STORES)
       assert.ok(jwks.length === 2 && jwks.every((key) => key.kid !== kid));
       assert.equal(await opens(await managementToken(issuer)), true);
       assert.equal((await run('keys', 'revoke', 'nowhere')).code, 3);
+      assert.equal((await run('keys', 'revoke', '-h-nowhere')).code, 3);
+      assert.equal((await run('session', 'end', 'administrator', '-h-nowhere')).code, 3);
     });
 
     it('replace all signing keys as compromised, which a rotation that is only early does not', async () => {

@@ -75,6 +75,7 @@ describe('the first start', () => {
       // Both ports are free, but not for two.
       const failed = await cli(['serve', ...args], { ...env, GATEHOUSE_METRICS_PORT: env['PORT'] as string });
       assert.equal(failed.code, 1);
+      assert.match(failed.stderr, /GATEHOUSE_METRICS_PORT: \d+ is in use/);
       const told = (pattern: RegExp): string => pattern.exec(failed.stderr)?.[1] ?? '';
       const next = await serveHere(env);
       const answer = await fetch(`http://localhost:${env['PORT']}/connect/token`, {

@@ -185,6 +185,7 @@ describe('a store that is down', () => {
       assert.equal(await linkAt(asked), asked.replaceAll('&', '&amp;'));
       assert.equal(await linkAt(interaction), interaction);
       assert.equal(await linkAt(interaction.replace('?', '/sign-in?'), 'POST'), interaction);
+      assert.equal(await linkAt(ROUTES.end_session), ROUTES.end_session);
     });
 
   for (const path of ['/account', '/register'])
@@ -192,6 +193,7 @@ describe('a store that is down', () => {
       const { url, status, headers, html } = await new Visitor(broken.server.issuer).go(path);
       assert.deepEqual([url.pathname, status, headers.get('retry-after')], ['/account/callback', 503, '5']);
       assert.match(html, /One moment, please/);
+      assert.match(html, /<a class="button" href="\/account">Try again<\/a>/);
     });
 
   const CALLS = ['auth', 'acl', 'superuser', 'user', 'vhost', 'resource', 'topic'];

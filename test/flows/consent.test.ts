@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { managementScopes } from '../../src/api-resources/index.js';
+import { managementScopes, managementWordOf } from '../../src/api-resources/index.js';
 import { clientSettings, GRANT_TYPES, updateClientSettings } from '../../src/clients/index.js';
 import { endGrants, listGrants } from '../../src/oidc/index.js';
 import { tenantDb } from '../../src/store/index.js';
@@ -57,7 +57,8 @@ for (const kind of STORES)
         scopes: managementScopes().map(({ name }) => name),
         tokenEndpointAuthMethod: 'none',
       });
-      const scope = 'isms.role.get isms.role.post isms.key.rotate isms.user.all isms.all';
+      const scope =
+        'isms.role.get isms.role.post isms.key.rotate isms.user.all isms.client.issuetoken isms.messaging.test';
       const page = await visitor.go(authorizePath({ client_id: 'manager', redirect_uri: REDIRECT, scope }));
       const lines = [...page.html.matchAll(/<li[^>]*><strong>([^<]*)<\/strong><span>([^<]*)<\/span>/g)];
       assert.deepEqual(
@@ -65,11 +66,62 @@ for (const kind of STORES)
         [
           ['isms.role.get', 'List roles'],
           ['isms.role.post', 'Create a role'],
-          ['isms.key.rotate', 'Make new signing keys; "compromised" revokes those before'],
+          ['isms.key.rotate', 'Make new signing keys'],
           ['isms.user.all', 'Everything that the management API does with the area "user"'],
-          ['isms.all', 'Everything that you may do in the management API'],
+          [
+            'isms.client.issuetoken',
+            'Get a JWT for yourself, with no more than the token that you send; ' +
+              'List the tokens that you have had issued and that have not expired; End a token that you have had issued',
+          ],
+          ['isms.messaging.test', 'Send a message at once'],
         ],
       );
+    });
+
+    const consentFor = async (scope: string, more: Record<string, string> = {}): Promise<string> =>
+      (
+        await visitor.go(authorizePath({ client_id: 'manager', redirect_uri: REDIRECT, scope, ...more }))
+      ).html.replaceAll(/\s+/g, ' ');
+
+    it('shows many scopes of the management API by area, closed, with how many they are', async () => {
+      const names = managementScopes().map(({ name }) => name);
+      const html = await consentFor(names.filter((name) => /^isms\.[^.]+\./.test(name)).join(' '));
+      assert.match(html, /<details class="area emphasize"> <summary>Roles <em>6<\/em><\/summary>/);
+      assert.doesNotMatch(html, /<details[^>]* open/);
+    });
+
+    it('says that the scope for everything holds the others', async () => {
+      const html = await consentFor('isms.role.get isms.all');
+      assert.match(
+        html,
+        /<li class="emphasize"><strong>isms\.all<\/strong><span>[^<]*holds all other scopes/,
+      );
+      assert.match(html, /<summary>Held by the scope for everything <em>1<\/em><\/summary>/);
+    });
+
+    it('shows scopes that no operation asks for in one place, by name', async () => {
+      const html = await consentFor('isms.role.get isms.codegen.clients isms.user.register');
+      assert.match(html, /<summary>Without a use in this version <em>2<\/em><\/summary>/);
+      assert.doesNotMatch(html, /<strong>isms\.codegen\.clients/);
+    });
+
+    it('gives what has most power the same emphasis', async () => {
+      const powerful = 'isms.user.delete isms.messaging.putmail isms.messaging.delete isms.role.all';
+      const html = await consentFor(`${powerful} isms.role.get`);
+      const emphasized = [...html.matchAll(/<li class="emphasize"><strong>([^<]*)/g)].map(([, name]) => name);
+      assert.deepEqual(emphasized.sort(), powerful.split(' ').sort());
+    });
+
+    it('says in Chinese what each scope of the management API permits', async () => {
+      const used = managementScopes().filter(({ name }) => managementWordOf(name)?.used);
+      const html = await consentFor(used.map(({ name }) => name).join(' '), { ui_locales: 'zh-CN' });
+      const texts = [...html.matchAll(/<\/strong><span>([^<]*)<\/span>/g)].map(([, text]) => text ?? '');
+      assert.equal(texts.length, used.length);
+      assert.deepEqual(
+        texts.filter((text) => !/\p{Script=Han}/u.test(text)),
+        [],
+      );
+      assert.ok(texts.includes('新建：角色'));
     });
 
     it('has words for every scope of the management API', () => {

@@ -127,6 +127,7 @@ describe('the outbox page', () => {
     await time.waitFor();
     assert.equal(page.url(), `${server.issuer}/dev/outbox`);
     assert.equal(await time.evaluate((element) => element.getClientRects().length), 1);
+    assert.match((await time.textContent()) ?? '', /^[A-Z][a-z]{2} \d{1,2}, \d{4}.* UTC$/);
     await visitor.close();
   });
 

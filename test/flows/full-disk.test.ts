@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { StoreUnavailable } from '../../src/kernel/errors.js';
 import type { StoreKind } from '../support/config.js';
-import { send, type Heard, type Said } from '../support/http.js';
+import { APP, APP_SECRET, deviceApi } from '../support/devices.js';
+import { basic, send, type Heard, type Said } from '../support/http.js';
 import { clientToken } from '../support/management.js';
 import { ownPostgres } from '../support/postgres.js';
 import { startServer, type TestServer } from '../support/server.js';
@@ -60,4 +62,35 @@ describe('a full disk', () => {
       assert.equal((await ask('/readyz')).status, 200);
       assert.equal((await write('after')).status, 200);
     }).timeout(120_000);
+
+  it('is 503 in EMQX’s shape where it gets full within a list of devices, and nothing of the list is written, on sqlite', async function () {
+    disk = smallDisk(this, MEGABYTES.sqlite);
+    const { call } = await deviceApi(await onDisk('sqlite'));
+    const hash = '$2b$04$3rHD5g6p9Ah4w9l1bVQ9EeQG9ZbqH9b2y2nq4h8X0yWm2yYlqCq9K';
+    const list = Array.from({ length: 60_000 }, (_, n) => ({ username: `device-${n}`, password: hash }));
+    const { status, headers, text } = await ask('/api/v4/auth_username', {
+      headers: { authorization: basic(APP, APP_SECRET) },
+      body: JSON.stringify(list),
+    });
+    assert.deepEqual(
+      [status, headers.get('retry-after'), JSON.parse(text)],
+      [
+        503,
+        '5',
+        { code: 900011, message: 'temporarily_unavailable: the store does not answer now; try again' },
+      ],
+    );
+    assert.equal((await call('GET', 'auth_username/device-0')).status, 404);
+    assert.equal((await call('POST', 'auth_username', list.slice(0, 10))).status, 200);
+  }).timeout(120_000);
+
+  it('is 503 where it gets full within a transaction of this thread, on sqlite', async function () {
+    disk = smallDisk(this, MEGABYTES.sqlite);
+    const { context } = await onDisk('sqlite');
+    const work = context.store.transaction(async (trx) => {
+      for (let n = 0; n < 12_000; n += 1)
+        await trx('meta').insert({ key: `full-${n}`, value: 'x'.repeat(3000) });
+    });
+    await assert.rejects(work, StoreUnavailable);
+  }).timeout(120_000);
 });

@@ -4,6 +4,7 @@ import { SQLITE_FILE } from '../../src/store/sqlite.js';
 import { holdFile, type FileLock } from '../support/file-lock.js';
 import { basic, bodyOf, send, type Heard, type Said } from '../support/http.js';
 import { clientToken } from '../support/management.js';
+import { needsBrowser, newVisitor, stopBrowser } from '../support/browser.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 describe('an SQLite file that another process writes to', () => {
@@ -39,6 +40,7 @@ describe('an SQLite file that another process writes to', () => {
   });
   afterEach(() => lock.release());
   after(() => server.stop());
+  after(stopBrowser);
 
   it('holds up writes alone: reads and /livez are answered meanwhile', async () => {
     const answered: string[] = [];
@@ -70,5 +72,33 @@ describe('an SQLite file that another process writes to', () => {
     assert.equal((await write('in-time')).status, 200);
     assert.equal((await writeToken()).status, 200);
     assert.equal((await ask('/readyz')).status, 200);
+  });
+
+  it('lets a person who wanted to sign in go on by "Try again" when the other process is done', async function () {
+    needsBrowser(this);
+    const page = await (await newVisitor()).newPage();
+    const answer = await page.goto(`${server.issuer}/account/devices`);
+    assert.equal(answer?.status(), 503);
+    await lock.release();
+    await page.getByRole('link', { name: 'Try again' }).click();
+    await page.locator('#login').waitFor();
+    assert.match(page.url(), /\/interaction\//);
+  });
+
+  it('shows no error to a person who followed a link that says that there was one', async () => {
+    await lock.release();
+    const link = '/account/callback?error=temporarily_unavailable&state=/account/devices';
+    const { status, headers } = await ask(link, { headers: { accept: 'text/html' } });
+    assert.deepEqual([status, headers.get('location')], [303, '/account/devices']);
+  });
+
+  it('has a link to try again where a person signs out', async function () {
+    needsBrowser(this);
+    const page = await (await newVisitor()).newPage();
+    const { origin } = new URL(server.issuer);
+    const answer = await page.goto(`${origin}/connect/endsession`);
+    const link = page.getByRole('link', { name: 'Try again' });
+    assert.equal(answer?.status(), 503, await page.content());
+    assert.equal(await link.getAttribute('href'), '/connect/endsession');
   });
 });

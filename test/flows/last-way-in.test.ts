@@ -166,6 +166,26 @@ for (const kind of STORES)
         await revoke();
       });
 
+      it('gets no owner who holds less', async () => {
+        const { tenant, ask } = await place();
+        const [only] = await clientsOf(ask);
+        const { userKey } = await server.addUser({ userName: `person-${++made}` }, tenant);
+        await refused(ask('PUT', '/api/Client', { id: only?.['id'], owner: userKey }));
+      });
+
+      it('may prove itself in another way: who has the keys, the server can not know', async () => {
+        const { ask } = await place();
+        const [only] = await clientsOf(ask);
+        const jwksUri = 'https://app.example.com/keys';
+        await taken(
+          ask('PUT', '/api/Client', {
+            id: only?.['id'],
+            tokenEndpointAuthMethod: 'private_key_jwt',
+            jwksUri,
+          }),
+        );
+      });
+
       it('may go where another is left', async () => {
         const { tenant, ask } = await place();
         await clientToken(server, ['isms.all'], tenant);

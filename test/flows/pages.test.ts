@@ -272,7 +272,7 @@ describe('the pages', () => {
       await page.keyboard.press('Tab');
       await page.keyboard.type(PASSWORD);
       await page.keyboard.press('Enter');
-      await page.locator('.scopes').waitFor();
+      await page.locator('.decide').waitFor();
       assert.equal(await page.locator('h1').innerText(), 'Allow app?');
       await visitor.close();
     });

@@ -228,16 +228,16 @@ for (const kind of STORES)
         scope: 'isms.client.all',
       });
       const { people } = server.context;
-      const { confinesThings } = people;
-      people.confinesThings = async (...about) => {
-        people.confinesThings = confinesThings;
-        const confines = await confinesThings.apply(people, about);
+      const { permissionsOfOwner } = people;
+      people.permissionsOfOwner = async (...about) => {
+        people.permissionsOfOwner = permissionsOfOwner;
+        const held = await permissionsOfOwner.apply(people, about);
         await admin.done('PUT', '/api/User', { id: owner.id, roles: [] });
-        return confines;
+        return held;
       };
       const change = { id: other['id'], description: 'Changed' };
       const { status } = await caller(server, String(body['access_token'])).ask('PUT', '/api/Client', change);
-      assert.equal(status, 404);
+      assert.equal(status, 403);
     });
 
     it('does not make anybody an administrator when disabled while a body is on its way', async () => {

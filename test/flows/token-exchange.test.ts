@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { decodeJwt } from 'jose';
 import { GRANT_TYPES, setClientEnabled } from '../../src/clients/index.js';
 import { endGrants } from '../../src/oidc/index.js';
-import { setUserEnabled, type User } from '../../src/users/index.js';
+import { eraseUser, findUser, setUserEnabled, type User } from '../../src/users/index.js';
 import { STORES } from '../support/config.js';
 import { newDpopKey, proofOf } from '../support/dpop.js';
 import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
@@ -242,6 +242,81 @@ for (const kind of STORES)
           await end(token, actor);
           assert.equal((await tried()).body['error'], 'invalid_request', `after the end: ${what}`);
         }
+      });
+
+      /** A token of a user's that was issued to the client that exchanges. */
+      const actorToken = async (userName: string): Promise<string> => {
+        const form = { grant_type: 'password', username: userName, password: PASSWORD, scope: 'orders.read' };
+        return String((await server.post('/connect/token', form, as('desk'))).body['access_token']);
+      };
+      const acting = (token: string): Record<string, string> => ({
+        actor_token: token,
+        actor_token_type: ACCESS_TOKEN,
+      });
+
+      const ACTOR_ENDS: Record<string, (token: string, actor: User) => Promise<unknown>> = {
+        'is revoked alone': (token) => server.post('/connect/revocation', { token }, as('desk')),
+        'loses its grant': (_token, { userKey }) =>
+          server.change(async (db) => void (await endGrants(db, userKey, 'desk'))),
+        'is of a user who is disabled': (_token, { userName }) =>
+          server.change((db) => setUserEnabled(db, userName, false)),
+        'is of a user who is erased': (_token, { userName }) =>
+          server.change(async (db) => eraseUser(db, await findUser(db, userName))),
+      };
+      for (const [what, end] of Object.entries(ACTOR_ENDS))
+        it(`gives tokens that end when the actor token ${what}, also through another actor`, async () => {
+          const actor = await server.addUser({
+            userName: `actor-${accessTokenFormat}-${what.replaceAll(' ', '-')}`,
+          });
+          const token = await actorToken(actor.userName);
+          const first = await exchange('desk', await usersToken('orders.read'), acting(token));
+          const chained = await exchange('desk', String(first.body['access_token']));
+          // The token of another user who is acted for, with which that user acts.
+          const delegated = await exchange('desk', await actorToken('alice'), acting(token));
+          const behind = await exchange(
+            'desk',
+            await usersToken('orders.read'),
+            acting(String(delegated.body['access_token'])),
+          );
+          const active = async (): Promise<unknown[]> => {
+            const told: unknown[] = [];
+            for (const { body } of [first, chained, behind])
+              told.push((await introspect(body['access_token']))['active']);
+            return told;
+          };
+          assert.deepEqual(await active(), [true, true, true]);
+          await end(token, actor);
+          assert.deepEqual(await active(), [false, false, false]);
+        });
+
+      it('gives tokens that end when a client’s own actor token is revoked', async () => {
+        const token = await ownToken('orders-api');
+        const { body } = await exchange('orders-api', await usersToken(), acting(token));
+        assert.equal((await introspect(body['access_token']))['active'], true);
+        await server.post('/connect/revocation', { token }, as('orders-api'));
+        assert.equal((await introspect(body['access_token']))['active'], false);
+      });
+
+      it('gives tokens that outlast another token of the actor', async () => {
+        const [token, other] = [await actorToken('alice'), await actorToken('alice')];
+        const { body } = await exchange('desk', await usersToken(), acting(token));
+        await server.post('/connect/revocation', { token: other }, as('desk'));
+        assert.equal((await introspect(body['access_token']))['active'], true);
+      });
+
+      it('refuses an actor behind whom too many others act', async () => {
+        const next = async (at: number): Promise<string> => {
+          const { userName } = await server.addUser({ userName: `behind-${at}` });
+          return actorToken(userName);
+        };
+        let actor = await next(0);
+        for (let at = 1; at <= 5; at++) {
+          const { status, body } = await exchange('desk', await next(at), acting(actor));
+          assert.equal(status, 200, String(at));
+          actor = String(body['access_token']);
+        }
+        const { body } = await exchange('desk', await next(6), acting(actor));
+        assert.match(String(body['error_description']), /exchanged too often/);
       });
 
       it('gives tokens that end with the user', async () => {

@@ -146,4 +146,13 @@ describe('how a tenant’s messages travel', () => {
       ],
     );
   });
+
+  it('says how the secret of a webhook begins', async () => {
+    const secret = 'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+    const driver = { driver: 'webhook', url: 'https://sms.example.com', secret };
+    const { status, body } = await home.ask('PUT', '/api/Messaging/Sms', driver);
+    const [problem] = body['data'] as { field: string; message: string }[];
+    assert.equal(status, 422);
+    assert.equal(problem?.message, 'must begin with whsec_, with the characters after it that it may have');
+  });
 });

@@ -288,6 +288,17 @@ for (const kind of STORES)
       );
     });
 
+    it('take a body that begins with a byte order mark', async () => {
+      const { status } = await call(server, {
+        method: 'POST',
+        path: '/api/Role',
+        token,
+        headers: { 'content-type': 'application/json' },
+        text: '\uFEFF{"name":"marked"}',
+      });
+      assert.equal(status, 200);
+    });
+
     it('do not know ids that are none', async () => {
       for (const id of [
         '-1',

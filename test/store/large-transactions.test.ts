@@ -5,7 +5,8 @@ import type { Config } from '../../src/config.js';
 import { insertRows } from '../../src/store/insert-rows.js';
 import { migrate, openStore, tenantDb, UniqueViolation, type Store } from '../../src/store/index.js';
 import { createTenantAt } from '../support/tenants.js';
-import { deleteTenant } from '../../src/tenants/store.js';
+import { storeProbe } from '../../src/observe/index.js';
+import { beginDeletion, deleteTenant, finishDeletion } from '../../src/tenants/store.js';
 import { configFor } from '../support/config.js';
 import { deviceApi } from '../support/devices.js';
 import { send } from '../support/http.js';
@@ -79,6 +80,18 @@ onEveryStore('a large transaction', (open) => {
       return db.insertFree('rate_counts', ['id'], 'count', rows(1190, 1203));
     });
     assert.deepEqual([...written], [1200, 1201, 1202]);
+  });
+});
+
+onEveryStore('the probe of the store', (open) => {
+  it('waits for no large transaction of this process', async () => {
+    const store = open();
+    const probe = storeProbe(store);
+    await store.largeTransaction(async (trx) => {
+      await trx('meta').insert({ key: 'large', value: '1' });
+      await probe();
+    });
+    assert.equal(await store.meta.get('large'), '1');
   });
 });
 
@@ -220,6 +233,32 @@ describe('the write-ahead log of SQLite', () => {
 });
 
 onEveryStore('the deletion of a tenant', (open) => {
+  const rowsOf = async (id: string): Promise<number> =>
+    Number(
+      (await open().prepare('SELECT COUNT(*) AS n FROM rate_counts WHERE tenant_id = ?').first(id))?.['n'],
+    );
+
+  it('lets other writes go between its pieces', async () => {
+    const store = open();
+    const tenant = await store.transaction((trx) => createTenantAt(trx, 'blue', 'blue.example.com'));
+    const rows = Array.from({ length: 20_000 }, (_, n) => ({ id: `c-${n}`, count: n, expires_at: 1 }));
+    await store.largeTransaction(async (trx) => {
+      await tenantDb(trx, tenant.id).insertAll('rate_counts', rows);
+      await beginDeletion(trx, tenant);
+    });
+    let done = false;
+    const deletion = finishDeletion(store, tenant.id).finally(() => (done = true));
+    const left = new Set<number>();
+    while (!done) {
+      await store.meta.set('between', String(left.size));
+      left.add(await rowsOf(tenant.id));
+    }
+    await deletion;
+    for (const none of [0, 20_000]) left.delete(none);
+    assert.ok(left.size > 0);
+    assert.equal(await store.prepare('SELECT id FROM tenants WHERE id = ?').first(tenant.id), undefined);
+  });
+
   it('deletes the rows of each table by itself, before those that they refer to', async () => {
     const store = open();
     const tenant = await store.transaction((trx) => createTenantAt(trx, 'red', 'red.example.com'));

@@ -22,10 +22,9 @@ onEveryStore('the store', (open) => {
   it('lets a write that fails fail alone, whatever arrives with it', async () => {
     const insert = open().prepare(insertMeta);
     const results = await Promise.allSettled(['b', 'b', 'c', 'c', 'd'].map((key) => insert.run(key, 'x')));
-    assert.deepEqual(
-      results.map(({ status }) => status),
-      ['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled'],
-    );
+    const written = (from: number, to: number): number =>
+      results.slice(from, to).filter(({ status }) => status === 'fulfilled').length;
+    assert.deepEqual([written(0, 2), written(2, 4), written(4, 5)], [1, 1, 1]); // which of two, PostgreSQL decides
     assert.equal(await readMeta('d'), 'x');
   });
 

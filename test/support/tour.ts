@@ -110,7 +110,7 @@ export async function tour(
   await page.locator('[role=alert]').waitFor();
   await look('sign-in-refused');
   await signIn(PASSWORD);
-  await page.locator('.scopes').waitFor();
+  await page.locator('.decide').waitFor();
   await look('consent');
   await page.locator('form button').first().click();
   await page.waitForURL(`${REDIRECT}**`);

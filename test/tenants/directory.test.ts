@@ -93,3 +93,42 @@ describe('what a node on postgres knows of tenants, when its ear is cut off', ()
     }
   });
 });
+
+describe('what a node on postgres knows of tenants, when the store does not answer', () => {
+  it('is served after a moment, and one look at a time waits for the store', async () => {
+    const config = await configFor('postgres', {}, { store: { statementSeconds: 300 } });
+    const here = await openStore(config);
+    await migrate(here);
+    const elsewhere = await openStore(config);
+    const tenant = await elsewhere.transaction((trx) => createTenantAt(trx, 'shop', HOST));
+    const directory = openTenantDirectory(here, pino({ level: 'silent' }), NEVER);
+    const looksThatWait = async (): Promise<number> =>
+      (
+        await elsewhere.knex.raw<{ rowCount: number }>(
+          `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        )
+      ).rowCount;
+    try {
+      await until(async () => (await directory.byHost(HOST)) !== undefined);
+      await nextTurn();
+      await elsewhere.transaction(async (trx) => {
+        await trx.raw('LOCK TABLE deleted_tenants IN ACCESS EXCLUSIVE MODE'); // each look reads it
+        for (let words = 0; words < 5; words += 1) {
+          await elsewhere.transaction((other) => touchTenant(other, tenant.id));
+          await until(async () => {
+            await directory.byHost(HOST);
+            return (await looksThatWait()) > 0;
+          });
+          assert.equal((await directory.byHost(HOST))?.id, tenant.id);
+        }
+        assert.equal(await looksThatWait(), 1);
+      });
+      const before = tenant.version;
+      await until(async () => ((await directory.byHost(HOST))?.version ?? 0) > before);
+    } finally {
+      directory.close();
+      await here.close();
+      await elsewhere.close();
+    }
+  });
+});

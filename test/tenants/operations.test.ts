@@ -4,7 +4,8 @@ import { administrator, caller, type Caller, type Data } from '../support/area.j
 import { bodyOf, send } from '../support/http.js';
 import { clientToken } from '../support/management.js';
 import { startServer, type TestServer } from '../support/server.js';
-import type { Tenant } from '../../src/tenants/index.js';
+import { finishDeletions, type Tenant } from '../../src/tenants/index.js';
+import { beginDeletion, lockTenant } from '../../src/tenants/store.js';
 
 for (const kind of STORES)
   describe(`tenants over REST, on ${kind}`, () => {
@@ -85,6 +86,22 @@ for (const kind of STORES)
       assert.equal((await discovery(there.hosts[0] ?? '')).status, 403);
       await admin.done('PUT', '/api/Tenant', { id: tenant['id'], status: 'enabled' });
       assert.equal((await inside.ask('GET', '/api/Role', undefined, { tenant: there })).status, 401);
+    });
+
+    it('that are left half deleted by a process that ended stay disabled, and go with the next sweep', async () => {
+      const { store } = server.context;
+      const { id, name, hosts } = await newTenant();
+      await store.transaction(async (trx) => beginDeletion(trx, await lockTenant(trx, id as string)));
+      await server.refresh();
+      assert.equal((await discovery((hosts as string[])[0] as string)).status, 403);
+      const again = await admin.ask('PUT', '/api/Tenant', { id, status: 'enabled' });
+      assert.deepEqual([again.status, again.body['codeName']], [409, 'Conflict']);
+      assert.equal(await finishDeletions(store), 1);
+      assert.equal(await finishDeletions(store), 0);
+      await server.refresh();
+      assert.equal((await discovery((hosts as string[])[0] as string)).status, 404);
+      const next = await admin.done('POST', '/api/Tenant', { name, hosts });
+      assert.notEqual(next['id'], id);
     });
 
     it('are deleted by who says their name, with all that they have', async () => {

@@ -35,6 +35,8 @@ const TAKEN = {
   'Argon2id with a salt of 8 bytes': `$argon2id$v=19$m=4096,t=1,p=1$${'A'.repeat(11)}$${HASH}`,
   'scrypt of 16 MiB five times': `$scrypt$ln=14,r=8,p=5$${SALT}$${HASH}`,
   'Argon2id of 128 MiB, 4 passes': `$argon2id$v=19$m=131072,t=4,p=4$${SALT}$${HASH}`,
+  'Keycloak’s Argon2id': `$argon2id$v=19$m=7168,t=5,p=1$${SALT}$${HASH}`,
+  'Argon2id of 32 MiB, 16 passes': `$argon2id$v=19$m=32768,t=16,p=1$${SALT}$${HASH}`,
   'Argon2i of version 16': `$argon2i$v=16$m=4096,t=3,p=1$${SALT}$${HASH}`,
 };
 
@@ -49,7 +51,8 @@ const TOO_DEAR = {
   'scrypt of 256 MiB': `$scrypt$ln=18,r=8,p=1$${SALT}$${HASH}`,
   'scrypt of 128 MiB twice': `$scrypt$ln=17,r=8,p=2$${SALT}$${HASH}`,
   'Argon2id of more memory': `$argon2id$v=19$m=131073,t=1,p=1$${SALT}$${HASH}`,
-  'Argon2id of 5 passes': `$argon2id$v=19$m=4096,t=5,p=1$${SALT}$${HASH}`,
+  'Argon2id of 128 MiB, 5 passes': `$argon2id$v=19$m=131072,t=5,p=1$${SALT}$${HASH}`,
+  'Argon2id of 17 passes': `$argon2id$v=19$m=4096,t=17,p=1$${SALT}$${HASH}`,
 };
 
 const NONSENSE = {

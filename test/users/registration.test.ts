@@ -244,6 +244,14 @@ describe('codes that are sent', () => {
     await server.stop();
   });
 
+  it('that are too many from one network are refused with words that say so', async () => {
+    const server = await startWith({ perAddress: 1 });
+    await ask(server, newPhone());
+    const { body } = await ask(server, newPhone());
+    assert.equal(body['message'], 'no more codes are sent for your network today');
+    await server.stop();
+  });
+
   for (const [what, codes, phones] of [
     ['an address', { perAddress: 2 }, [newPhone(), newPhone(), newPhone()]],
     ['a tenant', { smsPerTenant: 2 }, [newPhone(), newPhone(), newPhone()]],

@@ -7,7 +7,14 @@ import type { Revocations } from '../../revocations/index.js';
 import type { Catalogue } from '../catalogue.js';
 import type { ClientCache } from '../client-cache.js';
 import type { Artifacts } from '../artifacts.js';
-import { derivedFrom, tokenIdOf, type Derived } from '../derived-token.js';
+import {
+  derivedFrom,
+  isTooDeep,
+  tokenIdOf,
+  type ActorToken,
+  type Derived,
+  type SourceToken,
+} from '../derived-token.js';
 import { noteGeneration } from '../generation.js';
 import { liveAccessToken, type Token } from '../introspection.js';
 import { kidOf } from '../jwt-access-token.js';
@@ -18,7 +25,6 @@ import { senderOf } from './sender.js';
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const JWT = 'urn:ietf:params:oauth:token-type:jwt';
-const DEEPEST_CHAIN = 5;
 
 export interface TokenExchangeBase {
   tenantId: string;
@@ -64,8 +70,8 @@ const refuse = (why: string): never => {
 /**
  * Token exchange (RFC 8693). A service that got a user's token asks for one of its own to go on with: as the user
  * (impersonation), or, with an actor token, as itself for the user (delegation). It never gets more scope, another
- * audience or a longer life than the subject token has now, and what it gets is revoked together with the subject token's
- * grant, session, family, client and user.
+ * audience or a longer life than the subject token has now, and what it gets is revoked together with the grant, session,
+ * family, client and user of the subject token, and of the actor token.
  */
 export function registerTokenExchange(provider: Provider, base: TokenExchangeBase): void {
   provider.registerGrantType<Params>(GRANT_TYPES.tokenExchange, (ctx) => exchange(ctx, provider, base), [
@@ -130,7 +136,11 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
   token.resourceServer = server;
   sender.bind(token);
   const actor = acting && { sub: acting.accountId ?? client.clientId, client_id: client.clientId };
-  exchanged.set(token, derivedClaimsOf(params.subject_token ?? '', subject, actor));
+  const actorSource = acting && actor && { ...acting, id: tokenIdOf(params.actor_token ?? ''), act: actor };
+  exchanged.set(
+    token,
+    derivedClaimsOf({ ...subject, id: tokenIdOf(params.subject_token ?? '') }, actorSource),
+  );
   ctx.oidc.entity('AccessToken', token);
   const accessToken = await token.save();
   await note(ctx, base, subject, actor, scope);
@@ -227,9 +237,9 @@ function scopesOf(had: string[], asked: string | undefined, allowed: string[]): 
   return [...new Set(wanted)];
 }
 
-function derivedClaimsOf(value: string, subject: SubjectToken, actor: Act | undefined): Derived {
-  const derived = derivedFrom({ ...subject, id: tokenIdOf(value) }, actor);
-  if (derived.origin.length > DEEPEST_CHAIN) return refuse('the token has been exchanged too often');
+function derivedClaimsOf(subject: SourceToken, actor: ActorToken | undefined): Derived {
+  const derived = derivedFrom(subject, actor);
+  if (isTooDeep(derived)) return refuse('the token has been exchanged too often');
   return derived;
 }
 

@@ -1,4 +1,5 @@
 import type { Interaction, Provider } from 'oidc-provider';
+import { MANAGEMENT_API, managementWordOf, type ManagementWord } from '../../api-resources/index.js';
 import type { Catalogue } from '../catalogue.js';
 import { allow } from '../grants/existing.js';
 
@@ -15,26 +16,64 @@ export interface ShownScope {
   text: string | undefined;
   key: string;
   emphasize: boolean;
+  /** Of a scope of the management API. */
+  word: ManagementWord | undefined;
 }
+
+/** What an application asks for, as the consent page shows it. */
+export interface ShownScopes {
+  scopes: ShownScope[];
+  /** Scopes of the management API by their area; `open` where the page shows them without a click. */
+  areas: { area: string; scopes: ShownScope[]; emphasize: boolean; open: boolean }[];
+  /** How many of them the scope for everything holds, where that is asked for too. */
+  within: string | undefined;
+  /** Names of scopes that no operation asks for. */
+  unused: string[];
+}
+
+function shownScope(catalogue: Catalogue, name: string): ShownScope {
+  const api = catalogue.apiOf(name);
+  const scope = catalogue.identity.get(name) ?? api?.scopes.find((candidate) => candidate.name === name);
+  return {
+    name,
+    title: scope?.displayName ?? name,
+    text: scope?.description ?? (api && (api.displayName ?? api.name)),
+    key: name === 'offline_access' ? 'consent.offline' : 'consent.about_you',
+    emphasize: scope?.emphasize ?? false,
+    word: api?.name === MANAGEMENT_API ? managementWordOf(name) : undefined,
+  };
+}
+
+/** More than this many scopes of the management API are shown by area, closed. */
+const MOST_OPEN = 8;
 
 /**
  * Everything that the application asks for, in the words of the catalogue: what was allowed before as well, so that a
  * person who is asked again (`prompt=consent`) sees what it is about.
  */
-export function scopesToShow(catalogue: Catalogue, interaction: Interaction): ShownScope[] {
+export function scopesToShow(catalogue: Catalogue, interaction: Interaction): ShownScopes {
   const { scope: sent } = interaction.params;
-  const asked = typeof sent === 'string' ? sent.split(' ').filter(Boolean) : [];
-  return asked.map((name) => {
-    const api = catalogue.apiOf(name);
-    const scope = catalogue.identity.get(name) ?? api?.scopes.find((candidate) => candidate.name === name);
-    return {
-      name,
-      title: scope?.displayName ?? name,
-      text: scope?.description ?? (api && (api.displayName ?? api.name)),
-      key: name === 'offline_access' ? 'consent.offline' : 'consent.about_you',
-      emphasize: scope?.emphasize ?? false,
-    };
-  });
+  const asked = typeof sent === 'string' ? [...new Set(sent.split(' ').filter(Boolean))] : [];
+  const shown = asked.map((name) => shownScope(catalogue, name));
+  const used = shown.filter(({ word }) => word?.used !== false);
+  const byArea = new Map<string, ShownScope[]>();
+  for (const scope of used)
+    if (scope.word?.area !== undefined)
+      byArea.set(scope.word.area, [...(byArea.get(scope.word.area) ?? []), scope]);
+  const scopes = used.filter(({ word }) => word?.area === undefined);
+  const count = used.length - scopes.length;
+  const hasAll = scopes.some(({ word }) => word !== undefined);
+  return {
+    scopes,
+    areas: [...byArea].map(([area, inArea]) => ({
+      area,
+      scopes: inArea,
+      emphasize: inArea.some(({ emphasize }) => emphasize),
+      open: count <= MOST_OPEN && !hasAll,
+    })),
+    within: hasAll && count > 0 ? String(count) : undefined,
+    unused: shown.filter(({ word }) => word?.used === false).map(({ name }) => name),
+  };
 }
 
 /** Writes down that the person allowed what was asked. */

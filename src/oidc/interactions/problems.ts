@@ -35,13 +35,19 @@ const FIELDS: Record<string, { field: string; words: string }> = {
 /** Whether a code was asked for a moment ago, so that one may still come. */
 export const mayStillCome = ({ words }: Problem): boolean => words === 'problem.code_spacing';
 
+/** The limits of codes that are told in words of their own. */
+const CODE_LIMITS: Partial<Record<NoCodeNow['limit'], string>> = {
+  spacing: 'problem.code_spacing',
+  address: 'problem.code_limit_network',
+};
+
 /** What a person is told of an error of the rooms. @throws what is none of theirs */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Busy)
     return { words: 'problem.busy', status: 503, outcome: 'busy', retryAfter: error.retryAfter };
   if (error instanceof NoCodeNow)
     return {
-      words: error.limit === 'spacing' ? 'problem.code_spacing' : 'problem.code_limit',
+      words: CODE_LIMITS[error.limit] ?? 'problem.code_limit',
       status: 429,
       outcome: `code_limit_${error.limit}`,
       retryAfter: error.retryAfter,

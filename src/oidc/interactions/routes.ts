@@ -23,7 +23,7 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
     const { runtime, interaction } = flowOf(ctx);
     const user = await base.people.active(runtime.tenant.id, interaction.session?.accountId ?? '');
     return steps.page(ctx, 'consent', {
-      scopes: scopesToShow(runtime.catalogue, interaction),
+      ...scopesToShow(runtime.catalogue, interaction),
       user: user?.nickName ?? user?.userName,
       // `/docs` asks each time.
       ...(interaction.params['client_id'] !== DOCS_CLIENT_ID && {

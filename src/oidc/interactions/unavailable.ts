@@ -2,9 +2,10 @@ import type { ParameterizedContext } from 'koa';
 import type { StoreUnavailable } from '../../kernel/errors.js';
 import { renderPage, type Look } from '../../kernel/pages.js';
 import { factsOf } from '../../kernel/request.js';
+import { ROUTES } from '../routes.js';
 
 const INTERACTION = /^\/interaction\/[^/]+/;
-const PAGES = ['/account', '/device'];
+const PAGES = ['/account', ROUTES.code_verification, ROUTES.end_session];
 
 /**
  * Where a person tries again: the page itself, or the page that a form belongs to; undefined where there is none. It leads
@@ -19,11 +20,15 @@ function againAt({ method, path, search, originalUrl }: ParameterizedContext): s
     : interaction + search;
 }
 
-/** Answers that the store cannot serve now: a page for a browser, JSON in OAuth's words for a program. */
+/**
+ * Answers that the store cannot serve now: a page for a browser, JSON in OAuth's words for a program.
+ * @param again where the link of the page leads, where that is not the page itself.
+ */
 export function answerUnavailable(
   ctx: ParameterizedContext,
   { message: error, error_description, statusCode, retryAfter }: StoreUnavailable,
   look: Look,
+  again = againAt(ctx),
 ): void {
   const facts = factsOf(ctx.req);
   facts.outcome = error;
@@ -32,7 +37,7 @@ export function answerUnavailable(
   if (ctx.accepts('json', 'html') === 'html')
     renderPage(ctx, 'unavailable', {
       look,
-      data: { seconds: String(retryAfter), requestId: facts.requestId, again: againAt(ctx) },
+      data: { seconds: String(retryAfter), requestId: facts.requestId, again },
     });
   else ctx.body = { error, error_description, request_id: facts.requestId };
 }

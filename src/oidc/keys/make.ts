@@ -11,8 +11,18 @@ export interface NewKey {
   privateJwk: JsonWebKey;
 }
 
-/** Makes a key pair; its id is its thumbprint (RFC 7638). */
+/**
+ * Makes a key pair; its id is its thumbprint (RFC 7638). The id does not begin with a hyphen: at a command line, that would look
+ * like an option.
+ */
 export async function makeKey(alg: SigningAlg): Promise<NewKey> {
+  for (;;) {
+    const key = await generateKey(alg);
+    if (!key.kid.startsWith('-')) return key;
+  }
+}
+
+async function generateKey(alg: SigningAlg): Promise<NewKey> {
   const { publicKey, privateKey } =
     alg === 'ES256'
       ? await generate('ec', { namedCurve: 'P-256' })

@@ -89,7 +89,7 @@ const UNTOUCHED = {
 export const keyOperations = ({ config, store, vault }: KeyServices): readonly AnyOperation[] => [
   defineOperation({
     ...at.list,
-    summary: 'List signing keys, with what becomes of each when',
+    summary: 'List signing keys with their states',
     schemas: { answer: { type: 'array', items: KEY } },
     handle: ({ db }) => keysOf(db),
   }),
