@@ -54,7 +54,7 @@ describe('the log', () => {
         userName: 'unmistakable-name',
         nickName: 'Unmistakable Nick',
         email: 'unmistakable@example.com',
-        password: 'an unmistakable password',
+        password: 'seven quiet lanterns by the mill',
       };
       assert.equal((await call('/api/User', user)).status, 500);
       const audit = JSON.stringify(await store.knex('audit'));

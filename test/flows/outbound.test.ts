@@ -76,6 +76,20 @@ for (const kind of STORES)
       return clientId;
     };
 
+    /** A client whose keys are at an address that was stored before addresses had to look like where they lead. */
+    const addOldSigner = async (jwksUri: string): Promise<string> => {
+      const stored = 'https://keys.example.com/jwks';
+      const clientId = await addSigner(stored);
+      await server.change(async (db) => {
+        const row = () => db.from('clients').where({ client_id: clientId });
+        const { settings } = (await row().first<{ settings: string } | undefined>('settings')) ?? {
+          settings: '',
+        };
+        await row().update({ settings: settings.replace(stored, jwksUri) });
+      }, tenant);
+      return clientId;
+    };
+
     for (const host of [
       'localhost',
       '127.0.0.1',
@@ -87,7 +101,7 @@ for (const kind of STORES)
       '127.1',
     ])
       it(`is not this machine for keys of a client at https://${host}`, async () => {
-        const heard = await tokenFor(await addSigner(`https://${host}:${port}/jwks`), tenant);
+        const heard = await tokenFor(await addOldSigner(`https://${host}:${port}/jwks`), tenant);
         assert.equal(heard.status, 401);
         assert.equal(connections, 0);
       });
