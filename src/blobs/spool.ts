@@ -58,10 +58,13 @@ export function openSpool(folder: string): Spool {
           return done(null, chunk);
         },
       });
+      // `flush`: on the disk before it is closed, so that what is acknowledged survives a power cut.
+      const file = createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true });
       try {
-        // `flush`: on the disk before it is closed, so that what is acknowledged survives a power cut.
-        await pipeline(source, measured, createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }));
+        await pipeline(source, measured, file);
       } catch (error) {
+        // It may still be opening, and would be there again after it was removed.
+        if (!file.closed) await new Promise<void>((resolve) => file.on('close', () => resolve()));
         await discard({ path });
         throw error;
       }
