@@ -47,7 +47,7 @@ for (const kind of STORES)
         const before = open();
         const { code, stderr } = await cli(command, env);
         assert.equal(code, command.includes('nobody') ? 3 : 0, stderr);
-        // A connection that was closed is gone a moment later.
-        while (open() !== before) await setImmediate();
+        // A connection that was closed is gone a moment later, one of the command before as well.
+        while (open() > before) await setImmediate();
       });
   });
