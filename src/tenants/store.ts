@@ -133,10 +133,8 @@ export async function createTenant(knex: Knex, tenant: NewTenant): Promise<Tenan
   checkProperties(tenant.properties ?? {});
   const id = newId();
   const now = Date.now();
-  const row = {
-    ...{ id, issuer, home, ...columnsOf(tenant) },
-    ...{ version: storeTimeOf(knex), created_at: now, updated_at: now },
-  };
+  const times = { version: storeTimeOf(knex), created_at: now, updated_at: now };
+  const row = { id, issuer, home, ...columnsOf(tenant), ...times };
   await uniquely(taken(tenant), async () => knex('tenants').insert(row));
   await setHosts(knex, id, tenant);
   const db = tenantDb(knex, id);
