@@ -16,7 +16,7 @@ export async function openFiles(
 ): Promise<BlobServices> {
   const folder = join(dataDir, 'files');
   const spool = openSpool(join(folder, 'incoming'));
-  // The client of S3 is large; whoever keeps files on disk need not load it.
+  // The client of S3 is large, and not needed where files are kept on disk.
   const driver = files.s3
     ? (await import('./drivers/s3.js')).s3Driver(files.s3)
     : diskDriver(join(folder, 'kept'));

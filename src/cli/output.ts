@@ -54,7 +54,7 @@ export function explain({ env, stderr }: Io, error: unknown): number {
         ? EXIT.conflict
         : EXIT.invalid;
   }
-  // Whoever closed the pipe of standard output knows that.
+  // The reader that closed the pipe of standard output needs no message.
   if ((error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE') return EXIT.failed;
   line(
     error instanceof Error

@@ -69,7 +69,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const errors = watch(io.stderr);
   const code = await outcome(argv, { ...io, exitCode: EXIT.done });
   const problem = await output.problem();
-  // Whoever closed the pipe knows that.
+  // The reader that closed the pipe needs no message.
   if (problem && problem.code !== 'EPIPE')
     io.stderr.write(`gatehouse: standard output can not be written (${problem.code ?? problem.message})\n`);
   await errors.problem();

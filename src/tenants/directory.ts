@@ -74,7 +74,7 @@ export function openTenantDirectory(
     lookedAt = started;
   }
 
-  /** The look that runs, and the one that begins after it: whoever asks meanwhile shares that one. */
+  /** The look that runs, and the one that begins after it, which all who ask meanwhile share. */
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
   function look(): Promise<void> {

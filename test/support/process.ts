@@ -40,7 +40,7 @@ function keep<R extends Running>(command: R): R {
   return command;
 }
 
-/** Whoever ends a process by `process.exit` has left something open: such an end has a code of its own. */
+/** A process that ends itself by `process.exit` has left something open: such an end has an exit code of its own. */
 const NO_EXIT = `data:text/javascript,process.exit = () => process.reallyExit(99)`;
 
 export function spawnCli(
