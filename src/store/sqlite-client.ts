@@ -28,6 +28,9 @@ const READING_METHODS: readonly unknown[] = ['select', 'first', 'pluck'];
 const isRead = ({ _method, sql }: Builder): boolean =>
   READING_METHODS.includes(_method) || /^\s*SELECT\b/i.test(sql ?? '');
 
+/** A transaction that first reads could not write any more once another process has written: so none begins that way. */
+export const readyToWrite = (sql: string): string => (sql === 'BEGIN;' ? 'BEGIN IMMEDIATE;' : sql);
+
 interface ClientParts {
   /** How long a call may wait, for the connection and for another process together. */
   waitMs: number;
@@ -60,8 +63,7 @@ export function yieldingClient({ waitMs, reading, committed }: ClientParts): typ
     }
 
     protected override async _query(connection: Database.Database, query: { sql: string }): Promise<unknown> {
-      // A transaction that first reads could not write any more once another process has written.
-      if (query.sql === 'BEGIN;') query.sql = 'BEGIN IMMEDIATE;';
+      query.sql = readyToWrite(query.sql);
       await yieldToEventLoop();
       if (undoesNothing(connection, query.sql)) return query;
       const work = (): Promise<unknown> => super._query(connection, query);

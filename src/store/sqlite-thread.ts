@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { NOTHING_UNDONE, undoesNothing } from './ended-transactions.js';
+import { keepStatements } from './keep-statements.js';
 
 /** What a connection in the thread is asked to do. */
 export type Order =
@@ -21,57 +22,45 @@ export type QueryAnswer = object[] | Database.RunResult;
 export type Reply =
   { id: number; answer: unknown } | { id: number; failed: { message: string; code?: string | undefined } };
 
-interface Kept {
-  database: Database.Database;
-  statements: Map<string, Database.Statement>;
-}
-
-/** Neither connections nor statements become garbage; see keepStatements. */
-const connections = new Map<number, Kept>();
-const closed: Kept[] = [];
+const connections = new Map<number, Database.Database>();
 
 function open(connection: number, filename: string, setup: string): void {
   const database = new Database(filename);
-  connections.set(connection, { database, statements: new Map() });
+  keepStatements(database);
+  connections.set(connection, database);
   database.exec(setup);
 }
 
-function keptOf(connection: number): Kept {
-  const kept = connections.get(connection);
-  if (!kept) throw new Error('the connection is closed');
-  return kept;
+function databaseOf(connection: number): Database.Database {
+  const database = connections.get(connection);
+  if (!database) throw new Error('the connection is closed');
+  return database;
 }
 
-function prepared({ database, statements }: Kept, sql: string): Database.Statement {
-  let statement = statements.get(sql);
-  if (!statement) statements.set(sql, (statement = database.prepare(sql)));
-  return statement;
-}
-
-function query(kept: Kept, sql: string, values: readonly unknown[]): QueryAnswer {
-  if (undoesNothing(kept.database, sql)) return NOTHING_UNDONE;
-  const statement = prepared(kept, sql);
+function query(database: Database.Database, sql: string, values: readonly unknown[]): QueryAnswer {
+  if (undoesNothing(database, sql)) return NOTHING_UNDONE;
+  const statement = database.prepare(sql);
   return statement.reader ? (statement.all(...values) as object[]) : statement.run(...values);
 }
 
 /** @returns the places of the rows that were written. */
-function insert(kept: Kept, sql: string, rows: readonly (readonly unknown[])[]): number[] {
-  const statement = prepared(kept, sql);
+function insert(database: Database.Database, sql: string, rows: readonly (readonly unknown[])[]): number[] {
+  const statement = database.prepare(sql);
   return rows.flatMap((row, at) => (statement.run(...row).changes > 0 ? [at] : []));
 }
 
 function close(connection: number): void {
-  const kept = keptOf(connection);
+  databaseOf(connection).close();
   connections.delete(connection);
-  closed.push(kept);
-  kept.database.close();
 }
 
 function obey({ connection, order }: Call): unknown {
   if ('open' in order) return open(connection, order.open, order.setup);
   if ('close' in order) return close(connection);
-  const kept = keptOf(connection);
-  return 'insert' in order ? insert(kept, order.insert, order.rows) : query(kept, order.query, order.values);
+  const database = databaseOf(connection);
+  return 'insert' in order
+    ? insert(database, order.insert, order.rows)
+    : query(database, order.query, order.values);
 }
 
 parentPort?.on('message', (call: Call) => {

@@ -4,6 +4,7 @@ import Database from 'better-sqlite3';
 import knexFactory, { type Knex } from 'knex';
 import type { Config } from '../config.js';
 import { Checkpoints } from './checkpoints.js';
+import { keepStatements } from './keep-statements.js';
 import { whenFree, yieldingClient, type WriterPool } from './sqlite-client.js';
 import { seldom, type Report } from './report.js';
 import { GroupCommit, GroupRead, SqliteStatement } from './sqlite-statements.js';
@@ -230,24 +231,4 @@ function listenOn(writing: () => Database.Database | undefined): Listening {
     },
     close: () => undefined,
   };
-}
-
-/** Connections of this process; see keepStatements. */
-const connections = new Set<Database.Database>();
-
-/**
- * Prepares each statement of a connection once and never lets go of it. It is quicker, knex asks for the same few again and
- * again; and from Node 24.19 on, better-sqlite3 12 aborts the process when the collector meets one of its objects
- * while no script is running (Node's ObjectWrap wants an environment then). So no such object may become garbage: not a
- * statement, and not a connection, of which a process has two. better-sqlite3 13 is free of this, and of Node 20.
- */
-function keepStatements(connection: Database.Database): void {
-  const prepare = connection.prepare.bind(connection) as (sql: string) => Database.Statement;
-  const kept = new Map<string, Database.Statement>();
-  connection.prepare = ((sql: string) => {
-    let statement = kept.get(sql);
-    if (!statement) kept.set(sql, (statement = prepare(sql)));
-    return statement;
-  }) as typeof connection.prepare;
-  connections.add(connection);
 }

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import BetterSqlite3Client from 'knex/lib/dialects/better-sqlite3/index.js';
 import { threadUrl } from '../kernel/thread-url.js';
 import { acquired, guarded } from './failures.js';
+import { readyToWrite } from './sqlite-client.js';
 import type { Call, Order, QueryAnswer, Reply } from './sqlite-thread.js';
 
 const THREAD = threadUrl('sqlite-thread', import.meta.url);
@@ -155,9 +156,7 @@ export class ThreadClient extends BetterSqlite3Client {
     connection: ThreadConnection,
     query: { sql: string; bindings?: unknown[]; response?: unknown; context?: object },
   ): Promise<unknown> {
-    // A transaction that first reads could not write any more once another process has written.
-    const sql = query.sql === 'BEGIN;' ? 'BEGIN IMMEDIATE;' : query.sql;
-    const answer = await connection.query(sql, this._formatBindings(query.bindings));
+    const answer = await connection.query(readyToWrite(query.sql), this._formatBindings(query.bindings));
     query.response = answer;
     if (!Array.isArray(answer)) query.context = { lastID: answer.lastInsertRowid, changes: answer.changes };
     return query;
