@@ -26,10 +26,11 @@ const asBench = {
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'));
 const UNLIMITED = 1_000_000_000; // counted like any other, and never reached
 const quotas = { tenant: UNLIMITED, client: UNLIMITED, address: UNLIMITED };
+const pages = { tenant: UNLIMITED, address: UNLIMITED };
 mkdirSync(join(folder, 'config'));
 writeFileSync(
   join(folder, 'config', 'production.json'),
-  JSON.stringify({ limits: { token: quotas, introspection: quotas } }),
+  JSON.stringify({ limits: { token: quotas, introspection: quotas, pages } }),
 );
 
 /** A server with what the scenarios ask it for. */

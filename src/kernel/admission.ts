@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { networkOf } from './addresses.js';
+import { whenRead } from './turn-phases.js';
 
 /** What there is too much of: requests that are worked on, or bodies on their way from one address. */
 export type Overload = 'requests' | 'bodies';
@@ -36,18 +37,6 @@ export const placeFor = (request: IncomingMessage): Place => ({
 const hasBody = ({
   headers: { 'content-length': length, 'transfer-encoding': encoding },
 }: IncomingMessage): boolean => (length !== undefined && length !== '0') || encoding !== undefined;
-
-let later: (() => void)[] = [];
-
-/** The parser tells of a request before it has read the body that came in the same piece; at the end of the turn it has. */
-function afterTurn(work: () => void): void {
-  if (later.push(work) > 1) return;
-  setImmediate(() => {
-    const now = later;
-    later = [];
-    for (const each of now) each();
-  });
-}
 
 export function openAdmission({
   maxInFlight,
@@ -103,7 +92,8 @@ export function openAdmission({
   return {
     enter(place, address, decided) {
       const decideNow = (): void => decided(decide(place, address));
-      if (hasBody(place.request)) afterTurn(decideNow);
+      // The parser tells of a request before it has read the body that came in the same piece.
+      if (hasBody(place.request)) whenRead(decideNow);
       else decideNow();
     },
     leave(place) {

@@ -108,8 +108,9 @@ export function openDevices({
   passwordSignIns,
 }: DevicesBase): Devices {
   const { audience, unknown, noMatch } = config.mqtt;
-  const one = `SELECT ${COLUMNS} FROM mqtt_credentials WHERE tenant_id = ? AND kind = ? AND name = ?`;
-  const select = store.prepare(`${one} UNION ALL ${one}`);
+  const of = (kind: string): string =>
+    `SELECT ${COLUMNS} FROM mqtt_credentials WHERE tenant_id = ? AND kind = '${kind}' AND name = ?`;
+  const select = store.prepare(`${of('username')} UNION ALL ${of('clientid')}`);
   const upgrade = store.prepare(
     `UPDATE mqtt_credentials SET algorithm = ?, salt = ?, password_hash = ?
      WHERE tenant_id = ? AND kind = ? AND name = ? AND password_hash = ?`,
@@ -117,12 +118,7 @@ export function openDevices({
   const rulesOf = ruleFinder(store);
 
   const find = async (tenantId: string, { username, clientid }: Names): Promise<Device[]> =>
-    (
-      await select.together(
-        ...[tenantId, 'username', keyOf(username)],
-        ...[tenantId, 'clientid', keyOf(clientid)],
-      )
-    ).map(toDevice);
+    (await select.together(tenantId, keyOf(username), tenantId, keyOf(clientid))).map(toDevice);
 
   /** Why a device that is known may not come in, whatever its password. */
   const barred = (devices: readonly Device[]): 'disabled' | 'expired' | undefined =>

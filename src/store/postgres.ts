@@ -3,6 +3,7 @@ import knexFactory, { type Knex } from 'knex';
 import PostgresClient from 'knex/lib/dialects/postgres/index.js';
 import pg from 'pg';
 import type { Config } from '../config.js';
+import { atEndOfTurn } from '../kernel/turn-phases.js';
 import { acquired, guarded, isSilence } from './failures.js';
 import { listenOn } from './postgres-listener.js';
 import {
@@ -29,6 +30,8 @@ const UNHURRIED_MS = 6 * 3_600_000;
 /** What pg's client has besides its types. */
 interface Connection extends Pick<pg.Client, 'query'> {
   connection: { stream: { destroy(): void } };
+  /** How often the server had been silent when it was made. */
+  silences: number;
   /** How long a statement may take on it where that is not the usual time. */
   queryTimeout?: number | undefined;
 }
@@ -49,7 +52,10 @@ export function openPostgres(databaseUrl: string, settings: Config['store']): St
       min: 0,
       max: settings.poolSize,
       acquireTimeoutMillis: settings.waitSeconds * 1000,
-      afterCreate(connection: pg.Client, done: (error: Error | null) => void) {
+      // A server that was silent on one connection has most likely forgotten the others too: each would fail a request more.
+      validate: (connection: Connection) => connection.silences === silences,
+      afterCreate(connection: Connection & pg.Client, done: (error: Error | null) => void) {
+        connection.silences = silences;
         if (settings.durability !== 'full') return done(null);
         connection.query('SET synchronous_commit = on', (error: Error | null) => done(error));
       },
@@ -109,12 +115,18 @@ class LimitedClient extends PostgresClient {
   }
 }
 
+/** How often a query got no answer. */
+let silences = 0;
+
 /** Runs a query. A connection that stays silent is cut, so that the pool makes another in its place. */
 async function answering<T>(connection: Connection, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    if (isSilence(error)) connection.connection.stream.destroy();
+    if (isSilence(error)) {
+      silences += 1;
+      connection.connection.stream.destroy();
+    }
     throw error;
   }
 }
@@ -195,7 +207,7 @@ class PostgresStatement implements Statement {
 
   together(...values: Value[]): Promise<Row[]> {
     return new Promise((answer, fail) => {
-      if (this.#asked.push({ values, answer, fail }) === 1) setImmediate(() => this.#askTogether());
+      if (this.#asked.push({ values, answer, fail }) === 1) atEndOfTurn(() => this.#askTogether());
     });
   }
 

@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { turnIsOver, yieldToEventLoop } from '../kernel/event-loop.js';
+import { atEndOfTurn } from '../kernel/turn-phases.js';
 import { guarded, storeError } from './failures.js';
 import { isBusy, whenFree, type WriterPool } from './sqlite-client.js';
 import type { Row, Statement, Step, Value } from './store.js';
@@ -69,7 +70,7 @@ export class GroupRead {
 
   all(statement: Read, values: Value[]): Promise<Row[]> {
     return new Promise((answer, fail) => {
-      if (this.#queue.push({ statement, values, answer, fail }) === 1) setImmediate(() => this.#look());
+      if (this.#queue.push({ statement, values, answer, fail }) === 1) atEndOfTurn(() => this.#look());
     });
   }
 
@@ -79,7 +80,7 @@ export class GroupRead {
     } catch (error) {
       for (const { fail } of this.#queue.splice(0)) fail(error);
     }
-    if (this.#queue.length > 0) setImmediate(() => this.#look());
+    if (this.#queue.length > 0) atEndOfTurn(() => this.#look());
   }
 
   #lookTogether(reading: Database.Database, alone: boolean): void {
@@ -159,7 +160,7 @@ export class GroupCommit {
 
   async #drain(): Promise<void> {
     // Let everything that this turn of the loop brings in join the first batch.
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise<void>((resolve) => atEndOfTurn(resolve));
     while (this.#queue.length > 0) await this.#commitBatch();
     this.#flushing = undefined;
   }

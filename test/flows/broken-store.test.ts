@@ -301,6 +301,16 @@ describe('a PostgreSQL that cannot serve', () => {
     assert.equal((await broken.ask('/readyz')).status, 200);
   });
 
+  it('by falling silent fails no request more once it can be reached again, however many connections were open', async () => {
+    const { proxy, server } = broken;
+    const { knex } = server.context.store;
+    await Promise.all(Array.from({ length: LIMITS.store.poolSize }, () => knex.raw('SELECT pg_sleep(0.2)')));
+    proxy.fallSilent();
+    assert.match(outcomeOf(await begin(broken)), REFUSED);
+    proxy.mend();
+    assert.equal(outcomeOf(await begin(broken)), BEGUN);
+  });
+
   it('by having no connection free makes requests wait, and then 503', async () => {
     const { store } = broken.server.context;
     let release = (): void => undefined;

@@ -2,6 +2,7 @@ import { constants, createPublicKey, sign, type KeyObject, type SignKeyObjectInp
 import { promisify } from 'node:util';
 import { ExternalSigningKey } from 'oidc-provider';
 import type { SigningAlg } from '../../kernel/algorithms.js';
+import { atEndOfTurn } from '../../kernel/turn-phases.js';
 
 const signOnAnotherThread = promisify(sign);
 
@@ -31,7 +32,7 @@ class SigningBatch {
 
   sign(data: Buffer, key: KeyObject): Promise<Buffer> {
     return new Promise((done, failed) => {
-      if (this.#waiting.push({ data, key, done, failed }) === 1) setImmediate(() => this.#flush());
+      if (this.#waiting.push({ data, key, done, failed }) === 1) atEndOfTurn(() => this.#flush());
     });
   }
 
