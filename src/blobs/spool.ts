@@ -45,6 +45,7 @@ export function openSpool(folder: string): Spool {
   return {
     discard,
     async take(source, limit, progress) {
+      source.on('error', () => undefined); // it may break before the pipeline listens, which then finds it broken
       await ready();
       const path = join(folder, randomUUID());
       const hash = createHash('sha256');
