@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { outsideRequests } from './outside-requests.js';
 import { whenClosed } from './when-closed.js';
 
 /** Answers of a connection that its client has not read; another request of it begins when they are below this. */
@@ -58,7 +59,7 @@ export function openPipelines(
       function beginWaiting(line: Line, socket: Socket): void {
         while (line.waiting.length > 0 && !socket.destroyed && mayBegin(line, socket)) {
           const { request, response } = line.waiting.shift() as Line['waiting'][number];
-          begin(line, request, response);
+          outsideRequests(() => begin(line, request, response)); // it is the end of another that brought us here
         }
         if (line.waiting.length === 0) socket.resume();
       }

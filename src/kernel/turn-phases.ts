@@ -1,3 +1,5 @@
+import { outsideRequests } from './outside-requests.js';
+
 type Work = () => void;
 
 const afterReading: Work[] = [];
@@ -16,12 +18,16 @@ function doAll(works: readonly Work[]): void {
 function begin(): void {
   if (begun) return;
   begun = true;
-  setImmediate(() => doAll(afterReading.splice(0)));
-  setImmediate(() => {
-    begun = false;
-    if (afterReading.length > 0) begin(); // asked for after the first phase
-    doAll(atEnd.splice(0));
+  outsideRequests(() => {
+    setImmediate(() => doAll(afterReading.splice(0)));
+    setImmediate(end);
   });
+}
+
+function end(): void {
+  begun = false;
+  if (afterReading.length > 0) begin(); // asked for after the first phase
+  doAll(atEnd.splice(0));
 }
 
 /** Does work when what has come on all connections in this turn is read and parsed, bodies included. */
