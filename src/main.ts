@@ -126,15 +126,16 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       { most: config.server.maxPipelined, seconds: config.server.readTimeoutSeconds },
       (response) => (factsOf(response.req).outcome = 'slow_reader'),
     );
-    const server = createServer(
-      {
-        headersTimeout: config.server.headersTimeoutSeconds * 1000,
-        requestTimeout: 0, // bodies.watching sees to it
-        connectionsCheckingInterval: LOOK_AT_CONNECTIONS_MS,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-      },
-      pipelines.bounding(draining.watching(bodies.watching(handle))),
-    );
+    const server = createServer({
+      headersTimeout: config.server.headersTimeoutSeconds * 1000,
+      requestTimeout: 0, // bodies.watching sees to it
+      connectionsCheckingInterval: LOOK_AT_CONNECTIONS_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+    });
+    const listener = pipelines.bounding(draining.watching(bodies.watching(handle)));
+    server.on('request', listener);
+    // Node would answer an expectation that it does not know by itself, past the log, the limits and HSTS.
+    server.on('checkExpectation', listener);
     pipelines.watch(server);
     server.maxConnections = config.server.maxConnections;
     // Its own port was free before: only the metrics can have taken it.

@@ -11,6 +11,8 @@ export interface Place {
   /** Whose body it waits for; undefined where it waits for none. */
   network: string | undefined;
   inFlight: boolean;
+  /** The request ended: maybe before it was decided. */
+  left: boolean;
 }
 
 /**
@@ -32,6 +34,7 @@ export const placeFor = (request: IncomingMessage): Place => ({
   request,
   network: undefined,
   inFlight: false,
+  left: false,
 });
 
 const hasBody = ({
@@ -91,12 +94,15 @@ export function openAdmission({
 
   return {
     enter(place, address, decided) {
-      const decideNow = (): void => decided(decide(place, address));
+      const decideNow = (): void => {
+        if (!place.left) decided(decide(place, address));
+      };
       // The parser tells of a request before it has read the body that came in the same piece.
       if (hasBody(place.request)) whenRead(decideNow);
       else decideNow();
     },
     leave(place) {
+      place.left = true;
       stopWaiting(place);
       if (place.inFlight) inFlight -= 1;
       place.inFlight = false;

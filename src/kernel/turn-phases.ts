@@ -6,8 +6,16 @@ const afterReading: Work[] = [];
 const atEnd: Work[] = [];
 let begun = false;
 
+/** One that throws takes no other with it, and is thrown when all are done. */
 function doAll(works: readonly Work[]): void {
-  for (const work of works) work();
+  const errors: unknown[] = [];
+  for (const work of works)
+    try {
+      work();
+    } catch (error) {
+      errors.push(error);
+    }
+  if (errors.length > 0) throw errors[0];
 }
 
 /**

@@ -20,6 +20,16 @@ describe('the target of a request', () => {
   });
   after(() => server.stop());
 
+  it('is served, logged and counted like any other where a request expects what no server knows', async () => {
+    const answer = await exchange(server.port, [
+      'GET /.well-known/openid-configuration HTTP/1.1',
+      `Host: ${host}`,
+      'Expect: wonders',
+    ]);
+    assert.equal(statusOf(answer), 200);
+    assert.match(answer, /\r\nX-Request-Id: /i);
+  });
+
   for (const names of [
     ['Host', 'Host'],
     ['host', 'HOST'],

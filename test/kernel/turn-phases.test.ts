@@ -47,4 +47,27 @@ describe('the end of a turn of the event loop', () => {
     });
     assert.deepEqual(done, ['end', 'read later', 'end later']);
   });
+
+  it('does the rest of its work where one piece throws', async () => {
+    const done: string[] = [];
+    const thrown = new Promise<unknown>((resolve) => {
+      const others = process.listeners('uncaughtException');
+      process.removeAllListeners('uncaughtException');
+      process.once('uncaughtException', (error) => {
+        for (const other of others) process.on('uncaughtException', other);
+        resolve(error);
+      });
+    });
+    atEndOfTurn(() => {
+      throw new Error('one');
+    });
+    await new Promise<void>((resolve) => {
+      atEndOfTurn(() => {
+        done.push('another');
+        resolve();
+      });
+    });
+    assert.equal(((await thrown) as Error).message, 'one');
+    assert.deepEqual(done, ['another']);
+  });
 });
