@@ -1,6 +1,7 @@
 import type { Config } from './config.js';
 import { openAudit, type Audit } from './observe/index.js';
 import {
+  givenMasterKey,
   migrate,
   openStore,
   openVault,
@@ -40,6 +41,7 @@ export async function openStoreContext(
   config: Config,
   { migrations = true, migrated, report }: OpenOptions = {},
 ): Promise<StoreContext> {
+  givenMasterKey(config); // before anything is written
   const store = await openStore(config, report);
   try {
     if (migrations) {

@@ -41,17 +41,29 @@ export function replaceKeyFile(config: Config, text: string): void {
   renameSync(next, fileOf(config));
 }
 
-/** The configured master key, or the data folder's; made there on the first start on SQLite. */
-async function readMasterKey(config: Config, store: Store): Promise<MasterKey> {
-  const file = fileOf(config);
+/**
+ * The master key that the configuration or the data folder holds; undefined where the first start on SQLite is to make one.
+ * @throws ConfigError for one that cannot be used, and with PostgreSQL for none
+ */
+export function givenMasterKey(config: Config): MasterKey | undefined {
   if (config.masterKey !== undefined)
     return decodeMasterKey(config.masterKey, 'GATEHOUSE_MASTER_KEY', 'from the environment or a config file');
-  if (store.dialect === 'postgres')
+  if (config.databaseUrl !== undefined)
     throw new ConfigError(
       'GATEHOUSE_MASTER_KEY',
       'is required with PostgreSQL; make one with: openssl rand -base64 32',
     );
-  if (existsSync(file)) return decodeMasterKey(readFileSync(file, 'utf8'), 'GATEHOUSE_MASTER_KEY', file);
+  const file = fileOf(config);
+  return existsSync(file)
+    ? decodeMasterKey(readFileSync(file, 'utf8'), 'GATEHOUSE_MASTER_KEY', file)
+    : undefined;
+}
+
+/** The master key; made in the data folder on the first start on SQLite. */
+async function readMasterKey(config: Config, store: Store): Promise<MasterKey> {
+  const given = givenMasterKey(config);
+  if (given) return given;
+  const file = fileOf(config);
   if ((await store.meta.get(MASTER)) !== undefined)
     throw new ConfigError(
       'GATEHOUSE_MASTER_KEY',

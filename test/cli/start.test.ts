@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { decodeJwt } from 'jose';
+import pg from 'pg';
 import { basic } from '../support/http.js';
 import { environment, MASTER_KEY, temporaryFolder } from '../support/config.js';
 import { needsFiles } from '../support/needs.js';
@@ -257,11 +258,29 @@ describe('a start that can not be', () => {
     const { GATEHOUSE_MASTER_KEY: _key, ...without } = await environment('postgres');
     await refused(without, 'GATEHOUSE_MASTER_KEY', /required with PostgreSQL/);
     await refused(
-      { ...(await quiet()), DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none' },
+      {
+        ...(await quiet()),
+        GATEHOUSE_MASTER_KEY: MASTER_KEY,
+        DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+      },
       'DATABASE_URL',
       /can not be reached/,
     );
     await refused({ ...(await quiet()), DATABASE_URL: 'mysql://x' }, 'DATABASE_URL', /postgres:\/\//);
+  });
+
+  it('writes nothing before a master key that cannot be one is refused', async () => {
+    const malformed = { ...(await quiet()), GATEHOUSE_MASTER_KEY: 'too short' };
+    await refused(malformed, 'GATEHOUSE_MASTER_KEY', /32 bytes in base64/);
+    assert.ok(!existsSync(join(malformed['GATEHOUSE_DATA_DIR'] as string, 'gatehouse.sqlite')));
+
+    const { GATEHOUSE_MASTER_KEY: _key, ...without } = await environment('postgres');
+    await refused(without, 'GATEHOUSE_MASTER_KEY', /required with PostgreSQL/);
+    const client = new pg.Client({ connectionString: without['DATABASE_URL'] as string });
+    await client.connect();
+    const { rows } = await client.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
+    await client.end();
+    assert.deepEqual(rows, []);
   });
 
   it('leaves the schema alone when told to', async () => {
