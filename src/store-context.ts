@@ -1,6 +1,7 @@
 import type { Config } from './config.js';
 import { openAudit, type Audit } from './observe/index.js';
 import {
+  checkDatabaseUrl,
   givenMasterKey,
   migrate,
   openStore,
@@ -41,7 +42,9 @@ export async function openStoreContext(
   config: Config,
   { migrations = true, migrated, report }: OpenOptions = {},
 ): Promise<StoreContext> {
-  givenMasterKey(config); // before anything is written
+  // Before anything is written.
+  checkDatabaseUrl(config);
+  givenMasterKey(config);
   const store = await openStore(config, report);
   try {
     if (migrations) {

@@ -1,5 +1,5 @@
 export type { Report } from './report.js';
-export { openStore } from './open.js';
+export { checkDatabaseUrl, openStore } from './open.js';
 export { decodeMasterKey, givenMasterKey, keptInFile, openVault, replaceKeyFile } from './master-key.js';
 export { rewrap, type Rewrapped, type SealedColumn } from './rewrap.js';
 export { migrate, requireSchema, schemaStatus, type Migration, type SchemaStatus } from './migrate.js';

@@ -4,6 +4,15 @@ import { ConfigError, StoreUnavailable } from '../kernel/errors.js';
 import type { Report } from './report.js';
 import type { Store } from './store.js';
 
+/** @throws ConfigError */
+export function checkDatabaseUrl({ databaseUrl }: Config): void {
+  if (databaseUrl !== undefined && !/^postgres(ql)?:\/\//.test(databaseUrl))
+    throw new ConfigError(
+      'DATABASE_URL',
+      'must begin with postgres:// (leave it out for the embedded SQLite)',
+    );
+}
+
 /**
  * Opens the store that the configuration names: PostgreSQL when `DATABASE_URL` is set, else SQLite in the data folder. Loads
  * the driver of that store only.
@@ -11,11 +20,7 @@ import type { Store } from './store.js';
  */
 export async function openStore(config: Config, report: Report = () => undefined): Promise<Store> {
   if (config.databaseUrl !== undefined) {
-    if (!/^postgres(ql)?:\/\//.test(config.databaseUrl))
-      throw new ConfigError(
-        'DATABASE_URL',
-        'must begin with postgres:// (leave it out for the embedded SQLite)',
-      );
+    checkDatabaseUrl(config);
     const { openPostgres } = await import('./postgres.js');
     const store = openPostgres(config.databaseUrl, config.store);
     await reachable(store, 'DATABASE_URL', 'can not be reached or refuses the sign-in');

@@ -270,7 +270,7 @@ describe('a start that can not be', () => {
   });
 
   it('writes nothing before a master key that cannot be one is refused', async () => {
-    const malformed = { ...(await quiet()), GATEHOUSE_MASTER_KEY: 'too short' };
+    const malformed: Record<string, string> = { ...(await quiet()), GATEHOUSE_MASTER_KEY: 'too short' };
     await refused(malformed, 'GATEHOUSE_MASTER_KEY', /32 bytes in base64/);
     assert.ok(!existsSync(join(malformed['GATEHOUSE_DATA_DIR'] as string, 'gatehouse.sqlite')));
 
