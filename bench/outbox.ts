@@ -9,6 +9,7 @@ import { ensureHome } from '../src/first-start.js';
 import { queueText } from '../src/messaging/index.js';
 import { tenantTransaction } from '../src/store/index.js';
 import { codeSender } from '../src/users/index.js';
+import { MASTER_KEY } from '../test/support/config.js';
 import { startMailServer } from '../test/support/mail.js';
 import { freePort } from '../test/support/ports.js';
 import { startServer } from './measure.js';
@@ -54,6 +55,7 @@ const databaseUrl = process.env['DATABASE_URL'];
 const env = {
   PORT: String(port),
   GATEHOUSE_DATA_DIR: folder,
+  GATEHOUSE_MASTER_KEY: MASTER_KEY,
   LOG_LEVEL: 'warn',
   ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
 };
