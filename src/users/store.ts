@@ -305,7 +305,7 @@ export async function standingIn(
   return { permissions: heldBy(roles, user.claims).permissions ?? [], confined: confines(roles) };
 }
 
-/** Whether a change of a user can take rights from the user, or a way to sign in. */
+/** Whether a change of a user can take rights from the user, or a way to sign in. Asked twice, it answers the same. */
 export const mayTakeRights = ({
   roles,
   claims,
@@ -317,7 +317,7 @@ export const mayTakeRights = ({
   roles !== undefined ||
   claims !== undefined ||
   enabled !== undefined ||
-  (lockedUntil ?? 0) > Date.now() ||
+  (lockedUntil ?? null) !== null ||
   email === null ||
   phoneNumber === null;
 
