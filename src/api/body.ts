@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { DEEPEST_JSON, isTooDeep, openJsonDepth } from '../kernel/json-depth.js';
 import { firstMistake } from '../kernel/json-mistake.js';
+import { piecesOf } from '../kernel/pieces.js';
 import { bodyGoesOn } from '../kernel/slow-bodies.js';
 import { BASIC } from './codes.js';
 import { Failure } from './failure.js';
@@ -23,7 +24,7 @@ export async function readJson(request: IncomingMessage, most = LARGEST_BODY): P
   const chunks: Buffer[] = [];
   const depth = openJsonDepth();
   let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of piecesOf(request)) {
     length += chunk.length;
     if (length > most)
       throw new Failure(413, BASIC.payloadTooLarge, {
@@ -75,7 +76,7 @@ export function readLines(request: IncomingMessage): AsyncIterable<TextLine> {
 
 /** The pieces of a body, however long it goes on. */
 async function* whileItComes(request: IncomingMessage): AsyncIterable<Buffer> {
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of piecesOf(request)) {
     bodyGoesOn(request);
     yield chunk;
   }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { piecesOf } from '../kernel/pieces.js';
 import { bodyGoesOn } from '../kernel/slow-bodies.js';
 import { MQTT_CODES as CODES, MqttFailure } from './failures.js';
 import { beginsList, MOST_ENTRIES, openJsonReader, type JsonText } from './json-lists.js';
@@ -16,7 +17,7 @@ async function* partsOf(
 ): AsyncGenerator<{ part: Buffer; isList: boolean | undefined }> {
   let length = 0;
   let isList: boolean | undefined;
-  for await (const part of request as AsyncIterable<Buffer>) {
+  for await (const part of piecesOf(request)) {
     bodyGoesOn(request);
     length += part.length;
     isList ??= beginsList(part);

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash, pbkdf2Sync, randomBytes, scryptSync } from 'node:crypto';
+import { Agent, request } from 'node:http';
 import { hash as argon2 } from '@node-rs/argon2';
 import { hash as bcrypt } from '@node-rs/bcrypt';
+import { decodeJwt } from 'jose';
+import { revokeTokenIn } from '../../src/revocations/index.js';
 import { STORES } from '../support/config.js';
 import { administrator, caller, type Caller, type Data } from '../support/area.js';
 import { send } from '../support/http.js';
@@ -133,6 +136,32 @@ for (const kind of STORES)
       const first = await admin.done('GET', `/api/User/${answers[0]?.['id']}`);
       assert.deepEqual([first['userKey'], first['roleNames']], [userKey, ['partner']]);
       assert.equal((await admin.ask('GET', '/api/User/Head?userName=fourth')).status, 404);
+    });
+
+    it('leaves a connection that serves the next request where it breaks off', async () => {
+      const token = await clientToken(server, ['isms.user.import']);
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const ask = (method: string, path: string, begun: () => void, body = ''): Promise<string> =>
+        new Promise((resolve, reject) => {
+          const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' };
+          const asking = request(new URL(path, server.issuer), { agent, method, headers }, (answer) => {
+            let text = '';
+            answer.on('data', (chunk: Buffer) => {
+              if (text === '') begun();
+              text += String(chunk);
+            });
+            answer.on('end', () => resolve(text));
+          });
+          asking.on('error', reject);
+          asking.end(body);
+        });
+      const lines = Array.from({ length: 20_000 }, (_, n) => JSON.stringify({ userName: `broken-off-${n}` }));
+      const revoke = (): void =>
+        void server.change((db) => revokeTokenIn(db, decodeJwt(token).jti ?? '', Date.now() + 3_600_000));
+      const answer = await ask('POST', '/api/User/Import', revoke, lines.join('\n'));
+      assert.match(answer, /"code":401/);
+      assert.match(await ask('GET', '/livez', () => undefined), /ok/);
+      agent.destroy();
     });
 
     it('can be sent again after a break: those that are there stay as they are', async () => {
