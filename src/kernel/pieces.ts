@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * The pieces of a request's body, as they come. Where their reader stops early, what is left is read and dropped, and the
- * connection serves its next request. With the request's own iterator, which lets go of the connection, none of it would come.
+ * The pieces of a request's body, as they come. If the reader stops early, the rest is read and dropped, so that the connection
+ * can serve its next request. The request's own iterator would detach the connection, and nothing would read it any more.
  */
 export async function* piecesOf(request: IncomingMessage): AsyncGenerator<Buffer> {
   try {

@@ -230,8 +230,8 @@ export function checkForeignHash(stored: string): void {
     throw new Invalid(
       'passwordHash',
       'costs too much at each sign-in: taken are bcrypt to cost 12, PBKDF2 to 1,000,000 rounds of SHA-256 (2,000,000 of ' +
-        'SHA-1, 350,000 of SHA-512; they count for each 32, 20 or 64 bytes of the key), scrypt to 128 MiB, Argon2 to 128 MiB and 16 passes, where both multiplied are 512 MiB ' +
-        'at most; import the user without it, to have a new password set',
+        'SHA-1, 350,000 of SHA-512; they count for each 32, 20 or 64 bytes of the key), scrypt to 128 MiB, Argon2 to 128 MiB ' +
+        'and 16 passes, where both multiplied are 512 MiB at most; import the user without it, to have a new password set',
     );
 }
 
