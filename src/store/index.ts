@@ -1,6 +1,13 @@
 export type { Report } from './report.js';
 export { checkDatabaseUrl, openStore } from './open.js';
-export { decodeMasterKey, givenMasterKey, keptInFile, openVault, replaceKeyFile } from './master-key.js';
+export {
+  decodeMasterKey,
+  givenMasterKey,
+  keptInFile,
+  openVault,
+  replaceKeyFile,
+  requireMasterKey,
+} from './master-key.js';
 export { rewrap, type Rewrapped, type SealedColumn } from './rewrap.js';
 export { migrate, requireSchema, schemaStatus, type Migration, type SchemaStatus } from './migrate.js';
 export { decrypt, encrypt, MasterKey, SealBroken, Vault } from './vault.js';

@@ -63,16 +63,26 @@ export function givenMasterKey(config: Config): MasterKey | undefined {
 async function readMasterKey(config: Config, store: Store): Promise<MasterKey> {
   const given = givenMasterKey(config);
   if (given) return given;
-  const file = fileOf(config);
-  if ((await store.meta.get(MASTER)) !== undefined)
-    throw new ConfigError(
-      'GATEHOUSE_MASTER_KEY',
-      `is not set and ${file} is missing, but the store was made with a key; give it back`,
-    );
+  if ((await store.meta.get(MASTER)) !== undefined) throw missingKey(config);
   const key = randomBytes(32);
-  writeFileSync(file, `${key.toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+  writeFileSync(fileOf(config), `${key.toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
   return new MasterKey(key);
 }
+
+/** Refuses a master key that is not the store's, before migrations change the store. @throws ConfigError */
+export async function requireMasterKey(config: Config, store: Store): Promise<void> {
+  if (!(await store.knex.schema.hasTable('meta'))) return;
+  if ((await store.meta.get(MASTER)) === undefined) return;
+  const given = givenMasterKey(config);
+  if (!given) throw missingKey(config);
+  await keysOf(store, given);
+}
+
+const missingKey = (config: Config): ConfigError =>
+  new ConfigError(
+    'GATEHOUSE_MASTER_KEY',
+    `is not set and ${fileOf(config)} is missing, but the store was made with a key; give it back`,
+  );
 
 /** Every key of the store that this master key opens, by name. @throws SealBroken */
 export async function unwrapAll(store: Store, master: MasterKey): Promise<Map<string, Buffer>> {
@@ -109,19 +119,24 @@ export interface OpenVault {
 export async function openVault(config: Config, store: Store): Promise<OpenVault> {
   const master = await readMasterKey(config, store);
   await ensureKeys(store, master);
-  let keys: Map<string, Buffer>;
-  try {
-    keys = await unwrapAll(store, master);
-  } catch (error) {
-    if (!(error instanceof SealBroken)) throw error;
-    throw wrongKey(error.message);
-  }
-  const hashing = keys.get(HASHING);
-  if (!hashing)
-    throw wrongKey(`its key is ${(await store.meta.get(MASTER)) ?? 'unknown'}, this one is ${master.id}`);
+  const { keys, hashing } = await keysOf(store, master);
   const vault = new Vault(hashing);
   await update(vault, store, keys);
   return { vault, master, follow: async () => update(vault, store, await unwrapAll(store, master)) };
+}
+
+/** The keys of the store, as its master key opens them. @throws ConfigError for a key that is not the store's */
+async function keysOf(
+  store: Store,
+  master: MasterKey,
+): Promise<{ keys: Map<string, Buffer>; hashing: Buffer }> {
+  const keys = await unwrapAll(store, master).catch((error: unknown) => {
+    throw error instanceof SealBroken ? wrongKey(error.message) : error;
+  });
+  const hashing = keys.get(HASHING);
+  if (!hashing)
+    throw wrongKey(`its key is ${(await store.meta.get(MASTER)) ?? 'unknown'}, this one is ${master.id}`);
+  return { keys, hashing };
 }
 
 const wrongKey = (why: string): ConfigError =>

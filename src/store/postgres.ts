@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import knexFactory, { type Knex } from 'knex';
 import PostgresClient from 'knex/lib/dialects/postgres/index.js';
 import pg from 'pg';
 import type { Config } from '../config.js';
 import { atEndOfTurn } from '../kernel/turn-phases.js';
 import { acquired, guarded, isSilence } from './failures.js';
+import { openLostConnections } from './lost-connections.js';
 import { listenOn } from './postgres-listener.js';
 import {
   metaOver,
@@ -24,12 +25,16 @@ pg.types.setTypeParser(BIGINT, Number);
 /** The server ends a statement first, so that its connection lives on; the client gives up on a server that is silent. */
 const GRACE_MS = 500;
 const KEEP_ALIVE_MS = 10_000;
+/** The server ends the connections of a machine that is gone within 20 seconds. */
+const SERVER_KEEP_ALIVE = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2';
 /** For a migration of a large table. */
 const UNHURRIED_MS = 6 * 3_600_000;
 
 /** What pg's client has besides its types. */
 interface Connection extends Pick<pg.Client, 'query'> {
   connection: { stream: { destroy(): void } };
+  /** Of the server's process behind it. */
+  processID: number;
   /** How often the server had been silent when it was made. */
   silences: number;
   /** How long a statement may take on it where that is not the usual time. */
@@ -40,9 +45,11 @@ interface Connection extends Pick<pg.Client, 'query'> {
 export function openPostgres(databaseUrl: string, settings: Config['store']): Store {
   const connection = {
     connectionString: databaseUrl,
-    application_name: 'gatehouse',
+    application_name: `gatehouse ${randomBytes(6).toString('hex')}`,
+    options: SERVER_KEEP_ALIVE,
     ...limitsOf(settings),
   };
+  const lost = openLostConnections(connection);
   const knex = knexFactory({
     client: LimitedClient,
     connection,
@@ -56,6 +63,8 @@ export function openPostgres(databaseUrl: string, settings: Config['store']): St
       validate: (connection: Connection) => connection.silences === silences,
       afterCreate(connection: Connection & pg.Client, done: (error: Error | null) => void) {
         connection.silences = silences;
+        lost.forget(connection.processID);
+        connection.on('error', () => lost.add(connection.processID));
         if (settings.durability !== 'full') return done(null);
         connection.query('SET synchronous_commit = on', (error: Error | null) => done(error));
       },
@@ -79,7 +88,10 @@ export function openPostgres(databaseUrl: string, settings: Config['store']): St
     meta: metaOver(prepare),
     listen: () => listenOn(connection),
     ping: async () => void (await knex.raw('SELECT 1')),
-    close: () => knex.destroy(),
+    close() {
+      lost.close();
+      return knex.destroy();
+    },
   };
 }
 

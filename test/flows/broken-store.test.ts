@@ -16,6 +16,14 @@ import { Visitor } from '../support/visitor.js';
 const LIMITS = { store: { poolSize: 4, waitSeconds: 2, connectSeconds: 1, statementSeconds: 1 } };
 const JSON_TYPE = { 'content-type': 'application/json' };
 
+/** Each try ends within a second and a half, by the limits. */
+const RECOVERY_TRIES = 3;
+
+async function succeedsWithin(tries: number, work: () => Promise<boolean>): Promise<boolean> {
+  for (let n = 0; n < tries; n += 1) if (await work()) return true;
+  return false;
+}
+
 interface Broken {
   server: TestServer;
   proxy: BreakableProxy;
@@ -311,6 +319,27 @@ describe('a PostgreSQL that cannot serve', () => {
     assert.equal(outcomeOf(await begin(broken)), BEGUN);
   });
 
+  it('by falling silent in a transaction leaves nothing locked once it can be reached again', async () => {
+    const { proxy, server } = broken;
+    const { store } = server.context;
+    const lock = 'SELECT pg_advisory_xact_lock(1)';
+    const cutOff = store.transaction(async (trx) => {
+      await trx.raw(lock);
+      proxy.fallSilent();
+      await trx.raw('SELECT 1');
+    });
+    await assert.rejects(cutOff, { name: 'StoreUnavailable' });
+    proxy.mend();
+    const locks = (): Promise<boolean> =>
+      store
+        .transaction((trx) => trx.raw(lock))
+        .then(
+          () => true,
+          () => false,
+        );
+    assert.ok(await succeedsWithin(RECOVERY_TRIES, locks));
+  });
+
   it('by having no connection free makes requests wait, and then 503', async () => {
     const { store } = broken.server.context;
     let release = (): void => undefined;
@@ -410,17 +439,10 @@ describe('a PostgreSQL whose processes are stopped', () => {
     assert.match(outcomeOf(refused), REFUSED);
     assert.deepEqual([ready.status, lives.status], [503, 200]);
     await postgres.resume();
-    assert.ok(await servesWithin(RECOVERY_TRIES));
-  });
-
-  /** Each try ends within a second and a half, by the limits. */
-  const RECOVERY_TRIES = 3;
-
-  async function servesWithin(tries: number): Promise<boolean> {
-    for (let n = 0; n < tries; n += 1) {
+    const serves = async (): Promise<boolean> => {
       const [api, ready, begun] = await Promise.all([askApi(), ask('/readyz'), begin({ ask })]);
-      if (api.status === 200 && ready.status === 200 && outcomeOf(begun) === BEGUN) return true;
-    }
-    return false;
-  }
+      return api.status === 200 && ready.status === 200 && outcomeOf(begun) === BEGUN;
+    };
+    assert.ok(await succeedsWithin(RECOVERY_TRIES, serves));
+  });
 });
