@@ -1,6 +1,6 @@
 import type { Config } from './config.js';
 import { openLog, type Log } from './observe/index.js';
-import { openStoreContext, type OpenOptions, type StoreContext } from './store-context.js';
+import { openStoreContext, type StoreContext } from './store-context.js';
 import {
   openLockout,
   openPasswords,
@@ -21,23 +21,33 @@ export interface GatehouseContext extends StoreContext {
   people: People;
 }
 
+/** What there is before migrations. */
+export type OpeningContext = Pick<GatehouseContext, 'config' | 'store' | 'passwords'>;
+
+interface ContextOptions {
+  migrations?: boolean;
+  /** Refuses what would be refused later, while the store is as it was. */
+  beforeMigrations?: (context: OpeningContext) => Promise<void>;
+}
+
 /**
  * Opens the store as openStoreContext does, the log, and what signs people in.
  * @throws ConfigError, SchemaMismatch
  */
 export async function openContext(
   config: Config,
-  { migrations = true }: Pick<OpenOptions, 'migrations'> = {},
+  { migrations = true, beforeMigrations }: ContextOptions = {},
 ): Promise<GatehouseContext> {
   const log = await openLog(config);
+  const passwords = openPasswords(config.passwords, log);
   const opened = await openStoreContext(config, {
     migrations,
+    beforeMigrations: async (store) => beforeMigrations?.({ config, store, passwords }),
     migrated: (steps) => log.info({ steps }, 'migrated'),
     report: (problem, err) => log.error({ err }, problem),
   });
   try {
     const { store, vault } = opened;
-    const passwords = openPasswords(config.passwords, log);
     const lockout = openLockout(store, config.lockout);
     const codes = openCodes(store, vault, config.codes);
     const people = openPeople(store, vault, userFinder(store), passwords, lockout, codes);

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { clientsWithBuiltInIds } from './clients/index.js';
 import { ConfigError } from './kernel/errors.js';
-import type { GatehouseContext } from './context.js';
+import type { GatehouseContext, OpeningContext } from './context.js';
 import { Conflict } from './kernel/errors.js';
 import { insertApp } from './mqtt/index.js';
 import { makeFirstKeys } from './oidc/index.js';
 import { builtInRoles } from './roles/index.js';
-import { tenantDb } from './store/index.js';
+import { tenantDb, type Store } from './store/index.js';
 import { hostsOf, findHomeTenant, makeTenant, moveTenant, type Tenant } from './tenants/index.js';
 import { insertUser, WeakPassword } from './users/index.js';
 
@@ -37,14 +37,26 @@ export async function ensureHome(context: GatehouseContext): Promise<Home> {
   return home;
 }
 
+/** Refuses a password that the first start will refuse, before there is anything in the store. @throws ConfigError */
+export async function checkFirstPassword({ config, store, passwords }: OpeningContext): Promise<void> {
+  const { user, password } = config.admin;
+  if (password === undefined || (await hasTenants(store))) return;
+  await passwords.check(password, [user]).catch(refuseWeak);
+}
+
+const hasTenants = async ({ knex }: Store): Promise<boolean> =>
+  (await knex.schema.hasTable('tenants')) && (await knex('tenants').first('id')) !== undefined;
+
+function refuseWeak(error: unknown): never {
+  throw error instanceof WeakPassword
+    ? new ConfigError('GATEHOUSE_ADMIN_PASSWORD', `the password ${error.message}`)
+    : error;
+}
+
 async function makeHome(context: GatehouseContext): Promise<Home> {
   const { config, store, vault, passwords } = context;
   const adminPassword = config.admin.password ?? randomBytes(12).toString('base64url');
-  const passwordHash = await passwords.hash(adminPassword, [config.admin.user]).catch((error: unknown) => {
-    throw error instanceof WeakPassword
-      ? new ConfigError('GATEHOUSE_ADMIN_PASSWORD', `the password ${error.message}`)
-      : error;
-  });
+  const passwordHash = await passwords.hash(adminPassword, [config.admin.user]).catch(refuseWeak);
   try {
     const writeFirstKeys = await makeFirstKeys(vault);
     const made = await store.transaction(async (trx) => {

@@ -6,6 +6,7 @@ import {
   migrate,
   openStore,
   openVault,
+  requireMasterKey,
   requireSchema,
   type MasterKey,
   type Report,
@@ -28,6 +29,8 @@ export interface StoreContext {
 export interface OpenOptions {
   /** Whether the schema is brought up to date; else it is checked. */
   migrations?: boolean;
+  /** Refuses what would be refused later, while the store is as it was. */
+  beforeMigrations?: (store: Store) => Promise<void>;
   /** Is told of problems of the store that no caller is told of. */
   report?: Report;
   /** Called with the names of the steps that were taken, where there were any. */
@@ -40,14 +43,16 @@ export interface OpenOptions {
  */
 export async function openStoreContext(
   config: Config,
-  { migrations = true, migrated, report }: OpenOptions = {},
+  { migrations = true, beforeMigrations, migrated, report }: OpenOptions = {},
 ): Promise<StoreContext> {
   // Before anything is written.
   checkDatabaseUrl(config);
   givenMasterKey(config);
   const store = await openStore(config, report);
   try {
+    await requireMasterKey(config, store);
     if (migrations) {
+      await beforeMigrations?.(store);
       const steps = await migrate(store);
       if (steps.length > 0) migrated?.(steps);
     } else await requireSchema(store);

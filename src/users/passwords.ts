@@ -47,10 +47,12 @@ export interface Comparison {
 
 export interface Passwords {
   /**
-   * Argon2id as a PHC string.
+   * Refuses a weak password.
    * @param known what the password must not be made of: the tenant's name, and the person's names, address and number.
-   * @throws WeakPassword, Busy
+   * @throws WeakPassword
    */
+  check(password: string, known?: readonly ContextWord[]): Promise<void>;
+  /** Checks a password, and hashes it: Argon2id as a PHC string. @throws WeakPassword, Busy */
   hash(password: string, known?: readonly ContextWord[]): Promise<string>;
   /** The same for a password that somebody has had for long, however short it is. @throws Busy */
   rehash(password: string): Promise<string>;
@@ -126,13 +128,18 @@ export function openPasswords(
     });
   }
 
+  async function check(password: string, known: readonly ContextWord[] = []): Promise<void> {
+    const length = [...password].length;
+    if (length < SHORTEST || length > LONGEST) throw new WeakPassword('length');
+    await checkGuessable(password, known);
+    if (breachCheckUrl !== undefined && (await isBreached(breachCheckUrl, password)))
+      throw new WeakPassword('leaked');
+  }
+
   return {
-    async hash(password, known = []) {
-      const length = [...password].length;
-      if (length < SHORTEST || length > LONGEST) throw new WeakPassword('length');
-      await checkGuessable(password, known);
-      if (breachCheckUrl !== undefined && (await isBreached(breachCheckUrl, password)))
-        throw new WeakPassword('leaked');
+    check,
+    async hash(password, known) {
+      await check(password, known);
       return inTurn(() => hash(password, options));
     },
     rehash: (password) => inTurn(() => hash(password, options)),

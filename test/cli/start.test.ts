@@ -5,9 +5,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { decodeJwt } from 'jose';
-import pg from 'pg';
 import { basic } from '../support/http.js';
-import { environment, MASTER_KEY, temporaryFolder } from '../support/config.js';
+import { environment, MASTER_KEY, STORES, temporaryFolder } from '../support/config.js';
 import { needsFiles } from '../support/needs.js';
 import { cli, kill, serve, serveHere } from '../support/process.js';
 import { Visitor } from '../support/visitor.js';
@@ -158,6 +157,12 @@ describe('a start that can not be', () => {
     assert.match(lines[0] as string, advice);
   }
 
+  /** The last step of the schema that a store has; 0 for an empty one. */
+  async function schemaOf(env: Record<string, string>): Promise<number> {
+    const { stdout } = await cli(['migrate', '--status', '--json'], env);
+    return (JSON.parse(stdout) as { current: number }).current;
+  }
+
   it('names an unknown key of the environment', async () =>
     refused(
       { ...(await quiet()), GATEHOUSE_MASTERKEY: 'x' },
@@ -276,12 +281,29 @@ describe('a start that can not be', () => {
 
     const { GATEHOUSE_MASTER_KEY: _key, ...without } = await environment('postgres');
     await refused(without, 'GATEHOUSE_MASTER_KEY', /required with PostgreSQL/);
-    const client = new pg.Client({ connectionString: without['DATABASE_URL'] as string });
-    await client.connect();
-    const { rows } = await client.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
-    await client.end();
-    assert.deepEqual(rows, []);
+    assert.equal(await schemaOf(without), 0);
   });
+
+  for (const kind of STORES) {
+    it(`makes no table before a weak password of the first administrator is refused, on ${kind}`, async () => {
+      const env = await environment(kind, { GATEHOUSE_ADMIN_PASSWORD: 'gatehouse2026' });
+      await refused(env, 'GATEHOUSE_ADMIN_PASSWORD', /the password/);
+      assert.equal(await schemaOf(env), 0);
+    });
+
+    it(`takes no step of the schema before the master key of another store is refused, on ${kind}`, async () => {
+      const env = await environment(kind);
+      await cli(['serve'], env);
+      const latest = await schemaOf(env);
+      await cli(['migrate', '--to', '34'], env);
+      assert.equal(await schemaOf(env), 34);
+      const other = { ...env, GATEHOUSE_MASTER_KEY: Buffer.alloc(32, 8).toString('base64') };
+      await refused(other, 'GATEHOUSE_MASTER_KEY', /not the key that this store was made with/);
+      assert.equal(await schemaOf(env), 34);
+      await cli(['serve'], env);
+      assert.equal(await schemaOf(env), latest);
+    });
+  }
 
   it('leaves the schema alone when told to', async () => {
     const { code, stderr } = await cli(['serve', '--no-migrate'], await quiet());
