@@ -4,7 +4,7 @@ import { createApp } from './app.js';
 import { openFiles } from './blobs/open.js';
 import { longestLife, type Config } from './config.js';
 import { openContext, type GatehouseContext } from './context.js';
-import { ensureHome, type FirstSecrets, type Home } from './first-start.js';
+import { checkFirstPassword, ensureHome, type FirstSecrets, type Home } from './first-start.js';
 import { every, openOutbox, openSweeper, type Deliver, type Outbox } from './jobs/index.js';
 import {
   BACK_CHANNEL_LOGOUT,
@@ -75,7 +75,8 @@ export interface StartOptions {
 
 /** Starts the whole server. @throws ConfigError, SchemaMismatch with the store closed again. */
 export async function start(config: Config, options: StartOptions = {}): Promise<Gatehouse> {
-  const context = await openContext(config, options);
+  const { migrations = true } = options;
+  const context = await openContext(config, { migrations, beforeMigrations: checkFirstPassword });
   let scraped: Server | undefined;
   try {
     // Before the first start makes anything: a start that cannot listen leaves it to the next one.
@@ -148,11 +149,10 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       passwordSignIns,
       every(config.keys.intervalSeconds, 'key rotation', log, rotate),
       ...(config.sweeper.enabled
-        ? [
-            every(config.sweeper.intervalSeconds, 'files', log, () => files.blobs.sweep()),
-            every(config.sweeper.intervalSeconds, 'deletions of tenants', log, () => finishDeletions(store)),
-          ]
+        ? [every(config.sweeper.intervalSeconds, 'files', log, () => files.blobs.sweep())]
         : []),
+      // Without the sweeper too: a deletion that was answered has to end.
+      every(config.sweeper.intervalSeconds, 'deletions of tenants', log, () => finishDeletions(store)),
       every(FOLLOW_SECONDS, 'data keys', log, () => context.followKeys()),
     ];
     const { port } = server.address() as AddressInfo;

@@ -216,10 +216,16 @@ export async function finishDeletion(store: Store, id: string): Promise<void> {
   });
 }
 
-/** Finishes the deletions that a process has left behind when it ended. @returns how many they were */
+/**
+ * Finishes the deletions that a process has left behind when it ended. One that fails holds up no other.
+ * @returns how many they were @throws AggregateError with what failed
+ */
 export async function finishDeletions(store: Store): Promise<number> {
   const left = await store.meta.all(DELETION);
-  for (const [key] of left) await finishDeletion(store, key.slice(DELETION.length));
+  const failures: unknown[] = [];
+  for (const [key] of left)
+    await finishDeletion(store, key.slice(DELETION.length)).catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} tenants are not deleted`);
   return left.length;
 }
 

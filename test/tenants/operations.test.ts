@@ -2,10 +2,27 @@ import assert from 'node:assert/strict';
 import { STORES } from '../support/config.js';
 import { administrator, caller, type Caller, type Data } from '../support/area.js';
 import { bodyOf, send } from '../support/http.js';
+import { until } from '../support/raw.js';
 import { clientToken } from '../support/management.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { finishDeletions, type Tenant } from '../../src/tenants/index.js';
 import { beginDeletion, lockTenant } from '../../src/tenants/store.js';
+
+for (const kind of STORES)
+  describe(`a server without a sweeper, on ${kind}`, () => {
+    it('finishes the deletions of tenants all the same', async () => {
+      const server = await startServer(kind, {}, { sweeper: { enabled: false, intervalSeconds: 1 } });
+      const admin = await administrator(server);
+      const { store } = server.context;
+      const { id } = await admin.done('POST', '/api/Tenant', {
+        name: 'left',
+        hosts: [`left.localhost:${server.port}`],
+      });
+      await store.transaction(async (trx) => beginDeletion(trx, await lockTenant(trx, id as string)));
+      await until(async () => (await store.knex('tenants').where({ id })).length === 0);
+      await server.stop();
+    });
+  });
 
 for (const kind of STORES)
   describe(`tenants over REST, on ${kind}`, () => {
@@ -102,6 +119,28 @@ for (const kind of STORES)
       assert.equal((await discovery((hosts as string[])[0] as string)).status, 404);
       const next = await admin.done('POST', '/api/Tenant', { name, hosts });
       assert.notEqual(next['id'], id);
+    });
+
+    it('are deleted in turn after one that can not be deleted', async () => {
+      const { store } = server.context;
+      const [held, free] = [await newTenant(), await newTenant()];
+      for (const { id } of [held, free])
+        await store.transaction(async (trx) => beginDeletion(trx, await lockTenant(trx, id as string)));
+      await store.knex.schema.createTable('holds', (table) => {
+        table.text('tenant_id');
+        table.text('held_tenant');
+        table.text('held_role');
+        table.foreign(['held_tenant', 'held_role']).references(['tenant_id', 'id']).inTable('roles');
+      });
+      const role = await store.knex('roles').where({ tenant_id: held['id'] }).first<Data>('id');
+      await store.knex('holds').insert({ held_tenant: held['id'], held_role: role['id'] });
+      const left = (): Promise<Data[]> =>
+        store.knex('tenants').select<Data[]>('name').whereIn('id', [held['id'], free['id']]);
+      await assert.rejects(finishDeletions(store), { message: '1 tenants are not deleted' });
+      assert.deepEqual(await left(), [{ name: held['name'] }]);
+      await store.knex.schema.dropTable('holds');
+      await finishDeletions(store);
+      assert.deepEqual(await left(), []);
     });
 
     it('are deleted by who says their name, with all that they have', async () => {
