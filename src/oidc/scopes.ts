@@ -29,6 +29,7 @@ export function askedScopes(
 ): AskedScopes {
   const named = resource === undefined ? undefined : catalogue.apiByIndicator.get(resource);
   if (resource !== undefined && !named) throw new InvalidTarget(`there is no API "${printable(resource)}"`);
+  if (named) requireReach(catalogue, named, client);
   const scope = requested?.trim()
     ? [...new Set(requested.split(' ').filter(Boolean))]
     : defaultScopes(catalogue, client, named, aboutUser);
@@ -53,6 +54,18 @@ export function askedScopes(
         'ask for the scopes of one, or name it with the resource parameter',
     );
   return { scope, api: [...owners][0] };
+}
+
+/**
+ * Refuses an API that the client has nothing to do with: its tokens say who they are for, and an API may believe that alone.
+ * @throws InvalidTarget with what to change
+ */
+export function requireReach(catalogue: Catalogue, api: ApiResource, { settings }: Client): void {
+  const { scopes, resources } = settings;
+  if (resources.includes(api.name) || scopes.some((word) => catalogue.apiOf(word) === api)) return;
+  throw new InvalidTarget(
+    `the client has no scope of the API "${printable(api.name)}": give it one, or name the API in its resources`,
+  );
 }
 
 function defaultScopes(

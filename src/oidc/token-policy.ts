@@ -26,7 +26,7 @@ import {
   type TokenDependencies,
 } from './jwt-access-token.js';
 import type { KeyRing } from './keys/index.js';
-import { scopesAt } from './scopes.js';
+import { requireReach, scopesAt } from './scopes.js';
 
 /**
  * An API as the library wants it for a client. The scopes are those `asked` for (space-separated) that the client may
@@ -118,6 +118,8 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     const api = catalogue.apiByIndicator.get(indicator);
     if (!api) throw new errors.InvalidTarget();
     const client = clients.known(clientId);
+    // Scopes may have been taken away since the grant that this is for.
+    requireReach(catalogue, api, client);
     return {
       audience: api.audience,
       scope: scopesAt(catalogue, api, client, asked).join(' '),
