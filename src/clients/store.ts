@@ -222,6 +222,9 @@ export async function deleteClient(db: TenantDb, client: Client): Promise<void> 
     async () => void (await db.from('clients').where({ id }).delete()),
   );
   await revokeAllOf(db, 'client', clientId);
+  // The next client of this id is another one, and nobody has allowed it anything.
+  await db.from('oidc_artifacts').where({ model: 'Grant', client_id: clientId }).delete();
+  await revokeAllOf(db, 'consent', clientId); // those that are being written
 }
 
 /** Removes every secret of a client that is not among these. @throws Invalid, Conflict like `deleteClient` */

@@ -122,8 +122,7 @@ class ArtifactAdapter implements Adapter {
   }
 
   #unpack(stored: StoredArtifact | undefined, id?: string): AdapterPayload | undefined {
-    // What a user allowed a client outlives the tokens: the person need not be asked again.
-    if (!stored || (stored.revoked && this.model !== 'Grant')) return undefined;
+    if (!stored || stored.revoked) return undefined;
     const text = SEALED_MODELS.has(this.model)
       ? this.base.vault.open(stored.payload, this.#sealRow())
       : stored.payload;

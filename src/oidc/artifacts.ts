@@ -24,7 +24,7 @@ export interface StoredArtifact {
   grantId: string | null;
   uid: string | null;
   consumedAt: number | null;
-  /** Its user, its client, its family or the tenant was revoked after it was made. */
+  /** Its user, its client, its family or the tenant was revoked after it was made; of a grant, the consents for its client. */
   revoked: boolean;
   /** The revocations that the request had seen that wrote it. */
   generation: number;
@@ -105,6 +105,13 @@ export function openArtifacts(store: Store): Artifacts {
   );
   const select = `SELECT ${columns}, ${counter} AS seen FROM oidc_artifacts a`;
   const byId = store.prepare(`${select} WHERE a.tenant_id = ? AND a.id = ?`);
+  // What a user allowed a client outlives the tokens: the person need not be asked again.
+  const withdrawn = ended('consent', 'a.client_id');
+  const grantById = store.prepare(
+    `SELECT model, payload, grant_id, uid, consumed_at, ${generation} AS generation, ${withdrawn} AS revoked,
+       ${counter} AS seen
+     FROM oidc_artifacts a WHERE a.tenant_id = ? AND a.id = ?`,
+  );
   const byUid = store.prepare(`${select} WHERE a.tenant_id = ? AND a.uid = ? AND a.model = ?`);
   const byUserCode = store.prepare(`${select} WHERE a.tenant_id = ? AND a.user_code = ? AND a.model = ?`);
   const mark = store.prepare(
@@ -123,9 +130,9 @@ export function openArtifacts(store: Store): Artifacts {
     'DELETE FROM oidc_artifacts WHERE tenant_id = ? AND grant_id = ? AND model = ? AND uid = ?',
   );
   const newestGrant = store.prepare(
-    `SELECT grant_id FROM oidc_artifacts
+    `SELECT grant_id FROM oidc_artifacts a
      WHERE tenant_id = ? AND account_id = ? AND client_id = ? AND model = 'Grant' AND COALESCE(uid, '') = ?
-       AND (expires_at IS NULL OR expires_at > ?)
+       AND (expires_at IS NULL OR expires_at > ?) AND NOT ${withdrawn}
      ORDER BY expires_at DESC LIMIT 1`,
   );
 
@@ -150,7 +157,7 @@ export function openArtifacts(store: Store): Artifacts {
     put: async (tenantId, model, id, artifact) =>
       void (await upsert.run(...row(tenantId, model, id, artifact))),
     async find(tenantId, model, id) {
-      const row = await byId.first(tenantId, artifactKey(id));
+      const row = await (model === 'Grant' ? grantById : byId).first(tenantId, artifactKey(id));
       return row?.['model'] === model ? toArtifact(row) : undefined;
     },
     // Introspection begins here: those of one turn go on from here side by side (docs/performance.md).

@@ -138,7 +138,7 @@ export function openDependencies(base: DerivedTokensBase): Dependencies {
 
   const grantedClient: Dependencies['grantedClient'] = async (grantId, userKey, clientId) => {
     const stored = await artifacts.find(tenantId, 'Grant', grantId);
-    const grant = stored && parse<AdapterPayload>(stored.payload);
+    const grant = stored && !stored.revoked && parse<AdapterPayload>(stored.payload);
     if (!grant || (grant.exp ?? Infinity) * 1000 <= Date.now() || grant.accountId !== userKey)
       return undefined;
     return clientId === undefined || grant.clientId === clientId ? grant.clientId : undefined;

@@ -1,8 +1,11 @@
 import { queueMessage } from '../jobs/index.js';
 import type { Store, TenantDb } from '../store/index.js';
 
-/** What can be revoked as a whole, with all tokens that were issued until then. */
-export type Ended = 'user' | 'client' | 'tenant';
+/**
+ * What can be revoked as a whole, with all tokens that were issued until then. `consent` is what users have allowed a client:
+ * it outlives the client's tokens, but not the client, whose id another may take.
+ */
+export type Ended = 'user' | 'client' | 'tenant' | 'consent';
 
 /** What a token says of itself, as far as its end depends on it. */
 export interface Issued {
@@ -107,7 +110,8 @@ export interface UserEnded {
 }
 
 /**
- * Revokes every token, code and session of a user, every token and code of a client, or all of a tenant. Call it in the
+ * Revokes every token, code and session of a user, every token and code of a client, the consents for one, or all of a
+ * tenant. Call it in the
  * transaction of the change that is the reason.
  */
 export async function revokeAllOf(db: TenantDb, kind: Ended, id = ''): Promise<void> {

@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
 import { managementScopes, managementWordOf } from '../../src/api-resources/index.js';
-import { clientSettings, GRANT_TYPES, updateClientSettings } from '../../src/clients/index.js';
+import {
+  clientSettings,
+  deleteClient,
+  findClient,
+  GRANT_TYPES,
+  updateClientSettings,
+} from '../../src/clients/index.js';
 import { endGrants, listGrants } from '../../src/oidc/index.js';
-import { tenantDb } from '../../src/store/index.js';
+import { tenantDb, type Row } from '../../src/store/index.js';
 import { up as markImplied } from '../../migrations/0030_implied_grants.js';
+import { down as dropIndex, up as deleteOutlived } from '../../migrations/0038_grants_of_clients.js';
 import { GENEROUS, STORES } from '../support/config.js';
 import { call } from '../support/management.js';
 import { codeIn } from '../support/mail.js';
@@ -208,6 +215,60 @@ for (const kind of STORES)
       assert.equal((await silently('own', SCOPE)).searchParams.get('error'), 'consent_required');
       await change(false);
       assert.ok((await silently('own', SCOPE)).searchParams.get('code'));
+    });
+
+    const ask = { clientId: 'reused', redirectUri: REDIRECT, scope: 'openid' };
+    const addReused = (): Promise<string> =>
+      server.addClient('reused', {
+        grantTypes: [GRANT_TYPES.code],
+        redirectUris: [REDIRECT],
+        scopes: ['openid'],
+        tokenEndpointAuthMethod: 'none',
+      });
+    const deleteReused = (): Promise<void> =>
+      server.change(async (db) => deleteClient(db, await findClient(db, 'reused')));
+
+    it('ends with the client, and counts for no other that takes its id', async () => {
+      await addReused();
+      await obtainCode(server, { ...ask, visitor });
+      assert.ok((await silently('reused', 'openid')).searchParams.get('code'));
+      await deleteReused();
+      assert.equal((await grants()).filter(({ clientId }) => clientId === 'reused').length, 0);
+      await addReused();
+      assert.equal((await silently('reused', 'openid')).searchParams.get('error'), 'consent_required');
+      await deleteReused();
+    });
+
+    it('that is being given while the client is deleted counts for no other either', async () => {
+      await addReused();
+      await obtainCode(server, { ...ask, visitor });
+      const { knex } = server.context.store;
+      const [written] = (await knex('oidc_artifacts').where({
+        model: 'Grant',
+        client_id: 'reused',
+      })) as Row[];
+      await deleteReused();
+      await knex('oidc_artifacts').insert(written);
+      await addReused();
+      assert.equal((await silently('reused', 'openid')).searchParams.get('error'), 'consent_required');
+      await deleteReused();
+    });
+
+    it('of a store of an earlier program that outlived its client is deleted', async () => {
+      const { knex } = server.context.store;
+      const left = (): Promise<Row[]> =>
+        knex('oidc_artifacts').where({ model: 'Grant', client_id: 'reused' }).select('id') as Promise<Row[]>;
+      await dropIndex(knex);
+      await addReused();
+      await obtainCode(server, { ...ask, visitor });
+      await deleteOutlived(knex);
+      assert.equal((await left()).length, 1);
+      const tomorrow = Date.now() + 86_400_000;
+      await knex('clients').where({ client_id: 'reused' }).update({ created_at: tomorrow });
+      await dropIndex(knex);
+      await deleteOutlived(knex);
+      assert.equal((await left()).length, 0);
+      await deleteReused();
     });
 
     it('and access without it are one line for an application, and end together', async () => {

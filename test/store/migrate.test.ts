@@ -38,6 +38,7 @@ const STEPS = [
   '0031_revoked_keys',
   '0034_outbox_lanes',
   '0037_mqtt_password_sign_ins',
+  '0038_grants_of_clients',
 ];
 const LATEST = Number(STEPS.at(-1)?.slice(0, 4));
 
