@@ -246,7 +246,7 @@ function refuseOverload({ response, facts }: Call, overload: Overload): void {
   response.setHeader('Retry-After', '1');
   if (overload === 'requests')
     return refuse(response, facts, 503, 'temporarily_unavailable', 'too many requests at once; try again');
-  response.setHeader('Connection', 'close'); // the rest of the body is not read
+  response.shouldKeepAlive = false; // the rest of the body is not read
   const what = 'too many bodies of this address are on their way; send each whole, or wait';
   refuse(response, facts, 429, 'too_many_requests', what);
 }

@@ -85,7 +85,11 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     const home = await ensureHome(context);
     if (home.made) options.made?.(home.made);
     const directory = openTenantDirectory(context.store, context.log, config.tenants);
-    const draining = openDraining();
+    const pipelines = openPipelines(
+      { most: config.server.maxPipelined, seconds: config.server.readTimeoutSeconds },
+      (response) => (factsOf(response.req).outcome = 'slow_reader'),
+    );
+    const draining = openDraining(pipelines);
     const readiness = { probe: storeProbe(context.store), draining: draining.begun };
     const { store, vault, log, audit } = context;
     const couriers = new Map<string, Deliver>();
@@ -123,10 +127,6 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     if (scraped) await listen(scraped, config.metrics, METRICS);
     const handle = createApp({ ...base, pool, directory, readiness, metrics });
     const bodies = slowBodies(config.server.requestTimeoutSeconds);
-    const pipelines = openPipelines(
-      { most: config.server.maxPipelined, seconds: config.server.readTimeoutSeconds },
-      (response) => (factsOf(response.req).outcome = 'slow_reader'),
-    );
     const server = createServer({
       headersTimeout: config.server.headersTimeoutSeconds * 1000,
       requestTimeout: 0, // bodies.watching sees to it

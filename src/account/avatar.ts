@@ -42,7 +42,7 @@ export function avatarRoutes(router: Router, { blobs, uploads }: AccountBase, vi
   }
 
   const tooMany = async (ctx: Context, problem: Problem): Promise<void> => {
-    ctx.set('Connection', 'close'); // the picture is not read
+    ctx.res.shouldKeepAlive = false; // the picture is not read
     showProfile(ctx, visits, { words: problem.words, field: 'avatar' });
   };
 

@@ -6,10 +6,22 @@ import { whenClosed } from './when-closed.js';
 /** Answers of a connection that its client has not read; another request of it begins when they are below this. */
 const MOST_UNREAD_BYTES = 64 * 1024;
 
+/** What a connection that closes has for its client to close its side, while what the client has sent is read and let go. */
+const CLOSE_MS = 1000;
+
+interface Asked {
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
 /** What one connection asks and is answered. Clients may send requests before they have the answers (RFC 9112, 9.3.2). */
 interface Line {
   open: ServerResponse[];
-  waiting: { request: IncomingMessage; response: ServerResponse }[];
+  waiting: Asked[];
+  /** The answer that closes the connection is out. */
+  over: boolean;
+  /** Requests that came behind the answer that closes the connection. */
+  behind: number;
 }
 
 const LINE = Symbol('requests of a connection');
@@ -23,6 +35,13 @@ export interface Pipelines {
   bounding(handle: RequestListener): RequestListener;
   /** Ends connections whose client does not read its answers. */
   watch(server: Server): void;
+  /**
+   * From now on each connection closes with one answer: with that to the newest request that has begun, or with the next one
+   * where the headers of that are out. Requests behind it are not begun: their client may send them again (RFC 9112, 9.6).
+   */
+  end(): void;
+  /** For how many milliseconds no answer has been open on any connection since `end`. */
+  quietFor(): number;
 }
 
 /**
@@ -36,6 +55,37 @@ export function openPipelines(
   { most, seconds }: { most: number; seconds: number },
   tooSlow: (response: ServerResponse) => void,
 ): Pipelines {
+  // Places that are used again, not a Set: see slow-bodies.ts.
+  const lines: (Line | undefined)[] = [];
+  const free: number[] = [];
+  let ending = false;
+  /** When a request last began, or its answer was out, while it ends. */
+  let usedAt = 0;
+
+  function openLine(socket: Socket): Line {
+    const line: Line = { open: [], waiting: [], over: false, behind: 0 };
+    const place = free.pop() ?? lines.length;
+    lines[place] = line;
+    followSocket(line, socket, most);
+    socket.on('close', () => {
+      lines[place] = undefined;
+      free.push(place);
+    });
+    return line;
+  }
+
+  /** Reads a request on which nothing is done, so that the connection is closed with nothing unread. */
+  function letGo(line: Line, { request }: Asked): void {
+    if (line.behind === 0) closeInStages(request.socket);
+    line.behind += 1;
+    request.resume();
+    if (line.behind >= most) request.socket.pause();
+  }
+
+  function letWaitingGo(line: Line): void {
+    for (const asked of line.waiting.splice(0)) letGo(line, asked);
+  }
+
   function mayBegin({ open }: Line, { writableLength }: Socket): boolean {
     if (open.length === 0) return true;
     if (open.length >= most || writableLength >= MOST_UNREAD_BYTES) return false;
@@ -46,29 +96,38 @@ export function openPipelines(
 
   return {
     bounding: (handle) => {
-      function begin(line: Line, request: IncomingMessage, response: ServerResponse): void {
+      function begin(line: Line, { request, response }: Asked): void {
+        if (ending) {
+          response.shouldKeepAlive = false;
+          usedAt = performance.now();
+        }
         line.open.push(response);
         whenClosed(response, () => {
           const at = line.open.indexOf(response);
           if (at !== -1) line.open.splice(at, 1);
+          if (!response.shouldKeepAlive) line.over = true;
+          if (ending) usedAt = performance.now();
           if (line.waiting.length > 0) beginWaiting(line, request.socket);
         });
         handle(request, response);
       }
 
       function beginWaiting(line: Line, socket: Socket): void {
-        while (line.waiting.length > 0 && !socket.destroyed && mayBegin(line, socket)) {
-          const { request, response } = line.waiting.shift() as Line['waiting'][number];
-          outsideRequests(() => begin(line, request, response)); // it is the end of another that brought us here
+        while (line.waiting.length > 0 && !socket.destroyed && !closes(line) && mayBegin(line, socket)) {
+          const asked = line.waiting.shift() as Asked;
+          outsideRequests(() => begin(line, asked)); // it is the end of another that brought us here
         }
+        if (closes(line)) letWaitingGo(line);
         if (line.waiting.length === 0) socket.resume();
       }
 
       return (request, response) => {
         const socket = request.socket as Carrier;
         const line = (socket[LINE] ??= openLine(socket));
-        if (line.waiting.length === 0 && mayBegin(line, socket)) return begin(line, request, response);
-        line.waiting.push({ request, response });
+        const asked = { request, response };
+        if (closes(line)) return letGo(line, asked);
+        if (line.waiting.length === 0 && mayBegin(line, socket)) return begin(line, asked);
+        line.waiting.push(asked);
         socket.pause();
       };
     },
@@ -82,6 +141,32 @@ export function openPipelines(
         socket.destroy();
       });
     },
+    end() {
+      ending = true;
+      usedAt = performance.now();
+      for (const line of lines) {
+        const newest = line?.open.at(-1);
+        if (!line || !newest || newest.headersSent) continue;
+        newest.shouldKeepAlive = false;
+        letWaitingGo(line);
+      }
+    },
+    quietFor: () => (lines.some((line) => line && line.open.length > 0) ? 0 : performance.now() - usedAt),
+  };
+}
+
+/** Whether an answer closes the connection, so that none behind it can reach the client. */
+const closes = ({ open, over }: Line): boolean => over || open.at(-1)?.shouldKeepAlive === false;
+
+/**
+ * Node calls `destroySoon` when the last answer is out. A system that closes a connection on which something has come that was
+ * not read resets it, and its client may lose the answers that it has not read yet. So first only the server's side is closed.
+ */
+function closeInStages(socket: Socket): void {
+  socket.destroySoon = () => {
+    socket.end();
+    const late = setTimeout(() => socket.destroy(), CLOSE_MS);
+    socket.once('close', () => clearTimeout(late));
   };
 }
 
@@ -92,10 +177,9 @@ export function openPipelines(
  * Node tells only the answer that is being sent that its connection has closed. Those that stand behind it would stay open
  * for good, and so would all that is counted until they close.
  */
-function openLine(socket: Socket): Line {
-  const line: Line = { open: [], waiting: [] };
+function followSocket(line: Line, socket: Socket, most: number): void {
   socket.on('resume', () => {
-    if (line.waiting.length > 0) socket.pause();
+    if (line.waiting.length > 0 || line.behind >= most) socket.pause();
   });
   socket.on('close', () => {
     line.waiting = [];
@@ -107,5 +191,4 @@ function openLine(socket: Socket): Line {
         }
     });
   });
-  return line;
 }

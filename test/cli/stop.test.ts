@@ -143,6 +143,71 @@ describe('the end of a server', () => {
     assert.equal((await server.finished).code, 0);
   }).timeout(60_000);
 
+  it('resets none of 100 clients that connect for each request and name no balancer', async () => {
+    const env = await environment('sqlite');
+    const port = env['PORT'] as string;
+    const server = await serve(env, [], folderWith(0));
+    let answered = 0;
+    /** Asks, on a new connection each time, until the port is closed. */
+    const lane = async (): Promise<string> => {
+      for (;;) {
+        const { status } = await ask(port, '/connect/token', { body: TOKEN_BODY });
+        answered += 1;
+        if (answered === 500) server.child.kill('SIGTERM');
+        if (status !== 200) return String(status);
+      }
+    };
+    const endings = await Promise.all(
+      Array.from({ length: 100 }, () =>
+        lane().catch((error: NodeJS.ErrnoException) => error.code ?? error.message),
+      ),
+    );
+    assert.deepEqual(endings, Array(100).fill('ECONNREFUSED'));
+    assert.equal((await server.finished).code, 0);
+  }).timeout(60_000);
+
+  it('answers each request that it carries out of those that 20 connections send ahead', async () => {
+    const env = await environment('sqlite', { LOG_LEVEL: 'info' });
+    const port = env['PORT'] as string;
+    const server = await serve(env, [], folderWith(2));
+    const one = [
+      'POST /connect/token HTTP/1.1',
+      `Host: localhost:${port}`,
+      `Content-Length: ${TOKEN_BODY.length}`,
+      ...Object.entries(TOKEN_HEADERS).map(([name, value]) => `${name}: ${value}`),
+      '',
+      TOKEN_BODY,
+    ].join('\r\n');
+    let [answered, asked] = [0, 0];
+    /** Keeps 150 requests on their way until the connection is closed. */
+    const lane = (): Promise<string> =>
+      new Promise((resolve) => {
+        const socket = connect(Number(port), '127.0.0.1');
+        let [mine, last] = [0, ''];
+        socket.on('connect', () => socket.write(one.repeat(150)));
+        socket.on('data', (chunk) => {
+          const heard = chunk.toString().match(/HTTP\/1\.1 200/g)?.length ?? 0;
+          mine += heard;
+          answered += heard;
+          last = (last + chunk.toString()).slice(-3000);
+          if (answered >= 1000 && asked === 0) {
+            asked = 1;
+            server.child.kill('SIGTERM');
+          }
+          if (socket.writable) socket.write(one.repeat(heard));
+        });
+        let ending = 'closed';
+        socket.on('error', (error: NodeJS.ErrnoException) => (ending = error.code ?? error.message));
+        socket.on('close', () =>
+          resolve(/\r\nConnection: close\r\n/.test(last) ? ending : `${ending} ${mine}`),
+        );
+      });
+    const endings = await Promise.all(Array.from({ length: 20 }, lane));
+    assert.deepEqual(endings, Array(20).fill('closed'));
+    const { stdout } = await server.finished;
+    assert.equal(stdout.match(/"path":"\/connect\/token"/g)?.length, answered);
+  }).timeout(60_000);
+
   it('comes at once with a second signal', async () => {
     const env = await environment('sqlite');
     const server = await serve(env, [], folderWith(300));
