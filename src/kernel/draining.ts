@@ -26,28 +26,33 @@ const HELD_MS = 2000;
 /** So many looks for events that found no new connection, one right after the other, are taken for the moment. */
 const QUIET_TURNS = 3;
 const QUIET_TURN_MS = 0.5;
-/** The longer it is looked, the longer each look may take: work in slices may go on for all the time. */
-const PATIENCE = 100;
+/** So long no new connection comes where clients wait for answers before they come again: all of them are held by then. */
+const SETTLED_MS = 25;
+/** After so long clients are taken to come at their own pace, and the moment after one of them is taken. */
+const SETTLING_MS = 200;
 
 const wait = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /**
  * Resolves when no connection waits to be accepted, or after `mostMs`. Closing a port resets the connections that the
- * system has made and the process has not accepted yet; libuv accepts one in each turn of the event loop.
+ * system has made and the process has not accepted yet; libuv accepts one in each turn of the event loop. The longer it
+ * takes, the longer a turn may be: some work takes 5 ms of each.
  */
 async function nothingWaits(server: Server, mostMs: number): Promise<void> {
   let connections = 0;
   const onConnection = (): void => void (connections += 1);
   server.on('connection', onConnection);
   const started = performance.now();
-  for (let quiet = 0, began = started; quiet < QUIET_TURNS && began < started + mostMs;) {
-    const before = connections;
+  let [turns, since, before, began] = [0, started, 0, started];
+  for (let waited = 0; waited < mostMs;) {
     await new Promise((resolve) => setImmediate(resolve));
     const now = performance.now();
-    const short = now - began < QUIET_TURN_MS + (now - started) / PATIENCE;
-    quiet = connections === before && short ? quiet + 1 : 0;
-    began = now;
+    waited = now - started;
+    const quiet = connections === before && now - began < QUIET_TURN_MS + waited / 100;
+    [turns, since, before, began] = quiet ? [turns + 1, since, before, now] : [0, now, connections, now];
+    const settled = turns >= QUIET_TURNS && now - since > SETTLED_MS;
+    if (settled || (turns === QUIET_TURNS && waited > SETTLING_MS)) break;
   }
   server.off('connection', onConnection);
 }

@@ -197,6 +197,19 @@ describe('a connection of a server that ends', () => {
     await ended;
   });
 
+  it('has a request that comes while the port closes served when it has closed', async () => {
+    let listening: boolean | undefined;
+    const socket = await connected((_request, response) => {
+      listening = server.listening;
+      response.end();
+    });
+    const ended = draining.drain(server, 0, 60_000);
+    socket.write(get('/0'));
+    assert.deepEqual(answersOf(await drained(socket)), ['200 close']);
+    assert.equal(listening, false);
+    await ended;
+  });
+
   it('that is idle is closed', async () => {
     const socket = await connected((_request, response) => void response.end());
     socket.write(get('/0'));
