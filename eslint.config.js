@@ -66,6 +66,16 @@ const NO_ONCE = [
     'Use on(): once() wraps its listener, V8 may put wrappers among its old objects, and with them each request lives until the next full collection (docs/performance.md, Devices).',
 }));
 
+/** The cookies library reads a cookie without options whatever its signature is. */
+const NO_UNSAID_SIGNATURE = [
+  'callee.object.name=/cookies/i',
+  'callee.object.property.name=/cookies/i',
+  'callee.object.callee.name=/cookies/i',
+].map((whose) => ({
+  selector: `CallExpression[callee.property.name='get'][arguments.length=1][${whose}]`,
+  message: 'Say whether the signature counts: { signed: true } or { signed: false }.',
+}));
+
 /** The end of a response, which is waited for in one place. */
 const NO_OWN_END = ['callee.object.name=/^(response|res)$/', 'callee.object.property.name=/^res$/'].map(
   (whose) => ({
@@ -141,7 +151,7 @@ export default tseslint.config(
   {
     files: ['src/**'],
     rules: {
-      'no-restricted-syntax': ['error', ...NO_ONCE, ...NO_OWN_END, ...NO_CONNECTING],
+      'no-restricted-syntax': ['error', ...NO_ONCE, ...NO_OWN_END, ...NO_UNSAID_SIGNATURE, ...NO_CONNECTING],
       'no-restricted-globals': ['error', ...NO_GLOBALS],
     },
   },

@@ -50,7 +50,7 @@ export function serveOutbox(
       ctx.cookies.set(cookie, key, { httpOnly: true, sameSite: 'lax', secure });
       return seeOther(ctx, PATH);
     }
-    const open = sameToken(screen.key, ctx.cookies.get(cookie) ?? '');
+    const open = sameToken(screen.key, ctx.cookies.get(cookie, { signed: false }) ?? '');
     if (!open) {
       factsOf(ctx.req).outcome = 'outbox_shut';
       ctx.status = 403;

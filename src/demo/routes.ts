@@ -61,7 +61,7 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
 
   async function callback(ctx: Context): Promise<void> {
     const { issuer } = runtimeOf(ctx).tenant;
-    const cookie = ctx.cookies.get(cookieOf(ctx));
+    const cookie = ctx.cookies.get(cookieOf(ctx), { signed: false });
     if (!cookie) return show(ctx, { problem: 'demo.stale' });
     ctx.cookies.set(cookieOf(ctx), null);
     const client = await load();

@@ -101,8 +101,8 @@ function bodyOf(response: IncomingMessage, cut: boolean): Promise<Buffer> {
       else if (!cut) response.destroy(new Error('the answer is too large'));
     });
     response.on('error', fail);
-    response.on('aborted', () => fail(new Error('the answer broke off')));
     response.on('end', () => done(Buffer.concat(chunks)));
+    response.on('close', () => fail(new Error('the answer broke off')));
   });
 }
 
@@ -117,6 +117,7 @@ function exchange(
   if (isIP(host)) assertWithin(host, reach); // no lookup is made for these
   return new Promise((done, reject) => {
     let sent = false;
+    let answered = false;
     const fail = (error: Error): void => reject(sent ? new NoAnswer(error.message) : error);
     const sending = (secure ? secureRequest : plainRequest)(url, {
       method,
@@ -127,7 +128,11 @@ function exchange(
     });
     const deadline = setTimeout(() => sending.destroy(new Error('no answer in time')), TIMEOUT_MS);
     sending.on('error', fail);
-    sending.on('close', () => clearTimeout(deadline));
+    // It comes without an error as well, after 101 (Switching Protocols) for example.
+    sending.on('close', () => {
+      clearTimeout(deadline);
+      if (!answered) fail(new Error('the connection closed without an answer'));
+    });
     sending.on('socket', (socket) => {
       const flush = (): void => {
         sent = true;
@@ -138,6 +143,7 @@ function exchange(
       else flush();
     });
     sending.on('response', (response) => {
+      answered = true;
       bodyOf(response, cut).then(
         (bytes) => done({ status: response.statusCode ?? 0, headers: response.headers, body: bytes }),
         fail,

@@ -19,6 +19,8 @@ type Cookies = KoaContextWithOIDC['cookies'];
 const LIVES_MS = 3_600_000;
 /** Begins a cookie that holds a page's state in place of a session's id, in which it does not occur. */
 const MARK = '~';
+/** Without this the cookie would be read whatever its signature. */
+const SIGNED = { signed: true };
 
 /**
  * Keeps sessions in which nobody is signed in out of the store. The library writes a row for each page that it shows a
@@ -40,7 +42,7 @@ export function keepAnonymousSessionsOut(provider: Provider): void {
   };
   Sessions.get = async function withState(ctx) {
     const session = await get.call(this, ctx);
-    const state = session.accountId === undefined ? stateIn(cookiesOf(ctx).get(name)) : undefined;
+    const state = session.accountId === undefined ? stateIn(cookiesOf(ctx).get(name, SIGNED)) : undefined;
     if (state) session.state ??= state;
     return session;
   };
@@ -51,7 +53,7 @@ export function keepAnonymousSessionsOut(provider: Provider): void {
     if (this.accountId !== undefined || !ctx) return save.call(this, ttl);
     dropCookie(ctx, name); // the library has set it by now, to an id that no row has
     const cookies = cookiesOf(ctx);
-    const wasKept = cookies.get(name)?.startsWith(MARK);
+    const wasKept = cookies.get(name, SIGNED)?.startsWith(MARK);
     if (this.state || wasKept)
       cookies.set(name, this.state ? packed(this.state) : null, {
         httpOnly: true,

@@ -75,6 +75,37 @@ for (const kind of STORES)
       }
     });
 
+    it('is no error of the server’s own, whatever its cookies hold', async () => {
+      const visitor = new Visitor(server.issuer);
+      for (const page of PAGES) await visitor.request(new URL(page, server.issuer));
+      const signIn = await visitor.go('/account');
+      await visitor.submit(signIn, '/sign-in', { login: 'alice', password: PASSWORD });
+      const names = new Set(visitor.setCookies.map((line) => line.split('=')[0] ?? ''));
+      assert.ok(names.has('gatehouse') && names.size > 3, [...names].join());
+      const values = ['~x', '~bnVsbA', '', 'a.b', 'e30', '{"a":', '%ff'];
+      for (const page of PAGES)
+        for (const value of values) {
+          const cookie = [...names].map((name) => `${name}=${value}`).join('; ');
+          const { status, text } = await send(new URL(page, server.issuer), { headers: { cookie } });
+          assert.ok(status < 500, `${page} with ${value}: ${status} ${text}`);
+        }
+    });
+
+    it('takes what its form needs from no cookie that the server did not sign', async () => {
+      const state = {
+        secret: 'aaa',
+        clientId: 'nobody',
+        postLogoutRedirectUri: 'https://evil.example/',
+        state: 'x',
+      };
+      const kept = Buffer.from(JSON.stringify({ until: 99_999_999_999_999, state })).toString('base64url');
+      const answer = await send(new URL(`${ROUTES.end_session}/confirm`, server.issuer), {
+        headers: { cookie: `gatehouse=~${kept}` },
+        form: { xsrf: 'aaa', logout: 'yes' },
+      });
+      assert.deepEqual([answer.status, answer.headers.get('location')], [400, null]);
+    });
+
     it('lets its form be sent all the same, and no other', async () => {
       const visitor = new Visitor(server.issuer);
       const page = await visitor.go('/device');

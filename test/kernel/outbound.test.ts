@@ -213,6 +213,35 @@ describe('what goes out', () => {
     );
   });
 
+  /** What a server may write in place of an answer, and then close or not. */
+  const NO_ANSWERS: readonly (readonly [name: string, written: string, closes: boolean])[] = [
+    [
+      'another protocol',
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+      false,
+    ],
+    ['another protocol, and closes', 'HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n', true],
+    ['nothing, and closes', '', true],
+    ['half a head, and closes', 'HTTP/1.1 200 OK\r\nContent-', true],
+    ['half a body, and closes', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf', true],
+    ['half a chunk, and closes', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nha', true],
+    ['only that it goes on, and closes', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\n\r\n', true],
+    ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n', false],
+    ['a status of four digits', 'HTTP/1.1 2000 OK\r\n\r\n', false],
+  ];
+  for (const [name, written, closes] of NO_ANSWERS)
+    it(`ends at a server that answers ${name}`, async () => {
+      const server = createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.once('data', () => (closes ? socket.end(written) : socket.write(written)));
+      });
+      const address = `http://127.0.0.1:${await listenAt(server, '127.0.0.1')}`;
+      await assert.rejects(post(address, { headers: {}, body: 'x', reach: 'anywhere' }), {
+        name: 'NoAnswer',
+      });
+      await assert.rejects(fetchWithin('anywhere', address));
+    });
+
   it('takes no answer that is larger than 256 KiB', async () => {
     const port = await answerer((_request, response) => response.end(Buffer.alloc(256 * 1024 + 1)));
     await assert.rejects(fetchWithin('anywhere', `http://127.0.0.1:${port}/`), /too large/);

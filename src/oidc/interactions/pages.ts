@@ -127,7 +127,7 @@ export function oidcPages(tenant: Tenant): OidcPages {
     async error(ctx, out, error) {
       if (error instanceof StoreUnavailable) return answerUnavailable(ctx, error, lookOf(tenant));
       const lost = error.name === ('SessionNotFound' satisfies keyof typeof OidcErrors);
-      const clientId = ctx.oidc.client?.clientId ?? ctx.cookies.get(appCookie(tenant));
+      const clientId = ctx.oidc.client?.clientId ?? ctx.cookies.get(appCookie(tenant), { signed: true });
       const client = clientId
         ? await ctx.oidc.provider.Client.find(clientId).catch(() => undefined)
         : undefined;
