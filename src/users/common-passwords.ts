@@ -1,15 +1,22 @@
 import type { DictionaryMatch, MatchEstimated, RepeatMatch, ZxcvbnFactory } from '@zxcvbn-ts/core';
+import { hanOf } from './han-words.js';
 import { ownLists } from './password-lists.js';
-import { contextWords, readingsOf, type ContextWord, type Reading } from './password-words.js';
+import { contextWords, readingsOf, SYMBOL, type ContextWord, type Reading } from './password-words.js';
+import { withoutPersonalNumbers } from './personal-numbers.js';
 
-/** The estimate of `@zxcvbn-ts/core`, with the list and keyboards of `@zxcvbn-ts/language-common` (both MIT). */
+/** The estimate of `@zxcvbn-ts/core`, with the lists and keyboards of `@zxcvbn-ts/language-common` (both MIT). */
 async function load(): Promise<ZxcvbnFactory> {
   const [{ ZxcvbnFactory }, { dictionary, adjacencyGraphs }] = await Promise.all([
     import('@zxcvbn-ts/core'),
     import('@zxcvbn-ts/language-common'),
   ]);
   return new ZxcvbnFactory({
-    dictionary: { passwords: dictionary['passwords-common'], ...ownLists() },
+    // The library counts half of the words for any that is in a list of this name.
+    dictionary: {
+      passwords: dictionary['passwords-common'],
+      diceware: dictionary['diceware-common'],
+      ...ownLists(),
+    },
     graphs: adjacencyGraphs,
     l33tMaxSubstitutions: MOST_SUBSTITUTIONS,
     maxLength: PART,
@@ -28,20 +35,26 @@ const MOST_SUBSTITUTIONS = 16;
  * twelve random numbers of twelve digits has a date in it.
  */
 const [ENOUGH, ENOUGH_DIGITS] = [8, 6];
-const enoughFor = (text: string): number => (/^\d+$/.test(text) ? ENOUGH_DIGITS : ENOUGH);
+const enoughFor = ({ text, dropped }: Reading): number =>
+  dropped === 0 && /^\d+$/.test(text) ? ENOUGH_DIGITS : ENOUGH;
 
 /** What one character of a kind takes that nothing explains, as a power of ten: of those that people use, not all there are. */
 const KINDS: readonly (readonly [RegExp, number])[] = [
   [/\d/, 1],
-  [/\p{Script=Han}/u, 3],
   [/\p{L}/u, 1.4],
 ];
-const OTHERS = 1.5;
 const unexplained = (text: string): number =>
-  [...text].reduce((sum, each) => sum + (KINDS.find(([kind]) => kind.test(each))?.[1] ?? OTHERS), 0);
+  [...text].reduce((sum, each) => sum + (KINDS.find(([kind]) => kind.test(each))?.[1] ?? SYMBOL), 0);
+
+/** What is not looked for first between words, but before or after them: one place of three. */
+const BETWEEN = Math.log10(3);
 
 /** The least that a listed word takes, as a power of ten: four of the commonest are a good passphrase, two are not. */
 const WORD = 2;
+/** A word between two others, which each language has few of. */
+const LINK = 1;
+/** A number that belongs to a person is known to others. */
+const PERSONAL_NUMBER = 4;
 const SHORTEST_WORD = 2;
 /** What takes no more than this is not read again. */
 const LITTLE = 4;
@@ -67,15 +80,35 @@ const impersonal = (guesses: number): Estimate => ({ guesses, personal: false })
 
 /** The library prefers one unknown piece to two or three known ones, so an unknown piece is read again by itself. */
 function ofUnknown(look: Look, token: string, whole: string): Estimate {
+  const han = hanOf(token);
+  if (han.guesses > 0)
+    return han.others.map((each) => ofText(look, each)).reduce(together, impersonal(han.guesses));
   const plain = impersonal(unexplained(token));
   if (token === whole || plain.guesses <= LITTLE) return plain;
   const again = ofText(look, token);
   return again.guesses < plain.guesses ? again : plain;
 }
 
-function ofWord({ words }: Look, matchedWord: string, { token, guessesLog10 }: MatchEstimated): Estimate {
+/** Letters that are replaced, and the order backwards, are tried after the word as it is. */
+const ofSpelling = ({ l33tVariations, reversed }: DictionaryMatch & MatchEstimated): number =>
+  Math.log10((l33tVariations ?? 1) * (reversed ? 2 : 1));
+
+function ofWord({ words }: Look, piece: DictionaryMatch & MatchEstimated): Estimate {
+  const { token, guessesLog10, matchedWord, dictionaryName, rank } = piece;
   if (words.includes(matchedWord)) return { guesses: guessesLog10, personal: true };
-  return impersonal(token.length < SHORTEST_WORD ? guessesLog10 : Math.max(WORD, guessesLog10));
+  if (token.length < SHORTEST_WORD) return impersonal(guessesLog10);
+  const spelling = ofSpelling(piece);
+  if (dictionaryName === 'links' && spelling === 0) return impersonal(LINK);
+  return impersonal(
+    spelling + (dictionaryName === 'diceware' ? guessesLog10 : Math.max(WORD, Math.log10(rank))),
+  );
+}
+
+/** `abc`, `321`; the library also finds `adg` and `gjm`, in steps of as many as five. */
+const STEP = 1;
+function isStepwise(token: string): boolean {
+  const [first = 0, second = 0] = [...token].map((each) => each.codePointAt(0));
+  return Math.abs(second - first) <= 1;
 }
 
 function ofPiece(look: Look, piece: MatchEstimated, whole: string): Estimate {
@@ -83,11 +116,13 @@ function ofPiece(look: Look, piece: MatchEstimated, whole: string): Estimate {
     case 'bruteforce':
       return ofUnknown(look, piece.token, whole);
     case 'dictionary':
-      return ofWord(look, (piece as DictionaryMatch).matchedWord, piece);
+      return ofWord(look, piece as DictionaryMatch & MatchEstimated);
     case 'repeat': {
       const { baseToken, repeatCount } = piece as RepeatMatch;
       return together(ofText(look, String(baseToken)), impersonal(Math.log10(repeatCount)));
     }
+    case 'sequence':
+      return impersonal(piece.guessesLog10 + (isStepwise(piece.token) ? 0 : STEP));
     default:
       return impersonal(piece.guessesLog10);
   }
@@ -95,17 +130,29 @@ function ofPiece(look: Look, piece: MatchEstimated, whole: string): Estimate {
 
 function ofText(look: Look, text: string): Estimate {
   const sequence = look.zxcvbn.check(text, look.words).sequence as MatchEstimated[];
-  return sequence.map((piece) => ofPiece(look, piece, text)).reduce(together, impersonal(0));
+  return sequence
+    .map((piece, at) => {
+      const isBetween = piece.pattern === 'bruteforce' && at > 0 && at < sequence.length - 1;
+      return together(ofPiece(look, piece, text), impersonal(isBetween ? BETWEEN : 0));
+    })
+    .reduce(together, impersonal(0));
+}
+
+function ofPart(look: Look, part: string): Estimate {
+  const { rest, numbers } = withoutPersonalNumbers(part);
+  return rest
+    .map((each) => ofText(look, each))
+    .reduce(together, { guesses: numbers * PERSONAL_NUMBER, personal: numbers > 0 });
 }
 
 type Weakness = 'common' | 'personal';
 
 /** What makes a reading weak: each part of it is found with few guesses. */
-function weaknessIn(look: Look, { text, separators }: Reading): Weakness | undefined {
+function weaknessIn(look: Look, reading: Reading): Weakness | undefined {
   let personal = false;
-  for (const part of text.match(PARTS) ?? []) {
-    const estimate = ofText(look, part);
-    if (estimate.guesses + separators >= enoughFor(text)) return undefined;
+  for (const part of reading.text.match(PARTS) ?? []) {
+    const estimate = ofPart(look, part);
+    if (estimate.guesses + reading.dropped >= enoughFor(reading)) return undefined;
     personal ||= estimate.personal;
   }
   return personal ? 'personal' : 'common';

@@ -29,7 +29,37 @@ const LOOKS_LIKE = new Map(
   }).flatMap(([latin, alike]) => [...alike].map((each) => [each, latin] as const)),
 );
 
-const HAN_DIGITS = '〇一二三四五六七八九';
+/** Digits in words, for everyday use and for banks, old and new. */
+const HAN_DIGITS = [
+  '〇零',
+  '一壹弌',
+  '二贰貳弍',
+  '三叁參弎',
+  '四肆',
+  '五伍',
+  '六陆陸',
+  '七柒',
+  '八捌',
+  '九玖',
+];
+const DIGITS = new Map(
+  HAN_DIGITS.flatMap((alike, digit) => [...alike].map((each) => [each, String(digit)] as const)),
+);
+/** `十一` is 11, `二十` is 20. */
+const TENS = /(\d?)[十拾](\d?)/gu;
+const inDigits = (text: string): string =>
+  text.replace(TENS, (_, tens: string, ones: string) => (tens || '1') + (ones || '0'));
+
+const DECIMAL = /\p{Nd}/u;
+const [ROW, SECOND_ZERO] = [16, 6];
+/** Of another script, such as `٣`. Zeros stand at the begin of a row of 16 or at its seventh place. */
+function digitOf(character: string): string | undefined {
+  if (!DECIMAL.test(character)) return undefined;
+  const code = character.codePointAt(0) ?? 0;
+  const row = code - (code % ROW);
+  return String(code - (DECIMAL.test(String.fromCodePoint(row)) ? row : row + SECOND_ZERO));
+}
+
 /** The keys of the Russian layout, and the same ones of the American layout. */
 const RUSSIAN = 'йцукенгшщзхъфывапролджэячсмитьбюё';
 const AMERICAN = "qwertyuiop[]asdfghjkl;'zxcvbnm,.`";
@@ -45,13 +75,11 @@ const HAN_DATE = /(?<=\d)[年月日号]/gu;
 
 /** Without accents, and with Latin letters for those that look like them: `pаsswörd`. */
 const latinForm = (text: string): string =>
-  [...normalForm(text).normalize('NFD').replace(MARKS, '').normalize('NFC')]
-    .map((each) => {
-      const digit = HAN_DIGITS.indexOf(each);
-      return digit >= 0 ? String(digit) : (LOOKS_LIKE.get(each) ?? each);
-    })
-    .join('')
-    .replace(HAN_DATE, '-');
+  inDigits(
+    [...normalForm(text).normalize('NFD').replace(MARKS, '').normalize('NFC')]
+      .map((each) => DIGITS.get(each) ?? LOOKS_LIKE.get(each) ?? digitOf(each) ?? each)
+      .join(''),
+  ).replace(HAN_DATE, '-');
 
 /** What the keys of a Russian keyboard write on an American one: `йцукен` is `qwerty`. */
 const keysOf = (text: string): string =>
@@ -61,26 +89,49 @@ const CYRILLIC = /\p{Script=Cyrillic}/u;
 /** What words are written with in place of letters stays where separators are taken out: `p@ss-w0rd`. */
 const [SEPARATOR, SEPARATOR_ONLY] = [/[^\p{L}\p{N}]/gu, /[^\p{L}\p{N}@$!|+(€]/gu];
 
+/** What a symbol takes that nothing explains, as a power of ten: of those that people use. */
+export const SYMBOL = 1.5;
+
+/** Which separators there are, and where: at each place one stands or not. */
+const ofSeparators = (separators: readonly string[]): number =>
+  new Set(separators).size * SYMBOL + separators.length * Math.log10(2);
+
+const LETTERS = /\p{L}+/gu;
+/** Not the first letter of a word: `MyDog`, `iPhone`. */
+const ODD_CAPITAL = /(?<!^)\p{Lu}(?!\p{Ll}{2})/gu;
+
+/** Which letters are capitals, where that is more than the first ones of words or all of a word. */
+function ofCapitals(password: string): number {
+  const runs = password.normalize('NFKC').match(LETTERS) ?? [];
+  const odd = runs
+    .filter((run) => run !== run.toUpperCase())
+    .reduce((sum, run) => sum + (run.match(ODD_CAPITAL)?.length ?? 0), 0);
+  const letters = runs.join('').length;
+  const choices = Array.from({ length: Math.min(odd, letters - odd) }, (_, at) => (letters - at) / (at + 1));
+  return choices.reduce((sum, each) => sum + Math.log10(each), 0);
+}
+
 /** A way to read a password. */
 export interface Reading {
   text: string;
-  /** How many different separators were taken out of it: each had to be chosen. */
-  separators: number;
+  /** What is not in the text any more took choices, too: their power of ten. */
+  dropped: number;
 }
 
-/** The ways to read a password: as it is, without separators, and as the keys of another keyboard. */
+/** The ways to read a password: as it is, without separators, with digits as words, and as the keys of another keyboard. */
 export function readingsOf(password: string): Reading[] {
-  const latin = latinForm(password);
+  const [normal, latin, capitals] = [normalForm(password), latinForm(password), ofCapitals(password)];
   const found = new Map([[latin, 0]]);
   for (const separator of [SEPARATOR, SEPARATOR_ONLY]) {
     const text = latin.replace(separator, '');
-    if (!found.has(text)) found.set(text, new Set(latin.match(separator)).size);
+    if (text !== '' && !found.has(text)) found.set(text, ofSeparators(latin.match(separator) ?? []));
   }
+  if ([...normal].some((each) => DIGITS.has(each))) found.set(normal, 0);
   if (CYRILLIC.test(password)) {
-    found.set(normalForm(password), 0);
+    found.set(normal, 0);
     found.set(keysOf(password), 0);
   }
-  return [...found].map(([text, separators]) => ({ text, separators }));
+  return [...found].map(([text, separators]) => ({ text, dropped: separators + capitals }));
 }
 
 const isLongEnough = (word: string): boolean => word.length >= (/^\p{ASCII}*$/u.test(word) ? 3 : 2);
