@@ -28,6 +28,8 @@ let estimator: Promise<ZxcvbnFactory> | undefined;
 /** Passwords are estimated in parts, because the time for one grows with the cube of its length. */
 const PART = 32;
 const PARTS = new RegExp(`.{1,${String(PART)}}`, 'gsu');
+/** As many as 128 characters have: a character such as `ﷺ` is read as 18. */
+const MOST_PARTS = 4;
 const MOST_SUBSTITUTIONS = 16;
 
 /**
@@ -150,7 +152,7 @@ type Weakness = 'common' | 'personal';
 /** What makes a reading weak: each part of it is found with few guesses. */
 function weaknessIn(look: Look, reading: Reading): Weakness | undefined {
   let personal = false;
-  for (const part of reading.text.match(PARTS) ?? []) {
+  for (const part of (reading.text.match(PARTS) ?? []).slice(0, MOST_PARTS)) {
     const estimate = ofPart(look, part);
     if (estimate.guesses + reading.dropped >= enoughFor(reading)) return undefined;
     personal ||= estimate.personal;

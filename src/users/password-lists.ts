@@ -63,7 +63,7 @@ const NUMBERS =
 
 /** Programs, devices, makers, shops and games, and what their names end with. */
 const BRANDS =
-  'wechat weixin alipay taobao tmall jingdong pinduoduo douyin tiktok kuaishou weibo baidu tencent alibaba aliyun netease bilibili ' +
+  'wechat weixin alipay zhifubao taobao tmall jingdong pinduoduo douyin tiktok kuaishou weibo baidu tencent alibaba aliyun netease bilibili ' +
   'xiaohongshu zhihu meituan eleme didi ctrip huawei xiaomi redmi oppo vivo oneplus honor lenovo haier midea hisense tplink tenda zte ' +
   'hikvision dahua byd geely nio xpeng moutai unionpay icbc qq google gmail youtube android chrome facebook instagram whatsapp telegram ' +
   'twitter linkedin snapchat pinterest reddit discord zoom slack skype spotify netflix disney amazon ebay paypal alexa aws azure github ' +
@@ -80,7 +80,7 @@ const SERVICES =
   'debian centos linux vagrant ansible raspberry manager support service helpdesk system sysadmin superuser operator backup monitor deploy ' +
   'staging production security secure secret private account access portal website webmaster email mail company corp corporate welcome ' +
   'hello changeme change letmein temp temporary initial qwerty abc company employee staff finance student teacher school office home ' +
-  'family network device camera printer gateway printer sales info contact master local localhost remote vpn cloud api token key';
+  'family network device camera printer gateway printer sales info contact master local localhost remote vpn cloud api token key com www http https';
 
 /** As one writes them without spaces. */
 const GREETINGS =

@@ -14,10 +14,11 @@ export const LONGEST = 128;
 const RETRY_AFTER_SECONDS = 2;
 const ARGON2ID = 2; // the package exports its names as an ambient const enum, which single-file compilers can not read
 
-export type Weakness = 'length' | 'common' | 'leaked' | 'personal';
+export type Weakness = 'short' | 'long' | 'common' | 'leaked' | 'personal';
 
 const WEAKNESSES: Record<Weakness, string> = {
-  length: `has fewer than ${SHORTEST} or more than ${LONGEST} characters; use at least ${SHORTEST}, and at most ${LONGEST}`,
+  short: `use at least ${SHORTEST} characters`,
+  long: `use at most ${LONGEST} characters`,
   common: 'is easy to guess; add another word or two that have nothing to do with each other',
   leaked: 'is known from a leak elsewhere; choose another',
   personal:
@@ -130,7 +131,8 @@ export function openPasswords(
 
   async function check(password: string, known: readonly ContextWord[] = []): Promise<void> {
     const length = [...password].length;
-    if (length < SHORTEST || length > LONGEST) throw new WeakPassword('length');
+    if (length < SHORTEST) throw new WeakPassword('short');
+    if (length > LONGEST) throw new WeakPassword('long');
     await checkGuessable(password, known);
     if (breachCheckUrl !== undefined && (await isBreached(breachCheckUrl, password)))
       throw new WeakPassword('leaked');

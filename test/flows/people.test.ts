@@ -339,12 +339,33 @@ for (const kind of STORES)
         const { visitor, page } = await begin({ prompt: 'create' });
         let form = await visitor.submit(page, '/register', { email });
         const code = await place.codeTo(email);
-        for (const password of ['1234567', 'x'.repeat(129)]) {
-          form = await visitor.submit(form, '/register/finish', { email_code: code, password });
-          assert.match(form.html, /Use at least 8 characters/);
-        }
+        form = await visitor.submit(form, '/register/finish', { email_code: code, password: '1234567' });
+        assert.match(form.html, /Use at least 8 characters\./);
+        form = await visitor.submit(form, '/register/finish', {
+          email_code: code,
+          password: 'x'.repeat(129),
+        });
+        assert.match(form.html, /Use at most 128 characters\./);
         const wide = [...code].map((digit) => String.fromCharCode(digit.charCodeAt(0) + 0xfee0)).join(' ');
         arrived(await visitor.submit(form, '/register/finish', { email_code: wide, password: GOOD }));
+      });
+
+      it('is said in Chinese of each password that is refused', async () => {
+        const email = newMail();
+        const { visitor, page } = await begin({ prompt: 'create', ui_locales: 'zh-CN' });
+        let form = await visitor.submit(page, '/register', { email });
+        const code = await place.codeTo(email);
+        const said: Record<string, string> = {
+          一二三四五六七: '密码至少需要 8 个字符。',
+          ['x'.repeat(129)]: '密码最多 128 个字符。',
+          生日快乐2026: '该密码容易被猜中，请再加入一两个互不相关的词语。',
+          '13812345678':
+            '该密码容易由您的姓名、号码、邮箱或本服务的名称猜出，请再加入一两个与之无关、互不相关的词语。',
+        };
+        for (const [password, words] of Object.entries(said)) {
+          form = await visitor.submit(form, '/register/finish', { email_code: code, password });
+          assert.ok(form.html.includes(words), password);
+        }
       });
     });
 
