@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ZxcvbnFactory } from '@zxcvbn-ts/core';
+import { ZxcvbnFactory } from '@zxcvbn-ts/core';
 import { dictionary } from '@zxcvbn-ts/language-common';
 import { openPasswords, WeakPassword } from '../../src/users/index.js';
 import { weaknessOf } from '../../src/users/common-passwords.js';
@@ -100,6 +100,79 @@ const COMMON: Record<string, string[]> = {
     'p\u0430ssword1',
     'pass\u00adword1',
   ],
+  'is a product, a maker or a place, and what people add to it': [
+    'Taobao123',
+    'Alipay888',
+    'Wechat2026',
+    'Huawei12#$',
+    'iphone15pro',
+    'iPhone@2026',
+    'linkedin2026',
+    'Xiaomi14Ultra',
+    'baidu.com.2026',
+    'zhifubao123',
+    'Tesla2026!',
+    'guangzhou2026!',
+    'shanghai@123',
+  ],
+  'is a word that services are opened with': [
+    'login1234',
+    'Root@12345',
+    'guest1234',
+    'guest-wifi-2026',
+    'Router@123',
+    'test-account1',
+    'mysql-root-2026',
+    'admin!@#123',
+    'backup2026!',
+  ],
+  'is an English word or a greeting': [
+    'umbrella2026',
+    'Blanket99!',
+    'HappyBirthday1!',
+    'happy new year',
+    'Good-Morning1',
+    'MerryXmas2026',
+  ],
+  'is a greeting in Chinese': [
+    '生日快乐2026',
+    '恭喜发财2026',
+    '万事如意8888',
+    '心想事成万事如意',
+    '哈哈哈哈哈哈哈哈',
+    '爱你一万年爱你一万年',
+    '欢迎光临2026',
+    'shengrikuaile2026',
+    'xinniankuaile888',
+  ],
+  'is a place, a product or a name in Chinese characters': [
+    '中国北京2026',
+    '天安门广场1949',
+    '北京欢迎你2008',
+    '我爱北京天安门2026',
+    '支付宝123456',
+    '华为手机2026',
+    '张伟19900307',
+    '王芳520520',
+  ],
+  'is two names with something between': [
+    'alice-and-bob',
+    'jack-loves-rose',
+    'David&Sarah1',
+    'Mary+John1990',
+    'emma-and-lucas',
+    'alicealice1',
+    'bob.bob.bob.1',
+  ],
+  'is a number in the characters of banks or of another script': [
+    '壹贰叁肆伍陆柒捌',
+    '貳零貳陸零壹零壹',
+    '零一二三四五六七八九',
+    '一九九零年十二月二十五日',
+    '١٢٣٤٥٦٧٨',
+    '١٩٩٠٠٣٠٧',
+    '१९९००३०७',
+  ],
   'is such numbers with letters at an end': ['5201314a', 'a5201314', '5201314abc', 'woaini520'],
 };
 
@@ -126,12 +199,48 @@ const HONEST = [
   'zy!X8;%iIO/p',
   'kX9#mQ2vLp',
   '8f3kq92z',
+  'horse9battery',
+  'summer-kayak-41',
+  'Zebra!Kitchen7',
+  '8,S;#p^#',
+  '?~]`"<[@',
+  'taobao sells my old piano',
+  'alice sold bob a canoe',
+  'xiaomaoaichiyu',
+  'wojiademaoxihuanchiyu',
+  '小猫钓鱼1998',
+  '我家的猫喜欢吃鱼',
+  '今天天气真的很好啊',
+  '床前明月光疑是地上霜',
+  '爷爷种的石榴树开花了',
+  '月亮掉进咖啡杯里',
+  '三只狐狸在屋顶上下棋',
+  '北京的烤鸭比上海的好吃',
+  '2026年我去北京看爷爷',
 ];
+
+/** Nobody's numbers: of places that give none. The last two have a wrong check digit, and a day that no month has. */
+const NUMBERS_OF_PEOPLE = [
+  '13800138000',
+  '13912345678a',
+  'wang13987654321',
+  '139-8765-4321',
+  '+86 139 8765 4321',
+  '008613987654321',
+  '+44 7700 900123',
+  '110101199003077758',
+  '11010519491231002X',
+  'wf110105-19491231-002x',
+  '110105491231002',
+  '١٣٩٨٧٦٥٤٣٢١',
+];
+const NUMBERS_OF_NOBODY = ['110101199003077759', '110105194913410021', '739204618305', '12987654329'];
 
 const WORDS = dictionary['diceware-common'];
 const times = (count: number, of: Pick, list: ArrayLike<string>): string[] =>
   Array.from({ length: count }, () => of(list));
 const RANDOM_TEXTS = 300;
+const PRINTABLE = Array.from({ length: 94 }, (_, at) => String.fromCharCode(33 + at)).join('');
 
 type Pick = (list: ArrayLike<string>) => string;
 type Check = ZxcvbnFactory['check'];
@@ -196,6 +305,16 @@ describe('a password that is tried first', () => {
       await assert.rejects(passwords.hash(password, PERSON), weakness('personal'), password);
   });
 
+  it('is refused where it is a telephone or identity number, or has little more', async () => {
+    for (const password of NUMBERS_OF_PEOPLE)
+      await assert.rejects(passwords.hash(password), weakness('personal'), password);
+  });
+
+  it('is no number that is not given to people', async () => {
+    for (const password of NUMBERS_OF_NOBODY)
+      assert.equal(await weaknessOf(password, []), undefined, password);
+  });
+
   it('is none of several words or of random characters, though such a word is in it', async () => {
     for (const password of HONEST)
       assert.match(await passwords.hash(password, PERSON), /^\$argon2id\$/, password);
@@ -225,21 +344,71 @@ describe('a password that is tried first', () => {
       assert.deepEqual(refused, []);
     });
 
-  it('is looked at in parts of 32 characters, so that a long one costs no more than its length', async () => {
-    const { ZxcvbnFactory } = await import('@zxcvbn-ts/core');
-    const check = Object.getOwnPropertyDescriptor(ZxcvbnFactory.prototype, 'check')?.value as Check;
-    let longest = 0;
-    ZxcvbnFactory.prototype.check = function (this: InstanceType<typeof ZxcvbnFactory>, text, words) {
-      longest = Math.max(longest, text.length);
-      return check.call(this, text, words);
-    };
-    try {
-      for (const unit of ['a', 'password', '4@', '1!|il', 'p@$$w0rd', '1990', 'é·'])
-        await weaknessOf(unit.repeat(128).slice(0, 128), PERSON);
-    } finally {
-      ZxcvbnFactory.prototype.check = check;
+  it('is fewer than one in 1,000 of random texts of 8 characters', async () => {
+    const random = randomFrom(20261127);
+    const of = (list: ArrayLike<string>): string => list[Math.floor(random() * list.length)] as string;
+    const refused: string[] = [];
+    for (let n = 0; n < 4000; n++) {
+      const password = times(8, of, PRINTABLE).join('');
+      if ((await weaknessOf(password, PERSON)) !== undefined) refused.push(password);
     }
-    assert.equal(longest, 32);
+    assert.ok(refused.length < 4, refused.join(' '));
+  });
+
+  describe('of 128 characters', () => {
+    const parts: number[] = [];
+    const watched = ZxcvbnFactory.prototype;
+    const check = Object.getOwnPropertyDescriptor(watched, 'check')?.value as Check;
+    before(() => {
+      watched.check = function (this: InstanceType<typeof ZxcvbnFactory>, text, words) {
+        parts.push(text.length);
+        return check.call(this, text, words);
+      };
+    });
+    after(() => {
+      watched.check = check;
+    });
+    beforeEach(() => parts.splice(0));
+
+    it('is looked at in parts of 32, so that a long one costs no more than its length', async () => {
+      for (const unit of ['a', 'password', '4@', '1!|il', 'p@$$w0rd', '1990', 'é·', '密码', '13987654321'])
+        await weaknessOf(unit.repeat(128).slice(0, 128), PERSON);
+      assert.equal(Math.max(...parts), 32);
+    });
+
+    it('is looked at in 128 parts that have 1,024 characters together, whatever it holds', async () => {
+      const random = randomFrom(20261127);
+      const of = (list: ArrayLike<string>): string => list[Math.floor(random() * list.length)] as string;
+      const pieces = [
+        'a',
+        'B',
+        '1',
+        '@',
+        '$',
+        '-',
+        ' ',
+        '密',
+        '王',
+        '一',
+        '十',
+        'п',
+        'é',
+        'wang',
+        '1990',
+        'p4ss',
+        '!@#',
+        'ﷺ',
+      ];
+      for (let n = 0; n < 200; n++) {
+        parts.splice(0);
+        const few = times(1 + Math.floor(random() * 6), of, pieces);
+        const password = [...times(128, of, few).join('')].slice(0, 128).join('');
+        await weaknessOf(password, PERSON);
+        assert.ok(parts.length <= 128, `${password}: ${parts.length} parts`);
+        const together = parts.reduce((sum, each) => sum + each, 0);
+        assert.ok(together <= 1024, `${password}: ${together} characters`);
+      }
+    });
   });
 
   it('is refused for the first administrator by the name of its key, at the first start only', async () => {
