@@ -48,8 +48,8 @@ const KINDS: readonly (readonly [RegExp, number])[] = [
 const unexplained = (text: string): number =>
   [...text].reduce((sum, each) => sum + (KINDS.find(([kind]) => kind.test(each))?.[1] ?? SYMBOL), 0);
 
-/** What is not looked for first between words, but before or after them: one place of three. */
-const BETWEEN = Math.log10(3);
+/** What nothing explains is looked for first at the end, and then before or between words: one place of three. */
+const BEFORE_END = Math.log10(3);
 
 /** The least that a listed word takes, as a power of ten: four of the commonest are a good passphrase, two are not. */
 const WORD = 2;
@@ -130,12 +130,15 @@ function ofPiece(look: Look, piece: MatchEstimated, whole: string): Estimate {
   }
 }
 
+const isUnexplained = ({ pattern, token }: MatchEstimated): boolean =>
+  pattern === 'bruteforce' && !/\p{Script=Han}/u.test(token);
+
 function ofText(look: Look, text: string): Estimate {
   const sequence = look.zxcvbn.check(text, look.words).sequence as MatchEstimated[];
   return sequence
     .map((piece, at) => {
-      const isBetween = piece.pattern === 'bruteforce' && at > 0 && at < sequence.length - 1;
-      return together(ofPiece(look, piece, text), impersonal(isBetween ? BETWEEN : 0));
+      const isBeforeEnd = isUnexplained(piece) && at < sequence.length - 1;
+      return together(ofPiece(look, piece, text), impersonal(isBeforeEnd ? BEFORE_END : 0));
     })
     .reduce(together, impersonal(0));
 }

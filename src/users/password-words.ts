@@ -98,7 +98,7 @@ const ofSeparators = (separators: readonly string[]): number =>
 
 const LETTERS = /\p{L}+/gu;
 /** Not the first letter of a word: `MyDog`, `iPhone`. */
-const ODD_CAPITAL = /(?<!^)\p{Lu}(?!\p{Ll}{2})/gu;
+const ODD_CAPITAL = /(?<=\p{Lu})\p{Lu}|(?<!^)\p{Lu}(?!\p{Ll}{2})/gu;
 
 /** Which letters are capitals, where that is more than the first ones of words or all of a word. */
 function ofCapitals(password: string): number {
