@@ -1,4 +1,5 @@
 import type { DictionaryMatch, MatchEstimated, RepeatMatch, ZxcvbnFactory } from '@zxcvbn-ts/core';
+import { yieldToEventLoop } from '../kernel/event-loop.js';
 import { hanOf } from './han-words.js';
 import { ownLists } from './password-lists.js';
 import { contextWords, readingsOf, SYMBOL, type ContextWord, type Reading } from './password-words.js';
@@ -153,9 +154,10 @@ function ofPart(look: Look, part: string): Estimate {
 type Weakness = 'common' | 'personal';
 
 /** What makes a reading weak: each part of it is found with few guesses. */
-function weaknessIn(look: Look, reading: Reading): Weakness | undefined {
+async function weaknessIn(look: Look, reading: Reading): Promise<Weakness | undefined> {
   let personal = false;
   for (const part of (reading.text.match(PARTS) ?? []).slice(0, MOST_PARTS)) {
+    await yieldToEventLoop();
     const estimate = ofPart(look, part);
     if (estimate.guesses + reading.dropped >= enoughFor(reading)) return undefined;
     personal ||= estimate.personal;
@@ -173,7 +175,7 @@ export async function weaknessOf(
 ): Promise<Weakness | undefined> {
   const look = { zxcvbn: await (estimator ??= load()), words: contextWords(known) };
   for (const reading of readingsOf(password)) {
-    const weakness = weaknessIn(look, reading);
+    const weakness = await weaknessIn(look, reading);
     if (weakness !== undefined) return weakness;
   }
   return undefined;
