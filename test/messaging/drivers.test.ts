@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { aliyunDriver } from '../../src/messaging/drivers/aliyun.js';
 import { smtpDriver } from '../../src/messaging/drivers/smtp.js';
 import { twilioDriver } from '../../src/messaging/drivers/twilio.js';
 import { webhookDriver } from '../../src/messaging/drivers/webhook.js';
 import { OutcomeUnknown } from '../../src/jobs/index.js';
 import { startMailServer } from '../support/mail.js';
+import { until } from '../support/raw.js';
 
 interface Asked {
   url: string;
@@ -148,6 +149,28 @@ describe('mail goes', () => {
     assert.equal(mail.messageId, `<${ID}@example.com>`);
     driver.close?.();
     await server.close();
+  });
+
+  it('to no server that never comes to an end, whose connection is closed', async () => {
+    const drips = createTcpServer((socket) => {
+      socket.on('error', () => undefined);
+      const line = setInterval(() => socket.write('220-x\r\n'), 20);
+      socket.on('close', () => clearInterval(line));
+    });
+    await new Promise<void>((resolve) => drips.listen(0, '127.0.0.1', resolve));
+    const { port } = drips.address() as AddressInfo;
+    const driver = smtpDriver(
+      { driver: 'smtp', host: '127.0.0.1', port, security: 'none', from: 'a@example.com' },
+      'anywhere',
+      200,
+    );
+    await assert.rejects(driver.send(ID, MAIL), {
+      name: 'OutcomeUnknown',
+      message: 'the mail server took longer than 200 ms',
+    });
+    await until(() => new Promise((resolve) => drips.getConnections((_, count) => resolve(count === 0))));
+    driver.close?.();
+    await new Promise((resolve) => drips.close(resolve));
   });
 
   it('not over a line that is not encrypted, unless the settings say so', async () => {

@@ -9,6 +9,8 @@ import type { Driver, Mail } from '../schema.js';
 type Settings = Extract<MailDriverSettings, { driver: 'smtp' }>;
 
 const TIMEOUT_MS = 10_000;
+/** For a whole mail: a server that writes a little now and then is never idle. */
+const MAIL_MS = 30_000;
 const CONNECTIONS = 5;
 
 /** Whether the server may have taken the mail: it had all of it, and what it said did not come. */
@@ -18,8 +20,11 @@ const mayHaveArrived = ({ command, responseCode }: { command?: string; responseC
 /** Whether the server says no to this mail for good (RFC 5321, 4.2.1). */
 const isRefusal = ({ responseCode = 0 }: { responseCode?: number }): boolean => responseCode >= 500;
 
-/** Mail by SMTP (RFC 5321), over TLS unless the settings say `none`. */
-export function smtpDriver(settings: Settings, reach: Reach): Driver<Mail> {
+/**
+ * Mail by SMTP (RFC 5321), over TLS unless the settings say `none`.
+ * @param mailMs what one mail may take, in milliseconds.
+ */
+export function smtpDriver(settings: Settings, reach: Reach, mailMs = MAIL_MS): Driver<Mail> {
   const { host, port, security = 'starttls', user, password, from } = settings;
   const open = async () => {
     const { createTransport } = await import('nodemailer'); // not before there is a mail
@@ -46,6 +51,7 @@ export function smtpDriver(settings: Settings, reach: Reach): Driver<Mail> {
   return {
     send: (id, mail, ready) =>
       limit(async () => {
+        const signal = AbortSignal.timeout(mailMs);
         try {
           const opened = await (transport ??= open());
           await ready?.();
@@ -54,8 +60,10 @@ export function smtpDriver(settings: Settings, reach: Reach): Driver<Mail> {
             from,
             messageId: `<${id}@${domainOf(from)}>`,
             headers: { 'Auto-Submitted': 'auto-generated' },
+            signal,
           });
         } catch (error) {
+          if (signal.aborted) throw new OutcomeUnknown(`the mail server took longer than ${mailMs} ms`);
           if (mayHaveArrived(error as object)) throw new OutcomeUnknown((error as Error).message);
           transport = undefined; // the name may lead elsewhere the next time
           throw isRefusal(error as object) ? new Refused((error as Error).message) : error;
