@@ -89,8 +89,15 @@ export const DELETED = {
 /** An address that somebody may be sent to, or that a picture or a key is loaded from. */
 export const webAddress = { type: 'string', maxLength: 2000, format: WEB_ADDRESS } as const;
 
-export const claimName = <const M extends number>(maxLength: M) =>
-  ({ type: 'string', minLength: 1, maxLength, pattern: CLAIM_NAME }) as const;
+/** Its letters are checked where the row is known, which may have names that are older than the rule (kernel/claim-names.ts). */
+const claimName = <const M extends number>(maxLength: M) =>
+  ({
+    ...line(maxLength),
+    minLength: 1,
+    format: CLAIM_NAME,
+    description:
+      'Letters of any script, digits and the characters of URIs, no blanks and quotes. A name that is there already may stay.',
+  }) as const;
 
 /** Names of claims that an API or a scope asks for. */
 export const claimNames = { type: 'array', maxItems: 200, uniqueItems: true, items: claimName(100) } as const;

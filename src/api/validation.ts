@@ -1,5 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { JSONSchema } from 'json-schema-to-ts';
+import { CLAIM_NAME } from '../kernel/claim-names.js';
 import { once } from '../kernel/once.js';
 import { ADDRESS_FORMATS, addressProblem } from '../kernel/web-addresses.js';
 import { BASIC } from './codes.js';
@@ -10,6 +11,7 @@ const DATE_TIME = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\
 
 const formats = {
   ...ADDRESS_FORMATS,
+  [CLAIM_NAME]: true as const,
   'date-time': {
     type: 'string' as const,
     validate: (text: string) => DATE_TIME.test(text) && !Number.isNaN(Date.parse(text)),
@@ -23,19 +25,25 @@ const COMMON = { strictTypes: false, validateSchema: false, formats };
 const ofJson = once(() => new Ajv({ ...COMMON, allErrors: true, useDefaults: true }));
 const ofStrangersJson = once(() => new Ajv({ ...COMMON, useDefaults: true }));
 const ofText = once(() => new Ajv({ ...COMMON, allErrors: true, useDefaults: true, coerceTypes: true }));
-/** Takes out of an answer what is not declared, so that nothing leaves by accident. */
-const ofAnswers = once(
-  () =>
-    new Ajv({
-      ...COMMON,
-      removeAdditional: true,
-      // A row that is older than the rules of addresses can be read, and changed.
-      formats: {
-        ...formats,
-        ...Object.fromEntries(Object.keys(ADDRESS_FORMATS).map((name) => [name, true])),
-      },
-    }),
-);
+/** Rules of how texts look and how many there are, which a row that is older than a rule need not fit. */
+const OF_WRITING = [
+  ...['pattern', 'minLength', 'maxLength', 'minItems', 'maxItems', 'uniqueItems'],
+  ...['minimum', 'maximum', 'maxProperties', 'propertyNames'],
+];
+
+/**
+ * Takes out of an answer what is not declared, so that nothing leaves by accident. What is stored can be read, changed and
+ * deleted, whatever rules have come since.
+ */
+const ofAnswers = once(() => {
+  const ajv = new Ajv({
+    ...COMMON,
+    removeAdditional: true,
+    formats: Object.fromEntries(Object.keys(formats).map((name) => [name, true])),
+  });
+  for (const keyword of OF_WRITING) ajv.removeKeyword(keyword).addKeyword(keyword);
+  return ajv;
+});
 
 /** Names come from the caller, and go back in the answer. */
 const LONGEST_NAME = 100;

@@ -2,11 +2,19 @@ import { Invalid } from './errors.js';
 import { isWebAddress, NO_WEB_ADDRESS } from './web-addresses.js';
 
 /**
- * How the name of a claim may look: letters of any script, digits and what URIs have (OIDC Core 5.1.2), but no name under
+ * How the name of a new claim may look: letters of any script, digits and what URIs have (OIDC Core 5.1.2), but no name under
  * which an object of the library's, or of a reader's, keeps something of its own.
  */
-export const CLAIM_NAME =
-  "^(?!(?:__proto__|constructor|prototype)$)[\\p{L}\\p{N}_][\\p{L}\\p{N}_.:/?#@!$&'()*+,;=%~|-]*$";
+const NAME = /^(?!(?:__proto__|constructor|prototype)$)[\p{L}\p{N}_][\p{L}\p{N}_.:/?#@!$&'()*+,;=%~|-]*$/u;
+
+/**
+ * The JSON Schema format of such a name. It is for documents only: a row that is older than the rule may have another name,
+ * which can be sent back as it was read. What knows the row decides (`checkOwnClaims`, `checkAskedClaims`).
+ */
+export const CLAIM_NAME = 'claim-name';
+
+/** Whether a new claim can have this name, as far as its letters go. */
+export const isClaimName = (name: string): boolean => NAME.test(name);
 
 /**
  * Claims that say what a token is, how somebody signed in, and who acts (JWT, OpenID Connect, RFC 7662, 7800, 8693, and the
@@ -58,16 +66,31 @@ export const isIssuable = ({ type, value }: Claim): boolean =>
 const refuse = (field: string, name: string): never => {
   throw new Invalid(
     field,
-    `"${name}" is a claim that the server alone makes; choose another name, such as a URI of your own`,
+    isClaimName(name)
+      ? `"${name}" is a claim that the server alone makes; choose another name, such as a URI of your own`
+      : `"${name}" is no name of a claim: use letters, digits and characters of URIs, without blanks and quotes`,
   );
 };
 
+/** Checks how names of claims look; those that are there already may stay. @throws Invalid */
+export function checkClaimNames(
+  field: string,
+  names: readonly string[],
+  before: readonly string[] = [],
+): void {
+  const refused = names.find((name) => !isClaimName(name) && !before.includes(name));
+  if (refused !== undefined) refuse(field, refused);
+}
+
+const typesOf = (claims: readonly Claim[]): string[] => claims.map(({ type }) => type);
+
 /**
  * Checks the claims that somebody gives a user or a role. Those that are there already may stay, so that a thing can be sent
- * back as it was read; they are not issued.
+ * back as it was read; those that the server alone makes are not issued.
  * @throws Invalid
  */
 export function checkOwnClaims(claims: readonly Claim[] = [], before: readonly Claim[] = []): void {
+  checkClaimNames('claims', typesOf(claims), typesOf(before));
   const had = new Set(before.map(({ type, value }) => JSON.stringify([type, value])));
   for (const { type, value } of claims) {
     if (had.has(JSON.stringify([type, value]))) continue;
@@ -79,6 +102,7 @@ export function checkOwnClaims(claims: readonly Claim[] = [], before: readonly C
 
 /** Checks the names of claims that an API or a scope asks for. `sub` is in each token anyway. @throws Invalid */
 export function checkAskedClaims(names: readonly string[] = [], before: readonly string[] = []): void {
+  checkClaimNames('userClaims', names, before);
   const refused = names.find((name) => name !== 'sub' && !isFree(name) && !before.includes(name));
   if (refused !== undefined) refuse('userClaims', refused);
 }

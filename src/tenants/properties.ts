@@ -29,9 +29,13 @@ export const publicOf = (properties: Record<string, string>): Record<string, str
 
 const ADDRESSES = new Set(['website', 'portalsite', 'adminsite', 'favicon', 'logo']);
 
-/** What pages build links and colours of has to be such. @throws Invalid */
-export function checkProperties(properties: Record<string, string>): void {
+/** What pages build links and colours of has to be such. What is there already may stay. @throws Invalid */
+export function checkProperties(
+  properties: Record<string, string>,
+  before: Record<string, string> = {},
+): void {
   for (const [name, value] of Object.entries(properties)) {
+    if (before[name] === value) continue;
     const known = name.toLowerCase();
     if (ADDRESSES.has(known) && !isWebAddress(value)) throw new Invalid(`properties/${name}`, NO_WEB_ADDRESS);
     if (known === 'color' && !/^#[0-9a-f]{6}$/i.test(value))

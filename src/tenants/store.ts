@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import { releaseTenant } from '../blobs/index.js';
 import { insertApiResource, managementResource } from '../api-resources/index.js';
 import { insertIdentityResource, SEEDED_IDENTITY_RESOURCES } from '../identity-resources/index.js';
+import { checkClaimNames } from '../kernel/claim-names.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
@@ -113,6 +114,8 @@ const columnsOf = (tenant: NewTenant): Record<string, unknown> => ({
   owner_user_id: tenant.ownerUserId ?? null,
 });
 
+const typesOf = ({ claims = [] }: { claims?: readonly Claim[] }): string[] => claims.map(({ type }) => type);
+
 const taken = ({ name, hosts }: NewTenant): Record<string, [string, string]> => {
   const host: [string, string] = ['hosts', `another tenant has one of the hosts ${hosts.join(', ')}`];
   return {
@@ -131,6 +134,7 @@ export async function createTenant(knex: Knex, tenant: NewTenant): Promise<Tenan
   const { name, issuer, home = false } = tenant;
   if (!name.trim() || name.length > 100) throw new Invalid('name', 'must be 1 to 100 characters');
   checkProperties(tenant.properties ?? {});
+  checkClaimNames('claims', typesOf(tenant));
   const id = newId();
   const now = Date.now();
   const times = { version: storeTimeOf(knex), created_at: now, updated_at: now };
@@ -160,7 +164,8 @@ export async function replaceTenant(knex: Knex, before: Tenant, tenant: Tenant):
   if (tenant.home && !tenant.enabled) throw new Conflict('home', 'the home tenant can not be disabled');
   if (tenant.enabled && !before.enabled && (await isBeingDeleted(knex, tenant.id)))
     throw new Conflict('status', 'the tenant is being deleted, and can not be enabled');
-  checkProperties(tenant.properties);
+  checkProperties(tenant.properties, before.properties);
+  checkClaimNames('claims', typesOf(tenant), typesOf(before));
   await uniquely(taken(tenant), async () =>
     knex('tenants').where({ id: tenant.id }).update(columnsOf(tenant)),
   );

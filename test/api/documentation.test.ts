@@ -5,6 +5,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { BASIC } from '../../src/api/index.js';
 import { managementScopes } from '../../src/api-resources/index.js';
 import { OPERATIONS } from '../../src/management.js';
+import { CLAIM_NAME } from '../../src/kernel/claim-names.js';
 import { ADDRESS_FORMATS } from '../../src/kernel/web-addresses.js';
 import { bodyOf, send } from '../support/http.js';
 import { reference, REFERENCE } from '../support/reference.js';
@@ -81,7 +82,7 @@ describe('the documentation of the management API', () => {
   it('shows of each body one that a developer could send', () => {
     const ajv = new Ajv({
       strictTypes: false,
-      formats: { 'date-time': true, binary: true, ...ADDRESS_FORMATS },
+      formats: { 'date-time': true, binary: true, [CLAIM_NAME]: true, ...ADDRESS_FORMATS },
     });
     for (const { id, schemas, example } of OPERATIONS) {
       assert.equal(example === undefined, schemas.body === undefined, id);

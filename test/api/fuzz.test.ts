@@ -3,6 +3,7 @@ import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import type { AnyOperation } from '../../src/api/index.js';
 import { OPERATIONS } from '../../src/management.js';
+import { CLAIM_NAME } from '../../src/kernel/claim-names.js';
 import { ADDRESS_FORMATS } from '../../src/kernel/web-addresses.js';
 import { STORES } from '../support/config.js';
 import { EXAMPLES, ONCE, SETTLED } from '../support/examples.js';
@@ -25,7 +26,10 @@ const TABLES = [
   'blobs',
 ];
 
-const answers = new Ajv({ strictTypes: false, formats: { 'date-time': true, ...ADDRESS_FORMATS } });
+const answers = new Ajv({
+  strictTypes: false,
+  formats: { 'date-time': true, [CLAIM_NAME]: true, ...ADDRESS_FORMATS },
+});
 
 const asQuery = (value: unknown): Record<string, string> =>
   Object.fromEntries(

@@ -1,4 +1,5 @@
 import fc, { type Arbitrary } from 'fast-check';
+import { CLAIM_NAME, isClaimName } from '../../src/kernel/claim-names.js';
 import { ADDRESS_FORMATS } from '../../src/kernel/web-addresses.js';
 
 /** The part of JSON Schema that the operations use. */
@@ -38,7 +39,9 @@ function text({ pattern, format, minLength = 0, maxLength = SHORT }: Schema): Ar
       .filter((value) => isAddress(value) && [...value].length <= maxLength);
   const most = Math.min(maxLength, SHORT);
   const fits = (value: string): boolean =>
-    [...value].length >= minLength && (pattern === undefined || new RegExp(pattern, 'u').test(value));
+    [...value].length >= minLength &&
+    (pattern === undefined || new RegExp(pattern, 'u').test(value)) &&
+    (format !== CLAIM_NAME || isClaimName(value));
   // Patterns that say what may not be are met by nearly everything; those that say how it is built are built.
   if (pattern !== undefined && !/\\p|\(\?[!=]/.test(pattern))
     return fc.stringMatching(new RegExp(pattern), { maxLength: most }).filter(fits);
