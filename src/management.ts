@@ -55,7 +55,7 @@ import {
   type TenantRuntime,
 } from './oidc/index.js';
 import { keyOperations } from './oidc/keys/operations.js';
-import { holdsEverything } from './roles/index.js';
+import { holdsEverything, permissionHolders } from './roles/index.js';
 import { ROLE_OPERATIONS } from './roles/operations.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type TenantDb, type Vault } from './store/index.js';
@@ -80,7 +80,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
   const { vault, pool, passwords, directory, config, messenger } = services;
   const reserved = { devices: () => config.mqtt.audience, clientIds: BUILT_IN_CLIENT_IDS };
   return [
-    ...apiResourceOperations(uses, vault, reserved),
+    ...apiResourceOperations({ uses, holders: permissionHolders }, vault, reserved),
     importOperation({ open: openClient, held: heldByNamed }, reserved),
     ...clientOperations(vault, (issuer) => reachOf(config, issuer)),
     ...registrationTokenOperations(vault),

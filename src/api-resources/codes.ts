@@ -46,6 +46,6 @@ export const API_RESOURCE_CODES = defineCodes(300001, {
   nameExists: ['ApiResource_NameExists', 'Another API has this name', 'API 名称已存在'],
   audienceExists: ['ApiResource_AudienceExists', 'Another API has this audience', 'API 受众已存在'],
   scopeExists: ['ApiResource_ScopeExists', 'Another API has this scope', '权限代码已存在'],
-  inUse: ['ApiResource_InUse', 'Clients may ask for its scopes', 'API 正在被客户端使用'],
+  inUse: ['ApiResource_InUse', 'Clients, roles or users have its scopes or permissions', 'API 正在被使用'],
   builtIn: ['ApiResource_BuiltIn', 'The management API is the program’s own', '管理 API 由系统内置'],
 });

@@ -11,3 +11,4 @@ export { ownApisOf } from './authority.js';
 export { enabledApiResources, findApiResourceByName, insertApiResource } from './store.js';
 export { questionableAudiences, type ReservedAudiences } from './audiences.js';
 export type { ClientsOfImport } from './import.js';
+export { isPermissionOf, type ApiPermissions, type PermissionHolders } from './permissions.js';

@@ -22,6 +22,7 @@ import { checkPlace, heldByApi } from './authority.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
 import { checkNames } from './names.js';
 import { MANAGEMENT_API } from './management-scopes.js';
+import { releasePermissions, type PermissionHolders } from './permissions.js';
 import { newApiResource, type StoredApiResource } from './schema.js';
 import { API_RESOURCE, CHANGE, NEW, QUERY, SCOPES, scopesOf, shown, shownAll } from './shapes.js';
 import {
@@ -36,12 +37,16 @@ import {
 
 const at = areaAt('apiresource', '/api/ApiResource');
 const CASCADE = shapes.cascade('Take it from the clients that use it.');
+const DELETE_QUERY = shapes.cascade(
+  'Take it from the clients that use it, and its permissions from the roles and users that have them.',
+);
 
 const CONFLICTS = {
   name: CODES.nameExists,
   audience: CODES.audienceExists,
   scopes: CODES.scopeExists,
   clients: CODES.inUse,
+  permissions: CODES.inUse,
   builtIn: CODES.builtIn,
 } as const;
 
@@ -57,9 +62,12 @@ const authority = aboutOne(async ({ db, actor }, which) =>
   heldByApi(await lockApiResource(db, which, confinedTo(actor))),
 );
 
-/** @param uses which clients use an API; @param vault hashes its secrets; @param reserved audiences that not every API may have. */
+/**
+ * @param uses which clients use an API, @param holders which roles and users have its permissions; @param vault hashes its
+ * secrets; @param reserved audiences that not every API may have.
+ */
 export const apiResourceOperations = (
-  uses: Uses,
+  { uses, holders }: { uses: Uses; holders: PermissionHolders },
   vault: Vault,
   reserved: ReservedAudiences,
 ): readonly AnyOperation[] => [
@@ -179,7 +187,7 @@ export const apiResourceOperations = (
     ...at.delete,
     takesRights: true,
     summary: 'Delete an API with its scopes',
-    schemas: { params: shapes.params, query: CASCADE, answer: shapes.DELETED },
+    schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
     conflicts: CONFLICTS,
     changes: 'provider',
     authority,
@@ -194,6 +202,7 @@ export const apiResourceOperations = (
         throw new Conflict('builtIn', 'the management API can not be deleted');
       const used = { api: resource.name, scopes: resource.scopes.map((scope) => scope.name), served: true };
       await release(db, uses, used, query.cascade ?? false);
+      await releasePermissions(db, holders, resource.name, query.cascade ?? false);
       await deleteApiResource(db, params.id);
       return { id: params.id };
     },

@@ -1,3 +1,4 @@
+export { permissionHolders } from './api-permissions.js';
 export {
   confines,
   mqttClaimsIn,

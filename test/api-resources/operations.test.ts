@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { decodeJwt } from 'jose';
 import { STORES } from '../support/config.js';
-import { administrator, caller, tokenFor, type Caller } from '../support/area.js';
+import { administrator, caller, tokenFor, type Caller, type Data } from '../support/area.js';
 import { clientToken, userToken } from '../support/management.js';
 import { startServer, type TestServer } from '../support/server.js';
 
@@ -81,6 +81,84 @@ for (const kind of STORES)
       assert.equal((await admin.ask('DELETE', `/api/ApiResource/${id}`)).status, 409);
       await admin.done('DELETE', `/api/ApiResource/${id}?cascade=true`);
       assert.deepEqual((await admin.done('GET', `/api/Client/${client}`))['scopes'], []);
+    });
+
+    describe('leave no permission of theirs behind', () => {
+      const permissions = (...values: string[]): { claims: object[] } => ({
+        claims: values.map((value) => ({ type: 'permission', value })),
+      });
+      const valuesOf = (thing: Data): string[] =>
+        (thing['claims'] as { value: string }[]).map(({ value }) => value);
+      let names = 0;
+      let name: string;
+      let id: string;
+      beforeEach(async () => {
+        name = `bill-${++names}`;
+        ({ id } = await admin.done('POST', '/api/ApiResource', { name }));
+      });
+
+      it('in roles and users, of which 409 says how many they are', async () => {
+        const given = permissions('isms.role.get', `${name}.admin`, `${name}er.see`, 'plain', `${name}.root`);
+        const role = await admin.done('POST', '/api/Role', { name, ...given });
+        const user = await admin.done('POST', '/api/User', { userName: name, ...given });
+        const refused = await admin.ask('DELETE', `/api/ApiResource/${id}`);
+        assert.deepEqual(
+          [refused.status, refused.body['codeName'], refused.body['data']],
+          [409, 'ApiResource_InUse', { roles: 1, users: 1 }],
+        );
+        await admin.done('DELETE', `/api/ApiResource/${id}?cascade=true`);
+        await admin.done('POST', '/api/ApiResource', { name });
+        const left = ['isms.role.get', `${name}er.see`, 'plain'];
+        assert.deepEqual(valuesOf(await admin.done('GET', `/api/Role/${role['id']}`)), left);
+        assert.deepEqual(valuesOf(await admin.done('GET', `/api/User/${user['id']}`)), left);
+      });
+
+      it('but for those that another API could mean as well', async () => {
+        const below = await admin.done('POST', '/api/ApiResource', { name: `${name}.orders` });
+        const given = permissions(`${name}.admin`, `${name}.orders.cancel`);
+        const role = await admin.done('POST', '/api/Role', { name, ...given });
+        await admin.done('DELETE', `/api/ApiResource/${id}?cascade=true`);
+        assert.deepEqual(valuesOf(await admin.done('GET', `/api/Role/${role['id']}`)), [
+          `${name}.orders.cancel`,
+        ]);
+        await admin.done('DELETE', `/api/ApiResource/${below['id']}?cascade=true`);
+        assert.deepEqual(valuesOf(await admin.done('GET', `/api/Role/${role['id']}`)), []);
+      });
+
+      it('with users who were deleted, or claims of other types, in no way', async () => {
+        const claims = [{ type: 'level', value: `${name}.gold` }];
+        const user = await admin.done('POST', '/api/User', { userName: name, claims });
+        const gone = await admin.done('POST', '/api/User', permissions(`${name}.root`));
+        await admin.done('DELETE', `/api/User/${gone['id']}`);
+        await admin.done('DELETE', `/api/ApiResource/${id}`);
+        assert.deepEqual(valuesOf(await admin.done('GET', `/api/User/${user['id']}`)), [`${name}.gold`]);
+      });
+
+      it('however many users have them', async () => {
+        const claims = JSON.stringify(permissions(`${name}.root`).claims);
+        await server.change(async (db) => {
+          const now = Date.now();
+          const users = Array.from({ length: 2100 }, (_each, n) => ({
+            id: `many-${name}-${n}`,
+            user_key: `many-${name}-${n}`,
+            user_name: `many-${name}-${n}`,
+            user_name_key: `many-${name}-${n}`,
+            claims,
+            created_at: now,
+            updated_at: now,
+          }));
+          await db.insertAll('users', users);
+        });
+        const refused = await admin.ask('DELETE', `/api/ApiResource/${id}`);
+        assert.deepEqual(refused.body['data'], { roles: 0, users: 2100 });
+        await admin.done('DELETE', `/api/ApiResource/${id}?cascade=true`);
+        const { left } = (await server.context.store
+          .knex('users')
+          .where({ claims })
+          .count({ left: '*' })
+          .first()) as { left: number | string };
+        assert.equal(Number(left), 0);
+      });
     });
 
     it('keep to their own words: nobody makes a scope of the management API, or of another', async () => {

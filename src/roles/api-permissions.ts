@@ -1,0 +1,62 @@
+import { literal } from '../api/index.js';
+import { isPermissionOf, type ApiPermissions, type PermissionHolders } from '../api-resources/index.js';
+import { parse } from '../kernel/json.js';
+import type { Row, TenantDb } from '../store/index.js';
+import type { Claim } from './schema.js';
+
+const AT_ONCE = 1000;
+
+/** What has claims of its own; users who were deleted can do nothing with theirs. */
+const TABLES = ['roles', 'users'] as const;
+
+/** Roles or users with one of these permissions, each with the claims that it keeps without them. */
+async function* holding(
+  db: TenantDb,
+  table: (typeof TABLES)[number],
+  permissions: ApiPermissions,
+): AsyncGenerator<{ id: string; kept: Claim[] }> {
+  const goes = ({ type, value }: Claim): boolean =>
+    type === 'permission' && isPermissionOf(permissions, value);
+  for (let last = ''; ;) {
+    const rows = db
+      .from(table)
+      .where('id', '>', last)
+      .whereRaw(`claims LIKE ? ESCAPE '\\'`, [`%"${literal(permissions.api)}.%`])
+      .orderBy('id')
+      .limit(AT_ONCE);
+    if (table === 'users') void rows.whereNull('deleted_at');
+    const found = await rows.select<Row[]>('id', 'claims');
+    for (const row of found) {
+      last = row['id'] as string;
+      const claims = parse<Claim[]>(row['claims']);
+      const kept = claims.filter((claim) => !goes(claim));
+      if (kept.length < claims.length) yield { id: last, kept };
+    }
+    if (found.length < AT_ONCE) return;
+  }
+}
+
+async function count(
+  db: TenantDb,
+  table: (typeof TABLES)[number],
+  permissions: ApiPermissions,
+): Promise<number> {
+  let number = 0;
+  for await (const _one of holding(db, table, permissions)) number++;
+  return number;
+}
+
+/** The roles and users that have permissions of an API. */
+export const permissionHolders: PermissionHolders = {
+  async count(db, permissions) {
+    return { roles: await count(db, 'roles', permissions), users: await count(db, 'users', permissions) };
+  },
+  async takeAway(db, permissions) {
+    for (const table of TABLES)
+      for await (const { id, kept } of holding(db, table, permissions))
+        await db
+          .from(table)
+          .where({ id })
+          .update({ claims: JSON.stringify(kept), updated_at: Date.now() });
+  },
+};
