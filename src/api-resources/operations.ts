@@ -119,7 +119,10 @@ export const apiResourceOperations = (
     schemas: { body: NEW, answer: API_RESOURCE },
     conflicts: CONFLICTS,
     changes: 'provider',
-    authority: { untouched: 'no scope of a new API is the management API’s (names.ts)' },
+    authority: {
+      untouched: 'no scope of a new API is the management API’s (names.ts)',
+      confined: 'the API is the caller’s own',
+    },
     async handle({ db, tenant, actor, body }) {
       const { name: which, audience, tokenAudience, scopes: given = [], secrets = [], owner, ...more } = body;
       checkNames(which, given);

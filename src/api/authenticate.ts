@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { basicHalves } from '../kernel/basic.js';
 import { authorise, type Actor } from './access.js';
+import { refuseConfined } from './authority.js';
 import type { ApiBase } from './base.js';
 import { noToken } from './caller-now.js';
 import { BASIC } from './codes.js';
@@ -17,6 +18,7 @@ export async function admitted(
   if (operation.access.kind === 'open' && writes(operation)) base.countOpen(ctx.req);
   const actor = await authenticate(operation, base, ctx, tenant);
   if (actor && operation.access.kind !== 'open') authorise(actor, operation.access);
+  refuseConfined(operation.authority, actor);
   if (operation.home && !tenant.home) throw onlyAtHome();
   return { tenant, actor };
 }

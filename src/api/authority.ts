@@ -40,6 +40,11 @@ export type Holdings = ReadonlyMap<string, Held>;
 /** Why a writing operation changes nothing that holds permissions or scopes. */
 export interface Untouched {
   readonly untouched: string;
+  /**
+   * Why callers who are confined to their own things may call it. Without it they are refused: what it changes is the
+   * tenant's, and nobody's in particular.
+   */
+  readonly confined?: string;
 }
 
 /**
@@ -47,6 +52,19 @@ export interface Untouched {
  * handler (without an answer) and after it, and checks that the caller holds all of both.
  */
 export type Authority<C, A> = ((call: C, answer?: A) => Promise<Holdings>) | Untouched;
+
+/** Refuses confined callers what is the tenant's, before anything is done and again in the transaction. @throws Failure: 403 */
+export function refuseConfined(
+  authority: Authority<never, never> | undefined,
+  actor: Actor | undefined,
+): void {
+  if (authority === undefined || typeof authority === 'function' || authority.confined !== undefined) return;
+  if (confinedTo(actor) === undefined) return;
+  throw new Failure(403, BASIC.forbidden, {
+    message: 'this belongs to the whole tenant, and you change your own things only; ask an administrator',
+    data: { missing: 'permission', name: 'isms.all' },
+  });
+}
 
 /** What a call tells of the one thing that it is about. */
 interface OneCall {

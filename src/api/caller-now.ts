@@ -1,4 +1,5 @@
 import { authorise, type Actor } from './access.js';
+import { refuseConfined } from './authority.js';
 import type { ApiBase } from './base.js';
 import { BASIC } from './codes.js';
 import { Failure } from './failure.js';
@@ -47,6 +48,7 @@ export async function callerNow(
   const actor = await base.actorNow(begun.db, begun.actor);
   if (!actor) throw noToken(begun.tenant.issuer, ENDED);
   authorise(actor, access);
+  refuseConfined(operation.authority, actor);
   return actor;
 }
 

@@ -79,7 +79,7 @@ export function blobOperations({ blobs, uploads }: BlobServices): readonly AnyOp
 
   /** An upload is kept with its audit row, and its address answered. */
   const kept = {
-    authority: { untouched: 'a file holds no permission and no scope' },
+    authority: { untouched: 'a file holds no permission and no scope', confined: 'the file is a new one' },
     // Who reads the audit is not to read the file by it.
     target: (_call: unknown, url: string): string => withoutFileNames(url),
     handle: async ({ db, tenant }: { db: TenantDb; tenant: CallTenant }, blob: Blob): Promise<string> => {

@@ -108,7 +108,10 @@ export const issuedTokenOperations = (issue: TokenSource): readonly AnyOperation
     summary: 'Get a JWT for yourself, with no more than the token that you send',
     example: { lifetime: 3600, description: 'For a script' },
     schemas: { body: WISH, answer: ISSUED },
-    authority: { untouched: 'the new token has no more than the one that is sent' },
+    authority: {
+      untouched: 'the new token has no more than the one that is sent',
+      confined: 'the token is the caller’s own',
+    },
     async prepare({ tenant, actor, body }) {
       if (!actor) throw new Error('it is a bearer’s');
       const scope = scopeOf(actor, body);
@@ -164,7 +167,7 @@ export const issuedTokenOperations = (issue: TokenSource): readonly AnyOperation
     access: { kind: 'bearer', area: 'client', verb: 'issuetoken' },
     summary: 'End a token that you have had issued',
     schemas: { params: shapes.params, answer: shapes.DELETED },
-    authority: { untouched: 'the token is the caller’s own' },
+    authority: { untouched: 'the token holds what it held', confined: 'the token is the caller’s own' },
     async handle({ db, actor, params }) {
       const row = (await own(db, actor).where({ id: params.id }).first()) as Row | undefined;
       if (!row) throw new NotFound('token', `you have had no token "${params.id}" issued`);

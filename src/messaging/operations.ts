@@ -189,7 +189,10 @@ export function messagingOperations(
     defineOperation({
       ...at.own('test', 'POST', '/Test'),
       summary: 'Send a message at once; 502 says why it was not taken',
-      authority: { untouched: 'the message has no code in it, and where messages go stays as it is' },
+      authority: {
+        untouched: 'the message has no code in it, and where messages go stays as it is',
+        confined: 'it changes nothing',
+      },
       example: { channel: 'mail', to: 'you@example.com' },
       schemas: {
         body: {
