@@ -50,6 +50,7 @@ import {
   accessOf,
   makeFirstKeys,
   sourceClientsIn,
+  takeFromGrants,
   tokenLives,
   type ProviderPool,
   type TenantRuntime,
@@ -73,7 +74,13 @@ export interface Services extends RegistrationBase, BlobServices {
   config: Config;
 }
 
-const uses: Uses = { count: countClientsUsing, takeAway: takeFromClients };
+const uses: Uses = {
+  count: countClientsUsing,
+  async takeAway(db, used) {
+    await takeFromClients(db, used);
+    await takeFromGrants(db, used.scopes);
+  },
+};
 
 /** Every operation of the management API. */
 const operationsOver = (services: Services): readonly AnyOperation[] => {

@@ -1,3 +1,4 @@
+export { takeFromGrants } from './grants/taken-scopes.js';
 export { openArtifacts, type Artifacts } from './artifacts.js';
 export {
   addKeys,
