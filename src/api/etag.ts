@@ -20,6 +20,10 @@ export function refuseChanges(echoed: Record<string, unknown>, now: Record<strin
     throw new Failure(422, BASIC.unprocessable, { message: `${data[0].field}: ${data[0].message}`, data });
 }
 
+/** Whether a thing has these fields already, as they are said. */
+export const has = (now: Record<string, unknown>, fields: Record<string, unknown>): boolean =>
+  Object.entries(fields).every(([name, value]) => etagOf(value) === etagOf(now[name]));
+
 /** The same data has the same ETag, in whichever order a handler has written it. */
 export const etagOf = (data: unknown): string =>
   `"${createHash('sha256')

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
 import { LARGEST_BODY, LARGEST_OPEN_BODY, readJson } from './body.js';
+import { Failure, type FieldProblem } from './failure.js';
 import type { AnyOperation } from './operation.js';
 import { validateJson, validateText, type Validate } from './validation.js';
 
@@ -13,6 +14,13 @@ export interface Given {
   body: unknown;
   /** What the body says of fields that the answer has and nobody can change: a thing may be sent back as it was read. */
   echoed: Record<string, unknown>;
+  /** Fields that a rule refuses, and what it says: they may stay where they say what is there already. */
+  stay?: Stay | undefined;
+}
+
+export interface Stay {
+  fields: Record<string, unknown>;
+  failure: Failure;
 }
 
 /** Reads and checks what an operation takes: parameters of the path, query, body. */
@@ -30,6 +38,9 @@ export function reader({
     schemas.body === undefined || receive ? undefined : validateJson(schemas.body, isOpen);
   const optional = mayBeLeftOut(schemas.body);
   const readOnly = namesIn(current?.answer).filter((name) => !namesIn(schemas.body).includes(name));
+  const changeable = namesIn(current?.answer).filter(
+    (name) => name !== 'id' && namesIn(schemas.body).includes(name),
+  );
   return async (ctx) => {
     const params = { ...(ctx as Context & { params: Record<string, string> }).params };
     checkParams(params);
@@ -38,9 +49,28 @@ export function reader({
     if (!checkBody) return { params, query, body: undefined, echoed: {} };
     const sent = optional && !hasBody(ctx.req) ? {} : await readJson(ctx.req, largest);
     const { body, echoed } = isObject(sent) ? without(sent, readOnly) : { body: sent, echoed: {} };
-    checkBody(body);
-    return { params, query, body, echoed };
+    const stay = checkButFor(checkBody, body, changeable);
+    return { params, query, body, echoed, stay };
   };
+}
+
+/**
+ * Checks a body. Fields that break a rule are taken out of it where the thing has them as well: what is stored may be older
+ * than the rule, and is left as it is. @throws Failure
+ */
+function checkButFor(check: Validate, body: unknown, changeable: readonly string[]): Stay | undefined {
+  try {
+    check(body);
+    return undefined;
+  } catch (failure) {
+    if (!(failure instanceof Failure) || !isObject(body)) throw failure;
+    const broken = (failure.data as FieldProblem[]).map(({ field }) => field.split('/')[0] ?? '');
+    const names = changeable.filter((name) => broken.includes(name));
+    if (names.length === 0) throw failure;
+    const { echoed: fields } = without(body, names);
+    check(body);
+    return { fields, failure };
+  }
 }
 
 /** Whether a body may be left out: an object of which nothing is required. */

@@ -9,9 +9,9 @@ import type { ApiBase } from './base.js';
 import { callerNow, checkCaller, checkToken } from './caller-now.js';
 import { BASIC, languageOf, type Language } from './codes.js';
 import { envelope, listEnvelope } from './envelope.js';
-import { etagOf, refuseChanges, sameAs } from './etag.js';
+import { etagOf, has, refuseChanges, sameAs } from './etag.js';
 import { Failure } from './failure.js';
-import { reader } from './input.js';
+import { reader, type Stay } from './input.js';
 import { writes, type AnyCall, type AnyOperation, type Page } from './operation.js';
 import type { PagingQuery } from './paging.js';
 import { performStream } from './streams.js';
@@ -53,14 +53,14 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
     ctx.state['conflicts'] = operation.conflicts;
     const { tenant, actor } = await admitted(operation, base, ctx);
     const language = languageOf(ctx.acceptsLanguages());
-    const { echoed, ...given } = await read(ctx);
+    const { echoed, stay, ...given } = await read(ctx);
     const constant = made.get(language);
     if (constant) return answerWith(ctx, operation, constant);
     const input = { tenant, actor, address: base.addressOf(ctx.req), language, ...given };
     if (operation.acts) await checkCaller(operation, base, callOn(base.store.knex, operation, input));
     const prepared = await (operation.receive?.read(ctx, input) ?? operation.prepare?.(input));
     const answer = writes(operation)
-      ? await change(operation, base, ctx, input, { prepared, echoed, shown })
+      ? await change(operation, base, ctx, input, { prepared, echoed, stay, shown })
       : await operation.handle(callOn(base.store.knex, operation, input), prepared);
     if (operation.list) {
       const page = answer as Page<unknown>;
@@ -142,10 +142,12 @@ async function change(
   {
     prepared,
     echoed,
+    stay,
     shown,
   }: {
     prepared: unknown;
     echoed: Record<string, unknown>;
+    stay: Stay | undefined;
     shown: ((thing: unknown) => unknown) | undefined;
   },
 ): Promise<unknown> {
@@ -157,10 +159,11 @@ async function change(
     const call = { ...begun, actor: await callerNow(operation, base, begun) };
     const held = await authorityBefore(operation, base, call);
     await checkToken(base, call);
-    if (operation.current && shown && (conditional || Object.keys(echoed).length > 0)) {
+    if (operation.current && shown && (conditional || stay || Object.keys(echoed).length > 0)) {
       const now = shown(await operation.current.read(call));
       if (conditional) sameAs(wanted, etagOf(now));
       refuseChanges(echoed, now as Record<string, unknown>);
+      if (stay && !has(now as Record<string, unknown>, stay.fields)) throw stay.failure;
     }
     const done = await operation.handle(call, prepared);
     await checkAfter(operation, base, call, held, done);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { AnyOperation } from '../../src/api/index.js';
 import { presenter } from '../../src/api/validation.js';
+import { WEB_ADDRESS } from '../../src/kernel/web-addresses.js';
 import { OPERATIONS } from '../../src/management.js';
 import { administrator, type Caller } from '../support/area.js';
 import { STORES } from '../support/config.js';
@@ -69,6 +70,18 @@ const FIELDS = CHANGES.flatMap((operation) =>
     .filter(([name]) => name !== 'id' && !ELSEWHERE.includes(`${areaOf(operation)}.${name}`))
     .map((path) => ({ operation, area: areaOf(operation), path })),
 );
+
+/** What older versions took for an address. */
+const RULED = /^(?:javascript:|\/avatars)/;
+
+/** Whether the field is an address for browsers, for which the rules have become stricter. */
+function isWebAddress({ schemas }: AnyOperation, path: Path): boolean {
+  const at = path.reduce<Schema | undefined>(
+    (schema, step) => (step === 0 ? schema?.items : schema?.properties?.[step]),
+    schemas.body as Schema,
+  );
+  return at?.format === WEB_ADDRESS;
+}
 
 const inColumn = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
@@ -180,6 +193,9 @@ for (const kind of STORES)
           for (const body of [one.data, { id, displayName: 'Changed' }, { id, description: 'Changed' }]) {
             const changed = await admin.ask('PUT', place, body);
             assert.ok(changed.status < 500, `${text}: ${JSON.stringify(changed.body)}`);
+            // The settings of a client are checked as a whole whenever one of them changes.
+            if (area !== 'client' && body === one.data && RULED.test(text) && isWebAddress(operation, path))
+              assert.equal(changed.status, 200, `${text}: ${JSON.stringify(changed.body)}`);
           }
         }
         const { name } = await admin.done('GET', `${place}/${id}`);
@@ -198,6 +214,26 @@ for (const kind of STORES)
           assert.equal(refused.status, isClaim(text) ? 200 : 422, `${text}: ${JSON.stringify(refused.body)}`);
         }
       });
+
+    it('take no other text of that kind: a user with a picture of before', async () => {
+      const { id } = await admin.done('POST', '/api/User', {});
+      await keep('user', String(id), ['avatar'], '/avatars/me.png');
+      const other = await admin.ask('PUT', '/api/User', { id, avatar: '/avatars/you.png', nickName: 'Same' });
+      assert.deepEqual(
+        [other.status, (other.body['data'] as [object])[0]],
+        [
+          422,
+          {
+            field: 'avatar',
+            rule: 'format',
+            message:
+              'must be a web address: https:// or http://, a host without a user and without hidden letters, and no blanks, quotes, <> or backslashes',
+          },
+        ],
+      );
+      const same = await admin.done('PUT', '/api/User', { id, avatar: '/avatars/me.png', nickName: 'Same' });
+      assert.deepEqual([same['avatar'], same['nickName']], ['/avatars/me.png', 'Same']);
+    });
 
     it('can be deleted, disabled and described: a tenant with a logo of before', async () => {
       const operation = CHANGES.find((change) => areaOf(change) === 'tenant');
