@@ -11,6 +11,8 @@ interface Finding {
 }
 
 const CLOCK_SLACK_MS = 5000;
+/** What is found with more users than these is counted. */
+const MOST_TOLD = 20;
 
 /** The configuration with every secret's value hidden. */
 function withoutSecrets(config: Config, secretKeys: readonly string[]): Record<string, unknown> {
@@ -89,6 +91,18 @@ async function findings(config: Config): Promise<Finding[]> {
       const which = taken.map(({ tenant, clientId }) => `"${clientId}" of ${tenant}`).join(', ');
       throw new Error(
         `${which}: the server uses this id itself, so the client gets nothing; create it with another id and delete this one`,
+      );
+    });
+    await check('user names', async () => {
+      const { clashingNames } = await import('../users/carried-names.js');
+      const clashing = await clashingNames(open.knex);
+      if (clashing.length === 0) return 'none is another user’s key or a client’s id';
+      const told = clashing
+        .slice(0, MOST_TOLD)
+        .map(({ tenant, userName, problem }) => `user "${userName}" of tenant "${tenant}": ${problem}`);
+      const more = clashing.length - told.length;
+      throw new Error(
+        `${told.join('; ')}${more > 0 ? `; and ${more} more` : ''}; devices do not sign in under it: PUT another userName`,
       );
     });
     await check('clock', async () => {

@@ -1,6 +1,7 @@
 import { Ajv } from 'ajv';
 import { isLocalHost } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
+import { isSubject } from '../kernel/names.js';
 import { once } from '../kernel/once.js';
 import { checkOutbound } from '../kernel/outbound.js';
 import type { Reach } from '../kernel/private-networks.js';
@@ -43,7 +44,6 @@ function checkShape(settings: unknown): void {
 }
 
 const CLIENT_ID = /^[A-Za-z0-9._~-]{1,100}$/;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/; // RFC 6749, appendix A.4
 
 function checkRedirect(field: string, uri: string, settings: ClientSettings): void {
@@ -87,7 +87,7 @@ export function checkClient({ clientId, clientName, settings }: NewClient): void
   if (isBuiltInClient(clientId))
     throw new Invalid('clientId', `"${clientId}" is an application of the server itself; choose another id`);
   // RFC 9700, 4.15: a client's own token has its id as the subject, a user's has a uuid.
-  if (UUID.test(clientId))
+  if (isSubject(clientId))
     throw new Invalid('clientId', 'must not be a uuid, because the users’ ids are; choose a name');
   if (!clientName.trim() || clientName.length > 200)
     throw new Invalid('clientName', 'must be 1 to 200 characters');

@@ -5,6 +5,7 @@ import { holdsEverything, keepWayIn } from '../roles/index.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
+import { foldName } from '../kernel/names.js';
 import { revokeAllOf } from '../revocations/index.js';
 import {
   addSecret,
@@ -133,10 +134,25 @@ async function checkNoAudience(db: TenantDb, clientId: string): Promise<void> {
     );
 }
 
+/**
+ * A client's own tokens carry its id, and a user's carry the user name, so no user may have it (users/carried-names.ts).
+ * @throws Conflict
+ */
+async function checkNoUserName(db: TenantDb, clientId: string): Promise<void> {
+  await db.lockNames([clientId]);
+  const user = await db
+    .from('users')
+    .whereNull('deleted_at')
+    .where({ user_name_key: foldName(clientId), user_name: clientId })
+    .first<Row | undefined>('id');
+  if (user) throw new Conflict('clientId', `"${clientId}" is a user’s name; choose another client id`);
+}
+
 /** @throws Invalid, Conflict */
 export async function insertClient(db: TenantDb, client: NewClient): Promise<string> {
   checkClient(client);
   await checkNoAudience(db, client.clientId);
+  await checkNoUserName(db, client.clientId);
   const id = newId();
   const now = Date.now();
   const row = {

@@ -1,5 +1,6 @@
 import type { Config } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
+import type { LiveToken } from '../oidc/index.js';
 import type { Row, Store } from '../store/index.js';
 import { decide, ruleFinder, type Rule } from './acl.js';
 import type { Guesses, Seen } from './guesses.js';
@@ -90,6 +91,12 @@ const whereFrom = ({ address, clientid }: Guest): string => address || `client:$
 const JWT = /^[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}$/;
 const LONGEST_TOKEN = 16 * 1024;
 
+/** A token that is used under the user's name: once the user has another one, it is not good under this one. */
+const underUserName = (token: LiveToken, userName: string): LiveToken => ({
+  ...token,
+  dependencies: { ...token.dependencies, user_name: userName },
+});
+
 export interface DevicesBase {
   store: Store;
   config: Config;
@@ -165,15 +172,14 @@ export function openDevices({
       if (!(error instanceof Invalid)) throw error;
       return refused;
     }
-    const names = [...token.names, ...given.names];
-    const isOwn =
-      guest.username === ''
-        ? [...names, ...given.clientids].includes(guest.clientid)
-        : names.includes(guest.username);
-    if (!isOwn) return refused;
+    const anonymous = guest.username === '';
+    const called = anonymous ? guest.clientid : guest.username;
+    const lasting = [token.name, ...given.names, ...(anonymous ? given.clientids : [])].includes(called);
+    if (!lasting && called !== token.userName) return refused;
     const taken: Admission = { ...refused, reason: 'client_id_taken' };
     if (await isOfDevice(tenantId, guest.clientid)) return taken;
-    if (!(await signIns.keep(tenantId, guest, token, rules, tokens))) return taken;
+    const used = lasting ? token : underUserName(token, called);
+    if (!(await signIns.keep(tenantId, guest, used, rules, tokens))) return taken;
     return { result: 'allow', superuser: false, expiresAt: token.expiresAt, rules };
   }
 

@@ -4,7 +4,7 @@ import { MANAGEMENT_API } from '../api-resources/index.js';
 import type { Actor, Presented } from '../api/index.js';
 import type { Revocations } from '../revocations/index.js';
 import { holdsEverything } from '../roles/index.js';
-import type { People, User } from '../users/index.js';
+import type { People } from '../users/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
 import type { ClientCache } from './client-cache.js';
@@ -26,8 +26,10 @@ export interface BearerBase {
 /** A JWT access token of the tenant that works, for a room whose API it may be for. */
 export interface LiveToken {
   audience: string;
-  /** What its holder may be called: the `sub`, and a user's name. */
-  names: string[];
+  /** What its holder is called: the `sub`, or the client's id. */
+  name: string;
+  /** The user's name now, which the user may lose; undefined where it is nobody's or could be taken for another's. */
+  userName: string | undefined;
   claims: Readonly<Record<string, unknown>>;
   /** The key that signed it. */
   kid: string;
@@ -59,18 +61,17 @@ export async function liveTokenOf(
 ): Promise<LiveToken | undefined> {
   const token = value.includes('.') ? await bearerToken(base, value) : undefined;
   if (!token) return undefined;
-  let user: User | undefined;
-  if (token.accountId !== undefined) {
-    user = await base.people.active(base.tenantId, token.accountId);
-    if (!user) return undefined;
-  }
+  const { accountId, clientId } = token;
+  const user = accountId === undefined ? undefined : await base.people.called(base.tenantId, accountId);
+  if (accountId !== undefined && !user) return undefined;
   const claims = decodeJwt<AccessTokenClaims>(value);
   const kid = kidOf(value) ?? '';
   const gen = await base.revocations.generationFrom(base.tenantId, { generation: token.generation, kid });
   if (gen === undefined) return undefined;
   return {
     audience: String(claims.aud),
-    names: user ? [user.userKey, user.userName] : [token.clientId],
+    name: accountId ?? clientId,
+    userName: user?.userName,
     claims,
     kid,
     dependencies: { ...dependenciesOf(claims), gen },

@@ -106,6 +106,9 @@ type Dependency = 'jti' | 'iat' | 'gen' | 'gid' | 'sid' | 'fid' | 'act' | keyof 
 /** The claims that tell what a token depends on. */
 export type TokenDependencies = Pick<AccessTokenClaims, 'client_id' | 'sub'> & {
   [claim in Dependency]?: AccessTokenClaims[claim] | undefined;
+} & {
+  /** The user name that it is used under, where it is good under that only while the user has it. */
+  user_name?: string | undefined;
 };
 
 export function dependenciesOf(claims: AccessTokenClaims): TokenDependencies {

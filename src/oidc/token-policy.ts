@@ -136,6 +136,8 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
   const dependencies = openDependencies({ tenantId: tenant.id, artifacts, clients, revocations, isOver });
   const isActive = async (userKey: string): Promise<boolean> =>
     (await people.active(tenant.id, userKey)) !== undefined;
+  const mayBeUsed = async ({ sub, user_name: userName }: TokenDependencies): Promise<boolean> =>
+    userName === undefined ? isActive(sub) : (await people.called(tenant.id, sub))?.userName === userName;
   const sourcesLive: TokenPolicy['sourcesLive'] = async ({ extra, accountId = '' }, generation) => {
     const derived = derivedIn(extra);
     return !derived || dependencies.sourcesLive(derived, accountId, generation);
@@ -205,7 +207,7 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
       !(await isRevoked(claims)) &&
       (claims.gid === undefined
         ? sourcesLive({ extra: { ...claims } }, generationIn(claims))
-        : (await isActive(claims.sub)) && (await grantLives(claims, dependencies))),
+        : (await mayBeUsed(claims)) && (await grantLives(claims, dependencies))),
     revokeToken: (id, expiresAt) => {
       // What was issued for it may live longer than it does.
       const longest = Date.now() + lifetimes.accessTokenLongest * 1000;

@@ -34,6 +34,11 @@ export interface TenantDb {
    * Call it first in a transaction, before it holds anything that others wait for. SQLite orders all transactions.
    */
   lockRights(mode: 'use' | 'take'): Promise<void>;
+  /**
+   * Orders changes that give a name of these to something, whatever it is, until the transaction ends: look for the name
+   * afterwards. SQLite orders all transactions.
+   */
+  lockNames(names: readonly string[]): Promise<void>;
   /** Inserts rows of the same columns; all or none, in a transaction. */
   insertAll(table: string, rows: readonly Record<string, unknown>[]): Promise<void>;
   /**
@@ -62,6 +67,12 @@ export interface TenantDb {
 const RIGHTS_LOCK = 0x72696768;
 const LOCK_RIGHTS = { use: 'pg_advisory_xact_lock_shared', take: 'pg_advisory_xact_lock' };
 
+/** Tells the advisory locks of names from others: 'name'. One is taken after the other, in the same order by everybody. */
+const NAMES_LOCK = 0x6e616d65;
+const LOCK_NAMES = `SELECT pg_advisory_xact_lock(?::int, lock) FROM (
+  SELECT DISTINCT hashtext(? || ' ' || name) AS lock FROM jsonb_array_elements_text(?::jsonb) AS name ORDER BY lock
+) AS locks`;
+
 /** Binds a connection (the store's, or a transaction's) to one tenant. */
 export function tenantDb(connection: Knex, tenantId: string): TenantDb {
   const owner = { tenant_id: tenantId };
@@ -88,6 +99,10 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
     async lockRights(mode) {
       if (isPostgres(connection))
         await connection.raw(`SELECT ${LOCK_RIGHTS[mode]}(?::int, hashtext(?))`, [RIGHTS_LOCK, tenantId]);
+    },
+    async lockNames(names) {
+      if (isPostgres(connection))
+        await connection.raw(LOCK_NAMES, [NAMES_LOCK, tenantId, JSON.stringify(names)]);
     },
     insertAll: (table, rows) =>
       namingIndex(async () => void (await insertRows(connection, table, owner, rows))),

@@ -1,6 +1,7 @@
 import { isIssuable } from '../kernel/claim-names.js';
 import { isWebAddress } from '../kernel/web-addresses.js';
 import type { Claim } from '../roles/index.js';
+import { claimedUserName } from './carried-names.js';
 import type { User } from './schema.js';
 
 /** The user's own claims by type; several of one type are a list, in their order. */
@@ -20,7 +21,7 @@ export function standardClaims(user: User): Record<string, unknown> {
   const known = {
     ...ownClaims(user.claims),
     name: user.nickName ?? user.userName,
-    preferred_username: user.userName,
+    preferred_username: claimedUserName(user),
     nickname: user.nickName,
     picture: user.avatar !== null && isWebAddress(user.avatar) ? user.avatar : null,
     gender: user.gender,

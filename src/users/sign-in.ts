@@ -6,6 +6,7 @@ import { isPlainText } from './names.js';
 import { LONGEST, type Passwords } from './passwords.js';
 import type { User } from './schema.js';
 import type { ProvenTarget } from './register.js';
+import { calledUserFinder, type CalledUser } from './carried-names.js';
 import { atTarget, type StoredUser, type UserFinder } from './store.js';
 import { usualHashes } from './usual-hashes.js';
 
@@ -38,6 +39,8 @@ export interface People {
   signedIn(tenantId: string, user: User, address: string): Promise<void>;
   /** The user that a token's `sub` names, while it may sign in. */
   active(tenantId: string, userKey: string): Promise<User | undefined>;
+  /** The user that a token's `sub` names, while it may sign in, by what the token may be called. */
+  called(tenantId: string, userKey: string): Promise<CalledUser | undefined>;
   authority(tenantId: string, user: User): Promise<Authority>;
   /** What a user may do at the management API, and whether only with things of the user's own. */
   standing(tenantId: string, user: User): Promise<{ permissions: string[]; confined: boolean }>;
@@ -124,6 +127,8 @@ export function openPeople(
       const user = await finder.byKey(tenantId, userKey);
       return user?.enabled ? user : undefined;
     },
+
+    called: calledUserFinder(store),
 
     async authority(tenantId, user) {
       const roles = await rolesOf(tenantId, user.id);

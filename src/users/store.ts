@@ -23,6 +23,7 @@ import {
 import { uniquely, type Row, type Statement, type Store, type TenantDb } from '../store/index.js';
 import { followLineage, lineageUnder } from './lineage.js';
 import { checkEmail, phoneDigits, readPhone, type Target } from '../verification/index.js';
+import { checkNoClients, checkNoSubject, clientsNamed, takenByClient } from './carried-names.js';
 import { checkUserName } from './names.js';
 import type { Login, NewUser, User, UserFields, UserFile } from './schema.js';
 
@@ -170,9 +171,11 @@ export async function prepareUser(
   const lineage = await lineageUnder(db, user.refereeId ?? null);
   const names = namesOf({ userName: user.userName, nickName: user.nickName ?? null });
   const now = Date.now();
+  const userKey = user.userKey ?? randomUUID();
+  checkNoSubject({ userKey, userName: user.userName });
   const row = {
     id: newId(),
-    user_key: user.userKey ?? randomUUID(),
+    user_key: userKey,
     ...contacts,
     ...columnsOf(user),
     search_name: foldName(names.join('\n')),
@@ -184,6 +187,8 @@ export async function prepareUser(
   };
   return { row, roles, names };
 }
+
+const userNameOf = ({ row }: PreparedUser): string => row['user_name'] as string;
 
 /** The columns that are a user's own, and the index that keeps each so. */
 const OWN = {
@@ -202,6 +207,9 @@ export async function alreadyTaken(
   users: readonly PreparedUser[],
 ): Promise<Map<PreparedUser, Conflict>> {
   const taken = new Map<PreparedUser, Conflict>();
+  const clients = await clientsNamed(db, users.map(userNameOf));
+  for (const user of users)
+    if (clients.has(userNameOf(user))) taken.set(user, takenByClient(userNameOf(user)));
   for (const [column, index] of Object.entries(OWN)) {
     const values = users.map(({ row }) => row[column]).filter((value) => typeof value === 'string');
     const rows = column === 'user_key' ? db.from('users') : usersOf(db);
@@ -219,6 +227,7 @@ export async function alreadyTaken(
 
 /** Writes new users, all or none. @throws Conflict when a name, an address or a number is taken */
 export async function writeUsers(db: TenantDb, users: readonly PreparedUser[]): Promise<void> {
+  await checkNoClients(db, users.map(userNameOf));
   await uniquely(TAKEN, () =>
     db.insertAll(
       'users',
@@ -260,6 +269,9 @@ export async function updateUser(
   const phoneNumber = recoded ? (before.phoneNumber ?? undefined) : change.phoneNumber;
   const after = { ...before, ...(change.userName !== undefined && { userName: change.userName }) };
   if (change.nickName !== undefined) after.nickName = change.nickName;
+  // A name of before there were rules may be said again.
+  const renamed = after.userName !== before.userName;
+  if (renamed) checkNoSubject(after);
   const names = namesOf(after);
   const moved = refereeId !== undefined && refereeId !== before.refereeId;
   const lineage = moved ? await lineageUnder(db, refereeId, id) : before.lineage;
@@ -275,6 +287,7 @@ export async function updateUser(
     updated_at: Date.now(),
   };
   const write = async (): Promise<void> => {
+    if (renamed) await checkNoClients(db, [after.userName]);
     await uniquely(TAKEN, async () => db.from('users').where({ id }).update(columns));
     if (roles) await setRoles(db, id, await rolesNamed(db, roles));
   };
