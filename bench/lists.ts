@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http';
-import { clientSettings, GRANT_TYPES, insertClient } from '../src/clients/index.js';
+import { clientSettings, GRANT_TYPES, insertClient, reservedAudiences } from '../src/clients/index.js';
 import { start, type Gatehouse } from '../src/main.js';
 import { tenantTransaction } from '../src/store/index.js';
 import { prepareUser, rememberedRoles, writeUsers } from '../src/users/store.js';
@@ -74,7 +74,11 @@ async function fill({ context, home }: Gatehouse, users: number): Promise<void> 
   await tenantTransaction(store, home.tenant.id, async (db) => {
     for (let n = 0; n < CLIENTS; n += 1) {
       const settings = clientSettings({ grantTypes: [GRANT_TYPES.clientCredentials] });
-      await insertClient(db, { clientId: `bench-${n}`, clientName: `${pick(LAST, n)} ${n}`, settings });
+      await insertClient(
+        db,
+        { clientId: `bench-${n}`, clientName: `${pick(LAST, n)} ${n}`, settings },
+        reservedAudiences(() => 'mqtt'),
+      );
     }
   });
   await store.transaction(async (trx) => {

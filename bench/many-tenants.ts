@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { insertApiResource, newApiResource } from '../src/api-resources/index.js';
-import { addClientSecret, clientSettings, insertClient } from '../src/clients/index.js';
+import { addClientSecret, clientSettings, insertClient, reservedAudiences } from '../src/clients/index.js';
 import { loadConfig } from '../src/config.js';
 import { openContext } from '../src/context.js';
 import { ensureHome } from '../src/first-start.js';
@@ -37,7 +37,11 @@ export async function startWithTenants(names: string[], config: object): Promise
       const db = tenantDb(trx, tenant.id);
       await insertApiResource(db, newApiResource('bench', ['bench.read'], { audience: 'urn:bench' }));
       const settings = clientSettings({ grantTypes: ['client_credentials'], scopes: ['bench.read'] });
-      await insertClient(db, { clientId: 'bench', clientName: 'bench', settings });
+      await insertClient(
+        db,
+        { clientId: 'bench', clientName: 'bench', settings },
+        reservedAudiences(() => 'mqtt'),
+      );
       await addClientSecret(db, context.vault, 'bench', { secret: SECRET });
       return tenant;
     });

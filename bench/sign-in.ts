@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { insertApiResource, newApiResource } from '../src/api-resources/index.js';
-import { addClientSecret, clientSettings, insertClient } from '../src/clients/index.js';
+import { addClientSecret, clientSettings, insertClient, reservedAudiences } from '../src/clients/index.js';
 import { loadConfig } from '../src/config.js';
 import { openContext } from '../src/context.js';
 import { ensureHome } from '../src/first-start.js';
@@ -60,7 +60,11 @@ await tenantTransaction(context.store, tenant.id, async (db) => {
     grantTypes: ['client_credentials', 'password'],
     scopes: ['openid', 'bench.read'],
   });
-  await insertClient(db, { clientId: 'bench', clientName: 'bench', settings });
+  await insertClient(
+    db,
+    { clientId: 'bench', clientName: 'bench', settings },
+    reservedAudiences(() => 'mqtt'),
+  );
   await addClientSecret(db, context.vault, 'bench', { secret: SECRET });
   for (let n = 0; n < USERS; n++) await insertUser(db, { userName: `user-${n}x` }, hash);
 });

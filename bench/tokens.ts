@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { insertApiResource, newApiResource } from '../src/api-resources/index.js';
-import { addClientSecret, clientSettings, insertClient } from '../src/clients/index.js';
+import { addClientSecret, clientSettings, insertClient, reservedAudiences } from '../src/clients/index.js';
 import { loadConfig } from '../src/config.js';
 import { openContext } from '../src/context.js';
 import { ensureHome } from '../src/first-start.js';
@@ -80,7 +80,11 @@ async function startGatehouse(): Promise<Side> {
       grantTypes: ['client_credentials', 'password', 'refresh_token'],
       scopes: ['jwt.read', 'opaque.read', 'offline_access'],
     });
-    await insertClient(db, { clientId: 'bench', clientName: 'bench', settings });
+    await insertClient(
+      db,
+      { clientId: 'bench', clientName: 'bench', settings },
+      reservedAudiences(() => 'mqtt'),
+    );
     await addClientSecret(db, context.vault, 'bench', { secret: SECRET });
     await insertUser(db, { userName: 'alice' }, hash);
   });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { basic } from '../test/support/http.js';
-import { addClientSecret, clientSettings, insertClient } from '../src/clients/index.js';
+import { addClientSecret, clientSettings, insertClient, reservedAudiences } from '../src/clients/index.js';
 import { loadConfig } from '../src/config.js';
 import { openContext } from '../src/context.js';
 import { ensureHome } from '../src/first-start.js';
@@ -27,7 +27,11 @@ const context = await openContext({ ...loadConfig(env, folder), log: { level: 's
 const { tenant } = await ensureHome(context);
 await tenantTransaction(context.store, tenant.id, async (db) => {
   const settings = clientSettings({ grantTypes: ['client_credentials'], scopes: ['isms.blob.post'] });
-  await insertClient(db, { clientId: 'bench', clientName: 'bench', settings });
+  await insertClient(
+    db,
+    { clientId: 'bench', clientName: 'bench', settings },
+    reservedAudiences(() => 'mqtt'),
+  );
   await addClientSecret(db, context.vault, 'bench', { secret: SECRET });
 });
 await context.close();

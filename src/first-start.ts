@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { clientsWithBuiltInIds } from './clients/index.js';
+import { clientsWithBuiltInIds, reservedAudiences } from './clients/index.js';
 import { ConfigError } from './kernel/errors.js';
 import type { GatehouseContext, OpeningContext } from './context.js';
 import { Conflict } from './kernel/errors.js';
@@ -65,7 +65,7 @@ async function makeHome(context: GatehouseContext): Promise<Home> {
         issuer: config.issuer,
         hosts: hostsOf(config.issuer),
         home: true,
-        managementClient: config.client,
+        managementClient: { ...config.client, reserved: reservedAudiences(() => config.mqtt.audience) },
       });
       const db = tenantDb(trx, tenant.id);
       const nickName = 'Administrator';

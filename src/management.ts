@@ -26,7 +26,7 @@ import { apiResourceOperations } from './api-resources/operations.js';
 import { blobOperations, type BlobServices } from './blobs/operations.js';
 import { heldByNamed, openClient } from './clients/import.js';
 import {
-  BUILT_IN_CLIENT_IDS,
+  reservedAudiences,
   countClientsUsing,
   isBuiltInClient,
   rightsOfClient,
@@ -85,11 +85,11 @@ const uses: Uses = {
 /** Every operation of the management API. */
 const operationsOver = (services: Services): readonly AnyOperation[] => {
   const { vault, pool, passwords, directory, config, messenger } = services;
-  const reserved = { devices: () => config.mqtt.audience, clientIds: BUILT_IN_CLIENT_IDS };
+  const reserved = reservedAudiences(() => config.mqtt.audience);
   return [
     ...apiResourceOperations({ uses, holders: permissionHolders }, vault, reserved),
     importOperation({ open: openClient, held: heldByNamed }, reserved),
-    ...clientOperations(vault, (issuer) => reachOf(config, issuer)),
+    ...clientOperations(vault, (issuer) => reachOf(config, issuer), reserved),
     ...registrationTokenOperations(vault),
     registrationAccessOperation,
     ...issuedTokenOperations(async (tenantId, actor, wish) =>
@@ -103,6 +103,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
       vault,
       (host) => directory.byHost(host),
       () => makeFirstKeys(vault),
+      reserved,
     ),
     userImportOperation(),
     ...userOperations(passwords, accessOf(config)),

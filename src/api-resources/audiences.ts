@@ -22,6 +22,18 @@ interface Request {
 const taken = (audience: string, whose: string): Conflict =>
   new Conflict('audience', `"${audience}" is ${whose}; give the API another tokenAudience`);
 
+const DEVICES = 'the audience of tokens that sign devices in';
+
+/**
+ * What an audience is already, of those that are in no row; undefined where it is free. An API and a client's id are held to
+ * the same list. The issuer is on none: a client's id cannot have its characters.
+ */
+export function reservationOf(audience: string, reserved: ReservedAudiences): string | undefined {
+  if (audience === MANAGEMENT_API) return 'the audience of the management API';
+  if (audience === reserved.devices()) return DEVICES;
+  return reserved.clientIds.includes(audience) ? 'a client’s id' : undefined;
+}
+
 /**
  * Decides whether an API may have an audience that it does not have yet. That no other API has it is for the index to say.
  * A token for an API must never pass for one of something else: an ID token is for a client's id, a client's assertion is for
@@ -33,17 +45,16 @@ export async function checkAudience(
   audience: string,
   reserved: ReservedAudiences,
 ): Promise<void> {
-  if (audience === MANAGEMENT_API) throw taken(audience, 'the management API’s');
+  const reservation = reservationOf(audience, reserved);
+  if (reservation !== undefined && reservation !== DEVICES) throw taken(audience, reservation);
   if (audience === tenant.issuer || audience === `${tenant.issuer}/`) throw taken(audience, 'the issuer');
-  if (audience === reserved.devices() && confinedTo(actor) !== undefined)
+  if (reservation === DEVICES && confinedTo(actor) !== undefined)
     throw new Failure(403, BASIC.forbidden, {
       message: `tokens for "${audience}" sign devices in; ask an administrator to make this API, or give it another tokenAudience`,
       data: { missing: 'audience', name: audience },
     });
   await db.lockTenant();
-  const client = reserved.clientIds.includes(audience)
-    ? audience
-    : await db.from('clients').where({ client_id: audience }).first<Row | undefined>('id');
+  const client = await db.from('clients').where({ client_id: audience }).first<Row | undefined>('id');
   if (client) throw taken(audience, 'a client’s id');
 }
 

@@ -9,6 +9,6 @@ export {
 } from './management-scopes.js';
 export { ownApisOf } from './authority.js';
 export { enabledApiResources, findApiResourceByName, insertApiResource } from './store.js';
-export { questionableAudiences, type ReservedAudiences } from './audiences.js';
+export { questionableAudiences, reservationOf, type ReservedAudiences } from './audiences.js';
 export type { ClientsOfImport } from './import.js';
 export { isPermissionOf, type ApiPermissions, type PermissionHolders } from './permissions.js';

@@ -108,6 +108,7 @@ Examples:
     )
     .action((clientId: string, options: Options) =>
       withContext(run, async (context) => {
+        const { reservedAudiences } = await import('../clients/schema.js');
         const { addClientSecret, findClient, insertClient } = await import('../clients/store.js');
         const { checkReach } = await import('../clients/rules.js');
         const { clientSettings, hasSecrets } = await import('../clients/schema.js');
@@ -126,7 +127,12 @@ Examples:
         });
         checkReach(settings, undefined, reachOf(context.config, tenant.issuer));
         const { client, secret } = await change(context, tenant, 'client.create', clientId, async (db) => {
-          await insertClient(db, { clientId, clientName: options.name ?? clientId, settings });
+          const client = { clientId, clientName: options.name ?? clientId, settings };
+          await insertClient(
+            db,
+            client,
+            reservedAudiences(() => context.config.mqtt.audience),
+          );
           const secret = hasSecrets(settings.tokenEndpointAuthMethod)
             ? await addClientSecret(db, context.vault, clientId)
             : undefined;

@@ -11,6 +11,10 @@ interface Finding {
 }
 
 const CLOCK_SLACK_MS = 5000;
+const OWN_ID =
+  'the server uses this id itself, so the client gets nothing; create it with another id and delete this one';
+const RESERVED_ID =
+  'this id is an audience that the server reserves, so no API can have it; create the client with another id and delete this one';
 /** What is found with more users than these is counted. */
 const MOST_TOLD = 20;
 
@@ -85,13 +89,17 @@ async function findings(config: Config): Promise<Finding[]> {
       );
     });
     await check('client ids', async () => {
-      const { clientsWithBuiltInIds } = await import('../clients/store.js');
-      const taken = await clientsWithBuiltInIds(open.knex);
-      if (taken.length === 0) return 'none is one of the server’s own applications';
-      const which = taken.map(({ tenant, clientId }) => `"${clientId}" of ${tenant}`).join(', ');
-      throw new Error(
-        `${which}: the server uses this id itself, so the client gets nothing; create it with another id and delete this one`,
-      );
+      const { clientsWithAudiences, clientsWithBuiltInIds } = await import('../clients/store.js');
+      const told = (clients: { tenant: string; clientId: string }[], problem: string): string[] =>
+        clients.length === 0
+          ? []
+          : [`${clients.map(({ tenant, clientId }) => `"${clientId}" of ${tenant}`).join(', ')}: ${problem}`];
+      const problems = [
+        ...told(await clientsWithBuiltInIds(open.knex), OWN_ID),
+        ...told(await clientsWithAudiences(open.knex, config.mqtt.audience), RESERVED_ID),
+      ];
+      if (problems.length > 0) throw new Error(problems.join('; '));
+      return 'none is one of the server’s own applications, or a reserved audience';
     });
     await check('user names', async () => {
       const { clashingNames } = await import('../users/carried-names.js');

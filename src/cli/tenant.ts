@@ -73,7 +73,8 @@ export function tenantCommand(run: Run): Command {
     )
     .option('--json', 'answer in JSON')
     .action((name: string, { host, managementClient: clientId, json = false }: Options) =>
-      withContext(run, async ({ store, vault, audit }) => {
+      withContext(run, async ({ config, store, vault, audit }) => {
+        const { reservedAudiences } = await import('../clients/schema.js');
         const { makeFirstKeys } = await import('../oidc/keys/first.js');
         const { placeAt } = await import('../tenants/hosts.js');
         const { makeTenant } = await import('../tenants/make.js');
@@ -81,7 +82,8 @@ export function tenantCommand(run: Run): Command {
         if (clientId !== undefined) await import('../management.js');
         const place = placeAt(host);
         const writeFirstKeys = await makeFirstKeys(vault);
-        const managementClient = clientId === undefined ? undefined : { id: clientId };
+        const reserved = reservedAudiences(() => config.mqtt.audience);
+        const managementClient = clientId === undefined ? undefined : { id: clientId, reserved };
         const { tenant, managementSecret } = await store.transaction((trx) =>
           makeTenant(trx, vault, writeFirstKeys, { name, ...place, managementClient }),
         );

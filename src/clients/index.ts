@@ -7,6 +7,7 @@ export {
   GRANT_TYPES,
   hasSecrets,
   isBuiltInClient,
+  reservedAudiences,
   type Client,
   type ClientSettings,
   type NewClient,
@@ -17,6 +18,7 @@ export { countClientsUsing, takeFromClients } from './scopes.js';
 export {
   addClientSecret,
   clientFinder,
+  clientsWithAudiences,
   clientsWithBuiltInIds,
   deleteClient,
   findClient,
@@ -45,4 +47,4 @@ export {
   endRegistrationAccess,
   listRegistrations,
 } from './registration-access.js';
-export { insertManagementClient } from './management-client.js';
+export { insertManagementClient, type WantedManagementClient } from './management-client.js';

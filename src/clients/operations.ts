@@ -14,6 +14,7 @@ import {
   shapes,
   type AnyOperation,
 } from '../api/index.js';
+import type { ReservedAudiences } from '../api-resources/index.js';
 import { Invalid } from '../kernel/errors.js';
 import type { Reach } from '../kernel/private-networks.js';
 import {
@@ -116,10 +117,12 @@ const authority = aboutOne(async ({ db, actor }, id) =>
 /**
  * @param vault hashes the secrets.
  * @param reachOf where the tenant of an issuer may have the server connect to.
+ * @param reserved audiences that are no client's id.
  */
 export const clientOperations = (
   vault: Vault,
   reachOf: (issuer: string) => Reach,
+  reserved: ReservedAudiences,
 ): readonly AnyOperation[] => [
   at.codes(CODES),
   defineList({
@@ -166,7 +169,7 @@ export const clientOperations = (
       const template = body.template === undefined ? {} : structuredClone(TEMPLATES[body.template]);
       const settings = settle(clientSettings(template), settingsIn(body), body);
       checkReach(settings, undefined, reachOf(tenant.issuer));
-      const id = await insertClient(db, {
+      const client = {
         clientId,
         clientName: body.clientName ?? clientId,
         description: body.description ?? null,
@@ -174,7 +177,8 @@ export const clientOperations = (
         properties: body.properties ?? {},
         owner: ownerOf(actor, body.owner),
         settings,
-      });
+      };
+      const id = await insertClient(db, client, reserved);
       const made = await findClientById(db, id);
       if (!hasSecrets(settings.tokenEndpointAuthMethod)) return showClient(made);
       const { plaintext, ...secret } = await giveSecret(db, vault, made, {});

@@ -15,6 +15,7 @@ import {
   shapes,
   type AnyOperation,
 } from '../api/index.js';
+import type { ReservedAudiences } from '../api-resources/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
@@ -34,6 +35,8 @@ export interface RegistrationChecks {
   vault: Vault;
   /** Where the tenant may have the server connect to. */
   reach: Reach;
+  /** Audiences that are no client's id. */
+  reserved: ReservedAudiences;
   /** What a user may do at the management API now; undefined for one who may not sign in. */
   permissionsOf(db: TenantDb, userKey: string): Promise<ReadonlySet<string> | undefined>;
 }
@@ -112,7 +115,7 @@ export async function register(
   token: string,
   metadata: Metadata,
 ): Promise<Registered | undefined> {
-  const { vault, reach } = checks;
+  const { vault, reach, reserved } = checks;
   const row = (await initialToken(db, vault, token).forUpdate().first()) as Row | undefined;
   const open = await opened(db, checks, row);
   if (!row || !open) return undefined;
@@ -120,13 +123,14 @@ export async function register(
   const clientId = `client-${randomBytes(12).toString('hex')}`;
   const settings = settingsFrom(metadata, scopes);
   checkReach(settings, undefined, reach);
-  const id = await insertClient(db, {
+  const made = {
     clientId,
     clientName: nameIn(metadata, clientId),
     description: 'Registered itself',
     settings,
     owner,
-  });
+  };
+  const id = await insertClient(db, made, reserved);
   await db
     .from('initial_access_tokens')
     .where({ id: row['id'] })

@@ -1,5 +1,6 @@
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import { shapes } from '../api/index.js';
+import type { ReservedAudiences } from '../api-resources/index.js';
 import { SIGNING_ALGS } from '../kernel/algorithms.js';
 import { ADDRESS } from '../kernel/web-addresses.js';
 import type { Secret } from '../secrets/index.js';
@@ -15,6 +16,12 @@ export const ACCOUNT_CLIENT_ID = 'gatehouse-account';
 export const DOCS_CLIENT_ID = 'gatehouse-docs';
 export const DEMO_CLIENT_ID = 'gatehouse-demo';
 export const BUILT_IN_CLIENT_IDS = [ACCOUNT_CLIENT_ID, DOCS_CLIENT_ID, DEMO_CLIENT_ID] as const;
+
+/** @param devices the audience of tokens that sign devices in, once the configuration is there. */
+export const reservedAudiences = (devices: () => string): ReservedAudiences => ({
+  devices,
+  clientIds: BUILT_IN_CLIENT_IDS,
+});
 
 export const isBuiltInClient = (clientId: string): boolean =>
   (BUILT_IN_CLIENT_IDS as readonly string[]).includes(clientId);

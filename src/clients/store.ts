@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { isDeepStrictEqual } from 'node:util';
 import { ownedBy } from '../api/index.js';
+import { MANAGEMENT_API, reservationOf, type ReservedAudiences } from '../api-resources/index.js';
 import { holdsEverything, keepWayIn } from '../roles/index.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
@@ -55,15 +56,29 @@ export function clientFinder(
   };
 }
 
+/** A client with the name of its tenant. */
+export interface NamedClient {
+  tenant: string;
+  clientId: string;
+}
+
 /**
  * Clients of any tenant that were registered under an id which the product uses itself by now. Nobody reaches them under
  * it; the row is there until an administrator deletes it.
  * @returns the names of their tenants, and their ids.
  */
-export async function clientsWithBuiltInIds(knex: Knex): Promise<{ tenant: string; clientId: string }[]> {
+export async function clientsWithBuiltInIds(knex: Knex): Promise<NamedClient[]> {
+  return clientsOfAll(knex, BUILT_IN_CLIENT_IDS);
+}
+
+/** Clients of any tenant from before their ids were reserved as audiences: of the management API, and of the devices'. */
+export const clientsWithAudiences = (knex: Knex, devices: string): Promise<NamedClient[]> =>
+  clientsOfAll(knex, [MANAGEMENT_API, devices]);
+
+async function clientsOfAll(knex: Knex, clientIds: readonly string[]): Promise<NamedClient[]> {
   const rows: Row[] = await knex('clients')
     .join('tenants', 'tenants.id', 'clients.tenant_id')
-    .whereIn('clients.client_id', [...BUILT_IN_CLIENT_IDS])
+    .whereIn('clients.client_id', [...clientIds])
     .orderBy(['tenants.name', 'clients.client_id'])
     .select('tenants.name', 'clients.client_id');
   return rows.map((row) => ({ tenant: row['name'] as string, clientId: row['client_id'] as string }));
@@ -120,18 +135,18 @@ const columnsOf = (client: NewClient): Record<string, unknown> => ({
 });
 
 /**
- * A client's id is the audience of its ID tokens, so no API may have it. Holds the tenant until the transaction ends, because
+ * A client's id is the audience of its ID tokens, so no API may have it, and it is none that is reserved. Holds the tenant until the transaction ends, because
  * an API may come to the same audience meanwhile (api-resources/audiences.ts).
  * @throws Conflict
  */
-async function checkNoAudience(db: TenantDb, clientId: string): Promise<void> {
+async function checkNoAudience(db: TenantDb, clientId: string, reserved: ReservedAudiences): Promise<void> {
+  const isTaken = (whose: string): Conflict =>
+    new Conflict('clientId', `"${clientId}" is ${whose}; choose another client id`);
+  const reservation = reservationOf(clientId, reserved);
+  if (reservation !== undefined) throw isTaken(reservation);
   await db.lockTenant();
   const api = await db.from('api_resources').where({ audience: clientId }).first<Row | undefined>('name');
-  if (api)
-    throw new Conflict(
-      'audience',
-      `"${clientId}" is the audience of the API "${String(api['name'])}"; choose another client id`,
-    );
+  if (api) throw isTaken(`the audience of the API "${String(api['name'])}"`);
 }
 
 /**
@@ -149,9 +164,13 @@ async function checkNoUserName(db: TenantDb, clientId: string): Promise<void> {
 }
 
 /** @throws Invalid, Conflict */
-export async function insertClient(db: TenantDb, client: NewClient): Promise<string> {
+export async function insertClient(
+  db: TenantDb,
+  client: NewClient,
+  reserved: ReservedAudiences,
+): Promise<string> {
   checkClient(client);
-  await checkNoAudience(db, client.clientId);
+  await checkNoAudience(db, client.clientId, reserved);
   await checkNoUserName(db, client.clientId);
   const id = newId();
   const now = Date.now();

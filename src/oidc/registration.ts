@@ -9,6 +9,7 @@ import {
   register,
   registrationOf,
   reregister,
+  reservedAudiences,
   type Metadata,
   type Registered,
   type RegistrationChecks,
@@ -99,6 +100,7 @@ async function metadataIn(ctx: KoaContextWithOIDC): Promise<Metadata> {
 const checksOf = ({ config, vault, tenant }: RegistrationBase): RegistrationChecks => ({
   vault,
   reach: reachOf(config, tenant.issuer),
+  reserved: reservedAudiences(() => config.mqtt.audience),
   async permissionsOf(db, userKey) {
     const standing = await standingIn(db, userKey);
     return standing && new Set(standing.permissions);

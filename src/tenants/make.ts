@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { insertManagementClient } from '../clients/index.js';
+import { insertManagementClient, type WantedManagementClient } from '../clients/index.js';
 import { tenantDb, type TenantDb, type Vault } from '../store/index.js';
 import type { NewTenant, Tenant } from './schema.js';
 import { setSecretProperties } from './secrets.js';
@@ -11,7 +11,7 @@ export type WriteFirstKeys = (db: TenantDb) => Promise<void>;
 export interface WantedTenant extends NewTenant {
   secretProperties?: Record<string, string | null>;
   /** The client that the tenant is managed with; none where it is absent. */
-  managementClient?: { id: string; secret?: string | undefined } | undefined;
+  managementClient?: WantedManagementClient | undefined;
 }
 
 export interface MadeTenant {
@@ -35,8 +35,6 @@ export async function makeTenant(
   const db = tenantDb(knex, tenant.id);
   await writeFirstKeys(db);
   await setSecretProperties(knex, vault, tenant.id, secretProperties);
-  const managementSecret =
-    managementClient &&
-    (await insertManagementClient(db, vault, managementClient.id, managementClient.secret));
+  const managementSecret = managementClient && (await insertManagementClient(db, vault, managementClient));
   return { tenant, managementSecret };
 }

@@ -9,6 +9,7 @@ import {
   shapes,
   type AnyOperation,
 } from '../api/index.js';
+import type { ReservedAudiences } from '../api-resources/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
 import type { Row, Store, Vault } from '../store/index.js';
 import { TENANT_CODES as CODES } from './codes.js';
@@ -83,12 +84,14 @@ const switchesOf = (given: {
  * @param vault seals secrets.
  * @param byHost the tenant at a host, from memory.
  * @param makeFirstKeys makes the signing keys of a new tenant, and answers what writes them.
+ * @param reserved audiences that are no client's id.
  */
 export const tenantOperations = (
   store: Store,
   vault: Vault,
   byHost: (host: string) => Tenant | undefined | Promise<Tenant | undefined>,
   makeFirstKeys: () => Promise<WriteFirstKeys>,
+  reserved: ReservedAudiences,
 ): readonly AnyOperation[] => [
   at.codes(CODES),
   defineOperation({
@@ -152,7 +155,7 @@ export const tenantOperations = (
         ...switchesOf({ status, registration }),
         properties: plain,
         secretProperties: secret,
-        managementClient: { id: clientId },
+        managementClient: { id: clientId, reserved },
       });
       return {
         ...(await shown(everything, tenant)),

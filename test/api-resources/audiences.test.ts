@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { questionableAudiences } from '../../src/api-resources/index.js';
-import { ACCOUNT_CLIENT_ID } from '../../src/clients/index.js';
+import { ACCOUNT_CLIENT_ID, clientsWithAudiences } from '../../src/clients/index.js';
 import { administrator, caller, type Caller } from '../support/area.js';
-import { STORES } from '../support/config.js';
+import { environment, STORES } from '../support/config.js';
 import { userToken } from '../support/management.js';
+import { cli } from '../support/process.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const TAKEN = [409, 'ApiResource_AudienceExists'];
@@ -14,11 +15,13 @@ const newName = (): string => `api-${++made}`;
 for (const kind of STORES)
   describe(`audiences of APIs, on ${kind}`, () => {
     let server: TestServer;
+    let env: Record<string, string>;
     let admin: Caller;
     let developer: Caller;
 
     before(async () => {
-      server = await startServer(kind);
+      env = await environment(kind);
+      server = await startServer(kind, env);
       admin = await administrator(server);
       const words = ['isms.apiresource.all'];
       developer = caller(server, await userToken(server, words, words, undefined, ['developer']));
@@ -86,6 +89,25 @@ for (const kind of STORES)
       assert.match(String(body['message']), /"warehouse" is the audience of the API/);
     });
 
+    it('that are reserved are no client’s id, whoever makes the client and wherever', async () => {
+      const words = ['isms.client.all'];
+      const makers = [admin, caller(server, await userToken(server, words, words, undefined, ['developer']))];
+      for (const clientId of ['mqtt', 'isms'])
+        for (const maker of makers) {
+          const { status, body } = await maker.ask('POST', '/api/Client', { template: 'machine', clientId });
+          assert.deepEqual([status, body['codeName']], [409, 'Client_ClientIdExists'], clientId);
+          assert.match(String(body['message']), /is the audience of .+; choose another client id/);
+        }
+      const { code, stderr } = await cli(['client', 'create', 'mqtt', '--grant', 'clientCredentials'], env);
+      assert.equal(code, 4);
+      assert.match(stderr, /"mqtt" is the audience of tokens that sign devices in; choose another client id/);
+      const host = `audience-${kind}.example.com`;
+      const tenant = { name: `Audience ${kind}`, hosts: [host], managementClient: 'mqtt' };
+      assert.equal((await admin.ask('POST', '/api/Tenant', tenant)).status, 409);
+      const command = ['tenant', 'create', 'Devices', '--host', host, '--management-client', 'mqtt'];
+      assert.equal((await cli(command, env)).code, 4);
+    });
+
     it('are no client’s id when both are made at once', async () => {
       for (let round = 0; round < 5; round++) {
         const word = `word-${round}`;
@@ -114,6 +136,15 @@ for (const kind of STORES)
 
     it('that are older than these rules are told to the operator, until somebody decides', async () => {
       const { knex } = server.context.store;
+      const older = await server.addClient('older', { grantTypes: ['client_credentials'] });
+      assert.ok(older);
+      await server.change((db) =>
+        db.from('clients').where({ client_id: 'older' }).update({ client_id: 'sensors' }),
+      );
+      assert.deepEqual(await clientsWithAudiences(knex, 'sensors'), [
+        { tenant: server.home.tenant.name, clientId: 'sensors' },
+      ]);
+      assert.deepEqual(await clientsWithAudiences(knex, 'mqtt'), []);
       const { id: tenant, name } = server.home.tenant;
       const told = async (api: string): Promise<string[]> =>
         (await questionableAudiences(knex, 'mqtt'))

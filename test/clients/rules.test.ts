@@ -12,6 +12,7 @@ import { Invalid } from '../../src/kernel/errors.js';
 import { tenantDb, Vault } from '../../src/store/index.js';
 import { onEveryStore } from '../support/stores.js';
 import { createTenantAt } from '../support/tenants.js';
+import { RESERVED } from '../support/server.js';
 
 const APP = 'https://app.example.com/callback';
 const web: Partial<ClientSettings> = { grantTypes: [GRANT_TYPES.code], redirectUris: [APP] };
@@ -25,11 +26,15 @@ onEveryStore('a client', (open) => {
   });
   const insert = (settings: Record<string, unknown>): Promise<string> => {
     const clientId = `client-${++clients}`;
-    return insertClient(tenantDb(open().knex, tenantId), {
-      clientId,
-      clientName: clientId,
-      settings: clientSettings(settings),
-    });
+    return insertClient(
+      tenantDb(open().knex, tenantId),
+      {
+        clientId,
+        clientName: clientId,
+        settings: clientSettings(settings),
+      },
+      RESERVED,
+    );
   };
 
   for (const [why, settings] of [
@@ -51,18 +56,26 @@ onEveryStore('a client', (open) => {
 
   it('can not have an id that a user could have', async () => {
     await assert.rejects(
-      insertClient(tenantDb(open().knex, tenantId), {
-        clientId: '0b5e6c1e-7a43-4c19-9d6e-3f1f2a4b5c6d',
-        clientName: 'x',
-        settings: clientSettings(web),
-      }),
+      insertClient(
+        tenantDb(open().knex, tenantId),
+        {
+          clientId: '0b5e6c1e-7a43-4c19-9d6e-3f1f2a4b5c6d',
+          clientName: 'x',
+          settings: clientSettings(web),
+        },
+        RESERVED,
+      ),
       (error: Error) => error instanceof Invalid && error.key === 'clientId',
     );
   });
 
   it('has several secrets at a time, so that one can be replaced by the other, and not any number', async () => {
     const db = tenantDb(open().knex, tenantId);
-    await insertClient(db, { clientId: 'twice', clientName: 'twice', settings: clientSettings(web) });
+    await insertClient(
+      db,
+      { clientId: 'twice', clientName: 'twice', settings: clientSettings(web) },
+      RESERVED,
+    );
     const vault = new Vault(Buffer.alloc(32, 1));
     const [first, second] = [
       await addClientSecret(db, vault, 'twice'),

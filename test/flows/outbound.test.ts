@@ -10,7 +10,7 @@ import { administrator, type Caller } from '../support/area.js';
 import { STORES } from '../support/config.js';
 import { bodyOf, send, type Heard } from '../support/http.js';
 import { call, clientToken } from '../support/management.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { RESERVED, startServer, type TestServer } from '../support/server.js';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
@@ -109,15 +109,19 @@ for (const kind of STORES)
     it('is not this machine for logout tokens', async () => {
       await server.change(
         (db) =>
-          insertClient(db, {
-            clientId: 'listener',
-            clientName: 'Listener',
-            settings: clientSettings({
-              grantTypes: [GRANT_TYPES.code],
-              redirectUris: ['https://app.example.com/cb'],
-              backchannelLogoutUri: `https://localhost:${port}/logout`,
-            }),
-          }),
+          insertClient(
+            db,
+            {
+              clientId: 'listener',
+              clientName: 'Listener',
+              settings: clientSettings({
+                grantTypes: [GRANT_TYPES.code],
+                redirectUris: ['https://app.example.com/cb'],
+                backchannelLogoutUri: `https://localhost:${port}/logout`,
+              }),
+            },
+            RESERVED,
+          ),
         tenant,
       );
       await server.outbox.add(tenant.id, BACK_CHANNEL_LOGOUT, { clientId: 'listener', sub: 's', sid: 's' });

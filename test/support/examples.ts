@@ -9,7 +9,7 @@ import { openCodes, phoneTarget } from '../../src/verification/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
 import { pdf, png } from './files.js';
 import { call, type Example } from './management.js';
-import { PASSWORD, type TestServer } from './server.js';
+import { RESERVED, PASSWORD, type TestServer } from './server.js';
 
 let made = 0;
 
@@ -284,7 +284,7 @@ const newApi = (server: TestServer, tenant: Tenant): Promise<string> =>
 const newClient = (server: TestServer, tenant: Tenant): Promise<string> =>
   server.change((db) => {
     const settings = clientSettings({ grantTypes: [GRANT_TYPES.clientCredentials] });
-    return insertClient(db, { clientId: `client-${++made}`, clientName: 'Example', settings });
+    return insertClient(db, { clientId: `client-${++made}`, clientName: 'Example', settings }, RESERVED);
   }, tenant);
 
 const newScope = async (server: TestServer, tenant: Tenant): Promise<string> =>

@@ -8,6 +8,7 @@ import {
   clientSettings,
   hasSecrets,
   insertClient,
+  reservedAudiences,
   type ClientSettings,
 } from '../../src/clients/index.js';
 import { start, type Gatehouse } from '../../src/main.js';
@@ -17,6 +18,9 @@ import { insertUser, type NewUser, type User } from '../../src/users/index.js';
 import { configFor, type StoreKind } from './config.js';
 import { freePort } from './ports.js';
 import { createTenantAt } from './tenants.js';
+
+/** Audiences that the configuration of the tests reserves. */
+export const RESERVED = reservedAudiences(() => 'mqtt');
 
 export const PASSWORD = 'a password of the tests';
 
@@ -100,7 +104,11 @@ export async function startServer(
     },
     addClient: (clientId, settings, tenant = home.tenant) =>
       inTenant(tenant, async (db) => {
-        await insertClient(db, { clientId, clientName: clientId, settings: clientSettings(settings) });
+        await insertClient(
+          db,
+          { clientId, clientName: clientId, settings: clientSettings(settings) },
+          RESERVED,
+        );
         return hasSecrets(settings.tokenEndpointAuthMethod ?? 'client_secret_basic')
           ? addClientSecret(db, gatehouse.context.vault, clientId)
           : '';

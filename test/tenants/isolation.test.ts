@@ -54,7 +54,7 @@ for (const kind of STORES)
           tenant,
         );
       }
-      await server.addUser({ userName: 'only-blue' }, blue);
+      await server.addUser({ userName: 'blue-person' }, blue);
       await server.addClient(
         'only-blue',
         { grantTypes: [GRANT_TYPES.clientCredentials], scopes: ['isms.user.get'] },
@@ -149,8 +149,8 @@ for (const kind of STORES)
         server.basic('only-blue', 'x'),
       );
       assert.equal(foreign.body['error'], 'invalid_client');
-      assert.equal((await password(blue, 'openid', 'only-blue')).status, 200);
-      assert.equal((await password(green, 'openid', 'only-blue')).body['error'], 'invalid_grant');
+      assert.equal((await password(blue, 'openid', 'blue-person')).status, 200);
+      assert.equal((await password(green, 'openid', 'blue-person')).body['error'], 'invalid_grant');
     });
 
     it('do not take each other’s access tokens, opaque or JWT', async () => {
