@@ -5,7 +5,7 @@ import { rateHeaders, type Limits, type Refusal } from '../limits/index.js';
 import type { Vault } from '../store/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { ClientCache } from './client-cache.js';
-import { followKeys } from './client-keys.js';
+import { followKeys, type FetchedKeysCache } from './client-keys.js';
 
 /** What clients sign with: assertions (RFC 7523) and request objects (RFC 9101). Nothing symmetric: secrets are hashed. */
 export const CLIENT_SIGNING_ALGS = ['ES256', 'PS256', 'RS256', 'EdDSA'] as const;
@@ -48,16 +48,19 @@ export function tooManyRequests(ctx: KoaContextWithOIDC, refusal: Refusal): Erro
   });
 }
 
+export interface SecureClientsBase {
+  tenantId: string;
+  vault: Vault;
+  artifacts: Artifacts;
+  clients: ClientCache;
+  fetchedKeys: FetchedKeysCache;
+  limits: Limits;
+}
+
 /** Puts what is kept hashed, and what may be used once, in the place of the library's own ways. */
 export function secureClients(
   provider: Provider,
-  {
-    tenantId,
-    vault,
-    artifacts,
-    clients,
-    limits,
-  }: { tenantId: string; vault: Vault; artifacts: Artifacts; clients: ClientCache; limits: Limits },
+  { tenantId, vault, artifacts, clients, fetchedKeys, limits }: SecureClientsBase,
 ): void {
   provider.Client.prototype.compareClientSecret = function compareClientSecret(
     this: { clientId: string },
@@ -70,7 +73,9 @@ export function secureClients(
   };
   // Session ids in every ID token: a hint at sign-out is worth something only for the session that it came of.
   provider.Client.prototype.includeSid = () => true;
-  clients.keepValidated(provider.Client, (client) => followKeys(client));
+  clients.keepValidated(provider.Client, (client, { id, settings: { jwksUri } }) => {
+    if (jwksUri !== undefined) followKeys(client, fetchedKeys.of(tenantId, { id, jwksUri }));
+  });
   // The library looks and then writes; between the two a copy gets through.
   provider.ReplayDetection.unique = (issuer, jti, exp) =>
     artifacts.once(

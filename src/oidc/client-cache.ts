@@ -57,7 +57,7 @@ export class ClientCache {
    */
   keepValidated(
     library: { find(clientId: string): Promise<OidcClient | undefined> },
-    prepare: (client: OidcClient) => void,
+    prepare: (client: OidcClient, kept: Client) => void,
   ): void {
     const validate = library.find.bind(library);
     library.find = async (clientId) => {
@@ -67,7 +67,7 @@ export class ClientCache {
       const client = await validate(clientId);
       // Another request may have been quicker: all use the same one, and with it the same keys.
       if (client && !entry.validated) {
-        prepare(client);
+        prepare(client, entry.client);
         entry.validated = client;
       }
       return entry.validated;

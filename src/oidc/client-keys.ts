@@ -1,14 +1,21 @@
 import { createHash, type X509Certificate } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import { LRUCache } from 'lru-cache';
 import Provider, { type Client as OidcClient } from 'oidc-provider';
 import { factsOf } from '../kernel/request.js';
 
+interface ClientKey {
+  'x5t#S256'?: string;
+}
+
 /** The keys of a client as the library keeps them (its models/client.js). */
-interface ClientKeys extends Iterable<{ 'x5t#S256'?: string }> {
+interface ClientKeys extends Iterable<ClientKey> {
   /** Epoch seconds until which the keys are not fetched again. */
   freshUntil?: number | undefined;
   fresh(): boolean;
   refresh(): Promise<void>;
+  add(key: ClientKey): void;
+  clear(): void;
   selectForVerify(options: object): object[];
 }
 
@@ -18,6 +25,50 @@ const AGAIN_MS = 10_000;
 const LONGEST_SECONDS = 300;
 /** How long keys are used whose address does not answer. */
 const WITHOUT_ANSWER_MS = 3_600_000;
+
+/** What is known of the keys at a `jwks_uri`. Each change of the tenant makes a new object of the library, which takes it over. */
+export class FetchedKeys {
+  keys: readonly ClientKey[] = [];
+  /** Epoch seconds until which they are not fetched again. */
+  freshUntil = 0;
+  fetchedAt = -Infinity;
+  askedAgainAt = -Infinity;
+  failure: { at: number; error: unknown } | undefined;
+  /** The fetch that is under way, whichever object has begun it. */
+  loading: Promise<void> | undefined;
+}
+
+/** The most bytes of keys, as JSON, that are kept for all clients together. */
+const MOST_BYTES = 64 * 1024 * 1024;
+/** What an entry takes besides its keys. */
+const ENTRY_BYTES = 1024;
+
+/** Keys of clients of all tenants, for as long as they can be of use. */
+export class FetchedKeysCache {
+  readonly #fetched = new LRUCache<string, FetchedKeys>({
+    maxSize: MOST_BYTES,
+    sizeCalculation: ({ keys }) => ENTRY_BYTES + JSON.stringify(keys).length,
+    ttl: WITHOUT_ANSWER_MS,
+  });
+
+  /** @param client `id` is of the row: a client that is made again under the same client id begins without keys. */
+  of(tenantId: string, { id, jwksUri }: { id: string; jwksUri: string }): Followed {
+    const place = JSON.stringify([tenantId, id, jwksUri]);
+    const fetched = this.#fetched.get(place) ?? new FetchedKeys();
+    const keep = (): void => void this.#fetched.set(place, fetched);
+    keep();
+    return { fetched, keep };
+  }
+}
+
+/** What is known of a client's keys, and how that is kept for the objects of the library to come. */
+export interface Followed {
+  fetched: FetchedKeys;
+  keep(): void;
+}
+
+/** The library answers the same object to two requests that ask at once. */
+const followed = new WeakSet<object>();
 
 const certificateOf = (): X509Certificate | undefined => {
   const { ctx } = Provider;
@@ -35,43 +86,62 @@ const thumbprintOf = ({ raw }: X509Certificate): string =>
  * - an address that does not answer is asked once in 10 seconds, and the keys before serve for an hour.
  * @param now milliseconds of a clock that never goes back.
  */
-export function followKeys(client: OidcClient, now: () => number = () => performance.now()): void {
-  if (client['jwksUri'] === undefined) return;
+export function followKeys(
+  client: OidcClient,
+  { fetched, keep }: Followed,
+  now: () => number = () => performance.now(),
+): void {
   const keys = client['asymmetricKeyStore'] as ClientKeys;
+  if (followed.has(keys)) return;
+  followed.add(keys);
   const library = {
     fresh: keys.fresh.bind(keys),
     refresh: keys.refresh.bind(keys),
     select: keys.selectForVerify.bind(keys),
   };
   const loadedBy = new WeakSet<object>();
-  let fetchedAt = -Infinity;
-  let askedAgainAt = -Infinity;
-  let failure: { at: number; error: unknown } | undefined;
+  let has: readonly ClientKey[] | undefined;
 
-  const justFailed = (): boolean => failure !== undefined && now() - failure.at < AGAIN_MS;
+  /** Takes over what another object has fetched. */
+  function follow(): void {
+    if (has === fetched.keys) return;
+    has = fetched.keys;
+    keys.clear();
+    for (const key of has) keys.add(key);
+  }
+
+  const justFailed = (): boolean => fetched.failure !== undefined && now() - fetched.failure.at < AGAIN_MS;
 
   /** Lets the keys be fetched again, unless that was done a moment ago, or by this request. */
   function expire(): boolean {
     const { ctx } = Provider;
-    if (now() - askedAgainAt < AGAIN_MS || (ctx && loadedBy.has(ctx))) return false;
-    askedAgainAt = now();
-    keys.freshUntil = 0;
+    if (now() - fetched.askedAgainAt < AGAIN_MS || (ctx && loadedBy.has(ctx))) return false;
+    fetched.askedAgainAt = now();
+    fetched.freshUntil = 0;
     return true;
   }
 
-  async function load(): Promise<void> {
-    if (failure && justFailed()) throw failure.error;
+  async function fetchKeys(): Promise<void> {
     try {
       await library.refresh();
-      failure = undefined;
-      fetchedAt = now();
-      if (Provider.ctx) loadedBy.add(Provider.ctx);
-      keys.freshUntil = Math.min(keys.freshUntil ?? 0, Math.floor(Date.now() / 1000) + LONGEST_SECONDS);
+      fetched.failure = undefined;
+      fetched.fetchedAt = now();
+      fetched.keys = has = [...keys];
+      fetched.freshUntil = Math.min(fetched.freshUntil, Math.floor(Date.now() / 1000) + LONGEST_SECONDS);
     } catch (error) {
-      failure = { at: now(), error };
-      keys.freshUntil = 0;
+      fetched.failure = { at: now(), error };
+      fetched.freshUntil = 0;
       throw error;
+    } finally {
+      fetched.loading = undefined;
+      keep();
     }
+  }
+
+  async function load(): Promise<void> {
+    if (fetched.failure && justFailed()) throw fetched.failure.error;
+    await (fetched.loading ??= fetchKeys());
+    if (Provider.ctx) loadedBy.add(Provider.ctx);
   }
 
   function knowsCertificate(): boolean {
@@ -86,14 +156,22 @@ export function followKeys(client: OidcClient, now: () => number = () => perform
     /** The library asks when no key has fitted: false makes it refresh the keys and try once more. */
     fresh: (): boolean => justFailed() || (library.fresh() && !expire()),
     async refresh(): Promise<void> {
+      follow();
       if (library.fresh() && (knowsCertificate() || !expire())) return;
       try {
         await load();
       } catch (error) {
-        if (now() - fetchedAt >= WITHOUT_ANSWER_MS) throw error;
+        if (now() - fetched.fetchedAt >= WITHOUT_ANSWER_MS) throw error;
       }
+      follow();
     },
-    selectForVerify: (options: object): object[] =>
-      library.fresh() || justFailed() ? library.select(options) : [],
+    selectForVerify(options: object): object[] {
+      follow();
+      return library.fresh() || justFailed() ? library.select(options) : [];
+    },
   } satisfies Partial<ClientKeys>);
+  Object.defineProperty(keys, 'freshUntil', {
+    get: () => fetched.freshUntil,
+    set: (until: number) => (fetched.freshUntil = until),
+  });
 }

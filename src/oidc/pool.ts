@@ -10,6 +10,7 @@ import { withBuiltInClients } from './built-in-clients.js';
 import { actorOf, liveTokenOf, type LiveToken } from './bearer.js';
 import { loadCatalogue, type Catalogue } from './catalogue.js';
 import { ClientCache } from './client-cache.js';
+import { FetchedKeysCache } from './client-keys.js';
 import { BrowserBinding } from './interactions/binding.js';
 import { tokenIssuer, type IssueToken } from './issue-token.js';
 import type { TokenDependencies } from './jwt-access-token.js';
@@ -81,6 +82,7 @@ function rememberOrigins(look: (origin: string) => Promise<boolean>): (origin: s
 
 export function openProviderPool(base: OidcBase): ProviderPool {
   const find = clientFinder(base.store);
+  const fetchedKeys = new FetchedKeysCache();
   const pool = new LRUCache<string, { version: number; runtime: TenantRuntime | Promise<TenantRuntime> }>({
     max: base.config.tenants.cached,
   });
@@ -110,6 +112,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       dpopSecret,
       catalogue,
       clients,
+      fetchedKeys,
       documents,
       policy,
       binding,

@@ -31,6 +31,7 @@ import type { Catalogue } from './catalogue.js';
 import { accountOf } from './claims.js';
 import { assertAudience, CLIENT_SIGNING_ALGS, countClient, secureClients } from './client-authentication.js';
 import type { ClientCache } from './client-cache.js';
+import type { FetchedKeysCache } from './client-keys.js';
 import { correctSessions } from './corrections.js';
 import { existingGrants, keepGrantOrigin } from './grants/existing.js';
 import { loadGrant } from './grants/load.js';
@@ -80,6 +81,8 @@ export interface TenantParts {
   dpopSecret: Buffer;
   catalogue: Catalogue;
   clients: ClientCache;
+  /** Outlives the provider: what clients’ keys are does not change with the tenant. */
+  fetchedKeys: FetchedKeysCache;
   documents: PublishedDocuments;
   policy: TokenPolicy;
   binding: BrowserBinding;
@@ -185,7 +188,9 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   const provider = new Provider(tenant.issuer, configuration);
   // The app in front has put the tenant's own origin and the checked client address into the forwarded headers.
   provider.proxy = true;
-  secureClients(provider, { tenantId: tenant.id, vault, artifacts, clients, limits: base.limits });
+  const { limits } = base;
+  const { fetchedKeys } = parts;
+  secureClients(provider, { tenantId: tenant.id, vault, artifacts, clients, fetchedKeys, limits });
   correctSessions(provider);
   keepHeadersOfErrors(provider);
   keepGrantOrigin(provider);

@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose';
 import Provider, { type Client as OidcClient } from 'oidc-provider';
-import { GRANT_TYPES } from '../../src/clients/index.js';
-import { followKeys } from '../../src/oidc/client-keys.js';
+import { deleteClient, findClient, GRANT_TYPES, updateClientSettings } from '../../src/clients/index.js';
+import { FetchedKeys, FetchedKeysCache, followKeys } from '../../src/oidc/client-keys.js';
 import { STORES } from '../support/config.js';
 import { clientCert, newCertificate } from '../support/certificates.js';
 import { startServer, type Answer, type TestServer } from '../support/server.js';
@@ -162,6 +162,48 @@ for (const kind of STORES)
       assert.deepEqual([await askWith(first), remote.asked], [401, 2]);
     });
 
+    /** Something of the tenant changes that is not about this client: the tenant gets a new runtime. */
+    const changeElsewhere = (): Promise<void> => server.change(async () => undefined);
+
+    it('are fetched no more often when something else of the tenant changes', async () => {
+      const own = await newPair();
+      remote.keys = [own.jwk];
+      assert.equal(await ask(own), 200);
+      for (let round = 0; round < 3; round++) {
+        await changeElsewhere();
+        const answers = await Promise.all([await newPair(), await newPair(), own].map(ask));
+        assert.deepEqual(answers, [401, 401, 200]);
+      }
+      assert.equal(remote.asked, 2);
+    });
+
+    it('serve on when something else of the tenant changes while their address does not answer', async () => {
+      const own = await newPair();
+      remote.keys = [own.jwk];
+      assert.equal(await ask(own), 200);
+      remote.status = 503;
+      await changeElsewhere();
+      assert.deepEqual([await ask(await newPair()), await ask(own), remote.asked], [401, 200, 2]);
+      await changeElsewhere();
+      assert.deepEqual([await ask(own), await ask(await newPair()), remote.asked], [200, 401, 2]);
+    });
+
+    it('are those of the client, not of one before it with the same id, and of the address that it has now', async () => {
+      const own = await newPair();
+      remote.keys = [own.jwk];
+      assert.deepEqual([await ask(own), remote.asked], [200, 1]);
+      const settings = await server.change(async (db) => {
+        const client = await findClient(db, clientId);
+        await deleteClient(db, client);
+        return client.settings;
+      });
+      await server.addClient(clientId, settings);
+      assert.deepEqual([await ask(own), remote.asked], [200, 2]);
+      const jwksUri = `${address}?moved`;
+      await server.change((db) => updateClientSettings(db, clientId, { ...settings, jwksUri }));
+      assert.deepEqual([await ask(own), remote.asked], [200, 3]);
+    });
+
     it('are asked for once in 10 seconds where they can not be had', async () => {
       const own = await newPair();
       remote.keys = [own.jwk];
@@ -204,7 +246,7 @@ describe('a client’s keys, as time passes', () => {
     });
     client = (await provider.Client.find('c')) as OidcClient;
     clock = 0;
-    followKeys(client, () => clock);
+    followKeys(client, { fetched: new FetchedKeys(), keep: () => undefined }, () => clock);
     keys = client['asymmetricKeyStore'] as typeof keys;
     await keys.refresh();
   });
@@ -248,5 +290,15 @@ describe('a client’s keys, as time passes', () => {
     later(3_600_000);
     assert.equal(select(), 0);
     await assert.rejects(notFitting());
+  });
+
+  it('are kept for the client’s next object in this process, and those least used go when they are too many', () => {
+    const cache = new FetchedKeysCache();
+    const of = (id: string): FetchedKeys =>
+      cache.of('tenant', { id, jwksUri: 'https://c.example/jwks' }).fetched;
+    const first = of('first');
+    assert.equal(of('first'), first);
+    for (let at = 0; at < 65_536; at++) of(`other-${at}`);
+    assert.notEqual(of('first'), first);
   });
 });
