@@ -19,7 +19,7 @@ export interface Held {
   redirectUris?: readonly string[];
   /** Where people are sent after they have signed out. */
   postLogoutRedirectUris?: readonly string[];
-  /** In which ways it gets tokens: grants, and `none` where it does not prove itself. */
+  /** In which ways it gets tokens: grants, `none` where it does not prove itself, and what protects its codes and tokens less. */
   ways?: readonly string[];
   trusted?: readonly Trusted[];
   /** The `userKey` of the user whose it is. */

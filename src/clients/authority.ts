@@ -27,6 +27,33 @@ const trustedIn = ({ grantTypes, requireConsent }: ClientSettings): Trusted[] =>
 
 export const isTrusted = ({ settings }: Pick<Client, 'settings'>): boolean => trustedIn(settings).length > 0;
 
+/** Settings that protect a client's codes and tokens where they are true. */
+const PROTECTIONS = [
+  'requirePushedAuthorizationRequests',
+  'requireSignedRequestObject',
+  'dpopBoundAccessTokens',
+  'tlsClientCertificateBoundAccessTokens',
+] as const satisfies (keyof ClientSettings)[];
+
+/** The settings by which a client's codes and tokens are protected less, or are sent to where others can be. */
+const looseIn = (settings: ClientSettings): string[] => [
+  ...(settings.requirePkce === false ? ['requirePkce: false'] : []),
+  ...(settings.applicationType === 'native' ? ['applicationType: native'] : []),
+  ...PROTECTIONS.filter((setting) => !settings[setting]).map((setting) => `${setting}: false`),
+];
+
+/** The settings that can widen a client that is trusted: those that `heldByClient` reads. */
+export const WIDENING = [
+  'redirectUris',
+  'postLogoutRedirectUris',
+  'scopes',
+  'grantTypes',
+  'tokenEndpointAuthMethod',
+  'requirePkce',
+  'applicationType',
+  ...PROTECTIONS,
+] as const satisfies (keyof ClientSettings)[];
+
 /** What a client holds: those who change how it proves itself, or where its codes go, can act as that client. */
 export const heldByClient = ({ settings, owner }: Pick<Client, 'settings' | 'owner'>): Held => ({
   scopes: settings.scopes,
@@ -36,6 +63,7 @@ export const heldByClient = ({ settings, owner }: Pick<Client, 'settings' | 'own
   ways: [
     ...settings.grantTypes,
     ...(settings.tokenEndpointAuthMethod === 'none' ? [settings.tokenEndpointAuthMethod] : []),
+    ...looseIn(settings),
   ],
   trusted: trustedIn(settings),
   owner,

@@ -22,7 +22,7 @@ import { parse } from '../kernel/json.js';
 import type { Reach } from '../kernel/private-networks.js';
 import { newSecret } from '../secrets/index.js';
 import type { Row, TenantDb, Vault } from '../store/index.js';
-import { isTrusted } from './authority.js';
+import { isTrusted, WIDENING } from './authority.js';
 import { changedBy, settingsFrom, type Metadata } from './metadata.js';
 import { checkReach } from './rules.js';
 import { hasSecrets, type Client } from './schema.js';
@@ -177,15 +177,6 @@ export async function registrationOf(
   const scopes = parse<string[]>(row['scopes']).filter((word) => !held || isWithin(held, word));
   return { client, scopes, settled: parse<string[]>(row['settled']) };
 }
-
-/** The settings that can widen a client; authority.ts says what of them does. */
-const WIDENING = [
-  'redirectUris',
-  'postLogoutRedirectUris',
-  'scopes',
-  'grantTypes',
-  'tokenEndpointAuthMethod',
-] as const;
 
 /**
  * Takes the metadata for all that there is (RFC 7592, 2.2), but for what an administrator has set: that stays.

@@ -155,13 +155,19 @@ for (const kind of STORES)
           post_logout_redirect_uris: ['https://mine.example.com/bye'],
           grant_types: ['authorization_code', 'urn:ietf:params:oauth:grant-type:device_code'],
           token_endpoint_auth_method: 'none',
+          application_type: 'native',
         }),
       });
       const said: Data = bodyOf(heard);
       assert.deepEqual([heard.status, said['redirect_uris'], said['scope']], [200, [CALLBACK], 'openid']);
       assert.deepEqual(
-        [said['post_logout_redirect_uris'] ?? [], said['grant_types'], said['token_endpoint_auth_method']],
-        [[], ['authorization_code'], made['token_endpoint_auth_method']],
+        [
+          said['post_logout_redirect_uris'] ?? [],
+          said['grant_types'],
+          said['token_endpoint_auth_method'],
+          said['application_type'],
+        ],
+        [[], ['authorization_code'], made['token_endpoint_auth_method'], 'web'],
       );
     });
 
@@ -383,7 +389,12 @@ for (const kind of STORES)
 
     it('changes their client that an administrator trusts, and widens it by nothing', async () => {
       const { id } = await developer.done('POST', '/api/Client', SHOP);
-      await admin.done('PUT', '/api/Client', { id, requireConsent: false });
+      await admin.done('PUT', '/api/Client', {
+        id,
+        requireConsent: false,
+        requirePushedAuthorizationRequests: true,
+        dpopBoundAccessTokens: true,
+      });
       const changed = await developer.done('PUT', '/api/Client', { id, clientName: 'My shop' });
       assert.deepEqual([changed['clientName'], changed['requireConsent']], ['My shop', false]);
       for (const wider of [
@@ -393,6 +404,10 @@ for (const kind of STORES)
         { grantTypes: [...changed['grantTypes'], 'urn:ietf:params:oauth:grant-type:device_code'] },
         { postLogoutRedirectUris: ['https://mine.example.com/bye'] },
         { tokenEndpointAuthMethod: 'none' },
+        { requirePkce: false },
+        { applicationType: 'native' },
+        { requirePushedAuthorizationRequests: false },
+        { dpopBoundAccessTokens: false },
       ])
         refused(
           await developer.ask('PUT', '/api/Client', { id, ...wider }),
