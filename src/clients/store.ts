@@ -170,8 +170,9 @@ export async function insertClient(
   reserved: ReservedAudiences,
 ): Promise<string> {
   checkClient(client);
-  await checkNoAudience(db, client.clientId, reserved);
+  // The lock of a name before that of the tenant: what makes a user may change the tenant afterwards.
   await checkNoUserName(db, client.clientId);
+  await checkNoAudience(db, client.clientId, reserved);
   const id = newId();
   const now = Date.now();
   const row = {
