@@ -101,7 +101,7 @@ export const kidOf = (token: string): string | undefined =>
 export const generationIn = ({ gen, jti = '', iat = 0 }: TokenDependencies): number =>
   gen ?? (timeOfId(jti) ?? iat * 1000) - 1;
 
-type Dependency = 'jti' | 'iat' | 'gen' | 'gid' | 'sid' | 'fid' | 'act' | keyof Derived;
+type Dependency = 'aud' | 'jti' | 'iat' | 'gen' | 'gid' | 'sid' | 'fid' | 'act' | keyof Derived;
 
 /** The claims that tell what a token depends on. */
 export type TokenDependencies = Pick<AccessTokenClaims, 'client_id' | 'sub'> & {
@@ -112,8 +112,8 @@ export type TokenDependencies = Pick<AccessTokenClaims, 'client_id' | 'sub'> & {
 };
 
 export function dependenciesOf(claims: AccessTokenClaims): TokenDependencies {
-  const { client_id, sub, jti, gid, sid, fid } = claims;
-  return { client_id, sub, jti, gen: generationIn(claims), gid, sid, fid, ...derivedIn(claims) };
+  const { client_id, sub, aud, jti, gid, sid, fid } = claims;
+  return { client_id, sub, aud, jti, gen: generationIn(claims), gid, sid, fid, ...derivedIn(claims) };
 }
 
 /** What the token's end depends on. */

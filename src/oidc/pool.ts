@@ -130,7 +130,10 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       binding,
       actorOf: (token) =>
         actorOf({ ...base, ...policy, tenantId: tenant.id, provider, catalogue, clients }, token),
-      liveToken: (text) => liveTokenOf({ ...base, tenantId: tenant.id, provider }, text),
+      async liveToken(text) {
+        const token = await liveTokenOf({ ...base, tenantId: tenant.id, provider }, text);
+        return token && (await policy.stillReaches(token.dependencies)) ? token : undefined;
+      },
       stillLive: policy.stillLive,
       issueToken: tokenIssuer({ ...base, tenant, keys, catalogue }),
       mayCallFrom: rememberOrigins((origin) => isClientOrigin(tenantDb(base.store.knex, tenant.id), origin)),

@@ -56,13 +56,19 @@ export function askedScopes(
   return { scope, api: [...owners][0] };
 }
 
+/** Whether a client has something of an API: a scope, or that it serves it. */
+export const reaches = (
+  catalogue: Catalogue,
+  api: ApiResource,
+  { settings: { scopes, resources } }: Client,
+): boolean => resources.includes(api.name) || scopes.some((word) => catalogue.apiOf(word) === api);
+
 /**
- * Refuses an API that the client has nothing to do with: its tokens say who they are for, and an API may believe that alone.
+ * Refuses an API that the client has nothing of: its tokens say who they are for, and an API may believe that alone.
  * @throws InvalidTarget with what to change
  */
-export function requireReach(catalogue: Catalogue, api: ApiResource, { settings }: Client): void {
-  const { scopes, resources } = settings;
-  if (resources.includes(api.name) || scopes.some((word) => catalogue.apiOf(word) === api)) return;
+export function requireReach(catalogue: Catalogue, api: ApiResource, client: Client): void {
+  if (reaches(catalogue, api, client)) return;
   throw new InvalidTarget(
     `the client has no scope of the API "${printable(api.name)}": give it one, or name the API in its resources`,
   );

@@ -26,7 +26,7 @@ import {
   type TokenDependencies,
 } from './jwt-access-token.js';
 import type { KeyRing } from './keys/index.js';
-import { requireReach, scopesAt } from './scopes.js';
+import { reaches, requireReach, scopesAt } from './scopes.js';
 
 /**
  * An API as the library wants it for a client. The scopes are those `asked` for (space-separated) that the client may
@@ -65,9 +65,11 @@ export interface TokenPolicy {
   sourcesLive(token: AdapterPayload, generation: number): Promise<boolean>;
   /**
    * Whether a token still works whose claims were checked before, when the token itself is not at hand: nothing that it
-   * depends on was revoked or has ended since.
+   * depends on was revoked or has ended since, and its client still has something of its API.
    */
   stillLive(claims: TokenDependencies): Promise<boolean>;
+  /** Whether the client of a token has something of the API that it is for, as the client and the API are now. */
+  stillReaches(claims: TokenDependencies): Promise<boolean>;
   generation: GenerationOf;
   /** Revokes one access token, by its id (derived-token.ts), and what was derived from it; it expires at that time. */
   revokeToken(id: string, expiresAt: number): Promise<void>;
@@ -136,6 +138,11 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
   const dependencies = openDependencies({ tenantId: tenant.id, artifacts, clients, revocations, isOver });
   const isActive = async (userKey: string): Promise<boolean> =>
     (await people.active(tenant.id, userKey)) !== undefined;
+  const stillReaches: TokenPolicy['stillReaches'] = async ({ client_id: clientId, aud }) => {
+    if (aud === undefined) return true; // of a token that was checked by an earlier program
+    const [api, client] = [catalogue.apiByAudience.get(aud), await clients.get(clientId)];
+    return api !== undefined && client !== undefined && reaches(catalogue, api, client);
+  };
   const mayBeUsed = async ({ sub, user_name: userName }: TokenDependencies): Promise<boolean> =>
     userName === undefined ? isActive(sub) : (await people.called(tenant.id, sub))?.userName === userName;
   const sourcesLive: TokenPolicy['sourcesLive'] = async ({ extra, accountId = '' }, generation) => {
@@ -203,8 +210,10 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
       const token = asStoredToken(jwt, claims);
       return (await sourcesLive(token, generationIn(claims))) ? token : undefined;
     },
+    stillReaches,
     stillLive: async (claims) =>
       !(await isRevoked(claims)) &&
+      (await stillReaches(claims)) &&
       (claims.gid === undefined
         ? sourcesLive({ extra: { ...claims } }, generationIn(claims))
         : (await mayBeUsed(claims)) && (await grantLives(claims, dependencies))),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { decodeJwt } from 'jose';
+import { findClient, updateClientSettings } from '../../src/clients/index.js';
 import { setUserEnabled } from '../../src/users/index.js';
 import { STORES } from '../support/config.js';
 import { APP, APP_SECRET, deviceApi, type DeviceApi } from '../support/devices.js';
@@ -223,6 +224,29 @@ for (const store of STORES)
       assert.equal(await may('ann', 'publish', 'old', 'older'), 'allow');
       await server.post('/connect/revocation', { token: jwt }, server.basic('app', secret));
       assert.equal(await may('ann', 'publish', 'old', 'older'), 'deny');
+    });
+
+    it('is good while its client has a scope of the API of devices', async () => {
+      const of = (clientid: string) => api.ask('/mqtt/auth', { username: 'left', clientid, password: jwt });
+      const scopes = ['mqtt.connect', 'other.read'];
+      const left = await server.addClient('left', { grantTypes: ['client_credentials'], scopes });
+      const form = { grant_type: 'client_credentials', scope: 'mqtt.connect' };
+      const jwt = String(
+        (await server.post('/connect/token', form, server.basic('left', left))).body['access_token'],
+      );
+      const writes = (): Promise<unknown> => may('left', 'publish', 'devices/left/on', 'left-1');
+      await api.call('POST', 'acl', {
+        username: 'left',
+        topic: 'devices/%u/on',
+        action: 'pub',
+        access: 'allow',
+      });
+      assert.deepEqual([(await of('left-1')).body['result'], await writes()], ['allow', 'allow']);
+      await server.change(async (db) => {
+        const { settings } = await findClient(db, 'left');
+        await updateClientSettings(db, 'left', { ...settings, scopes: ['other.read'] });
+      });
+      assert.deepEqual([(await of('left-2')).body['result'], await writes()], ['deny', 'deny']);
     });
 
     it('refuses one of a user who was disabled', async () => {
