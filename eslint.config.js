@@ -111,6 +111,11 @@ const NO_CONNECTING = [
   },
 ];
 
+/** Looking a name up in a thread: a few names that get no answer hold up all others. */
+const NO_LOOKUP = [
+  ":matches(ImportDeclaration[importKind!='type'], ImportExpression)[source.value=/^(node:)?dns(\\/promises)?$/]",
+].map((selector) => ({ selector, message: `Names are looked up by kernel/host-addresses.ts. ${OUTBOUND}` }));
+
 const NO_GLOBALS = ['fetch', 'WebSocket', 'EventSource'].map((name) => ({ name, message: OUTBOUND }));
 
 const THROUGH_IO = 'Take it from the io of the run (src/cli/io.ts).';
@@ -151,13 +156,24 @@ export default tseslint.config(
   {
     files: ['src/**'],
     rules: {
-      'no-restricted-syntax': ['error', ...NO_ONCE, ...NO_OWN_END, ...NO_UNSAID_SIGNATURE, ...NO_CONNECTING],
+      'no-restricted-syntax': [
+        'error',
+        ...NO_ONCE,
+        ...NO_OWN_END,
+        ...NO_UNSAID_SIGNATURE,
+        ...NO_CONNECTING,
+        ...NO_LOOKUP,
+      ],
       'no-restricted-globals': ['error', ...NO_GLOBALS],
     },
   },
   {
     files: ['src/kernel/outbound.ts'],
-    rules: { 'no-restricted-syntax': ['error', ...NO_ONCE] },
+    rules: { 'no-restricted-syntax': ['error', ...NO_ONCE, ...NO_LOOKUP] },
+  },
+  {
+    files: ['src/kernel/host-addresses.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...NO_ONCE, ...NO_OWN_END, ...NO_CONNECTING] },
   },
   {
     // Commands are functions: what they have of the process comes with `io` (src/cli/io.ts), and they end nothing.

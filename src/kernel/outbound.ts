@@ -1,9 +1,9 @@
-import { lookup as resolve, type LookupAddress, type LookupOptions } from 'node:dns';
-import { lookup } from 'node:dns/promises';
+import type { LookupAddress } from 'node:dns';
 import { request as plainRequest, type IncomingMessage } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { Invalid } from './errors.js';
+import { addressesOf } from './host-addresses.js';
 import { isWithin, type Reach } from './private-networks.js';
 
 /**
@@ -19,18 +19,25 @@ function assertWithin(address: string, reach: Reach): void {
   if (!isWithin(reach, address)) throw new Error(PRIVATE);
 }
 
-/** Looks a name up and keeps the addresses that may be connected to. @throws Error through the callback where none is left */
+/** Of a name that has thousands, thousands would be tried. */
+const MOST_ADDRESSES = 16;
+
+/** The addresses of a name that may be connected to: one at least. @throws Error */
+async function addressesWithin(name: string, reach: Reach): Promise<[LookupAddress, ...LookupAddress[]]> {
+  const found = await addressesOf(name, reach);
+  const [first, ...others] = found.filter(({ address }) => isWithin(reach, address)).slice(0, MOST_ADDRESSES);
+  if (!first) throw new Error(PRIVATE);
+  return [first, ...others];
+}
+
+/** Looks a name up and keeps the addresses that may be connected to. */
 const lookupFor =
   (reach: Reach): LookupFunction =>
-  (hostname, options, callback) => {
-    const all: LookupOptions & { all: true } = { ...options, all: true };
-    resolve(hostname, all, (error, addresses: LookupAddress[]) => {
-      const within = error ? [] : addresses.filter(({ address }) => isWithin(reach, address));
-      const [first] = within;
-      if (error || !first) callback(error ?? new Error(PRIVATE), '', 0);
-      else if (options.all) callback(null, within);
-      else callback(null, first.address, first.family);
-    });
+  (hostname, { all }, callback) => {
+    addressesWithin(hostname, reach).then(
+      (found) => (all ? callback(null, found) : callback(null, found[0].address, found[0].family)),
+      (error: Error) => callback(error, '', 0),
+    );
   };
 
 /** The host of a URL without the brackets of IPv6. WHATWG URLs spell IPv4 addresses in one way, whatever was written. */
@@ -42,9 +49,7 @@ export async function addressWithin(host: string, reach: Reach): Promise<string>
     assertWithin(host, reach);
     return host;
   }
-  const found = (await lookup(host, { all: true })).find(({ address }) => isWithin(reach, address));
-  if (!found) throw new Error(PRIVATE);
-  return found.address;
+  return (await addressesWithin(host, reach))[0].address;
 }
 
 const LOCAL_NAME = /(^|\.)localhost\.?$/i;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import dns, { type LookupAddress } from 'node:dns';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
-import { syncBuiltinESMExports } from 'node:module';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { ESLint } from 'eslint';
-import { checkOutbound, fetchWithin, post } from '../../src/kernel/outbound.js';
+import { candidatesOf, listedIn } from '../../src/kernel/host-addresses.js';
+import { addressWithin, checkOutbound, fetchWithin, post } from '../../src/kernel/outbound.js';
 import { isPublic, isWithin } from '../../src/kernel/private-networks.js';
+import { startNameServer, type NameServer } from '../support/name-server.js';
 
 const opened: Server[] = [];
 
@@ -27,27 +27,6 @@ async function counter(host = '127.0.0.1', port = 0): Promise<{ port: number; co
 
 const answerer = (answer: RequestListener, host = '127.0.0.1', port = 0): Promise<number> =>
   listenAt(createHttpServer(answer), host, port);
-
-/** What names lead to, one answer after the other, while `work` runs. */
-async function resolving<T>(answers: LookupAddress[][], work: () => Promise<T>): Promise<number> {
-  const { lookup } = dns;
-  let asked = 0;
-  dns.lookup = ((_name: string, _options: unknown, done: (error: null, found: LookupAddress[]) => void) => {
-    const found = answers[Math.min(asked, answers.length - 1)] ?? [];
-    asked += 1;
-    setImmediate(() => done(null, found));
-  }) as unknown as typeof lookup;
-  syncBuiltinESMExports();
-  try {
-    await work();
-  } finally {
-    dns.lookup = lookup;
-    syncBuiltinESMExports();
-  }
-  return asked;
-}
-
-const at = (address: string): LookupAddress => ({ address, family: 4 });
 
 describe('what goes out', () => {
   after(() => opened.forEach((server) => server.close()));
@@ -140,24 +119,134 @@ describe('what goes out', () => {
       assert.equal(connections(), 0);
     });
 
-  it('connects to the address that was checked, whatever the name says a moment later', async () => {
-    const inside = await counter('127.0.0.1');
-    const outside = await answerer((_request, response) => response.end('ok'), '127.0.0.2', inside.port);
-    const url = `http://rebinding.example:${outside}/`;
-    const asked = await resolving([[at('127.0.0.2')], [at('127.0.0.1')]], async () => {
-      assert.equal(await (await fetchWithin(['127.0.0.2'], url)).text(), 'ok');
+  describe('to names', () => {
+    /** What each name leads to, one answer to its two questions after the other. */
+    const zone: Record<string, readonly (readonly string[])[]> = {
+      'rebinding.example': [['127.0.0.2'], ['127.0.0.2'], ['127.0.0.1']],
+      'both.example': [['127.0.0.1', '10.0.0.1', '127.0.0.2']],
+      'quick.example': [['127.0.0.2']],
+      'v6.example': [['::1']],
+      'empty.example': [[]],
+      'huge.example': [Array.from({ length: 2000 }, (_, n) => `127.9.${n >> 8}.${n & 255}`)],
+    };
+    let names: NameServer;
+    let inside: { port: number; connections: () => number };
+    let port: number;
+
+    before(async () => {
+      inside = await counter('127.0.0.1');
+      port = await answerer((_request, response) => response.end('ok'), '127.0.0.2', inside.port);
     });
-    assert.deepEqual([asked, inside.connections()], [1, 0]);
+    beforeEach(async () => {
+      const asked: Record<string, number> = {};
+      names = await startNameServer((name) => {
+        if (name.endsWith('.slow.example')) return 'silent';
+        if (name === 'alias.example') return { alias: 'quick.example', addresses: ['127.0.0.2'] };
+        const answers = zone[name];
+        if (!answers) return undefined;
+        const count = (asked[name] ??= 0);
+        asked[name] = count + 1;
+        return { addresses: answers[Math.min(count, answers.length - 1)] ?? [] };
+      });
+    });
+    afterEach(() => names.close());
+
+    const textAt = async (name: string, reach: readonly string[] = ['127.0.0.2']): Promise<string> =>
+      (await fetchWithin(reach, `http://${name}:${port}/`)).text();
+
+    it('connects to the address that was checked, whatever the name says a moment later', async () => {
+      assert.equal(await textAt('rebinding.example'), 'ok');
+      assert.deepEqual(names.asked.sort(), ['A rebinding.example', 'AAAA rebinding.example']);
+      await assert.rejects(textAt('rebinding.example'), /private network/);
+      assert.equal(inside.connections(), 0);
+    });
+
+    it('leaves out the private addresses of a name that has others', async () => {
+      assert.equal(await textAt('both.example'), 'ok');
+      assert.equal(await addressWithin('both.example', ['127.0.0.2']), '127.0.0.2');
+      assert.equal(inside.connections(), 0);
+    });
+
+    it('waits for no other name, and for the servers of a name only a while', async () => {
+      let ended = 0;
+      const slow = Array.from({ length: 64 }, (_, n) =>
+        textAt(`n${n}.slow.example`).catch((error: Error) => {
+          ended += 1;
+          return error.message;
+        }),
+      );
+      await names.hasAsked(64);
+      assert.equal(await textAt('quick.example'), 'ok');
+      assert.equal(await addressWithin('quick.example', ['127.0.0.2']), '127.0.0.2');
+      assert.equal(ended, 0);
+      assert.equal((await Promise.all(slow))[0], 'the name servers of "n0.slow.example" do not answer');
+    });
+
+    it('follows a name that stands for another', async () => {
+      assert.equal(await textAt('alias.example'), 'ok');
+    });
+
+    it('takes names that have IPv6 only', async () => {
+      assert.equal(await addressWithin('v6.example', ['::1']), '::1');
+    });
+
+    it('says which name has no address', async () => {
+      await assert.rejects(textAt('missing.example'), /^Error: "missing\.example" has no address$/);
+      await assert.rejects(textAt('empty.example'), /^Error: "empty\.example" has no address$/);
+      await assert.rejects(addressWithin(`${'a'.repeat(64)}.example`, []), /cannot be found \(EBADNAME\)/);
+    });
+
+    it('tries no more than 16 addresses of a name that has thousands', async () => {
+      const { cause } = await textAt('huge.example', ['127.9.0.0/16']).then(
+        () => assert.fail('nothing listens there'),
+        (error: unknown) => ({ cause: error as AggregateError }),
+      );
+      assert.equal(cause.errors.length, 16);
+    });
+
+    it('takes names of the hosts file from there', async () => {
+      assert.equal(await addressWithin('LocalHost', ['127.0.0.1']), '127.0.0.1');
+      assert.deepEqual(names.asked, []);
+    });
+
+    it('asks DNS for local names where only the Internet is within reach, and else the system', async () => {
+      await assert.rejects(addressWithin('printer.gatehouse.local', []), /has no address/);
+      assert.ok(names.asked.includes('A printer.gatehouse.local'));
+      const before = names.asked.length;
+      await assert.rejects(addressWithin('printer.gatehouse.local', ['10.0.0.0/8']), /getaddrinfo/);
+      assert.equal(names.asked.length, before);
+    });
+
+    it('asks the system as well where the operator wrote the name', async () => {
+      await assert.rejects(addressWithin('missing.example', 'anywhere'), /getaddrinfo/);
+      assert.ok(names.asked.includes('A missing.example'));
+    });
   });
 
-  it('leaves out the private addresses of a name that has others', async () => {
-    const inside = await counter('127.0.0.1');
-    const port = await answerer((_request, response) => response.end('ok'), '127.0.0.2', inside.port);
-    await resolving([[at('127.0.0.1'), at('127.0.0.2')]], async () => {
-      assert.equal(await (await fetchWithin(['127.0.0.2'], `http://both.example:${port}/`)).text(), 'ok');
-    });
-    assert.equal(inside.connections(), 0);
+  it('reads a hosts file', () => {
+    const hosts =
+      '# 10.0.0.9 db\n127.0.0.1\tlocalhost  DB # db2\r\n::1 localhost\nnonsense db\n10.0.0.1 db.example';
+    assert.deepEqual(
+      ['localhost', 'db', 'db2', 'example'].map((name) => listedIn(hosts, name)),
+      [['127.0.0.1', '::1'], ['127.0.0.1'], [], []],
+    );
   });
+
+  for (const [host, resolvConf, candidates] of [
+    ['a.example', '', ['a.example']],
+    [
+      'a.example',
+      'search x.example y.example.\n',
+      ['a.example', 'a.example.x.example', 'a.example.y.example'],
+    ],
+    ['smtp.dev', 'search svc.cluster.local\noptions ndots:5', ['smtp.dev.svc.cluster.local', 'smtp.dev']],
+    ['app', 'domain corp.example', ['app.corp.example', 'app']],
+    ['a.example.', 'search x.example\noptions ndots:5', ['a.example']],
+    ['a.example', '# search x.example\noptions rotate', ['a.example']],
+  ] as const)
+    it(`asks for ${candidates.join(', ')} where "${host}" is sought with "${resolvConf.replaceAll('\n', ' ')}"`, () => {
+      assert.deepEqual(candidatesOf(resolvConf, host), candidates);
+    });
 
   it('checks where a redirect leads like the first address', async () => {
     const inside = await counter('127.0.0.1');
@@ -287,6 +376,9 @@ describe('the ways out', () => {
     `import { connect } from 'node:tls';`,
     `await import('node:http2');`,
     `import { Agent } from 'undici';`,
+    `import { lookup } from 'node:dns';`,
+    `import { Resolver } from 'dns/promises';`,
+    `await import('node:dns');`,
   ])
     it(`are found past it: ${line}`, async () => {
       const [result] = await lint.lintText(line, { filePath: 'src/oidc/pool.ts' });
