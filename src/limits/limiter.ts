@@ -40,8 +40,8 @@ export interface Limits {
   /** Counts a request of a client that has proved who it is: a stranger can not use up another's share. */
   byClient(area: Area, tenantId: string, clientId: string): Refusal | undefined;
   /**
-   * Counts a sign-in at the token endpoint, whose request was counted as a token request before its body was read, and takes
-   * that count back.
+   * Counts a sign-in at the token endpoint, whose request was counted as a token request before its body was read. That count
+   * is taken back for a sign-in that is let through: one that is refused has cost a client's authentication, and stays counted.
    * @param own the client's own number of sign-ins; where it has one, its sign-ins are counted together, whatever address
    *   they come from.
    */
@@ -179,13 +179,14 @@ export function openLimits(
     byClient: (area, tenantId, clientId) => take(area, 'client', tenantId, clientId),
     directSignIn(tenantId, address, own) {
       const network = networkOf(address);
-      giveBack('token', 'address', tenantId, network);
-      giveBack('token', 'tenant', tenantId, '');
-      return (
+      const refusal =
         (own
           ? take('signIn', 'client', tenantId, own.clientId, own.rate)
-          : take('signIn', 'address', tenantId, network)) ?? take('signIn', 'tenant', tenantId, '')
-      );
+          : take('signIn', 'address', tenantId, network)) ?? take('signIn', 'tenant', tenantId, '');
+      if (refusal) return refusal;
+      giveBack('token', 'address', tenantId, network);
+      giveBack('token', 'tenant', tenantId, '');
+      return undefined;
     },
     byAccount: (area, tenantId, userKey) => take(area, 'account', tenantId, userKey),
     share,

@@ -100,7 +100,10 @@ describe('too many requests', () => {
   });
 
   describe('that sign people in at the token endpoint', () => {
-    const signIn = async (settings: { signInRate?: number }): Promise<number[]> => {
+    /** Six of them: their statuses, and which number each was too many for. */
+    const signIn = async (
+      settings: { signInRate?: number } = {},
+    ): Promise<{ statuses: number[]; quotas: string[] }> => {
       await start({ token: { address: 2 }, signIn: { address: 3 } });
       await server.addUser({ userName: 'alice' });
       const own = await server.addClient('trusted', {
@@ -110,17 +113,26 @@ describe('too many requests', () => {
       });
       const form = { grant_type: 'password', username: 'alice', password: 'wrong' };
       const statuses: number[] = [];
-      for (let n = 0; n < 6; n++)
-        statuses.push((await server.post('/connect/token', form, server.basic('trusted', own))).status);
-      return statuses;
+      const quotas: string[] = [];
+      for (let n = 0; n < 6; n++) {
+        const { status, headers } = await server.post('/connect/token', form, server.basic('trusted', own));
+        statuses.push(status);
+        quotas.push(/q=\d+/.exec(headers.get('ratelimit-policy') ?? '')?.[0] ?? '');
+      }
+      return { statuses, quotas };
     };
 
     it('count as sign-ins, and not as token requests', async () => {
-      assert.deepEqual(await signIn({}), [400, 400, 400, 429, 429, 429]);
+      assert.deepEqual((await signIn()).statuses, [400, 400, 400, 429, 429, 429]);
     });
 
     it('count for the client where it has a number of its own', async () => {
-      assert.deepEqual(await signIn({ signInRate: 5 }), [400, 400, 400, 400, 400, 429]);
+      assert.deepEqual((await signIn({ signInRate: 5 })).statuses, [400, 400, 400, 400, 400, 429]);
+    });
+
+    it('count as token requests where they are refused, so that their number has an end', async () => {
+      assert.deepEqual((await signIn()).quotas, ['', '', '', 'q=3', 'q=3', 'q=2']);
+      assert.equal((await token()).status, 429);
     });
   });
 
