@@ -9,8 +9,8 @@ const CLIENT_ID = /^[\x21-\x7e]{1,100}$/;
 interface Entry {
   client: Client;
   metadata: AdapterPayload;
-  /** The library's own object, once it has made one. */
-  validated?: OidcClient | undefined;
+  /** The library's own object, from when it begins to make it; not where that fails. */
+  validated?: Promise<OidcClient | undefined> | undefined;
   /** The tenant's revocations when it was loaded (src/revocations). */
   generation: number;
 }
@@ -19,6 +19,8 @@ interface Entry {
 export class ClientCache {
   /** Counted by size, not by `max`: that would set room for all of them aside, 200 KiB for each tenant. */
   readonly #entries = new LRUCache<string, Entry>({ maxSize: MOST_CLIENTS, sizeCalculation: () => 1 });
+  /** What is being loaded: all who ask meanwhile get the same, and with it the same keys. */
+  readonly #loading = new Map<string, Promise<Entry | undefined>>();
 
   constructor(
     readonly find: (clientId: string) => Promise<Client | undefined>,
@@ -41,6 +43,7 @@ export class ClientCache {
   /** Reads it anew the next time. */
   forget(clientId: string): void {
     this.#entries.delete(clientId);
+    this.#loading.delete(clientId);
   }
 
   /** The client of a request that the library has authenticated already: it is in the cache. */
@@ -63,13 +66,17 @@ export class ClientCache {
     library.find = async (clientId) => {
       const entry = await this.#load(clientId);
       if (!entry) return undefined;
-      if (entry.validated) return entry.validated;
-      const client = await validate(clientId);
-      // Another request may have been quicker: all use the same one, and with it the same keys.
-      if (client && !entry.validated) {
-        prepare(client, entry.client);
-        entry.validated = client;
-      }
+      entry.validated ??= validate(clientId).then(
+        (client) => {
+          if (client) prepare(client, entry.client);
+          else entry.validated = undefined;
+          return client;
+        },
+        (error: unknown) => {
+          entry.validated = undefined;
+          throw error;
+        },
+      );
       return entry.validated;
     };
   }
@@ -78,11 +85,28 @@ export class ClientCache {
     const cached = this.#entries.get(clientId);
     if (cached) return cached;
     if (!CLIENT_ID.test(clientId)) return undefined;
+    const begun = this.#loading.get(clientId);
+    if (begun) return begun;
+    const loading = this.#read(clientId).then(
+      (entry) => {
+        // Where it was forgotten meanwhile, this is the client as it was before.
+        if (this.#loading.get(clientId) !== loading) return this.#load(clientId);
+        this.#loading.delete(clientId);
+        if (entry) this.#entries.set(clientId, entry);
+        return entry;
+      },
+      (error: unknown) => {
+        if (this.#loading.get(clientId) === loading) this.#loading.delete(clientId);
+        throw error;
+      },
+    );
+    this.#loading.set(clientId, loading);
+    return loading;
+  }
+
+  async #read(clientId: string): Promise<Entry | undefined> {
     const generation = await this.generation(); // first, so that a revocation in between is a later one
     const client = await this.find(clientId);
-    if (!client?.enabled) return undefined;
-    const entry: Entry = { client, metadata: clientMetadata(client), generation };
-    this.#entries.set(clientId, entry);
-    return entry;
+    return client?.enabled ? { client, metadata: clientMetadata(client), generation } : undefined;
   }
 }

@@ -112,6 +112,13 @@ for (const kind of STORES)
       assert.deepEqual([await ask(own), remote.asked], [200, 1]);
     });
 
+    it('are fetched once for many requests that come before the client is known', async () => {
+      const own = await newPair();
+      remote.keys = [own.jwk];
+      assert.deepEqual(await Promise.all(Array.from({ length: 50 }, () => ask(own))), Array(50).fill(200));
+      assert.equal(remote.asked, 1);
+    });
+
     it('are fetched again for signed requests as well', async () => {
       const [first, second] = [await newPair(), await newPair()];
       const authorize = async (pair: Pair): Promise<boolean> => {
