@@ -19,11 +19,32 @@ export const outboxLink = (issuer: string, { key }: Pick<Screen, 'key'>): string
   `${issuer}${PATH}?key=${key}`;
 
 /**
- * Headers that proxies, load balancers and content delivery networks add. A server behind one of them is not one that only
- * this machine reaches, whatever the connection and the Host look like.
+ * Whether an issuer's address leads to this server itself, which speaks plain HTTP at one port. Otherwise a proxy stands in
+ * between, and the link of the outbox opens nothing there.
  */
-const FORWARDING =
-  /^(forwarded|via|x-forwarded(-.+)?|x-real-ip|x-original-.+|x-envoy-.+|x-amzn-.+|x-azure-.+|cf-.+|cdn-loop|fastly-.+|fly-.+|akamai-.+|(x-)?(true|cluster|x-cluster)-client-ip|client-ip|x-client-ip|x-proxyuser-ip)$/i;
+export function isOwnAddress(issuer: string, port: number): boolean {
+  const url = new URL(issuer);
+  return url.protocol === 'http:' && Number(url.port || 80) === port;
+}
+
+/**
+ * What proxies, load balancers and content delivery networks add to requests for pages, and browsers do not: by kind, because
+ * there are more of these headers than a list can hold. A server behind one of them is not one that only this machine reaches,
+ * whatever the connection and the Host look like.
+ */
+const FORWARDING = new RegExp(
+  [
+    // All that is not standard, but what browsers and web views add.
+    '^x-(?!(requested-with|moz|purpose|client-data|devtools-.+)$)',
+    // Who asked, how, and by way of what. (`Sec-` is for browsers.)
+    'forward|proxy|proxied|gateway|upstream|connecting|originating|real-?ip|client-?(ip|cert)',
+    '^(?!sec-)(.+-)?(ip|addr|address|remote|peer|proto|protocol|scheme|port|https|ssl|tls|hops?|via|ray|edge)(-|$)',
+    // By the maker's name, and the headers by which requests are followed through machines.
+    '^(cf|cdn|fastly|fly|akamai|cloudfront|ali|eagleeye|incap|sucuri|ns|wl|tencent|eo|do|envoy|surrogate)-',
+    '^(traceparent|tracestate|baggage|b3|uber-trace-id|grpc-.+)$',
+  ].join('|'),
+  'i',
+);
 
 /** Whether a proxy passed the request on. The raw headers count: those that are read have been settled by now. */
 const isForwarded = ({ rawHeaders }: IncomingMessage): boolean =>

@@ -27,7 +27,7 @@ const firstSecrets = ({ admin, client, mqtt }: Config, made: FirstSecrets): stri
  * What a person needs to go on. It goes to the terminal (standard error), not through the log, and secrets are in it on
  * the first start only. A value that the environment gave is named, not told.
  */
-function welcome(config: Config, { made }: Home, outbox: string | undefined): string {
+function welcome(config: Config, { made }: Home, outbox: readonly string[]): string {
   const { issuer } = config;
   const out: string[] = ['', `  Gatehouse is ready at ${issuer}`, ''];
   if (made) {
@@ -45,17 +45,24 @@ function welcome(config: Config, { made }: Home, outbox: string | undefined): st
     `  Management    ${issuer}/docs`,
     `  Account       ${issuer}/account`,
     `  Discovery     ${issuer}/.well-known/openid-configuration`,
-    ...(outbox !== undefined
-      ? [
-          `  Messages      ${outbox}`,
-          '                (mail and SMS that were not sent; open this link in your browser)',
-        ]
-      : []),
+    ...outbox,
     '',
     '',
   );
   return out.join('\n');
 }
+
+/** Where a person reads what was not sent. The link is promised only where it opens something. */
+const messageLines = (link: string | undefined): string[] =>
+  link === undefined
+    ? [
+        '  Messages      mail and SMS that were not sent are lines of the log',
+        '                (/dev/outbox is not shown through a proxy: it needs an issuer that is this server’s own http address)',
+      ]
+    : [
+        `  Messages      ${link}`,
+        '                (mail and SMS that were not sent; open this link in a browser on this machine)',
+      ];
 
 /** How long the end waits for a reader of the log that does not keep up. */
 const LAST_LINES_MS = 5000;
@@ -99,14 +106,17 @@ async function sayReady(run: Run, config: Config, gatehouse: Gatehouse, json: bo
   const { port, home, screen } = gatehouse;
   const { issuer } = config;
   const { isForDevelopment } = await import('../config.js');
-  const { outboxLink } = await import('../dev-outbox.js');
-  const outbox = isForDevelopment(config, issuer) ? outboxLink(issuer, screen) : undefined;
+  const { isOwnAddress, outboxLink } = await import('../dev-outbox.js');
+  const isShown = isForDevelopment(config, issuer);
+  const outbox = isShown && isOwnAddress(issuer, port) ? outboxLink(issuer, screen) : undefined;
   const ready = {
     ...{ ready: true, issuer, port },
     ...(outbox !== undefined && { outbox }),
     ...home.made,
   };
-  run.stderr.write(json ? `${JSON.stringify(ready)}\n` : welcome(config, home, outbox));
+  run.stderr.write(
+    json ? `${JSON.stringify(ready)}\n` : welcome(config, home, isShown ? messageLines(outbox) : []),
+  );
 }
 
 export function serveCommand(run: Run): Command {

@@ -54,14 +54,26 @@ describe('the first start', () => {
     await kill(second, 'SIGTERM');
   });
 
+  it('promises no link to messages where a proxy stands before it, and says where they are', async () => {
+    const env = await quiet();
+    const behind = { ...env, GATEHOUSE_ISSUER: 'https://localhost:8443', GATEHOUSE_TRUST_PROXY: '127.0.0.1' };
+    const { stderr } = await cli(['serve'], behind);
+    assert.match(stderr, /Messages {6}mail and SMS that were not sent are lines of the log/);
+    assert.ok(!stderr.includes('/dev/outbox?key='));
+    const json = await cli(['serve', '--json'], behind);
+    assert.deepEqual(Object.keys(JSON.parse(json.stderr) as object), ['ready', 'issuer', 'port']);
+  });
+
   it('says the same in one line of JSON, for scripts', async () => {
     const env = await quiet();
     const { code, stdout, stderr } = await cli(['serve', '--json'], env);
     assert.deepEqual([code, stdout], [0, '']);
     const [line, ...more] = stderr.trimEnd().split('\n');
     assert.deepEqual(more, []);
-    const { issuer, adminPassword, clientSecret } = JSON.parse(line as string) as Record<string, string>;
+    const said = JSON.parse(line as string) as Record<string, string>;
+    const { issuer, adminPassword, clientSecret, outbox } = said;
     assert.equal(issuer, `http://localhost:${env['PORT']}`);
+    assert.ok(outbox?.startsWith(`${issuer}/dev/outbox?key=`));
     assert.match(adminPassword as string, /^[\w-]{16}$/);
     assert.match(clientSecret as string, /^[\w-]{43}$/);
   });

@@ -63,7 +63,69 @@ const FORWARDING = [
   'X-Amzn-Trace-Id',
   'X-Azure-ClientIP',
   'CDN-Loop',
+  'Proxy-Client-IP',
+  'WL-Proxy-Client-IP',
+  'Remote-Addr',
+  'X-Remote-IP',
+  'X-Scheme',
+  'X-URL-Scheme',
+  'X-ProxyUser-Ip',
+  'X-Originating-IP',
+  'X-Varnish',
+  'X-ARR-LOG-ID',
+  'X-ARR-SSL',
+  'X-AppEngine-User-IP',
+  'X-Cloud-Trace-Context',
+  'X-Request-ID',
+  'X-B3-TraceId',
+  'X-Nginx-Proxy',
+  'X-Host',
+  'X-Rewrite-URL',
+  'Front-End-Https',
+  'Ali-CDN-Real-IP',
+  'CloudFront-Viewer-Address',
+  'Akamai-Origin-Hop',
+  'Proxy-Connection',
+  'SSL-Client-Cert',
+  'traceparent',
 ];
+
+/** What Chromium, Firefox and Safari send where a person opens a page, clicks a link or loads it again. */
+const OF_BROWSERS = {
+  accept: 'text/html,application/xhtml+xml',
+  'accept-encoding': 'identity',
+  'accept-language': 'en-US,en;q=0.5',
+  'alt-used': 'localhost',
+  'cache-control': 'max-age=0',
+  dnt: '1',
+  'device-memory': '8',
+  downlink: '10',
+  dpr: '1',
+  ect: '4g',
+  pragma: 'no-cache',
+  priority: 'u=0, i',
+  purpose: 'prefetch',
+  referer: 'http://elsewhere.example/',
+  rtt: '50',
+  'save-data': 'on',
+  'sec-ch-prefers-color-scheme': 'dark',
+  'sec-ch-ua': '"Chromium";v="140"',
+  'sec-ch-ua-mobile': '?0',
+  'sec-ch-ua-platform': '"Linux"',
+  'sec-fetch-dest': 'document',
+  'sec-fetch-mode': 'navigate',
+  'sec-fetch-site': 'none',
+  'sec-fetch-user': '?1',
+  'sec-gpc': '1',
+  'sec-purpose': 'prefetch;prerender',
+  te: 'trailers',
+  'upgrade-insecure-requests': '1',
+  'user-agent': 'Mozilla/5.0',
+  'viewport-width': '1280',
+  'x-moz': 'prefetch',
+  'x-purpose': 'preview',
+  'x-requested-with': 'com.example.browser',
+};
 
 describe('the outbox page', () => {
   let server: TestServer;
@@ -166,6 +228,12 @@ describe('the outbox page', () => {
       const { pathname, search } = new URL(link());
       assert.equal((await ask(pathname + search, forwarded)).status, 404);
     });
+
+  it('is shown with all headers that browsers send', async () => {
+    const visitor = await opened();
+    const page = await visitor.go('/dev/outbox', { headers: OF_BROWSERS });
+    assert.deepEqual([page.status, page.html.includes(ADDRESS)], [200, true]);
+  });
 
   it('has another key at each start, so that an old link opens nothing', async () => {
     const visitor = await opened();
