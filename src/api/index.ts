@@ -15,7 +15,14 @@ export { aboutOne, type Held, type Holdings, type Judge, type OwnApis, type Trus
 export { parseJson, readJson } from './body.js';
 export { BASIC, defineCodes, type Code } from './codes.js';
 export { Failure, type FieldProblem } from './failure.js';
-export { describe, describedBytes, openApiDocument, type Described, type DescribedBytes } from './openapi.js';
+export {
+  BY_SECRET,
+  describe,
+  describedBytes,
+  openApiDocument,
+  type Described,
+  type DescribedBytes,
+} from './openapi.js';
 export {
   defineHomeList,
   defineHomeOperation,

@@ -26,6 +26,10 @@ const PROBLEMS = {
   },
 } as const;
 
+/** Another way to call an operation of the access `import`, for the documentation. */
+export const BY_SECRET =
+  'Or Basic authentication with the name of an API and one of its secrets (`secrets`): it opens what is about this API, without a token.';
+
 /** Named schemas (those with a title) stand once, and are referred to. */
 class Components {
   readonly schemas: Json = {};
@@ -164,11 +168,12 @@ export function describe(operations: readonly AnyOperation[]): Described {
               description: `Any of these scopes: ${spellings(access.area, access.verb)
                 .map((word) => `\`${word}\``)
                 .join(', ')}. With a user's token the user needs a permission of the same name as well.${
-                access.kind === 'import'
-                  ? ' Or Basic authentication with the name and a secret of the API.'
-                  : ''
+                access.kind === 'import' ? ` ${BY_SECRET}` : ''
               }`,
-              security: [{ oauth: [spellings(access.area, access.verb)[0]] }],
+              security: [
+                { oauth: [spellings(access.area, access.verb)[0]] },
+                ...(access.kind === 'import' ? [{ apiSecret: [] }] : []),
+              ],
             }
           : { security: [] }),
         parameters: parametersOf(operation, components),
@@ -225,6 +230,7 @@ export function openApiDocument(
         clientCredentials: { tokenUrl: `${issuer}/connect/token`, scopes },
       },
     },
+    apiSecret: { type: 'http', scheme: 'basic', description: 'The name of an API, and one of its secrets.' },
     ...securitySchemes,
   };
   return [

@@ -41,6 +41,7 @@ const QUERY = {
 } as const;
 
 const URL = {
+  title: 'FileAddress',
   type: 'string',
   description: 'The address of the file. Everybody who has the address can read the file.',
 } as const;

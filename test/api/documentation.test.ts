@@ -96,6 +96,36 @@ describe('the documentation of the management API', () => {
     assert.equal(readFileSync(REFERENCE, 'utf8'), reference());
   });
 
+  it('defines each shape that the reference names', () => {
+    const page = reference();
+    const words = page.matchAll(/^Answers (.*)\.$|^\| `\w[^|]*\| ([^|`]*) \|/gm);
+    const named = new Set(
+      [...words].flatMap(([, answer, cell]) => (answer ?? cell ?? '').match(/\b[A-Z]\w+/g) ?? []),
+    );
+    const defined = new Set([...page.matchAll(/^### (\w+)$/gm)].map(([, title]) => title));
+    assert.ok(named.size > 30);
+    assert.deepEqual(
+      [...named].filter((title) => !defined.has(title)),
+      [],
+    );
+    assert.doesNotMatch(page, /^Answers \./m);
+  });
+
+  it('names the secret of an API as a way to call the import, and for nothing else', () => {
+    const paths = document['paths'] as Record<string, Record<string, { security: object[] }>>;
+    const bySecret = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods)
+        .filter(([, { security = [] }]) => security.some((way) => 'apiSecret' in way))
+        .map(([method]) => `${method} ${path}`),
+    );
+    assert.deepEqual(bySecret, ['post /api/ApiResource/Import']);
+    const { securitySchemes } = document['components'] as {
+      securitySchemes: Record<string, { type: string; scheme?: string }>;
+    };
+    assert.equal(securitySchemes['apiSecret']?.type, 'http');
+    assert.equal(securitySchemes['apiSecret']?.scheme, 'basic');
+  });
+
   it('gives each code one meaning in the whole product', () => {
     const codes = OPERATIONS.flatMap(({ conflicts = {} }) => Object.values(conflicts));
     const meanings = new Map<number, string>();

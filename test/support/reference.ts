@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { BASIC, spellings, type AnyOperation } from '../../src/api/index.js';
+import { BASIC, BY_SECRET, spellings, type AnyOperation } from '../../src/api/index.js';
 import { OPERATIONS } from '../../src/management.js';
 
 /** Where the reference of the management API lies, written by `npm run docs:api`. */
@@ -19,16 +19,21 @@ interface Shape {
   items?: Shape;
   required?: string[];
   properties?: Record<string, Shape>;
+  additionalProperties?: boolean | Shape;
 }
 
 const row = (cells: string[]): string =>
   `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 
-const typeOf = ({ type, enum: values, format, items }: Shape): string => {
+/** A type in words; one that has a name is defined below that name on the page. */
+const typeOf = (shape: Shape): string => shape.title ?? bareTypeOf(shape);
+
+function bareTypeOf({ type, enum: values, format, items, additionalProperties: rest }: Shape): string {
   if (values) return values.map((value) => `\`${String(value)}\``).join(', ');
-  if (items) return `list of ${items.title ?? typeOf(items)}`;
+  if (items) return `list of ${typeOf(items)}`;
+  if (typeof rest === 'object') return `object with a ${typeOf(rest)} for each name`;
   return [[type].flat().join(' or '), format].filter(Boolean).join(', ');
-};
+}
 
 const boundsOf = ({ minimum, maximum, maxLength, default: preset }: Shape): string =>
   [
@@ -62,7 +67,6 @@ function fieldsOf(heading: string, schema: unknown): string[] {
 function section(operation: AnyOperation): string[] {
   const { method, path, summary, access, schemas, list, conflicts = {} } = operation;
   const answer = schemas.answer as Shape;
-  const name = answer.title ?? answer.items?.title ?? '';
   return [
     `### ${method} ${path}`,
     '',
@@ -72,12 +76,12 @@ function section(operation: AnyOperation): string[] {
       ? 'Open to everybody.'
       : `Scope (and permission of the user): any of ${spellings(access.area, access.verb)
           .map((word) => `\`${word}\``)
-          .join(', ')}.`,
+          .join(', ')}.${access.kind === 'import' ? ` ${BY_SECRET}` : ''}`,
     '',
     ...fieldsOf('Path', schemas.params),
     ...fieldsOf('Query', schemas.query),
     ...fieldsOf('Body', schemas.body),
-    `Answers ${list || answer.items ? `a list of ${name}` : name}.`,
+    `Answers ${list ? `a list of ${typeOf(answer)}` : typeOf(answer).replace(/^list/, 'a list')}.`,
     '',
     ...Object.values(conflicts).map(
       ({ code, name: of, description }) => `- 409, \`${code}\` ${of}: ${description.en}`,
@@ -86,15 +90,29 @@ function section(operation: AnyOperation): string[] {
   ];
 }
 
-function shapesOf(): string[] {
-  const shapes = new Map<string, Shape>();
-  for (const { schemas } of OPERATIONS) {
-    const answer = schemas.answer as Shape;
-    const shape = answer.title === undefined ? answer.items : answer;
-    if (shape?.title !== undefined) shapes.set(shape.title, shape);
-  }
-  return [...shapes].sort().flatMap(([title, shape]) => [`### ${title}`, '', ...fieldsOf('Fields', shape)]);
+/** Every shape with a name, wherever it stands in a schema. */
+function namedIn(schema: unknown, found = new Map<string, Shape>()): Map<string, Shape> {
+  if (schema === null || typeof schema !== 'object') return found;
+  const { title } = schema as Shape;
+  if (typeof title === 'string' && !found.has(title)) found.set(title, schema);
+  for (const inner of Object.values(schema)) namedIn(inner, found);
+  return found;
 }
+
+/** A shape on the page: its fields, or, where it has none of its own, what it is. */
+function defined([title, shape]: [string, Shape]): string[] {
+  const fields = fieldsOf('Fields', shape);
+  const words = [`${bareTypeOf(shape)}.`, shape.description].filter(Boolean).join(' ');
+  return [`### ${title}`, '', ...(fields.length > 0 ? fields : [capital(words), ''])];
+}
+
+const capital = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
+
+/** What the sections name. A body's own fields stand in its section. */
+const shapesOf = (): string[] =>
+  [...namedIn(OPERATIONS.map(({ schemas: { body = {}, answer } }) => [Object.values(body), answer]))]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .flatMap(defined);
 
 /** The reference as Markdown, from the operations' declarations. */
 export function reference(): string {
