@@ -22,7 +22,7 @@ const scopeFields = {
   required: flag('Whether a person can not decline it.'),
   emphasize: flag('Whether the consent page sets it off.'),
   showInDiscoveryDocument: flag('Whether discovery and `Scopes` tell of it.'),
-  userClaims: userClaims('Claims of the user that tokens with the scope carry, beside those of the API.'),
+  userClaims: userClaims('Claims of the user in tokens with this scope, in addition to those of the API.'),
 } as const;
 
 const SCOPE = {

@@ -24,7 +24,7 @@ export async function lineageUnder(
   if (!referee) throw new Invalid('refereeId', `there is no user "${refereeId}" in this tenant`);
   const lineage = [...parse<string[]>(referee['lineage']), refereeId];
   if (userId !== undefined && lineage.includes(userId))
-    throw new Invalid('refereeId', 'a user can not be brought by somebody whom he has brought');
+    throw new Invalid('refereeId', 'the referee was referred by this user; choose another referee');
   if (lineage.length > LONGEST) throw new Invalid('refereeId', `a chain has ${LONGEST} referees at the most`);
   return lineage;
 }
