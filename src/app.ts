@@ -275,6 +275,7 @@ function pagesApp(base: AppBase): Koa {
   const app = new Koa({ proxy: true }); // the door leaves only checked values in the forwarded headers
   app.silent = true; // answerProblems logs, with the request's id
   app.use(answerProblems(base));
+  app.use(sayNotFound);
   app.use(sayUnavailable);
   app.use(saySlowDown);
   app.use(serveAssets);
@@ -309,6 +310,15 @@ function answerProblems({ log }: AppBase): Middleware {
     }
   };
 }
+
+/** A page for a person who opens a path at which nothing is; a program gets the status and plain text. */
+const sayNotFound: Middleware = async (ctx, next) => {
+  await next();
+  const isMissing = ctx.status === 404 && ctx.body == null && ctx.respond !== false;
+  if (!isMissing || ctx.accepts('text/plain', 'text/html') !== 'text/html') return;
+  renderPage(ctx, 'not-found', { look: lookAt(ctx) });
+  ctx.status = 404;
+};
 
 /** How the tenant's pages look; without its name where the store could not say which tenant it is. */
 const lookAt = ({ req }: Context): Look => {
