@@ -127,7 +127,9 @@ export function oidcPages(tenant: Tenant): OidcPages {
     async error(ctx, out, error) {
       if (error instanceof StoreUnavailable) return answerUnavailable(ctx, error, lookOf(tenant));
       const lost = error.name === ('SessionNotFound' satisfies keyof typeof OidcErrors);
-      const clientId = ctx.oidc.client?.clientId ?? ctx.cookies.get(appCookie(tenant), { signed: true });
+      // The cookie names the application of the sign-in that is lost. Another request may be of another application.
+      const remembered = lost ? ctx.cookies.get(appCookie(tenant), { signed: true }) : undefined;
+      const clientId = ctx.oidc.client?.clientId ?? remembered;
       const client = clientId
         ? await ctx.oidc.provider.Client.find(clientId).catch(() => undefined)
         : undefined;
