@@ -12,6 +12,7 @@ export {
   checkEmail,
   mailTarget,
   masked,
+  NoCountryCode,
   phoneDigits,
   phoneTarget,
   readCode,

@@ -46,6 +46,9 @@ export interface Phone {
   country: PhoneNumbers.CountryCode | undefined;
 }
 
+/** A national number of which nothing says the country. */
+export class NoCountryCode extends Invalid {}
+
 const PHONE_SHAPE = /^\+?[\d\s().-]{5,30}$/;
 
 /** Digits and signs as people type them: full-width ones become plain. */
@@ -67,7 +70,10 @@ export function readPhone(text: string, countryCode?: string): Phone {
   if (digits === undefined || (code !== undefined && !/^[1-9]\d{0,2}$/.test(code)))
     throw new Invalid('phoneNumber', `"${text.slice(0, 40)}" is not a phone number`);
   if (!digits.startsWith('+') && code === undefined)
-    throw new Invalid('phoneNumber', 'must begin with + and the country code, or come with countryCode');
+    throw new NoCountryCode(
+      'phoneNumber',
+      'must begin with + and the country code, or come with countryCode',
+    );
   const phone = phoneNumbers().parsePhoneNumberFromString(digits, {
     ...(code !== undefined && { defaultCallingCode: code }),
     extract: false,

@@ -4,7 +4,7 @@ import { Busy, Conflict, Invalid } from '../../kernel/errors.js';
 import { factsOf } from '../../kernel/request.js';
 import { rateHeaders, type Area, type Limits } from '../../limits/index.js';
 import { WeakPassword, WrongCode, WrongPassword } from '../../users/index.js';
-import { NoCodeNow } from '../../verification/index.js';
+import { NoCodeNow, NoCountryCode } from '../../verification/index.js';
 
 /** What did not work, as a page says it. */
 export interface Problem {
@@ -59,6 +59,8 @@ export function problemOf(error: unknown): Problem {
       outcome: 'wrong_code',
       field: error.channel === 'sms' ? 'phone_code' : 'email_code',
     };
+  if (error instanceof NoCountryCode)
+    return { words: 'problem.phone_country', status: 422, outcome: 'invalid_phone', field: 'phone' };
   if (error instanceof WrongPassword)
     return { words: 'problem.current', status: 422, outcome: 'wrong_password', field: 'current' };
   if (error instanceof WeakPassword)
