@@ -4,7 +4,14 @@ import { longestLife } from '../config.js';
 import { formOf, seeOther } from '../kernel/forms.js';
 import { localTime } from '../kernel/pages.js';
 import { whenNeeded } from '../kernel/when-needed.js';
-import { endGrants, endSessions, listGrants, listSessions, type OidcBase } from '../oidc/index.js';
+import {
+  endGrants,
+  endSessions,
+  listGrants,
+  listSessions,
+  shownScope,
+  type OidcBase,
+} from '../oidc/index.js';
 import { revokeAllOf } from '../revocations/index.js';
 import { tenantDb } from '../store/index.js';
 import { localeOf, visitOf, type Visits } from './visits.js';
@@ -55,10 +62,6 @@ export function accessRoutes(router: Router, base: OidcBase, visits: Visits): vo
   router.get('/account/applications', async (ctx) => {
     const { runtime, user } = visitOf(ctx);
     const grants = await listGrants(tenantDb(base.store.knex, runtime.tenant.id), user.userKey);
-    const titleOf = (scope: string): string =>
-      runtime.catalogue.identity.get(scope)?.displayName ??
-      runtime.catalogue.apiOf(scope)?.scopes.find(({ name }) => name === scope)?.displayName ??
-      scope;
     visits.page(ctx, 'applications', {
       applications: await Promise.all(
         grants.map(async ({ clientId, scopes, allowedAt }) => {
@@ -67,7 +70,7 @@ export function accessRoutes(router: Router, base: OidcBase, visits: Visits): vo
             clientId,
             name: client?.clientName ?? clientId,
             uri: client?.settings.clientUri,
-            scopes: scopes.map((name) => ({ name, title: titleOf(name) })),
+            scopes: scopes.map((name) => shownScope(runtime.catalogue, name)),
             allowedAt: localTime(localeOf(ctx), allowedAt),
           };
         }),

@@ -79,13 +79,9 @@ export function say(locale: Locale, key: string, values: Record<string, string> 
   return text.replace(/\{(\w+)\}/g, (place, name: string) => values[name] ?? place);
 }
 
-/** Epoch milliseconds for a person to read. It says UTC, because the server does not know where the person is. */
+/** Epoch milliseconds for a person to read. It ends with UTC, because the server does not know where the person is. */
 export const localTime = (locale: Locale, milliseconds: number): string =>
-  new Intl.DateTimeFormat(locale, {
-    dateStyle: 'medium',
-    timeStyle: 'long',
-    timeZone: 'UTC',
-  }).format(milliseconds);
+  `${new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'UTC' }).format(milliseconds)} UTC`;
 
 /** A view that is no page: a mail's text. */
 export const renderView = (view: string, data: Record<string, unknown>): string =>

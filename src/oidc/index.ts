@@ -23,6 +23,7 @@ export { lookOf } from './interactions/pages.js';
 export { answerUnavailable } from './interactions/unavailable.js';
 export { ACCOUNT_CALLBACK, DEMO_CALLBACK, DEMO_SCOPES, DOCS_CALLBACK } from './built-in-clients.js';
 export { attempt, counted, mayStillCome, type Problem } from './interactions/problems.js';
+export { shownScope } from './interactions/consent.js';
 export { interactionRoutes } from './interactions/routes.js';
 export { BACK_CHANNEL_LOGOUT, backChannelDelivery } from './logout/back-channel.js';
 export { sourceClientsIn, tokenLives } from './token-lives.js';

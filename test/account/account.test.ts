@@ -228,7 +228,7 @@ for (const kind of STORES)
       it('is refused where it is none, too large, or not sent by the page', async () => {
         const { visitor, page, id } = await person();
         const wrong = await send(visitor, page, Buffer.from('<svg></svg>'));
-        assert.deepEqual([wrong.status, /That is no picture/.test(wrong.html)], [415, true]);
+        assert.deepEqual([wrong.status, /That is not a JPEG or PNG picture/.test(wrong.html)], [415, true]);
         const large = await send(visitor, page, png(10 * 1024 * 1024));
         assert.deepEqual([large.status, /The picture is too large/.test(large.html)], [413, true]);
         assert.equal((await send(visitor, page, png(), 'x'.repeat(43))).status, 403);

@@ -50,7 +50,7 @@ describe('an account, from its first day to its last, in a browser', () => {
     await press(page, 'Continue');
     await page.getByLabel(`Code sent to ${phone}`).fill(await place.codeTo(phone));
     await page.getByLabel(`Code sent to ${email}`).fill(await place.codeTo(email));
-    await page.getByLabel('What shall we call you? (optional)').fill('Nova');
+    await page.getByLabel('Your name (optional)').fill('Nova');
     await page.getByLabel('Password').fill(FIRST);
     await press(page, 'Create the account');
     await page.getByRole('heading', { name: 'Profile' }).waitFor();

@@ -95,7 +95,7 @@ for (const kind of STORES)
       ];
       for (const { status, html } of refused) {
         assert.equal(status, 403);
-        assert.match(html, /New accounts are made by the administrators here/);
+        assert.match(html, /Only administrators create accounts here/);
       }
       assert.equal(await accounts(), before);
     });

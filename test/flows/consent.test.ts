@@ -101,14 +101,14 @@ for (const kind of STORES)
       const html = await consentFor('isms.role.get isms.all');
       assert.match(
         html,
-        /<li class="emphasize"><strong>isms\.all<\/strong><span>[^<]*holds all other scopes/,
+        /<li class="emphasize"><strong>isms\.all<\/strong><span>[^<]*including all its other scopes/,
       );
-      assert.match(html, /<summary>Held by the scope for everything <em>1<\/em><\/summary>/);
+      assert.match(html, /<summary>Included in the scope for everything <em>1<\/em><\/summary>/);
     });
 
     it('shows scopes that no operation asks for in one place, by name', async () => {
       const html = await consentFor('isms.role.get isms.codegen.clients isms.user.register');
-      assert.match(html, /<summary>Without a use in this version <em>2<\/em><\/summary>/);
+      assert.match(html, /<summary>Not used in this version <em>2<\/em><\/summary>/);
       assert.doesNotMatch(html, /<strong>isms\.codegen\.clients/);
     });
 
@@ -128,7 +128,11 @@ for (const kind of STORES)
         texts.filter((text) => !/\p{Script=Han}/u.test(text)),
         [],
       );
-      assert.ok(texts.includes('新建：角色'));
+      assert.ok(texts.includes('查看角色列表'));
+      assert.deepEqual(
+        texts.filter((text) => text.includes('：')),
+        [],
+      );
     });
 
     it('has words for every scope of the management API', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
+import { localTime } from '../../src/kernel/pages.js';
 import { needsBrowser, newVisitor } from '../support/browser.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 import { prepareTour, REDIRECT, tour, TOUR_LIMITS } from '../support/tour.js';
@@ -136,6 +137,29 @@ describe('the pages', () => {
       assert.match(expired.html, /Start again at app/);
     });
 
+    it('from the error page to the application of this request alone', async () => {
+      const visitor = new Visitor(server.issuer);
+      await visitor.go(authorizeUrl());
+      const { html } = await visitor.go(authorizeUrl({ client_id: 'nobody' }));
+      assert.match(html, /client is invalid/);
+      assert.doesNotMatch(html, /Back to/);
+      assert.match(
+        (await visitor.go(authorizeUrl({ redirect_uri: 'https://elsewhere.example.com/' }))).html,
+        /Back to app/,
+      );
+    });
+
+    it('from an address without a page, in the language of the browser; a program gets plain text', async () => {
+      const get = async (headers: Record<string, string>) =>
+        new Visitor(server.issuer).request(new URL('/nothing-here', server.issuer), { headers });
+      const page = await get({ accept: 'text/html,*/*;q=0.8', 'accept-language': 'zh-CN' });
+      assert.equal(page.status, 404);
+      assert.match(page.text, /<html lang="zh-CN">[\s\S]*<h1>页面不存在<\/h1>/);
+      const plain = await get({ accept: '*/*' });
+      assert.equal(plain.status, 404);
+      assert.equal(plain.text, 'Not Found');
+    });
+
     it('after a wrong password, with the name kept', async () => {
       const visitor = new Visitor(server.issuer);
       const wrong = await visitor.submit(await visitor.go(authorizeUrl()), '/sign-in', {
@@ -187,9 +211,34 @@ describe('the pages', () => {
       password: PASSWORD,
     });
     const text = page.html.replace(/<[^>]+>/g, ' ');
-    for (const words of ['您已登录为 Alice', '您的身份', '关于您的信息', '在您离开时访问', '180 天内有效'])
+    for (const words of [
+      '您已以 Alice 的身份登录',
+      '您的身份',
+      '关于您的信息',
+      '在您未使用时访问',
+      '180 天内有效',
+    ])
       assert.ok(text.includes(words), words);
     assert.doesNotMatch(text, /About you/);
+  });
+
+  it('name an allowed scope of the management API in the words of the consent page', async () => {
+    const scope = 'openid isms.user.get';
+    const { visitor } = await obtainCode(server, {
+      clientId: 'app',
+      redirectUri: REDIRECT,
+      scope,
+      more: { prompt: 'consent' },
+    });
+    const { html } = await visitor.go('/account/applications');
+    assert.match(html, /<span>[^<]*List users[^<]*<\/span>/);
+    assert.doesNotMatch(html, /isms\.user\.get/);
+  });
+
+  it('show a time with its zone at the end', () => {
+    const time = Date.UTC(2026, 10, 27, 4, 0, 34);
+    assert.equal(localTime('zh-CN', time), '2026年11月27日 04:00:34 UTC');
+    assert.match(localTime('en', time), /^Nov 27, 2026, 4:00:34\sAM UTC$/);
   });
 
   it('say the same things in both languages', () => {

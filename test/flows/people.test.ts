@@ -98,6 +98,13 @@ for (const kind of STORES)
         arrived(await visitor.submit(common, '/register/finish', { ...fields, password: GOOD }));
       });
 
+      it('says in Chinese that the country code of a number is missing', async () => {
+        const { visitor, page } = await begin({ prompt: 'create', ui_locales: 'zh-CN' });
+        const wrong = await visitor.submit(page, '/register', { phone: '138 0013 8000' });
+        assert.equal(wrong.status, 422);
+        assert.match(wrong.html, /手机号缺少国家代码/);
+      });
+
       it('does not tell that an address has an account: its owner hears of it by mail', async () => {
         const email = newMail();
         await register({ email });
@@ -358,9 +365,9 @@ for (const kind of STORES)
         const said: Record<string, string> = {
           一二三四五六七: '密码至少需要 8 个字符。',
           ['x'.repeat(129)]: '密码最多 128 个字符。',
-          生日快乐2026: '该密码容易被猜中，请再加入一两个互不相关的词语。',
+          生日快乐2026: '该密码容易被猜到，请再加入一两个互不相关的词语。',
           '13812345678':
-            '该密码容易由您的姓名、号码、邮箱或本服务的名称猜出，请再加入一两个与之无关、互不相关的词语。',
+            '该密码容易根据您的姓名、号码、邮箱或本服务的名称猜到，请再加入一两个与之无关、互不相关的词语。',
         };
         for (const [password, words] of Object.entries(said)) {
           form = await visitor.submit(form, '/register/finish', { email_code: code, password });

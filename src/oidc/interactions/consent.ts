@@ -31,7 +31,8 @@ export interface ShownScopes {
   unused: string[];
 }
 
-function shownScope(catalogue: Catalogue, name: string): ShownScope {
+/** A scope in the words of the catalogue. */
+export function shownScope(catalogue: Catalogue, name: string): ShownScope {
   const api = catalogue.apiOf(name);
   const scope = catalogue.identity.get(name) ?? api?.scopes.find((candidate) => candidate.name === name);
   return {
