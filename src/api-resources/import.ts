@@ -55,7 +55,7 @@ const DESCRIPTION = {
             type: 'array',
             maxItems: 200,
             items: word,
-            description: 'What the service asks users for. Nobody gets a permission by an import.',
+            description: 'The permissions that the service asks for. An import gives them to no user.',
           },
         },
       },

@@ -198,7 +198,7 @@ function secretCommand(command: Command, run: Run): void {
     .addOption(new Option('--revoke <secret-id>', 'end this one instead').conflicts('replace'))
     .option(
       '--end-tokens',
-      'end every token that the client was given until now; alone, it makes no secret, and works for public clients too',
+      'end every token that the client has been given so far; alone, it makes no secret, and works for public clients too',
     )
     .action((clientId: string, options: Options) =>
       withContext(run, async (context) => {
@@ -223,7 +223,7 @@ function secretCommand(command: Command, run: Run): void {
           if (revoke === undefined) return addClientSecret(db, context.vault, clientId, { replace });
           return revokeClientSecret(db, clientId, revoke);
         });
-        const ends = `every token and code that ${clientId} was given until now`;
+        const ends = `every token and code that ${clientId} has been given so far`;
         const also = endTokens && { ends: [ends] };
         if (secret !== undefined) return print(run, json, { clientId, secret, ...also }, [secret]);
         if (tokensOnly) return print(run, json, { clientId, ...also }, [`ended ${ends}`]);

@@ -77,7 +77,7 @@ export function keysCommand(run: Run): Command {
     command
       .command('rotate')
       .description(
-        'Publish a new key for each algorithm. It signs after keys.publishSeconds (24 hours), so that nobody meets a key that they do not have yet. The old one stays published for as long as anything that it signed is valid.',
+        'Publish a new key for each algorithm. It signs after keys.publishSeconds (24 hours), so that clients find it in the key set that they keep. The old one stays published for as long as anything that it signed is valid.',
       )
       .option(
         '--now',

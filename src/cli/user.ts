@@ -131,7 +131,11 @@ export function userCommand(run: Run): Command {
   );
   for (const verb of ['disable', 'enable'] as const)
     inTenant(command.command(`${verb} <user-name>`))
-      .description(verb === 'disable' ? 'Refuse sign-in and refresh.' : 'Let the user sign in again.')
+      .description(
+        verb === 'disable'
+          ? 'End all sessions and tokens of the user, and refuse sign-in.'
+          : 'Let the user sign in again.',
+      )
       .action((userName: string, { tenant, json = false }: Options) =>
         withContext(run, async (context) => {
           const { setUserEnabled } = await import('../users/store.js');

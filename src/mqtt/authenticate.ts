@@ -23,7 +23,12 @@ export async function authenticate(
 }
 
 export const wrongApp = (): MqttFailure =>
-  new MqttFailure(401, CODES.wrongApp, 'send app_id and app_secret by HTTP Basic', CHALLENGE);
+  new MqttFailure(
+    401,
+    CODES.wrongApp,
+    'send the app_id and app_secret of an enabled app of this tenant by HTTP Basic',
+    CHALLENGE,
+  );
 
 /** @throws MqttFailure: 403 */
 export function demand({ rights }: MqttApp, right: Right): void {

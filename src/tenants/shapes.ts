@@ -74,7 +74,7 @@ export const TENANT = {
     secretProperties: {
       type: 'array',
       items: { type: 'string' },
-      description: 'The names of those that are sealed; nobody is told their values.',
+      description: 'The names of those that are sealed; no answer has their values.',
     },
     createdAt: time,
     updatedAt: time,

@@ -122,7 +122,7 @@ async function answered<T>(work: () => Promise<T>): Promise<T> {
 /** @throws Failure where only administrators make accounts */
 function checkOpen({ registrationOpen }: { registrationOpen: boolean }): void {
   if (registrationOpen) return;
-  const message = 'nobody can register here; administrators make the accounts';
+  const message = 'registration is closed here; ask an administrator for an account';
   throw new Failure(403, BASIC.forbidden, { message });
 }
 

@@ -127,7 +127,7 @@ for (const kind of STORES)
 
       assert.deepEqual(await json('client', 'secret', 'job', '--end-tokens'), {
         clientId: 'job',
-        ends: ['every token and code that job was given until now'],
+        ends: ['every token and code that job has been given so far'],
       });
       await until(async () => !(await opens(taken)));
       const { secrets: kept } = await json<{ secrets: unknown[] }>('client', 'secret', 'job', '--list');
@@ -143,7 +143,7 @@ for (const kind of STORES)
       const token = String(bodyOf(await ask('/connect/token', { ...asked, ...person }))['access_token']);
       assert.equal(await opens(token), true);
       const { code, stdout } = await run('client', 'secret', 'native', '--end-tokens');
-      assert.deepEqual([code, stdout], [0, 'ended every token and code that native was given until now\n']);
+      assert.deepEqual([code, stdout], [0, 'ended every token and code that native has been given so far\n']);
       await until(async () => !(await opens(token)));
     });
 

@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose';
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 
 const REASON = 'id_token_hint';
-const DESCRIPTION = 'the person whom the id_token_hint names did not sign in';
+const DESCRIPTION = 'the user of the id_token_hint is not the one who signed in';
 
 /** The answer to the application where another person signed in than its `id_token_hint` names (OIDC Core 3.1.2.2). */
 export const OTHER_PERSON = { error: 'login_required', error_description: DESCRIPTION };
