@@ -1,4 +1,9 @@
-import Provider, { errors, type Adapter, type AdapterPayload, type KoaContextWithOIDC } from 'oidc-provider';
+import Provider, {
+  errors,
+  type Adapter,
+  type AdapterPayload,
+  type KoaContextWithOIDC,
+} from './library/index.js';
 import { factsOf } from '../kernel/request.js';
 import type { Vault } from '../store/index.js';
 import type { RefreshAnswers, Rotated } from './grants/refresh-again.js';

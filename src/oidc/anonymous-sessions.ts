@@ -1,4 +1,4 @@
-import { Provider, type KoaContextWithOIDC, type Session } from 'oidc-provider';
+import { Provider, type KoaContextWithOIDC, type Session } from './library/index.js';
 
 /** What a page needs back together with its form, as the library keeps it in the session. */
 type PageState = Record<string, unknown>;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import Provider, { errors, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
+import Provider, { errors, type Configuration, type KoaContextWithOIDC } from './library/index.js';
 import { matchesSecret } from '../secrets/index.js';
 import { rateHeaders, type Limits, type Refusal } from '../limits/index.js';
 import type { Vault } from '../store/index.js';

@@ -1,7 +1,7 @@
 import { createHash, type X509Certificate } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { LRUCache } from 'lru-cache';
-import Provider, { type Client as OidcClient } from 'oidc-provider';
+import Provider, { type Client as OidcClient } from './library/index.js';
 import { factsOf } from '../kernel/request.js';
 
 interface ClientKey {

@@ -1,5 +1,5 @@
 import { decodeJwt } from 'jose';
-import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC, type Provider } from './library/index.js';
 import type { AccessTokenClaims } from './jwt-access-token.js';
 import type { TokenPolicy } from './token-policy.js';
 

@@ -4,7 +4,7 @@ import {
   type Configuration,
   type KoaContextWithOIDC,
   type errors,
-} from 'oidc-provider';
+} from './library/index.js';
 import type { EventEmitter } from 'node:events';
 import { reachOf, type Config } from '../config.js';
 import type { Outbox } from '../jobs/index.js';

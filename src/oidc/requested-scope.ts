@@ -1,5 +1,5 @@
 import { decodeJwt } from 'jose';
-import { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC } from './library/index.js';
 import { DOCS_CLIENT_ID, type Client } from '../clients/index.js';
 import type { Catalogue } from './catalogue.js';
 import { askedScopes, isAboutUser, printable } from './scopes.js';

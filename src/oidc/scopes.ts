@@ -1,4 +1,4 @@
-import { errors } from 'oidc-provider';
+import { errors } from './library/index.js';
 import type { ApiResource } from '../api-resources/index.js';
 import { GRANT_TYPES, type Client } from '../clients/index.js';
 import type { Catalogue } from './catalogue.js';

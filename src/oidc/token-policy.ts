@@ -4,7 +4,7 @@ import {
   type Configuration,
   type KoaContextWithOIDC,
   type ResourceServer,
-} from 'oidc-provider';
+} from './library/index.js';
 import { isManagementWord, isWithin } from '../api/index.js';
 import { DOCS_CLIENT_ID, type Client } from '../clients/index.js';
 import { longestLife, type Config } from '../config.js';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { errors, type Grant, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { errors, type Grant, type KoaContextWithOIDC, type Provider } from '../library/index.js';
 import { Busy, Invalid } from '../../kernel/errors.js';
 import { factsOf } from '../../kernel/request.js';
 import type { Client } from '../../clients/index.js';

@@ -1,4 +1,4 @@
-import { errors } from 'oidc-provider';
+import { errors } from '../library/index.js';
 import { GRANT_TYPES } from '../../clients/index.js';
 import type { People } from '../../users/index.js';
 import type { Way } from './direct.js';

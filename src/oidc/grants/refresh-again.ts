@@ -1,6 +1,6 @@
 import { hkdfSync } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC } from '../library/index.js';
 import { factsOf } from '../../kernel/request.js';
 import { decrypt, encrypt } from '../../store/index.js';
 import type { Artifacts } from '../artifacts.js';

@@ -1,4 +1,4 @@
-import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC, type Provider } from '../library/index.js';
 import type { ApiResource } from '../../api-resources/index.js';
 import { GRANT_TYPES } from '../../clients/index.js';
 import { factsOf } from '../../kernel/request.js';

@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
 import type { Context } from 'koa';
-import Provider, { type Interaction } from 'oidc-provider';
+import Provider, { type Interaction } from '../library/index.js';
 import { hostCookie, pathCookie } from '../../kernel/cookies.js';
 import { sameToken } from '../../kernel/forms.js';
 import type { Vault } from '../../store/index.js';

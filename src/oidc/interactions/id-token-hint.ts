@@ -1,5 +1,5 @@
 import { decodeJwt } from 'jose';
-import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import { errors, interactionPolicy, type KoaContextWithOIDC } from '../library/index.js';
 
 const REASON = 'id_token_hint';
 const DESCRIPTION = 'the user of the id_token_hint is not the one who signed in';

@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { errors, type Interaction } from 'oidc-provider';
+import { errors, type Interaction } from '../library/index.js';
 import { ACCOUNT_CLIENT_ID, DOCS_CLIENT_ID, type Client } from '../../clients/index.js';
 import { formOf, sameToken, seeOther, type Step } from '../../kernel/forms.js';
 import { pickLocale, renderPage, say, type Locale } from '../../kernel/pages.js';

@@ -1,6 +1,6 @@
 import { constants, createPublicKey, sign, type KeyObject, type SignKeyObjectInput } from 'node:crypto';
 import { promisify } from 'node:util';
-import { ExternalSigningKey } from 'oidc-provider';
+import { ExternalSigningKey } from '../library/index.js';
 import type { SigningAlg } from '../../kernel/algorithms.js';
 import { atEndOfTurn } from '../../kernel/turn-phases.js';
 

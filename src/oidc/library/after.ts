@@ -1,0 +1,3 @@
+import { letAllWarn } from './before.js';
+
+letAllWarn();
