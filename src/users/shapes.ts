@@ -46,7 +46,10 @@ export const fields = {
     },
   },
   status: { type: 'string', enum: ['enabled', 'disabled'] },
-  lockedUntil: orNull({ ...time, description: 'The user can not sign in before this time; null unlocks.' } as const),
+  lockedUntil: orNull({
+    ...time,
+    description: 'The user can not sign in before this time; null unlocks.',
+  } as const),
 } as const;
 
 export const password = { type: 'string', maxLength: 512, description: '8 to 128 characters.' } as const;

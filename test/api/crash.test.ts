@@ -4,8 +4,9 @@ import { Readable } from 'node:stream';
 import type { Data } from '../support/area.js';
 import { environment, STORES } from '../support/config.js';
 import { kill, managementToken, serve } from '../support/process.js';
+import { often } from '../support/profile.js';
 
-const KILLS = 3;
+const KILLS = often({ short: 2, long: 3 });
 const WORKERS = 4;
 
 for (const kind of STORES)

@@ -9,10 +9,10 @@ import { STORES } from '../support/config.js';
 import { EXAMPLES, ONCE, SETTLED } from '../support/examples.js';
 import { mutated, valid } from '../support/from-schema.js';
 import { perform, tokenSource, type ApiAnswer, type Example } from '../support/management.js';
+import { often, SEED } from '../support/profile.js';
 import { startServer, type TestServer } from '../support/server.js';
 
-const RUNS = Number(process.env['FUZZ_API'] ?? 200);
-const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+const RUNS = often({ short: 20, long: 200 });
 const TABLES = [
   'tenants',
   'roles',
@@ -59,7 +59,7 @@ for (const kind of STORES)
     let anotherToken: () => Promise<string>;
 
     before(async () => {
-      console.log(`      ${RUNS} valid and ${RUNS} other requests each, SEED=${seed}`);
+      console.log(`      ${RUNS} valid and ${RUNS} other requests each, SEED=${SEED}`);
       const many = { tenant: 1e9, client: 1e9, address: 1e9 };
       server = await startServer(
         kind,
@@ -122,7 +122,7 @@ for (const kind of STORES)
             for (const each of list ? (data as unknown[]) : [data])
               assert.ok(rightShape(each), `${JSON.stringify(each)} ${JSON.stringify(rightShape.errors)}`);
           }),
-          { numRuns: RUNS, seed },
+          { numRuns: RUNS, seed: SEED },
         );
       });
 
@@ -140,7 +140,7 @@ for (const kind of STORES)
             if (answer.status === 200) before = undefined;
             else assert.equal(await rows(), before);
           }),
-          { numRuns: RUNS, seed },
+          { numRuns: RUNS, seed: SEED },
         );
       });
     }

@@ -7,9 +7,10 @@ import { plainPicture } from '../../src/blobs/content/plain-picture.js';
 import { kindOfFile } from '../../src/blobs/content/sniff.js';
 import { TooMuchWork, Work } from '../../src/blobs/content/work.js';
 import { compound, jpeg, mp4, pdf, PNG_SIGNATURE, pngWith, segment, zip } from '../support/files.js';
+import { often, SEED } from '../support/profile.js';
 import { REAL_FILES } from '../support/real-files.js';
 
-const RUNS = Number(process.env['FUZZ'] ?? 4000);
+const RUNS = often({ short: 500, long: 4000 });
 const KIB = 1024;
 
 /** What is asked of the file system, whoever asks. */
@@ -264,7 +265,7 @@ describe('what a file may cost', () => {
             assert.ok(came.pieces <= pieces + 2, `${came.pieces} pieces`);
           }
         }),
-        { numRuns: RUNS },
+        { numRuns: RUNS, seed: SEED },
       );
       console.log(`          at most ${most} reads to tell a kind`);
     });

@@ -2,12 +2,16 @@ import assert from 'node:assert/strict';
 import { basic } from '../support/http.js';
 import { CLIENT_SECRET, environment, STORES, type StoreKind } from '../support/config.js';
 import { cli, kill, serve } from '../support/process.js';
+import { often } from '../support/profile.js';
 import { obtainCode } from '../support/visitor.js';
 
 const REDIRECT = 'https://app.example.com/callback';
 const PASSWORD = 'crash test password';
 /** How often the server is killed on each store. */
-const KILLS: Record<StoreKind, number> = { sqlite: 10, postgres: 3 };
+const KILLS: Record<StoreKind, number> = {
+  sqlite: often({ short: 3, long: 10 }),
+  postgres: often({ short: 2, long: 3 }),
+};
 const HOLDERS = 3;
 const ROTATORS = 6;
 

@@ -5,11 +5,12 @@ import { rotateKeys, scheduleOf } from '../../src/oidc/index.js';
 import { tenantTransaction } from '../../src/store/index.js';
 import { insertUser, setPassword, setUserEnabled } from '../../src/users/index.js';
 import { STORES } from '../support/config.js';
+import { often, SEED } from '../support/profile.js';
 import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
 import { obtainCode, redeemForm, Visitor } from '../support/visitor.js';
 
 const APP = 'https://app.example.com/callback';
-const SEQUENCES = Number(process.env['SEQUENCES'] ?? 500);
+const SEQUENCES = often({ short: 50, long: 500 });
 const LONGEST = 14;
 
 type Simple =
@@ -273,11 +274,9 @@ for (const kind of STORES)
         }),
         {
           numRuns: SEQUENCES,
-          ...(process.env['SEED'] !== undefined && { seed: Number(process.env['SEED']) }),
+          seed: SEED,
           reporter(details) {
-            console.log(
-              `      seed ${details.seed}, ${details.numRuns} sequences (SEED=${details.seed} repeats them)`,
-            );
+            console.log(`      ${details.numRuns} sequences, SEED=${details.seed} repeats them`);
             if (details.failed) throw new Error(fc.defaultReportMessage(details));
           },
         },

@@ -4,12 +4,13 @@ import type { AdapterPayload } from 'oidc-provider';
 import { GRANT_TYPES } from '../../src/clients/index.js';
 import { artifactSealRow } from '../../src/oidc/sealed.js';
 import { STORES } from '../support/config.js';
+import { often } from '../support/profile.js';
 import { startServer, type Answer, type TestServer } from '../support/server.js';
 import { obtainCode, redeemForm } from '../support/visitor.js';
 
 const REDIRECT = 'https://app.example.com/callback';
 const ASKED = { clientId: 'app', redirectUri: REDIRECT, scope: 'openid offline_access stock.read' };
-const FAMILIES = 200;
+const FAMILIES = often({ short: 60, long: 200 });
 const AT_ONCE = 50;
 
 type Form = Record<string, string>;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig, type Config } from '../../src/config.js';
 import { freePort } from './ports.js';
+import { withStore, type StoreState } from './fresh-stores.js';
 import { newDatabase } from './postgres.js';
 
 export type StoreKind = 'sqlite' | 'postgres';
@@ -49,14 +50,24 @@ export async function environment(
   };
 }
 
-/** @param file what `config/development.json` says. */
+/** In a file, where tests are about the cost of passwords: as in production, and not as quick as they can be. */
+export const COSTLY = { passwords: {} };
+const QUICK = { memoryKiB: 256, iterations: 1, parallelism: 1 };
+
+/**
+ * @param file what `config/development.json` says.
+ * @param state of its store.
+ */
 export async function configFor(
   kind: StoreKind,
   more: Record<string, string> = {},
   file: Record<string, unknown> = {},
+  state: StoreState = 'empty',
 ): Promise<Config> {
   const folder = temporaryFolder();
   mkdirSync(join(folder, 'config'));
   writeFileSync(join(folder, 'config', 'development.json'), JSON.stringify(file));
-  return loadConfig(await environment(kind, more), folder);
+  const read = loadConfig(await environment('sqlite', more), folder);
+  const config = 'passwords' in file ? read : { ...read, passwords: { ...read.passwords, ...QUICK } };
+  return withStore(kind, config, state, 'DATABASE_URL' in more || 'GATEHOUSE_DATA_DIR' in more);
 }

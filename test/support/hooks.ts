@@ -1,24 +1,16 @@
-import { writeFileSync } from 'node:fs';
-import type { Context } from 'mocha';
 import { stopBrowser } from './browser.js';
-import { stopPostgres } from './postgres.js';
+import { sharePostgres, stopPostgres } from './postgres.js';
 import { stopProcesses } from './process.js';
-import { RESULTS } from './results.js';
 
-const passed: string[] = [];
-const pending: string[] = [];
-
-/** Ends what tests share, and writes down what passed, for the security checklist. */
+/** Ends what the tests of a file share. */
 export const mochaHooks = {
-  afterEach(this: Context): void {
-    const test = this.currentTest;
-    if (test?.state === 'passed') passed.push(test.fullTitle());
-    else if (test?.isPending()) pending.push(test.fullTitle());
-  },
   async afterAll(): Promise<void> {
-    writeFileSync(RESULTS, JSON.stringify({ passed, pending }));
     stopProcesses();
     await stopBrowser();
     await stopPostgres();
   },
 };
+
+let stopShared: (() => Promise<void>) | undefined;
+export const mochaGlobalSetup = (): void => void (stopShared = sharePostgres());
+export const mochaGlobalTeardown = (): Promise<void> | undefined => stopShared?.();

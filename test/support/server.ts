@@ -64,7 +64,7 @@ export async function startServer(
   more: Record<string, string> = {},
   file: Record<string, unknown> = {},
 ): Promise<TestServer> {
-  const config = await configFor(kind, more, file);
+  const config = await configFor(kind, more, file, 'started');
   let gatehouse = await start(config);
   const { home } = gatehouse;
   const stop = (): Promise<void> => {

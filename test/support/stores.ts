@@ -1,4 +1,4 @@
-import { migrate, openStore, type Store } from '../../src/store/index.js';
+import { openStore, type Store } from '../../src/store/index.js';
 import { configFor, STORES } from './config.js';
 
 /** Runs one suite against SQLite and against PostgreSQL: what a store promises, both keep. */
@@ -10,8 +10,7 @@ export function onEveryStore(
     describe(`${title}, on ${kind}`, () => {
       let store: Store;
       before(async () => {
-        store = await openStore(await configFor(kind));
-        await migrate(store);
+        store = await openStore(await configFor(kind, {}, {}, 'migrated'));
       });
       after(() => store.close());
       suite(() => store, kind);

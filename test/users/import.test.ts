@@ -5,7 +5,7 @@ import { hash as argon2 } from '@node-rs/argon2';
 import { hash as bcrypt } from '@node-rs/bcrypt';
 import { decodeJwt } from 'jose';
 import { revokeTokenIn } from '../../src/revocations/index.js';
-import { STORES } from '../support/config.js';
+import { COSTLY, STORES } from '../support/config.js';
 import { administrator, caller, type Caller, type Data } from '../support/area.js';
 import { send } from '../support/http.js';
 import { clientToken, userToken } from '../support/management.js';
@@ -61,7 +61,7 @@ for (const kind of STORES)
     let secret: string;
 
     before(async () => {
-      server = await startServer(kind);
+      server = await startServer(kind, {}, COSTLY);
       admin = await administrator(server);
       token = await clientToken(server, ['isms.user.import']);
       secret = await server.addClient('app', { grantTypes: ['password'], scopes: ['openid'] });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { hash } from '@node-rs/argon2';
 import { networkOf } from '../../src/kernel/addresses.js';
 import { openPasswords, type User } from '../../src/users/index.js';
-import { CLIENT_SECRET, STORES } from '../support/config.js';
+import { CLIENT_SECRET, COSTLY, STORES } from '../support/config.js';
 import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
 
 const HERE = '127.0.0.1';
@@ -14,7 +14,7 @@ for (const kind of STORES)
 
     before(async () => {
       // The tests speak for other addresses as a trusted proxy would.
-      server = await startServer(kind, { GATEHOUSE_TRUST_PROXY: HERE });
+      server = await startServer(kind, { GATEHOUSE_TRUST_PROXY: HERE }, COSTLY);
     });
 
     after(() => server.stop());
@@ -147,7 +147,7 @@ describe('the password queue', () => {
   });
 
   it('answers 503 with Retry-After at the token endpoint', async () => {
-    const server = await startServer('sqlite', {}, { limits: { enabled: false } });
+    const server = await startServer('sqlite', {}, { ...COSTLY, limits: { enabled: false } });
     const ask = (): Promise<Answer> =>
       server.post(
         '/connect/token',

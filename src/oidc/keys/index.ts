@@ -1,15 +1,13 @@
 export { BASE_ALGS, makeFirstKeys } from './first.js';
 export { loadKeyRing, type KeyRing } from './ring.js';
-export { DERIVED, REVOKED_KEY_ENDS, revokeKeys, type Leaked } from './revocation.js';
+export { DERIVED, REVOKED_KEY_ENDS, revokeKeys } from './revocation.js';
 export {
   addKeys,
   keyRotation,
   listKeys,
   rotateKeys,
   scheduleOf,
-  sealRow,
   type KeyInfo,
   type KeySchedule,
-  type KeyState,
 } from './rotation.js';
 export { KNOWN_ALGS } from './signing.js';
