@@ -55,6 +55,6 @@ describe('pictures of accounts', () => {
     const runs = Array.from({ length: 25_000 }, () => Buffer.from('ffda0002', 'hex'));
     const refused = await send(hugo, Buffer.concat([jpeg().subarray(0, 33), ...runs]), '192.0.2.20');
     assert.equal(refused.status, 415);
-    assert.match(refused.html, /That is no picture/);
+    assert.match(refused.html, /That is not a JPEG or PNG picture/);
   });
 });
