@@ -1,9 +1,11 @@
+import { resolve } from 'node:path';
 import { Argument, Command } from 'commander';
+import type { Config } from '../config.js';
 import { SIGNING_ALGS, type SigningAlg } from '../kernel/algorithms.js';
 import { Invalid } from '../kernel/errors.js';
 import type { KeyInfo } from '../oidc/index.js';
 import type { StoreContext } from '../store-context.js';
-import type { SealedColumn } from '../store/index.js';
+import type { MasterKey, SealedColumn } from '../store/index.js';
 import type { Tenant } from '../tenants/index.js';
 import { RENEWABLE_SECRETS, type RenewableSecret } from '../tenants/secrets.js';
 import type { Run } from './io.js';
@@ -16,7 +18,10 @@ interface Options {
   now?: boolean;
   compromised?: boolean;
   settle?: string;
+  newKeyFile?: string;
 }
+
+const NEW_KEY_FILE = '--new-key-file';
 
 /** The servers look for new keys each second; see main.ts. */
 const SETTLE_SECONDS = 3;
@@ -147,7 +152,11 @@ export function keysCommand(run: Run): Command {
   command
     .command('rewrap')
     .description(
-      'Move everything that is encrypted to another master key (GATEHOUSE_NEW_MASTER_KEY), while servers run. They go on; their next start needs the new key.',
+      'Move everything that is encrypted to another master key, while servers run. They go on; their next start needs the new key.',
+    )
+    .option(
+      `${NEW_KEY_FILE} <path>`,
+      'the file that holds the new key; the command makes the key in it where there is no such file. Keep it: without the key the store is lost. Where the key is in the data folder, GATEHOUSE_NEW_MASTER_KEY may hold the new one instead',
     )
     .option(
       '--compromised',
@@ -155,7 +164,7 @@ export function keysCommand(run: Run): Command {
     )
     .option('--settle <seconds>', 'how long running servers get to learn a key', String(SETTLE_SECONDS))
     .option('--json', 'answer in JSON')
-    .action((options: Options) => rewrapKeys(run, options));
+    .action((_options: Options, rewrapping: Command) => rewrapKeys(run, rewrapping));
   return command;
 }
 
@@ -173,36 +182,62 @@ async function sealedColumns(): Promise<SealedColumn[]> {
   ];
 }
 
-async function rewrapKeys(run: Run, { json = false, compromised = false, settle }: Options): Promise<void> {
-  const { loadConfig } = await import('../config.js');
-  const { decodeMasterKey, keptInFile, replaceKeyFile, rewrap } = await import('../store/index.js');
-  const config = loadConfig(run.env, run.cwd);
+/** Where the new master key is read from: a file that stays, or the environment. */
+async function newKeySource(
+  run: Run,
+  config: Config,
+  { newKeyFile }: Options,
+): Promise<{ name: string; read: () => string; file: string | undefined }> {
+  const { keyFromFile } = await import('../store/index.js');
   const { newMasterKey } = config;
+  if (newKeyFile !== undefined && newMasterKey !== undefined)
+    throw new Invalid(NEW_KEY_FILE, 'give this or GATEHOUSE_NEW_MASTER_KEY, not both');
+  if (newKeyFile !== undefined) {
+    const file = resolve(run.cwd, newKeyFile);
+    return { name: NEW_KEY_FILE, read: () => keyFromFile(file, NEW_KEY_FILE), file };
+  }
   if (newMasterKey === undefined)
     throw new Invalid(
       'GATEHOUSE_NEW_MASTER_KEY',
-      'is not set; make a key with "openssl rand -base64 32" and give it',
+      `is not set; give ${NEW_KEY_FILE} <path>, a file that holds the key or in which it is made`,
     );
-  const to = decodeMasterKey(newMasterKey, 'GATEHOUSE_NEW_MASTER_KEY', 'from the environment');
+  return { name: 'GATEHOUSE_NEW_MASTER_KEY', read: () => newMasterKey, file: undefined };
+}
+
+async function rewrapKeys(run: Run, command: Command): Promise<void> {
+  const options = command.opts<Options>();
+  const { json = false, compromised = false, settle } = options;
+  const { loadConfig } = await import('../config.js');
+  const { decodeMasterKey, givenMasterKey, keptInFile, replaceKeyFile, rewrap } =
+    await import('../store/index.js');
+  const config = loadConfig(run.env, run.cwd);
+  const inFile = keptInFile(config);
+  const { name, read, file } = await newKeySource(run, config, options);
+  const decode = (text: string): MasterKey => decodeMasterKey(text, name, file ?? 'from the environment');
+  if (file === undefined && !inFile && decode(read()).id !== givenMasterKey(config)?.id)
+    command.error(
+      `error: GATEHOUSE_NEW_MASTER_KEY: this key is kept nowhere, and the store is lost when the environment of this command is gone; give ${NEW_KEY_FILE} <path>, a file that holds the key or in which it is made`,
+    );
   await withContext(run, async (context) => {
     const { store, vault, master } = context;
+    const text = read();
+    const to = decode(text);
     const inUse = to.id === master.id;
-    if (inUse && !compromised)
-      throw new Invalid('GATEHOUSE_NEW_MASTER_KEY', 'is the key that is in use; make another');
-    const inFile = keptInFile(config);
+    if (inUse && !compromised) throw new Invalid(name, 'is the key that is in use; make another');
     const done = inUse
       ? { rows: {}, masterKey: to.id }
       : await rewrap(store, vault, master, to, await sealedColumns(), {
           settle: Math.max(0, Number(settle) || 0),
           handOver: () => {
-            if (inFile) replaceKeyFile(config, newMasterKey);
+            if (inFile) replaceKeyFile(config, text);
           },
         });
     const home = await tenantOf(context, undefined);
     await context.audit(home.id, { event: 'keys.rewrap', result: 'success', actor: 'cli', target: to.id });
     const renewed = compromised ? await (await import('./leaked.js')).renewAll(context) : undefined;
-    print(run, json, { ...done, ...renewed }, [
-      ...Object.entries(done.rows).map(([name, count]) => `${name}: ${count} rows`),
+    print(run, json, { ...done, ...(file !== undefined && { newKeyFile: file }), ...renewed }, [
+      ...Object.entries(done.rows).map(([table, count]) => `${table}: ${count} rows`),
+      ...(file === undefined ? [] : [`The new key is in ${file}. Keep it.`]),
       inFile
         ? 'The new key is in the data folder. Back it up.'
         : 'Set GATEHOUSE_MASTER_KEY to the new key now: the next start of every server needs it.',

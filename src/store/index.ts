@@ -4,6 +4,7 @@ export {
   decodeMasterKey,
   givenMasterKey,
   keptInFile,
+  keyFromFile,
   openVault,
   replaceKeyFile,
   requireMasterKey,

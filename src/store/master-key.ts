@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { ConfigError } from '../kernel/errors.js';
@@ -40,6 +40,33 @@ export function replaceKeyFile(config: Config, text: string): void {
   writeFileSync(next, `${text.trim()}\n`, { mode: 0o600 });
   renameSync(next, fileOf(config));
 }
+
+/**
+ * Another master key, from a file of the operator's, where it is made if there is none yet. The file stays.
+ * @throws ConfigError
+ */
+export function keyFromFile(file: string, option: string): string {
+  try {
+    const text = `${randomBytes(32).toString('base64')}\n`;
+    writeFileSync(file, text, { mode: 0o600, flag: 'wx', flush: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unusableFile(file, option, error);
+  }
+  // What is read once (a pipe, /dev/stdin) keeps no key.
+  if (!statSync(file).isFile())
+    throw new ConfigError(option, `${file} is no file; give a path that keeps the key`);
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw unusableFile(file, option, error);
+  }
+}
+
+const unusableFile = (file: string, option: string, error: unknown): ConfigError =>
+  new ConfigError(
+    option,
+    `${file} can not be used (${(error as NodeJS.ErrnoException).code}); give a file that this user can read and write`,
+  );
 
 /**
  * The master key that the configuration or the data folder holds; undefined where the first start on SQLite is to make one.

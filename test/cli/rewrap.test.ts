@@ -1,13 +1,27 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { ADMIN_PASSWORD, CLIENT_SECRET, environment, MASTER_KEY, STORES } from '../support/config.js';
+import {
+  ADMIN_PASSWORD,
+  CLIENT_SECRET,
+  environment,
+  MASTER_KEY,
+  STORES,
+  temporaryFolder,
+} from '../support/config.js';
 import { send } from '../support/http.js';
 import { cli, kill, serveHere } from '../support/process.js';
 
 const NEW_KEY = Buffer.alloc(32, 8).toString('base64');
 const MOST_SIGN_INS = 60;
+
+/** A file that holds a key. */
+function keyFile(key: string): string {
+  const file = join(temporaryFolder(), 'new.key');
+  writeFileSync(file, `${key}\n`);
+  return file;
+}
 
 for (const kind of STORES)
   describe(`gatehouse keys rewrap, on ${kind}`, () => {
@@ -39,10 +53,8 @@ for (const kind of STORES)
       });
       const { user_code: userCode } = JSON.parse(device.text) as { user_code: string };
 
-      const command = cli(['keys', 'rewrap', '--settle', '2', '--json'], {
-        ...env,
-        GATEHOUSE_NEW_MASTER_KEY: NEW_KEY,
-      });
+      const file = keyFile(NEW_KEY);
+      const command = cli(['keys', 'rewrap', '--settle', '2', '--json', '--new-key-file', file], env);
       let over = false;
       void command.then(() => (over = true));
       let asked = 0;
@@ -77,19 +89,53 @@ for (const kind of STORES)
     it('says what is missing, and changes nothing', async () => {
       const env = await environment(kind);
       await cli(['serve'], env);
-      for (const [key, problem] of [
-        [undefined, /GATEHOUSE_NEW_MASTER_KEY: is not set/],
-        ['short', /GATEHOUSE_NEW_MASTER_KEY: must be 32 bytes/],
-        [MASTER_KEY, /GATEHOUSE_NEW_MASTER_KEY: is the key that is in use/],
+      for (const [args, more, problem] of [
+        [[], {}, /GATEHOUSE_NEW_MASTER_KEY: is not set; give --new-key-file <path>/],
+        [[], { GATEHOUSE_NEW_MASTER_KEY: 'short' }, /GATEHOUSE_NEW_MASTER_KEY: must be 32 bytes/],
+        [[], { GATEHOUSE_NEW_MASTER_KEY: MASTER_KEY }, /is the key that is in use/],
+        [['--new-key-file', keyFile('short')], {}, /--new-key-file: must be 32 bytes/],
+        [['--new-key-file', keyFile(MASTER_KEY)], {}, /--new-key-file: is the key that is in use/],
+        [['--new-key-file', temporaryFolder()], {}, /--new-key-file: .* is no file/],
+        [['--new-key-file', '/dev/null'], {}, /--new-key-file: .* is no file/],
+        [['--new-key-file', join(temporaryFolder(), 'none', 'key')], {}, /--new-key-file: .*ENOENT/],
+        [['--new-key-file', keyFile(NEW_KEY)], { GATEHOUSE_NEW_MASTER_KEY: NEW_KEY }, /not both/],
       ] as const) {
-        const { code, stderr } = await cli(['keys', 'rewrap', '--settle', '0'], {
-          ...env,
-          ...(key !== undefined && { GATEHOUSE_NEW_MASTER_KEY: key }),
-        });
+        const { code, stderr } = await cli(['keys', 'rewrap', '--settle', '0', ...args], { ...env, ...more });
         assert.notEqual(code, 0);
         assert.match(stderr, problem);
       }
       await cli(['serve'], env);
+    });
+
+    for (const more of [[], ['--compromised']])
+      it(`takes no key that nobody keeps: ${['rewrap', ...more].join(' ')}`, async () => {
+        const env = await environment(kind);
+        await cli(['serve'], env);
+        const { code, stderr } = await cli(['keys', 'rewrap', '--settle', '0', ...more], {
+          ...env,
+          GATEHOUSE_NEW_MASTER_KEY: NEW_KEY,
+        });
+        assert.equal(code, 2);
+        assert.match(stderr, /kept nowhere.*--new-key-file <path>/);
+        const { code: asBefore } = await cli(['user', 'list'], env);
+        assert.equal(asBefore, 0);
+      });
+
+    it('makes the new key in a file that only its owner can read, and goes on with it when repeated', async () => {
+      const env = await environment(kind);
+      await cli(['serve'], env);
+      const file = join(temporaryFolder(), 'new.key');
+      const args = ['keys', 'rewrap', '--settle', '0', '--new-key-file', file];
+      const { code, stdout, stderr } = await cli(args, env);
+      assert.equal(code, 0, stderr);
+      assert.equal(statSync(file).mode & 0o777, 0o600);
+      assert.ok(stdout.includes(`The new key is in ${file}.`));
+      const key = readFileSync(file, 'utf8').trim();
+      assert.ok(!stdout.includes(key));
+      const renewed = { ...env, GATEHOUSE_MASTER_KEY: key };
+      assert.equal((await cli(['user', 'list'], renewed)).code, 0);
+      assert.equal((await cli([...args, '--compromised'], renewed)).code, 0);
+      assert.equal(readFileSync(file, 'utf8').trim(), key);
     });
   });
 
