@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { NotFound } from '../kernel/errors.js';
+import { sayEnding } from './endings.js';
 import type { Run } from './io.js';
 import { print, table, time } from './output.js';
 import { change, inTenant, tenantDbOf, tenantOf, withContext } from './session.js';
@@ -56,6 +57,7 @@ export function sessionCommand(run: Run): Command {
           return count;
         });
         print(run, json, { ended }, [`ended ${ended}`]);
+        sayEnding(run, json, 'session end');
       }),
     );
   return command;
@@ -98,6 +100,7 @@ export function grantCommand(run: Run): Command {
           return count;
         });
         print(run, json, { ended }, [`ended ${ended}`]);
+        sayEnding(run, json, 'grant end');
       }),
     );
   return command;

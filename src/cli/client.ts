@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { GRANT_TYPES } from '../clients/grant-types.js';
 import type { Client, ClientSettings } from '../clients/index.js';
 import { Invalid } from '../kernel/errors.js';
+import { sayEnding } from './endings.js';
 import type { Run } from './io.js';
 import { print, table, time } from './output.js';
 import { change, inTenant, tenantDbOf, tenantOf, withContext } from './session.js';
@@ -166,6 +167,7 @@ Examples:
             return findClient(db, clientId);
           });
           print(run, json, shown(client), lines(client));
+          if (verb === 'disable') sayEnding(run, json, 'client disable');
         }),
       );
   secretCommand(command, run);
@@ -224,6 +226,9 @@ function secretCommand(command: Command, run: Run): void {
           return revokeClientSecret(db, clientId, revoke);
         });
         const ends = `every token and code that ${clientId} has been given so far`;
+        if (endTokens) sayEnding(run, json, 'client secret --end-tokens');
+        else if (revoke !== undefined) sayEnding(run, json, 'client secret --revoke');
+        else if (replace) sayEnding(run, json, 'client secret --replace');
         const also = endTokens && { ends: [ends] };
         if (secret !== undefined) return print(run, json, { clientId, secret, ...also }, [secret]);
         if (tokensOnly) return print(run, json, { clientId, ...also }, [`ended ${ends}`]);

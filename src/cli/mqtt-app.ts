@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { RIGHTS, type MqttApp } from '../mqtt/schema.js';
+import { sayEnding } from './endings.js';
 import type { Run } from './io.js';
 import { print, table } from './output.js';
 import { change, inTenant, tenantDbOf, tenantOf, withContext } from './session.js';
@@ -67,6 +68,7 @@ export function mqttAppCommand(run: Run): Command {
             return findApp(db, appId);
           });
           print(run, json, app, lines(app));
+          if (verb === 'disable') sayEnding(run, json, 'mqtt-app disable');
         }),
       );
   inTenant(command.command('secret <app-id>'))
@@ -79,6 +81,7 @@ export function mqttAppCommand(run: Run): Command {
           replaceAppSecret(db, context.vault, appId),
         );
         print(run, json, { appId, secret }, [secret]);
+        sayEnding(run, json, 'mqtt-app secret');
       }),
     );
   return command;

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { Invalid } from '../kernel/errors.js';
 import type { TenantDb } from '../store/index.js';
+import { sayEnding } from './endings.js';
 import type { Run } from './io.js';
 import { print, table, time } from './output.js';
 import { change, inTenant, tenantDbOf, tenantOf, withContext } from './session.js';
@@ -79,6 +80,7 @@ export function registrationCommand(run: Run): Command {
         const target = options.initial ?? options.client ?? 'all';
         const ended = await change(context, owner, 'registration.end', target, (db) => end(db, options));
         print(run, options.json ?? false, { ended }, endedLines(ended));
+        sayEnding(run, options.json ?? false, 'registration end');
       }),
     );
   return command;

@@ -2,6 +2,7 @@ import { Argument, Command } from 'commander';
 import type { Knex } from 'knex';
 import type { Tenant } from '../tenants/index.js';
 import type * as TenantStore from '../tenants/store.js';
+import { sayEnding } from './endings.js';
 import type { Run } from './io.js';
 import { print, table } from './output.js';
 import { withContext } from './session.js';
@@ -126,10 +127,11 @@ export function tenantCommand(run: Run): Command {
         verb === 'disable' ? 'Answer 403 to everything that is asked of the tenant.' : 'Let it answer again.',
       )
       .option('--json', 'answer in JSON')
-      .action((name: string, options: Options) =>
-        changeTenant(run, name, { event: `tenant.${verb}` }, options, ({ setTenantEnabled }, trx) =>
+      .action(async (name: string, options: Options) => {
+        await changeTenant(run, name, { event: `tenant.${verb}` }, options, ({ setTenantEnabled }, trx) =>
           setTenantEnabled(trx, name, verb === 'enable'),
-        ),
-      );
+        );
+        if (verb === 'disable') sayEnding(run, options.json ?? false, 'tenant disable');
+      });
   return command;
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Command } from 'commander';
 import type { TenantDb } from '../store/index.js';
 import type { NewUser, User } from '../users/index.js';
+import { sayEnding } from './endings.js';
 import type { Run } from './io.js';
 import { print, table, time } from './output.js';
 import { change, inTenant, readSecret, tenantDbOf, tenantOf, withContext } from './session.js';
@@ -144,6 +145,7 @@ export function userCommand(run: Run): Command {
             setUserEnabled(db, userName, verb === 'enable'),
           );
           print(run, json, shown(user), lines(user));
+          if (verb === 'disable') sayEnding(run, json, 'user disable');
         }),
       );
   inTenant(command.command('password <user-name>'))
@@ -168,6 +170,7 @@ export function userCommand(run: Run): Command {
           { userName, ...(show !== undefined && { password: show }) },
           show === undefined ? ['done'] : [show],
         );
+        sayEnding(run, json, 'user password');
       }),
     );
   return command;

@@ -69,6 +69,35 @@ for (const kind of STORES)
       assert.equal((await run('tenant', 'registration', 'nobody', 'open')).code, 3);
     });
 
+    it('say in one line on standard error what they have ended, and what goes on', async () => {
+      await json('tenant', 'create', 'Short', '--host', 'id.short.example');
+      await json('user', 'create', 'eve');
+      await json('client', 'create', 'ending', '--grant', 'clientCredentials');
+      await json('mqtt-app', 'create', 'ending');
+      const { secret } = await json('client', 'secret', 'ending');
+      assert.equal(typeof secret, 'string');
+      const { secrets } = await json('client', 'show', 'ending');
+      const [{ id }] = secrets as [{ id: string }];
+      for (const [command, words] of [
+        [['session', 'end', 'eve'], /offline_access.*"gatehouse grant end".*"gatehouse user password"/],
+        [['user', 'password', 'eve'], /every session and token of the user, offline access included/],
+        [['user', 'disable', 'eve'], /every session and token of the user, offline access included/],
+        [['client', 'secret', 'ending', '--revoke', id], /tokens that the client was given; --end-tokens/],
+        [['client', 'secret', 'ending', '--replace'], /tokens that the client was given; --end-tokens/],
+        [['client', 'secret', 'ending', '--end-tokens'], /the secrets of the client/],
+        [['client', 'disable', 'ending'], /every token that it was given/],
+        [['mqtt-app', 'secret', 'ending'], /devices that are connected/],
+        [['mqtt-app', 'disable', 'ending'], /devices that are connected/],
+        [['registration', 'end', '--all'], /"gatehouse client disable"/],
+        [['tenant', 'disable', 'Short'], /403/],
+      ] as const) {
+        const { code, stderr } = await run(...command);
+        assert.equal(code, 0, stderr);
+        assert.match(stderr, /^(Ended: .*\. )?Goes on: .*\.\n$/);
+        assert.match(stderr, words);
+      }
+    });
+
     it('refuse a second tenant of the same name or host, and disabling the home', async () => {
       assert.equal((await run('tenant', 'create', 'Acme', '--host', 'other.example')).code, 4);
       const { code, stderr } = await run('tenant', 'create', 'Other', '--host', 'id.acme.example');
