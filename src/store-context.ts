@@ -8,6 +8,7 @@ import {
   openVault,
   requireMasterKey,
   requireSchema,
+  withRights,
   type MasterKey,
   type Report,
   type Store,
@@ -50,13 +51,15 @@ export async function openStoreContext(
   givenMasterKey(config);
   const store = await openStore(config, report);
   try {
-    await requireMasterKey(config, store);
-    if (migrations) {
-      await beforeMigrations?.(store);
-      const steps = await migrate(store);
-      if (steps.length > 0) migrated?.(steps);
-    } else await requireSchema(store);
-    const { vault, master, follow } = await openVault(config, store);
+    const { vault, master, follow } = await withRights(store, async () => {
+      await requireMasterKey(config, store);
+      if (migrations) {
+        await beforeMigrations?.(store);
+        const steps = await migrate(store);
+        if (steps.length > 0) migrated?.(steps);
+      } else await requireSchema(store);
+      return openVault(config, store);
+    });
     const close = (): Promise<void> => store.close();
     return { config, store, vault, master, followKeys: follow, audit: openAudit(store), close };
   } catch (error) {

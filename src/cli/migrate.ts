@@ -17,11 +17,13 @@ export function migrateCommand(run: Run): Command {
     .option('--json', 'answer in JSON')
     .action(async ({ to, status, json = false }: { to?: number; status?: boolean; json?: boolean }) => {
       const { loadConfig } = await import('../config.js');
-      const { migrate, openStore, schemaStatus } = await import('../store/index.js');
+      const { migrate, openStore, schemaStatus, withRights } = await import('../store/index.js');
       const store = await openStore(loadConfig(run.env, run.cwd));
       try {
-        const steps = status ? [] : await migrate(store, to);
-        const schema = await schemaStatus(store);
+        const [steps, schema] = await withRights(store, async () => [
+          status ? [] : await migrate(store, to),
+          await schemaStatus(store),
+        ]);
         print(run, json, { steps, ...schema }, [
           ...steps.map((name) => `took ${name}`),
           `the store is at schema ${schema.current}, this program knows ${schema.latest}`,

@@ -9,6 +9,7 @@ export {
   replaceKeyFile,
   requireMasterKey,
 } from './master-key.js';
+export { withRights } from './rights.js';
 export { rewrap, type Rewrapped, type SealedColumn } from './rewrap.js';
 export { migrate, requireSchema, schemaStatus, type Migration, type SchemaStatus } from './migrate.js';
 export { decrypt, encrypt, MasterKey, SealBroken, Vault } from './vault.js';

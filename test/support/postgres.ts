@@ -88,6 +88,17 @@ export async function newDatabase(from?: string): Promise<string> {
   return databaseOn((await cluster).url, from);
 }
 
+/** The same database for a role of its own, which owns nothing and has the rights that PostgreSQL 15 gives everybody. */
+export async function asOtherRole(database: string, statements: (role: string) => string[]): Promise<string> {
+  const role = `role_${process.pid}_${++databases}`;
+  const client = new pg.Client({ connectionString: database });
+  await client.connect();
+  for (const statement of [`CREATE ROLE ${role} LOGIN PASSWORD 'role'`, ...statements(role)])
+    await client.query(statement);
+  await client.end();
+  return database.replace(/\/\/[^@]+@/, `//${role}:role@`);
+}
+
 async function databaseOn(url: Cluster['url'], from?: string): Promise<string> {
   const name = `gatehouse_${process.pid}_${++databases}`;
   const client = new pg.Client({ connectionString: url('postgres') });
