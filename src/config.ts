@@ -4,8 +4,9 @@ import { isIP } from 'node:net';
 import { Ajv, type ErrorObject } from 'ajv';
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import { ConfigError } from './kernel/errors.js';
-import { MAIL_DRIVER, SMS_DRIVER, smtpFromUrl } from './kernel/message-drivers.js';
+import { isMailSender, MAIL_DRIVER, MAIL_SENDER, SMS_DRIVER, smtpFromUrl } from './kernel/message-drivers.js';
 import { once } from './kernel/once.js';
+import { schemaWords } from './kernel/schema-words.js';
 import { LOOPBACK, type Reach } from './kernel/private-networks.js';
 import { packageRoot } from './kernel/root.js';
 import { ADDRESS_FORMATS } from './kernel/web-addresses.js';
@@ -13,8 +14,18 @@ import { ADDRESS_FORMATS } from './kernel/web-addresses.js';
 const seconds = { type: 'integer', minimum: 1, maximum: 315_360_000 } as const;
 
 /** Of programs that the first start makes. */
-const programId = { type: 'string', pattern: '^[A-Za-z0-9._~-]{1,100}$' } as const;
-const programSecret = { type: 'string', minLength: 32, maxLength: 200, pattern: '^[\\x21-\\x7e]*$' } as const;
+const programId = {
+  type: 'string',
+  pattern: '^[A-Za-z0-9._~-]{1,100}$',
+  examples: ['my-program.1'],
+} as const;
+const programSecret = {
+  type: 'string',
+  minLength: 32,
+  maxLength: 200,
+  pattern: '^[\\x21-\\x7e]*$',
+  examples: ['letters-digits-and-signs-no-blanks'],
+} as const;
 
 const quota = { type: 'integer', minimum: 1, maximum: 1_000_000_000 } as const;
 
@@ -29,7 +40,7 @@ const quotas = <D extends string>(...dimensions: D[]) =>
     >,
   }) as const;
 
-const CONFIG_SCHEMA = {
+export const CONFIG_SCHEMA = {
   type: 'object',
   additionalProperties: false,
   required: [
@@ -72,7 +83,7 @@ const CONFIG_SCHEMA = {
       additionalProperties: false,
       required: ['header', 'verifiedByProxy'],
       properties: {
-        header: { type: 'string', pattern: '^[A-Za-z0-9-]{1,64}$' },
+        header: { type: 'string', pattern: '^[A-Za-z0-9-]{1,64}$', examples: ['client-cert'] },
         verifiedByProxy: { type: 'boolean' },
       },
     },
@@ -198,7 +209,11 @@ const CONFIG_SCHEMA = {
       additionalProperties: false,
       required: ['memoryKiB', 'iterations', 'parallelism', 'queue'],
       properties: {
-        breachCheckUrl: { type: 'string', pattern: '^https?://.+/$' },
+        breachCheckUrl: {
+          type: 'string',
+          pattern: '^https?://.+/$',
+          examples: ['https://api.pwnedpasswords.com/range/'],
+        },
         memoryKiB: { type: 'integer', minimum: 19456, maximum: 4194304 },
         iterations: { type: 'integer', minimum: 2, maximum: 100 },
         parallelism: { type: 'integer', minimum: 1, maximum: 16 },
@@ -320,16 +335,16 @@ const CONFIG_SCHEMA = {
         perAddress: quota,
         smsPerTenant: quota,
         mailPerTenant: quota,
-        countries: { type: 'array', items: { type: 'string', pattern: '^[A-Z]{2}$' } },
-        countryCode: { type: 'string', pattern: '^[1-9][0-9]{0,2}$' },
+        countries: { type: 'array', items: { type: 'string', pattern: '^[A-Z]{2}$', examples: ['CN'] } },
+        countryCode: { type: 'string', pattern: '^[1-9][0-9]{0,2}$', examples: ['86'] },
         challenge: {
           type: 'object',
           additionalProperties: false,
           required: ['url', 'secret'],
           properties: {
-            url: { type: 'string', pattern: '^https?://' },
+            url: { type: 'string', pattern: '^https?://', examples: ['https://service.example.com'] },
             secret: { type: 'string', minLength: 1, maxLength: 500 },
-            page: { type: 'string', pattern: '^https?://' },
+            page: { type: 'string', pattern: '^https?://', examples: ['https://service.example.com'] },
           },
         },
       },
@@ -345,7 +360,7 @@ const CONFIG_SCHEMA = {
           properties: {
             bucket: { type: 'string', minLength: 3, maxLength: 63 },
             region: { type: 'string', minLength: 1, maxLength: 50 },
-            endpoint: { type: 'string', pattern: '^https?://' },
+            endpoint: { type: 'string', pattern: '^https?://', examples: ['https://service.example.com'] },
             pathStyle: { type: 'boolean' },
             accessKeyId: { type: 'string', minLength: 1, maxLength: 200 },
             secretAccessKey: { type: 'string', minLength: 1, maxLength: 500 },
@@ -491,18 +506,28 @@ const validator = once(() =>
     discriminator: true,
     formats: ADDRESS_FORMATS,
     validateSchema: false,
+    verbose: true,
     code: { optimize: false },
   }).compile(CONFIG_SCHEMA),
 );
 
 function explain(error: ErrorObject, sources: Source[]): ConfigError {
-  const unknown = (error.params as { additionalProperty?: string }).additionalProperty;
-  const path = [error.instancePath.slice(1), unknown].filter(Boolean).join('/');
-  const source = sources.findLast(({ values }) => has(values, path)) ?? sources[0];
+  const { additionalProperty, missingProperty, tag } = error.params as {
+    additionalProperty?: string;
+    missingProperty?: string;
+    tag?: string;
+  };
+  const under = error.instancePath.slice(1);
+  const path = [under, additionalProperty ?? missingProperty ?? tag].filter(Boolean).join('/');
+  const source =
+    sources.findLast(({ values }) => has(values, path)) ??
+    sources.findLast(({ values }) => has(values, under)) ??
+    sources[0];
   const name = source?.name(path) ?? path;
-  return unknown
-    ? new ConfigError(name, 'is not a key of Gatehouse; remove it (README.md has the list)')
-    : new ConfigError(name, `${error.message ?? 'is not valid'}; correct it`);
+  if (additionalProperty !== undefined)
+    return new ConfigError(name, 'is not a key of Gatehouse; remove it (README.md has the list)');
+  if (missingProperty !== undefined) return new ConfigError(name, 'is missing; add it');
+  return new ConfigError(name, `${schemaWords(error)}; correct it`);
 }
 
 const isLocalName = (hostname: string): boolean =>
@@ -536,7 +561,10 @@ function checkNetworks(key: string, networks: readonly string[]): void {
     const [address = '', bits] = network.split('/');
     const size = isIP(address) === 6 ? 128 : 32;
     if (!isIP(address) || (bits !== undefined && !(/^\d+$/.test(bits) && Number(bits) <= size)))
-      throw new ConfigError(key, `"${network}" is not an address or a CIDR such as 10.0.0.0/8; correct it`);
+      throw new ConfigError(
+        key,
+        `${JSON.stringify(network)} is not an address or a CIDR such as 10.0.0.0/8; correct it`,
+      );
   }
 }
 
@@ -548,11 +576,12 @@ function smtpIn({ smtpUrl, mailFrom }: Mutable['messaging']): Pick<Mutable['mess
       'GATEHOUSE_MAIL_FROM',
       'must say who mail is from, such as "Example <no-reply@example.com>", where GATEHOUSE_SMTP_URL is set',
     );
+  if (!isMailSender(mailFrom)) throw new ConfigError('GATEHOUSE_MAIL_FROM', MAIL_SENDER);
   const mail = smtpFromUrl(smtpUrl, mailFrom);
   if (!mail)
     throw new ConfigError(
       'GATEHOUSE_SMTP_URL',
-      'must be smtps://user:password@host:port, smtp:// for STARTTLS, or smtp+insecure:// for none',
+      'must be smtps://user:password@host:port (signs of the user and the password percent-encoded), smtp:// for STARTTLS, or smtp+insecure:// for none',
     );
   return { mail };
 }
@@ -587,6 +616,9 @@ export function loadConfig(
   checkNetworks('GATEHOUSE_OUTBOUND_ALLOW', checked.outbound.allow);
   if (checked.keys.publishSeconds >= checked.keys.rotationDays * 86_400)
     throw new ConfigError('keys.publishSeconds', 'must be less than keys.rotationDays; lower it');
+  const { mail } = checked.messaging;
+  if (mail?.driver === 'smtp' && !isMailSender(mail.from))
+    throw new ConfigError('messaging.mail.from', MAIL_SENDER);
   return freeze({
     ...checked,
     messaging: { ...checked.messaging, ...smtpIn(checked.messaging) },

@@ -2,7 +2,8 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { JSONSchema } from 'json-schema-to-ts';
 import { CLAIM_NAME } from '../kernel/claim-names.js';
 import { once } from '../kernel/once.js';
-import { ADDRESS_FORMATS, addressProblem } from '../kernel/web-addresses.js';
+import { schemaWords } from '../kernel/schema-words.js';
+import { ADDRESS_FORMATS } from '../kernel/web-addresses.js';
 import { BASIC } from './codes.js';
 import { Failure, type FieldProblem } from './failure.js';
 
@@ -50,19 +51,11 @@ const LONGEST_NAME = 100;
 const short = (text: string): string =>
   text.length > LONGEST_NAME ? `${text.slice(0, LONGEST_NAME)}…` : text;
 
-function problemOf({ instancePath, keyword, message = 'is not valid', params }: ErrorObject): FieldProblem {
-  const {
-    additionalProperty,
-    missingProperty,
-    allowedValues,
-    format,
-    pattern = '',
-  } = params as {
+function problemOf(error: ErrorObject): FieldProblem {
+  const { instancePath, keyword, params } = error;
+  const { additionalProperty, missingProperty } = params as {
     additionalProperty?: string;
     missingProperty?: string;
-    allowedValues?: unknown[];
-    format?: string;
-    pattern?: string;
   };
   const field = short(
     [instancePath.slice(1), additionalProperty ?? missingProperty].filter(Boolean).join('/'),
@@ -70,19 +63,7 @@ function problemOf({ instancePath, keyword, message = 'is not valid', params }: 
   if (additionalProperty !== undefined)
     return { field, rule: 'unknown', message: 'is not known here; take it out' };
   if (missingProperty !== undefined) return { field, rule: 'required', message: 'is missing' };
-  if (allowedValues) return { field, rule: keyword, message: `must be one of ${allowedValues.join(', ')}` };
-  const address = addressProblem(format);
-  if (address !== undefined) return { field, rule: keyword, message: address };
-  const [, beginning] = /^\^(\w+)\[/.exec(pattern) ?? [];
-  if (beginning !== undefined)
-    return {
-      field,
-      rule: keyword,
-      message: `must begin with ${beginning}, with the characters after it that it may have`,
-    };
-  if (keyword === 'pattern')
-    return { field, rule: keyword, message: 'has characters that it may not have, or only blanks' };
-  return { field, rule: keyword, message };
+  return { field, rule: keyword, message: schemaWords(error) };
 }
 
 export type Validate = (input: unknown) => void;

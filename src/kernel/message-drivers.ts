@@ -103,18 +103,38 @@ export type SmsDriverSettings = FromSchema<typeof SMS_DRIVER>;
 const SECURITY = { 'smtp:': 'starttls', 'smtps:': 'tls', 'smtp+insecure:': 'none' } as const;
 const PORTS = { 'smtp:': 587, 'smtps:': 465, 'smtp+insecure:': 25 } as const;
 
+const SENDER = /^(?:[^<>]*<[^\s<>@,]+@[^\s<>@,]+>|[^\s<>@,]+@[^\s<>@,]+)$/;
+
+/** Whether a text names an address that mail can be from. Without one, mail would go out with none (`MAIL FROM:<>`). */
+export const isMailSender = (text: string): boolean => SENDER.test(text.trim());
+
+/** What is said of another text. */
+export const MAIL_SENDER =
+  'must have an address, such as "Example <no-reply@example.com>" or "no-reply@example.com"';
+
+/** What was percent-encoded; undefined for a sign that stands for itself and may not. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Reads `smtps://user:password@host:port`; undefined for what is none. */
 export function smtpFromUrl(text: string, from: string): MailDriverSettings | undefined {
   const url = URL.parse(text);
   const scheme = url?.protocol as keyof typeof SECURITY;
   if (!url?.hostname || !(scheme in SECURITY)) return undefined;
+  const [user, password] = [decoded(url.username), decoded(url.password)];
+  if (user === undefined || password === undefined) return undefined;
   return {
     driver: 'smtp',
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port ? Number(url.port) : PORTS[scheme],
     security: SECURITY[scheme],
-    ...(url.username && { user: decodeURIComponent(url.username) }),
-    ...(url.password && { password: decodeURIComponent(url.password) }),
+    ...(user && { user }),
+    ...(password && { password }),
     from,
   };
 }

@@ -11,7 +11,7 @@ import { Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { checkOutbound } from '../kernel/outbound.js';
 import type { Reach } from '../kernel/private-networks.js';
-import { MAIL_DRIVER, SMS_DRIVER } from '../kernel/message-drivers.js';
+import { isMailSender, MAIL_DRIVER, MAIL_SENDER, SMS_DRIVER } from '../kernel/message-drivers.js';
 import type { TenantDb, Vault } from '../store/index.js';
 import { mailTarget, phoneTarget, type Channel } from '../verification/index.js';
 import type { Messenger } from './messenger.js';
@@ -90,7 +90,12 @@ function fitting<C extends Channel>(channel: C, body: unknown): ChannelSettings[
   const { driver } = body as { driver: string };
   if (driver === NOT_ANYWHERE)
     throw new Invalid('driver', 'shows messages on this machine; it is what is used where nothing is set');
-  if (fits(body)) return body as ChannelSettings[C];
+  if (fits(body)) {
+    const { from } = body as { from?: string };
+    if (channel === 'mail' && from !== undefined && !isMailSender(from))
+      throw new Invalid('from', MAIL_SENDER);
+    return body as ChannelSettings[C];
+  }
   const {
     params,
     instancePath,

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CONFIG_SCHEMA, loadConfig } from '../../src/config.js';
+import { ConfigError } from '../../src/kernel/errors.js';
+import { temporaryFolder } from '../support/config.js';
+
+interface Schema {
+  type?: string;
+  const?: unknown;
+  enum?: readonly string[];
+  pattern?: string;
+  examples?: readonly string[];
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  oneOf?: readonly Schema[];
+  discriminator?: { propertyName: string };
+}
+
+interface Place {
+  path: string[];
+  schema: Schema;
+  /** What the object that holds the key must have beside it. */
+  driver?: unknown;
+}
+
+/** Every key of the configuration, down to single values. */
+const placesOf = (schema: Schema, path: string[] = [], driver?: unknown): Place[] => [
+  ...(path.length > 0 ? [{ path, schema, driver }] : []),
+  ...Object.entries(schema.properties ?? {}).flatMap(([key, inner]) =>
+    placesOf(inner, [...path, key], driver),
+  ),
+  ...(schema.items ? placesOf(schema.items, [...path, '0'], driver) : []),
+  ...(schema.oneOf ?? []).flatMap(({ properties = {} }) =>
+    placesOf({ properties }, path, properties['driver']?.const).slice(1),
+  ),
+];
+
+/** Values of another type, out of range, of none of the forms, and of none of the allowed. */
+const wrongFor = ({ type, const: only, properties, oneOf }: Schema): unknown[] => {
+  if (only !== undefined || oneOf) return ['nonsense'];
+  if (properties) return ['nonsense', { nonsense: 1 }];
+  if (type === 'integer') return ['nonsense', -1, 1.5, 1e12];
+  if (type === 'string') return [5, 'a\nb\u0000'.repeat(10)];
+  return ['nonsense', [5]];
+};
+
+function problemWith({ path, driver }: Place, value: unknown): ConfigError | undefined {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'config'));
+  const file = path.reduceRight<unknown>((inner, key, at) => {
+    if (key === '0') return [inner];
+    return at === 2 && driver !== undefined && key !== 'driver' ? { driver, [key]: inner } : { [key]: inner };
+  }, value);
+  writeFileSync(join(folder, 'config', 'default.json'), JSON.stringify(file));
+  try {
+    loadConfig({}, folder);
+    return undefined;
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error;
+  }
+}
+
+describe('a wrong value of the configuration', () => {
+  for (const place of placesOf(CONFIG_SCHEMA as Schema)) {
+    const { path, schema, driver } = place;
+    it(`is said in one line that names the key and what is allowed: ${path.join('.')}${driver === undefined ? '' : ` (${String(driver)})`}`, () => {
+      let problems = 0;
+      for (const value of wrongFor(schema)) {
+        const problem = problemWith(place, value);
+        if (!problem) continue;
+        problems += 1;
+        const { message } = problem;
+        assert.ok(
+          message.startsWith(path.slice(0, 2).join('.')) || message.startsWith('GATEHOUSE_'),
+          message,
+        );
+        assert.doesNotMatch(message, /[\n\u0000]|must match|allowed values|oneOf|\\x|\^|\[[^\]]*\]\{|\/\^/u);
+        // What stands in the same object may be found missing first.
+        if (message.includes('is missing')) continue;
+        if (schema.enum) for (const each of schema.enum) assert.ok(message.includes(each), message);
+        if (schema.examples && value !== 5) assert.ok(message.includes(String(schema.examples[0])), message);
+      }
+      const anything = schema.type === 'string' && schema.pattern === undefined;
+      assert.ok(problems >= (anything ? 1 : wrongFor(schema).length > 1 ? 1 : wrongFor(schema).length));
+    });
+  }
+
+  for (const [env, problem] of [
+    [{ LOG_LEVEL: 'INFO' }, /^LOG_LEVEL: must be one of trace, debug, info, warn, error, fatal, silent; /],
+    [
+      { GATEHOUSE_SMTP_URL: 'smtps://u:p%zz@h:465', GATEHOUSE_MAIL_FROM: 'a@example.com' },
+      /^GATEHOUSE_SMTP_URL: must be smtps:\/\/user:password@host:port .*percent-encoded/,
+    ],
+    [
+      { GATEHOUSE_SMTP_URL: 'smtps://h:465', GATEHOUSE_MAIL_FROM: 'nobody' },
+      /^GATEHOUSE_MAIL_FROM: must have an address, such as /,
+    ],
+  ] as const)
+    it(`is said with the name of the variable: ${Object.entries(env)[0]?.join('=')}`, () => {
+      assert.throws(() => loadConfig(env, temporaryFolder()), { message: problem });
+    });
+
+  it('names the drivers that there are', () => {
+    const wrong = problemWith({ path: ['messaging', 'sms', 'driver'], schema: {} }, 'carrier');
+    assert.match(
+      wrong?.message ?? '',
+      /^messaging\.sms\.driver \(in .*\): must be one of webhook, aliyun, twilio, screen; correct it$/,
+    );
+  });
+
+  it('is found in the sender of mail that a file names', () => {
+    const mail = { driver: 'smtp', host: 'mail.example.com', port: 25, from: 'nobody' };
+    assert.match(
+      problemWith({ path: ['messaging', 'mail'], schema: {} }, mail)?.message ?? '',
+      /^messaging\.mail\.from: must have an address, such as /,
+    );
+    for (const from of ['a@example.com', 'Example <a@example.com>', '"Ex, ample" <a@例え.jp>'])
+      assert.equal(problemWith({ path: ['messaging', 'mail'], schema: {} }, { ...mail, from }), undefined);
+  });
+});
