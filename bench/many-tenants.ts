@@ -6,7 +6,8 @@ import { addClientSecret, clientSettings, insertClient, reservedAudiences } from
 import { loadConfig } from '../src/config.js';
 import { openContext } from '../src/context.js';
 import { ensureHome } from '../src/first-start.js';
-import { addKeys, BASE_ALGS } from '../src/oidc/index.js';
+import { BASE_ALGS } from '../src/kernel/algorithms.js';
+import { addKeys } from '../src/oidc/index.js';
 import { tenantDb } from '../src/store/index.js';
 import { freePort } from '../test/support/ports.js';
 import { startOnFirstCore, tokenRequest, type Repeated } from './measure.js';

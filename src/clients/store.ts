@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ownedBy } from '../api/index.js';
 import { MANAGEMENT_API, reservationOf, type ReservedAudiences } from '../api-resources/index.js';
 import { holdsEverything, keepWayIn } from '../roles/index.js';
+import { BASE_ALGS } from '../kernel/algorithms.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { parse } from '../kernel/json.js';
@@ -163,6 +164,20 @@ async function checkNoUserName(db: TenantDb, clientId: string): Promise<void> {
   if (user) throw new Conflict('clientId', `"${clientId}" is a user’s name; choose another client id`);
 }
 
+/** The settings that say by which algorithm the server signs for the client. */
+const SIGNED_BY_SERVER = ['idTokenSignedResponseAlg', 'introspectionSignedResponseAlg'] as const;
+
+/** Refuses an algorithm that the tenant has no key for: the client would get no token. @throws Invalid */
+async function checkKeys(db: TenantDb, settings: ClientSettings, before?: ClientSettings): Promise<void> {
+  for (const name of SIGNED_BY_SERVER) {
+    const alg = settings[name];
+    if (alg === undefined || alg === before?.[name] || BASE_ALGS.includes(alg)) continue;
+    const key = (await db.from('signing_keys').where({ alg, state: 'current' }).first('kid')) as unknown;
+    if (key === undefined)
+      throw new Invalid(name, `the tenant has no key for ${alg}; run: npx gatehouse keys add ${alg}`);
+  }
+}
+
 /** @throws Invalid, Conflict */
 export async function insertClient(
   db: TenantDb,
@@ -170,6 +185,7 @@ export async function insertClient(
   reserved: ReservedAudiences,
 ): Promise<string> {
   checkClient(client);
+  await checkKeys(db, client.settings);
   // The lock of a name before that of the tenant: what makes a user may change the tenant afterwards.
   await checkNoUserName(db, client.clientId);
   await checkNoAudience(db, client.clientId, reserved);
@@ -195,6 +211,7 @@ export async function writeClient(db: TenantDb, before: Client, client: Client):
   // A row that is older than a rule can be disabled, or described otherwise, before it is corrected.
   if (!isDeepStrictEqual(client.settings, before.settings) || client.clientName !== before.clientName)
     checkClient(client);
+  await checkKeys(db, client.settings, before.settings);
   await keepWayIn(
     db,
     () => mayBeWayIn(before),

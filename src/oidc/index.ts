@@ -2,7 +2,6 @@ export { takeFromGrants } from './grants/taken-scopes.js';
 export { openArtifacts, type Artifacts } from './artifacts.js';
 export {
   addKeys,
-  BASE_ALGS,
   keyRotation,
   KNOWN_ALGS,
   listKeys,

@@ -273,6 +273,25 @@ for (const kind of STORES)
       ]);
     });
 
+    it('refuse a client that is to get what the tenant has no key to sign with, until there is one', async () => {
+      await json('tenant', 'create', 'Keyless', '--host', 'id.keyless.example');
+      for (const name of ['idTokenSignedResponseAlg', 'introspectionSignedResponseAlg']) {
+        const create = ['client', 'create', `for-${name}`, '--grant', 'clientCredentials'];
+        const settings = ['--settings', JSON.stringify({ [name]: 'PS256' }), '--tenant', 'Keyless'];
+        const { code, stderr } = await run(...create, ...settings);
+        assert.equal(
+          stderr,
+          `gatehouse: ${name}: the tenant has no key for PS256; run: npx gatehouse keys add PS256\n`,
+        );
+        assert.equal(code, 5);
+      }
+      await json('keys', 'add', 'PS256', '--tenant', 'Keyless');
+      await json(
+        ...['client', 'create', 'signed', '--grant', 'clientCredentials', '--tenant', 'Keyless'],
+        ...['--settings', JSON.stringify({ idTokenSignedResponseAlg: 'PS256' })],
+      );
+    });
+
     it('add a key of another algorithm', async () => {
       assert.ok((await keys('add', 'EdDSA')).includes('EdDSA current'));
       assert.equal((await run('keys', 'add', 'HS256')).code, 2);

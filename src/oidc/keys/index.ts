@@ -1,4 +1,4 @@
-export { BASE_ALGS, makeFirstKeys } from './first.js';
+export { makeFirstKeys } from './first.js';
 export { loadKeyRing, type KeyRing } from './ring.js';
 export { DERIVED, REVOKED_KEY_ENDS, revokeKeys } from './revocation.js';
 export {

@@ -1,9 +1,8 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import type { ExternalSigningKey } from 'oidc-provider';
-import type { SigningAlg } from '../../kernel/algorithms.js';
+import { BASE_ALGS, type SigningAlg } from '../../kernel/algorithms.js';
 import { parse } from '../../kernel/json.js';
 import { tenantDb, type Row, type Store, type Vault } from '../../store/index.js';
-import { BASE_ALGS } from './first.js';
 import { addKeys, infoOf, rowsOf, sealRow, type KeyState } from './rotation.js';
 import { KNOWN_ALGS, TenantSigningKey } from './signing.js';
 
