@@ -30,6 +30,8 @@ export interface StoreContext {
 export interface OpenOptions {
   /** Whether the schema is brought up to date; else it is checked. */
   migrations?: boolean;
+  /** Whether a store is made where there is none. */
+  makes?: boolean;
   /** Refuses what would be refused later, while the store is as it was. */
   beforeMigrations?: (store: Store) => Promise<void>;
   /** Is told of problems of the store that no caller is told of. */
@@ -44,12 +46,12 @@ export interface OpenOptions {
  */
 export async function openStoreContext(
   config: Config,
-  { migrations = true, beforeMigrations, migrated, report }: OpenOptions = {},
+  { migrations = true, makes = true, beforeMigrations, migrated, report }: OpenOptions = {},
 ): Promise<StoreContext> {
   // Before anything is written.
   checkDatabaseUrl(config);
   givenMasterKey(config);
-  const store = await openStore(config, report);
+  const store = await openStore(config, report, makes);
   try {
     const { vault, master, follow } = await withRights(store, async () => {
       await requireMasterKey(config, store);

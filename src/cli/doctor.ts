@@ -44,7 +44,7 @@ async function findings(config: Config): Promise<Finding[]> {
   const { openStore, openVault, schemaStatus } = await import('../store/index.js');
   let store: Store | undefined;
   const reachable = await check('store', async () => {
-    store = await openStore(config);
+    store = await openStore(config, undefined, false);
     return `${store.dialect} answers`;
   });
   if (!reachable || !store) return found;

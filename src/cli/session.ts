@@ -12,7 +12,7 @@ export async function withContext<T>(
   const { loadConfig } = await import('../config.js');
   const config = loadConfig(env, cwd);
   const { openStoreContext } = await import('../store-context.js');
-  const context = await openStoreContext(config, { migrations: false });
+  const context = await openStoreContext(config, { migrations: false, makes: false });
   try {
     return await work(context);
   } finally {

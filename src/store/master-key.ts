@@ -81,9 +81,19 @@ export function givenMasterKey(config: Config): MasterKey | undefined {
       'is required with PostgreSQL; make one with: openssl rand -base64 32',
     );
   const file = fileOf(config);
-  return existsSync(file)
-    ? decodeMasterKey(readFileSync(file, 'utf8'), 'GATEHOUSE_MASTER_KEY', file)
-    : undefined;
+  return existsSync(file) ? decodeMasterKey(readKeyFile(file), 'GATEHOUSE_MASTER_KEY', file) : undefined;
+}
+
+/** @throws ConfigError */
+function readKeyFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(
+      'GATEHOUSE_MASTER_KEY',
+      `${file} can not be read (${(error as NodeJS.ErrnoException).code}); run the command as the user that the server runs as, or give that user the file`,
+    );
+  }
 }
 
 /** The master key; made in the data folder on the first start on SQLite. */

@@ -1,4 +1,5 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { ConfigError, StoreUnavailable } from '../kernel/errors.js';
 import type { Report } from './report.js';
@@ -17,8 +18,14 @@ export function checkDatabaseUrl({ databaseUrl }: Config): void {
  * Opens the store that the configuration names: PostgreSQL when `DATABASE_URL` is set, else SQLite in the data folder. Loads
  * the driver of that store only.
  * @param report is told of problems that no caller is told of.
+ * @param makes whether SQLite's file is made where there is none.
+ * @throws ConfigError
  */
-export async function openStore(config: Config, report: Report = () => undefined): Promise<Store> {
+export async function openStore(
+  config: Config,
+  report: Report = () => undefined,
+  makes = true,
+): Promise<Store> {
   if (config.databaseUrl !== undefined) {
     checkDatabaseUrl(config);
     const { openPostgres } = await import('./postgres.js');
@@ -26,6 +33,13 @@ export async function openStore(config: Config, report: Report = () => undefined
     await reachable(store, 'DATABASE_URL', 'can not be reached or refuses the sign-in');
     return store;
   }
+  const { openSqlite, SQLITE_FILE } = await import('./sqlite.js');
+  const file = join(config.dataDir, SQLITE_FILE);
+  if (!makes && !existsSync(file))
+    throw new ConfigError(
+      'GATEHOUSE_DATA_DIR',
+      `there is no store at ${file}; give the data folder of the server, or start in the folder that the server is started in (npx gatehouse serve makes a store)`,
+    );
   try {
     mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
     accessSync(config.dataDir, constants.W_OK | constants.X_OK);
@@ -35,7 +49,6 @@ export async function openStore(config: Config, report: Report = () => undefined
       `${config.dataDir} can not be written (${(error as NodeJS.ErrnoException).code}); give a folder that can`,
     );
   }
-  const { openSqlite } = await import('./sqlite.js');
   const store = openSqlite(config.dataDir, config.store, report);
   await reachable(store, 'GATEHOUSE_DATA_DIR', `the SQLite file in ${config.dataDir} can not be opened`);
   return store;
