@@ -277,7 +277,8 @@ for (const kind of STORES)
           seed: SEED,
           reporter(details) {
             console.log(`      ${details.numRuns} sequences, SEED=${details.seed} repeats them`);
-            if (details.failed) throw new Error(fc.defaultReportMessage(details), { cause: details.errorInstance });
+            if (details.failed)
+              throw new Error(fc.defaultReportMessage(details), { cause: details.errorInstance });
           },
         },
       );
