@@ -56,7 +56,11 @@ function refuseWeak(error: unknown): never {
 async function makeHome(context: GatehouseContext): Promise<Home> {
   const { config, store, vault, passwords } = context;
   const adminPassword = config.admin.password ?? randomBytes(12).toString('base64url');
-  const passwordHash = await passwords.hash(adminPassword, [config.admin.user]).catch(refuseWeak);
+  // A random one needs no check, for which the lists of passwords would be loaded (24 MiB).
+  const passwordHash =
+    config.admin.password === undefined
+      ? await passwords.rehash(adminPassword)
+      : await passwords.hash(adminPassword, [config.admin.user]).catch(refuseWeak);
   try {
     const writeFirstKeys = await makeFirstKeys(vault);
     const made = await store.transaction(async (trx) => {

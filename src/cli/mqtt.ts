@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, fchmodSync, openSync, type WriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { Readable } from 'node:stream';
@@ -149,6 +149,13 @@ async function writerOf(
   };
 }
 
+/** A file for this account's eyes only, also where it was there: hashes of passwords go into it. */
+function privateFile(path: string): WriteStream {
+  const fd = openSync(path, 'w', 0o600);
+  fchmodSync(fd, 0o600);
+  return createWriteStream(path, { fd });
+}
+
 const exportCommand = (run: Run): Command =>
   inTenant(new Command('export').argument('[file]'))
     .description('Write the devices to a file, or to standard output.')
@@ -170,8 +177,7 @@ const exportCommand = (run: Run): Command =>
               bar.increment(piece.length);
             }
           }
-          const target =
-            file === undefined ? run.stdout : createWriteStream(resolve(run.cwd, file), { mode: 0o600 });
+          const target = file === undefined ? run.stdout : privateFile(resolve(run.cwd, file));
           try {
             await pipeline(Readable.from(writeDevices(counted(), as, full)), target, {
               end: file !== undefined,

@@ -19,7 +19,7 @@ describe('a PostgreSQL role that lacks a right', () => {
       const url = await asOtherRole(database, () => []);
       const env = await environment('sqlite', { DATABASE_URL: url });
       const { code, stderr } = await cli([command], env);
-      const [role] = /role_[0-9]+/.exec(url) ?? [];
+      const [role] = /role_[0-9_]+/.exec(url) ?? [];
       assert.equal(
         stderr,
         `gatehouse: DATABASE_URL: the role may not create tables; GRANT CREATE, USAGE ON SCHEMA public TO "${role}"\n`,
