@@ -185,7 +185,11 @@ describe('a start that can not be', () => {
   it('names a value of the wrong type', async () => {
     await refused({ ...(await quiet()), PORT: 'http' }, 'PORT', /must be integer/);
     await refused({ ...(await quiet()), PORT: '70000' }, 'PORT', /must be <= 65535/);
-    await refused({ ...(await quiet()), LOG_LEVEL: 'loud' }, 'LOG_LEVEL', /must be one of trace, debug, info/);
+    await refused(
+      { ...(await quiet()), LOG_LEVEL: 'loud' },
+      'LOG_LEVEL',
+      /must be one of trace, debug, info/,
+    );
     await refused(
       { ...(await quiet()), GATEHOUSE_ADMIN_PASSWORD: 'short' },
       'GATEHOUSE_ADMIN_PASSWORD',
