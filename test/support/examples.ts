@@ -196,6 +196,9 @@ const RULED_SETTINGS = [
   'frontchannelLogoutUri',
   'responseTypes',
   'allowOfflineAccess',
+  // The tenant needs a key of it.
+  'idTokenSignedResponseAlg',
+  'introspectionSignedResponseAlg',
 ];
 
 const SMS_FIELDS = [
