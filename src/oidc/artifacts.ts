@@ -95,9 +95,12 @@ export function openArtifacts(store: Store): Artifacts {
   const ended = (kind: string, id: string): string =>
     `EXISTS (SELECT 1 FROM revocations r
        WHERE r.tenant_id = a.tenant_id AND r.kind = '${kind}' AND r.id = ${id} AND r.generation > ${generation})`;
+  // What a user allowed a client outlives the tokens: the person need not be asked again.
+  const withdrawn = ended('consent', 'a.client_id');
   const columns = `model, payload, grant_id, uid, consumed_at, ${generation} AS generation,
-    (${ended('user', 'a.account_id')} OR ${ended('client', 'a.client_id')} OR ${ended('tenant', "''")}
-      OR ${ended('family', "(a.grant_id || '.' || a.uid)")}) AS revoked`;
+    CASE WHEN a.model = 'Grant' THEN ${withdrawn}
+      ELSE (${ended('user', 'a.account_id')} OR ${ended('client', 'a.client_id')} OR ${ended('tenant', "''")}
+        OR ${ended('family', "(a.grant_id || '.' || a.uid)")}) END AS revoked`;
   const counter =
     'COALESCE((SELECT c.generation FROM revocation_counters c WHERE c.tenant_id = a.tenant_id), 0)';
   const lookOnly = store.prepare(
@@ -105,13 +108,6 @@ export function openArtifacts(store: Store): Artifacts {
   );
   const select = `SELECT ${columns}, ${counter} AS seen FROM oidc_artifacts a`;
   const byId = store.prepare(`${select} WHERE a.tenant_id = ? AND a.id = ?`);
-  // What a user allowed a client outlives the tokens: the person need not be asked again.
-  const withdrawn = ended('consent', 'a.client_id');
-  const grantById = store.prepare(
-    `SELECT model, payload, grant_id, uid, consumed_at, ${generation} AS generation, ${withdrawn} AS revoked,
-       ${counter} AS seen
-     FROM oidc_artifacts a WHERE a.tenant_id = ? AND a.id = ?`,
-  );
   const byUid = store.prepare(`${select} WHERE a.tenant_id = ? AND a.uid = ? AND a.model = ?`);
   const byUserCode = store.prepare(`${select} WHERE a.tenant_id = ? AND a.user_code = ? AND a.model = ?`);
   const mark = store.prepare(
@@ -157,7 +153,7 @@ export function openArtifacts(store: Store): Artifacts {
     put: async (tenantId, model, id, artifact) =>
       void (await upsert.run(...row(tenantId, model, id, artifact))),
     async find(tenantId, model, id) {
-      const row = await (model === 'Grant' ? grantById : byId).first(tenantId, artifactKey(id));
+      const row = await byId.first(tenantId, artifactKey(id));
       return row?.['model'] === model ? toArtifact(row) : undefined;
     },
     // Introspection begins here: those of one turn go on from here side by side (docs/performance.md).
