@@ -1,10 +1,8 @@
 import { literal } from '../api/index.js';
 import { isPermissionOf, type ApiPermissions, type PermissionHolders } from '../api-resources/index.js';
 import { parse } from '../kernel/json.js';
-import type { Row, TenantDb } from '../store/index.js';
+import { rowsInPages, type TenantDb } from '../store/index.js';
 import type { Claim } from './schema.js';
-
-const AT_ONCE = 1000;
 
 /** What has claims of its own; users who were deleted can do nothing with theirs. */
 const TABLES = ['roles', 'users'] as const;
@@ -17,22 +15,14 @@ async function* holding(
 ): AsyncGenerator<{ id: string; kept: Claim[] }> {
   const goes = ({ type, value }: Claim): boolean =>
     type === 'permission' && isPermissionOf(permissions, value);
-  for (let last = ''; ;) {
-    const rows = db
-      .from(table)
-      .where('id', '>', last)
-      .whereRaw(`claims LIKE ? ESCAPE '\\'`, [`%"${literal(permissions.api)}.%`])
-      .orderBy('id')
-      .limit(AT_ONCE);
-    if (table === 'users') void rows.whereNull('deleted_at');
-    const found = await rows.select<Row[]>('id', 'claims');
-    for (const row of found) {
-      last = row['id'] as string;
-      const claims = parse<Claim[]>(row['claims']);
-      const kept = claims.filter((claim) => !goes(claim));
-      if (kept.length < claims.length) yield { id: last, kept };
-    }
-    if (found.length < AT_ONCE) return;
+  const candidates = () => {
+    const rows = db.from(table).whereRaw(`claims LIKE ? ESCAPE '\\'`, [`%"${literal(permissions.api)}.%`]);
+    return (table === 'users' ? rows.whereNull('deleted_at') : rows).select('id', 'claims');
+  };
+  for await (const row of rowsInPages(candidates)) {
+    const claims = parse<Claim[]>(row['claims']);
+    const kept = claims.filter((claim) => !goes(claim));
+    if (kept.length < claims.length) yield { id: row['id'] as string, kept };
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { retryingDeadlocks } from './failures.js';
 import { isPostgres } from './name-index.js';
-import type { Store } from './store.js';
+import type { Row, Store } from './store.js';
 
 /**
  * So many rows go into one statement: on SQLite a few milliseconds, in which the process does nothing else; on PostgreSQL
@@ -13,6 +13,21 @@ const isInThread = ({ client }: Knex): boolean => (client as { inThread?: boolea
 
 const rowsAtOnce = (connection: Knex): number =>
   isPostgres(connection) || isInThread(connection) ? PIECE.elsewhere : PIECE.here;
+
+const PAGE = 1000;
+
+/**
+ * Rows in the order of their ids, a page at a time. What is read already may be changed meanwhile.
+ * @param choose leaves the rows that it is about, with their ids.
+ */
+export async function* rowsInPages(choose: () => Knex.QueryBuilder): AsyncGenerator<Row> {
+  for (let last = ''; ;) {
+    const page = (await choose().where('id', '>', last).orderBy('id').limit(PAGE)) as Row[];
+    yield* page;
+    if (page.length < PAGE) return;
+    last = page.at(-1)?.['id'] as string;
+  }
+}
 
 /**
  * Deletes rows, however many, by statements of which none takes long.

@@ -25,5 +25,5 @@ export {
 } from './store.js';
 export { namingIndex, tenantDb, tenantTransaction, type TenantDb } from './tenant-db.js';
 export { retryingDeadlocks, storeFailures } from './failures.js';
-export { deleteRowsOfTenant, emptyTenant } from './in-pieces.js';
+export { deleteRowsOfTenant, emptyTenant, rowsInPages } from './in-pieces.js';
 export { uniquely } from './unique.js';

@@ -1,6 +1,4 @@
-import type { Row, TenantDb } from '../../store/index.js';
-
-const AT_ONCE = 1000;
+import { rowsInPages, type TenantDb } from '../../store/index.js';
 
 interface GrantPayload {
   openid?: { scope?: string };
@@ -14,20 +12,11 @@ interface GrantPayload {
 export async function takeFromGrants(db: TenantDb, scopes: readonly string[]): Promise<void> {
   if (scopes.length === 0) return;
   const gone = new Set(scopes);
-  for (let last = ''; ;) {
-    const rows = await db
-      .from('oidc_artifacts')
-      .whereRaw("model = 'Grant'") // as the index of grants says it (migrations/0020)
-      .where('id', '>', last)
-      .orderBy('id')
-      .limit(AT_ONCE)
-      .select<Row[]>('id', 'payload');
-    for (const row of rows) {
-      last = row['id'] as string;
-      const payload = without(row['payload'] as string, gone);
-      if (payload !== row['payload']) await db.from('oidc_artifacts').where({ id: last }).update({ payload });
-    }
-    if (rows.length < AT_ONCE) return;
+  // As the index of grants says it (migrations/0020).
+  const grants = () => db.from('oidc_artifacts').whereRaw("model = 'Grant'").select('id', 'payload');
+  for await (const { id, payload: before } of rowsInPages(grants)) {
+    const payload = without(before as string, gone);
+    if (payload !== before) await db.from('oidc_artifacts').where({ id }).update({ payload });
   }
 }
 
