@@ -27,6 +27,12 @@ const programSecret = {
   examples: ['letters-digits-and-signs-no-blanks'],
 } as const;
 
+const webUrl = {
+  type: 'string',
+  pattern: '^https?://',
+  examples: ['https://service.example.com'],
+} as const;
+
 const quota = { type: 'integer', minimum: 1, maximum: 1_000_000_000 } as const;
 
 /** How many requests a window may have of each; what is left out has no limit. */
@@ -342,9 +348,9 @@ export const CONFIG_SCHEMA = {
           additionalProperties: false,
           required: ['url', 'secret'],
           properties: {
-            url: { type: 'string', pattern: '^https?://', examples: ['https://service.example.com'] },
+            url: webUrl,
             secret: { type: 'string', minLength: 1, maxLength: 500 },
-            page: { type: 'string', pattern: '^https?://', examples: ['https://service.example.com'] },
+            page: webUrl,
           },
         },
       },
@@ -360,7 +366,7 @@ export const CONFIG_SCHEMA = {
           properties: {
             bucket: { type: 'string', minLength: 3, maxLength: 63 },
             region: { type: 'string', minLength: 1, maxLength: 50 },
-            endpoint: { type: 'string', pattern: '^https?://', examples: ['https://service.example.com'] },
+            endpoint: webUrl,
             pathStyle: { type: 'boolean' },
             accessKeyId: { type: 'string', minLength: 1, maxLength: 200 },
             secretAccessKey: { type: 'string', minLength: 1, maxLength: 500 },

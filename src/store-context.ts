@@ -54,8 +54,8 @@ export async function openStoreContext(
   const store = await openStore(config, report, makes);
   try {
     const { vault, master, follow } = await withRights(store, async () => {
-      await requireMasterKey(config, store);
       if (migrations) {
+        await requireMasterKey(config, store);
         await beforeMigrations?.(store);
         const steps = await migrate(store);
         if (steps.length > 0) migrated?.(steps);
