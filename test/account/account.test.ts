@@ -244,7 +244,7 @@ for (const kind of STORES)
     });
 
     describe('a sensitive change', () => {
-      it('asks for a fresh sign-in', async () => {
+      it('asks for a fresh sign-in [SEC-41]', async () => {
         const { visitor, userName } = await person();
         await pass();
         for (const path of ['email', 'phone', 'password', 'data']) {
@@ -256,7 +256,7 @@ for (const kind of STORES)
         assert.equal(page.url.pathname, '/account/email');
       });
 
-      it('is not made by a form that was open for long', async () => {
+      it('is not made by a form that was open for long [SEC-41]', async () => {
         const { visitor, id } = await person();
         const page = await visitor.go('/account/data');
         await pass();
@@ -267,7 +267,7 @@ for (const kind of STORES)
     });
 
     describe('the e-mail address', () => {
-      it('is changed with a code to the new one, and the old one hears of it', async () => {
+      it('is changed with a code to the new one, and the old one hears of it [SEC-41]', async () => {
         const { visitor, id, email } = await person();
         const next = newMail();
         const asked = await visitor.go('/account/email');
@@ -284,7 +284,7 @@ for (const kind of STORES)
         assert.match((await place.mails.mailTo(email)).subject ?? '', /Your e-mail address .* was changed/);
       });
 
-      it('is not changed with a code that another asked for', async () => {
+      it('is not changed with a code that another asked for [SEC-41]', async () => {
         const [thief, owner] = [await person(), await person()];
         const target = newMail();
         await owner.visitor.submit(await owner.visitor.go('/account/email'), '/account/email', {
@@ -309,7 +309,7 @@ for (const kind of STORES)
       });
     });
 
-    it('change the telephone’s number with a code to the new one, and the old one hears of it', async () => {
+    it('change the telephone’s number with a code to the new one, and the old one hears of it [SEC-41]', async () => {
       const old = newPhone();
       const { visitor, id } = await person({ phoneNumber: old });
       const next = newPhone();
@@ -323,7 +323,7 @@ for (const kind of STORES)
     });
 
     describe('the password', () => {
-      it('is changed by who knows it, which ends every session', async () => {
+      it('is changed by who knows it, which ends every session [SEC-33]', async () => {
         const { visitor, userName, email } = await person();
         const elsewhere = new Visitor(server.issuer);
         await signIn(elsewhere, userName);
@@ -346,7 +346,7 @@ for (const kind of STORES)
         assert.match((await place.mails.mailTo(email)).subject ?? '', /Your password .* was changed/);
       });
 
-      it('can not be guessed here: wrong ones are counted as at sign-in', async () => {
+      it('can not be guessed here: wrong ones are counted as at sign-in [SEC-41]', async () => {
         const { visitor } = await person();
         let page = await visitor.go('/account/password');
         for (let guess = 0; guess < 5; guess++)
@@ -360,7 +360,7 @@ for (const kind of STORES)
     });
 
     describe('the devices', () => {
-      it('are listed with their browser, and one is signed out', async () => {
+      it('are listed with their browser, and one is signed out [SEC-43]', async () => {
         const { visitor, userName } = await person();
         const phone = new Visitor(server.issuer);
         const agent =
@@ -378,7 +378,7 @@ for (const kind of STORES)
         assert.match((await visitor.go('/account')).html, /Profile/);
       });
 
-      it('are signed out everywhere, applications with offline access as well', async () => {
+      it('are signed out everywhere, applications with offline access as well [SEC-43]', async () => {
         const { visitor, userName } = await person();
         const refreshToken = await useApplication(visitor, userName);
         const elsewhere = new Visitor(server.issuer);
@@ -400,7 +400,7 @@ for (const kind of STORES)
       });
     });
 
-    it('show what applications may do, and remove one', async () => {
+    it('show what applications may do, and remove one [SEC-46]', async () => {
       const { visitor, userName } = await person();
       const refreshToken = await useApplication(visitor, userName);
       const page = await visitor.go('/account/applications');

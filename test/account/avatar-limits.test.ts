@@ -32,7 +32,7 @@ describe('pictures of accounts', () => {
     return visitor.go('/account/avatar', { body: bytes, headers: { ...headers, 'x-forwarded-for': from } });
   }
 
-  it('are refused with a page where an account sends too many, from whichever address', async () => {
+  it('are refused with a page where an account sends too many, from whichever address [SEC-R21]', async () => {
     const rosa = await signIn('rosa');
     for (const from of ['192.0.2.1', '192.0.2.2']) assert.equal((await send(rosa, png(), from)).status, 200);
     const refused = await send(rosa, png(), '192.0.2.3');

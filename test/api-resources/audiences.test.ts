@@ -35,7 +35,7 @@ for (const kind of STORES)
       return [status, body['codeName']];
     };
 
-    it('are each of one API', async () => {
+    it('are each of one API [SEC-R6]', async () => {
       await make({ tokenAudience: 'payments' });
       const another = { name: newName(), tokenAudience: 'payments' };
       assert.deepEqual(await problem(admin.ask('POST', '/api/ApiResource', another)), TAKEN);
@@ -47,7 +47,7 @@ for (const kind of STORES)
       assert.deepEqual(await problem(admin.ask('POST', '/api/ApiResource/Import', service)), TAKEN);
     });
 
-    it('are of one API when two ask for one at once', async () => {
+    it('are of one API when two ask for one at once [SEC-R6]', async () => {
       for (let round = 0; round < 5; round++) {
         const tokenAudience = `shared-${round}`;
         const answers = await Promise.all(
@@ -59,7 +59,7 @@ for (const kind of STORES)
       }
     });
 
-    it('are not the program’s: the management API’s, the issuer, a client’s id', async () => {
+    it('are not the program’s: the management API’s, the issuer, a client’s id [SEC-R6]', async () => {
       await server.addClient('ledger', { grantTypes: ['client_credentials'] });
       const id = await make();
       const { issuer } = server;
@@ -89,7 +89,7 @@ for (const kind of STORES)
       assert.match(String(body['message']), /"warehouse" is the audience of the API/);
     });
 
-    it('that are reserved are no client’s id, whoever makes the client and wherever', async () => {
+    it('that are reserved are no client’s id, whoever makes the client and wherever [SEC-R6]', async () => {
       const words = ['isms.client.all'];
       const makers = [admin, caller(server, await userToken(server, words, words, undefined, ['developer']))];
       for (const clientId of ['mqtt', 'isms'])
@@ -108,7 +108,7 @@ for (const kind of STORES)
       assert.equal((await cli(command, env)).code, 4);
     });
 
-    it('are no client’s id when both are made at once', async () => {
+    it('are no client’s id when both are made at once [SEC-R6]', async () => {
       for (let round = 0; round < 5; round++) {
         const word = `word-${round}`;
         const answers = await Promise.all([
@@ -119,7 +119,7 @@ for (const kind of STORES)
       }
     });
 
-    it('are not the devices’ where a developer asks, and an administrator may have it once', async () => {
+    it('are not the devices’ where a developer asks, and an administrator may have it once [SEC-R6]', async () => {
       const own = await developer.done('POST', '/api/ApiResource', { name: newName() });
       const asked: [string, string, object][] = [
         ['POST', '/api/ApiResource', { name: 'mqtt' }],
@@ -134,7 +134,7 @@ for (const kind of STORES)
       assert.deepEqual(await problem(admin.ask('POST', '/api/ApiResource', second)), TAKEN);
     });
 
-    it('that are older than these rules are told to the operator, until somebody decides', async () => {
+    it('that are older than these rules are told to the operator, until somebody decides [SEC-R6]', async () => {
       const { knex } = server.context.store;
       const older = await server.addClient('older', { grantTypes: ['client_credentials'] });
       assert.ok(older);

@@ -97,7 +97,7 @@ for (const kind of STORES)
         ({ id } = await admin.done('POST', '/api/ApiResource', { name }));
       });
 
-      it('in roles and users, of which 409 says how many they are', async () => {
+      it('in roles and users, of which 409 says how many they are [SEC-R4]', async () => {
         const given = permissions('isms.role.get', `${name}.admin`, `${name}er.see`, 'plain', `${name}.root`);
         const role = await admin.done('POST', '/api/Role', { name, ...given });
         const user = await admin.done('POST', '/api/User', { userName: name, ...given });
@@ -113,7 +113,7 @@ for (const kind of STORES)
         assert.deepEqual(valuesOf(await admin.done('GET', `/api/User/${user['id']}`)), left);
       });
 
-      it('but for those that another API could mean as well', async () => {
+      it('but for those that another API could mean as well [SEC-R4]', async () => {
         const below = await admin.done('POST', '/api/ApiResource', { name: `${name}.orders` });
         const given = permissions(`${name}.admin`, `${name}.orders.cancel`);
         const role = await admin.done('POST', '/api/Role', { name, ...given });
@@ -161,7 +161,7 @@ for (const kind of STORES)
       });
     });
 
-    it('keep to their own words: nobody makes a scope of the management API, or of another', async () => {
+    it('keep to their own words: nobody makes a scope of the management API, or of another [SEC-X2]', async () => {
       const problem = async (body: unknown): Promise<unknown> => {
         const { status, body: answer } = await admin.ask('POST', '/api/ApiResource', body);
         return [status, answer['codeName']];

@@ -142,7 +142,7 @@ for (const kind of STORES)
     });
     after(() => server.stop());
 
-    it('are found in the declarations', () => {
+    it('are found in the declarations [SEC-R17]', () => {
       assert.deepEqual([...new Set(FIELDS.map(({ path }) => nameOf(path)))].sort(), [
         'avatar',
         'backchannelLogoutUri',
@@ -164,7 +164,7 @@ for (const kind of STORES)
     });
 
     for (const { operation, path } of FIELDS)
-      it(`are of the web: ${operation.id} ${path.join('.')}`, async () => {
+      it(`are of the web: ${operation.id} ${path.join('.')} [SEC-R17]`, async () => {
         const example = (await EXAMPLES[operation.id]?.(server, server.home.tenant, token)) ?? {};
         const around = AROUND[nameOf(path)] ?? {
           ...(example.body as object | undefined),
@@ -208,7 +208,7 @@ for (const kind of STORES)
     const SETTINGS = textsIn({ properties: CLIENT_SETTINGS.properties });
     for (const path of SETTINGS.filter(isAddress)) {
       const name = nameOf(path).replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-      it(`are of the web where an application registers itself: ${name}`, async () => {
+      it(`are of the web where an application registers itself: ${name} [SEC-R17]`, async () => {
         const made = await admin.done('POST', '/api/Client/RegistrationTokens', { uses: 100 });
         for (const bad of BAD) {
           const metadata = {
@@ -225,7 +225,7 @@ for (const kind of STORES)
       });
     }
 
-    it('are of the web where a tenant says what it shows', async () => {
+    it('are of the web where a tenant says what it shows [SEC-R17]', async () => {
       const place = { name: 'shown', hosts: ['shown.example.com'] };
       const { id } = await admin.done('POST', '/api/Tenant', place);
       for (const name of ['WebSite', 'PortalSite', 'AdminSite', 'Favicon', 'logo']) {
@@ -239,7 +239,7 @@ for (const kind of STORES)
       }
     });
 
-    it('are of the web where they are claims of a user’s own', async () => {
+    it('are of the web where they are claims of a user’s own [SEC-R17]', async () => {
       for (const type of ['picture', 'profile', 'website']) {
         for (const value of BAD)
           assert.equal(
@@ -251,7 +251,7 @@ for (const kind of STORES)
       }
     });
 
-    it('are of the web where a service brings them to a client', async () => {
+    it('are of the web where a service brings them to a client [SEC-R17]', async () => {
       const redirectUris = ['https://app.example.com/cb'];
       const { clientId } = await admin.done('POST', '/api/Client', { template: 'web', redirectUris });
       for (const bad of BAD) {
@@ -264,7 +264,7 @@ for (const kind of STORES)
       }
     });
 
-    it('are not origins that would end a header or a policy', async () => {
+    it('are not origins that would end a header or a policy [SEC-R17]', async () => {
       for (const origin of [
         ...['https://a;b.example', 'https://a,b.example', "https://a'b.example"],
         ...['https://..', 'https://a..b.example', 'https://a\u200bb.example', 'https:a.example'],
@@ -274,7 +274,7 @@ for (const kind of STORES)
       }
     });
 
-    it('have no letter in the host that browsers drop, of all that there are', () => {
+    it('have no letter in the host that browsers drop, of all that there are [SEC-R17]', () => {
       const shown: string[] = [];
       for (let code = 0x80; code <= 0x10ffff; code++) {
         const address = `https://a${String.fromCodePoint(code)}b.example/`;
@@ -283,7 +283,7 @@ for (const kind of STORES)
       assert.deepEqual(shown, []);
     });
 
-    it('of native applications stay: their own schemes, and this machine', async () => {
+    it('of native applications stay: their own schemes, and this machine [SEC-R17]', async () => {
       for (const uri of [
         'com.example.app:/cb',
         'com.example.app://cb/x',
@@ -309,14 +309,14 @@ for (const kind of STORES)
         await admin.done('POST', '/api/User', { avatar });
     });
 
-    it('that are older than the rules can be read', async () => {
+    it('that are older than the rules can be read [SEC-R17]', async () => {
       const { id } = await admin.done('POST', '/api/User', { avatar: 'https://example.com/me.png' });
       const avatar = 'javascript:alert(1)';
       await server.change((db) => db.from('users').where({ id }).update({ avatar }));
       assert.equal((await admin.done('GET', `/api/User/${String(id)}`))['avatar'], avatar);
     });
 
-    it('that are older and no addresses of the web are told to no application', async () => {
+    it('that are older and no addresses of the web are told to no application [SEC-R17]', async () => {
       const secret = await server.addClient('reader', {
         grantTypes: ['password'],
         scopes: ['openid', 'profile'],

@@ -28,7 +28,7 @@ for (const kind of STORES)
     const rows = (): Promise<Data[]> => server.context.store.knex<Data>('audit').orderBy('id');
 
     for (const operation of WRITING)
-      it(`${operation.id}: who did it, to what, from where, in which request; nothing of one that was refused`, async () => {
+      it(`${operation.id}: who did it, to what, from where, in which request; nothing of one that was refused [SEC-50]`, async () => {
         const example = (await EXAMPLES[operation.id]?.(server, server.home.tenant, token)) ?? {};
         const before = (await rows()).length;
         const open = operation.access.kind === 'open';
@@ -52,7 +52,7 @@ for (const kind of STORES)
   });
 
 describe('the log of the management API', () => {
-  it('has no secret that was sent or answered, at any level, and neither has the audit', async () => {
+  it('has no secret that was sent or answered, at any level, and neither has the audit [SEC-50]', async () => {
     const env = await environment('sqlite', { LOG_LEVEL: 'trace' });
     const issuer = `http://localhost:${env['PORT']}`;
     const server = await serve(env);

@@ -162,7 +162,7 @@ for (const kind of STORES)
 
     const writing = OPERATIONS.filter(writes);
 
-    it('has a call for every writing operation, but for those that say why they touch no authority', () => {
+    it('has a call for every writing operation, but for those that say why they touch no authority [SEC-R1]', () => {
       const touching = writing.filter(({ authority }) => typeof authority === 'function');
       assert.deepEqual(touching.map(({ id }) => id).sort(), Object.keys(ABOUT_STRONGER).sort());
       const changes = touching.filter(
@@ -173,12 +173,12 @@ for (const kind of STORES)
     });
 
     for (const operation of writing.filter(({ id }) => id in ABOUT_STRONGER)) {
-      it(`${operation.id} refuses to touch it, and changes nothing`, async () => {
+      it(`${operation.id} refuses to touch it, and changes nothing [SEC-R1]`, async () => {
         await refused(operation, [(await ABOUT_STRONGER[operation.id]?.(strong)) ?? {}]);
       });
 
       if (!(operation.id in MAKES_STRONGER)) continue;
-      it(`${operation.id} refuses to make it of something that holds less`, async () => {
+      it(`${operation.id} refuses to make it of something that holds less [SEC-R1]`, async () => {
         const example = (await EXAMPLES[operation.id]?.(server, server.home.tenant, '')) ?? {};
         const { id } = example.body as { id: string };
         const changes = MAKES_STRONGER[operation.id]?.(strong);
@@ -189,7 +189,7 @@ for (const kind of STORES)
         );
       });
 
-      it(`${operation.id} refuses to touch it, whatever field it names`, async () => {
+      it(`${operation.id} refuses to touch it, whatever field it names [SEC-R1]`, async () => {
         const { body } = (await ABOUT_STRONGER[operation.id]?.(strong)) ?? {};
         const { id } = body as { id: string };
         await refused(

@@ -60,7 +60,7 @@ describe('the management API, called from a browser', () => {
     assert.deepEqual(await allowed('https://late.example.com'), [204, 'https://late.example.com']);
   });
 
-  it('knows an internationalised origin as a browser writes it', async () => {
+  it('knows an internationalised origin as a browser writes it [SEC-R17]', async () => {
     const machine = { grantTypes: [GRANT_TYPES.clientCredentials], scopes: ['isms.all'] };
     await server.addClient('books', { ...machine, corsOrigins: ['https://bücher.example:8443'] });
     await server.addClient('page', {

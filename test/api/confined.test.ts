@@ -57,7 +57,7 @@ for (const kind of STORES)
       assert.deepEqual([changed['scopes'], changed['resources']], [scopes, [name]]);
     });
 
-    it('gives no client another’s scopes, nor scopes that are no API’s yet', async () => {
+    it('gives no client another’s scopes, nor scopes that are no API’s yet [SEC-R4]', async () => {
       const { id } = await machine();
       for (const scope of ['theirs.read', 'tomorrow.read', `${name}.write`]) {
         const scopes = [`${name}.read`, scope];
@@ -66,7 +66,7 @@ for (const kind of STORES)
       }
     });
 
-    it('lets no client introspect the tokens of another’s API', async () => {
+    it('lets no client introspect the tokens of another’s API [SEC-R4]', async () => {
       const { id } = await machine();
       for (const api of ['theirs', 'isms', 'tomorrow']) {
         const resources = [name, api];
@@ -86,13 +86,13 @@ for (const kind of STORES)
       await developer.done('DELETE', `/api/Client/${id}`);
     });
 
-    it('makes registration tokens for the scopes of their own APIs only', async () => {
+    it('makes registration tokens for the scopes of their own APIs only [SEC-R4]', async () => {
       const path = '/api/Client/RegistrationTokens';
       await developer.done('POST', path, { scopes: ['openid', `${name}.read`] });
       refused(await developer.ask('POST', path, { scopes: ['theirs.read'] }), 'owner', 'theirs.read');
     });
 
-    it('sees and ends the registration tokens that they have made, and no others', async () => {
+    it('sees and ends the registration tokens that they have made, and no others [SEC-R4]', async () => {
       const path = '/api/Client/RegistrationTokens';
       const theirs = await admin.done('POST', path, {});
       const own = await developer.done('POST', path, {});
@@ -114,7 +114,7 @@ for (const kind of STORES)
       return (list as Data[]).map((client) => client['owner'] as unknown);
     };
 
-    it('is not let out by a client that acts for itself', async () => {
+    it('is not let out by a client that acts for itself [SEC-R4]', async () => {
       const made = await machine({ scopes: ['isms.client.get'] });
       assert.deepEqual(await seenBy(made['clientId'], made['newSecret'].secret), [userKey]);
     });
@@ -129,13 +129,13 @@ for (const kind of STORES)
       return bodyOf(heard);
     };
 
-    it('is not let out by a client that registers with their token', async () => {
+    it('is not let out by a client that registers with their token [SEC-R4]', async () => {
       const scope = 'isms.client.get';
       const made = await register({ grant_types: ['client_credentials'], scope }, { scopes: [scope] });
       assert.deepEqual(await seenBy(made['client_id'], made['client_secret']), [userKey]);
     });
 
-    it('widens no client that has registered with their token and that an administrator trusts', async () => {
+    it('widens no client that has registered with their token and that an administrator trusts [SEC-R5]', async () => {
       const metadata = { redirect_uris: [CALLBACK], scope: 'openid' };
       const made = await register(metadata, { scopes: ['openid', 'isms.client.get'] });
       const [{ id }] = (await developer.ask('GET', `/api/Client?q.clientId=${made['client_id']}`)).body[
@@ -171,7 +171,7 @@ for (const kind of STORES)
       );
     });
 
-    it('has a client that can do nothing here when it outlives them', async () => {
+    it('has a client that can do nothing here when it outlives them [SEC-R4]', async () => {
       const made = await machine({ scopes: ['isms.client.get'] });
       const [user] = (await admin.ask('GET', `/api/User?q.name=user-of`)).body['data'] as [Data];
       assert.equal(user['userKey'], userKey);
@@ -187,7 +187,7 @@ for (const kind of STORES)
       return users.find((user) => user['userKey'] === userKey)?.['id'] as string;
     };
 
-    it('does not leave the role, under which their clients were made', async () => {
+    it('does not leave the role, under which their clients were made [SEC-R4]', async () => {
       const made = await machine({ scopes: ['isms.client.get'] });
       const id = await ownUser();
       refused(await developer.ask('PUT', '/api/User', { id, roles: [] }), 'permission', 'isms.all');
@@ -195,14 +195,14 @@ for (const kind of STORES)
       await developer.done('PUT', '/api/User', { id, roles: ['developer'], nickName: 'Mine' });
     });
 
-    it('leaves clients confined when an administrator takes the role away', async () => {
+    it('leaves clients confined when an administrator takes the role away [SEC-R4]', async () => {
       const made = await machine({ scopes: ['isms.client.get'] });
       const { claims } = permission('isms.client.get');
       await admin.done('PUT', '/api/User', { id: await ownUser(), roles: [], claims });
       assert.deepEqual(await seenBy(made['clientId'], made['newSecret'].secret), [userKey]);
     });
 
-    it('has clients that see everything once an administrator has given them everything', async () => {
+    it('has clients that see everything once an administrator has given them everything [SEC-R4]', async () => {
       const made = await machine({ scopes: ['isms.client.get'] });
       const claims = [{ type: 'permission', value: 'isms.all' }];
       await admin.done('PUT', '/api/User', { id: await ownUser(), claims });
@@ -210,7 +210,7 @@ for (const kind of STORES)
       assert.ok((owners as unknown[]).includes(null), JSON.stringify(owners));
     });
 
-    it('is not let out by a user or a role that is not confined', async () => {
+    it('is not let out by a user or a role that is not confined [SEC-R4]', async () => {
       const claims = [{ type: 'permission', value: 'isms.client.get' }];
       const everything = 'isms.all';
       const post = (path: string, body: object): Promise<ApiAnswer> => developer.ask('POST', path, body);
@@ -242,7 +242,7 @@ for (const kind of STORES)
       await developer.done('POST', '/api/User', { userName: `v-${name}`, ...own });
     });
 
-    it('gives no role and no user another’s permissions', async () => {
+    it('gives no role and no user another’s permissions [SEC-R4]', async () => {
       for (const word of ['theirs.cancel', 'tomorrow.cancel', 'approve']) {
         const given = permission(word);
         const plain = await developer.done('POST', '/api/Role', { name: `${name}-${word}` });
@@ -268,12 +268,12 @@ for (const kind of STORES)
       refused(await developer.ask('PUT', '/api/User', { id, nickName: 'Mine' }), 'owner', 'theirs.cancel');
     });
 
-    it('imports no user with another’s permissions', async () => {
+    it('imports no user with another’s permissions [SEC-R4]', async () => {
       const lines = [{ userName: `i-${name}`, ...permission('theirs.cancel') }, { userName: `j-${name}` }];
       assert.deepEqual(await importUsers(lines), ['refused', 'created']);
     });
 
-    it('makes no API below another’s, by a call or an import', async () => {
+    it('makes no API below another’s, by a call or an import [SEC-R4]', async () => {
       const below = 'theirs.orders';
       refused(await developer.ask('POST', '/api/ApiResource', { name: below }), 'owner', 'theirs');
       refused(
@@ -284,7 +284,7 @@ for (const kind of STORES)
       await developer.done('POST', '/api/ApiResource', { name: `${name}.orders` });
     });
 
-    it('gives no permission that another’s API could mean as well, however short its name', async () => {
+    it('gives no permission that another’s API could mean as well, however short its name [SEC-R4]', async () => {
       const top = `top-${name}`;
       await developer.done('POST', '/api/ApiResource', { name: `${top}.orders` });
       await admin.done('POST', '/api/ApiResource', { name: top });
@@ -310,7 +310,7 @@ for (const kind of STORES)
       'a registration token': (other) => other.done('POST', '/api/Client/RegistrationTokens', {}),
     };
     for (const [what, leave] of Object.entries(LEFT))
-      it(`imports no user with the key of one who has left ${what}`, async () => {
+      it(`imports no user with the key of one who has left ${what} [SEC-R4]`, async () => {
         const theirs = await userToken(server, MAY, [], undefined, ['developer']);
         const left = String(decodeJwt(theirs).sub);
         await leave(caller(server, theirs));
@@ -325,7 +325,7 @@ for (const kind of STORES)
       });
 
     for (const type of ['acl', 'mqtt'])
-      it(`gives nobody rights over devices by claims of the type ${type}`, async () => {
+      it(`gives nobody rights over devices by claims of the type ${type} [SEC-R8]`, async () => {
         const given = { claims: [{ type, value: '{}' }] };
         const id = await ownUser();
         const role = await developer.done('POST', '/api/Role', { name });
@@ -362,7 +362,7 @@ for (const kind of STORES)
       assert.deepEqual(again['clients'], [{ clientId: own['clientId'], result: 'changed' }]);
     });
 
-    it('switches consent off for no client', async () => {
+    it('switches consent off for no client [SEC-R5]', async () => {
       const { id } = await developer.done('POST', '/api/Client', SHOP);
       const off = { requireConsent: false };
       for (const answer of [
@@ -375,7 +375,7 @@ for (const kind of STORES)
     });
 
     for (const grant of [PASSWORD_GRANT, MOBILE_CODE, EXCHANGE])
-      it(`gives no client the grant ${grant}`, async () => {
+      it(`gives no client the grant ${grant} [SEC-R5]`, async () => {
         const { id } = await machine();
         const grantTypes = ['client_credentials', grant];
         for (const answer of [
@@ -387,7 +387,7 @@ for (const kind of STORES)
         }
       });
 
-    it('changes their client that an administrator trusts, and widens it by nothing', async () => {
+    it('changes their client that an administrator trusts, and widens it by nothing [SEC-R5]', async () => {
       const { id } = await developer.done('POST', '/api/Client', SHOP);
       await admin.done('PUT', '/api/Client', {
         id,
@@ -417,7 +417,7 @@ for (const kind of STORES)
       await developer.done('PUT', '/api/Client', { id, requireConsent: true });
     });
 
-    it('is confined under any name of the role, and by no other role of that name', async () => {
+    it('is confined under any name of the role, and by no other role of that name [SEC-R2]', async () => {
       const [role] = (await admin.ask('GET', '/api/Role?q.name=developer')).body['data'] as [Data];
       await admin.done('PUT', '/api/Role', { id: role['id'], name: 'Builder' });
       const { id } = await admin.done('POST', '/api/Role', { name: 'developer' });
@@ -436,7 +436,7 @@ for (const kind of STORES)
       }
     });
 
-    it('is not what an administrator of few words is, who may give the words of business APIs', async () => {
+    it('is not what an administrator of few words is, who may give the words of business APIs [SEC-R4]', async () => {
       const few = caller(server, await clientToken(server, ['isms.client.post', 'isms.role.post']));
       const body = { template: 'machine', scopes: ['theirs.read'], resources: ['theirs'] };
       await few.done('POST', '/api/Client', body);

@@ -13,7 +13,7 @@ for (const kind of STORES)
   describe(`kill -9 while things are changed over REST, on ${kind}`, function () {
     this.timeout(120_000);
 
-    it(`loses nothing that was acknowledged, ${KILLS} times over, and leaves nothing half written`, async () => {
+    it('loses nothing that was acknowledged, several times over, and leaves nothing half written', async () => {
       const env = await environment(kind);
       const issuer = `http://localhost:${env['PORT']}`;
       let token = '';

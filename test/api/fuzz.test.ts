@@ -127,7 +127,7 @@ for (const kind of STORES)
       });
 
       if (schemas.query === undefined && schemas.body === undefined) continue;
-      it(`${id} refuses what it was not made for, and writes no half of it`, async function () {
+      it(`${id} refuses what it was not made for, and writes no half of it [SEC-48]`, async function () {
         this.timeout(120_000);
         const about = exampleOf(operation);
         let before: string | undefined;

@@ -81,7 +81,7 @@ for (const kind of STORES)
     });
     after(() => server.stop());
 
-    it('has an example, so that what follows visits it', () => {
+    it('has an example, so that what follows visits it [SEC-47]', () => {
       assert.deepEqual(Object.keys(EXAMPLES).sort(), OPERATIONS.map(({ id }) => id).sort());
     });
 
@@ -103,7 +103,7 @@ for (const kind of STORES)
         assert.match(headers.get('www-authenticate') ?? '', /^Bearer .*error="invalid_token"/);
       });
 
-      it(`${id} refuses a token that is not valid here`, async () => {
+      it(`${id} refuses a token that is not valid here [SEC-47]`, async () => {
         const sent = await example();
         for (const [what, token] of bad) {
           const { status, headers } = await perform(server, each, sent, { token });
@@ -125,7 +125,7 @@ for (const kind of STORES)
         );
       });
 
-      it(`${id} refuses a user without the permission, and names it`, async () => {
+      it(`${id} refuses a user without the permission, and names it [SEC-18]`, async () => {
         const token = await userToken(server, [plainest], ['isms.codegen.clients']);
         const { status, body } = await perform(server, each, await example(), { token });
         assert.deepEqual([status, body['data']], [403, { missing: 'permission', name: plainest }]);
@@ -134,7 +134,7 @@ for (const kind of STORES)
       const serving = spellings(access.area, access.verb);
       const enough = NEEDS_EVERYTHING.has(id) ? serving.filter((word) => EVERYTHING.includes(word)) : serving;
       for (const word of serving.filter((each) => !enough.includes(each)))
-        it(`${id} refuses ${word} alone, and names what it needs`, async () => {
+        it(`${id} refuses ${word} alone, and names what it needs [SEC-R1]`, async () => {
           const token = await shared(`client ${word}`, () => clientToken(server, [word]));
           const { status, body } = await perform(server, each, await example(token), { token });
           assert.deepEqual([status, body['data']], [403, { missing: 'permission', name: 'isms.all' }]);
@@ -153,7 +153,7 @@ for (const kind of STORES)
         });
 
       if (each.home) {
-        it(`${id} is for the home tenant’s administrators only`, async () => {
+        it(`${id} is for the home tenant’s administrators only [SEC-X4]`, async () => {
           const there = await clientToken(server, [plainest], other);
           const sent = await example();
           const { status, body } = await perform(server, each, sent, { token: there, tenant: other });
@@ -162,7 +162,7 @@ for (const kind of STORES)
         continue;
       }
       if (!namesOne(each)) continue;
-      it(`${id} does not know what is another tenant’s`, async () => {
+      it(`${id} does not know what is another tenant’s [SEC-47]`, async () => {
         const words = enough.slice(0, 1);
         const there = await clientToken(server, words, other);
         const foreign = await example(there, other);

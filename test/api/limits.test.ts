@@ -11,7 +11,7 @@ describe('too many calls of the management API', () => {
     return clientToken(server, ['isms.all']);
   };
 
-  it('of one address are refused in the envelope, with when to come again', async () => {
+  it('of one address are refused in the envelope, with when to come again [SEC-52]', async () => {
     await start({ address: 2 });
     const statuses: number[] = [];
     for (let n = 0; n < 2; n++) statuses.push((await call(server, { path: '/api/Role/Codes' })).status);

@@ -179,7 +179,7 @@ for (const kind of STORES)
     });
 
     for (const { operation, area, path } of FIELDS)
-      it(`can be read, sent back and deleted: ${area} ${path.join('.')}`, async () => {
+      it(`can be read, sent back and deleted: ${area} ${path.join('.')} [SEC-R10]`, async () => {
         const place = operation.path;
         const id = await newThing(operation);
         for (const text of OLDER) {
@@ -203,7 +203,7 @@ for (const kind of STORES)
       });
 
     for (const { operation, area, path } of FIELDS.filter(({ path }) => namesClaim(path)))
-      it(`keep their names of claims when they are sent back: ${area} ${path.join('.')}`, async () => {
+      it(`keep their names of claims when they are sent back: ${area} ${path.join('.')} [SEC-R10]`, async () => {
         const [id, another] = [await newThing(operation), await newThing(operation)];
         const [field = ''] = path;
         for (const text of OLDER) {
@@ -235,7 +235,7 @@ for (const kind of STORES)
       assert.deepEqual([same['avatar'], same['nickName']], ['/avatars/me.png', 'Same']);
     });
 
-    it('can be deleted, disabled and described: a tenant with a logo of before', async () => {
+    it('can be deleted, disabled and described: a tenant with a logo of before [SEC-R10]', async () => {
       const operation = CHANGES.find((change) => areaOf(change) === 'tenant');
       assert.ok(operation);
       const id = await newThing(operation);
@@ -248,7 +248,7 @@ for (const kind of STORES)
       await admin.done('DELETE', `/api/Tenant/${id}?confirm=${String(shown['name'])}`);
     });
 
-    it('can be disabled and described: a client with an address of before', async () => {
+    it('can be disabled and described: a client with an address of before [SEC-R10]', async () => {
       const operation = CHANGES.find((change) => areaOf(change) === 'client');
       assert.ok(operation);
       const id = await newThing(operation);

@@ -75,7 +75,7 @@ for (const kind of STORES)
     };
 
     for (const [what, end] of Object.entries(ENDS)) {
-      it(`opens nothing to a token that their client has already: ${what}`, async () => {
+      it(`opens nothing to a token that their client has already: ${what} [SEC-R4]`, async () => {
         const { id, developer } = await owner();
         const client = await machine(developer, WORDS);
         const own = caller(server, await tokenOf(client, 'isms.user.all'));
@@ -92,7 +92,7 @@ for (const kind of STORES)
         assert.match(String(refusal.body['message']), /the owner of the client must hold it/);
       });
 
-      it(`is refused to their client where it asks, and left out where it does not: ${what}`, async () => {
+      it(`is refused to their client where it asks, and left out where it does not: ${what} [SEC-R4]`, async () => {
         const { id, developer } = await owner();
         const api = await developer.done('POST', '/api/ApiResource', {
           name: `api-of-${id}`,
@@ -110,7 +110,7 @@ for (const kind of STORES)
         assert.deepEqual(await introspected(before), [true, '']);
       });
 
-      it(`can not be registered for with their token: ${what}`, async () => {
+      it(`can not be registered for with their token: ${what} [SEC-R4]`, async () => {
         const { id, developer } = await owner();
         const scopes = ['openid', 'isms.user.all'];
         const { token } = await developer.done('POST', '/api/Client/RegistrationTokens', { scopes, uses: 5 });
@@ -123,7 +123,7 @@ for (const kind of STORES)
       });
     }
 
-    it('is not what a client that has registered can add to itself', async () => {
+    it('is not what a client that has registered can add to itself [SEC-R4]', async () => {
       const { id, developer } = await owner();
       const scopes = ['openid', 'isms.user.all'];
       const { token } = await developer.done('POST', '/api/Client/RegistrationTokens', { scopes });
@@ -144,7 +144,7 @@ for (const kind of STORES)
       assert.deepEqual([heard.status, bodyOf(heard)['error']], [400, 'invalid_client_metadata']);
     });
 
-    it('comes back to their client when they get it back', async () => {
+    it('comes back to their client when they get it back [SEC-R4]', async () => {
       const { id, developer } = await owner();
       const client = await machine(developer, WORDS);
       const own = caller(server, await tokenOf(client, 'isms.user.all'));
@@ -159,7 +159,7 @@ for (const kind of STORES)
       await tokenOf(client, 'isms.user.all');
     });
 
-    it('opens nothing to a token that their client has had issued', async () => {
+    it('opens nothing to a token that their client has had issued [SEC-R4]', async () => {
       const { id, developer } = await owner();
       const client = await machine(developer, WORDS);
       const own = caller(server, await tokenOf(client, 'isms.client.all isms.user.all'));
@@ -170,7 +170,7 @@ for (const kind of STORES)
       assert.equal((await later.ask('GET', '/api/User')).status, 403);
     });
 
-    it('is not undone by a client with isms.all: it gives its owner nothing back', async () => {
+    it('is not undone by a client with isms.all: it gives its owner nothing back [SEC-R4]', async () => {
       const { id, userKey } = await owner(['administrator']);
       const client = await machine(admin, ['isms.all'], { owner: userKey });
       const own = caller(server, await tokenOf(client, 'isms.all'));
@@ -181,7 +181,7 @@ for (const kind of STORES)
       assert.equal((await asked(client, { scope: 'isms.all' })).body['error'], 'invalid_scope');
     });
 
-    it('is had by a client again that an administrator takes the owner from', async () => {
+    it('is had by a client again that an administrator takes the owner from [SEC-R4]', async () => {
       const { id, developer } = await owner();
       const client = await machine(developer, WORDS);
       await ENDS['the account']?.(admin, id);
@@ -190,7 +190,7 @@ for (const kind of STORES)
       assert.equal((await own.ask('GET', '/api/User')).status, 200);
     });
 
-    it('is no way into the tenant by a client that has isms.all', async () => {
+    it('is no way into the tenant by a client that has isms.all [SEC-R3]', async () => {
       const name = `owned-${kind}`;
       const tenant = await server.addTenant(name, `${name}.localhost:${server.port}`);
       const { userKey } = await server.addUser({ userName: 'nobody' }, tenant);

@@ -80,13 +80,13 @@ for (const kind of STORES)
     });
 
     for (const { id } of WRITING)
-      it(`${id} ${id in MAY ? 'is taken' : HIDDEN.includes(id) ? 'finds nothing' : 'is refused'}`, async () => {
+      it(`${id} ${id in MAY ? 'is taken' : HIDDEN.includes(id) ? 'finds nothing' : 'is refused'} [SEC-R4]`, async () => {
         const { status, body } = await ask(id, token);
         const expected = id in MAY ? [200, 502] : HIDDEN.includes(id) ? [404] : [403];
         assert.ok(expected.includes(status), `${status} ${JSON.stringify(body)}`);
       });
 
-    it('stays as it is: the scopes about a person', async () => {
+    it('stays as it is: the scopes about a person [SEC-R4]', async () => {
       const before = (await admin.ask('GET', '/api/IdentityResource')).body['data'] as Data[];
       const one = (name: string): Data => before.find((resource) => resource['name'] === name) as Data;
       const wider = { id: one('openid')['id'], userClaims: ['sub', 'email', 'permission', 'role'] };
@@ -113,7 +113,7 @@ for (const kind of STORES)
           assert.equal((await ask(id, other)).status, 200, id);
     });
 
-    it('is refused to a client that acts for itself and is the developer’s own', async () => {
+    it('is refused to a client that acts for itself and is the developer’s own [SEC-R4]', async () => {
       const scopes = ['isms.identityresource.post'];
       const made = await developer.done('POST', '/api/Client', { template: 'machine', scopes });
       const { body } = await server.post(

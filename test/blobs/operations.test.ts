@@ -190,7 +190,7 @@ for (const kind of STORES)
         ['two files', 'Blob/Image', { value: png(), other: png() }, 422, 800001],
       ];
       for (const [what, path, body, status, code] of REFUSED)
-        it(what, async () => {
+        it(`${what} [SEC-49]`, async () => {
           const answer = await leavesNothing(() => upload(path, body));
           assert.deepEqual([answer.status, answer.body['code']], [status, code], JSON.stringify(answer.body));
         });
@@ -251,7 +251,7 @@ for (const kind of STORES)
         assert.equal(answer.status, 422);
       });
 
-      it('an upload that is cut in the middle', async () => {
+      it('an upload that is cut in the middle [SEC-49]', async () => {
         const { bytes, headers } = asForm({ value: mp4(5_000_000) });
         const socket = connect(server.port, '127.0.0.1');
         socket.write(
@@ -268,7 +268,7 @@ for (const kind of STORES)
         assert.equal((await rows()).length, before);
       });
 
-      it('more than the limit, before all of it has come', async () => {
+      it('more than the limit, before all of it has come [SEC-49]', async () => {
         const { headers } = asForm({});
         const size = 500_000_000;
         const socket = connect(server.port, '127.0.0.1');
@@ -289,7 +289,7 @@ for (const kind of STORES)
     });
 
     describe('are served', () => {
-      it('so that a browser guesses nothing and runs nothing', async () => {
+      it('so that a browser guesses nothing and runs nothing [SEC-49]', async () => {
         const image = await get(urlOf(await upload('Blob/Image', { value: png() })));
         assert.equal(image.headers.get('x-content-type-options'), 'nosniff');
         assert.match(image.headers.get('content-disposition') ?? '', /^inline/);
@@ -349,7 +349,7 @@ for (const kind of STORES)
         while (open() > 0) await new Promise((resolve) => setImmediate(resolve));
       });
 
-      it('by their own tenant alone', async () => {
+      it('by their own tenant alone [SEC-49]', async () => {
         const url = urlOf(await upload('Blob/Image', { value: png() }));
         const name = `files-${kind}`;
         await server.addTenant(name, `${name}.localhost:${server.port}`);
@@ -371,7 +371,7 @@ for (const kind of STORES)
     });
 
     describe('are swept', () => {
-      it('where an upload was stored and never kept', async () => {
+      it('where an upload was stored and never kept [SEC-49]', async () => {
         const url = urlOf(await upload('Blob/Image', { value: png() }));
         const name = url.pathname.split('/').at(-1) ?? '';
         await server.context.store

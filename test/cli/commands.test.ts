@@ -134,7 +134,7 @@ for (const kind of STORES)
       );
     });
 
-    it('leave a tenant its last administrator, and make one where there is none', async () => {
+    it('leave a tenant its last administrator, and make one where there is none [SEC-R3]', async () => {
       const last = await run('user', 'disable', 'admin');
       assert.equal(last.code, 4);
       assert.match(

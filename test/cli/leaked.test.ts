@@ -93,7 +93,7 @@ for (const kind of STORES)
       assert.equal((await run('keys', 'renew', 'everything')).code, 2);
     });
 
-    it('list a client’s secrets, and end one of them, with the tokens where that is wanted', async () => {
+    it('list a client’s secrets, and end one of them, with the tokens where that is wanted [SEC-R12]', async () => {
       const { secret: first } = await json(
         'client',
         'create',
@@ -148,7 +148,7 @@ for (const kind of STORES)
       await until(async () => !(await opens(token)));
     });
 
-    it('list the tokens of dynamic registration, and end them', async () => {
+    it('list the tokens of dynamic registration, and end them [SEC-R12]', async () => {
       const authorization = `Bearer ${await managementToken(issuer)}`;
       const post = async (path: string, body: object, by = authorization): Promise<Json> => {
         const heard = await send(new URL(path, issuer), {
@@ -193,7 +193,7 @@ for (const kind of STORES)
       assert.equal((await run('registration', 'end', '--client', 'nobody')).code, 3);
     });
 
-    it('move to another master key and renew what the old one opened, in every tenant; and once more', async () => {
+    it('move to another master key and renew what the old one opened, in every tenant; and once more [SEC-R12]', async () => {
       await json('tenant', 'create', 'Acme', '--host', 'id.acme.example');
       const token = await managementToken(issuer);
       await json('client', 'create', 'screen', '--public', '--grant', 'device', '--scope', 'openid');

@@ -25,7 +25,7 @@ function keyFile(key: string): string {
 
 for (const kind of STORES)
   describe(`gatehouse keys rewrap, on ${kind}`, () => {
-    it('moves everything to a new master key while the server runs, and the old one opens nothing more', async () => {
+    it('moves everything to a new master key while the server runs, and the old one opens nothing more [SEC-51]', async () => {
       const env = await environment(kind);
       const running = await serveHere(env);
       const issuer = `http://localhost:${env['PORT']}`;

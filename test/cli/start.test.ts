@@ -54,7 +54,7 @@ describe('the first start', () => {
     await kill(second, 'SIGTERM');
   });
 
-  it('promises no link to messages where a proxy stands before it, and says where they are', async () => {
+  it('promises no link to messages where a proxy stands before it, and says where they are [SEC-R15]', async () => {
     const env = await quiet();
     const behind = { ...env, GATEHOUSE_ISSUER: 'https://localhost:8443', GATEHOUSE_TRUST_PROXY: '127.0.0.1' };
     const { stderr } = await cli(['serve'], behind);

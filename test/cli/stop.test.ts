@@ -72,7 +72,7 @@ async function stopping(port: string): Promise<Heard> {
 }
 
 describe('the end of a server', () => {
-  it('is told by /readyz while requests are served on, each with Connection: close', async () => {
+  it('is told by /readyz while requests are served on, each with Connection: close [SEC-R36]', async () => {
     const env = await environment('sqlite');
     const port = env['PORT'] as string;
     const server = await serve(env, [], folderWith(3));
@@ -117,7 +117,7 @@ describe('the end of a server', () => {
     await server.finished;
   });
 
-  it('resets none of 300 connections in use where the port has no time to stay open', async () => {
+  it('resets none of 300 connections in use where the port has no time to stay open [SEC-R36]', async () => {
     const env = await environment('sqlite');
     const port = env['PORT'] as string;
     const server = await serve(env, [], folderWith(0));
@@ -143,7 +143,7 @@ describe('the end of a server', () => {
     assert.equal((await server.finished).code, 0);
   }).timeout(60_000);
 
-  it('resets none of 100 clients that connect for each request and name no balancer', async () => {
+  it('resets none of 100 clients that connect for each request and name no balancer [SEC-R36]', async () => {
     const env = await environment('sqlite');
     const port = env['PORT'] as string;
     const server = await serve(env, [], folderWith(0));
@@ -166,7 +166,7 @@ describe('the end of a server', () => {
     assert.equal((await server.finished).code, 0);
   }).timeout(60_000);
 
-  it('answers each request that it carries out of those that 20 connections send ahead', async () => {
+  it('answers each request that it carries out of those that 20 connections send ahead [SEC-R36]', async () => {
     const env = await environment('sqlite', { LOG_LEVEL: 'info' });
     const port = env['PORT'] as string;
     const server = await serve(env, [], folderWith(2));
@@ -208,7 +208,7 @@ describe('the end of a server', () => {
     assert.equal(stdout.match(/"path":"\/connect\/token"/g)?.length, answered);
   }).timeout(60_000);
 
-  it('comes at once with a second signal', async () => {
+  it('comes at once with a second signal [SEC-R36]', async () => {
     const env = await environment('sqlite');
     const server = await serve(env, [], folderWith(300));
     server.child.kill('SIGTERM');
@@ -216,7 +216,7 @@ describe('the end of a server', () => {
     assert.equal((await kill(server, 'SIGTERM')).signal, 'SIGTERM');
   });
 
-  it('does not wait for a reader of the log that does not read', async () => {
+  it('does not wait for a reader of the log that does not read [SEC-R36]', async () => {
     const env = await environment('sqlite', { LOG_LEVEL: 'info' });
     const port = env['PORT'] as string;
     const child = spawn(process.execPath, [CLI, 'serve'], {
@@ -272,7 +272,7 @@ http {
     return child;
   }
 
-  it('resets none of 1,000 requests', async function () {
+  it('resets none of 1,000 requests [SEC-R36]', async function () {
     this.timeout(120_000);
     needsFiles(this, [NGINX], 'nginx (apt-get install nginx-light)');
     const port = await freePort();

@@ -163,7 +163,7 @@ for (const kind of STORES)
       assert.equal((await asks(made, strong)).status, 401);
     });
 
-    it('lose a scope for tokens that are out already, and everything when they are deleted', async () => {
+    it('lose a scope for tokens that are out already, and everything when they are deleted [SEC-X3]', async () => {
       const scopes = ['isms.role.get', 'isms.client.get'];
       const made = await admin.done('POST', '/api/Client', { template: 'machine', scopes });
       const { body } = await asks(made, made['newSecret'].secret, { scope: scopes.join(' ') });
@@ -199,7 +199,7 @@ for (const kind of STORES)
       assert.equal((await asks(made, made['newSecret'].secret)).status, 200);
     });
 
-    it('give nobody more than he has: neither by a scope, nor by a secret of a stronger client', async () => {
+    it('give nobody more than he has: neither by a scope, nor by a secret of a stronger client [SEC-X1]', async () => {
       const verbs = ['post', 'put', 'postsecretkey'].map((verb) => `isms.client.${verb}`);
       const few = caller(server, await userToken(server, ['isms.all'], verbs));
       const strong = await few.ask('POST', '/api/Client', {

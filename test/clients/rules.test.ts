@@ -54,7 +54,7 @@ onEveryStore('a client', (open) => {
       assert.ok(await insert(settings));
     });
 
-  it('can not have an id that a user could have', async () => {
+  it('can not have an id that a user could have [SEC-24]', async () => {
     await assert.rejects(
       insertClient(
         tenantDb(open().knex, tenantId),
@@ -69,7 +69,7 @@ onEveryStore('a client', (open) => {
     );
   });
 
-  it('has several secrets at a time, so that one can be replaced by the other, and not any number', async () => {
+  it('has several secrets at a time, so that one can be replaced by the other, and not any number [SEC-28]', async () => {
     const db = tenantDb(open().knex, tenantId);
     await insertClient(
       db,
@@ -121,7 +121,7 @@ onEveryStore('a client', (open) => {
       /needs a client that authenticates/,
     ],
   ] as const)
-    it(`is refused for ${field}: ${why.source}`, async () => {
+    it(`is refused for ${field}: ${why.source} [SEC-1]`, async () => {
       await assert.rejects(
         insert(settings),
         (error: Error) => error instanceof Invalid && error.key === field && why.test(error.message),

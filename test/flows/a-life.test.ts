@@ -35,7 +35,7 @@ describe('an account, from its first day to its last, in a browser', () => {
     await press(page, 'Sign in');
   };
 
-  it('begins with two codes, signs in by password and by code, changes, recovers, and is deleted', async function () {
+  it('begins with two codes, signs in by password and by code, changes, recovers, and is deleted [SEC-46]', async function () {
     needsBrowser(this);
     this.timeout(120_000);
     const { server } = place;

@@ -116,7 +116,7 @@ describe('a store that is down', () => {
   };
 
   for (const operation of OPERATIONS.filter(({ access }) => access.kind !== 'open'))
-    it(`makes ${operation.id} answer 503 in the envelope`, async () => {
+    it(`makes ${operation.id} answer 503 in the envelope [SEC-R35]`, async () => {
       const answer = await broken.ask(...requestOf(operation));
       assert.deepEqual(shortly(answer), ERROR_503, answer.text);
       assert.equal((JSON.parse(answer.text) as { code: number }).code, 503);
@@ -152,7 +152,7 @@ describe('a store that is down', () => {
         assert.equal((JSON.parse(answer.text) as { error: string }).error, 'temporarily_unavailable');
       });
 
-  it('makes the token endpoint answer 503 in OAuth’s words', async () => {
+  it('makes the token endpoint answer 503 in OAuth’s words [SEC-R35]', async () => {
     const answer = await broken.ask(ROUTES.token, {
       headers: { authorization: basic('app', secret) },
       form: { grant_type: 'authorization_code', code: 'x', redirect_uri: 'https://app.example.com/callback' },
@@ -208,7 +208,7 @@ describe('a store that is down', () => {
   const authorization = basic(APP, APP_SECRET);
   const names = { username: 'u', clientid: 'c', password: 'p', topic: 't', action: 'publish' };
   for (const name of CALLS) {
-    it(`denies what EMQX 5 asks by /mqtt/${name}`, async () => {
+    it(`denies what EMQX 5 asks by /mqtt/${name} [SEC-R35]`, async () => {
       const answer = await broken.ask(`/mqtt/${name}`, {
         method: 'POST',
         headers: { authorization, ...JSON_TYPE },
@@ -261,7 +261,7 @@ describe('a store that takes no writes', () => {
   ];
 
   for (const [name, kind, breakIt, mendIt] of FAILURES)
-    it(`because it ${name} is told by /readyz and to applications, and is used again afterwards`, async () => {
+    it(`because it ${name} is told by /readyz and to applications, and is used again afterwards [SEC-R35]`, async () => {
       const server = await startServer(kind, {}, LIMITS);
       const { knex } = server.context.store;
       const ask = (path: string): Promise<Heard> => send(new URL(path, server.issuer));
@@ -296,7 +296,7 @@ describe('a PostgreSQL that cannot serve', () => {
   });
   afterEach(() => end(broken));
 
-  it('by falling silent makes requests that wait 503, and serves new ones when it can be reached again', async () => {
+  it('by falling silent makes requests that wait 503, and serves new ones when it can be reached again [SEC-R35]', async () => {
     const { proxy } = broken;
     assert.equal(outcomeOf(await begin(broken)), BEGUN);
     proxy.fallSilent();
@@ -319,7 +319,7 @@ describe('a PostgreSQL that cannot serve', () => {
     assert.equal(outcomeOf(await begin(broken)), BEGUN);
   });
 
-  it('by falling silent in a transaction leaves nothing locked once it can be reached again', async () => {
+  it('by falling silent in a transaction leaves nothing locked once it can be reached again [SEC-R35]', async () => {
     const { proxy, server } = broken;
     const { store } = server.context;
     const lock = 'SELECT pg_advisory_xact_lock(1)';
@@ -340,7 +340,7 @@ describe('a PostgreSQL that cannot serve', () => {
     assert.ok(await succeedsWithin(RECOVERY_TRIES, locks));
   });
 
-  it('by having no connection free makes requests wait, and then 503', async () => {
+  it('by having no connection free makes requests wait, and then 503 [SEC-R35]', async () => {
     const { store } = broken.server.context;
     let release = (): void => undefined;
     const released = new Promise<void>((resolve) => (release = resolve));
@@ -415,7 +415,7 @@ describe('a PostgreSQL whose processes are stopped', () => {
       : ask('/mqtt/auth', { headers: { authorization }, form: names });
   };
 
-  it('is 503 on every interface, and serves again when they go on', async () => {
+  it('is 503 on every interface, and serves again when they go on [SEC-R35]', async () => {
     const begun = await begin({ ask });
     assert.equal(outcomeOf(begun), BEGUN);
     await postgres.pause();

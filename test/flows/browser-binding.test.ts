@@ -66,7 +66,7 @@ for (const kind of STORES)
       assert.equal((await alice.go(page.url)).status, 400);
     });
 
-    it('does not sign that browser in where another, with all its cookies, has signed in', async () => {
+    it('does not sign that browser in where another, with all its cookies, has signed in [SEC-R18]', async () => {
       const mallory = new Visitor(server.issuer);
       const page = await mallory.go(authorizePath(APP));
       const alice = new Visitor(server.issuer);
@@ -89,7 +89,7 @@ for (const kind of STORES)
       assert.ok(wentOn(await alice.go(resumeOf(page))));
     });
 
-    it('does not sign another in as the person who finished it here', async () => {
+    it('does not sign another in as the person who finished it here [SEC-R18]', async () => {
       const mallory = new Visitor(server.issuer);
       const page = await mallory.go(authorizePath(APP));
       await post(mallory, page, { login: 'mallory', password: PASSWORD });
@@ -99,7 +99,7 @@ for (const kind of STORES)
       assert.equal(await isSignedIn(alice), false);
     });
 
-    it('does not let that browser use the consent that was given in another', async () => {
+    it('does not let that browser use the consent that was given in another [SEC-R18]', async () => {
       const { visitor: mallory } = await obtainCode(server, {
         clientId: 'app',
         redirectUri: REDIRECT,
@@ -162,7 +162,7 @@ describe('the cookies of a tenant', () => {
     return visitor.setCookies;
   }
 
-  it('at https are bound to the host by their names, or to https where a path matters', async () => {
+  it('at https are bound to the host by their names, or to https where a path matters [SEC-R18]', async () => {
     const issuer = 'https://id.localhost';
     const server = await startServer('sqlite', { GATEHOUSE_ISSUER: issuer });
     await prepare(server);
@@ -198,7 +198,7 @@ describe('a sign-in in a real browser', () => {
   });
   after(() => server.stop());
 
-  it('is not taken over by cookies that were planted in it', async function () {
+  it('is not taken over by cookies that were planted in it [SEC-R18]', async function () {
     needsBrowser(this);
     const [mallory, alice] = [await newVisitor(), await newVisitor()];
     const began = await mallory.newPage();

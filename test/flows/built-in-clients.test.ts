@@ -46,7 +46,7 @@ for (const kind of STORES) {
       env = await environment(kind);
     });
 
-    it('is there for no endpoint where the configuration has no demo, nor is what it got before', async () => {
+    it('is there for no endpoint where the configuration has no demo, nor is what it got before [SEC-R16]', async () => {
       const open = await startWith(true);
       const demo = { clientId: DEMO_CLIENT_ID, redirectUri: `${open.issuer}/demo/callback` };
       const signedIn = await obtainCode(open, {
@@ -74,7 +74,7 @@ for (const kind of STORES) {
       await shut.stop();
     });
 
-    it('goes from a store in which an earlier program kept it, with its tokens', async () => {
+    it('goes from a store in which an earlier program kept it, with its tokens [SEC-R16]', async () => {
       const server = await startWith(false);
       await server.addClient('demo', {
         grantTypes: [GRANT_TYPES.code, GRANT_TYPES.refresh, GRANT_TYPES.device],
@@ -109,7 +109,7 @@ for (const kind of STORES) {
       await server.stop();
     });
 
-    it('gets what the demo shows and nothing more', async () => {
+    it('gets what the demo shows and nothing more [SEC-R16]', async () => {
       const server = await startWith(true);
       for (const scope of ['isms.all', 'isms.user.all', 'permission', 'openid isms.role.get']) {
         const { url } = await authorizeAs(server, DEMO_CLIENT_ID, '/demo/callback', scope);
@@ -129,7 +129,7 @@ for (const kind of STORES) {
       await server.stop();
     });
 
-    it('comes back to the issuer that the server has now, and to that of its tenant', async () => {
+    it('comes back to the issuer that the server has now, and to that of its tenant [SEC-R16]', async () => {
       const first = await startWith(true);
       await first.stop();
       const issuer = `http://id.localhost:${env['PORT']}`;
@@ -177,7 +177,7 @@ for (const kind of STORES) {
       assert.match(page.html, /to continue to API documentation/);
     });
 
-    it('gets the scopes that were chosen, and none beside', async () => {
+    it('gets the scopes that were chosen, and none beside [SEC-R16]', async () => {
       const signedIn = await obtainCode(server, { ...docs, user: 'ada', scope: 'isms.role.get' });
       const { body } = await server.post('/connect/token', redeemForm(docs, signedIn));
       assert.deepEqual([body['scope'], body['refresh_token']], ['isms.role.get', undefined]);
@@ -195,7 +195,7 @@ for (const kind of STORES) {
       );
     });
 
-    it('shows its consent page each time, and remembers none', async () => {
+    it('shows its consent page each time, and remembers none [SEC-R16]', async () => {
       const { visitor } = await obtainCode(server, { ...docs, user: 'ada', scope: 'isms.all' });
       const silent = await ask(visitor, 'isms.all', { prompt: 'none' });
       assert.equal(silent.url.searchParams.get('error'), 'consent_required');
@@ -215,7 +215,7 @@ for (const kind of STORES) {
   });
 
   describe(`the ids of the server’s own clients, on ${kind}`, () => {
-    it('can not be taken, over REST, at the command line or by a change', async () => {
+    it('can not be taken, over REST, at the command line or by a change [SEC-R16]', async () => {
       const env = await environment(kind);
       const server = await startServer(kind, env);
       const token = await clientToken(server, ['isms.all']);
@@ -231,7 +231,7 @@ for (const kind of STORES) {
       await server.stop();
     });
 
-    it('are never found in the store, and doctor names a row that has one', async () => {
+    it('are never found in the store, and doctor names a row that has one [SEC-R16]', async () => {
       const env = await environment(kind);
       const server = await startServer(kind, env, { demo: false });
       await server.addClient('mine', {

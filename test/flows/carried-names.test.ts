@@ -67,7 +67,7 @@ for (const kind of STORES)
     const may = async (username: string, clientid: string): Promise<unknown> =>
       (await api.ask('/mqtt/acl', { username, clientid, action: 'publish', topic: 'open' })).body['result'];
 
-    it('are no other user’s sub: a user name has the form of one only where it is the user’s own', async () => {
+    it('are no other user’s sub: a user name has the form of one only where it is the user’s own [SEC-R8]', async () => {
       const { id } = await admin.done('POST', '/api/User', { userName: `plain-${++made}` });
       for (const userName of [sub, sub.toUpperCase(), KEY])
         for (const answer of [
@@ -90,7 +90,7 @@ for (const kind of STORES)
       assert.match(stderr, /must not be a uuid/);
     });
 
-    it('are no client’s id: a user who is made, renamed or imported has another name', async () => {
+    it('are no client’s id: a user who is made, renamed or imported has another name [SEC-R8]', async () => {
       const { id } = await admin.done('POST', '/api/User', { userName: `plain-${++made}` });
       for (const userName of ['app', 'gatehouse-account'])
         for (const answer of [
@@ -110,7 +110,7 @@ for (const kind of STORES)
       assert.match(stderr, /is a client’s id/);
     });
 
-    it('are no user’s name: a client that is made has another id', async () => {
+    it('are no user’s name: a client that is made has another id [SEC-R8]', async () => {
       const { status, body } = await makeClient('alice');
       assert.deepEqual([status, body['codeName']], [409, 'Client_ClientIdExists']);
       assert.match(String(body['message']), /"alice" is a user’s name; choose another client id/);
@@ -119,7 +119,7 @@ for (const kind of STORES)
       assert.equal((await makeClient('Alice')).status, 200);
     });
 
-    it('are one’s where a user and a client come to one name at once', async () => {
+    it('are one’s where a user and a client come to one name at once [SEC-R8]', async () => {
       for (let round = 0; round < 10; round++) {
         const [word, other] = [`both-${round}`, `other-${round}`];
         const { id } = await admin.done('POST', '/api/User', { userName: `before-${round}` });
@@ -150,7 +150,7 @@ for (const kind of STORES)
       return tokenOf(userName);
     };
 
-    it('leave out a user name of before that is another’s sub or a client’s id', async () => {
+    it('leave out a user name of before that is another’s sub or a client’s id [SEC-R8]', async () => {
       const [asAlice, asApp] = [await older(sub), await older('app')];
       for (const [name, token] of [
         [sub, asAlice],
@@ -165,7 +165,7 @@ for (const kind of STORES)
       assert.equal(decodeJwt(await tokenOf('alice'))['preferred_username'], 'alice');
     });
 
-    it('that clash since before these rules are told to the operator, and can be kept until they are changed', async () => {
+    it('that clash since before these rules are told to the operator, and can be kept until they are changed [SEC-R8]', async () => {
       await older('gatehouse-demo');
       const { id } = await server.addUser({ userName: 'settled' });
       await server.addClient('clash', { grantTypes: ['client_credentials'] });
@@ -188,7 +188,7 @@ for (const kind of STORES)
       assert.ok(!(await told()).includes('clash'));
     });
 
-    it('end with a rename: who signed in under the user name of before may do nothing more', async () => {
+    it('end with a rename: who signed in under the user name of before may do nothing more [SEC-R8]', async () => {
       await api.call('POST', 'acl/$all', { topic: 'open', action: 'pub', access: 'allow' });
       const { id, userKey } = await server.addUser({ userName: 'bob' });
       const token = await tokenOf('bob');

@@ -120,7 +120,7 @@ describe('the published documents', () => {
 });
 
 describe('an issuer at https, behind a proxy', () => {
-  it('is https in every link and cookie, whatever the connection to the server is', async () => {
+  it('is https in every link and cookie, whatever the connection to the server is [SEC-42]', async () => {
     const server = await startServer('sqlite', { GATEHOUSE_ISSUER: 'https://id.example.com' });
     const at = (path: string): Promise<{ headers: Headers; text: string }> =>
       send(new URL(path, `http://127.0.0.1:${server.port}`), { headers: { host: 'id.example.com' } });

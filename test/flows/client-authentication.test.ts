@@ -74,7 +74,7 @@ for (const kind of STORES)
       assert.equal(status, 200, JSON.stringify(body));
     });
 
-    it('are refused when the assertion is for an endpoint, for several, or for somebody else', async () => {
+    it('are refused when the assertion is for an endpoint, for several, or for somebody else [SEC-27]', async () => {
       for (const aud of [
         `${server.issuer}/connect/token`,
         [server.issuer, 'https://other.example.com'],
@@ -91,7 +91,7 @@ for (const kind of STORES)
       assert.equal((await ask(jwt)).body['error'], 'invalid_client');
     });
 
-    it('are let in once with one of many copies of an assertion', async () => {
+    it('are let in once with one of many copies of an assertion [SEC-27]', async () => {
       const jwt = await assertion();
       const answers = await Promise.all(Array.from({ length: 20 }, () => ask(jwt)));
       assert.equal(answers.filter(({ status }) => status === 200).length, 1);
@@ -111,7 +111,7 @@ for (const kind of STORES)
         assert.equal((await ask(wrong)).body['error'], 'invalid_client');
     });
 
-    it('may not authenticate in two ways at once', async () => {
+    it('may not authenticate in two ways at once [SEC-26]', async () => {
       const answer = await server.post(
         '/connect/token',
         {
@@ -126,7 +126,7 @@ for (const kind of STORES)
     });
 
     for (const path of ['/connect/token', '/connect/par', '/connect/revocation', '/connect/introspect'])
-      it(`are authenticated at ${path}`, async () => {
+      it(`are authenticated at ${path} [SEC-26]`, async () => {
         const form = { grant_type: 'client_credentials', token: 'x' };
         for (const [more, headers] of [
           [{ client_id: 'plain' }, {}],

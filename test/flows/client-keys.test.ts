@@ -93,7 +93,7 @@ for (const kind of STORES)
       return status;
     };
 
-    it('are used at once when they are new, and fetched again once in 10 seconds at the most', async () => {
+    it('are used at once when they are new, and fetched again once in 10 seconds at the most [SEC-R14]', async () => {
       const [first, second, third] = [await newPair(), await newPair(), await newPair()];
       remote.keys = [first.jwk];
       assert.deepEqual([await ask(first), remote.asked], [200, 1]);
@@ -112,14 +112,14 @@ for (const kind of STORES)
       assert.deepEqual([await ask(own), remote.asked], [200, 1]);
     });
 
-    it('are fetched once for many requests that come before the client is known', async () => {
+    it('are fetched once for many requests that come before the client is known [SEC-R14]', async () => {
       const own = await newPair();
       remote.keys = [own.jwk];
       assert.deepEqual(await Promise.all(Array.from({ length: 50 }, () => ask(own))), Array(50).fill(200));
       assert.equal(remote.asked, 1);
     });
 
-    it('are fetched again for signed requests as well', async () => {
+    it('are fetched again for signed requests as well [SEC-R14]', async () => {
       const [first, second] = [await newPair(), await newPair()];
       const authorize = async (pair: Pair): Promise<boolean> => {
         const parameters = new URLSearchParams(
@@ -140,7 +140,7 @@ for (const kind of STORES)
       assert.deepEqual([await authorize(await newPair()), remote.asked], [false, 2]);
     });
 
-    it('are fetched again for a certificate that they do not name', async () => {
+    it('are fetched again for a certificate that they do not name [SEC-R14]', async () => {
       const certificateOf = (name: string) => newCertificate(`/CN=${name}`, `DNS:${name}.example.com`);
       const jwkOf = async (certificate: ReturnType<typeof certificateOf>): Promise<JWK> => ({
         ...(await exportJWK(certificate.publicKey)),
@@ -172,7 +172,7 @@ for (const kind of STORES)
     /** Something of the tenant changes that is not about this client: the tenant gets a new runtime. */
     const changeElsewhere = (): Promise<void> => server.change(async () => undefined);
 
-    it('are fetched no more often when something else of the tenant changes', async () => {
+    it('are fetched no more often when something else of the tenant changes [SEC-R14]', async () => {
       const own = await newPair();
       remote.keys = [own.jwk];
       assert.equal(await ask(own), 200);
@@ -184,7 +184,7 @@ for (const kind of STORES)
       assert.equal(remote.asked, 2);
     });
 
-    it('serve on when something else of the tenant changes while their address does not answer', async () => {
+    it('serve on when something else of the tenant changes while their address does not answer [SEC-R14]', async () => {
       const own = await newPair();
       remote.keys = [own.jwk];
       assert.equal(await ask(own), 200);
@@ -195,7 +195,7 @@ for (const kind of STORES)
       assert.deepEqual([await ask(own), await ask(await newPair()), remote.asked], [200, 401, 2]);
     });
 
-    it('are those of the client, not of one before it with the same id, and of the address that it has now', async () => {
+    it('are those of the client, not of one before it with the same id, and of the address that it has now [SEC-R14]', async () => {
       const own = await newPair();
       remote.keys = [own.jwk];
       assert.deepEqual([await ask(own), remote.asked], [200, 1]);
@@ -211,7 +211,7 @@ for (const kind of STORES)
       assert.deepEqual([await ask(own), remote.asked], [200, 3]);
     });
 
-    it('are asked for once in 10 seconds where they can not be had', async () => {
+    it('are asked for once in 10 seconds where they can not be had [SEC-R14]', async () => {
       const own = await newPair();
       remote.keys = [own.jwk];
       remote.status = 500;
@@ -267,7 +267,7 @@ describe('a client’s keys, as time passes', () => {
     return true;
   };
 
-  it('end after five minutes, whatever their headers say, so that one that was taken away ends', async () => {
+  it('end after five minutes, whatever their headers say, so that one that was taken away ends [SEC-R14]', async () => {
     later(299_000);
     assert.equal(select(), 1);
     remote.keys = [];
@@ -299,7 +299,7 @@ describe('a client’s keys, as time passes', () => {
     await assert.rejects(notFitting());
   });
 
-  it('are kept for the client’s next object in this process, and those least used go when they are too many', () => {
+  it('are kept for the client’s next object in this process, and those least used go when they are too many [SEC-R14]', () => {
     const cache = new FetchedKeysCache();
     const of = (id: string): FetchedKeys =>
       cache.of('tenant', { id, jwksUri: 'https://c.example/jwks' }).fetched;

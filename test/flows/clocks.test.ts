@@ -131,13 +131,13 @@ for (const kind of STORES)
     };
 
     for (const [where, offset] of Object.entries(OFFSETS)) {
-      it(`let a node that is ${where} issue tokens that work after a password change elsewhere`, async () => {
+      it(`let a node that is ${where} issue tokens that work after a password change elsewhere [SEC-R34]`, async () => {
         const userName = await addUser();
         await changePassword(userName);
         assert.deepEqual(await withClock(offset, async () => live(await issue(userName))), ALL);
       });
 
-      it(`end with a password change what a node issued that is ${where}`, async () => {
+      it(`end with a password change what a node issued that is ${where} [SEC-R34]`, async () => {
         const userName = await addUser();
         const tokens = await withClock(offset, () => issue(userName));
         await changePassword(userName);
@@ -145,7 +145,7 @@ for (const kind of STORES)
         assert.deepEqual(await withClock(visible, () => live(tokens)), []);
       });
 
-      it(`let a password change on a node that is ${where} end what was issued before, and nothing later`, async () => {
+      it(`let a password change on a node that is ${where} end what was issued before, and nothing later [SEC-R34]`, async () => {
         const userName = await addUser();
         const before = await issue(userName);
         await withClock(offset, () => changePassword(userName));
@@ -166,7 +166,7 @@ for (const kind of STORES)
       });
     });
 
-    it('end a session that began before the revocation, on a clock that was ahead', async () => {
+    it('end a session that began before the revocation, on a clock that was ahead [SEC-R34]', async () => {
       const userName = await addUser();
       const visitor = new Visitor(server.issuer);
       const asked = { clientId: 'app', redirectUri: REDIRECT, user: userName, visitor };
@@ -176,7 +176,7 @@ for (const kind of STORES)
       assert.match(page.html, /name="password"/);
     });
 
-    it('do not matter to tokens of a client that was disabled and enabled', async () => {
+    it('do not matter to tokens of a client that was disabled and enabled [SEC-R34]', async () => {
       const before = await withClock(HOUR, own);
       for (const enabled of [false, true])
         await server.change((db) => setClientEnabled(db, 'machine', enabled));
@@ -214,7 +214,7 @@ for (const kind of STORES)
       assert.equal(await withClock(-HOUR, async () => active(await ownThere())), true);
     });
 
-    it('leave rows and tokens alone that were written before generations, until the next revocation', async () => {
+    it('leave rows and tokens alone that were written before generations, until the next revocation [SEC-R34]', async () => {
       const userName = await addUser();
       const tokens = await issue(userName);
       const old = { generation: null };

@@ -192,13 +192,13 @@ for (const kind of STORES)
       ['a code', byCode, SCOPE],
       ['an exchanged token', exchanged, 'orders.read'],
     ] as const)
-      it(`is not given by ${name} at the token endpoint`, async () => {
+      it(`is not given by ${name} at the token endpoint [SEC-R19]`, async () => {
         await direct();
         const url = await silently('app', scope);
         assert.equal(url.searchParams.get('error'), 'consent_required');
       });
 
-    it('that was given on the page stays, whatever the token endpoint issues', async () => {
+    it('that was given on the page stays, whatever the token endpoint issues [SEC-R19]', async () => {
       await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT, scope: SCOPE, visitor });
       await byPassword('app', 'openid orders.write');
       assert.ok((await silently('app', SCOPE)).searchParams.get('code'));
@@ -208,7 +208,7 @@ for (const kind of STORES)
       );
     });
 
-    it('is asked for once a client needs it, though it got codes without before', async () => {
+    it('is asked for once a client needs it, though it got codes without before [SEC-R19]', async () => {
       await obtainCode(server, { clientId: 'own', redirectUri: REDIRECT, scope: SCOPE, visitor });
       assert.ok((await silently('own', SCOPE)).searchParams.get('code'));
       const change = (requireConsent: boolean): Promise<void> =>
@@ -232,7 +232,7 @@ for (const kind of STORES)
     const deleteReused = (): Promise<void> =>
       server.change(async (db) => deleteClient(db, await findClient(db, 'reused')));
 
-    it('ends with the client, and counts for no other that takes its id', async () => {
+    it('ends with the client, and counts for no other that takes its id [SEC-R5]', async () => {
       await addReused();
       await obtainCode(server, { ...ask, visitor });
       assert.ok((await silently('reused', 'openid')).searchParams.get('code'));
@@ -275,7 +275,7 @@ for (const kind of STORES)
       await deleteReused();
     });
 
-    it('and access without it are one line for an application, and end together', async () => {
+    it('and access without it are one line for an application, and end together [SEC-R19]', async () => {
       await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT, scope: 'openid', visitor });
       const { body } = await byPassword('app');
       const listed = (await grants()).filter(({ clientId }) => clientId === 'app');

@@ -170,7 +170,7 @@ describe('a body of JSON that nests deep', () => {
       assert.equal((await post('/connect/register', body, { authorization })).status, 400);
   });
 
-  it('is refused by what manages devices, and by what brokers ask', async () => {
+  it('is refused by what manages devices, and by what brokers ask [SEC-R25]', async () => {
     for (const body of [MEGABYTE, nested(10_000), `{"a":${nested(10_000)}}`]) {
       assert.equal((await devices.call('POST', 'auth_username', body)).status, 400);
       assert.equal((await devices.call('POST', 'acl', body)).status, 400);
@@ -266,7 +266,7 @@ describe('a caller who may not call', () => {
       assert.match(await withoutBody(method, path, authorization), /^HTTP\/1\.1 401 /);
     });
 
-  it('is told of the first mistake of an open call, and of a field only as much as is needed', async () => {
+  it('is told of the first mistake of an open call, and of a field only as much as is needed [SEC-R25]', async () => {
     const { status, text } = await send(new URL('/api/User/Register', server.issuer), {
       body: JSON.stringify({ ['x'.repeat(10_000)]: 1, ['y'.repeat(10_000)]: 1 }),
       headers: JSON_BODY,

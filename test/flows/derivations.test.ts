@@ -171,7 +171,7 @@ for (const kind of STORES)
     };
 
     for (const [how, derive] of Object.entries(WAYS))
-      it(`ends with the source’s grant, session, family, user and client: ${how}`, async () => {
+      it(`ends with the source’s grant, session, family, user and client: ${how} [SEC-R7]`, async () => {
         for (const [what, end] of Object.entries(ENDS)) {
           const user = await addUser();
           const { source, works } = await derive(user);
@@ -182,7 +182,7 @@ for (const kind of STORES)
       }).timeout(60_000);
 
     for (const [how, derive] of Object.entries(WAYS).filter(([way]) => way !== 'refreshed'))
-      it(`ends with the token that it was derived from, when that alone is revoked: ${how}`, async () => {
+      it(`ends with the token that it was derived from, when that alone is revoked: ${how} [SEC-R7]`, async () => {
         const { token, works } = await derive(await addUser());
         assert.equal(await works(), true);
         const { status } = await server.post('/connect/revocation', { token, client_id: 'app' });
@@ -197,7 +197,7 @@ for (const kind of STORES)
       assert.deepEqual([origin?.length, tokens], [1, [decodeJwt(subject).jti]]);
     });
 
-    it('keeps the actors and the sources of an exchanged token, and lives no longer, when it is issued', async () => {
+    it('keeps the actors and the sources of an exchanged token, and lives no longer, when it is issued [SEC-R7]', async () => {
       const { access_token: subject } = await signIn(await addUser(), ISSUE);
       const form = { grant_type: 'client_credentials', scope: 'orders.read' };
       const own = await server.post('/connect/token', form, server.basic('service', service));
@@ -225,7 +225,7 @@ for (const kind of STORES)
         await one.clone().update({ settings: JSON.stringify(settings) });
       });
 
-    it('has no scope by exchange that was taken from the subject’s client, or from the API', async () => {
+    it('has no scope by exchange that was taken from the subject’s client, or from the API [SEC-R7]', async () => {
       const { access_token: subject } = await signIn(
         await addUser(),
         'orders.read orders.write',
@@ -238,7 +238,7 @@ for (const kind of STORES)
       assert.equal((await tryExchange(subject, { scope: 'orders.write' })).body['error'], 'invalid_scope');
     });
 
-    it('has no scope any more that was taken from a client whose token it was derived from, however far back', async () => {
+    it('has no scope any more that was taken from a client whose token it was derived from, however far back [SEC-R7]', async () => {
       const user = await addUser();
       await setScopes('other-app', (had) => [...new Set([...had, 'orders.write'])]);
       const { access_token: subject } = await signIn(user, 'orders.read orders.write', 'other-app');
@@ -256,7 +256,7 @@ for (const kind of STORES)
       }
     });
 
-    it('opens nothing at the management API that was taken from a client whose token it was derived from', async () => {
+    it('opens nothing at the management API that was taken from a client whose token it was derived from [SEC-R7]', async () => {
       const { access_token: subject } = await signIn(await addUser(), ISSUE, 'other-app');
       const token = await exchange(subject);
       const issued = await issue(token);

@@ -193,7 +193,7 @@ describe('the outbox page', () => {
     await visitor.close();
   });
 
-  it('is shown to no other on the same machine, which hears what to open', async () => {
+  it('is shown to no other on the same machine, which hears what to open [SEC-R15]', async () => {
     for (const [path, cookie] of [
       ['/dev/outbox', ''],
       [`/dev/outbox?key=${'x'.repeat(43)}`, ''],
@@ -208,7 +208,7 @@ describe('the outbox page', () => {
     }
   });
 
-  it('is shown to nobody through nginx as it comes, with nothing but proxy_pass', async function () {
+  it('is shown to nobody through nginx as it comes, with nothing but proxy_pass [SEC-R15]', async function () {
     needsFiles(this, [NGINX], 'nginx (apt-get install nginx)');
     const port = await freePort();
     const nginx = await startNginx(port, server.issuer);
@@ -220,7 +220,7 @@ describe('the outbox page', () => {
   });
 
   for (const header of FORWARDING)
-    it(`is not there for a request with ${header}, the right cookie or link or not`, async () => {
+    it(`is not there for a request with ${header}, the right cookie or link or not [SEC-R15]`, async () => {
       const visitor = await opened();
       const forwarded = { [header]: '203.0.113.7' };
       const page = await visitor.go('/dev/outbox', { headers: forwarded });
@@ -229,13 +229,13 @@ describe('the outbox page', () => {
       assert.equal((await ask(pathname + search, forwarded)).status, 404);
     });
 
-  it('is shown with all headers that browsers send', async () => {
+  it('is shown with all headers that browsers send [SEC-R15]', async () => {
     const visitor = await opened();
     const page = await visitor.go('/dev/outbox', { headers: OF_BROWSERS });
     assert.deepEqual([page.status, page.html.includes(ADDRESS)], [200, true]);
   });
 
-  it('has another key at each start, so that an old link opens nothing', async () => {
+  it('has another key at each start, so that an old link opens nothing [SEC-R15]', async () => {
     const visitor = await opened();
     const before = link();
     await server.restart();
@@ -244,7 +244,7 @@ describe('the outbox page', () => {
     assert.equal((await visitor.go(before)).status, 403);
   });
 
-  it('is not there in production, nor for an issuer that is no machine of one’s own', async () => {
+  it('is not there in production, nor for an issuer that is no machine of one’s own [SEC-R15]', async () => {
     for (const env of [{ NODE_ENV: 'production' }, { GATEHOUSE_ISSUER: 'https://id.example.com' }]) {
       const other = await startServer('sqlite', env);
       const visitor = new Visitor(other.issuer, String(other.port));

@@ -77,7 +77,7 @@ for (const kind of STORES)
     const sidOf = ({ id_token: token }: Record<string, unknown>): unknown => decodeJwt(String(token))['sid'];
 
     for (const scope of ['openid orders.read', 'openid stock.read'])
-      it(`of a session ends what hangs on it, and nothing of another, with ${scope}`, async () => {
+      it(`of a session ends what hangs on it, and nothing of another, with ${scope} [SEC-43]`, async () => {
         const laptop = await signIn(scope);
         const phone = await signIn(scope);
         const [first, second] = await read((db) => listSessions(db, userKey));
@@ -100,7 +100,7 @@ for (const kind of STORES)
     });
 
     for (const scope of ['orders.read', 'stock.read'])
-      it(`of a grant ends every token of it, and the person is asked anew, with ${scope}`, async () => {
+      it(`of a grant ends every token of it, and the person is asked anew, with ${scope} [SEC-43]`, async () => {
         const { visitor, tokens } = await signIn(`openid offline_access ${scope}`);
         const { tokens: others } = await signIn(`openid offline_access ${scope}`, 'strict', visitor);
         assert.deepEqual(
@@ -118,7 +118,7 @@ for (const kind of STORES)
         assert.match(page.html, /\/consent\?/);
       });
 
-    it('of a user is told to every application that the user was signed in at', async () => {
+    it('of a user is told to every application that the user was signed in at [SEC-43]', async () => {
       const { tokens } = await signIn('openid');
       await server.change((db) => setUserEnabled(db, user, false));
       assert.ok(await listener.told(sidOf(tokens)));

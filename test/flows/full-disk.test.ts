@@ -39,7 +39,7 @@ describe('a full disk', () => {
   const ask = (path: string, said?: Said): Promise<Heard> => send(new URL(path, server.issuer), said);
 
   for (const kind of ['sqlite', 'postgres'] as const)
-    it(`is told by /readyz and to callers, and the store is used again afterwards, on ${kind}`, async function () {
+    it(`is told by /readyz and to callers, and the store is used again afterwards, on ${kind} [SEC-R35]`, async function () {
       disk = smallDisk(this, MEGABYTES[kind]);
       const token = await clientToken(await onDisk(kind), ['isms.all']);
       const write = (name: string): Promise<Heard> =>
@@ -63,7 +63,7 @@ describe('a full disk', () => {
       assert.equal((await write('after')).status, 200);
     }).timeout(120_000);
 
-  it('is 503 in EMQX’s shape where it gets full within a list of devices, and nothing of the list is written, on sqlite', async function () {
+  it('is 503 in EMQX’s shape where it gets full within a list of devices, and nothing of the list is written, on sqlite [SEC-R35]', async function () {
     disk = smallDisk(this, MEGABYTES.sqlite);
     const { call } = await deviceApi(await onDisk('sqlite'));
     const hash = '$2b$04$3rHD5g6p9Ah4w9l1bVQ9EeQG9ZbqH9b2y2nq4h8X0yWm2yYlqCq9K';
@@ -84,7 +84,7 @@ describe('a full disk', () => {
     assert.equal((await call('POST', 'auth_username', list.slice(0, 10))).status, 200);
   }).timeout(120_000);
 
-  it('is 503 where it gets full within a transaction of this thread, on sqlite', async function () {
+  it('is 503 where it gets full within a transaction of this thread, on sqlite [SEC-R35]', async function () {
     disk = smallDisk(this, MEGABYTES.sqlite);
     const { context } = await onDisk('sqlite');
     const work = context.store.transaction(async (trx) => {

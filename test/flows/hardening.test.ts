@@ -38,7 +38,7 @@ describe('what a reviewer tries', () => {
   });
   after(() => server.stop());
 
-  it('answers a posted sign-in with 303, so that no password is posted on', async () => {
+  it('answers a posted sign-in with 303, so that no password is posted on [SEC-7]', async () => {
     const visitor = new Visitor(server.issuer);
     const page = await visitor.go(authorizePath({ client_id: 'app', redirect_uri: APP }));
     const action = (/<form method="post" action="([^"]*sign-in[^"]*)"/.exec(page.html)?.[1] ?? '').replaceAll(
@@ -52,7 +52,7 @@ describe('what a reviewer tries', () => {
     assert.equal(status, 303);
   });
 
-  it('says on the consent page who asks, for what and for how long', async () => {
+  it('says on the consent page who asks, for what and for how long [SEC-12]', async () => {
     const visitor = new Visitor(server.issuer);
     const page = await visitor.go(
       authorizePath({ client_id: 'app', redirect_uri: APP, scope: 'openid profile isms.user.get' }),
@@ -63,7 +63,7 @@ describe('what a reviewer tries', () => {
       assert.ok(html.includes(shown), shown);
   });
 
-  it('sends no code by a message between windows, nor in a fragment by way of another response type', async () => {
+  it('sends no code by a message between windows, nor in a fragment by way of another response type [SEC-9]', async () => {
     for (const more of [
       { response_mode: 'web_message' },
       { response_type: 'code token' },
@@ -77,7 +77,7 @@ describe('what a reviewer tries', () => {
     }
   });
 
-  it('lets a native application’s loopback port differ, and nothing else', async () => {
+  it('lets a native application’s loopback port differ, and nothing else [SEC-1]', async () => {
     const lands = async (redirect: string): Promise<boolean> =>
       (
         await new Visitor(server.issuer).go(authorizePath({ client_id: 'native', redirect_uri: redirect }))
@@ -91,7 +91,7 @@ describe('what a reviewer tries', () => {
       assert.equal(await lands(wrong), false, wrong);
   });
 
-  it('takes no key that a token names or brings along itself', async () => {
+  it('takes no key that a token names or brings along itself [SEC-23]', async () => {
     const { privateKey, publicKey } = await generateKeyPair('ES256');
     const jwk = await exportJWK(publicKey);
     const claims = { client_id: 'machine', tenant: server.home.tenant.id, scope: 'orders.read', jti: 'j' };
@@ -113,7 +113,7 @@ describe('what a reviewer tries', () => {
     }
   });
 
-  it('registers nobody who was not invited', async () => {
+  it('registers nobody who was not invited [SEC-30]', async () => {
     for (const [path, status] of [
       ['/connect/register', 401],
       ['/reg', 404],
@@ -127,7 +127,7 @@ describe('what a reviewer tries', () => {
     }
   });
 
-  it('fetches nothing from this machine or a private network for a tenant that is on neither', async () => {
+  it('fetches nothing from this machine or a private network for a tenant that is on neither [SEC-30]', async () => {
     let asked = 0;
     const inside = createServer((_request, response) => {
       asked += 1;
@@ -162,7 +162,7 @@ describe('what a reviewer tries', () => {
     inside.close();
   });
 
-  it('keeps no secret, and makes each of 256 bits', async () => {
+  it('keeps no secret, and makes each of 256 bits [SEC-28]', async () => {
     const rows = JSON.stringify(await server.context.store.knex('client_secrets').select('*'));
     assert.ok(!rows.includes(secret));
     assert.equal(Buffer.from(secret, 'base64url').length, 32);

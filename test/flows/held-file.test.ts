@@ -42,7 +42,7 @@ describe('an SQLite file that another process writes to', () => {
   after(() => server.stop());
   after(stopBrowser);
 
-  it('holds up writes alone: reads and /livez are answered meanwhile', async () => {
+  it('holds up writes alone: reads and /livez are answered meanwhile [SEC-R35]', async () => {
     const answered: string[] = [];
     const writing = write('held-up').then(({ status }) => answered.push(`write ${status}`));
     for (const path of ['/livez', '/api/Role', '/.well-known/openid-configuration'])
@@ -56,7 +56,7 @@ describe('an SQLite file that another process writes to', () => {
     ]);
   });
 
-  it('makes writes 503 when they have waited as long as one may, however many they are', async () => {
+  it('makes writes 503 when they have waited as long as one may, however many they are [SEC-R35]', async () => {
     const answers = await Promise.all([write('first'), writeToken(), write('second'), writeToken()]);
     for (const { status, headers } of answers)
       assert.deepEqual([status, headers.get('retry-after')], [503, '5']);
@@ -65,7 +65,7 @@ describe('an SQLite file that another process writes to', () => {
     assert.equal(ofToken?.['error'], 'temporarily_unavailable');
   }).timeout(8000); // one limit, not one for the connection and another for the file
 
-  it('takes writes again when the other process is done', async () => {
+  it('takes writes again when the other process is done [SEC-R35]', async () => {
     assert.equal((await write('too-early')).status, 503);
     assert.equal((await ask('/readyz')).status, 503);
     await lock.release();
@@ -74,7 +74,7 @@ describe('an SQLite file that another process writes to', () => {
     assert.equal((await ask('/readyz')).status, 200);
   });
 
-  it('lets a person who wanted to sign in go on by "Try again" when the other process is done', async function () {
+  it('lets a person who wanted to sign in go on by "Try again" when the other process is done [SEC-R35]', async function () {
     needsBrowser(this);
     const page = await (await newVisitor()).newPage();
     const answer = await page.goto(`${server.issuer}/account/devices`);
@@ -85,7 +85,7 @@ describe('an SQLite file that another process writes to', () => {
     assert.match(page.url(), /\/interaction\//);
   });
 
-  it('shows no error to a person who followed a link that says that there was one', async () => {
+  it('shows no error to a person who followed a link that says that there was one [SEC-R35]', async () => {
     await lock.release();
     const link = '/account/callback?error=temporarily_unavailable&state=/account/devices';
     const { status, headers } = await ask(link, { headers: { accept: 'text/html' } });

@@ -84,7 +84,7 @@ describe('HSTS', () => {
     return missing;
   }
 
-  it('is on every answer of a tenant at https, whatever is asked and however it ends', async function () {
+  it('is on every answer of a tenant at https, whatever is asked and however it ends [SEC-R18]', async function () {
     this.timeout(120_000);
     const server = await startServer('sqlite', ISSUER, { limits: { enabled: false } });
     assert.ok(addresses().length > 300);
@@ -115,7 +115,7 @@ describe('HSTS', () => {
     await server.stop();
   });
 
-  it('is on what nobody expected as well', async () => {
+  it('is on what nobody expected as well [SEC-R18]', async () => {
     const server = await startServer('sqlite', ISSUER);
     assert.equal((await ask(server, '/')).status, 200);
     for (const table of ['initial_access_tokens', 'client_registrations', 'client_secrets', 'clients'])

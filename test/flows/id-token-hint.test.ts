@@ -55,12 +55,12 @@ for (const kind of STORES)
     });
 
     describe('of one person is answered with login_required where another', () => {
-      it('signs in with a password', async () => {
+      it('signs in with a password [SEC-R9]', async () => {
         const visitor = new Visitor(server.issuer);
         refused(await enter(visitor, await ask(visitor), 'bob'));
       });
 
-      it('signs in with a code', async () => {
+      it('signs in with a code [SEC-R9]', async () => {
         const visitor = new Visitor(server.issuer);
         let page = await follow(visitor, await ask(visitor), '/code');
         page = await visitor.submit(page, '/code', { login: bob });
@@ -68,7 +68,7 @@ for (const kind of STORES)
         refused(await visitor.submit(page, '/code/sign-in', { code: await people.codeTo(bob) }));
       });
 
-      it('registers', async () => {
+      it('registers [SEC-R9]', async () => {
         const visitor = new Visitor(server.issuer);
         const email = newMail();
         let page = await ask(visitor, { prompt: 'create' });
@@ -80,7 +80,7 @@ for (const kind of STORES)
         );
       });
 
-      it('is signed in already, and no page may be shown', async () => {
+      it('is signed in already, and no page may be shown [SEC-R9]', async () => {
         refused(await ask(await signedInAs('bob'), { prompt: 'none' }));
       });
 
@@ -89,7 +89,7 @@ for (const kind of STORES)
         refused(await enter(visitor, await ask(visitor), 'bob'));
       });
 
-      it('signs in in place of the one whom it names, who stays signed in', async () => {
+      it('signs in in place of the one whom it names, who stays signed in [SEC-R9]', async () => {
         const visitor = await signedInAs('alice');
         const page = await ask(visitor, { prompt: 'login' });
         refused(await enter(visitor, page, 'bob'));
@@ -128,7 +128,7 @@ for (const kind of STORES)
       await isAlice(visitor);
     });
 
-    it('ends a device’s request where another person confirms it', async () => {
+    it('ends a device’s request where another person confirms it [SEC-R9]', async () => {
       const { body } = await server.post('/connect/deviceauthorization', {
         client_id: 'app',
         scope: 'openid',

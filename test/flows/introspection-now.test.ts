@@ -47,7 +47,7 @@ for (const kind of STORES)
 
       /** Whether the answer is asked for in the usual way, or in one that the library answers. */
       for (const way of ['the usual way', 'another way'] as const)
-        it(`says what the client and the user may do now, asked in ${way}`, async () => {
+        it(`says what the client and the user may do now, asked in ${way} [SEC-X3]`, async () => {
           const { clientId, newSecret } = api;
           const said = async (): Promise<unknown> => {
             const heard = await send(new URL('/connect/introspect', server.issuer), {

@@ -70,7 +70,7 @@ for (const kind of STORES)
         ],
       };
       for (const [title, change] of Object.entries(CHANGES))
-        it(title, async () => {
+        it(`${title} [SEC-R3]`, async () => {
           const { tenant, ask } = await place();
           await taken(ask('POST', '/api/Role', { name: 'chief', claims: EVERYTHING }));
           const id = await addUser(tenant, { roles: ['chief'] });
@@ -113,7 +113,7 @@ for (const kind of STORES)
       await refused(ask('DELETE', `/api/User/${id}`));
     });
 
-    it('is nobody who can not sign in: without password, e-mail address and phone number', async () => {
+    it('is nobody who can not sign in: without password, e-mail address and phone number [SEC-R3]', async () => {
       const { tenant, ask } = await place();
       const id = await addUser(tenant, { claims: EVERYTHING });
       const nobody = await ask('POST', '/api/User', { userName: `person-${++made}`, claims: EVERYTHING });
@@ -145,7 +145,7 @@ for (const kind of STORES)
         ],
       };
       for (const [title, change] of Object.entries(CHANGES))
-        it(title, async () => {
+        it(`${title} [SEC-R3]`, async () => {
           const { tenant, ask } = await place();
           const [only] = await clientsOf(ask);
           const [method, path, json] = change(String(only?.['id']));
@@ -154,7 +154,7 @@ for (const kind of STORES)
           await taken(ask(method, path, json));
         });
 
-      it('keeps a secret when the command line revokes one', async () => {
+      it('keeps a secret when the command line revokes one [SEC-R3]', async () => {
         const { tenant, ask } = await place();
         const [only] = await clientsOf(ask);
         const clientId = String(only?.['clientId']);
@@ -166,14 +166,14 @@ for (const kind of STORES)
         await revoke();
       });
 
-      it('gets no owner who holds less', async () => {
+      it('gets no owner who holds less [SEC-R3]', async () => {
         const { tenant, ask } = await place();
         const [only] = await clientsOf(ask);
         const { userKey } = await server.addUser({ userName: `person-${++made}` }, tenant);
         await refused(ask('PUT', '/api/Client', { id: only?.['id'], owner: userKey }));
       });
 
-      it('may prove itself in another way: who has the keys, the server can not know', async () => {
+      it('may prove itself in another way: who has the keys, the server can not know [SEC-R3]', async () => {
         const { ask } = await place();
         const [only] = await clientsOf(ask);
         const jwksUri = 'https://app.example.com/keys';
@@ -194,7 +194,7 @@ for (const kind of STORES)
       });
     });
 
-    it('stays when two who are all that there are go at once: exactly one goes', async () => {
+    it('stays when two who are all that there are go at once: exactly one goes [SEC-R3]', async () => {
       for (let round = 0; round < 10; round++) {
         const { tenant, ask } = await place();
         const ids = [
@@ -212,7 +212,7 @@ for (const kind of STORES)
       }
     });
 
-    it('stays when the only other’s role is given everything while that role is taken from them', async () => {
+    it('stays when the only other’s role is given everything while that role is taken from them [SEC-R3]', async () => {
       const { tenant, ask } = await place();
       const { knex } = server.context.store;
       await taken(ask('POST', '/api/Role', { name: 'later', claims: [] }));
@@ -243,7 +243,7 @@ for (const kind of STORES)
       assert.deepEqual(statuses.sort(), [200, 200, 409]);
     });
 
-    it('is not what two administrators fight for: of two who demote each other at once, one does', async () => {
+    it('is not what two administrators fight for: of two who demote each other at once, one does [SEC-R3]', async () => {
       // The administrator of the first start stays, so that neither of the two is the last.
       const scopes = ['isms.all'];
       const secret = await server.addClient('console', { grantTypes: [GRANT_TYPES.password], scopes });
@@ -285,7 +285,7 @@ for (const kind of STORES)
       }
     });
 
-    it('does not delete the own account', async () => {
+    it('does not delete the own account [SEC-R3]', async () => {
       const { tenant } = await place();
       const userName = `person-${++made}`;
       const { id } = await server.addUser({ userName, roles: ['administrator'] }, tenant);

@@ -172,7 +172,7 @@ for (const kind of STORES)
     const ALL = { management: true, introspection: true, userinfo: true, exchange: true, mqtt: true };
     const NONE = { management: false, introspection: false, userinfo: false, exchange: false, mqtt: false };
 
-    it('ends what was exchanged for a token by it, opaque tokens as well', async () => {
+    it('ends what was exchanged for a token by it, opaque tokens as well [SEC-R12]', async () => {
       const keys = await steal();
       const legal = decodeJwt(String((await signIn('stock.read'))['access_token']));
       const subject = await sign(
@@ -196,7 +196,7 @@ for (const kind of STORES)
       assert.equal(await active(), false);
     });
 
-    it('signs what a thief likes until it is revoked, and nothing from then on, on every node', async () => {
+    it('signs what a thief likes until it is revoked, and nothing from then on, on every node [SEC-R12]', async () => {
       const keys = await steal();
       const kid = await current('ES256');
       assert.deepEqual(await accepted(server.port, kid, keys), ALL);
@@ -210,7 +210,7 @@ for (const kind of STORES)
       }
     });
 
-    it('is replaced by a new one, never by the next key that lay beside it', async () => {
+    it('is replaced by a new one, never by the next key that lay beside it [SEC-R12]', async () => {
       await admin.done('POST', '/api/Key/Rotate', {});
       const before = await list();
       const next = before.filter(({ state }) => state === 'next').map(({ id }) => id);
@@ -236,7 +236,7 @@ for (const kind of STORES)
       assert.ok(signing.some(({ id }) => id === decodeProtectedHeader(token).kid));
     });
 
-    it('is worth nothing when it has been replaced already and is only published', async () => {
+    it('is worth nothing when it has been replaced already and is only published [SEC-R12]', async () => {
       await admin.done('POST', '/api/Key/Rotate', { now: true });
       const keys = await steal();
       const previous = (await list()).find(({ state, alg }) => state === 'previous' && alg === 'ES256');
@@ -328,7 +328,7 @@ for (const kind of STORES)
       'the tenant': () => server.change((db) => revokeAllOf(db, 'tenant')),
     };
     for (const [how, derive] of Object.entries(DERIVE))
-      it(`ends with all that was ${how} by it, whatever revocations its tokens say that they have seen`, async () => {
+      it(`ends with all that was ${how} by it, whatever revocations its tokens say that they have seen [SEC-R12]`, async () => {
         for (const [what, end] of Object.entries(ENDS)) {
           const kid = await current('RS256');
           const forge = await thief(keyOf(await steal(), kid), { gen: 9e15 });
@@ -341,7 +341,7 @@ for (const kind of STORES)
       }).timeout(30_000);
 
     for (const [how, derive] of Object.entries(DERIVE))
-      it(`gives nothing that is ${how} on a node that has not seen yet that it is revoked`, async () => {
+      it(`gives nothing that is ${how} on a node that has not seen yet that it is revoked [SEC-R12]`, async () => {
         await other.refresh();
         const kid = await current('RS256');
         const forge = await thief(keyOf(await steal(), kid), {});
@@ -355,7 +355,7 @@ for (const kind of STORES)
         await other.refresh();
       }).timeout(30_000);
 
-    it('signs no token whose own claims are not such as the server writes', async () => {
+    it('signs no token whose own claims are not such as the server writes [SEC-R12]', async () => {
       const keys = await steal();
       const key = keyOf(keys, await current('RS256'));
       for (const invented of [
@@ -384,7 +384,7 @@ for (const kind of STORES)
       assert.deepEqual(new Set(rows.map((row) => row.sealed_private_jwk)), new Set(['']));
     });
 
-    it('makes no hint: neither to sign in without a page, nor to sign out without a question', async () => {
+    it('makes no hint: neither to sign in without a page, nor to sign out without a question [SEC-R12]', async () => {
       const visitor = new Visitor(server.issuer);
       const { code, verifier } = await obtainCode(server, {
         clientId: 'app',
@@ -425,7 +425,7 @@ for (const kind of STORES)
       }
     });
 
-    it('ends what devices may do that signed in with a token by it', async () => {
+    it('ends what devices may do that signed in with a token by it [SEC-R12]', async () => {
       const keys = await steal();
       const kid = await current('ES256');
       const acl = JSON.stringify({ all: ['valve/#'] });

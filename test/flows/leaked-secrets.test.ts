@@ -42,7 +42,7 @@ for (const kind of STORES)
       await server.stop();
     });
 
-    it('is renewed for cookies: sessions of before open nothing', async () => {
+    it('is renewed for cookies: sessions of before open nothing [SEC-R12]', async () => {
       const visitor = new Visitor(server.issuer);
       await obtainCode(server, { clientId: 'app', redirectUri: APP, scope: 'openid', visitor });
       const silent = async (): Promise<URLSearchParams> =>
@@ -58,7 +58,7 @@ for (const kind of STORES)
       await obtainCode(server, { clientId: 'app', redirectUri: APP, scope: 'openid', visitor });
     });
 
-    it('is renewed for DPoP nonces: those of before are refused, with a new one', async () => {
+    it('is renewed for DPoP nonces: those of before are refused, with a new one [SEC-R12]', async () => {
       const key = await newDpopKey();
       const ask = async (nonce?: string): Promise<Answer> => {
         const proof = await proofOf(key, 'POST', `${server.issuer}/connect/token`, {
@@ -75,7 +75,7 @@ for (const kind of STORES)
       assert.equal((await ask(refused.headers.get('dpop-nonce') ?? '')).status, 200);
     });
 
-    it('is replaced for an MQTT app: the one before opens nothing, on every node', async () => {
+    it('is replaced for an MQTT app: the one before opens nothing, on every node [SEC-R12]', async () => {
       await deviceApi(server);
       const ask = async (port: number, value: string): Promise<number> => {
         const heard = await send(new URL('/mqtt/auth', `http://127.0.0.1:${port}`), {
@@ -104,7 +104,7 @@ for (const kind of STORES)
       for (const port of nodes) assert.equal(await ask(port, replaced), 401);
     });
 
-    it('is ended for a client that has registered itself: nobody changes the client with it', async () => {
+    it('is ended for a client that has registered itself: nobody changes the client with it [SEC-R12]', async () => {
       const initial = await admin.done('POST', '/api/Client/RegistrationTokens', {});
       const json = { 'content-type': 'application/json' };
       const registered = bodyOf(

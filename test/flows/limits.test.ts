@@ -39,7 +39,7 @@ describe('too many requests', () => {
     assert.equal(headers.get('ratelimit-policy'), `"address";q=${quota};w=3600`);
   };
 
-  it('are refused at the token endpoint, with when to come back', async () => {
+  it('are refused at the token endpoint, with when to come back [SEC-52]', async () => {
     await start({ token: { address: 3 } });
     for (let n = 0; n < 3; n++) assert.equal((await token()).status, 200);
     const refused = await token();
@@ -47,7 +47,7 @@ describe('too many requests', () => {
     assert.equal(refused.body['error'], 'too_many_requests');
   });
 
-  it('are refused at introspection', async () => {
+  it('are refused at introspection [SEC-52]', async () => {
     await start({ introspection: { address: 2 } });
     const ask = (): Promise<Answer> =>
       server.post('/connect/introspect', { token: 'x' }, server.basic('machine', secret));
@@ -55,7 +55,7 @@ describe('too many requests', () => {
     isRefused(await ask(), 2);
   });
 
-  it('are refused at the authorization endpoint, with a page', async () => {
+  it('are refused at the authorization endpoint, with a page [SEC-52]', async () => {
     await start({ authorize: { address: 2 } });
     const visitor = new Visitor(server.issuer);
     const path = authorizePath({ client_id: 'app', redirect_uri: APP, prompt: 'none' });
@@ -65,7 +65,7 @@ describe('too many requests', () => {
     assert.match(page.html, /One moment, please/);
   });
 
-  it('are refused where user codes are entered', async () => {
+  it('are refused where user codes are entered [SEC-52]', async () => {
     await start({ userCode: { address: 2 } });
     const visitor = new Visitor(server.issuer);
     const guess = async (): Promise<{ status: number; headers: Headers }> =>
@@ -74,7 +74,7 @@ describe('too many requests', () => {
     isRefused(await guess(), 2);
   });
 
-  it('are refused at sign-in, on the page itself', async () => {
+  it('are refused at sign-in, on the page itself [SEC-52]', async () => {
     await start({ signIn: { address: 2 } });
     const visitor = new Visitor(server.issuer);
     let page = await visitor.go(authorizePath({ client_id: 'app', redirect_uri: APP }));
@@ -122,21 +122,21 @@ describe('too many requests', () => {
       return { statuses, quotas };
     };
 
-    it('count as sign-ins, and not as token requests', async () => {
+    it('count as sign-ins, and not as token requests [SEC-R24]', async () => {
       assert.deepEqual((await signIn()).statuses, [400, 400, 400, 429, 429, 429]);
     });
 
-    it('count for the client where it has a number of its own', async () => {
+    it('count for the client where it has a number of its own [SEC-R24]', async () => {
       assert.deepEqual((await signIn({ signInRate: 5 })).statuses, [400, 400, 400, 400, 400, 429]);
     });
 
-    it('count as token requests where they are refused, so that their number has an end', async () => {
+    it('count as token requests where they are refused, so that their number has an end [SEC-R24]', async () => {
       assert.deepEqual((await signIn()).quotas, ['', '', '', 'q=3', 'q=3', 'q=2']);
       assert.equal((await token()).status, 429);
     });
   });
 
-  it('of one tenant leave another served', async () => {
+  it('of one tenant leave another served [SEC-X9]', async () => {
     await start({ token: { tenant: 2 } });
     const blue = await server.addTenant('blue', `blue.localhost:${server.port}`);
     const blueSecret = await server.addClient(
@@ -178,7 +178,7 @@ describe('a server under siege', () => {
       'POST /connect/token HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\ng',
     ],
   ] as const)
-    it(`serves others while 500 connections take their time with ${what}, and ends those`, async () => {
+    it(`serves others while 500 connections take their time with ${what}, and ends those [SEC-X8]`, async () => {
       const sockets: Socket[] = [];
       let closed = 0;
       const text = beginning.replace('HOST', new URL(server.issuer).host);

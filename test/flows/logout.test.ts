@@ -98,7 +98,7 @@ for (const kind of STORES)
       assert.match(page.html, /You are signed out on this device/);
     });
 
-    it('asks the person when there is no hint, and signs out only on yes', async () => {
+    it('asks the person when there is no hint, and signs out only on yes [SEC-44]', async () => {
       const visitor = new Visitor(server.issuer);
       await tokens(visitor);
       const page = await endSession(visitor, { client_id: 'app', post_logout_redirect_uri: `${APP}/bye` });
@@ -109,7 +109,7 @@ for (const kind of STORES)
       assert.equal(await signedIn(visitor), false);
     });
 
-    it('asks when the hint is of an earlier session of the same person: a leaked ID token signs nobody out', async () => {
+    it('asks when the hint is of an earlier session of the same person: a leaked ID token signs nobody out [SEC-44]', async () => {
       const before = new Visitor(server.issuer);
       const { id_token: leaked } = await tokens(before);
       const now = new Visitor(server.issuer);
@@ -133,7 +133,7 @@ for (const kind of STORES)
       assert.equal(await signedIn(visitor), true);
     });
 
-    it('leads to no address but those registered, to the letter', async () => {
+    it('leads to no address but those registered, to the letter [SEC-44]', async () => {
       const visitor = new Visitor(server.issuer);
       const { id_token: hint } = await tokens(visitor);
       for (const wrong of [`${APP}/bye/`, `${APP}/BYE`, 'https://evil.example/bye', `${APP}/bye?x=1`]) {
@@ -158,7 +158,7 @@ for (const kind of STORES)
       assert.equal((await refresh('app', elsewhere['refresh_token'])).status, 200);
     });
 
-    it('ends offline access too for a client that wants that, of this session and of no other', async () => {
+    it('ends offline access too for a client that wants that, of this session and of no other [SEC-21]', async () => {
       const visitor = new Visitor(server.issuer);
       const mine = await tokens(visitor, 'other', 'openid offline_access', `${OTHER}/callback`);
       const phone = await tokens(
@@ -172,7 +172,7 @@ for (const kind of STORES)
       assert.equal((await refresh('other', phone['refresh_token'])).status, 200);
     });
 
-    it('tells every application of the session by its back channel, with a logout token', async () => {
+    it('tells every application of the session by its back channel, with a logout token [SEC-45]', async () => {
       const visitor = new Visitor(server.issuer);
       const { id_token: hint } = await tokens(visitor);
       const { sub, sid } = decodeJwt(String(hint));
@@ -193,7 +193,7 @@ for (const kind of STORES)
       assert.deepEqual([payload.sub, payload.sid], [sub, sid]);
     });
 
-    it('does not wait for a dead application, and tries it again until it answers', async () => {
+    it('does not wait for a dead application, and tries it again until it answers [SEC-45]', async () => {
       const visitor = new Visitor(server.issuer);
       const first = await tokens(visitor, 'other', 'openid', `${OTHER}/callback`);
       const { sid } = decodeJwt(String(first['id_token']));
@@ -236,7 +236,7 @@ for (const kind of STORES)
       assert.equal(await signedIn(visitor), false);
     });
 
-    it('writes internationalised addresses in ASCII, in headers and in the policy of pages', async () => {
+    it('writes internationalised addresses in ASCII, in headers and in the policy of pages [SEC-R17]', async () => {
       const books = 'https://bücher.example';
       const ascii = 'https://xn--bcher-kva.example';
       await server.addClient('books', {

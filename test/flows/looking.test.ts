@@ -52,7 +52,7 @@ for (const kind of STORES)
       return counts;
     };
 
-    it('stores nothing, whichever it is and whatever cookies come with it', async () => {
+    it('stores nothing, whichever it is and whatever cookies come with it [SEC-R23]', async () => {
       const stale = new Visitor(server.issuer);
       await stale.go('/device'); // the tenant's first request makes its cookie keys
       const before = await rows();
@@ -75,7 +75,7 @@ for (const kind of STORES)
       }
     });
 
-    it('is no error of the server’s own, whatever its cookies hold', async () => {
+    it('is no error of the server’s own, whatever its cookies hold [SEC-R18]', async () => {
       const visitor = new Visitor(server.issuer);
       for (const page of PAGES) await visitor.request(new URL(page, server.issuer));
       const signIn = await visitor.go('/account');
@@ -91,7 +91,7 @@ for (const kind of STORES)
         }
     });
 
-    it('takes what its form needs from no cookie that the server did not sign', async () => {
+    it('takes what its form needs from no cookie that the server did not sign [SEC-R18]', async () => {
       const state = {
         secret: 'aaa',
         clientId: 'nobody',

@@ -253,7 +253,7 @@ for (const kind of STORES)
       },
     };
 
-    it(`${SEQUENCES} sequences leave exactly those tokens active that the model says`, async () => {
+    it('random sequences leave exactly those tokens active that the model says [SEC-X6]', async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(actions, { minLength: 1, maxLength: LONGEST }), async (sequence) => {
           const model = new Model();

@@ -51,7 +51,7 @@ for (const kind of STORES)
       return (await visitor.go(authorizePath({ ...of, ...more }))).url.searchParams.get('error');
     };
 
-    it('is asked for again where it is an API’s, although people allowed the API before', async () => {
+    it('is asked for again where it is an API’s, although people allowed the API before [SEC-R4]', async () => {
       const name = `bill-${++names}`;
       const thing = { name, scopes: [{ name: 'read' }] };
       const { visitor } = await madeAgain('/api/ApiResource', thing, ['openid', `${name}.read`]);
@@ -66,7 +66,7 @@ for (const kind of STORES)
       assert.equal(await silently(visitor, 'openid'), null);
     });
 
-    it('is in no token that comes from a refresh token of before', async () => {
+    it('is in no token that comes from a refresh token of before [SEC-R4]', async () => {
       const name = `bill-${++names}`;
       const scopes = ['openid', 'offline_access', `${name}.read`];
       const { id } = await admin.done('POST', '/api/ApiResource', { name, scopes: [{ name: 'read' }] });

@@ -16,7 +16,7 @@ const management = {
 
 describe('the log', () => {
   for (const kind of STORES)
-    it(`has no value of a statement that failed, and nothing that opens a file, on ${kind}`, async function () {
+    it(`has no value of a statement that failed, and nothing that opens a file, on ${kind} [SEC-R30]`, async function () {
       this.timeout(120_000);
       const env = await environment(kind, { LOG_LEVEL: 'trace' });
       const issuer = `http://localhost:${env['PORT']}`;
@@ -74,7 +74,7 @@ describe('the log', () => {
     });
 
   for (const kind of STORES)
-    it(`has one line a request, and no secret of a whole run, on ${kind}`, async () => {
+    it(`has one line a request, and no secret of a whole run, on ${kind} [SEC-10] [SEC-50]`, async () => {
       const env = await environment(kind, {
         LOG_LEVEL: 'trace',
         GATEHOUSE_ADMIN_PASSWORD: 'unmistakable-password-1',

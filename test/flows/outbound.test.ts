@@ -100,13 +100,13 @@ for (const kind of STORES)
       '0',
       '127.1',
     ])
-      it(`is not this machine for keys of a client at https://${host}`, async () => {
+      it(`is not this machine for keys of a client at https://${host} [SEC-R27]`, async () => {
         const heard = await tokenFor(await addOldSigner(`https://${host}:${port}/jwks`), tenant);
         assert.equal(heard.status, 401);
         assert.equal(connections, 0);
       });
 
-    it('is not this machine for logout tokens', async () => {
+    it('is not this machine for logout tokens [SEC-R27]', async () => {
       await server.change(
         (db) =>
           insertClient(
@@ -134,7 +134,7 @@ for (const kind of STORES)
       assert.equal(connections, 0);
     });
 
-    it('is not this machine for messages of a tenant that is not the operator’s own', async () => {
+    it('is not this machine for messages of a tenant that is not the operator’s own [SEC-R27]', async () => {
       const { vault } = server.context;
       await server.change(async (db) => {
         await writeSettings(db, vault, 'sms', {
@@ -167,7 +167,7 @@ for (const kind of STORES)
       assert.equal(connections, 0);
     });
 
-    it('is refused when it is written: of clients, registrations and messages', async () => {
+    it('is refused when it is written: of clients, registrations and messages [SEC-R27]', async () => {
       const refused = async (method: string, path: string, json: object, field: string): Promise<void> => {
         const answer = await call(server, { method, path, json, token, tenant });
         assert.equal(answer.status, 422, path);

@@ -148,7 +148,7 @@ for (const kind of STORES)
         ],
       };
       for (const [place, request] of Object.entries(PLACES))
-        it(`by ${place}`, async () => {
+        it(`by ${place} [SEC-R10]`, async () => {
           for (const claim of [...OF_TOKENS, '__proto__', 'constructor', 'with space', 'quo"te', '']) {
             const answer = await admin.ask(...(await request(claim)));
             assert.equal(answer.status, 422, `${claim}: ${JSON.stringify(answer.body)}`);
@@ -159,7 +159,7 @@ for (const kind of STORES)
           }
         });
 
-      it('by an import', async () => {
+      it('by an import [SEC-R10]', async () => {
         const lines = [...OF_TOKENS, 'level'].map((type) =>
           JSON.stringify({ userName: `imported-${++made}`, claims: [{ type, value: 'x' }] }),
         );
@@ -184,7 +184,7 @@ for (const kind of STORES)
       assert.equal((await admin.ask('PUT', '/api/User', more)).status, 422);
     });
 
-    it('say nothing of the sign-in, whatever a row says', async () => {
+    it('say nothing of the sign-in, whatever a row says [SEC-R10]', async () => {
       const faked = [...OF_TOKENS, ...OF_OBJECTS].map((type) => ({ type, value: 'faked' }));
       const userName = await person([...faked, { type: 'level', value: 'gold' }]);
       const ordinary = await person([{ type: 'level', value: 'gold' }]);
@@ -217,7 +217,7 @@ for (const kind of STORES)
       assert.deepEqual(seen[userName], seen[ordinary]);
     });
 
-    it('of names that objects have are claims like others, or none at all', async () => {
+    it('of names that objects have are claims like others, or none at all [SEC-R10]', async () => {
       const userName = await person(OF_OBJECTS.map((type) => ({ type, value: 'own' })));
       const jwt = decodeJwt((await tokensOf(userName, 'jwt.read'))['access_token']);
       const about = await userinfo(userName);
@@ -229,7 +229,7 @@ for (const kind of STORES)
       assert.deepEqual(jwt['role'], ['user']);
     });
 
-    it('of one type come out as a list, in order', async () => {
+    it('of one type come out as a list, in order [SEC-R10]', async () => {
       const userName = await person([
         { type: 'level', value: 'gold' },
         { type: 'hobby', value: 'chess' },
@@ -245,7 +245,7 @@ for (const kind of STORES)
       assert.deepEqual((await userinfo(userName))['level'], levels);
     });
 
-    it('of one type come out as a list in an ID token as well', async () => {
+    it('of one type come out as a list in an ID token as well [SEC-R10]', async () => {
       await keep('identity_resources', 'openid', 'user_claims', ['sub', 'level']);
       const userName = await person(['b', 'a'].map((value) => ({ type: 'level', value })));
       assert.deepEqual(decodeJwt((await tokensOf(userName, 'openid'))['id_token'])['level'], ['b', 'a']);

@@ -36,7 +36,7 @@ describe('the pages', () => {
     });
 
   describe('have headers that', () => {
-    it('let no other site frame them, run no script, and tell nobody where one came from', async () => {
+    it('let no other site frame them, run no script, and tell nobody where one came from [SEC-8]', async () => {
       const visitor = new Visitor(server.issuer);
       const pages = [
         await visitor.go(authorizeUrl()),
@@ -65,7 +65,7 @@ describe('the pages', () => {
       );
     });
 
-    it('keep cookies from scripts and from other sites', async () => {
+    it('keep cookies from scripts and from other sites [SEC-42]', async () => {
       const response = await fetch(authorizeUrl(), { redirect: 'manual' });
       const cookies = response.headers.getSetCookie();
       assert.ok(cookies.length >= 2);
@@ -310,7 +310,7 @@ describe('the pages', () => {
         await own.stop();
       });
 
-    it('work without JavaScript, by keyboard, with a password manager', async function () {
+    it('work without JavaScript, by keyboard, with a password manager [SEC-33]', async function () {
       needsBrowser(this);
       const visitor = await newVisitor({ javaScriptEnabled: false });
       const page = await visitor.newPage();

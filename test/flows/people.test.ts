@@ -105,7 +105,7 @@ for (const kind of STORES)
         assert.match(wrong.html, /手机号缺少国家代码/);
       });
 
-      it('does not tell that an address has an account: its owner hears of it by mail', async () => {
+      it('does not tell that an address has an account: its owner hears of it by mail [SEC-35]', async () => {
         const email = newMail();
         await register({ email });
         const taken = await begin({ prompt: 'create' });
@@ -147,7 +147,7 @@ for (const kind of STORES)
         assert.deepEqual([amr, acr], [['otp'], 'urn:gatehouse:acr:code']);
       });
 
-      it('looks the same to who has no account, who gets no code', async () => {
+      it('looks the same to who has no account, who gets no code [SEC-35]', async () => {
         const email = newMail();
         const { visitor, page } = await begin();
         const enter = await visitor.submit(await follow(visitor, page, '/code'), '/code', { login: email });
@@ -183,7 +183,7 @@ for (const kind of STORES)
     });
 
     describe('a forgotten password', () => {
-      it('is set anew with a code, which ends sessions and refresh tokens', async () => {
+      it('is set anew with a code, which ends sessions and refresh tokens [SEC-40]', async () => {
         const email = newMail();
         const signedIn = await register({ email });
         const got = await obtainCode(server, {
@@ -219,7 +219,7 @@ for (const kind of STORES)
         assert.match((await mails.mailTo(email)).subject ?? '', /Your password .* was changed/);
       });
 
-      it('looks the same for an address that nobody has', async () => {
+      it('looks the same for an address that nobody has [SEC-35]', async () => {
         const { visitor, page } = await begin();
         const reset = await visitor.submit(await follow(visitor, page, '/forgot'), '/forgot', {
           login: newMail(),
@@ -293,7 +293,7 @@ for (const kind of STORES)
         assert.equal((await grant({ phone_number: phone, code: await place.codeTo(phone) })).status, 400);
       });
 
-      it('answers the same for a number that nobody has', async () => {
+      it('answers the same for a number that nobody has [SEC-35]', async () => {
         const known = newPhone();
         await register({ phone: known });
         const unknown = newPhone();
@@ -357,7 +357,7 @@ for (const kind of STORES)
         arrived(await visitor.submit(form, '/register/finish', { email_code: wide, password: GOOD }));
       });
 
-      it('is said in Chinese of each password that is refused', async () => {
+      it('is said in Chinese of each password that is refused [SEC-R29]', async () => {
         const email = newMail();
         const { visitor, page } = await begin({ prompt: 'create', ui_locales: 'zh-CN' });
         let form = await visitor.submit(page, '/register', { email });

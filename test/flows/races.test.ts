@@ -124,7 +124,7 @@ for (const kind of STORES)
       ['a refresh token', 'refresh_token', refreshToken],
       ['a device code', 'device_code', deviceCode],
     ] as const)
-      it(`leaves no token of its family alive: ${what}`, async () => {
+      it(`leaves no token of its family alive: ${what} [SEC-R33]`, async () => {
         const forms = await copies(field, await get());
         const outcomes: Outcome[] = [];
         for (let at = 0; at < forms.length; at += AT_ONCE)

@@ -76,7 +76,7 @@ for (const kind of STORES)
       assert.deepEqual((await refresh('patient', token)).body, once.body);
     });
 
-    it('end the family after the window, and at once for a client without one', async () => {
+    it('end the family after the window, and at once for a client without one [SEC-19]', async () => {
       for (const clientId of ['strict', 'hasty']) {
         const { refresh_token: first } = await signIn(clientId);
         const { body } = await refresh(clientId, first);

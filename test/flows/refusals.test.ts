@@ -108,7 +108,7 @@ for (const kind of STORES)
       it('refuses a grant that nobody knows', () =>
         refused(() => token({ grant_type: 'magic' }), 400, 'unsupported_grant_type'));
 
-      it('refuses a grant that the client was not given', () =>
+      it('refuses a grant that the client was not given [SEC-25] [SEC-29]', () =>
         refused(
           () =>
             token({ grant_type: 'password', client_id: 'app', username: 'alice', password: PASSWORD }, {}),
@@ -116,7 +116,7 @@ for (const kind of STORES)
           'unauthorized_client',
         ));
 
-      it('refuses a scope that the client may not have, and says which', async () => {
+      it('refuses a scope that the client may not have, and says which [SEC-18]', async () => {
         const answer = await refused(
           () => token({ grant_type: 'client_credentials', scope: 'isms.user.get orders.read' }),
           400,
@@ -128,7 +128,7 @@ for (const kind of STORES)
       it('refuses scopes about a person where there is none', () =>
         refused(() => token({ grant_type: 'client_credentials', scope: 'openid' }), 400, 'invalid_scope'));
 
-      it('refuses scopes of two APIs without resource, and says what to do', async () => {
+      it('refuses scopes of two APIs without resource, and says what to do [SEC-17]', async () => {
         const secret = await server.addClient('two-apis', {
           grantTypes: [GRANT_TYPES.clientCredentials],
           scopes: ['orders.read', 'isms.user.get'],
@@ -251,7 +251,7 @@ for (const kind of STORES)
       const redeem = (form: Record<string, string>): Promise<Answer> =>
         token({ grant_type: 'authorization_code', client_id: 'app', redirect_uri: REDIRECT, ...form }, {});
 
-      it('refuses an expired one', async () => {
+      it('refuses an expired one [SEC-15]', async () => {
         const { code, verifier } = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT });
         const { knex } = server.context.store;
         const rows = (await knex('oidc_artifacts').where({ model: 'AuthorizationCode' })) as {
@@ -265,7 +265,7 @@ for (const kind of STORES)
         await refused(() => redeem({ code, code_verifier: verifier }), 400, 'invalid_grant');
       });
 
-      it('refuses one of another client', async () => {
+      it('refuses one of another client [SEC-16]', async () => {
         const { code, verifier } = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT });
         await refused(
           () => redeem({ client_id: 'other-app', code, code_verifier: verifier }),
@@ -274,13 +274,13 @@ for (const kind of STORES)
         );
       });
 
-      it('refuses another verifier, and none', async () => {
+      it('refuses another verifier, and none [SEC-4]', async () => {
         const { code } = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT });
         await refused(() => redeem({ code, code_verifier: pkce().verifier }), 400, 'invalid_grant');
         await refused(() => redeem({ code }), 400, 'invalid_grant');
       });
 
-      it('refuses another redirect URI', async () => {
+      it('refuses another redirect URI [SEC-16]', async () => {
         const { code, verifier } = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT });
         await refused(
           () => redeem({ code, code_verifier: verifier, redirect_uri: `${REDIRECT}/` }),
@@ -291,7 +291,7 @@ for (const kind of STORES)
     });
 
     describe('at the authorization endpoint', () => {
-      it('demands PKCE of every client', async () => {
+      it('demands PKCE of every client [SEC-3]', async () => {
         const { url } = await authorize({ code_challenge: '', code_challenge_method: '' });
         assert.equal(url.searchParams.get('error'), 'invalid_request');
         assert.equal(
@@ -300,7 +300,7 @@ for (const kind of STORES)
         );
       });
 
-      it('refuses the plain method', async () => {
+      it('refuses the plain method [SEC-3]', async () => {
         const { url } = await authorize({ code_challenge_method: 'plain' });
         assert.equal(url.searchParams.get('error'), 'invalid_request');
         assert.equal(
@@ -314,20 +314,20 @@ for (const kind of STORES)
         ['one less', REDIRECT.slice(0, -1)],
         ['another case', REDIRECT.replace('/c', '/C')],
       ])
-        it(`shows an error page, and sends nobody anywhere, for a redirect URI with ${what} character`, async () => {
+        it(`shows an error page, and sends nobody anywhere, for a redirect URI with ${what} character [SEC-1]`, async () => {
           const page = await authorize({ redirect_uri: uri as string });
           assert.equal(page.status, 400);
           assert.equal(page.url.origin, server.issuer);
           assert.match(page.html, /invalid_redirect_uri/);
         });
 
-      it('shows an error page for an unknown client', async () => {
+      it('shows an error page for an unknown client [SEC-2]', async () => {
         const page = await authorize({ client_id: 'nobody' });
         assert.equal(page.url.origin, server.issuer);
         assert.match(page.html, /invalid_client/);
       });
 
-      it('gives no token without a code', async () => {
+      it('gives no token without a code [SEC-5]', async () => {
         for (const type of ['token', 'id_token', 'id_token token', 'code token', 'code id_token']) {
           const { url } = await authorize({ response_type: type, nonce: 'n' });
           assert.equal(
@@ -354,7 +354,7 @@ for (const kind of STORES)
         assert.ok(!visitor.cookies().includes('hacked'));
       });
 
-      it('says who issued the code', async () => {
+      it('says who issued the code [SEC-6]', async () => {
         const { answer } = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT });
         assert.equal(answer.searchParams.get('iss'), server.issuer);
       });
@@ -379,7 +379,7 @@ for (const kind of STORES)
         assert.equal((await userinfo(String(body['access_token']))).status, 403);
       });
 
-      it('refuses a changed, an unsigned and a foreign token', async () => {
+      it('refuses a changed, an unsigned and a foreign token [SEC-23]', async () => {
         const { body } = await token({
           grant_type: 'password',
           username: 'alice',

@@ -76,7 +76,7 @@ for (const kind of STORES)
       assert.equal(got.status, 200);
     });
 
-    it('is shut to everybody without an initial access token, and a token opens it only so often', async () => {
+    it('is shut to everybody without an initial access token, and a token opens it only so often [SEC-30]', async () => {
       const metadata = { redirect_uris: [CALLBACK] };
       for (const token of [undefined, 'nonsense', 'x'.repeat(43)]) {
         const { status, text, headers } = await ask('POST', REGISTER, token, metadata);
@@ -171,7 +171,7 @@ for (const kind of STORES)
       assert.equal(await authorize(elsewhere), 400);
     });
 
-    it('lets nobody else, and lets nobody have more than the first time', async () => {
+    it('lets nobody else, and lets nobody have more than the first time [SEC-30]', async () => {
       const [mine, other] = [
         await registered({ redirect_uris: [CALLBACK] }),
         await registered({ redirect_uris: [CALLBACK] }),
@@ -223,7 +223,7 @@ for (const kind of STORES)
       );
     });
 
-    it('keeps away a scope that an administrator has taken away', async () => {
+    it('keeps away a scope that an administrator has taken away [SEC-R4]', async () => {
       const metadata = { redirect_uris: [CALLBACK], scope: 'openid profile orders.read' };
       const client = await registered(metadata, { scopes: ['openid', 'profile', 'orders.read'] });
       const { id } = await asAdmin(client);
@@ -232,7 +232,7 @@ for (const kind of STORES)
       assert.deepEqual((await asAdmin(client))['scopes'], ['openid', 'profile']);
     });
 
-    it('keeps what an administrator has set, and what a client can not say of itself', async () => {
+    it('keeps what an administrator has set, and what a client can not say of itself [SEC-R4]', async () => {
       const metadata = { redirect_uris: [CALLBACK], client_name: 'Mine', scope: 'openid' };
       const client = await registered(metadata);
       const set = {

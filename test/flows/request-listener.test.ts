@@ -99,7 +99,7 @@ describe('2,000 bodies of one address that never end', () => {
     await server.stop();
   });
 
-  it('are refused from the 201st on, with when to come again', () => {
+  it('are refused from the 201st on, with when to come again [SEC-R20]', () => {
     assert.equal(answers.length, 1800);
     for (const answer of answers) {
       assert.equal(statusOf(answer), 429);
@@ -146,7 +146,7 @@ describe('a server with all its places taken', () => {
   let server: TestServer;
   afterEach(() => server.stop());
 
-  it('answers health all the same', async () => {
+  it('answers health all the same [SEC-R20]', async () => {
     server = await startServer(
       'sqlite',
       {},
@@ -164,7 +164,7 @@ describe('a server with all its places taken', () => {
     assert.ok(statuses.includes(503));
   });
 
-  it('gets all of them back where a connection closes before its requests are answered', async () => {
+  it('gets all of them back where a connection closes before its requests are answered [SEC-R20]', async () => {
     server = await startServer(
       'sqlite',
       {},
@@ -216,7 +216,7 @@ describe('requests of one connection that come before their answers are read', (
   const REQUESTS = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(899);
   const LAST = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
 
-  it('wait until they are, 900 of them', async () => {
+  it('wait until they are, 900 of them [SEC-R31]', async () => {
     const socket = await dial(await listen(60));
     socket.pause();
     socket.write(REQUESTS + LAST);
@@ -231,7 +231,7 @@ describe('requests of one connection that come before their answers are read', (
     assert.ok(bytes > 900 * BODY.length);
   });
 
-  it('wait until they are, 5,000 of them, which are read piece by piece', async () => {
+  it('wait until they are, 5,000 of them, which are read piece by piece [SEC-R31]', async () => {
     const amount = 5000;
     const request = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
     const socket = await dial(await listen(60, 100, BODY.subarray(0, 20_000)));
@@ -307,7 +307,7 @@ describe('pages and documents', () => {
   let server: TestServer;
   after(() => server.stop());
 
-  it('are counted, and refused to an address that asks for too many', async () => {
+  it('are counted, and refused to an address that asks for too many [SEC-R31]', async () => {
     server = await startServer('sqlite', {}, { limits: { windowSeconds: 3600, pages: { address: 6 } } });
     const paths = [
       '/',

@@ -58,13 +58,13 @@ for (const kind of STORES)
       ['a device code', '/connect/deviceauthorization', { scope: 'openid' }],
       ['a pushed authorization request', '/connect/par', CODE],
     ] as const)
-      it(`is refused for ${name} where the client has no scope of it`, async () => {
+      it(`is refused for ${name} where the client has no scope of it [SEC-R6]`, async () => {
         const { status, error, why } = await post(path, { ...form, resource: STOCK });
         assert.deepEqual([status, error, why], [400, 'invalid_target', REFUSED]);
         assert.ok((await post(path, { ...form, resource: ORDERS })).status < 300);
       });
 
-    it('is refused at the authorization endpoint, before anybody signs in', async () => {
+    it('is refused at the authorization endpoint, before anybody signs in [SEC-R6]', async () => {
       const { url } = await new Visitor(server.issuer).go(
         authorizePath({ client_id: 'app', redirect_uri: CALLBACK, scope: 'openid', resource: STOCK }),
       );

@@ -150,7 +150,7 @@ for (const kind of STORES)
       assert.deepEqual(await ask(`token=${token}`, server.basic('nobody', stock)), [401, 'invalid_client']);
     });
 
-    it('tells a resource server nothing about a token for another audience', async () => {
+    it('tells a resource server nothing about a token for another audience [SEC-17]', async () => {
       const [jwt, opaque] = [await clientToken('orders.read'), await clientToken('stock.read')];
       assert.deepEqual((await asStock(jwt)).body, DEAD);
       assert.deepEqual((await introspect(opaque)).body, DEAD);
@@ -232,7 +232,7 @@ for (const kind of STORES)
       'the token was issued to another client, and only that client can revoke it',
     ];
 
-    it('refuses a client that revokes another client’s token, and says so (RFC 7009, 2.1)', async () => {
+    it('refuses a client that revokes another client’s token, and says so (RFC 7009, 2.1) [SEC-R11]', async () => {
       await server.addUser({ userName: 'sol' });
       const { access_token: jwt, refresh_token: refreshToken } = await userTokens(
         'sol',
@@ -249,7 +249,7 @@ for (const kind of STORES)
       assert.equal((await refresh(refreshToken)).status, 200);
     });
 
-    it('answers 200 for a token that is unknown, or does not work any more, whoever asks', async () => {
+    it('answers 200 for a token that is unknown, or does not work any more, whoever asks [SEC-R11]', async () => {
       const gone = await clientToken('orders.read');
       await server.post('/connect/revocation', { token: gone }, server.basic('machine', machine));
       const form = { client_id: 'app', token: gone };
@@ -292,7 +292,7 @@ for (const kind of STORES)
       assert.deepEqual((await introspect(tokens['access_token'])).body, DEAD);
     });
 
-    it('ends a user’s tokens and sessions with the password, and not what comes after', async () => {
+    it('ends a user’s tokens and sessions with the password, and not what comes after [SEC-21]', async () => {
       await server.addUser({ userName: 'paul' });
       const visitor = new Visitor(server.issuer);
       const { body: web } = await redeem(visitor, 'paul', 'openid stock.read offline_access');
@@ -323,7 +323,7 @@ for (const kind of STORES)
       }
     });
 
-    it('does not wake a disabled client’s tokens when the client is enabled again', async () => {
+    it('does not wake a disabled client’s tokens when the client is enabled again [SEC-21]', async () => {
       const [jwt, opaque] = [await clientToken('orders.read'), await clientToken('stock.read')];
       for (const enabled of [false, true]) {
         await server.change((db) => setClientEnabled(db, 'machine', enabled));

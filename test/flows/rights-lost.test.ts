@@ -131,7 +131,7 @@ for (const kind of STORES)
       stream ? (JSON.parse(String(body['text']).split('\n')[1] ?? '') as Data)['code'] : status;
 
     for (const operation of OPERATIONS.filter((each) => writes(each) && each.access.kind !== 'open'))
-      it(`does nothing by ${operation.id}`, async () => {
+      it(`does nothing by ${operation.id} [SEC-R1]`, async () => {
         const who = await newAdministrator();
         for (const [what, status, lose, restore] of LOSSES) {
           const example = (await EXAMPLES[operation.id]?.(server, server.home.tenant, who.token)) ?? {};
@@ -164,7 +164,7 @@ for (const kind of STORES)
         server.change((db) => endGrants(db, userKey, clientId)),
     };
     for (const [why, end] of Object.entries(ENDS))
-      it(`makes no role once ${why}`, async () => {
+      it(`makes no role once ${why} [SEC-R1]`, async () => {
         const who = await newAdministrator();
         const name = `role-${++made}`;
         onceAdmitted(async () => void (await end(who)));
@@ -173,7 +173,7 @@ for (const kind of STORES)
         assert.equal(await knex('roles').where({ name }).first(), undefined);
       });
 
-    it('makes no role once the session has ended that the token belongs to', async () => {
+    it('makes no role once the session has ended that the token belongs to [SEC-R1]', async () => {
       const userName = `person-${++made}`;
       const { userKey } = await server.addUser({ userName, roles: ['administrator'] });
       const clientId = `page-${made}`;
@@ -216,7 +216,7 @@ for (const kind of STORES)
       assert.equal(status, 403);
     });
 
-    it('changes nothing of others by a client whose owner holds everything no more', async () => {
+    it('changes nothing of others by a client whose owner holds everything no more [SEC-R1]', async () => {
       const owner = await newAdministrator();
       const own = await admin.done('POST', '/api/Client', {
         template: 'machine',
@@ -240,7 +240,7 @@ for (const kind of STORES)
       assert.equal(status, 403);
     });
 
-    it('does not make anybody an administrator when disabled while a body is on its way', async () => {
+    it('does not make anybody an administrator when disabled while a body is on its way [SEC-R1]', async () => {
       const who = await newAdministrator();
       const [first, rest] = [`{"userName":"slow-${++made}",`, '"roles":["administrator"]}'];
       const status = await new Promise<number>((resolve) => {
@@ -264,7 +264,7 @@ for (const kind of STORES)
       );
     });
 
-    it('does not take back what was taken: ten calls at once', async () => {
+    it('does not take back what was taken: ten calls at once [SEC-R1]', async () => {
       for (let round = 0; round < 5; round++) {
         const who = await newAdministrator();
         const again = (): Promise<ApiAnswer> =>
@@ -279,7 +279,7 @@ for (const kind of STORES)
       }
     });
 
-    it('imports no more: the lines say so, and the answer ends', async () => {
+    it('imports no more: the lines say so, and the answer ends [SEC-R1]', async () => {
       const who = await newAdministrator();
       const prefix = `imported-${++made}`;
       const line = (at: number, more = {}): string =>
@@ -322,7 +322,7 @@ for (const kind of STORES)
       ['is disabled', { enabled: false }, 401],
       ['may only read', { rights: ['read'] }, 403],
     ] as const)
-      it(`makes no app when the app that calls ${how} by then`, async () => {
+      it(`makes no app when the app that calls ${how} by then [SEC-R1]`, async () => {
         const appId = `parent-${++made}`;
         const secret = await server.change((db) => insertApp(db, server.context.vault, { appId }));
         const asking = request(new URL('/api/v4/apps', server.issuer), {
@@ -353,7 +353,7 @@ for (const kind of STORES)
         );
       });
 
-    it('does not change the password of an account from which everybody was signed out', async () => {
+    it('does not change the password of an account from which everybody was signed out [SEC-R1]', async () => {
       const userName = `resident-${++made}`;
       const { id, userKey } = await server.addUser({ userName });
       const visitor = new Visitor(server.issuer);
@@ -413,7 +413,7 @@ for (const kind of STORES)
         }
       });
 
-    it('does not hold up honest callers: 300 changes at once', async () => {
+    it('does not hold up honest callers: 300 changes at once [SEC-R1]', async () => {
       const who = await newAdministrator();
       const { ask } = caller(server, who.token);
       const other = await server.addUser({ userName: `other-${++made}` });

@@ -47,7 +47,7 @@ for (const kind of STORES)
       await server.stop();
     });
 
-    it('fail no verification at a client that reads the keys as often as it is told', async () => {
+    it('fail no verification at a client that reads the keys as often as it is told [SEC-51]', async () => {
       const host = new URL(server.issuer).host;
       const at = (port: number, path: string): URL => new URL(path, `http://127.0.0.1:${port}`);
       const ports = [server.port, other.port];

@@ -150,7 +150,7 @@ for (const kind of STORES)
       assert.equal(next.token_type, 'dpop');
     });
 
-    it('binds a code to the key that it was asked for with (dpop_jkt)', async () => {
+    it('binds a code to the key that it was asked for with (dpop_jkt) [SEC-16]', async () => {
       const [key, other] = [await newDpopKey(), await newDpopKey()];
       for (const [used, expected] of [
         [other, 400],
@@ -247,7 +247,7 @@ describe('tokens bound to a certificate (mutual TLS behind a proxy)', () => {
       assert.equal((await ask(server, 'self-signed', headers)).body['error'], 'invalid_client');
   });
 
-  it('believes no header of somebody who is not the proxy', async () => {
+  it('believes no header of somebody who is not the proxy [SEC-32]', async () => {
     assert.equal((await ask(direct, 'self-signed', clientCert(mine))).body['error'], 'invalid_client');
   });
 

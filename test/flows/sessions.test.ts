@@ -63,7 +63,7 @@ for (const kind of STORES)
       }
     };
 
-    it('change their id at sign-in and at every step-up', async () => {
+    it('change their id at sign-in and at every step-up [SEC-42]', async () => {
       const visitor = new Visitor(server.issuer);
       const ids = new Set<string | undefined>();
       await ask(visitor);
@@ -88,7 +88,7 @@ for (const kind of STORES)
       assert.match(thief.headers.get('location') ?? '', /error=login_required/);
     });
 
-    it('are asked about without a page by prompt=none', async () => {
+    it('are asked about without a page by prompt=none [SEC-6] [SEC-11]', async () => {
       const visitor = new Visitor(server.issuer);
       const page = await ask(visitor, { prompt: 'none' });
       assert.equal(page.url.origin, 'https://app.example.com');
@@ -100,7 +100,7 @@ for (const kind of STORES)
       assert.equal(answer.url.searchParams.get('iss'), server.issuer);
     });
 
-    it('are renewed by prompt=login, and by max_age when they are too old', async () => {
+    it('are renewed by prompt=login, and by max_age when they are too old [SEC-11]', async () => {
       const visitor = new Visitor(server.issuer);
       const first = await idToken(visitor);
       await pass(60_000);
@@ -137,7 +137,7 @@ for (const kind of STORES)
       assert.ok(same.url.searchParams.has('code'));
     });
 
-    it('end when they lie idle for three days', async () => {
+    it('end when they lie idle for three days [SEC-43]', async () => {
       const visitor = new Visitor(server.issuer);
       await idToken(visitor);
       await pass(2 * DAY);
@@ -146,7 +146,7 @@ for (const kind of STORES)
       assert.equal((await ask(visitor, { prompt: 'none' })).url.searchParams.get('error'), 'login_required');
     });
 
-    it('end after two weeks however much they are used', async () => {
+    it('end after two weeks however much they are used [SEC-43]', async () => {
       const visitor = new Visitor(server.issuer);
       await idToken(visitor);
       for (let day = 0; day < 13; day++) {

@@ -47,7 +47,7 @@ for (const kind of STORES)
         await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT, scope: 'openid offline_access' }),
       );
 
-    it('redeems a code once, however many ask at once', async () => {
+    it('redeems a code once, however many ask at once [SEC-13]', async () => {
       const code = await obtainCode(server, { clientId: 'app', redirectUri: REDIRECT });
       const answers = await Promise.all(Array.from({ length: AT_ONCE }, () => redeem(code)));
       assert.deepEqual(outcomes(answers), EXACTLY_ONE);
@@ -61,7 +61,7 @@ for (const kind of STORES)
       assert.deepEqual(outcomes(answers), EXACTLY_ONE);
     });
 
-    it('ends the tokens of a code that comes a second time', async () => {
+    it('ends the tokens of a code that comes a second time [SEC-14]', async () => {
       const code = await obtainCode(server, {
         clientId: 'app',
         redirectUri: REDIRECT,
@@ -73,7 +73,7 @@ for (const kind of STORES)
       assert.equal((await refresh(first.body['refresh_token'])).body['error'], 'invalid_grant');
     });
 
-    it('ends the whole family of a refresh token that comes a second time', async () => {
+    it('ends the whole family of a refresh token that comes a second time [SEC-19]', async () => {
       const first = await signIn();
       const second = await refresh(first.body['refresh_token']);
       assert.equal(second.status, 200);
@@ -107,7 +107,7 @@ for (const kind of STORES)
       assert.equal((await refresh(laptop.body['refresh_token'])).status, 200);
     });
 
-    it('keeps the absolute end of a family through every rotation', async () => {
+    it('keeps the absolute end of a family through every rotation [SEC-20]', async () => {
       const { body } = await signIn();
       const { store, config } = server.context;
       const live = () =>

@@ -84,7 +84,7 @@ describe('a spelling of an endpoint that is not its own', () => {
     return Number(answer.slice(9, 12));
   };
 
-  it('is not served, or counts as that endpoint', async function () {
+  it('is not served, or counts as that endpoint [SEC-R23]', async function () {
     this.timeout(240_000);
     assert.ok(ENDPOINTS.length > 90);
     const tried = ENDPOINTS.map(async ([method, path], index) => {
@@ -145,7 +145,7 @@ describe('a spelling of what counts as an open call or a sign-in', () => {
 
   const open = OPERATIONS.filter(({ access, method }) => access.kind === 'open' && method !== 'GET');
   for (const [index, { id, path }] of open.entries())
-    it(`counts as the open call that it is, or is none: ${id}`, () =>
+    it(`counts as the open call that it is, or is none: ${id} [SEC-R23]`, () =>
       counted(filled(path), (target) => post(target, `6.7.0.${index}`)));
 
   it('counts as the sign-in that it is, or is none: the password grant', async () => {
@@ -164,7 +164,7 @@ describe('a spelling of what counts as an open call or a sign-in', () => {
     '/register': { target: 'nobody@example.com' },
   };
   for (const [index, [form, fields]] of Object.entries(FORMS).entries())
-    it(`counts as the form that it is, or is none: ${form}`, async () => {
+    it(`counts as the form that it is, or is none: ${form} [SEC-R23]`, async () => {
       const visitor = new Visitor(server.issuer);
       const address = `6.7.2.${index}`;
       const page = await visitor.go(

@@ -164,7 +164,7 @@ for (const kind of STORES)
         assert.deepEqual(cnf, { jkt: own.thumbprint });
       });
 
-      it('gives tokens that end with what they came of', async () => {
+      it('gives tokens that end with what they came of [SEC-X10]', async () => {
         const tokens = await usersTokens('orders.read offline_access');
         const { body } = await exchange('orders-api', String(tokens['access_token']));
         const second = await exchange('reader', String(body['access_token']));
@@ -178,7 +178,7 @@ for (const kind of STORES)
           assert.equal((await introspect(token['access_token']))['active'], false);
       });
 
-      it('gives tokens that end with the token that they were issued for, when that alone is revoked', async () => {
+      it('gives tokens that end with the token that they were issued for, when that alone is revoked [SEC-R7]', async () => {
         const revoke = async (
           token: string,
           by: Record<string, string>,
@@ -217,7 +217,7 @@ for (const kind of STORES)
         assert.equal((await introspect(body['access_token']))['active'], true);
       });
 
-      it('takes no actor token that has ended with its grant, user or client, or alone', async () => {
+      it('takes no actor token that has ended with its grant, user or client, or alone [SEC-R7]', async () => {
         const ends: Record<string, (token: string, actor: User) => Promise<unknown>> = {
           alone: (token) => server.post('/connect/revocation', { token }, as('desk')),
           grant: (_token, { userKey }) =>
@@ -264,7 +264,7 @@ for (const kind of STORES)
           server.change(async (db) => eraseUser(db, await findUser(db, userName))),
       };
       for (const [what, end] of Object.entries(ACTOR_ENDS))
-        it(`gives tokens that end when the actor token ${what}, also through another actor`, async () => {
+        it(`gives tokens that end when the actor token ${what}, also through another actor [SEC-R7]`, async () => {
           const actor = await server.addUser({
             userName: `actor-${accessTokenFormat}-${what.replaceAll(' ', '-')}`,
           });
@@ -289,7 +289,7 @@ for (const kind of STORES)
           assert.deepEqual(await active(), [false, false, false]);
         });
 
-      it('gives tokens that end when a client’s own actor token is revoked', async () => {
+      it('gives tokens that end when a client’s own actor token is revoked [SEC-R7]', async () => {
         const token = await ownToken('orders-api');
         const { body } = await exchange('orders-api', await usersToken(), acting(token));
         assert.equal((await introspect(body['access_token']))['active'], true);
@@ -304,7 +304,7 @@ for (const kind of STORES)
         assert.equal((await introspect(body['access_token']))['active'], true);
       });
 
-      it('refuses an actor behind whom too many others act', async () => {
+      it('refuses an actor behind whom too many others act [SEC-R7]', async () => {
         const next = async (at: number): Promise<string> => {
           const { userName } = await server.addUser({ userName: `behind-${at}` });
           return actorToken(userName);

@@ -64,7 +64,7 @@ onEveryStore('the outbox', (open) => {
     ['another tenant', 'blue', 'slow'],
     ['another driver of the same tenant', 'red', 'mail'],
   ] as const)
-    it(`sends a message of ${whose} while 300 wait for a place that does not answer`, async () => {
+    it(`sends a message of ${whose} while 300 wait for a place that does not answer [SEC-R22]`, async () => {
       const { begun, arrived, deliver, release, somethingArrived } = courier();
       const outbox = outboxWith(deliver);
       await queue(red, 300, { to: 'slow' });
@@ -81,7 +81,7 @@ onEveryStore('the outbox', (open) => {
       assert.deepEqual([arrived.length, await left()], [301, 0]);
     });
 
-  it('sends a message of another tenant while 300 places of one do not answer', async () => {
+  it('sends a message of another tenant while 300 places of one do not answer [SEC-R22]', async () => {
     const begun: string[] = [];
     let release = (): void => undefined;
     const released = new Promise<void>((resolve) => (release = resolve));
@@ -135,7 +135,7 @@ onEveryStore('the outbox', (open) => {
     assert.deepEqual([sent, await left()], [['z'], 1200]);
   });
 
-  it('tries a place that fails no more than a few times, and keeps what waits for it', async () => {
+  it('tries a place that fails no more than a few times, and keeps what waits for it [SEC-R22]', async () => {
     let tried = 0;
     const outbox = outboxWith(async () => {
       tried += 1;
@@ -158,7 +158,7 @@ onEveryStore('the outbox', (open) => {
     assert.deepEqual([tried, outbox.openCircuits()], [100, 0]);
   });
 
-  it('does not send what is of no use any more, and the audit has it', async () => {
+  it('does not send what is of no use any more, and the audit has it [SEC-R22]', async () => {
     const sent: unknown[] = [];
     const outbox = outboxWith(async ({ payload }) => void sent.push(payload));
     await queue(red, 1, { to: 'expired', usefulFor: -1 });
@@ -176,7 +176,7 @@ onEveryStore('the outbox', (open) => {
     );
   });
 
-  it('sends each message once where two nodes share the work', async () => {
+  it('sends each message once where two nodes share the work [SEC-R22]', async () => {
     const sent: string[] = [];
     const deliver: Deliver = async (message) => {
       await message.handOver();

@@ -53,7 +53,7 @@ describe('a connection of a server that ends', () => {
     () => new Promise<void>((resolve) => server.close(() => resolve()) && server.closeAllConnections()),
   );
 
-  it('closes with the newest of the answers that are being made, all of which it gets', async () => {
+  it('closes with the newest of the answers that are being made, all of which it gets [SEC-R36]', async () => {
     const socket = await connected();
     socket.write(get('/0') + get('/1') + get('/2'));
     await begins(3);
@@ -62,7 +62,7 @@ describe('a connection of a server that ends', () => {
     assert.deepEqual(answersOf(await drained(socket)), ['200', '200', '200 close']);
   });
 
-  it('does not begin requests that wait for their turn', async () => {
+  it('does not begin requests that wait for their turn [SEC-R36]', async () => {
     const socket = await connected();
     socket.write([0, 1, 2, 3, 4, 5, 6, 7, 8].map((n) => get(`/${n}`)).join(''));
     await begins(MOST);
@@ -182,7 +182,7 @@ describe('a connection of a server that ends', () => {
     assert.deepEqual(begun, ['GET /0']);
   });
 
-  it('gets all of a large answer that its client reads only after the port has closed', async () => {
+  it('gets all of a large answer that its client reads only after the port has closed [SEC-R36]', async () => {
     const BYTES = 16 * 1024 * 1024;
     const socket = await connected((_request, response) => {
       response.end(Buffer.alloc(BYTES, 'x'));

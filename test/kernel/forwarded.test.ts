@@ -25,7 +25,7 @@ describe('the origin of a request behind proxies', () => {
     ['an IPv4 address that is mapped into IPv6', '6.6.6.6, [::ffff:1.2.3.4]:80', '1.2.3.4'],
     ['trusted hops with ports on the way', '1.2.3.4, 10.0.0.1:80, [fd00::1]:80', '1.2.3.4'],
   ] as const)
-    it(`reads ${what}`, () => assert.equal(addressOf(hops), address));
+    it(`reads ${what} [SEC-R26]`, () => assert.equal(addressOf(hops), address));
 
   for (const hop of ['unknown', '_hidden', '1.2.3.4:port', '[::1', '1.2.3', '', '1.2.3.4 5.6.7.8'])
     it(`ends the walk at the last trusted hop where it cannot read ${JSON.stringify(hop)}`, () => {
@@ -33,7 +33,7 @@ describe('the origin of a request behind proxies', () => {
       assert.equal(addressOf(`6.6.6.6, ${hop}, 10.0.0.1`), '10.0.0.1');
     });
 
-  it('takes the last forwarded host, which the proxy wrote itself', () => {
+  it('takes the last forwarded host, which the proxy wrote itself [SEC-R26]', () => {
     assert.equal(originOf({ 'x-forwarded-host': 'evil.example, id.example.com' }).host, 'id.example.com');
     assert.equal(originOf({ 'x-forwarded-host': 'id.example.com' }).host, 'id.example.com');
     assert.equal(originOf({}).host, 'inner');

@@ -154,20 +154,20 @@ describe('what goes out', () => {
     const textAt = async (name: string, reach: readonly string[] = ['127.0.0.2']): Promise<string> =>
       (await fetchWithin(reach, `http://${name}:${port}/`)).text();
 
-    it('connects to the address that was checked, whatever the name says a moment later', async () => {
+    it('connects to the address that was checked, whatever the name says a moment later [SEC-R27]', async () => {
       assert.equal(await textAt('rebinding.example'), 'ok');
       assert.deepEqual(names.asked.sort(), ['A rebinding.example', 'AAAA rebinding.example']);
       await assert.rejects(textAt('rebinding.example'), /private network/);
       assert.equal(inside.connections(), 0);
     });
 
-    it('leaves out the private addresses of a name that has others', async () => {
+    it('leaves out the private addresses of a name that has others [SEC-R27]', async () => {
       assert.equal(await textAt('both.example'), 'ok');
       assert.equal(await addressWithin('both.example', ['127.0.0.2']), '127.0.0.2');
       assert.equal(inside.connections(), 0);
     });
 
-    it('waits for no other name, and for the servers of a name only a while', async () => {
+    it('waits for no other name, and for the servers of a name only a while [SEC-R22] [SEC-R27]', async () => {
       let ended = 0;
       const slow = Array.from({ length: 64 }, (_, n) =>
         textAt(`n${n}.slow.example`).catch((error: Error) => {
@@ -196,7 +196,7 @@ describe('what goes out', () => {
       await assert.rejects(addressWithin(`${'a'.repeat(64)}.example`, []), /cannot be found \(EBADNAME\)/);
     });
 
-    it('tries no more than 16 addresses of a name that has thousands', async () => {
+    it('tries no more than 16 addresses of a name that has thousands [SEC-R27]', async () => {
       const { cause } = await textAt('huge.example', ['127.9.0.0/16']).then(
         () => assert.fail('nothing listens there'),
         (error: unknown) => ({ cause: error as AggregateError }),
@@ -209,7 +209,7 @@ describe('what goes out', () => {
       assert.deepEqual(names.asked, []);
     });
 
-    it('asks DNS for local names where only the Internet is within reach, and else the system', async () => {
+    it('asks DNS for local names where only the Internet is within reach, and else the system [SEC-R27]', async () => {
       await assert.rejects(addressWithin('printer.gatehouse.local', []), /has no address/);
       assert.ok(names.asked.includes('A printer.gatehouse.local'));
       const before = names.asked.length;
@@ -248,7 +248,7 @@ describe('what goes out', () => {
       assert.deepEqual(candidatesOf(resolvConf, host), candidates);
     });
 
-  it('checks where a redirect leads like the first address', async () => {
+  it('checks where a redirect leads like the first address [SEC-R27]', async () => {
     const inside = await counter('127.0.0.1');
     const port = await answerer(
       (request, response) =>
@@ -319,7 +319,7 @@ describe('what goes out', () => {
     ['a status of four digits', 'HTTP/1.1 2000 OK\r\n\r\n', false],
   ];
   for (const [name, written, closes] of NO_ANSWERS)
-    it(`ends at a server that answers ${name}`, async () => {
+    it(`ends at a server that answers ${name} [SEC-R27]`, async () => {
       const server = createServer((socket) => {
         socket.on('error', () => undefined);
         socket.once('data', () => (closes ? socket.end(written) : socket.write(written)));
@@ -359,7 +359,7 @@ describe('the ways out', () => {
     overrideConfig: { languageOptions: { parserOptions: { projectService: false } } },
   });
 
-  it('are all through the guard', async () => {
+  it('are all through the guard [SEC-R27]', async () => {
     const found = (await lint.lintFiles('src/**/*.ts')).flatMap(({ filePath, messages }) =>
       messages.map(({ message }) => `${filePath}: ${message}`),
     );

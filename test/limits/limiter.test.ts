@@ -47,7 +47,7 @@ onEveryStore('limits', (open) => {
     assert.equal(limits.byAddress('token', red, '192.0.2.2'), undefined);
   });
 
-  it('begin another window on time, whatever is done to the system’s clock', () => {
+  it('begin another window on time, whatever is done to the system’s clock [SEC-R34]', () => {
     let now = 7_200_000;
     const limits = openLimits(
       open(),

@@ -151,7 +151,7 @@ describe('mail goes', () => {
     await server.close();
   });
 
-  it('to no server that never comes to an end, whose connection is closed', async () => {
+  it('to no server that never comes to an end, whose connection is closed [SEC-R22]', async () => {
     const drips = createTcpServer((socket) => {
       socket.on('error', () => undefined);
       const line = setInterval(() => socket.write('220-x\r\n'), 20);

@@ -155,7 +155,7 @@ for (const store of STORES)
         const guess = (username: string, peerhost: string): Promise<unknown> =>
           signIn(username, { password: 'guess', peerhost });
 
-        it('lets nobody in from that address for a while, the right password neither, and others as before', async () => {
+        it('lets nobody in from that address for a while, the right password neither, and others as before [SEC-52]', async () => {
           const name = await device();
           for (let n = 0; n < 5; n++) assert.equal(await guess(name, '198.51.100.7'), 'deny');
           assert.equal(await signIn(name, { peerhost: '198.51.100.7' }), 'deny');
@@ -177,7 +177,7 @@ for (const store of STORES)
           assert.equal(rows.length, 1);
         });
 
-        it('does not let strangers lock a device out: where it was before it goes on', async () => {
+        it('does not let strangers lock a device out: where it was before it goes on [SEC-52]', async () => {
           const name = await device();
           assert.equal(await signIn(name, { peerhost: '203.0.113.9' }), 'allow');
           for (let n = 0; n < 100; n++) await guess(name, `192.0.2.${n}`);
@@ -424,7 +424,7 @@ for (const store of STORES)
   });
 
 describe('a broker’s questions', () => {
-  it('are not limited, but wrong secrets are, of each address', async () => {
+  it('are not limited, but wrong secrets are, of each address [SEC-52]', async () => {
     const server = await startServer('sqlite', {}, { limits: { api: { address: 5 } } });
     const api = await deviceApi(server);
     const ask = async (authorization?: string): Promise<number> =>

@@ -103,7 +103,7 @@ for (const store of STORES)
     const ofUser = (username: string): Promise<string> =>
       token({ grant_type: 'password', username, password: PASSWORD, scope: 'mqtt.connect' });
 
-    it('is good for its own names alone where there is no user name', async () => {
+    it('is good for its own names alone where there is no user name [SEC-R8]', async () => {
       const jwt = await ofAnn();
       for (const clientid of ['valve-7', 'app', '']) await denied('', jwt, clientid);
       await allowed('', jwt, sub);
@@ -111,13 +111,13 @@ for (const store of STORES)
       await allowed('', await own(), 'app');
     });
 
-    it('is refused under the client identifier of a device that a table has', async () => {
+    it('is refused under the client identifier of a device that a table has [SEC-R8]', async () => {
       await api.call('POST', 'auth_clientid', { clientid: 'valve-1', password: 'x' });
       await api.call('POST', 'auth_username', { username: 'valve-2', password: 'x' });
       for (const clientid of ['valve-1', 'valve-2']) await denied('ann', await ofAnn(), clientid);
     });
 
-    it('is refused under the client identifier that a device signed in with by its password', async () => {
+    it('is refused under the client identifier that a device signed in with by its password [SEC-R8]', async () => {
       await api.call('POST', 'auth_username', { username: 'meter', password: 'x' });
       assert.equal((await signIn('meter', 'x', 'meter-a'))['result'], 'allow');
       await denied('ann', await ofAnn(), 'meter-a');
@@ -125,7 +125,7 @@ for (const store of STORES)
       assert.equal((await signIn('meter', 'x', 'meter-b'))['result'], 'allow');
     });
 
-    it('is refused at every node under the client identifier that a device signed in with at one', async () => {
+    it('is refused at every node under the client identifier that a device signed in with at one [SEC-R8]', async () => {
       await api.call('POST', 'auth_username', { username: 'counter', password: 'x' });
       const node = await server.addNode();
       try {
@@ -143,7 +143,7 @@ for (const store of STORES)
       }
     });
 
-    it('costs sign-ins with passwords one row an hour for each client identifier, and none where a table has it', async () => {
+    it('costs sign-ins with passwords one row an hour for each client identifier, and none where a table has it [SEC-R8]', async () => {
       await api.call('POST', 'auth_username', { username: 'gauge', password: 'x' });
       for (let n = 0; n < 3; n += 1) await signIn('gauge', 'x', 'gauge-a');
       await signIn('gauge', 'x', 'gauge');
@@ -153,7 +153,7 @@ for (const store of STORES)
       assert.equal((await written('gauge')).length, 0);
     });
 
-    it('is refused under a client identifier that another credential has, and leaves its rules alone', async () => {
+    it('is refused under a client identifier that another credential has, and leaves its rules alone [SEC-R8]', async () => {
       await allowed('ann', await ofAnn(), 'shared');
       await denied('app', await own(), 'shared');
       await denied(sub, await own(), 'shared');
@@ -176,7 +176,7 @@ for (const store of STORES)
       await denied('ann', await ofAnn(), 'left');
     });
 
-    it('lets in one of two credentials that come at once', async () => {
+    it('lets in one of two credentials that come at once [SEC-R8]', async () => {
       const [anns, apps] = [await ofAnn(), await own()];
       for (let at = 0; at < 20; at++) {
         const answers = await Promise.all([
@@ -187,7 +187,7 @@ for (const store of STORES)
       }
     });
 
-    it('is good for the names and client identifiers of its mqtt claim as well', async () => {
+    it('is good for the names and client identifiers of its mqtt claim as well [SEC-R8]', async () => {
       const value = JSON.stringify({ names: ['pump'], clientids: ['pump-1'] });
       await server.addUser({ userName: 'dan', claims: [{ type: 'mqtt', value }] });
       const jwt = await ofUser('dan');

@@ -28,7 +28,7 @@ onEveryStore('the artifacts', (open) => {
     assert.equal(await artifacts.find(blue, 'AccessToken', 'token-1'), undefined);
   });
 
-  it('are kept without what the holder presents', async () => {
+  it('are kept without what the holder presents [SEC-22]', async () => {
     await artifacts.put(red, 'RefreshToken', 'very-secret-token', {
       payload: '{}',
       expiresAt: soon,

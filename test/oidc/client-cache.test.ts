@@ -88,7 +88,7 @@ describe('the clients in memory', () => {
     assert.equal((await third)?.clientName, 'One');
   });
 
-  it('are loaded again where they have changed while they were loaded', async () => {
+  it('are loaded again where they have changed while they were loaded [SEC-R14]', async () => {
     const { cache, asked, at } = newStore();
     const before = cache.get('app');
     const old = await at(0);

@@ -17,7 +17,7 @@ vault.learn('data-1', randomBytes(32));
 vault.sealWith('data-1');
 
 describe('the id of a signing key', () => {
-  it('never begins with a hyphen, which would look like an option at the command line', async () => {
+  it('never begins with a hyphen, which would look like an option at the command line [SEC-R12]', async () => {
     // That no one of 1,000 begins so by chance happens once in seven million runs.
     const made = await Promise.all(Array.from({ length: 1000 }, () => makeKey('ES256')));
     assert.deepEqual(
@@ -83,7 +83,7 @@ onEveryStore('signing keys', (open) => {
     assert.ok(next && next.activatesAt >= Date.now() + DAY - 5000);
   });
 
-  it('lose their private half when they retire, and are published no longer', async () => {
+  it('lose their private half when they retire, and are published no longer [SEC-51]', async () => {
     const id = await newTenant();
     await rotateKeys(open(), vault, id, SCHEDULE, { now: true });
     await pass(id, DAY);

@@ -116,7 +116,7 @@ for (const kind of STORES)
       assert.equal((await ask('DELETE', `/api/Role/${String(id)}?cascade=true`)).status, 200);
     });
 
-    it('give permissions only that the giver has', async () => {
+    it('give permissions only that the giver has [SEC-X1]', async () => {
       const claims = [{ type: 'permission', value: 'isms.user.delete' }];
       const few = await userToken(server, ['isms.all'], ['isms.role.all']);
       const refused = await ask('POST', '/api/Role', { name: 'climber', claims }, { token: few });
@@ -131,7 +131,7 @@ for (const kind of STORES)
       assert.equal((await ask('PUT', '/api/Role', { id, claims })).status, 200);
     });
 
-    it('take what they give from the next call on, and take it back as well', async () => {
+    it('take what they give from the next call on, and take it back as well [SEC-18]', async () => {
       const claims = [{ type: 'permission', value: 'isms.role.get' }];
       const { id } = await made({ name: 'reader' });
       await server.addUser({ userName: 'reading', roles: ['reader'] });
@@ -173,7 +173,7 @@ for (const kind of STORES)
       assert.equal(refused.status, 422);
     });
 
-    it('that are built in can not be deleted, renamed or not', async () => {
+    it('that are built in can not be deleted, renamed or not [SEC-R2]', async () => {
       const { id } = (await builtIn())['partner'] ?? {};
       await ask('PUT', '/api/Role', { id, name: 'ally' });
       for (const query of ['', '?cascade=true']) {
@@ -184,7 +184,7 @@ for (const kind of STORES)
       assert.equal(renamed.data['builtIn'], 'partner');
     });
 
-    it('give newcomers the role that is built in for them, whatever roles are called', async () => {
+    it('give newcomers the role that is built in for them, whatever roles are called [SEC-R2]', async () => {
       const { user, administrator: strongest } = await builtIn();
       const few = await userToken(server, ['isms.all'], ['isms.role.put']);
       const rename = (id: unknown, name: string): Promise<ApiAnswer> =>
@@ -203,7 +203,7 @@ for (const kind of STORES)
       assert.equal((await rename(user?.['id'], 'user')).status, 200);
     });
 
-    it('are meant by their ids, whatever other roles are called', async () => {
+    it('are meant by their ids, whatever other roles are called [SEC-R2]', async () => {
       const { id } = await made({ name: 'meant' });
       await made({ name: String(id), claims: [{ type: 'permission', value: 'isms.all' }] });
       const user = await ask('POST', '/api/User', { userName: 'bearer-of-meant', roles: [id] });
@@ -237,7 +237,7 @@ for (const kind of STORES)
       assert.deepEqual(JSON.parse(String(row['detail'])), { fields: ['name', 'description'] });
     });
 
-    it('refuse what can not be, name the field, and change nothing', async () => {
+    it('refuse what can not be, name the field, and change nothing [SEC-48]', async () => {
       const before = (await ask('GET', '/api/Role')).body['total'];
       const problem = async (body: unknown): Promise<unknown> => {
         const answer = await ask('POST', '/api/Role', body);

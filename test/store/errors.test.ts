@@ -58,7 +58,7 @@ onEveryStore('errors of the store', (open, kind) => {
   );
 
   for (const [way, run] of Object.entries(WAYS))
-    it(`tell no value: ${way}`, async () => {
+    it(`tell no value: ${way} [SEC-R30]`, async () => {
       const error = await run().then(
         () => assert.fail('it did not fail'),
         (failure: unknown) => failure as Error,

@@ -60,14 +60,14 @@ describe('loops of statements on SQLite let the event loop go on', () => {
     'a built query': async () => store.knex.from(store.knex.raw(`(${SLOW}) AS some`)),
   };
   for (const [name, statement] of Object.entries(LOOPS))
-    it(`each by ${name}`, async () => {
+    it(`each by ${name} [SEC-R32]`, async () => {
       const turns = await turnsDuring(async () => {
         for (let n = 0; n < ROUNDS; n += 1) await statement();
       });
       assert.ok(turns >= ENOUGH, `${turns} turns`);
     });
 
-  it('in a transaction, in which single writes wait for its end', async () => {
+  it('in a transaction, in which single writes wait for its end [SEC-R32]', async () => {
     const insert = store.prepare('INSERT INTO meta (key, value) VALUES (?, ?)');
     let single: Promise<number> | undefined;
     const turns = await turnsDuring(() =>
@@ -98,7 +98,7 @@ describe('loops of statements on SQLite let the event loop go on', () => {
     assert.ok(turns >= ENOUGH, `${turns} turns`);
   });
 
-  it('while another process holds the file', async () => {
+  it('while another process holds the file [SEC-R32]', async () => {
     const other = new Database(join(config.dataDir, 'gatehouse.sqlite'));
     other.exec('BEGIN IMMEDIATE');
     const writes = [
@@ -126,7 +126,7 @@ describe('loops of statements on SQLite let the event loop go on', () => {
   const fill = (rows: Record<string, unknown>[]): Promise<unknown> =>
     store.transaction((trx) => insertRows(trx, 'oidc_artifacts', { tenant_id: tenant.id }, rows));
 
-  it('while the sweeper works', async () => {
+  it('while the sweeper works [SEC-R32]', async () => {
     await fill(artifacts(10_000, 1, 'nobody'));
     const sweeper = openSweeper(store, pino({ level: 'silent' }), { enabled: false, intervalSeconds: 60 });
     let removed = 0;
@@ -150,7 +150,7 @@ describe('loops of statements on SQLite let the event loop go on', () => {
     assert.ok(turns >= ENOUGH, `${turns} turns`);
   });
 
-  it('while a tenant is deleted', async () => {
+  it('while a tenant is deleted [SEC-R32]', async () => {
     await fill(artifacts(10_000, Date.now() + 60_000, 'somebody'));
     const turns = await turnsDuring(() => store.transaction((trx) => deleteTenant(trx, tenant)));
     assert.ok(turns >= ENOUGH, `${turns} turns`);

@@ -36,7 +36,7 @@ onEveryStore('a large transaction', (open) => {
     assert.equal(await valueOf('b'), undefined);
   });
 
-  it('keeps single writes, and other transactions, out until it ends', async () => {
+  it('keeps single writes, and other transactions, out until it ends [SEC-R32]', async () => {
     const store = open();
     const insert = store.prepare('INSERT INTO meta (key, value) VALUES (?, ?)');
     let others: Promise<unknown>[] = [];
@@ -84,7 +84,7 @@ onEveryStore('a large transaction', (open) => {
 });
 
 onEveryStore('the probe of the store', (open) => {
-  it('waits for no large transaction of this process', async () => {
+  it('waits for no large transaction of this process [SEC-R35]', async () => {
     const store = open();
     const probe = storeProbe(store);
     await store.largeTransaction(async (trx) => {
@@ -154,7 +154,7 @@ describe('work on many rows, on SQLite, leaves this thread alone', () => {
     assert.equal(writes.length, 1);
   });
 
-  it('when a user is erased', async () => {
+  it('when a user is erased [SEC-R32]', async () => {
     const { id } = await server.addUser({ userName: 'erased' });
     assert.deepEqual(await writesInto('users', () => deleted(`/api/User/${id}?erase=true`)), []);
   });
@@ -167,13 +167,13 @@ describe('work on many rows, on SQLite, leaves this thread alone', () => {
     assert.deepEqual(await writesInto('user_roles', () => deleted(`/api/Role/${id}`)), []);
   });
 
-  it('when a tenant is deleted', async () => {
+  it('when a tenant is deleted [SEC-R32]', async () => {
     const { id, name } = await server.addTenant('leaving', 'leaving.example.com');
     const writes = await writesInto('roles', () => deleted(`/api/Tenant/${id}?confirm=${name}`));
     assert.deepEqual(writes, []);
   });
 
-  it('when a list of devices is written', async () => {
+  it('when a list of devices is written [SEC-R32]', async () => {
     const api = await deviceApi(server);
     const list = Array.from({ length: 3 }, (_, n) => ({ username: `device-${n}`, password: 'p' }));
     const writes = await writesInto('mqtt_credentials', async () => {
@@ -205,7 +205,7 @@ describe('the write-ahead log of SQLite', () => {
   const write = (from: number, amount: number): Promise<unknown> =>
     store.transaction((trx) => insertRows(trx, 'meta', {}, rows(from, amount)));
 
-  it('goes into the file once a thousand pages wait, and not in this thread', async () => {
+  it('goes into the file once a thousand pages wait, and not in this thread [SEC-R32]', async () => {
     const listener = listenToSqlite();
     const other = await openStore(config);
     assert.deepEqual(await other.knex.raw('PRAGMA wal_autocheckpoint'), [{ wal_autocheckpoint: 0 }]);
@@ -238,7 +238,7 @@ onEveryStore('the deletion of a tenant', (open) => {
       (await open().prepare('SELECT COUNT(*) AS n FROM rate_counts WHERE tenant_id = ?').first(id))?.['n'],
     );
 
-  it('lets other writes go between its pieces', async () => {
+  it('lets other writes go between its pieces [SEC-R32]', async () => {
     const store = open();
     const tenant = await store.transaction((trx) => createTenantAt(trx, 'blue', 'blue.example.com'));
     const rows = Array.from({ length: 20_000 }, (_, n) => ({ id: `c-${n}`, count: n, expires_at: 1 }));

@@ -94,7 +94,7 @@ for (const kind of STORES)
       assert.deepEqual(await schemaStatus(store), { current: 2, latest: LATEST });
     });
 
-    it('flag the seeded roles of a store that has them, and add those that the program needs', async () => {
+    it('flag the seeded roles of a store that has them, and add those that the program needs [SEC-R2]', async () => {
       const store = await open();
       await migrate(store, 22);
       await store.knex('tenants').insert({ ...TENANT, id: 't' });
@@ -195,7 +195,7 @@ for (const kind of STORES)
       assert.deepEqual(await migrate(store), STEPS.slice(1));
     });
 
-    it('give each API an audience of its own, the oldest keeps what several had, and go back', async () => {
+    it('give each API an audience of its own, the oldest keeps what several had, and go back [SEC-R6]', async () => {
       const store = await open();
       await migrate(store, 22);
       const { knex } = store;

@@ -34,14 +34,14 @@ describe('the thread of SQLite', () => {
   const pagesOfLog = async (): Promise<number> =>
     (await store.knex.raw<{ log: number }[]>('PRAGMA wal_checkpoint(NOOP)'))[0]?.log ?? 0;
 
-  it('starts again after it has ended, and its end is reported', async () => {
+  it('starts again after it has ended, and its end is reported [SEC-R32]', async () => {
     await endThread(store);
     await insert('after');
     assert.equal(await valueOf('after'), '1');
     assert.deepEqual(reported, ['the SQLite thread has ended; it starts again when it is needed']);
   });
 
-  it('starts again for checkpoints, so that the log stays short', async () => {
+  it('starts again for checkpoints, so that the log stays short [SEC-R32]', async () => {
     await endThread(store);
     for (let n = 0; n < 3; n += 1) await writeMuch();
     await until(async () => {
@@ -50,7 +50,7 @@ describe('the thread of SQLite', () => {
     });
   });
 
-  it('makes a transaction that it ends within 503, and nothing of it is written', async () => {
+  it('makes a transaction that it ends within 503, and nothing of it is written [SEC-R35]', async () => {
     const work = store.largeTransaction(async (trx) => {
       await trx('meta').insert({ key: 'half', value: '1' });
       const orders = hearOrders((worker) => void worker.terminate());
@@ -69,7 +69,7 @@ describe('the thread of SQLite', () => {
     await insert('half');
   });
 
-  it('lets a checkpoint that fails be reported, once for many', async () => {
+  it('lets a checkpoint that fails be reported, once for many [SEC-R32]', async () => {
     const orders = hearOrders((worker, { query }) => {
       if (/wal_checkpoint/.test(String(query))) void worker.terminate();
     });

@@ -3,23 +3,40 @@ import { join } from 'node:path';
 import { packageRoot } from '../../src/kernel/root.js';
 import { RESULTS } from './results.js';
 
-/** Looks up each test that docs/security-checklist.md names among those of the last run; ends with 1 where one did not pass. */
+/**
+ * Joins the rows of docs/security-checklist.md with the tests of the last run: row 13 with each title that has
+ * `[SEC-13]` in it. Ends with 1 where a row has no test that passed, or a title names no row.
+ */
 interface Results {
   passed: string[];
   pending: string[];
+  failed: string[];
 }
 
-const { passed, pending } = JSON.parse(readFileSync(RESULTS, 'utf8')) as Results;
+const results = JSON.parse(readFileSync(RESULTS, 'utf8')) as Results;
 const table = readFileSync(join(packageRoot, 'docs', 'security-checklist.md'), 'utf8');
-const named = table
-  .split('\n')
-  .filter((line) => line.startsWith('|'))
-  .flatMap((line) =>
-    [...line.slice(line.lastIndexOf('| `') + 1).matchAll(/`([^`]+)`/g)].map(([, name]) => name as string),
+const rows = [...table.matchAll(/^\| ([RX]?\d+) \|/gm)].map(([, row]) => row as string);
+const rowsOf = (titles: string[]): Set<string> =>
+  new Set(
+    titles.flatMap((title) => [...title.matchAll(/\[SEC-([^\]]*)\]/g)].map(([, row]) => row as string)),
   );
-const missing = named.filter((name) => !passed.includes(name) && !pending.includes(name));
-for (const name of missing) console.error(`checklist: no such test passed: ${name}`);
-for (const name of named.filter((each) => pending.includes(each)))
-  console.error(`checklist: skipped: ${name}`);
-console.log(`checklist: ${named.length - missing.length} of ${named.length} named tests passed`);
-if (missing.length > 0) process.exitCode = 1;
+const passed = rowsOf(results.passed);
+const pending = rowsOf(results.pending);
+const failed = rowsOf(results.failed);
+
+const problems = [
+  ...rows.filter((row, at) => rows.indexOf(row) !== at).map((row) => `two rows are ${row}`),
+  ...rows.filter((row) => failed.has(row)).map((row) => `a test of row ${row} failed`),
+  ...rows
+    .filter((row) => !passed.has(row) && !pending.has(row) && !failed.has(row))
+    .map((row) => `no test has [SEC-${row}] in its title`),
+  ...[...passed, ...pending, ...failed]
+    .filter((row) => !rows.includes(row))
+    .map((row) => `there is no row for [SEC-${row}]`),
+];
+for (const problem of new Set(problems)) console.error(`checklist: ${problem}`);
+for (const row of rows.filter((each) => pending.has(each) && !failed.has(each)))
+  console.error(`checklist: a test of row ${row} was skipped`);
+const proven = rows.filter((row) => passed.has(row) && !failed.has(row));
+console.log(`checklist: the tests of ${proven.length} of ${rows.length} rows passed`);
+if (problems.length > 0) process.exitCode = 1;

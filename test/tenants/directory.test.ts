@@ -45,7 +45,7 @@ for (const kind of STORES)
     const version = async (): Promise<number> => (await directory.byHost(HOST))?.version ?? 0;
     const touch = (): Promise<void> => elsewhere.transaction((trx) => touchTenant(trx, tenant.id));
 
-    it('follows a change of another process at its word, before any look', async () => {
+    it('follows a change of another process at its word, before any look [SEC-R12]', async () => {
       const before = await version();
       await touch();
       await nextTurn();
@@ -67,7 +67,7 @@ for (const kind of STORES)
   });
 
 describe('what a node on postgres knows of tenants, when its ear is cut off', () => {
-  it('is looked for again when it hears again', async () => {
+  it('is looked for again when it hears again [SEC-R12]', async () => {
     const config = await configFor('postgres');
     const here = await openStore(config);
     await migrate(here);
@@ -95,7 +95,7 @@ describe('what a node on postgres knows of tenants, when its ear is cut off', ()
 });
 
 describe('what a node on postgres knows of tenants, when the store does not answer', () => {
-  it('is served after a moment, and one look at a time waits for the store', async () => {
+  it('is served after a moment, and one look at a time waits for the store [SEC-R35]', async () => {
     const config = await configFor('postgres', {}, { store: { statementSeconds: 300 } });
     const here = await openStore(config);
     await migrate(here);

@@ -95,7 +95,7 @@ for (const kind of STORES)
       assert.notEqual(kids[0], kids[1]);
     });
 
-    it('answer nothing at a host that is nobody’s, on any path that says something of a tenant', async () => {
+    it('answer nothing at a host that is nobody’s, on any path that says something of a tenant [SEC-31]', async () => {
       for (const path of [
         '/',
         '/connect/token',
@@ -121,7 +121,7 @@ for (const kind of STORES)
         }
     });
 
-    it('do not believe a forwarded host from a stranger', async () => {
+    it('do not believe a forwarded host from a stranger [SEC-31]', async () => {
       const { body } = await ask(server, hostOf(blue), '/.well-known/openid-configuration', undefined, {
         'x-forwarded-host': hostOf(green),
         'x-forwarded-proto': 'https',

@@ -82,7 +82,7 @@ for (const kind of STORES)
       return found;
     };
 
-    it('has its signing keys before anybody asks it anything, made by REST as by the command line', async () => {
+    it('has its signing keys before anybody asks it anything, made by REST as by the command line [SEC-R13]', async () => {
       for (const [make, name] of [
         [byRest, 'keys-by-rest'],
         [byCommand, 'keys-by-command'],
@@ -102,7 +102,7 @@ for (const kind of STORES)
       }
     });
 
-    it('has the same in every table, whichever way it was made', async () => {
+    it('has the same in every table, whichever way it was made [SEC-R13]', async () => {
       const [rest, command] = [
         await allOf(await byRest('all-by-rest')),
         await allOf(await byCommand('all-by-command')),

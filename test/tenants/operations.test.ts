@@ -105,7 +105,7 @@ for (const kind of STORES)
       assert.equal((await inside.ask('GET', '/api/Role', undefined, { tenant: there })).status, 401);
     });
 
-    it('that are left half deleted by a process that ended stay disabled, and go with the next sweep', async () => {
+    it('that are left half deleted by a process that ended stay disabled, and go with the next sweep [SEC-R32]', async () => {
       const { store } = server.context;
       const { id, name, hosts } = await newTenant();
       await store.transaction(async (trx) => beginDeletion(trx, await lockTenant(trx, id as string)));
@@ -188,7 +188,7 @@ for (const kind of STORES)
         assert.deepEqual([refused.status, refused.body['codeName']], [409, 'Tenant_Home']);
     });
 
-    it('keep secrets sealed, and answer them to nobody', async () => {
+    it('keep secrets sealed, and answer them to nobody [SEC-X4]', async () => {
       const secret = 'a-secret-that-nobody-may-see';
       const tenant = await newTenant({
         properties: {

@@ -130,7 +130,7 @@ describe('hashes of other systems', () => {
 describe('comparing passwords', () => {
   const settings = { memoryKiB: 19456, iterations: 2, parallelism: 1, concurrency: 1, queue: 8 };
 
-  it('lets nobody wait for the dear hashes of others', async () => {
+  it('lets nobody wait for the dear hashes of others [SEC-R28]', async () => {
     const passwords = openPasswords(settings);
     const ours = await passwords.hash('a long enough password');
     const dear = await bcrypt('another', 12);
@@ -191,7 +191,7 @@ for (const kind of STORES)
         headers: server.basic('app', secret),
       });
 
-    it('are refused at import, with the reason of the line', async () => {
+    it('are refused at import, with the reason of the line [SEC-R28]', async () => {
       const token = await clientToken(server, ['isms.user.import']);
       const lines = [
         TAKEN['bcrypt of cost 4'],
@@ -219,7 +219,7 @@ for (const kind of STORES)
       );
     });
 
-    it('that are stored already are wrong passwords at sign-in, never an error', async () => {
+    it('that are stored already are wrong passwords at sign-in, never an error [SEC-R28]', async () => {
       for (const [n, hash] of [...Object.values(NONSENSE), ...Object.values(UNKNOWN)].entries()) {
         const { id } = await server.addUser({ userName: `stored-${n}` });
         await server.context.store.knex('users').where({ id }).update({ password_hash: hash });
@@ -232,7 +232,7 @@ for (const kind of STORES)
       }
     });
 
-    it('make an unknown name cost as much as a name of the tenant', async () => {
+    it('make an unknown name cost as much as a name of the tenant [SEC-R28]', async () => {
       const compared: string[] = [];
       const { passwords } = server.context;
       const verify = passwords.verify.bind(passwords);

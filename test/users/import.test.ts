@@ -193,7 +193,7 @@ for (const kind of STORES)
       );
     });
 
-    it('are made no stronger than who brings them', async () => {
+    it('are made no stronger than who brings them [SEC-X1]', async () => {
       const few = await userToken(server, ['isms.all'], ['isms.user.import']);
       const [refused, created] = await upload(
         [

@@ -162,7 +162,7 @@ for (const kind of STORES)
       assert.notEqual(next['userKey'], user['userKey']);
     });
 
-    it('leave nothing behind when they are erased, and the audit keeps what was done', async () => {
+    it('leave nothing behind when they are erased, and the audit keeps what was done [SEC-X5]', async () => {
       const user = await newUser({
         userName: 'forgotten',
         email: 'forgotten@example.com',
@@ -317,7 +317,7 @@ for (const kind of STORES)
       assert.deepEqual(await chain(c), [b['id']]);
     });
 
-    it('are made no stronger than who makes them is, and not taken over', async () => {
+    it('are made no stronger than who makes them is, and not taken over [SEC-X1]', async () => {
       const verbs = ['post', 'put', 'delete'].map((verb) => `isms.user.${verb}`);
       const few = caller(server, await userToken(server, ['isms.all'], verbs));
       const refused = async (method: string, path: string, body?: object) =>
@@ -333,7 +333,7 @@ for (const kind of STORES)
       assert.equal((await few.ask('PUT', '/api/User', { id: user['id'], nickName: 'x' })).status, 200);
     });
 
-    it('lose a role for tokens that are out already', async () => {
+    it('lose a role for tokens that are out already [SEC-X3]', async () => {
       await admin.done('POST', '/api/Role', {
         name: 'role-reader',
         claims: [{ type: 'permission', value: 'isms.role.get' }],

@@ -8,13 +8,13 @@ const QUICK = { memoryKiB: 19456, iterations: 2, parallelism: 1, concurrency: 2,
 const LEAKED = 'a long password that leaked';
 
 describe('a new password', () => {
-  it('is refused where very many people have it, in any case', async () => {
+  it('is refused where very many people have it, in any case [SEC-33]', async () => {
     const passwords = openPasswords(QUICK);
     for (const common of ['password1', 'PASSWORD1', 'qwertyuiop', '12345678'])
       await assert.rejects(passwords.hash(common), /easy to guess/, common);
   });
 
-  it('is refused with 7 and with 129 characters, and needs no kinds of characters', async () => {
+  it('is refused with 7 and with 129 characters, and needs no kinds of characters [SEC-33]', async () => {
     const passwords = openPasswords(QUICK);
     await assert.rejects(passwords.hash('x7 y9 z'), {
       weakness: 'short',
@@ -27,7 +27,7 @@ describe('a new password', () => {
     assert.match(await passwords.hash('plain words in a row'), /^\$argon2id\$/);
   });
 
-  it('is refused where a service knows it from a leak, which hears five digits of its hash', async () => {
+  it('is refused where a service knows it from a leak, which hears five digits of its hash [SEC-33]', async () => {
     const digest = createHash('sha1').update(LEAKED).digest('hex').toUpperCase();
     const asked: string[] = [];
     const server = createServer((request, response) => {

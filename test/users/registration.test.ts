@@ -84,7 +84,7 @@ for (const kind of STORES)
       assert.equal(status, 200);
     });
 
-    it('refuses a wrong code with 100002, and burns the right one with the fifth', async () => {
+    it('refuses a wrong code with 100002, and burns the right one with the fifth [SEC-37]', async () => {
       const phoneNumber = newPhone();
       const code = await smsCode(phoneNumber);
       for (let n = 0; n < 5; n++) {
@@ -96,7 +96,7 @@ for (const kind of STORES)
       assert.deepEqual([late.status, late.body['code']], [422, 100002]);
     });
 
-    it('lets no more than five guesses that come at once be compared', async () => {
+    it('lets no more than five guesses that come at once be compared [SEC-37]', async () => {
       const phoneNumber = newPhone();
       const code = await smsCode(phoneNumber);
       const guesses = Array.from({ length: 20 }, () =>
@@ -151,7 +151,7 @@ for (const kind of STORES)
       assert.equal(codeIn(mail.text), 'no code');
     });
 
-    it('sends nothing to an address without an account for a new password, and answers the same', async () => {
+    it('sends nothing to an address without an account for a new password, and answers the same [SEC-35]', async () => {
       const email = `nobody-${++made}@example.com`;
       const { status, data } = await post('EmailCode', { email, purpose: 'reset' });
       assert.deepEqual([status, data], [200, { expiresIn: 1800, retryAfter: 1 }]);
@@ -160,7 +160,7 @@ for (const kind of STORES)
       assert.ok(!mails.mails.some(({ to }) => [to ?? []].flat().some(({ text }) => text === email)));
     });
 
-    it('resets a password with a code, signs out everywhere, and tells the owner', async () => {
+    it('resets a password with a code, signs out everywhere, and tells the owner [SEC-40]', async () => {
       const email = `forgetful-${++made}@example.com`;
       const { userKey } = await server.addUser({ userName: `forgetful-${made}`, email });
       const emailVerifyCode = await mailCode(email);
@@ -182,7 +182,7 @@ for (const kind of STORES)
       assert.deepEqual([again.status, again.body['code']], [422, 100004]);
     });
 
-    it('binds a code to its purpose', async () => {
+    it('binds a code to its purpose [SEC-37]', async () => {
       const email = `bound-${++made}@example.com`;
       await server.addUser({ userName: `bound-${made}`, email });
       assert.equal((await post('EmailCode', { email, purpose: 'login' })).status, 200);
@@ -192,7 +192,7 @@ for (const kind of STORES)
       assert.deepEqual([status, body['code']], [422, 100004]);
     });
 
-    it('keeps neither a code nor whom it went to in the clear', async () => {
+    it('keeps neither a code nor whom it went to in the clear [SEC-37]', async () => {
       const phoneNumber = newPhone();
       assert.equal((await post('SmsCode', { phoneNumber })).status, 200);
       const { knex } = server.context.store;
@@ -235,7 +235,7 @@ describe('codes that are sent', () => {
   const queued = async (server: TestServer): Promise<number> =>
     Number((await server.context.store.knex('outbox').count('* as n').first<{ n: number }>())?.n);
 
-  it('are a minute apart: 100006, with when to come back', async () => {
+  it('are a minute apart: 100006, with when to come back [SEC-38]', async () => {
     const server = await startWith({});
     const phoneNumber = newPhone();
     assert.equal((await ask(server, phoneNumber)).status, 200);
@@ -256,7 +256,7 @@ describe('codes that are sent', () => {
     ['an address', { perAddress: 2 }, [newPhone(), newPhone(), newPhone()]],
     ['a tenant', { smsPerTenant: 2 }, [newPhone(), newPhone(), newPhone()]],
   ] as const)
-    it(`have an end for ${what} each day: 100005, before a message is queued`, async () => {
+    it(`have an end for ${what} each day: 100005, before a message is queued [SEC-38]`, async () => {
       const server = await startWith(codes);
       const answers = [];
       for (const phone of phones) answers.push(await ask(server, phone));
@@ -270,7 +270,7 @@ describe('codes that are sent', () => {
       await server.stop();
     });
 
-  it('go only to the countries that the configuration names', async () => {
+  it('go only to the countries that the configuration names [SEC-38]', async () => {
     const server = await startWith({ countries: ['DE'] });
     const { status, body } = await ask(server, newPhone());
     assert.deepEqual(

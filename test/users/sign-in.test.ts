@@ -39,7 +39,7 @@ for (const kind of STORES)
       );
     };
 
-    it('answers a wrong password, an unknown, a locked and a disabled user in the same words', async () => {
+    it('answers a wrong password, an unknown, a locked and a disabled user in the same words [SEC-34] [SEC-35]', async () => {
       const [locked, disabled, wrong] = [await newUser(), await newUser(), await newUser()];
       await fail(locked.userName, 5);
       await server.context.store
@@ -59,7 +59,7 @@ for (const kind of STORES)
       assert.deepEqual(await audited(disabled.userKey), ['failure disabled']);
     });
 
-    it('locks the account for an address after five failures, and for that address only', async () => {
+    it('locks the account for an address after five failures, and for that address only [SEC-36]', async () => {
       const { userName, userKey } = await newUser();
       await fail(userName, 5);
       assert.equal((await attempt(userName, PASSWORD)).status, 400);
@@ -96,7 +96,7 @@ for (const kind of STORES)
       assert.equal((await attempt(userName, PASSWORD)).status, 200);
     });
 
-    it('does not let strangers lock the owner out: known addresses go on, others wait', async () => {
+    it('does not let strangers lock the owner out: known addresses go on, others wait [SEC-36]', async () => {
       const { userName, id } = await newUser();
       assert.equal((await attempt(userName, PASSWORD, '192.0.2.1')).status, 200);
       const failures = Array.from({ length: 50 }, (_, i) => ({
@@ -118,7 +118,7 @@ for (const kind of STORES)
       assert.equal((await attempt(userName, PASSWORD, '7.7.7.7, 203.0.113.50')).status, 400);
     });
 
-    it('upgrades a weaker hash with the next good sign-in', async () => {
+    it('upgrades a weaker hash with the next good sign-in [SEC-34]', async () => {
       const { userName, userKey } = await newUser();
       const weak = await hash(PASSWORD, { algorithm: 2, memoryCost: 4096, timeCost: 1, parallelism: 1 });
       await server.context.store.knex('users').where({ user_key: userKey }).update({ password_hash: weak });

@@ -295,27 +295,27 @@ describe('a password that is tried first', () => {
     error instanceof WeakPassword && error.weakness === weak;
 
   for (const [what, examples] of Object.entries(COMMON))
-    it(`is refused where it ${what}`, async () => {
+    it(`is refused where it ${what} [SEC-R29]`, async () => {
       for (const password of examples)
         await assert.rejects(passwords.hash(password), weakness('common'), password);
     });
 
-  it('is refused where it is made of words of the product, the tenant or the person', async () => {
+  it('is refused where it is made of words of the product, the tenant or the person [SEC-R29]', async () => {
     for (const password of PERSONAL)
       await assert.rejects(passwords.hash(password, PERSON), weakness('personal'), password);
   });
 
-  it('is refused where it is a telephone or identity number, or has little more', async () => {
+  it('is refused where it is a telephone or identity number, or has little more [SEC-R29]', async () => {
     for (const password of NUMBERS_OF_PEOPLE)
       await assert.rejects(passwords.hash(password), weakness('personal'), password);
   });
 
-  it('is no number that is not given to people', async () => {
+  it('is no number that is not given to people [SEC-R29]', async () => {
     for (const password of NUMBERS_OF_NOBODY)
       assert.equal(await weaknessOf(password, []), undefined, password);
   });
 
-  it('is none of several words or of random characters, though such a word is in it', async () => {
+  it('is none of several words or of random characters, though such a word is in it [SEC-R29]', async () => {
     for (const password of HONEST)
       assert.match(await passwords.hash(password, PERSON), /^\$argon2id\$/, password);
   });
@@ -324,7 +324,7 @@ describe('a password that is tried first', () => {
     assert.equal(await weaknessOf('m0C=_{1S:){R', ['lina@mail.com']), undefined);
   });
 
-  it('says what to do', async () => {
+  it('says what to do [SEC-R29]', async () => {
     const says = (message: RegExp) => (error: unknown) =>
       error instanceof WeakPassword && message.test(error.message);
     await assert.rejects(passwords.hash('x7 y9'), says(/use at least 8/));
@@ -333,7 +333,7 @@ describe('a password that is tried first', () => {
   });
 
   for (const [kind, make] of Object.entries(RANDOM))
-    it(`is none of random ${kind}`, async () => {
+    it(`is none of random ${kind} [SEC-R29]`, async () => {
       const random = randomFrom(20261126);
       const of = (list: ArrayLike<string>): string => list[Math.floor(random() * list.length)] as string;
       const refused: string[] = [];
@@ -344,7 +344,7 @@ describe('a password that is tried first', () => {
       assert.deepEqual(refused, []);
     });
 
-  it('is fewer than one in 1,000 of random texts of 8 characters', async () => {
+  it('is fewer than one in 1,000 of random texts of 8 characters [SEC-R29]', async () => {
     const random = randomFrom(20261127);
     const of = (list: ArrayLike<string>): string => list[Math.floor(random() * list.length)] as string;
     const refused: string[] = [];
@@ -376,7 +376,7 @@ describe('a password that is tried first', () => {
       assert.equal(Math.max(...parts), 32);
     });
 
-    it('is looked at in 128 parts that have 1,024 characters together, whatever it holds', async () => {
+    it('is looked at in 128 parts that have 1,024 characters together, whatever it holds [SEC-R29]', async () => {
       const random = randomFrom(20261127);
       const of = (list: ArrayLike<string>): string => list[Math.floor(random() * list.length)] as string;
       const pieces = [
@@ -448,7 +448,7 @@ for (const kind of STORES)
       return code;
     }
 
-    it('is refused at every place that sets one, and a good one is taken there', async () => {
+    it('is refused at every place that sets one, and a good one is taken there [SEC-R29]', async () => {
       const phoneNumber = newPhone();
       const registering = {
         phoneNumber,
