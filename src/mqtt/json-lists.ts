@@ -17,6 +17,15 @@ export class TooManyEntries extends Error {
 /** So many entries a list in a body may have. */
 export const MOST_ENTRIES = 200_000;
 
+const LONGEST_PROBLEM = 100;
+
+/** What the parser says, without its own states, and with the place in the whole body rather than in a chunk of it. */
+const inPlainWords = (message: string): string =>
+  message
+    .replace(/ in state \w+$/, '')
+    .replace(/ at chunk position "\d+" \(absolute position "(\d+)"\)$/, ' at byte $1')
+    .slice(0, LONGEST_PROBLEM);
+
 export interface JsonReader {
   /** @throws NotJson, TooManyEntries, and what `each` throws */
   write(chunk: Uint8Array): void;
@@ -73,7 +82,7 @@ export function openJsonReader(each: (entry: unknown) => void, most = Infinity):
     try {
       return work();
     } catch (error) {
-      throw failed ? failed.error : new NotJson((error as Error).message.slice(0, 100));
+      throw failed ? failed.error : new NotJson(inPlainWords((error as Error).message));
     }
   };
   return {

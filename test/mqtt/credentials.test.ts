@@ -356,6 +356,12 @@ for (const store of STORES)
         );
       });
 
+      it('says at which byte a body stops being JSON, without states of the parser', async () => {
+        const answer = await call('POST', table, 'not json');
+        assert.equal(answer.status, 400);
+        assert.equal(answer.body['message'], 'the body is not JSON in UTF-8: Unexpected "o" at byte 1');
+      });
+
       it('writes nothing of a long list that turns out to be broken at its end', async () => {
         const text = JSON.stringify(Array.from({ length: 5000 }, (_, n) => device(`broken-${n}`)));
         const answer = await call('POST', table, text.slice(0, -1));
