@@ -57,6 +57,14 @@ export interface Codes {
   use(db: TenantDb, shown: Shown): Promise<boolean>;
 }
 
+/** Seconds until a window of counts ends, in which no more are counted. */
+async function secondsLeft(db: TenantDb, id: string, windowMs: number): Promise<number> {
+  const row = (await db.from('rate_counts').where({ id }).first('expires_at')) as
+    { expires_at: number | string } | undefined;
+  const left = Math.min(windowMs, Number(row?.expires_at ?? 0) - Date.now());
+  return Math.max(1, Math.ceil(left / 1000));
+}
+
 export function openCodes(store: Store, vault: Vault, config: Config['codes']): Codes {
   const count = store.prepare(
     `UPDATE verification_codes SET tries = tries + 1
@@ -90,9 +98,11 @@ export function openCodes(store: Store, vault: Vault, config: Config['codes']): 
         ['address', from, config.perAddress, DAY_MS, 'no more codes are sent for your network today'],
         ['tenant', channel, perTenant, DAY_MS, 'no more codes are sent today'],
       ];
-    for (const [limit, name, quota, windowMs, words] of rules)
-      if (!(await db.count(`code:${limit}:${name}`, quota, windowMs)))
-        throw new NoCodeNow(channel, limit, Math.ceil(windowMs / 1000), words);
+    for (const [limit, name, quota, windowMs, words] of rules) {
+      const id = `code:${limit}:${name}`;
+      if (await db.count(id, quota, windowMs)) continue;
+      throw new NoCodeNow(channel, limit, await secondsLeft(db, id, windowMs), words);
+    }
   }
 
   return {
