@@ -59,8 +59,10 @@ export interface Codes {
 
 /** Seconds until a window of counts ends, in which no more are counted. */
 async function secondsLeft(db: TenantDb, id: string, windowMs: number): Promise<number> {
-  const row = (await db.from('rate_counts').where({ id }).first('expires_at')) as
-    { expires_at: number | string } | undefined;
+  const row = await db
+    .from('rate_counts')
+    .where({ id })
+    .first<{ expires_at: number | string } | undefined>('expires_at');
   const left = Math.min(windowMs, Number(row?.expires_at ?? 0) - Date.now());
   return Math.max(1, Math.ceil(left / 1000));
 }
