@@ -1,11 +1,12 @@
-import { createReadStream, createWriteStream, fchmodSync, openSync, type WriteStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream, statSync } from 'node:fs';
+import { rename, rm, stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { SingleBar } from 'cli-progress';
 import { Command, Option } from 'commander';
-import { Invalid, NotFound } from '../kernel/errors.js';
+import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import type { KeptDevice } from '../mqtt/index.js';
 import { FORMATS, KINDS, type Format, type Kind } from '../mqtt/schema.js';
 import type { StoreContext } from '../store-context.js';
@@ -149,11 +150,21 @@ async function writerOf(
   };
 }
 
-/** A file for this account's eyes only, also where it was there: hashes of passwords go into it. */
-function privateFile(path: string): WriteStream {
-  const fd = openSync(path, 'w', 0o600);
-  fchmodSync(fd, 0o600);
-  return createWriteStream(path, { fd });
+interface ExportOptions extends Options {
+  full?: boolean;
+  force?: boolean;
+}
+
+/** Writes a file that only its owner can read, whatever stood at its name before, whole or not at all: hashes are in it. */
+async function writeAsideFirst(file: string, pieces: Readable): Promise<void> {
+  const aside = `${file}.${randomUUID()}.part`;
+  try {
+    await pipeline(pieces, createWriteStream(aside, { mode: 0o600, flags: 'wx' }));
+    await rename(aside, file);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
 }
 
 const exportCommand = (run: Run): Command =>
@@ -161,11 +172,16 @@ const exportCommand = (run: Run): Command =>
     .description('Write the devices to a file, or to standard output.')
     .addOption(kindOption())
     .addOption(formatOption())
+    .option('--force', 'write over a file that is there')
     .option('--full', 'with what EMQX does not know: the algorithm of each hash, enabled, expires_at')
     .action(
-      (file: string | undefined, { tenant, kind, format, full = false }: Options & { full?: boolean }) =>
+      (file: string | undefined, { tenant, kind, format, full = false, force = false }: ExportOptions) =>
         withContext(run, async (context) => {
           const as = file === undefined && format === undefined ? 'csv' : formatOf(file, format);
+          const path = file === undefined ? undefined : resolve(run.cwd, file);
+          const there = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
+          if (there?.isFile() && !force)
+            throw new Conflict('file', `${file} is there already; --force writes over it`);
           const { countCredentials, credentialPieces } = await import('../mqtt/credentials.js');
           const { writeDevices } = await import('../mqtt/transfer.js');
           const db = await tenantDbOf(context, tenant);
@@ -177,11 +193,12 @@ const exportCommand = (run: Run): Command =>
               bar.increment(piece.length);
             }
           }
-          const target = file === undefined ? run.stdout : privateFile(resolve(run.cwd, file));
+          const pieces = Readable.from(writeDevices(counted(), as, full));
           try {
-            await pipeline(Readable.from(writeDevices(counted(), as, full)), target, {
-              end: file !== undefined,
-            });
+            if (path === undefined) await pipeline(pieces, run.stdout, { end: false });
+            // A pipe or a device is written to as it is: a rename would put a file in its place.
+            else if (there && !there.isFile()) await pipeline(pieces, createWriteStream(path));
+            else await writeAsideFirst(path, pieces);
           } finally {
             bar.stop();
           }

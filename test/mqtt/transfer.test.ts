@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { environment, STORES, temporaryFolder } from '../support/config.js';
 import { basic } from '../support/http.js';
@@ -99,6 +99,24 @@ for (const kind of STORES)
         assert.equal(readFileSync(second, 'utf8'), readFileSync(first, 'utf8'));
         await kill(there, 'SIGTERM');
       });
+
+    it('writes over no file unless it is told to, and then only its owner can read it', async () => {
+      const file = join(folder, 'kept.csv');
+      writeFileSync(file, 'kept', { mode: 0o644 });
+      const { code, stderr } = await run('export', file);
+      assert.deepEqual(
+        [code, stderr],
+        [4, `gatehouse: file: ${file} is there already; --force writes over it\n`],
+      );
+      assert.equal(readFileSync(file, 'utf8'), 'kept');
+      assert.equal((await run('export', file, '--force')).code, 0);
+      assert.match(readFileSync(file, 'utf8'), /^user_id,/);
+      assert.equal(statSync(file).mode & 0o777, 0o600);
+      assert.deepEqual(
+        readdirSync(folder).filter((name) => name.endsWith('.part')),
+        [],
+      );
+    });
 
     it('writes EMQX’s columns to standard output', async () => {
       const { stdout } = await run('export', '--kind', 'clientid');
