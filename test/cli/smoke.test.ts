@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { packageRoot } from '../../src/kernel/root.js';
 import { environment, STORES, temporaryFolder } from '../support/config.js';
 import { needsFiles } from '../support/needs.js';
-import { CLI, cli, cliProcess, spawnCli } from '../support/process.js';
+import { CLI, cli, cliProcess, kill, serve, spawnCli } from '../support/process.js';
 
 /** What a process loads: its own modules by their paths below `src`, and its packages by their names. */
 async function loadedBy(
@@ -14,7 +14,10 @@ async function loadedBy(
   env: Record<string, string>,
 ): Promise<{ own: string[]; packages: string[] }> {
   const folder = temporaryFolder();
-  assert.equal((await cliProcess(args, { ...env, NODE_V8_COVERAGE: folder })).code, 0);
+  const counted = { ...env, NODE_V8_COVERAGE: folder };
+  const { code } =
+    args[0] === 'serve' ? await kill(await serve(counted), 'SIGTERM') : await cliProcess(args, counted);
+  assert.equal(code, 0);
   const urls = readdirSync(folder).flatMap((file) => {
     const { result } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as { result: { url: string }[] };
     return result.map(({ url }) => url);
@@ -45,6 +48,15 @@ const SERVERS = [
 
 const among = (found: readonly string[], wanted: readonly string[]): string[] =>
   found.filter((name) => wanted.includes(name));
+
+describe('a first start that makes the password of the administrator', () => {
+  it('loads no lists of words to judge it with', async () => {
+    const { GATEHOUSE_ADMIN_PASSWORD: _given, ...env } = await environment('sqlite');
+    const { packages } = await loadedBy(['serve'], env);
+    assert.ok(packages.includes('oidc-provider'));
+    assert.deepEqual(among(packages, ['@zxcvbn-ts/core', '@zxcvbn-ts/language-common']), []);
+  });
+});
 
 describe('gatehouse as a process', () => {
   it('says its version when npx starts it', async () => {
