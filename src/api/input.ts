@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
+import { hasBody } from '../kernel/request.js';
 import { LARGEST_BODY, LARGEST_OPEN_BODY, readJson } from './body.js';
 import { Failure, type FieldProblem } from './failure.js';
 import type { AnyOperation } from './operation.js';
@@ -86,10 +86,6 @@ export const mayBeLeftOut = (schema: unknown): boolean => {
   };
   return type === 'object' && required.length === 0 && oneOf === undefined;
 };
-
-/** RFC 9112, 6.3: one of the two says that there is a body. */
-const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 const namesIn = (schema: unknown): string[] =>
   Object.keys((schema as { properties?: object } | undefined)?.properties ?? {});

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { networkOf } from './addresses.js';
+import { hasBody } from './request.js';
 import { whenRead } from './turn-phases.js';
 
 /** What there is too much of: requests that are worked on, or bodies on their way from one address. */
@@ -36,10 +37,6 @@ export const placeFor = (request: IncomingMessage): Place => ({
   inFlight: false,
   left: false,
 });
-
-const hasBody = ({
-  headers: { 'content-length': length, 'transfer-encoding': encoding },
-}: IncomingMessage): boolean => (length !== undefined && length !== '0') || encoding !== undefined;
 
 export function openAdmission({
   maxInFlight,

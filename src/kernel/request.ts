@@ -29,6 +29,10 @@ export interface RequestFacts {
 export const hasLeft = (request: IncomingMessage): boolean =>
   (request.destroyed && !request.complete) || request.socket.destroyed;
 
+/** Whether a body follows the headers (RFC 9112, 6.3). */
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+
 const FACTS = Symbol('facts of a request');
 
 /** They ride on the request itself: every request has them, and a WeakMap costs each a microsecond and the collector more. */

@@ -1,4 +1,6 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
+import { hasBody } from './request.js';
+import { whenRead } from './turn-phases.js';
 
 /**
  * Ends requests whose body takes too long. Node's own limit counts from the beginning and knows no exception; here a body that is
@@ -37,17 +39,21 @@ export function slowBodies(seconds: number): SlowBodies {
         watched.request.destroy();
   }, LOOK_MS);
   look.unref();
+
+  function watch(request: IncomingMessage): void {
+    if (request.complete || request.destroyed) return;
+    const place = free.pop() ?? places.length;
+    places[place] = { request, since: Date.now() };
+    request.on('close', () => {
+      places[place] = undefined;
+      free.push(place);
+    });
+  }
+
   return {
     watching: (handle) => (request, response) => {
-      const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-      if ((length !== undefined && length !== '0') || encoding !== undefined) {
-        const place = free.pop() ?? places.length;
-        places[place] = { request, since: Date.now() };
-        request.on('close', () => {
-          places[place] = undefined;
-          free.push(place);
-        });
-      }
+      // Most bodies come with their headers, and there is nothing to watch once these are read.
+      if (hasBody(request)) whenRead(() => watch(request));
       handle(request, response);
     },
     close: () => clearInterval(look),

@@ -163,7 +163,8 @@ export function openBroker(base: BrokerBase): Broker {
     const admitted = admit(request, tenant);
     if (admitted) await admitted;
     const asJson = isJson(request);
-    return replyTo(call, tenant, fieldsOf(await bodyOf(request), asJson), asJson);
+    const body = bodyOf(request);
+    return replyTo(call, tenant, fieldsOf(typeof body === 'string' ? body : await body, asJson), asJson);
   }
 
   function replyToFailure(request: IncomingMessage, error: unknown): Reply {
@@ -243,8 +244,14 @@ function send(
   response.end(body);
 }
 
-/** The whole body. @throws MqttFailure: 413 */
-function bodyOf(request: IncomingMessage): Promise<string> {
+/** The whole body: at once where all of it came with the headers, as it does from brokers. @throws MqttFailure: 413 */
+function bodyOf(request: IncomingMessage): Soon<string> {
+  if (!request.complete || request.readableLength > LARGEST_BODY) return restOf(request);
+  return (request.read() as Buffer | null)?.toString() ?? '';
+}
+
+/** A body that is still on its way. @throws MqttFailure: 413 */
+function restOf(request: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
@@ -255,9 +262,7 @@ function bodyOf(request: IncomingMessage): Promise<string> {
       const close = { Connection: 'close' };
       reject(new MqttFailure(413, CODES.tooLarge, `the body may have ${LARGEST_BODY} bytes`, close));
     });
-    request.on('end', () =>
-      resolve((chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)).toString()),
-    );
+    request.on('end', () => resolve(Buffer.concat(chunks).toString()));
     request.on('error', reject);
   });
 }

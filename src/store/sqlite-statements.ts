@@ -34,21 +34,16 @@ export class SqliteStatement implements Statement {
   // Synchronous underneath: a look-up costs microseconds, less than a trip to another thread.
   async #look<T>(look: (statement: Database.Statement<Value[], Row>) => T): Promise<T> {
     if (turnIsOver()) await yieldToEventLoop();
-    return this.#unlessBusy(() => look(this.#reading));
+    const now = (): T => look(this.#reading);
+    try {
+      return now();
+    } catch (error) {
+      return lookAgain(error, now, this.waitMs);
+    }
   }
 
   together(...values: Value[]): Promise<Row[]> {
-    return this.#unlessBusy(() => this.reads.all(this.#reading, values));
-  }
-
-  /** A reader waits for no writer, only for a process that has the file for itself (a recovery after a crash, say). */
-  async #unlessBusy<T>(look: () => T | Promise<T>): Promise<T> {
-    try {
-      return await look();
-    } catch (error) {
-      if (!isBusy(error)) throw storeError(error);
-      return guarded(() => whenFree(performance.now() + this.waitMs, look));
-    }
+    return this.reads.add(() => this.#reading.all(...values));
   }
 
   run(...values: Value[]): Promise<number> {
@@ -56,7 +51,16 @@ export class SqliteStatement implements Statement {
   }
 }
 
-type Read = Database.Statement<Value[], Row>;
+/** A reader waits for no writer, only for a process that has the file for itself (a recovery after a crash, say). */
+async function lookAgain<T>(error: unknown, look: () => T, waitMs: number): Promise<T> {
+  if (!isBusy(error)) throw storeError(error);
+  return guarded(() => whenFree(performance.now() + waitMs, look));
+}
+
+interface Look {
+  look(): Row[];
+  answer(rows: Row[] | Promise<Row[]>): void;
+}
 
 /**
  * Looks that arrive in the same turn of the event loop share one read transaction, and come one right after the other: the
@@ -64,13 +68,16 @@ type Read = Database.Statement<Value[], Row>;
  * a request does, four times as much (docs/performance.md).
  */
 export class GroupRead {
-  #queue: { statement: Read; values: Value[]; answer(rows: Row[]): void; fail(error: unknown): void }[] = [];
+  #queue: Look[] = [];
 
-  constructor(readonly reading: () => Database.Database) {}
+  constructor(
+    readonly reading: () => Database.Database,
+    readonly waitMs: number,
+  ) {}
 
-  all(statement: Read, values: Value[]): Promise<Row[]> {
-    return new Promise((answer, fail) => {
-      if (this.#queue.push({ statement, values, answer, fail }) === 1) atEndOfTurn(() => this.#look());
+  add(look: () => Row[]): Promise<Row[]> {
+    return new Promise((answer) => {
+      if (this.#queue.push({ look, answer }) === 1) atEndOfTurn(() => this.#look());
     });
   }
 
@@ -78,7 +85,7 @@ export class GroupRead {
     try {
       this.#lookTogether(this.reading(), this.#queue.length === 1);
     } catch (error) {
-      for (const { fail } of this.#queue.splice(0)) fail(error);
+      for (const { look, answer } of this.#queue.splice(0)) answer(lookAgain(error, look, this.waitMs));
     }
     if (this.#queue.length > 0) atEndOfTurn(() => this.#look());
   }
@@ -86,12 +93,12 @@ export class GroupRead {
   #lookTogether(reading: Database.Database, alone: boolean): void {
     let looked = 0;
     if (!alone) reading.prepare('BEGIN').run();
-    for (const { statement, values, answer, fail } of this.#queue) {
+    for (const { look, answer } of this.#queue) {
       looked += 1;
       try {
-        answer(statement.all(...values));
+        answer(look());
       } catch (error) {
-        fail(error);
+        answer(lookAgain(error, look, this.waitMs));
       }
       if (turnIsOver()) break;
     }

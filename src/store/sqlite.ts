@@ -78,7 +78,7 @@ export function openSqlite(
   });
   const thread = threadOf(common, { filename, setup, report }, knex, waitMs);
   const checkpoints = new Checkpoints(thread.knex, thread.holdingWrites, report);
-  const reads = new GroupRead(reading.connection);
+  const reads = new GroupRead(reading.connection, waitMs);
   const writer = new GroupCommit(knex, waitMs, committed);
   const statements = new Map<string, SqliteStatement>();
   const prepare = (sql: string): SqliteStatement => {
