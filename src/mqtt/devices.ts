@@ -1,7 +1,7 @@
 import type { Config } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
 import type { LiveToken } from '../oidc/index.js';
-import type { Row, Store } from '../store/index.js';
+import type { Store, Value } from '../store/index.js';
 import { decide, ruleFinder, type Rule } from './acl.js';
 import type { Guesses, Seen } from './guesses.js';
 import { keyOf } from './names.js';
@@ -66,18 +66,35 @@ interface Device extends KeptPassword, Seen {
 const COLUMNS =
   'kind, name, algorithm, salt, password_hash, is_superuser, enabled, expires_at, seen_address, seen_at';
 
-const toDevice = (row: Row): Device => ({
-  kind: row['kind'] as string,
-  key: row['name'] as string,
-  algorithm: row['algorithm'] as string,
-  salt: row['salt'] as string,
-  passwordHash: row['password_hash'] as string,
-  superuser: Boolean(row['is_superuser']),
-  enabled: Boolean(row['enabled']),
-  expiresAt: Number(row['expires_at'] ?? Infinity),
-  seenAddress: row['seen_address'] as string | null,
-  seenAt: Number(row['seen_at']),
-});
+type Columns = [
+  kind: string,
+  key: string,
+  algorithm: string,
+  salt: string,
+  passwordHash: string,
+  superuser: Value,
+  enabled: Value,
+  expiresAt: Value,
+  seenAddress: string | null,
+  seenAt: Value,
+];
+
+const toDevice = (columns: Value[]): Device => {
+  const [kind, key, algorithm, salt, passwordHash, superuser, enabled, expiresAt, seenAddress, seenAt] =
+    columns as Columns;
+  return {
+    kind,
+    key,
+    algorithm,
+    salt,
+    passwordHash,
+    superuser: Boolean(superuser),
+    enabled: Boolean(enabled),
+    expiresAt: Number(expiresAt ?? Infinity),
+    seenAddress,
+    seenAt: Number(seenAt),
+  };
+};
 
 const admissionOf = (devices: readonly Device[]): Admission => {
   const expiresAt = Math.min(...devices.map((device) => device.expiresAt));

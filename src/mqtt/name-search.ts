@@ -46,7 +46,7 @@ export function openNameSearch(store: Store): NameSearch {
   async function load(tenantId: string, kind: Kind, { block, version }: Row): Promise<Run> {
     const from = Number(block) * BLOCK;
     const rows = await names.together(tenantId, kind, from, from + BLOCK);
-    const bytes = Buffer.from(`\0${rows.map(({ name }) => `${name}\0`).join('')}`);
+    const bytes = Buffer.from(`\0${rows.map(([name]) => `${name}\0`).join('')}`);
     const run = { version: Number(version), bytes };
     runs.set(keyOf(tenantId, kind, block), run);
     return run;

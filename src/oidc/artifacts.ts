@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { GrantOrigin } from './grants/existing.js';
-import type { Row, Statement, Store, Value } from '../store/index.js';
+import type { Statement, Store, Value } from '../store/index.js';
 
 /** A row of `oidc_artifacts`, keyed by what its holder presents. */
 export interface Artifact {
@@ -69,17 +69,31 @@ export const IMPLIED_GRANT = 'implied';
 /** Ids are random, so they are told apart without their models. */
 export const artifactKey = (id: string): string => hash('sha256', id, 'base64url');
 
-const toArtifact = (row: Row | undefined): StoredArtifact | undefined =>
-  row && {
-    model: row['model'] as string,
-    payload: row['payload'] as string,
-    grantId: row['grant_id'] as string | null,
-    uid: row['uid'] as string | null,
-    consumedAt: row['consumed_at'] as number | null,
-    revoked: Boolean(row['revoked']),
-    generation: Number(row['generation']),
-    seen: row['seen'] === undefined ? undefined : Number(row['seen']),
+type Columns = [
+  model: string,
+  payload: string,
+  grantId: string | null,
+  uid: string | null,
+  consumedAt: number | null,
+  generation: Value,
+  revoked: Value,
+  seen?: Value,
+];
+
+/** @param columns in the order of the SELECT. */
+const toArtifact = (columns: Value[]): StoredArtifact => {
+  const [model, payload, grantId, uid, consumedAt, generation, revoked, seen] = columns as Columns;
+  return {
+    model,
+    payload,
+    grantId,
+    uid,
+    consumedAt,
+    revoked: Boolean(revoked),
+    generation: Number(generation),
+    seen: seen === undefined ? undefined : Number(seen),
   };
+};
 
 export function openArtifacts(store: Store): Artifacts {
   const upsert = store.prepare(
@@ -146,15 +160,17 @@ export function openArtifacts(store: Store): Artifacts {
     artifact.createdAt,
     artifact.generation,
   ];
-  const found = async (statement: Statement, ...values: Value[]) =>
-    toArtifact(await statement.first(...values));
+  const found = async (statement: Statement, ...values: Value[]): Promise<StoredArtifact | undefined> => {
+    const row = await statement.first(...values);
+    return row && toArtifact(Object.values(row));
+  };
 
   return {
     put: async (tenantId, model, id, artifact) =>
       void (await upsert.run(...row(tenantId, model, id, artifact))),
     async find(tenantId, model, id) {
-      const row = await byId.first(tenantId, artifactKey(id));
-      return row?.['model'] === model ? toArtifact(row) : undefined;
+      const artifact = await found(byId, tenantId, artifactKey(id));
+      return artifact?.model === model ? artifact : undefined;
     },
     // Introspection begins here: those of one turn go on from here side by side (docs/performance.md).
     async findAny(tenantId, id) {

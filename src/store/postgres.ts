@@ -170,14 +170,20 @@ const onConnection = <T>(knex: Knex, work: (connection: Connection) => Promise<T
 /** A look that waits for the end of the turn. */
 interface Asked {
   values: Value[];
-  answer(rows: Row[]): void;
+  answer(rows: Value[][]): void;
   fail(error: unknown): void;
 }
 
 /** Which of the looks a row answers. */
 const PLACE = 'asked_as';
 
-const nameOf = (text: string): string => createHash('sha1').update(text).digest('base64url');
+/** A statement that each connection prepares once. */
+interface Query {
+  name: string;
+  text: string;
+}
+
+const named = (text: string): Query => ({ name: createHash('sha1').update(text).digest('base64url'), text });
 
 /** A statement for many at once: its parameters come as arrays, one for each. */
 function joined(sql: string, types: readonly string[]): string {
@@ -185,28 +191,26 @@ function joined(sql: string, types: readonly string[]): string {
   const statement = sql.replaceAll('?', () => `asked.p${++position}`);
   const arrays = types.map((type, at) => `$${at + 1}::${type}[]`).join(', ');
   const names = types.map((_, at) => `p${at + 1}`).join(', ');
-  return `SELECT asked.${PLACE}, found.* FROM unnest(${arrays}) WITH ORDINALITY AS asked(${names}, ${PLACE})
+  return `SELECT found.*, asked.${PLACE} FROM unnest(${arrays}) WITH ORDINALITY AS asked(${names}, ${PLACE})
     CROSS JOIN LATERAL (${statement}) AS found`;
 }
 
 class PostgresStatement implements Statement {
-  readonly #text: string;
-  readonly #name: string;
+  readonly #query: Query;
   #asked: Asked[] = [];
   /** The statement for many at once, by its parameters' types. */
-  readonly #joined = new Map<string, { name: string; text: string }>();
+  readonly #joined = new Map<string, Query>();
 
   constructor(
     readonly knex: Knex,
     readonly sql: string,
   ) {
     let position = 0;
-    this.#text = sql.replaceAll('?', () => `$${++position}`);
-    this.#name = nameOf(this.#text);
+    this.#query = named(sql.replaceAll('?', () => `$${++position}`));
   }
 
   on(connection: Connection, values: Value[]): Promise<pg.QueryResult<Row>> {
-    return connection.query<Row>({ name: this.#name, text: this.#text, values });
+    return connection.query<Row>({ ...this.#query, values });
   }
 
   async first(...values: Value[]): Promise<Row | undefined> {
@@ -217,7 +221,7 @@ class PostgresStatement implements Statement {
     return (await onConnection(this.knex, (connection) => this.on(connection, values))).rows;
   }
 
-  together(...values: Value[]): Promise<Row[]> {
+  together(...values: Value[]): Promise<Value[][]> {
     return new Promise((answer, fail) => {
       if (this.#asked.push({ values, answer, fail }) === 1) atEndOfTurn(() => this.#askTogether());
     });
@@ -228,28 +232,33 @@ class PostgresStatement implements Statement {
     const asked = this.#asked;
     this.#asked = [];
     const [first] = asked as [Asked, ...Asked[]];
-    if (asked.length === 1) return void this.all(...first.values).then(first.answer, first.fail);
+    if (asked.length === 1)
+      return void this.#inColumns(this.#query, first.values).then(first.answer, first.fail);
     const columns = first.values.map((_, column) => asked.map(({ values }) => values[column] ?? null));
     const types = columns.map((values) =>
       values.some((value) => typeof value === 'number') ? 'bigint' : 'text',
     );
     const query = this.#joinedFor(types);
-    onConnection(this.knex, (connection) => connection.query<Row>({ ...query, values: columns })).then(
-      ({ rows }) => {
-        const answers = asked.map((): Row[] => []);
-        for (const { [PLACE]: place, ...row } of rows) answers[Number(place) - 1]?.push(row);
-        asked.forEach(({ answer }, at) => answer(answers[at] as Row[]));
+    this.#inColumns(query, columns).then(
+      (rows) => {
+        const answers = asked.map((): Value[][] => []);
+        for (const row of rows) answers[Number(row.pop()) - 1]?.push(row);
+        asked.forEach(({ answer }, at) => answer(answers[at] as Value[][]));
       },
       (error: unknown) => asked.forEach(({ fail }) => fail(error)),
     );
   }
 
-  #joinedFor(types: readonly string[]): { name: string; text: string } {
+  async #inColumns(query: Query, values: unknown[]): Promise<Value[][]> {
+    const array = { ...query, values, rowMode: 'array' as const };
+    return (await onConnection(this.knex, (connection) => connection.query<Value[]>(array))).rows;
+  }
+
+  #joinedFor(types: readonly string[]): Query {
     const key = types.join();
     let query = this.#joined.get(key);
     if (!query) {
-      const text = joined(this.sql, types);
-      this.#joined.set(key, (query = { name: nameOf(text), text }));
+      this.#joined.set(key, (query = named(joined(this.sql, types))));
     }
     return query;
   }

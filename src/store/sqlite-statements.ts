@@ -42,8 +42,8 @@ export class SqliteStatement implements Statement {
     }
   }
 
-  together(...values: Value[]): Promise<Row[]> {
-    return this.reads.add(() => this.#reading.all(...values));
+  together(...values: Value[]): Promise<Value[][]> {
+    return this.reads.add(() => inColumns(this.#reading, values));
   }
 
   run(...values: Value[]): Promise<number> {
@@ -57,9 +57,19 @@ async function lookAgain<T>(error: unknown, look: () => T, waitMs: number): Prom
   return guarded(() => whenFree(performance.now() + waitMs, look));
 }
 
+/** The connection keeps one statement for each SQL, which others read by names. */
+function inColumns(statement: Database.Statement<Value[], unknown>, values: Value[]): Value[][] {
+  statement.raw(true);
+  try {
+    return statement.all(...values) as Value[][];
+  } finally {
+    statement.raw(false);
+  }
+}
+
 interface Look {
-  look(): Row[];
-  answer(rows: Row[] | Promise<Row[]>): void;
+  look(): Value[][];
+  answer(rows: Value[][] | Promise<Value[][]>): void;
 }
 
 /**
@@ -75,7 +85,7 @@ export class GroupRead {
     readonly waitMs: number,
   ) {}
 
-  add(look: () => Row[]): Promise<Row[]> {
+  add(look: () => Value[][]): Promise<Value[][]> {
     return new Promise((answer) => {
       if (this.#queue.push({ look, answer }) === 1) atEndOfTurn(() => this.#look());
     });

@@ -11,8 +11,11 @@ export type Row = Record<string, Value>;
 export interface Statement {
   first(...values: Value[]): Promise<Row | undefined>;
   all(...values: Value[]): Promise<Row[]>;
-  /** Like `all`, for what many ask at once: looks of one turn of the event loop are made together where that is cheaper. */
-  together(...values: Value[]): Promise<Row[]>;
+  /**
+   * For what many ask at once: looks of one turn of the event loop are made together. Each row is a list of its columns in
+   * the order of the SELECT, which costs less than an object with their names.
+   */
+  together(...values: Value[]): Promise<Value[][]>;
   run(...values: Value[]): Promise<number>;
 }
 
