@@ -6,6 +6,9 @@ import { whenClosed } from './when-closed.js';
 /** Answers of a connection that its client has not read; another request of it begins when they are below this. */
 const MOST_UNREAD_BYTES = 64 * 1024;
 
+/** How often it is looked for answers that are unread. */
+const LOOK_MS = 1000;
+
 /** What a connection that closes has for its client to close its side, while what the client has sent is read and let go. */
 const CLOSE_MS = 1000;
 
@@ -16,12 +19,15 @@ interface Asked {
 
 /** What one connection asks and is answered. Clients may send requests before they have the answers (RFC 9112, 9.3.2). */
 interface Line {
+  socket: Socket;
   open: ServerResponse[];
   waiting: Asked[];
   /** The answer that closes the connection is out. */
   over: boolean;
   /** Requests that came behind the answer that closes the connection. */
   behind: number;
+  /** It has a timer, because an answer is unread. */
+  timed: boolean;
 }
 
 const LINE = Symbol('requests of a connection');
@@ -63,10 +69,10 @@ export function openPipelines(
   let usedAt = 0;
 
   function openLine(socket: Socket): Line {
-    const line: Line = { open: [], waiting: [], over: false, behind: 0 };
+    const line: Line = { socket, open: [], waiting: [], over: false, behind: 0, timed: false };
     const place = free.pop() ?? lines.length;
     lines[place] = line;
-    followSocket(line, socket, most);
+    followSocket(line, most);
     socket.on('close', () => {
       lines[place] = undefined;
       free.push(place);
@@ -86,9 +92,9 @@ export function openPipelines(
     for (const asked of line.waiting.splice(0)) letGo(line, asked);
   }
 
-  function mayBegin({ open }: Line, { writableLength }: Socket): boolean {
+  function mayBegin({ open, socket }: Line): boolean {
     if (open.length === 0) return true;
-    if (open.length >= most || writableLength >= MOST_UNREAD_BYTES) return false;
+    if (open.length >= most || socket.writableLength >= MOST_UNREAD_BYTES) return false;
     let unread = 0;
     for (const response of open) unread += response.writableLength;
     return unread < MOST_UNREAD_BYTES;
@@ -107,18 +113,18 @@ export function openPipelines(
           if (at !== -1) line.open.splice(at, 1);
           if (!response.shouldKeepAlive) line.over = true;
           if (ending) usedAt = performance.now();
-          if (line.waiting.length > 0) beginWaiting(line, request.socket);
+          if (line.waiting.length > 0) beginWaiting(line);
         });
         handle(request, response);
       }
 
-      function beginWaiting(line: Line, socket: Socket): void {
-        while (line.waiting.length > 0 && !socket.destroyed && !closes(line) && mayBegin(line, socket)) {
+      function beginWaiting(line: Line): void {
+        while (line.waiting.length > 0 && !line.socket.destroyed && !closes(line) && mayBegin(line)) {
           const asked = line.waiting.shift() as Asked;
           outsideRequests(() => begin(line, asked)); // it is the end of another that brought us here
         }
         if (closes(line)) letWaitingGo(line);
-        if (line.waiting.length === 0) socket.resume();
+        if (line.waiting.length === 0) line.socket.resume();
       }
 
       return (request, response) => {
@@ -126,13 +132,23 @@ export function openPipelines(
         const line = (socket[LINE] ??= openLine(socket));
         const asked = { request, response };
         if (closes(line)) return letGo(line, asked);
-        if (line.waiting.length === 0 && mayBegin(line, socket)) return begin(line, asked);
+        if (line.waiting.length === 0 && mayBegin(line)) return begin(line, asked);
         line.waiting.push(asked);
         socket.pause();
       };
     },
     watch(server) {
-      server.timeout = seconds * 1000;
+      // Only a connection that has an answer unread gets a timer: `server.timeout` would give one to each request.
+      const look = setInterval(() => {
+        for (const line of lines) {
+          if (!line) continue;
+          const unread = line.open.length > 0 && line.socket.writableLength > 0;
+          if (unread && !line.timed) line.socket.setTimeout(seconds * 1000);
+          line.timed = unread;
+        }
+      }, LOOK_MS);
+      look.unref();
+      server.on('close', () => clearInterval(look));
       server.on('timeout', (socket: Carrier) => {
         const open = socket[LINE]?.open ?? [];
         // Nothing to read: the answer is still being worked on.
@@ -177,7 +193,8 @@ function closeInStages(socket: Socket): void {
  * Node tells only the answer that is being sent that its connection has closed. Those that stand behind it would stay open
  * for good, and so would all that is counted until they close.
  */
-function followSocket(line: Line, socket: Socket, most: number): void {
+function followSocket(line: Line, most: number): void {
+  const { socket } = line;
   socket.on('resume', () => {
     if (line.waiting.length > 0 || line.behind >= most) socket.pause();
   });
