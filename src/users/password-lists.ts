@@ -34,7 +34,7 @@ const PINYIN =
   'xinniankuaile gongxi facai gongxifacai wanshi ruyi wanshiruyi pingan fuluoshou jixiang dajidali zaoshang zaoshanghao wanan zaijian ' +
   'huanying duibuqi meiguanxi meinv shuaige gongsi tianshi pengyou shijie haha hehe diannao shouji xuexi laoshi xuesheng tiantian ' +
   'aiqing yongyuan wangzhe wangzherongyao niubi caonima zhuzhu xiaoxiao gege jiejie meimei didi yisheng yishi dashabi buzhidao wangji ' +
-  'ceshi moren wangluo jiating bangong caiwu kefu';
+  'ceshi moren wangluo jiating bangong caiwu kefu wojiushiwo zhimakaimen xiazhili tamade lisi zhangsan';
 
 /** Provinces, large cities and sights, in pinyin. */
 const PLACES =
@@ -47,7 +47,7 @@ const PLACES =
 /** The words that stand alone first. Words of one character are those that sentences are held together with. */
 const HAN =
   '我 你 的 是 了 不 在 有 人 和 爱 好 ' +
-  '密码 口令 管理员 管理 用户 登录 登陆 账号 帐号 账户 我爱你 我爱 爱你 我是 我的 我们 你好 您好 我想你 想你 老婆 老公 宝贝 宝宝 妈妈 爸爸 爷爷 奶奶 ' +
+  '密码是 我的密码 密码 口令 管理员 管理 用户 登录 登陆 账号 帐号 账户 我爱你 我爱 爱你 我是 我的 我们 你好 您好 我想你 想你 老婆 老公 宝贝 宝宝 妈妈 爸爸 爷爷 奶奶 ' +
   '哥哥 姐姐 弟弟 妹妹 儿子 女儿 家人 我家 加油 幸福 快乐 开心 平安 健康 公司 朋友 永远 爱情 喜欢 亲爱的 老师 同学 学生 学习 天使 世界 明天 今天 未来 ' +
   '测试 默认 系统 网络 服务器 数据库 财务 办公室 客服 一生 一世 一生一世 一万年 万年 年 月 日 生日 春节 新年 元旦 中秋 国庆 星期 ' +
   '生日快乐 新年快乐 春节快乐 节日快乐 恭喜发财 恭喜 发财 万事如意 万事 如意 心想事成 一帆风顺 一路平安 一路顺风 马到成功 大吉大利 身体健康 吉祥如意 吉祥 ' +
@@ -59,7 +59,8 @@ const HAN =
   '银行 工商银行 建设银行 农业银行 招商银行 王者荣耀 王者 荣耀 原神 英雄联盟 火锅 奥运 老虎 熊猫 大熊猫';
 
 const NUMBERS =
-  '5201314 1314 520 521 wo520 520ni wo520ni ai1314 1314ni ni1314 7758521 7758 168 518 666 888 999 000 123 321 110 119 911 147 258 369 159 753';
+  '5201314 1314 520 521 wo520 520ni wo520ni ai1314 1314ni ni1314 7758521 7758 168 518 666 888 999 000 123 321 110 119 911 147 258 369 159 753 ' +
+  '0147 0258 0369 1470 2580 3690 1470258369 741085209630 96325874 159263487 2718 27182818 31415926';
 
 /** Programs, devices, makers, shops and games, and what their names end with. */
 const BRANDS =
@@ -80,15 +81,16 @@ const SERVICES =
   'debian centos linux vagrant ansible raspberry manager support service helpdesk system sysadmin superuser operator backup monitor deploy ' +
   'staging production security secure secret private account access portal website webmaster email mail company corp corporate welcome ' +
   'hello changeme change letmein temp temporary initial qwerty abc company employee staff finance student teacher school office home ' +
-  'family network device camera printer gateway printer sales info contact master local localhost remote vpn cloud api token key com www http https';
+  'family network device camera printer gateway printer sales info contact master local localhost remote vpn cloud api token key com www http https ubnt mudar geslo dearbook';
 
 /** As one writes them without spaces. */
 const GREETINGS =
   'happynewyear happybirthday happy birthday newyear merrychristmas merryxmas christmas goodmorning goodnight goodluck goodbye ' +
   'helloworld thankyou welcomehome ilove iloveyou loveyou missyou';
 
-/** Keys of digits with the shift key, which are too few for the library to be a walk. */
-const SHIFTED = '!@# !@#$ !@#$% !@#$%^ #@! $#@! @#$ #$% ~!@#';
+/** Keys of digits with the shift key, which are too few for the library to be a walk, and keys that are taken in turns. */
+const KEYS =
+  '!@# !@#$ !@#$% !@#$%^ #@! $#@! @#$ #$% ~!@# a;sldkfj asldkfj aa11bb22 a1b2c3d4 q1w2e3r4 a1s2d3f4';
 
 /** What says "password" and the like in other languages, and the names of months, whole and shortened. */
 const ELSEWHERE =
@@ -113,7 +115,7 @@ const hanNames = (): string[] => together([...HAN_FAMILY_NAMES], [...HAN_GIVEN_N
 export const ownLists = (): Record<string, string[]> => ({
   names: together(FAMILY_NAMES.split(' '), GIVEN_NAMES.split(' ')),
   chinese: wordsOf(NUMBERS, PINYIN, FAMILY_NAMES, GIVEN_NAMES, PLACES),
-  words: wordsOf(SERVICES, SHIFTED, GREETINGS, ELSEWHERE, MONTHS),
+  words: wordsOf(SERVICES, KEYS, GREETINGS, ELSEWHERE, MONTHS),
   brands: wordsOf(BRANDS),
   people: wordsOf(FIRST_NAMES),
   links: wordsOf(LINKS),
