@@ -20,7 +20,7 @@ const LEFT: readonly string[] = [
   'Still to be done by you:',
   '- Passwords of mail and SMS services, and client secrets of other identity providers: change them there, then set them with PUT /api/Messaging/Mail, PUT /api/Messaging/Sms and PUT /api/Tenant.',
   '- Secrets that are kept as hashes are random and cannot be read. Where one may have been chosen by a person, replace it: gatehouse client secret <client-id> --replace, gatehouse mqtt-app secret <app-id>, gatehouse registration end --all.',
-  '- Passwords of people and devices are kept as slow hashes; weak ones can be guessed. docs/operations.md, "Something has leaked", says what to do about a copied store.',
+  '- Passwords of people are slow hashes; weak ones can be guessed. Passwords of devices are a fast hash by default (mqtt.passwords): replace those that are not random. docs/operations.md, "Something has leaked", says what to do about a copied store.',
 ];
 
 /**
