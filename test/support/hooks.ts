@@ -1,13 +1,36 @@
+import { appendFileSync } from 'node:fs';
+import type { Context } from 'mocha';
 import { stopBrowser } from './browser.js';
+import { watchLeftOpen } from './left-open.js';
 import { sharePostgres, stopPostgres } from './postgres.js';
 import { stopProcesses } from './process.js';
 
-/** Ends what the tests of a file share. */
+/** Where each file's seconds are written, one line for each, if they are asked for. */
+const TIMES = process.env['GATEHOUSE_TEST_TIMES'];
+
+let started = 0;
+let nothingLeftOpen: () => Promise<void>;
+
+/** In one process with all tests is also what the run shares. There, what is left open keeps the run from ending. */
+const IN_WORKER = process.env['MOCHA_WORKER_ID'] !== undefined;
+
+/** Around the tests of a file; around all of them where they run in one process. */
 export const mochaHooks = {
-  async afterAll(): Promise<void> {
+  async beforeAll(): Promise<void> {
+    started = performance.now();
+    await Promise.resolve(); // from here on mocha has its timer for this hook open, as in the other one
+    nothingLeftOpen = watchLeftOpen();
+  },
+  /** Ends what the tests share. */
+  async afterAll(this: Context): Promise<void> {
     stopProcesses();
     await stopBrowser();
     await stopPostgres();
+    if (TIMES !== undefined) {
+      const file = this.test?.parent?.suites[0]?.file ?? '';
+      appendFileSync(TIMES, `${((performance.now() - started) / 1000).toFixed(1)} ${file}\n`);
+    }
+    if (IN_WORKER) await nothingLeftOpen();
   },
 };
 
