@@ -204,6 +204,16 @@ async function newKeySource(
   return { name: 'GATEHOUSE_NEW_MASTER_KEY', read: () => newMasterKey, file: undefined };
 }
 
+const ALREADY_IN_USE =
+  'The store was under this master key already, and goes on under it. If it is this key that somebody else may have, run the command again with another.';
+
+const whereKept = (file: string | undefined, inFile: boolean): string[] => [
+  ...(file === undefined ? [] : [`The new key is in ${file}. Keep it.`]),
+  inFile
+    ? 'The new key is in the data folder. Back it up.'
+    : 'Set GATEHOUSE_MASTER_KEY to the new key now: the next start of every server needs it.',
+];
+
 async function rewrapKeys(run: Run, command: Command): Promise<void> {
   const options = command.opts<Options>();
   const { json = false, compromised = false, settle } = options;
@@ -237,10 +247,7 @@ async function rewrapKeys(run: Run, command: Command): Promise<void> {
     const renewed = compromised ? await (await import('./leaked.js')).renewAll(context) : undefined;
     print(run, json, { ...done, ...(file !== undefined && { newKeyFile: file }), ...renewed }, [
       ...Object.entries(done.rows).map(([table, count]) => `${table}: ${count} rows`),
-      ...(file === undefined ? [] : [`The new key is in ${file}. Keep it.`]),
-      inFile
-        ? 'The new key is in the data folder. Back it up.'
-        : 'Set GATEHOUSE_MASTER_KEY to the new key now: the next start of every server needs it.',
+      ...(inUse ? [ALREADY_IN_USE] : whereKept(file, inFile)),
       ...(renewed ? [`renewed: ${renewed.tenants} tenants`, ...renewed.ends, ...renewed.left] : []),
     ]);
   });

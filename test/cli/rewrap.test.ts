@@ -134,7 +134,10 @@ for (const kind of STORES)
       assert.ok(!stdout.includes(key));
       const renewed = { ...env, GATEHOUSE_MASTER_KEY: key };
       assert.equal((await cli(['user', 'list'], renewed)).code, 0);
-      assert.equal((await cli([...args, '--compromised'], renewed)).code, 0);
+      const again = await cli([...args, '--compromised'], renewed);
+      assert.equal(again.code, 0);
+      assert.match(again.stdout, /was under this master key already.*run the command again with another/);
+      assert.ok(!again.stdout.includes('Set GATEHOUSE_MASTER_KEY'));
       assert.equal(readFileSync(file, 'utf8').trim(), key);
     });
   });
