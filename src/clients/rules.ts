@@ -12,6 +12,7 @@ import {
   isWebAddress,
   originSpellings,
 } from '../kernel/web-addresses.js';
+import { checkPublicKeys } from './public-keys.js';
 import {
   CLIENT_SETTINGS,
   GRANT_TYPES,
@@ -167,13 +168,10 @@ export function checkReach(
     if (settings[field] !== before?.[field]) checkOutbound(field, settings[field], reach);
 }
 
-const PRIVATE_PARTS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
-
 function checkKeys(settings: ClientSettings): void {
   const { jwks, jwksUri, tokenEndpointAuthMethod: method } = settings;
   if (jwks && jwksUri !== undefined) throw new Invalid('jwksUri', 'give the keys or their address, not both');
-  if (jwks?.keys.some((key) => PRIVATE_PARTS.some((part) => part in key)))
-    throw new Invalid('jwks', 'has a private or symmetric key; give public keys only, and make a new pair');
+  if (jwks) checkPublicKeys(jwks);
   checkAddress('jwksUri', jwksUri);
   const needsKeys =
     method === 'private_key_jwt' ||

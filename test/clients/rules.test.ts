@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
 import {
   addClientSecret,
   clientSettings,
@@ -16,7 +17,9 @@ import { RESERVED } from '../support/server.js';
 
 const APP = 'https://app.example.com/callback';
 const web: Partial<ClientSettings> = { grantTypes: [GRANT_TYPES.code], redirectUris: [APP] };
-const KEY = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' };
+const publicJwk = (pair: { publicKey: KeyObject }): JsonWebKey => pair.publicKey.export({ format: 'jwk' });
+const KEY = publicJwk(generateKeyPairSync('ec', { namedCurve: 'P-256' }));
+const SHORT_RSA_KEY = publicJwk(generateKeyPairSync('rsa', { modulusLength: 1024 }));
 
 onEveryStore('a client', (open) => {
   let tenantId: string;
@@ -97,6 +100,11 @@ onEveryStore('a client', (open) => {
     ['jwks', { ...web, tokenEndpointAuthMethod: 'private_key_jwt' }, /give its public keys/],
     ['jwks', { ...web, jwks: { keys: [{ ...KEY, d: 'secret' }] } }, /private or symmetric/],
     ['jwks', { ...web, jwks: { keys: [{ kty: 'oct', k: 'secret' }] } }, /private or symmetric/],
+    ['jwks', { ...web, jwks: { keys: [KEY, { constructor: 1 }] } }, /key 2 has no kty; correct or remove it/],
+    ['jwks', { ...web, jwks: { keys: [{ ...KEY, x: { a: 1 } }] } }, /key 1 has "x" that is not text/],
+    ['jwks', { ...web, jwks: { keys: [{ ...KEY, x5c: [1] }] } }, /has "x5c" that is not a list of texts/],
+    ['jwks', { ...web, jwks: { keys: [{ ...KEY, y: KEY.x }] } }, /is not a public key of the type EC P-256/],
+    ['jwks', { ...web, jwks: { keys: [SHORT_RSA_KEY] } }, /has 1024 bits; 2048 are the least/],
     ['jwksUri', { ...web, jwks: { keys: [KEY] }, jwksUri: 'https://a.example/jwks' }, /not both/],
     ['jwksUri', { ...web, jwksUri: 'http://169.254.169.254/jwks' }, /must be an https address/],
     [
