@@ -16,7 +16,9 @@ import {
   scheduleOf,
   userEndedDelivery,
 } from './oidc/index.js';
+import { boundConnections } from './kernel/connections.js';
 import { openDraining } from './kernel/draining.js';
+import { proxiesIn } from './kernel/forwarded.js';
 import { ConfigError } from './kernel/errors.js';
 import { openPipelines } from './kernel/pipelines.js';
 import { factsOf } from './kernel/request.js';
@@ -139,6 +141,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     server.on('checkExpectation', listener);
     pipelines.watch(server);
     server.maxConnections = config.server.maxConnections;
+    boundConnections(server, config.server.maxConnectionsPerAddress, proxiesIn(config.trustProxy));
     // Its own port was free before: only the metrics can have taken it.
     await listen(server, config, config.port === config.metrics.port ? METRICS : '');
     const rotate = keyRotation(store, vault, scheduleOf(config));

@@ -11,7 +11,8 @@ export interface Origin {
   certificate?: X509Certificate | undefined;
 }
 
-const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
+/** An IPv4 address as it is written, also where the system maps it into IPv6. */
+export const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
 
 const BRACKETED = /^\[([^\]]+)\](?::\d{1,5})?$/;
 const WITH_PORT = /^([\d.]+):\d{1,5}$/;
@@ -26,6 +27,24 @@ function addressIn(hop: string): string | undefined {
 const lastOf = (list: string): string => list.slice(list.lastIndexOf(',') + 1).trim();
 
 /**
+ * Whether an address is one of the proxies in front.
+ * @param networks their addresses and CIDRs.
+ */
+export function proxiesIn(networks: readonly string[]): (address: string) => boolean {
+  const trusted = new BlockList();
+  for (const network of networks) {
+    const [address = '', bits] = network.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (bits === undefined) trusted.addAddress(address, family);
+    else trusted.addSubnet(address, Number(bits), family);
+  }
+  return (address) => {
+    const family = isIP(address);
+    return family !== 0 && trusted.check(address, family === 6 ? 'ipv6' : 'ipv4');
+  };
+}
+
+/**
  * Reads who is asking. `X-Forwarded-For` and `X-Forwarded-Host` count only where the connection comes from a trusted
  * network; from anybody else they are noise. The walk through the hops of `X-Forwarded-For` begins at the nearest. It ends
  * at the first address that is not trusted, and before the first hop that cannot be read: nobody vouches for what stands
@@ -38,17 +57,7 @@ export function originReader(
   certificateHeader: string,
 ): (request: IncomingMessage) => Origin {
   const certificateKey = certificateHeader.toLowerCase();
-  const trusted = new BlockList();
-  for (const network of networks) {
-    const [address = '', bits] = network.split('/');
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (bits === undefined) trusted.addAddress(address, family);
-    else trusted.addSubnet(address, Number(bits), family);
-  }
-  const isTrusted = (address: string): boolean => {
-    const family = isIP(address);
-    return family !== 0 && trusted.check(address, family === 6 ? 'ipv6' : 'ipv4');
-  };
+  const isTrusted = proxiesIn(networks);
   function callerOf(forwardedFor: string, peer: string): string {
     let address = peer;
     for (const hop of forwardedFor.split(',').reverse()) {

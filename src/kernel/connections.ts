@@ -1,0 +1,26 @@
+import type { Server, Socket } from 'node:net';
+import { networkOf } from './addresses.js';
+import { plain } from './forwarded.js';
+
+/**
+ * Closes connections of an address that has too many. Silent ones cost no request, but once all places for connections are
+ * taken, nobody gets an answer, health checks included.
+ * @param most connections of one network.
+ * @param isProxy whose connections are those of many; such a peer bounds them itself.
+ */
+export function boundConnections(server: Server, most: number, isProxy: (address: string) => boolean): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const peer = plain(socket.remoteAddress ?? '');
+    if (isProxy(peer)) return;
+    const network = networkOf(peer);
+    const others = open.get(network) ?? 0;
+    if (others >= most) return void socket.destroy();
+    open.set(network, others + 1);
+    socket.on('close', () => {
+      const left = (open.get(network) ?? 1) - 1;
+      if (left > 0) open.set(network, left);
+      else open.delete(network);
+    });
+  });
+}
