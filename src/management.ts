@@ -21,11 +21,13 @@ import {
   MANAGEMENT_API,
   managementScopes,
   managementWordOf,
+  type WordHolders,
 } from './api-resources/index.js';
 import { apiResourceOperations } from './api-resources/operations.js';
 import { blobOperations, type BlobServices } from './blobs/operations.js';
 import { heldByNamed, openClient } from './clients/import.js';
 import {
+  clientsHave,
   reservedAudiences,
   countClientsUsing,
   isBuiltInClient,
@@ -82,13 +84,15 @@ const uses: Uses = {
   },
 };
 
+const holders: WordHolders = { ...permissionHolders, clientsHave };
+
 /** Every operation of the management API. */
 const operationsOver = (services: Services): readonly AnyOperation[] => {
   const { vault, pool, passwords, directory, config, messenger } = services;
   const reserved = reservedAudiences(() => config.mqtt.audience);
   return [
-    ...apiResourceOperations({ uses, holders: permissionHolders }, vault, reserved),
-    importOperation({ open: openClient, held: heldByNamed }, reserved),
+    ...apiResourceOperations({ uses, holders }, vault, reserved),
+    importOperation({ open: openClient, held: heldByNamed }, holders, reserved),
     ...clientOperations(vault, (issuer) => reachOf(config, issuer), reserved),
     ...registrationTokenOperations(vault),
     registrationAccessOperation,

@@ -15,6 +15,7 @@ import { checkAudience, type ReservedAudiences } from './audiences.js';
 import { checkPlace } from './authority.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
 import { checkNames, scopeName } from './names.js';
+import type { WordHolders } from './permissions.js';
 import { API_RESOURCE, shown } from './shapes.js';
 import { newApiResource, newScope, type ApiScope } from './schema.js';
 import {
@@ -178,7 +179,11 @@ function scopesOfOpenApi(document: Json | undefined): Record<string, string | nu
 const changesClients = (actor: Actor | undefined): boolean =>
   actor !== undefined && holds(actor, 'isms.client.put');
 
-export const importOperation = (clients: ClientsOfImport, reserved: ReservedAudiences): AnyOperation =>
+export const importOperation = (
+  clients: ClientsOfImport,
+  holders: WordHolders,
+  reserved: ReservedAudiences,
+): AnyOperation =>
   defineOperation({
     ...areaAt('apiresource', '/api/ApiResource').own('import', 'POST', '/Import'),
     access: { kind: 'import', area: 'apiresource', verb: 'import' },
@@ -226,7 +231,7 @@ export const importOperation = (clients: ClientsOfImport, reserved: ReservedAudi
           data: { missing: 'owner', name: service },
         });
       if (!before) {
-        await checkPlace(db, actor, service);
+        await checkPlace(db, actor, service, holders);
         await checkAudience({ db, tenant, actor }, service, reserved);
       }
       const has = new Set(before?.scopes.map((scope) => scope.name));

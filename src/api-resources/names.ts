@@ -5,18 +5,40 @@ import { Invalid } from '../kernel/errors.js';
 export const scopeName = (resource: string, word: string): string =>
   word.startsWith(`${resource}.`) ? word : `${resource}.${word}`;
 
+/** Whether a word is in one of the management API's vocabularies, whatever it opens. */
+const isOfManagement = (word: string): boolean =>
+  VOCABULARIES.some((prefix) => word.startsWith(`${prefix}.`));
+
+/**
+ * Whether a scope or a permission is a word of the business API of this name. One of the management API never is:
+ * `ids4.ms.all` belongs to no API `ids4`.
+ */
+export const isWordOf = (api: string, word: string): boolean =>
+  word.startsWith(`${api}.`) && !isOfManagement(word);
+
+/** Where the management API's words begin. */
+const RESERVED = VOCABULARIES.map((prefix) => prefix.split('.', 1)[0] as string);
+
+/** Keeps the names of new APIs out of where the management API's words begin, in any case. @throws Invalid */
+export function checkNotReserved(name: string): void {
+  const [first = ''] = name.toLowerCase().split('.', 1);
+  if (RESERVED.includes(first))
+    throw new Invalid(
+      'name',
+      `"${first}" is the management API's; choose a name that does not begin with it`,
+    );
+}
+
 /**
  * Keeps APIs out of each other's words, and all of them out of the management API's: whoever could make the scope
  * `isms.all` in an API of his own would hold it everywhere.
  * @throws Invalid
  */
 export function checkNames(resource: string, scopes: readonly { name: string }[]): void {
-  const reserved = VOCABULARIES.find((prefix) => resource === prefix || resource.startsWith(`${prefix}.`));
-  if (reserved !== undefined)
-    throw new Invalid('name', `"${reserved}" is the management API's; choose another name`);
-  // `ids4` with the scope `ids4.ms.all` would be the same word.
+  if (isOfManagement(`${resource}.`)) throw new Invalid('name', `"${resource}" is the management API's`);
+  // An API `ids4` of before, with the scope `ids4.ms.all`, would have the same word.
   const words = scopes.map(({ name }) => scopeName(resource, name));
-  const stolen = words.find((word) => VOCABULARIES.some((prefix) => word.startsWith(`${prefix}.`)));
+  const stolen = words.find(isOfManagement);
   if (stolen !== undefined) throw new Invalid('scopes', `"${stolen}" is the management API's`);
   const twice = words.find((word, index) => words.indexOf(word) !== index);
   if (twice !== undefined) throw new Invalid('scopes', `"${twice}" is there twice`);

@@ -22,7 +22,7 @@ import { checkPlace, heldByApi } from './authority.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
 import { checkNames } from './names.js';
 import { MANAGEMENT_API } from './management-scopes.js';
-import { releasePermissions, type PermissionHolders } from './permissions.js';
+import { releasePermissions, type WordHolders } from './permissions.js';
 import { newApiResource, type StoredApiResource } from './schema.js';
 import { API_RESOURCE, CHANGE, NEW, QUERY, SCOPES, scopesOf, shown, shownAll } from './shapes.js';
 import {
@@ -63,11 +63,11 @@ const authority = aboutOne(async ({ db, actor }, which) =>
 );
 
 /**
- * @param uses which clients use an API, @param holders which roles and users have its permissions; @param vault hashes its
+ * @param uses which clients use an API, @param holders which roles, users and clients have its words; @param vault hashes its
  * secrets; @param reserved audiences that not every API may have.
  */
 export const apiResourceOperations = (
-  { uses, holders }: { uses: Uses; holders: PermissionHolders },
+  { uses, holders }: { uses: Uses; holders: WordHolders },
   vault: Vault,
   reserved: ReservedAudiences,
 ): readonly AnyOperation[] => [
@@ -126,7 +126,7 @@ export const apiResourceOperations = (
     async handle({ db, tenant, actor, body }) {
       const { name: which, audience, tokenAudience, scopes: given = [], secrets = [], owner, ...more } = body;
       checkNames(which, given);
-      await checkPlace(db, actor, which);
+      await checkPlace(db, actor, which, holders);
       checkAskedClaims(askedBy(body));
       const resource = {
         ...newApiResource(which, []),

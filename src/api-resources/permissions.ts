@@ -1,21 +1,28 @@
 import { Conflict } from '../kernel/errors.js';
 import type { Row, TenantDb } from '../store/index.js';
+import { isWordOf } from './names.js';
 
-/** The permissions of an API that is about to go: those that begin with its name, and that no other API could mean. */
-export interface ApiPermissions {
+/** The words of an API that is about to go, or to come: those that begin with its name, and that no other API could mean. */
+export interface ApiWords {
   api: string;
   /** Names of the tenant's other APIs. */
   others: readonly string[];
 }
 
-/** Whether a permission is one of them: `shop.orders.cancel` may be a word of `shop` as well as of `shop.orders`. */
-export const isPermissionOf = ({ api, others }: ApiPermissions, permission: string): boolean =>
-  permission.startsWith(`${api}.`) && !others.some((other) => permission.startsWith(`${other}.`));
+/** Whether a word is one of them: `shop.orders.cancel` may be a word of `shop` as well as of `shop.orders`. */
+export const isOneOf = ({ api, others }: ApiWords, word: string): boolean =>
+  isWordOf(api, word) && !others.some((other) => isWordOf(other, word));
 
 /** What knows who has a permission; it lies above the APIs. */
 export interface PermissionHolders {
-  count(db: TenantDb, permissions: ApiPermissions): Promise<{ roles: number; users: number }>;
-  takeAway(db: TenantDb, permissions: ApiPermissions): Promise<void>;
+  count(db: TenantDb, words: ApiWords): Promise<{ roles: number; users: number }>;
+  takeAway(db: TenantDb, words: ApiWords): Promise<void>;
+}
+
+/** The same of scopes, and of the names of APIs. */
+export interface WordHolders extends PermissionHolders {
+  /** Whether a client, or one that may register, has one of the words as a scope, or serves an API of the name. */
+  clientsHave(db: TenantDb, words: ApiWords): Promise<boolean>;
 }
 
 /**

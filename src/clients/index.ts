@@ -14,7 +14,7 @@ export {
 } from './schema.js';
 export { checkReach } from './rules.js';
 export { isClientOrigin, mayCallFrom } from './origins.js';
-export { countClientsUsing, takeFromClients } from './scopes.js';
+export { clientsHave, countClientsUsing, takeFromClients } from './scopes.js';
 export {
   addClientSecret,
   clientFinder,

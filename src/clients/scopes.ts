@@ -1,13 +1,32 @@
 import { literal } from '../api/index.js';
+import { isOneOf, type ApiWords } from '../api-resources/index.js';
 import type { Used } from '../identity-resources/index.js';
 import { parse } from '../kernel/json.js';
 import type { Row, TenantDb } from '../store/index.js';
 import type { ClientSettings } from './schema.js';
 
+/** Where the scopes stand that applications may register for, and what tells the rows apart. */
+const REGISTRATIONS = { initial_access_tokens: 'id', client_registrations: 'client_row_id' };
+
 /** Rows whose document can name what is used. All scopes of an API begin with its name, so one look finds any of them. */
 function naming(db: TenantDb, table: string, column: string, { api, scopes: [first = ''] }: Used) {
   const sought = api === undefined ? JSON.stringify(first) : JSON.stringify(api).slice(0, -1);
   return db.from(table).whereRaw(`?? LIKE ? ESCAPE '\\'`, [column, `%${literal(sought)}%`]);
+}
+
+/** Whether a client, or one that may register, has one of an API's words as a scope, or serves an API of its name. */
+export async function clientsHave(db: TenantDb, words: ApiWords): Promise<boolean> {
+  const { api, others } = words;
+  const has = (scopes: readonly string[]): boolean => scopes.some((scope) => isOneOf(words, scope));
+  const clients = await naming(db, 'clients', 'settings', { api, scopes: [] }).select<Row[]>('settings');
+  for (const row of clients) {
+    const { scopes, resources } = parse<ClientSettings>(row['settings']);
+    if (has(scopes) || (resources.includes(api) && !others.includes(api))) return true;
+  }
+  for (const table of Object.keys(REGISTRATIONS))
+    for (const row of await naming(db, table, 'scopes', { api, scopes: [] }).select<Row[]>('scopes'))
+      if (has(parse<string[]>(row['scopes']))) return true;
+  return false;
 }
 
 async function using(db: TenantDb, used: Used): Promise<{ id: string; settings: ClientSettings }[]> {
@@ -52,10 +71,7 @@ async function takeFromRegistrations(
   used: Used,
   without: (words: string[]) => string[],
 ): Promise<void> {
-  for (const [table, key] of [
-    ['initial_access_tokens', 'id'],
-    ['client_registrations', 'client_row_id'],
-  ] as const)
+  for (const [table, key] of Object.entries(REGISTRATIONS))
     for (const row of await naming(db, table, 'scopes', used).select<Row[]>(key, 'scopes')) {
       const scopes = parse<string[]>(row['scopes']);
       const kept = without(scopes);

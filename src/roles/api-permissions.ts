@@ -1,5 +1,5 @@
 import { literal } from '../api/index.js';
-import { isPermissionOf, type ApiPermissions, type PermissionHolders } from '../api-resources/index.js';
+import { isOneOf, type ApiWords, type PermissionHolders } from '../api-resources/index.js';
 import { parse } from '../kernel/json.js';
 import { rowsInPages, type TenantDb } from '../store/index.js';
 import type { Claim } from './schema.js';
@@ -11,10 +11,9 @@ const TABLES = ['roles', 'users'] as const;
 async function* holding(
   db: TenantDb,
   table: (typeof TABLES)[number],
-  permissions: ApiPermissions,
+  permissions: ApiWords,
 ): AsyncGenerator<{ id: string; kept: Claim[] }> {
-  const goes = ({ type, value }: Claim): boolean =>
-    type === 'permission' && isPermissionOf(permissions, value);
+  const goes = ({ type, value }: Claim): boolean => type === 'permission' && isOneOf(permissions, value);
   const candidates = () => {
     const rows = db.from(table).whereRaw(`claims LIKE ? ESCAPE '\\'`, [`%"${literal(permissions.api)}.%`]);
     return (table === 'users' ? rows.whereNull('deleted_at') : rows).select('id', 'claims');
@@ -26,11 +25,7 @@ async function* holding(
   }
 }
 
-async function count(
-  db: TenantDb,
-  table: (typeof TABLES)[number],
-  permissions: ApiPermissions,
-): Promise<number> {
+async function count(db: TenantDb, table: (typeof TABLES)[number], permissions: ApiWords): Promise<number> {
   let number = 0;
   for await (const _one of holding(db, table, permissions)) number++;
   return number;
