@@ -11,6 +11,7 @@ import {
   type Actor,
   type AnyOperation,
   type DescribedBytes,
+  type Own,
 } from './api/index.js';
 import { apiApp } from './api/routes.js';
 import { importOperation } from './api-resources/import.js';
@@ -45,7 +46,7 @@ import { factsOf, hasLeft } from './kernel/request.js';
 import { keepAnswer, type KeptAnswer } from './kernel/kept-answer.js';
 import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
-import { MQTT_API } from './mqtt/index.js';
+import { keptNames, MQTT_API } from './mqtt/index.js';
 import { auditIn, type Log } from './observe/index.js';
 import { messagingOperations } from './messaging/operations.js';
 import {
@@ -65,7 +66,7 @@ import { tenantDb, type TenantDb, type Vault } from './store/index.js';
 import { touchTenant, type TenantDirectory } from './tenants/index.js';
 import { tenantOperations } from './tenants/operations.js';
 import { importOperation as userImportOperation } from './users/import.js';
-import { standingIn } from './users/index.js';
+import { roleNamesOf, standingIn } from './users/index.js';
 import { userOperations } from './users/operations.js';
 import { registrationOperations, type RegistrationBase } from './users/registration.js';
 
@@ -93,7 +94,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
   return [
     ...apiResourceOperations({ uses, holders }, vault, reserved),
     importOperation({ open: openClient, held: heldByNamed }, holders, reserved),
-    ...clientOperations(vault, (issuer) => reachOf(config, issuer), reserved),
+    ...clientOperations(vault, (issuer) => reachOf(config, issuer), reserved, keptNames),
     ...registrationTokenOperations(vault),
     registrationAccessOperation,
     ...issuedTokenOperations(async (tenantId, actor, wish) =>
@@ -109,8 +110,8 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
       () => makeFirstKeys(vault),
       reserved,
     ),
-    userImportOperation(),
-    ...userOperations(passwords, accessOf(config)),
+    userImportOperation(keptNames),
+    ...userOperations(passwords, accessOf(config), keptNames),
     ...registrationOperations(services),
     ...messagingOperations(vault, messenger, ({ home }) => (home ? 'anywhere' : config.outbound.allow)),
     ...blobOperations(services),
@@ -152,7 +153,7 @@ export function managementApi(
     actorNow,
     tokenLives: async (db, actor) =>
       (await tokenLives(db, actor)) && (await actor.secretLives?.(db)) !== false,
-    ownApis: ownApisOf,
+    ownOf,
     mayCallFrom: (request, origin) => runtimeOf(request).mayCallFrom(origin),
     addressOf: (request) => factsOf(request).address,
     countOpen(request) {
@@ -189,6 +190,12 @@ export function managementApi(
     note: (request, facts) => void Object.assign(factsOf(request), facts),
   });
   return app.callback();
+}
+
+/** What a confined caller may give to others. */
+async function ownOf(db: TenantDb, owner: string): Promise<Own> {
+  const roles = await roleNamesOf(db, owner);
+  return { ...(await ownApisOf(db, owner)), hasRole: (name) => roles.has(name) };
 }
 
 /** A caller as a transaction sees them: what the clients behind the token may still have, and the user's permissions. */

@@ -28,10 +28,16 @@ export interface Held {
   confines?: boolean;
   /** The `userKey` of the person that it is. */
   person?: string;
+  /** Whether clients, APIs or registration tokens belong to that person. */
+  owns?: boolean;
   /** Claims by which MQTT credentials get names and topics. */
   mqttClaims?: readonly string[];
-  /** The `userKey` of a new user, where things are there already that belong to the user who has it. */
-  inherits?: string | undefined;
+  /** The names that its tokens carry and for which MQTT keeps credentials or rules. */
+  deviceNames?: readonly string[];
+  /** The names of its roles that hold no word of a business API, so that no API tells whose they are. */
+  roles?: readonly string[];
+  /** The name of a role that is the whole tenant's. */
+  shared?: string | undefined;
 }
 
 /** What the things hold that an operation is about, by a key that tells the things apart. */
@@ -91,6 +97,11 @@ export interface OwnApis {
   hasPermission(permission: string): boolean;
 }
 
+/** What a confined caller may give to others. */
+export interface Own extends OwnApis {
+  hasRole(name: string): boolean;
+}
+
 /** Decides whether a caller may turn things that hold the one into things that hold the other. @throws Failure: 403 */
 export type Judge = (before: Holdings, after: Holdings) => Promise<void>;
 
@@ -98,11 +109,11 @@ const NOTHING: Held = {};
 
 /**
  * The one decision about authority: to change a thing, callers must hold every management word that it holds now and
- * would hold afterwards. Confined callers, in addition, give only what belongs to APIs of their own.
- * @param ownApis read once, when a confined caller needs it.
+ * would hold afterwards. Confined callers, in addition, give only what is their own.
+ * @param ownOf read once, when a confined caller needs it.
  */
-export function judgeOf(actor: Actor | undefined, ownApis: (owner: string) => Promise<OwnApis>): Judge {
-  let own: Promise<OwnApis> | undefined;
+export function judgeOf(actor: Actor | undefined, ownOf: (owner: string) => Promise<Own>): Judge {
+  let own: Promise<Own> | undefined;
   return async (before, after) => {
     for (const key of new Set([...before.keys(), ...after.keys()])) {
       const [was, is] = [before.get(key) ?? NOTHING, after.get(key) ?? NOTHING];
@@ -111,14 +122,15 @@ export function judgeOf(actor: Actor | undefined, ownApis: (owner: string) => Pr
       if (beyond !== undefined) throw lacks(beyond);
       const owner = confinedTo(actor);
       if (owner === undefined) continue;
-      refuseOther(owner, was);
-      refuseInheritance(is);
-      refuseUnconfined(owner, was);
-      refuseUnconfined(owner, is);
+      refuseOther(owner, was, is);
+      for (const thing of [was, is]) {
+        refuseUnconfined(owner, thing);
+        refuseShared(thing);
+      }
       refuseRelease(was, is);
-      refuseMqttClaims(owner, was, is);
+      refuseDevices(owner, was, is);
       refuseTrusted(was, is);
-      refuseForeign(await (own ??= ownApis(owner)), owner, was, is);
+      refuseForeign(await (own ??= ownOf(owner)), owner, was, is);
     }
   };
 }
@@ -132,11 +144,17 @@ const lacks = (word: string): Failure =>
     data: { missing: 'permission', name: word },
   });
 
-/** Those who sign in as another developer have that developer's things. */
-function refuseOther(owner: string, { confines, person }: Held): void {
-  if (!confines || person === undefined || person === owner) return;
+/**
+ * Those who sign in as a person who owns something have it: of another developer, of one who was a developer before, and of a
+ * new user with the key of one who was erased. New developers own nothing yet.
+ */
+function refuseOther(owner: string, was: Held, is: Held): void {
+  const { person = is.person } = was;
+  if (person === undefined || person === owner) return;
+  if (!was.confines && !was.owns && !is.owns) return;
   throw new Failure(403, BASIC.forbidden, {
-    message: 'another developer’s things are not yours; ask an administrator to change the user',
+    message:
+      'clients, APIs or registration tokens belong to this userKey, or the user is a developer; ask an administrator (in an import, leave the userKey out)',
     data: { missing: 'owner', name: person },
   });
 }
@@ -160,25 +178,31 @@ function refuseRelease(was: Held, is: Held): void {
   });
 }
 
-/** What an erased user owned stays; a new user with the same key would own it. */
-function refuseInheritance({ inherits }: Held): void {
-  if (inherits === undefined) return;
+/** A role has no owner. It is a developer's as far as it holds words of the developer's APIs, and else the tenant's. */
+function refuseShared({ shared }: Held): void {
+  if (shared === undefined) return;
   throw new Failure(403, BASIC.forbidden, {
-    message: 'clients or APIs of a former user belong to this userKey; leave it out, or ask an administrator',
-    data: { missing: 'owner', name: inherits },
+    message: `the role "${shared}" is the whole tenant’s, because it is built in or holds no permission of an API; give a role a permission of your API, or ask an administrator`,
+    data: { missing: 'permission', name: 'isms.all' },
   });
 }
 
-/** Names and topics of MQTT belong to no API. Of the caller's own user, and of roles, only what is added counts. */
-function refuseMqttClaims(owner: string, was: Held, is: Held): void {
+/**
+ * Names and topics of MQTT belong to no API. Of the caller's own user, of clients, and of roles, only what is added counts.
+ * A name for which MQTT keeps something is worth as much as a claim that gives the name.
+ */
+function refuseDevices(owner: string, was: Held, is: Held): void {
   const another = was.person !== undefined && was.person !== owner;
-  const [claim] = another
-    ? [...(was.mqttClaims ?? []), ...(is.mqttClaims ?? [])]
-    : more(is.mqttClaims, was.mqttClaims);
-  if (claim === undefined) return;
+  const given = (field: 'mqttClaims' | 'deviceNames'): string[] =>
+    another ? [...(was[field] ?? []), ...(is[field] ?? [])] : more(is[field], was[field]);
+  const [claim] = given('mqttClaims');
+  const [name] = given('deviceNames');
+  if (claim === undefined && name === undefined) return;
   throw new Failure(403, BASIC.forbidden, {
     message:
-      'claims of the types "acl" and "mqtt" give rights over devices; ask an administrator to give them',
+      claim === undefined
+        ? `MQTT keeps a credential or rules for the name "${name}"; choose another name, or ask an administrator`
+        : 'claims of the types "acl" and "mqtt" give rights over devices; ask an administrator to give them',
     data: { missing: 'permission', name: 'isms.all' },
   });
 }
@@ -213,11 +237,23 @@ function refuseTrusted(was: Held, is: Held): void {
 /** A word without a dot is a scope about a person; every scope of an API begins with the API's name and a dot. */
 const isIdentityScope = (scope: string): boolean => !scope.includes('.');
 
-/** What others own is theirs to give. Of the caller's own things only what is added counts: others may have given the rest. */
-function refuseForeign(own: OwnApis, owner: string, was: Held, is: Held): void {
-  const owned = [was, is].every((thing) => thing === NOTHING || thing.owner === owner);
-  const given = (field: 'scopes' | 'permissions' | 'apis'): string[] =>
+/**
+ * What others own is theirs to give. Of the caller's own things, and of the caller, only what is added counts: others may have
+ * given the rest.
+ */
+function refuseForeign(own: Own, owner: string, was: Held, is: Held): void {
+  const owned = [was, is].every(
+    (thing) => thing === NOTHING || thing.owner === owner || thing.person === owner,
+  );
+  const given = (field: 'scopes' | 'permissions' | 'apis' | 'roles'): string[] =>
     owned ? more(is[field], was[field]) : [...(was[field] ?? []), ...(is[field] ?? [])];
+  // What the caller has just got is not for the caller to give.
+  const role = given('roles').find((name) => owned || !own.hasRole(name));
+  if (role !== undefined)
+    throw new Failure(403, BASIC.forbidden, {
+      message: `you do not have the role "${role}", and it holds no permission of an API of yours; ask an administrator to give it, or to change who has it`,
+      data: { missing: 'role', name: role },
+    });
   const foreign =
     given('scopes').find(
       (scope) => !isIdentityScope(scope) && !isManagementWord(scope) && !own.hasScope(scope),

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Knex } from 'knex';
 import type { Store, TenantDb } from '../store/index.js';
 import type { Actor } from './access.js';
-import type { OwnApis } from './authority.js';
+import type { Own } from './authority.js';
 import type { CallTenant } from './operation.js';
 
 /** What an operation did, for the audit. */
@@ -29,8 +29,8 @@ export interface ApiBase {
   actorNow(db: TenantDb, actor: Actor): Promise<Actor | undefined>;
   /** Whether the token that a caller came with still works, as the transaction sees it. */
   tokenLives(db: TenantDb, actor: Actor): Promise<boolean>;
-  /** The APIs of a confined caller. */
-  ownApis(db: TenantDb, owner: string): Promise<OwnApis>;
+  /** What is a confined caller's own. */
+  ownOf(db: TenantDb, owner: string): Promise<Own>;
   /** Where a request comes from, after trusted proxies. */
   addressOf(request: IncomingMessage): string;
   /** Counts a change that anybody may make, and refuses one too many. @throws Failure */

@@ -11,7 +11,15 @@ export {
   type Presented,
 } from './access.js';
 export { areaAt } from './area.js';
-export { aboutOne, type Held, type Holdings, type Judge, type OwnApis, type Trusted } from './authority.js';
+export {
+  aboutOne,
+  type Held,
+  type Holdings,
+  type Judge,
+  type Own,
+  type OwnApis,
+  type Trusted,
+} from './authority.js';
 export { parseJson, readJson } from './body.js';
 export { BASIC, defineCodes, type Code } from './codes.js';
 export { Failure, type FieldProblem } from './failure.js';

@@ -116,7 +116,7 @@ const GONE: Holdings = new Map();
 async function authorityBefore({ authority }: AnyOperation, base: ApiBase, call: AnyCall): Promise<Holdings> {
   if (typeof authority !== 'function') return GONE;
   const held = await authority(call);
-  await judgeOf(call.actor, (owner) => base.ownApis(call.db, owner))(held, held);
+  await judgeOf(call.actor, (owner) => base.ownOf(call.db, owner))(held, held);
   return held;
 }
 
@@ -130,7 +130,7 @@ async function checkAfter(
 ): Promise<void> {
   if (typeof authority !== 'function') return;
   const after = method === 'DELETE' ? GONE : await authority(call, answer);
-  await judgeOf(call.actor, (owner) => base.ownApis(call.db, owner))(before, after);
+  await judgeOf(call.actor, (owner) => base.ownOf(call.db, owner))(before, after);
 }
 
 /** The change and its audit row: one transaction. */

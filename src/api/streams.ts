@@ -41,7 +41,7 @@ export function performStream(operation: AnyOperation, base: ApiBase): Middlewar
         const now = await stillAdmitted(operation, base, { db, tenant, actor });
         const done = await work(
           db,
-          judgeOf(now, (owner) => base.ownApis(db, owner)),
+          judgeOf(now, (owner) => base.ownOf(db, owner)),
         );
         await base.record(db, ctx.req, { operation: operation.id, actor: now, target, fields: [] });
         return done;

@@ -1,5 +1,9 @@
 import type { Held, Trusted } from '../api/index.js';
+import type { TenantDb } from '../store/index.js';
 import { GRANT_TYPES, type Client, type ClientSettings } from './schema.js';
+
+/** Those of these names for which MQTT keeps a credential or rules; it lies above the clients and the users. */
+export type NamesOfDevices = (db: TenantDb, names: readonly string[]) => Promise<ReadonlySet<string>>;
 
 /** Grants in which a person sees no page of ours, and what else a client can do. */
 const TRUSTED_GRANTS: readonly Trusted[] = [

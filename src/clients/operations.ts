@@ -26,7 +26,7 @@ import {
   SHOWN_SECRET,
 } from '../secrets/index.js';
 import type { Vault } from '../store/index.js';
-import { heldByClient } from './authority.js';
+import { heldByClient, type NamesOfDevices } from './authority.js';
 import { CLIENT_CODES as CODES } from './codes.js';
 import { checkReach } from './rules.js';
 import { clientSettings, GRANT_TYPES, hasSecrets, type ClientSettings } from './schema.js';
@@ -110,19 +110,25 @@ function settle(
       };
 }
 
-const authority = aboutOne(async ({ db, actor }, id) =>
-  heldByClient(await lockClient(db, id, confinedTo(actor))),
-);
+const authorityWith = (devices: NamesOfDevices) =>
+  aboutOne(async ({ db, actor }, id) => {
+    const owner = confinedTo(actor);
+    const client = await lockClient(db, id, owner);
+    const held = heldByClient(client);
+    return owner === undefined ? held : { ...held, deviceNames: [...(await devices(db, [client.clientId]))] };
+  });
 
 /**
  * @param vault hashes the secrets.
  * @param reachOf where the tenant of an issuer may have the server connect to.
  * @param reserved audiences that are no client's id.
+ * @param devices which names are of devices.
  */
 export const clientOperations = (
   vault: Vault,
   reachOf: (issuer: string) => Reach,
   reserved: ReservedAudiences,
+  devices: NamesOfDevices,
 ): readonly AnyOperation[] => [
   at.codes(CODES),
   defineList({
@@ -163,7 +169,7 @@ export const clientOperations = (
     },
     schemas: { body: NEW_CLIENT, answer: CREATED_CLIENT },
     conflicts: { clientId: CODES.clientIdExists },
-    authority,
+    authority: authorityWith(devices),
     async handle({ tenant, db, actor, body }) {
       const clientId = body.clientId ?? `client-${randomBytes(9).toString('hex')}`;
       const template = body.template === undefined ? {} : structuredClone(TEMPLATES[body.template]);
@@ -195,7 +201,7 @@ export const clientOperations = (
     example: { id: '019012a4-5b6c-7d8e-9f00-112233445566', accessTokenLifetime: 600 },
     schemas: { body: CLIENT_CHANGE, answer: CLIENT },
     changes: 'provider',
-    authority,
+    authority: authorityWith(devices),
     current: {
       answer: CLIENT,
       read: async ({ db, actor, body }) => showClient(await lockClient(db, body.id, confinedTo(actor))),
@@ -229,7 +235,7 @@ export const clientOperations = (
     summary: 'Delete a client; its tokens stop working',
     schemas: { params: shapes.params, answer: shapes.DELETED },
     changes: 'provider',
-    authority,
+    authority: authorityWith(devices),
     current: {
       answer: CLIENT,
       read: async ({ db, actor, params }) => showClient(await lockClient(db, params.id, confinedTo(actor))),
@@ -245,7 +251,7 @@ export const clientOperations = (
     example: { keyType: 'Sha256', description: 'The one after the first' },
     schemas: { params: shapes.params, body: NEW_SECRET, answer: SHOWN_SECRET },
     changes: 'provider',
-    authority,
+    authority: authorityWith(devices),
     target: ({ params }) => params.id,
     async handle({ db, actor, params, body }) {
       const client = await lockClient(db, params.id, confinedTo(actor));

@@ -1,5 +1,6 @@
 export { changeApp, findApp, insertApp, listApps, readRights, replaceAppSecret } from './apps.js';
 export { countCredentials, credentialPieces, insertCredentials, type KeptDevice } from './credentials.js';
+export { keptNames } from './kept-names.js';
 export { openMqtt, type Mqtt, type MqttBase } from './mqtt.js';
 export { openPasswordSignIns } from './password-sign-ins.js';
 export { MQTT_API } from './openapi.js';

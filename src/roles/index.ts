@@ -3,6 +3,7 @@ export {
   confines,
   mqttClaimsIn,
   permissionsIn,
+  sharedNames,
   SEEDED_ROLES,
   type BuiltInRole,
   type Claim,

@@ -13,7 +13,7 @@ import {
   type Held,
 } from '../api/index.js';
 import { ROLE_CODES } from './codes.js';
-import { BUILT_IN_ROLES, confines, mqttClaimsIn, permissionsIn, type Role } from './schema.js';
+import { BUILT_IN_ROLES, confines, isShared, mqttClaimsIn, permissionsIn, type Role } from './schema.js';
 import { deleteRole, findRole, insertRole, lockRole, toRole, updateRole } from './store.js';
 
 const at = areaAt('role', '/api/Role');
@@ -73,6 +73,7 @@ const heldBy = (role: Role): Held => ({
   permissions: permissionsIn(role.claims),
   mqttClaims: mqttClaimsIn(role.claims),
   confines: confines([role]),
+  shared: isShared(role) ? role.name : undefined,
 });
 
 const authority = aboutOne(async ({ db }, which) => heldBy(await lockRole(db, which)));

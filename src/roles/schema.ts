@@ -1,3 +1,5 @@
+import { isManagementWord } from '../api/access.js';
+
 /** A claim as roles, users and tenants carry it; `permission` and `role` are the types that tokens know. */
 export interface Claim {
   type: string;
@@ -42,6 +44,19 @@ export type NewRole = Pick<Role, 'name' | 'displayName' | 'description' | 'claim
 /** Whether users who have one of these roles see only the clients and APIs of their own. */
 export const confines = (roles: readonly Role[]): boolean =>
   roles.some(({ builtIn }) => builtIn === 'developer');
+
+/**
+ * Whether a role is the whole tenant's: one that is built in, or that holds no word of a business API. Of the others the
+ * words say whose they are.
+ */
+export const isShared = ({ builtIn, claims }: Role): boolean =>
+  builtIn !== null || permissionsIn(claims).every(isManagementWord);
+
+/** The names of these roles that not everybody has by right and that belong to the whole tenant: APIs read names, too. */
+export const sharedNames = (roles: readonly Role[]): string[] =>
+  roles
+    .filter((role) => isShared(role) && role.builtIn !== 'user' && role.builtIn !== 'developer')
+    .map(({ name }) => name);
 
 /** What each tenant begins with. */
 export const SEEDED_ROLES: readonly NewRole[] = [

@@ -9,8 +9,10 @@ import {
   type Holdings,
   type Judge,
 } from '../api/index.js';
+import type { NamesOfDevices } from '../clients/index.js';
 import { Conflict, ProductError } from '../kernel/errors.js';
 import type { TenantDb } from '../store/index.js';
+import { reachOf } from './authority.js';
 import { checkForeignHash } from './foreign-hashes.js';
 import { randomUserName } from './names.js';
 import type { NewUser } from './schema.js';
@@ -18,7 +20,6 @@ import { fieldsIn, IMPORTED_USER } from './shapes.js';
 import {
   alreadyTaken,
   heldBy,
-  owningKeys,
   prepareUser,
   rememberedRoles,
   writeUsers,
@@ -100,22 +101,22 @@ const NOTHING: Holdings = new Map();
 /** What the users of a batch are looked up in. */
 interface Known {
   rolesOf: ReturnType<typeof rememberedRoles>;
-  /** Keys that come with users, and to which things belong already. */
-  owning: ReadonlySet<string>;
+  /** What else those have who act as a user, by the keys and names that come with the users. */
+  reach: Awaited<ReturnType<typeof reachOf>>;
 }
 
 async function prepare(
   db: TenantDb,
   judge: Judge,
   { passwordHash, ...given }: Given,
-  { rolesOf, owning }: Known,
+  { rolesOf, reach }: Known,
 ): Promise<PreparedUser> {
   if (passwordHash !== undefined) checkForeignHash(passwordHash);
   const user = { ...fieldsIn(given), userName: given.userName ?? randomUserName() };
   const prepared = await prepareUser(db, user, passwordHash ?? null, rolesOf);
-  const { userKey } = user;
-  const inherits = userKey !== undefined && owning.has(userKey) ? userKey : undefined;
-  await judge(NOTHING, new Map([[prepared.row.id, { ...heldBy(prepared.roles, user.claims), inherits }]]));
+  const held = heldBy(prepared.roles, user.claims);
+  const names = { userKey: prepared.row['user_key'] as string, userName: user.userName };
+  await judge(NOTHING, new Map([[prepared.row.id, { ...held, ...reach(names) }]]));
   return prepared;
 }
 
@@ -137,11 +138,12 @@ class OneIsTaken extends Error {}
 async function* writeBatch(
   batch: readonly Numbered[],
   transaction: Transaction,
+  devices: NamesOfDevices,
   grown = false,
 ): AsyncIterable<Imported> {
   const together = async (db: TenantDb, judge: Judge): Promise<Imported[]> => {
-    const keys = batch.flatMap(({ given: { userKey } }) => (userKey === undefined ? [] : [userKey]));
-    const known = { rolesOf: rememberedRoles(db), owning: await owningKeys(db, keys) };
+    const users = batch.map(({ given }) => given);
+    const known = { rolesOf: rememberedRoles(db), reach: await reachOf(db, devices, users) };
     const answers = new Map<number, Imported>();
     const prepared = new Map<PreparedUser, number>();
     for (const { line, given } of batch)
@@ -179,13 +181,16 @@ async function* writeBatch(
     }
     if (!(error instanceof OneIsTaken)) throw error;
     const half = Math.ceil(batch.length / 2);
-    yield* writeBatch(batch.slice(0, half), transaction);
-    yield* writeBatch(batch.slice(half), transaction);
+    yield* writeBatch(batch.slice(0, half), transaction, devices);
+    yield* writeBatch(batch.slice(half), transaction, devices);
   }
 }
 
-/** `POST /api/User/Import`: users of another system, a line each, with the hashes of their passwords. */
-export const importOperation = (): AnyOperation =>
+/**
+ * `POST /api/User/Import`: users of another system, a line each, with the hashes of their passwords.
+ * @param devices which names are of devices.
+ */
+export const importOperation = (devices: NamesOfDevices): AnyOperation =>
   defineStream({
     ...areaAt('user', '/api/User').own('import', 'POST', '/Import'),
     summary: 'Import users, one JSON object a line; each line is answered on its own',
@@ -216,7 +221,7 @@ export const importOperation = (): AnyOperation =>
         batch = [];
         if (full.length === 0) return;
         batches += 1;
-        yield* writeBatch(full, transaction, GROWN.has(batches));
+        yield* writeBatch(full, transaction, devices, GROWN.has(batches));
       }
     },
   });

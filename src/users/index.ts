@@ -6,6 +6,7 @@ export {
   insertUser,
   listUsers,
   lockUser,
+  roleNamesOf,
   setPassword,
   setUserEnabled,
   standingIn,

@@ -1,6 +1,7 @@
 import {
   aboutOne,
   areaAt,
+  confinedTo,
   defineList,
   defineOperation,
   NAMED_LIST,
@@ -9,9 +10,11 @@ import {
   shapes,
   type AnyOperation,
 } from '../api/index.js';
+import type { NamesOfDevices } from '../clients/index.js';
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { foldName } from '../kernel/names.js';
 import type { Row } from '../store/index.js';
+import { reachOf } from './authority.js';
 import { USER_CODES as CODES } from './codes.js';
 import { soughtOf, usersWith } from './filters.js';
 import { randomUserName } from './names.js';
@@ -80,12 +83,21 @@ const CONFLICTS = {
 } as const;
 
 /** A caller who changes how a user signs in can act as that user, so each change is about all that the user holds. */
-const authority = aboutOne(async ({ db }, which) => {
-  const user = await findEvenDeleted(db, which);
-  return { ...heldBy(await rolesOf(db, user), user.claims), person: user.userKey };
-});
+const authorityWith = (devices: NamesOfDevices) =>
+  aboutOne(async ({ db, actor }, which) => {
+    const user = await findEvenDeleted(db, which);
+    const held = heldBy(await rolesOf(db, user), user.claims);
+    return confinedTo(actor) === undefined
+      ? held
+      : { ...held, ...(await reachOf(db, devices, [user]))(user) };
+  });
 
-export const userOperations = (passwords: Passwords, access: Access): readonly AnyOperation[] => [
+/** @param devices which names are of devices. */
+export const userOperations = (
+  passwords: Passwords,
+  access: Access,
+  devices: NamesOfDevices,
+): readonly AnyOperation[] => [
   at.codes(CODES),
   defineList({
     ...at.list,
@@ -147,7 +159,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
     conflicts: CONFLICTS,
     prepare: async ({ tenant, body: { password, ...body } }) =>
       password === undefined ? null : passwords.hash(password, [tenant.name, ...namesOf(body)]),
-    authority,
+    authority: authorityWith(devices),
     async handle({ db, body: { password: _given, ...body } }, hash) {
       const user = { ...fieldsIn(body), userName: body.userName ?? randomUserName() };
       return shown(db, await insertUser(db, user, hash));
@@ -163,7 +175,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
     current: { answer: USER, read: async ({ db, body }) => shown(db, await lockUser(db, body.id)) },
     prepare: async ({ tenant, body: { password, ...body } }) =>
       password === undefined ? undefined : passwords.hash(password, [tenant.name, ...namesOf(body)]),
-    authority,
+    authority: authorityWith(devices),
     async handle({ db, body: { id: which, password, ...body } }, hash) {
       const user = await lockUser(db, which);
       if (password !== undefined) await checkGuessable(password, namesOf(user));
@@ -178,7 +190,7 @@ export const userOperations = (passwords: Passwords, access: Access): readonly A
     summary: 'Delete a user, who is signed out everywhere; e-mail address and phone number are free again',
     schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
     current: { answer: USER, read: async ({ db, params }) => shown(db, await lockUser(db, params.id)) },
-    authority,
+    authority: authorityWith(devices),
     async handle({ db, params, query }) {
       const user = query.erase ? await findEvenDeleted(db, params.id) : await lockUser(db, params.id);
       if (query.erase) {

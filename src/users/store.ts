@@ -17,6 +17,7 @@ import {
   permissionsIn,
   rolesByWord,
   rolesOfUsers,
+  sharedNames,
   type Claim,
   type Role,
 } from '../roles/index.js';
@@ -387,7 +388,14 @@ export const heldBy = (roles: readonly Role[], claims: readonly Claim[] = []): H
   permissions: permissionsIn([...roles.flatMap((role) => role.claims), ...claims]),
   mqttClaims: mqttClaimsIn([...roles.flatMap((role) => role.claims), ...claims]),
   confines: confines(roles),
+  roles: sharedNames(roles),
 });
+
+/** The names of the roles that a user has who may sign in. */
+export async function roleNamesOf(db: TenantDb, userKey: string): Promise<Set<string>> {
+  const row = await usersOf(db).where({ user_key: userKey, enabled: true }).first<Row | undefined>('id');
+  return new Set(row && (await rolesOf(db, { id: row['id'] as string })).map(({ name }) => name));
+}
 
 /** What belongs to users by their key, and stays when they are erased. */
 const OWNED = ['clients', 'api_resources', 'initial_access_tokens'] as const;

@@ -48,7 +48,7 @@ for (const kind of STORES)
     const claimsAt = async (path: string): Promise<unknown> =>
       ((await admin.done('GET', path))['claims'] as Data[]).map(({ value }) => value as unknown);
     const builtIn = async (which: string): Promise<Data> =>
-      ((await admin.ask('GET', '/api/Role?size=100')).body['data'] as Data[]).find(
+      ((await admin.ask('GET', `/api/Role?q.name=${which}`)).body['data'] as Data[]).find(
         (role) => role['builtIn'] === which,
       ) as Data;
 
@@ -120,6 +120,18 @@ for (const kind of STORES)
         const { id } = await admin.done('POST', '/api/User', { userName: name });
         await done('PUT', '/api/User', { id, password: PASSWORD, ...given });
       });
+    });
+
+    it('changes the own user, to whom an administrator has given words of others [SEC-R4]', async () => {
+      const one = await developer('isms.user.put');
+      const id = await idOf(one);
+      const words = ['isms.user.put', 'theirs.buy'];
+      await admin.done('PUT', '/api/User', { id, ...permissions(...words) });
+      await one.done('PUT', '/api/User', { id, nickName: 'Mine', ...permissions(...words) });
+      const more = permissions(...words, 'theirs.sell');
+      refused(await one.ask('PUT', '/api/User', { id, ...more }), 'owner', 'theirs.sell');
+      await one.done('PUT', '/api/User', { id, ...permissions('isms.user.put') });
+      refused(await one.ask('PUT', '/api/User', { id, ...permissions(...words) }), 'owner', 'theirs.buy');
     });
 
     describe('words that are in use', () => {

@@ -245,7 +245,10 @@ for (const kind of STORES)
     it('gives no role and no user another’s permissions [SEC-R4]', async () => {
       for (const word of ['theirs.cancel', 'tomorrow.cancel', 'approve']) {
         const given = permission(word);
-        const plain = await developer.done('POST', '/api/Role', { name: `${name}-${word}` });
+        const plain = await developer.done('POST', '/api/Role', {
+          name: `${name}-${word}`,
+          ...permission(`${name}.cancel`),
+        });
         const user = await developer.done('POST', '/api/User', { userName: `${name}-${word}` });
         for (const answer of [
           await developer.ask('POST', '/api/Role', { name: 'another', ...given }),
@@ -328,14 +331,20 @@ for (const kind of STORES)
       it(`gives nobody rights over devices by claims of the type ${type} [SEC-R8]`, async () => {
         const given = { claims: [{ type, value: '{}' }] };
         const id = await ownUser();
-        const role = await developer.done('POST', '/api/Role', { name });
+        const role = await developer.done('POST', '/api/Role', { name, ...permission(`${name}.cancel`) });
         const { id: colleague } = await developer.done('POST', '/api/User', { userName: `e-${name}` });
         for (const answer of [
           await developer.ask('PUT', '/api/User', { id, ...given }),
           await developer.ask('PUT', '/api/User', { id: colleague, ...given }),
           await developer.ask('POST', '/api/User', { userName: `f-${name}`, ...given }),
-          await developer.ask('PUT', '/api/Role', { id: role['id'], ...given }),
-          await developer.ask('POST', '/api/Role', { name: `g-${name}`, ...given }),
+          await developer.ask('PUT', '/api/Role', {
+            id: role['id'],
+            claims: [...role['claims'], ...given.claims],
+          }),
+          await developer.ask('POST', '/api/Role', {
+            name: `g-${name}`,
+            claims: [...role['claims'], ...given.claims],
+          }),
         ])
           refused(answer, 'permission', 'isms.all');
         assert.deepEqual(await importUsers([{ userName: `h-${name}`, ...given }]), ['refused']);

@@ -30,10 +30,7 @@ const MAY: Record<string, string> = {
   'client.issuetoken': 'the token is their own',
   'client.revoketoken': 'the token is their own',
   'messaging.test': 'it changes nothing',
-  // Users and roles have no owner: the words that they hold decide (test/api/confined.test.ts).
-  'role.post': 'the role holds no word of others',
-  'role.put': 'the role holds no word of others',
-  'role.delete': 'the role holds no word of others',
+  // Users have no owner: the words that they hold decide (test/api/confined.test.ts). A role that holds none is the tenant's.
   'user.post': 'the user holds no word of others',
   'user.put': 'the user holds no word of others',
   'user.delete': 'the user holds no word of others',
