@@ -210,6 +210,13 @@ function refuseDevices(owner: string, was: Held, is: Held): void {
 const more = (is: readonly string[] = [], was: readonly string[] = []): string[] =>
   is.filter((each) => !was.includes(each));
 
+/** How far what is trusted reaches. */
+const WIDTH = ['scopes', 'apis', 'redirectUris', 'postLogoutRedirectUris', 'ways'] as const;
+
+/** By what the one reaches further than the other. */
+export const widenedBy = (was: Held, is: Held): string[] =>
+  WIDTH.flatMap((field) => more(is[field], was[field]));
+
 /** What an administrator has trusted stays within what it was trusted for. */
 function refuseTrusted(was: Held, is: Held): void {
   const known = (was.trusted ?? []).map(({ setting }) => setting);
@@ -220,16 +227,10 @@ function refuseTrusted(was: Held, is: Held): void {
       data: { missing: 'permission', name: added.setting },
     });
   const [first] = known;
-  const wider = [
-    ...more(is.scopes, was.scopes),
-    ...more(is.apis, was.apis),
-    ...more(is.redirectUris, was.redirectUris),
-    ...more(is.postLogoutRedirectUris, was.postLogoutRedirectUris),
-    ...more(is.ways, was.ways),
-  ];
-  if (first !== undefined && wider[0] !== undefined)
+  const [wider] = widenedBy(was, is);
+  if (first !== undefined && wider !== undefined)
     throw new Failure(403, BASIC.forbidden, {
-      message: `"${wider[0]}" widens a client that has "${first}"; ask an administrator to set it`,
+      message: `"${wider}" widens a client that has "${first}"; ask an administrator to set it`,
       data: { missing: 'permission', name: first },
     });
 }

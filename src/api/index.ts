@@ -13,6 +13,7 @@ export {
 export { areaAt } from './area.js';
 export {
   aboutOne,
+  widenedBy,
   type Held,
   type Holdings,
   type Judge,

@@ -1,4 +1,4 @@
-import type { Held, Trusted } from '../api/index.js';
+import { widenedBy, type Held, type Trusted } from '../api/index.js';
 import type { TenantDb } from '../store/index.js';
 import { GRANT_TYPES, type Client, type ClientSettings } from './schema.js';
 
@@ -29,7 +29,7 @@ const trustedIn = ({ grantTypes, requireConsent }: ClientSettings): Trusted[] =>
   ...TRUSTED_GRANTS.filter(({ setting }) => grantTypes.includes(setting)),
 ];
 
-export const isTrusted = ({ settings }: Pick<Client, 'settings'>): boolean => trustedIn(settings).length > 0;
+const isTrusted = (settings: ClientSettings): boolean => trustedIn(settings).length > 0;
 
 /** Settings that protect a client's codes and tokens where they are true. */
 const PROTECTIONS = [
@@ -47,7 +47,7 @@ const looseIn = (settings: ClientSettings): string[] => [
 ];
 
 /** The settings that can widen a client that is trusted: those that `heldByClient` reads. */
-export const WIDENING = [
+const WIDENING = [
   'redirectUris',
   'postLogoutRedirectUris',
   'scopes',
@@ -58,8 +58,8 @@ export const WIDENING = [
   ...PROTECTIONS,
 ] as const satisfies (keyof ClientSettings)[];
 
-/** What a client holds: those who change how it proves itself, or where its codes go, can act as that client. */
-export const heldByClient = ({ settings, owner }: Pick<Client, 'settings' | 'owner'>): Held => ({
+/** How far a client reaches. */
+const reachOf = (settings: ClientSettings): Held => ({
   scopes: settings.scopes,
   apis: settings.resources,
   redirectUris: settings.redirectUris,
@@ -69,6 +69,21 @@ export const heldByClient = ({ settings, owner }: Pick<Client, 'settings' | 'own
     ...(settings.tokenEndpointAuthMethod === 'none' ? [settings.tokenEndpointAuthMethod] : []),
     ...looseIn(settings),
   ],
+});
+
+/** What a client holds: those who change how it proves itself, or where its codes go, can act as that client. */
+export const heldByClient = ({ settings, owner }: Pick<Client, 'settings' | 'owner'>): Held => ({
+  ...reachOf(settings),
   trusted: trustedIn(settings),
   owner,
 });
+
+/**
+ * The settings by which a client that an administrator trusts would reach further. Each counts alone: a client may say less, and
+ * the same.
+ */
+export const widening = (before: ClientSettings, said: ClientSettings): string[] =>
+  WIDENING.filter((setting) => {
+    const changed = { ...before, [setting]: said[setting] };
+    return isTrusted(before) && widenedBy(reachOf(before), reachOf(changed)).length > 0;
+  });

@@ -22,7 +22,7 @@ import { parse } from '../kernel/json.js';
 import type { Reach } from '../kernel/private-networks.js';
 import { newSecret } from '../secrets/index.js';
 import type { Row, TenantDb, Vault } from '../store/index.js';
-import { isTrusted, WIDENING } from './authority.js';
+import { widening } from './authority.js';
 import { changedBy, settingsFrom, type Metadata } from './metadata.js';
 import { checkReach } from './rules.js';
 import { hasSecrets, type Client } from './schema.js';
@@ -189,8 +189,9 @@ export async function reregister(
   metadata: Metadata,
 ): Promise<Registered> {
   const { clientId } = client;
-  // A developer's client that an administrator trusts is widened by nobody else.
-  const fixed = client.owner !== null && isTrusted(client) ? [...settled, ...WIDENING] : settled;
+  const said = changedBy(metadata, client.settings, { scopes, settled });
+  // A client that an administrator trusts is widened by administrators alone.
+  const fixed = [...settled, ...widening(client.settings, said)];
   const settings = changedBy(metadata, client.settings, { scopes, settled: fixed });
   checkReach(settings, client.settings, reach);
   const given = nameIn(metadata, clientId);

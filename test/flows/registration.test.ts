@@ -256,6 +256,51 @@ for (const kind of STORES)
       for (const [setting, value] of Object.entries(set)) assert.deepEqual(kept[setting], value, setting);
     });
 
+    it('is not widened by its own PUT once an administrator trusts it, and is narrowed [SEC-R4] [SEC-R5]', async () => {
+      const metadata = {
+        redirect_uris: [CALLBACK, `${CALLBACK}/2`],
+        post_logout_redirect_uris: ['https://app.example.com/bye'],
+        grant_types: ['authorization_code', 'refresh_token'],
+        scope: 'openid profile',
+      };
+      const client = await registered(metadata, { scopes: ['openid', 'profile', 'orders.read'] });
+      await admin.done('PUT', '/api/Client', {
+        id: (await asAdmin(client))['id'],
+        requireConsent: false,
+        dpopBoundAccessTokens: true,
+      });
+      const kept = async (said: object): Promise<Data> => {
+        const { redirectUris, postLogoutRedirectUris, grantTypes, scopes, ...more } = await again(
+          client,
+          said,
+        ).then(() => asAdmin(client));
+        const { requireConsent, tokenEndpointAuthMethod, applicationType, dpopBoundAccessTokens } = more;
+        assert.deepEqual(
+          [requireConsent, tokenEndpointAuthMethod, applicationType ?? 'web', dpopBoundAccessTokens],
+          [false, 'client_secret_basic', 'web', true],
+        );
+        return [redirectUris, postLogoutRedirectUris, grantTypes, scopes];
+      };
+      const before = Object.values({ ...metadata, scope: ['openid', 'profile'] });
+      const wider = {
+        redirect_uris: ['https://other.example.com/callback'],
+        post_logout_redirect_uris: ['https://other.example.com/bye'],
+        grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+        scope: 'openid profile orders.read',
+        token_endpoint_auth_method: 'none',
+        application_type: 'native',
+        dpop_bound_access_tokens: false,
+      };
+      assert.deepEqual(await kept(wider), before);
+      assert.deepEqual(
+        await kept({ ...metadata, redirect_uris: [CALLBACK, ...wider.redirect_uris] }),
+        before,
+      );
+      const narrower = { redirect_uris: [CALLBACK], grant_types: ['authorization_code'], scope: 'openid' };
+      assert.deepEqual(await kept(narrower), [[CALLBACK], [], ['authorization_code'], ['openid']]);
+      assert.deepEqual(await kept(metadata), [[CALLBACK], [], ['authorization_code'], ['openid']]);
+    });
+
     it('takes back what it reads of a client that an administrator has given a grant', async () => {
       const client = await registered({ redirect_uris: [CALLBACK] });
       const grantTypes = ['authorization_code', 'urn:ietf:params:oauth:grant-type:token-exchange'];
