@@ -135,6 +135,11 @@ export function openDevices({
   const of = (kind: string): string =>
     `SELECT ${COLUMNS} FROM mqtt_credentials WHERE tenant_id = ? AND kind = '${kind}' AND name = ?`;
   const select = store.prepare(`${of('username')} UNION ALL ${of('clientid')}`);
+  const kept = store.prepare(
+    `SELECT
+       EXISTS (SELECT 1 FROM mqtt_credentials WHERE tenant_id = ? AND kind IN ('username', 'clientid') AND name = ?) AS credential,
+       EXISTS (SELECT 1 FROM mqtt_acl WHERE tenant_id = ? AND kind = 'clientid' AND name = ?) AS rules`,
+  );
   const upgrade = store.prepare(
     `UPDATE mqtt_credentials SET algorithm = ?, salt = ?, password_hash = ?
      WHERE tenant_id = ? AND kind = ? AND name = ? AND password_hash = ?`,
@@ -163,11 +168,17 @@ export function openDevices({
     }
   }
 
-  /** Whether a client identifier is a device's: one of the tables, or one that signed in with its password a while ago. */
-  const isOfDevice = async (tenantId: string, clientid: string): Promise<boolean> =>
-    clientid !== '' &&
-    ((await passwordSignIns.has(tenantId, clientid)) ||
-      (await find(tenantId, { username: clientid, clientid })).length > 0);
+  /**
+   * Whose a client identifier is: a device's of the tables or one's that signed in with its password a while ago, or that of
+   * those for whom the tables have rules.
+   */
+  async function holderOf(tenantId: string, clientid: string): Promise<'device' | 'rules' | undefined> {
+    if (clientid === '') return undefined;
+    if (await passwordSignIns.has(tenantId, clientid)) return 'device';
+    const key = keyOf(clientid);
+    const row = await kept.first(tenantId, key, tenantId, key);
+    return row?.['credential'] ? 'device' : row?.['rules'] ? 'rules' : undefined;
+  }
 
   /** Notes the client identifier of a sign-in with a password, unless it is in the tables: then every node finds it there. */
   function noteSignIn(tenantId: string, { username, clientid }: Guest, devices: readonly Device[]): void {
@@ -189,13 +200,18 @@ export function openDevices({
       if (!(error instanceof Invalid)) throw error;
       return refused;
     }
-    const anonymous = guest.username === '';
-    const called = anonymous ? guest.clientid : guest.username;
-    const lasting = [token.name, ...given.names, ...(anonymous ? given.clientids : [])].includes(called);
+    const { username, clientid } = guest;
+    const names = [token.name, ...given.names];
+    const clientids = [...names, ...given.clientids];
+    const called = username || clientid;
+    const lasting = (username === '' ? clientids : names).includes(called);
     if (!lasting && called !== token.userName) return refused;
     const taken: Admission = { ...refused, reason: 'client_id_taken' };
-    if (await isOfDevice(tenantId, guest.clientid)) return taken;
-    const used = lasting ? token : underUserName(token, called);
+    const holder = await holderOf(tenantId, clientid);
+    if (holder === 'device') return taken;
+    const byUserName = holder === 'rules' && !clientids.includes(clientid);
+    if (byUserName && clientid !== token.userName) return taken;
+    const used = lasting && !byUserName ? token : underUserName(token, byUserName ? clientid : called);
     if (!(await signIns.keep(tenantId, guest, used, rules, tokens))) return taken;
     return { result: 'allow', superuser: false, expiresAt: token.expiresAt, rules };
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { findClient, updateClientSettings } from '../../src/clients/index.js';
-import { setUserEnabled } from '../../src/users/index.js';
+import { lockUser, setUserEnabled, updateUser } from '../../src/users/index.js';
 import { STORES } from '../support/config.js';
 import { APP, APP_SECRET, deviceApi, type DeviceApi } from '../support/devices.js';
 import { basic, send, type Heard } from '../support/http.js';
@@ -115,6 +115,40 @@ for (const store of STORES)
       await api.call('POST', 'auth_clientid', { clientid: 'valve-1', password: 'x' });
       await api.call('POST', 'auth_username', { username: 'valve-2', password: 'x' });
       for (const clientid of ['valve-1', 'valve-2']) await denied('ann', await ofAnn(), clientid);
+    });
+
+    it('is refused under a client identifier that has rules, unless it is good for that [SEC-R8]', async () => {
+      const rules = [{ topic: 'valves/%c/open', action: 'pub', access: 'allow' }];
+      for (const clientid of ['valve-9', 'valve-10', 'app', 'ann', sub])
+        assert.equal((await api.call('PUT', `acl/clientid/${clientid}`, rules)).status, 200);
+      await denied('ann', await ofAnn(), 'valve-9');
+      await denied(sub, await ofAnn(), 'valve-9');
+      await denied('app', await own(), 'valve-9');
+      await denied('ann', await ofAnn(), 'app');
+      await allowed('app', await own(), 'app');
+      await allowed('', await ofAnn(), 'ann');
+      await allowed(sub, await ofAnn(), sub);
+      const mqtt = JSON.stringify({ names: ['pump'], clientids: ['valve-10'] });
+      await server.addUser({ userName: 'eve', claims: [{ type: 'mqtt', value: mqtt }] });
+      for (const username of ['', 'eve', 'pump']) {
+        await allowed(username, await ofUser('eve'), 'valve-10');
+        assert.equal(await may(username, 'publish', 'valves/valve-10/open', 'valve-10'), 'allow');
+      }
+      await denied('eve', await ofUser('eve'), 'valve-9');
+    });
+
+    it('is not good under a user name of before for a client identifier that has rules [SEC-R8]', async () => {
+      const { id } = await server.addUser({ userName: 'kim' });
+      const [{ user_key: kim }] = (await server.context.store.knex('users').where({ id })) as [
+        { user_key: string },
+      ];
+      await api.call('PUT', 'acl/clientid/kim', [{ topic: 'kims', action: 'pub', access: 'allow' }]);
+      const jwt = await ofUser('kim');
+      await allowed(kim, jwt, 'kim');
+      assert.equal(await may(kim, 'publish', 'kims', 'kim'), 'allow');
+      await server.change(async (db) => updateUser(db, await lockUser(db, id), { userName: 'kimberly' }));
+      assert.equal(await may(kim, 'publish', 'kims', 'kim'), 'deny');
+      await denied(kim, jwt, 'kim');
     });
 
     it('is refused under the client identifier that a device signed in with by its password [SEC-R8]', async () => {
