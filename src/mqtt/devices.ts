@@ -176,8 +176,8 @@ export function openDevices({
     if (clientid === '') return undefined;
     if (await passwordSignIns.has(tenantId, clientid)) return 'device';
     const key = keyOf(clientid);
-    const row = await kept.first(tenantId, key, tenantId, key);
-    return row?.['credential'] ? 'device' : row?.['rules'] ? 'rules' : undefined;
+    const [[credential, rules] = []] = await kept.together(tenantId, key, tenantId, key);
+    return credential ? 'device' : rules ? 'rules' : undefined;
   }
 
   /** Notes the client identifier of a sign-in with a password, unless it is in the tables: then every node finds it there. */
