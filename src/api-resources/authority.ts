@@ -64,7 +64,7 @@ export async function checkPlace(
   if (theirs !== undefined)
     throw refused(
       theirs,
-      `"${theirs}" is not yours, and has words in common with "${name}"; choose a name without "${theirs.split('.', 1)[0]}." at its front`,
+      `"${theirs}" is not yours, and has words in common with "${name}"; choose another name`,
     );
   if (await someoneHas(db, holders, { api: name, others }))
     throw refused(
