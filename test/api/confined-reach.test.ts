@@ -52,6 +52,18 @@ for (const kind of STORES)
         (role) => role['builtIn'] === which,
       ) as Data;
 
+    const imported = async ({ token }: Developer, lines: readonly object[]): Promise<unknown[]> => {
+      const heard = await send(new URL('/api/User/Import', server.issuer), {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
+        body: lines.map((line) => JSON.stringify(line)).join('\n'),
+      });
+      return heard.text
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as Data)['result'] as unknown);
+    };
+
     describe('words of the management API', () => {
       for (const reserved of ['ids4', 'IDS4', 'ids4.shop', 'Isms', 'ISMS.shop', 'Ids4.Ms'])
         it(`makes no API "${reserved}", by a call or an import, and nobody else does [SEC-R1]`, async () => {
@@ -210,20 +222,8 @@ for (const kind of STORES)
             await one.ask('POST', '/api/Client', { clientId: name, template: 'machine' }),
           ])
             refused(answer, 'permission', 'isms.all');
-          const heard = await send(new URL('/api/User/Import', server.issuer), {
-            method: 'POST',
-            headers: { authorization: `Bearer ${one.token}`, 'content-type': 'application/x-ndjson' },
-            body: [{ userName: name }, { userName: `${name}-other` }]
-              .map((line) => JSON.stringify(line))
-              .join('\n'),
-          });
-          assert.deepEqual(
-            heard.text
-              .trim()
-              .split('\n')
-              .map((line) => (JSON.parse(line) as Data)['result'] as unknown),
-            ['refused', 'created'],
-          );
+          const lines = [{ userName: name }, { userName: `${name}-other` }];
+          assert.deepEqual(await imported(one, lines), ['refused', 'created']);
           await admin.done('POST', '/api/User', { userName: name });
         });
 
@@ -287,6 +287,11 @@ for (const kind of STORES)
           [role, await ask('POST', '/api/User', { userName: `${name}-b`, roles: [role] })],
         ] as const)
           refused(answer, 'role', word);
+        const lines = [
+          { userName: `${name}-c`, roles: [role] },
+          { userName: `${name}-d`, roles: ['user'] },
+        ];
+        assert.deepEqual(await imported(one, lines), ['refused', 'created']);
         await admin.done('PUT', '/api/User', { id: plain, roles: [role] });
         const change = { id: plain, password: 'horse9battery9staple9' };
         refused(await ask('PUT', '/api/User', change), 'role', role);
