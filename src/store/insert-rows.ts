@@ -20,7 +20,7 @@ interface LeaveOut {
 }
 
 /**
- * Inserts rows of the same columns, however many, the cheapest way that each database has: to PostgreSQL they go as one value
+ * Inserts rows of the same columns, however many (it throws where they differ), the cheapest way that each database has: to PostgreSQL they go as one value
  * for each column, thousands of rows at once; on SQLite through one prepared statement, row by row. Past knex, which would build
  * text for each.
  * @param owner what all rows have besides. A copy of each row with it in it would be what V8 puts among old objects at
@@ -36,12 +36,18 @@ export async function insertRows(
 ): Promise<unknown[]> {
   const columns = Object.keys(rows[0] ?? {});
   if (columns.length === 0) return [];
+  if (!rows.every((row) => hasColumns(row, columns)))
+    throw new Error(`rows of "${table}" differ in their columns`);
   const target = `INSERT INTO ${quoted(table)} (${[...Object.keys(owner), ...columns].map(quoted).join(', ')})`;
   const conflict = leaveOut ? ` ON CONFLICT (${leaveOut.key.map(quoted).join(', ')}) DO NOTHING` : '';
   const statement = (source: string): string => `${target} ${source}${conflict}`;
   const insertion = { owner: Object.values(owner), columns, rows, statement, answered: leaveOut?.column };
   return isPostgres(connection) ? onPostgres(connection, insertion) : onSqlite(connection, insertion);
 }
+
+/** Whether a row has these columns and no others: what only some rows have would be lost, and nobody would hear of it. */
+const hasColumns = (row: NewRow, columns: readonly string[]): boolean =>
+  Object.keys(row).length === columns.length && columns.every((column) => Object.hasOwn(row, column));
 
 interface Insertion {
   /** The values of what all rows have, whose columns stand first. */
@@ -59,7 +65,8 @@ const quoted = (name: string): string => `"${name}"`;
 /** The type of values; an array wants one, and PostgreSQL makes the column's own of it. */
 const typeOf = (values: readonly unknown[]): string => {
   const value = values.find((each) => each !== null);
-  return typeof value === 'number' ? 'bigint' : typeof value === 'boolean' ? 'boolean' : 'text';
+  if (typeof value !== 'number') return typeof value === 'boolean' ? 'boolean' : 'text';
+  return values.every((each) => each === null || Number.isInteger(each)) ? 'bigint' : 'double precision';
 };
 
 async function onPostgres(

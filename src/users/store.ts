@@ -128,6 +128,28 @@ const columnsOf = (fields: UserFields): Record<string, unknown> => ({
   ),
 });
 
+/** A user of whom nothing is said. Rows that are written together have the same columns, whatever is said of each. */
+const NOTHING_SAID: Required<Omit<UserFields, 'userName' | 'refereeId' | 'roles' | 'countryCode'>> = {
+  email: null,
+  emailVerified: false,
+  phoneNumber: null,
+  phoneNumberVerified: false,
+  nickName: null,
+  gender: null,
+  birthdate: null,
+  address: null,
+  stature: null,
+  weight: null,
+  description: null,
+  avatar: null,
+  properties: {},
+  files: [],
+  claims: [],
+  enabled: true,
+  lockedUntil: null,
+};
+const UNSAID = { ...contactsOf(NOTHING_SAID, null), ...columnsOf(NOTHING_SAID) };
+
 /** @throws Invalid naming the role that is not there */
 export async function rolesNamed(db: TenantDb, words: readonly string[]): Promise<Role[]> {
   if (words.length === 0) return [];
@@ -177,6 +199,7 @@ export async function prepareUser(
   const row = {
     id: newId(),
     user_key: userKey,
+    ...UNSAID,
     ...contacts,
     ...columnsOf(user),
     search_name: foldName(names.join('\n')),
