@@ -127,10 +127,8 @@ export function createApp(base: AppBase): RequestListener {
   }
 
   /** The store could not say which tenant or whose request it is; the interface that was called says it in its shape. */
-  function unavailable({ request, response, facts, endpoint }: Call): void | Promise<void> {
+  function unavailable({ request, response, endpoint }: Call): void | Promise<void> {
     switch (endpoint.face) {
-      case 'brokers':
-        return mqtt.fail(request, response, facts.unavailable);
       case 'devices':
         return mqtt.api(request, response);
       case 'management':
@@ -167,7 +165,8 @@ export function createApp(base: AppBase): RequestListener {
   }
 
   function failed(call: Call, err: unknown): void | Promise<void> {
-    const { request, response, facts } = call;
+    const { request, response, facts, endpoint } = call;
+    if (endpoint.face === 'brokers' && !response.headersSent) return mqtt.fail(request, response, err);
     base.log[hasLeft(request) ? 'info' : 'error']({ err, requestId: facts.requestId }, 'unexpected');
     if (response.headersSent) return void response.destroy();
     if (err instanceof StoreUnavailable && !facts.unavailable) {

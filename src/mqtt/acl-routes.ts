@@ -83,7 +83,7 @@ function ownerRoutes(router: Router, frame: Frame, path: string, ownerIn: (ctx: 
 
   router.delete(path, needs('write'), (ctx) => takeOut(frame, ctx, ownerIn(ctx)));
   router.delete(`${path}/topic/:topic`, needs('write'), (ctx) =>
-    takeOut(frame, ctx, ownerIn(ctx), paramOf(ctx, 'topic')),
+    takeOut(frame, ctx, ownerIn(ctx), mqttText('topic', paramOf(ctx, 'topic'))),
   );
 }
 

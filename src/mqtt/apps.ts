@@ -56,10 +56,14 @@ export async function insertApp(
 export const listApps = async (db: TenantDb): Promise<MqttApp[]> =>
   ((await db.from('mqtt_apps').orderBy('app_id')) as Row[]).map(toApp);
 
+const noSuchApp = (appId: string): NotFound =>
+  new NotFound('app_id', `there is no app "${appId}" in this tenant`);
+
 /** @throws NotFound */
 export async function findApp(db: TenantDb, appId: string): Promise<MqttApp> {
+  if (!APP_ID.test(appId)) throw noSuchApp(appId);
   const row = await db.from('mqtt_apps').where({ app_id: appId }).first<Row | undefined>();
-  if (!row) throw new NotFound('app_id', `there is no app "${appId}" in this tenant`);
+  if (!row) throw noSuchApp(appId);
   return toApp(row);
 }
 
@@ -68,7 +72,7 @@ async function update(db: TenantDb, appId: string, columns: Record<string, unkno
     .from('mqtt_apps')
     .where({ app_id: appId })
     .update({ ...columns, updated_at: Date.now() });
-  if (changed === 0) throw new NotFound('app_id', `there is no app "${appId}" in this tenant`);
+  if (changed === 0) throw noSuchApp(appId);
 }
 
 /** Writes what is given and leaves the rest. @throws NotFound */

@@ -11,10 +11,10 @@ import { rateHeaders } from '../limits/index.js';
 import type { Tenant } from '../tenants/index.js';
 import { authenticate, demand } from './authenticate.js';
 import type { Admission, Devices } from './devices.js';
-import { addressOf, namesOf, textOf, type Fields } from './fields.js';
+import { addressOf, hasNul, namesOf, textOf, type Fields } from './fields.js';
 import { MQTT_CODES as CODES, MqttFailure, tooMany, toFailure } from './failures.js';
 import type { FrameBase } from './frame.js';
-import { rabbitAnswer, type RabbitCall } from './rabbit.js';
+import { rabbitAnswer, refused, type RabbitCall } from './rabbit.js';
 import type { AccessTokens } from './tokens.js';
 
 export interface BrokerBase extends FrameBase {
@@ -139,12 +139,15 @@ export function openBroker(base: BrokerBase): Broker {
 
   async function replyTo(call: string, tenant: Tenant, fields: Fields, asJson: boolean): Promise<Reply> {
     const ask = CALLS[call];
+    const impossible = hasNul(fields);
     if (!ask) {
       const rabbit = { devices, exchange, signIn, tokensOf: base.tokensOf };
-      const { words, reason } = await rabbitAnswer(rabbit, tenant, call as RabbitCall, fields);
+      const { words, reason } = impossible
+        ? refused('name')
+        : await rabbitAnswer(rabbit, tenant, call as RabbitCall, fields);
       return { status: 200, type: TEXT, body: words, reason };
     }
-    const admission = await ask(tenant, fields);
+    const admission = impossible ? NO_SUCH_NAME : await ask(tenant, fields);
     const { result, reason = result === 'allow' ? undefined : 'acl' } = admission;
     return asJson
       ? { status: 200, type: JSON_TYPE, body: emqxAnswer(admission, call), reason }
@@ -169,9 +172,9 @@ export function openBroker(base: BrokerBase): Broker {
 
   function replyToFailure(request: IncomingMessage, error: unknown): Reply {
     const { status, code, message, headers } = toFailure(error, base.log, request);
-    if (error instanceof StoreUnavailable) {
-      const reason = error.message;
-      // EMQX 5 takes any status but 200 for "ask the next one", and at the end of its list allows what nobody denied.
+    if (status >= 500) {
+      const reason = error instanceof StoreUnavailable ? error.message : code.name;
+      // Nobody may come in because something failed here: EMQX 5 takes any status but 200 for "ask the next one", and at the end of its list allows what nobody denied.
       return isJson(request)
         ? { status: 200, type: JSON_TYPE, body: DENIED, reason, headers }
         : { status, type: TEXT, body: 'deny', reason, headers };
@@ -205,6 +208,7 @@ function decoded(name: string): string {
 const isJson = ({ headers }: IncomingMessage): boolean => IS_JSON.test(headers['content-type'] ?? '');
 
 const DENIED = JSON.stringify({ result: 'deny' });
+const NO_SUCH_NAME: Admission = { result: 'deny', superuser: false, reason: 'name' };
 const ADMITTED = JSON.stringify({ result: 'allow', is_superuser: false });
 
 /** An answer in EMQX 5's words: what it does with each is in its documentation of the HTTP authenticator and authorizer. */

@@ -34,7 +34,8 @@ export interface Admission {
   /** What the token itself allows. */
   rules?: Rule[];
   /** For the log. */
-  reason?: 'unknown' | 'wrong_password' | 'locked' | 'disabled' | 'expired' | 'token' | 'client_id_taken';
+  reason?:
+    'unknown' | 'wrong_password' | 'locked' | 'disabled' | 'expired' | 'token' | 'client_id_taken' | 'name';
 }
 
 /** What brokers ask about devices, while these wait. Every look goes to the store: a change counts at once on every node. */

@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
 import type { Names } from './topics.js';
 
+const NUL = '\u0000';
+
 /** What a broker sends, whatever it calls the fields. */
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -15,6 +17,13 @@ export const namesOf = (fields: Fields): Names => ({
   username: text(fields['username'] ?? fields['variable_map.username']) ?? '',
   clientid: text(fields['clientid'] ?? fields['client_id'] ?? fields['variable_map.client_id']) ?? '',
 });
+
+/** Whether a name or a topic has NUL: MQTT allows none there (MQTT-1.5.3-2), and PostgreSQL takes none. */
+export function hasNul(fields: Fields): boolean {
+  const { username, clientid } = namesOf(fields);
+  const topics = textOf(fields, 'topic') + textOf(fields, 'routing_key');
+  return username.includes(NUL) || clientid.includes(NUL) || topics.includes(NUL);
+}
 
 /** The device's own address; empty where the broker does not tell it. */
 export function addressOf(fields: Fields): string {

@@ -20,7 +20,7 @@ interface RabbitAnswer {
 }
 
 const ALLOW: RabbitAnswer = { words: 'allow' };
-const refused = (reason: string): RabbitAnswer => ({ words: 'deny', reason });
+export const refused = (reason: string): RabbitAnswer => ({ words: 'deny', reason });
 
 /** The queues that RabbitMQ's MQTT plugin makes for a client; any other is another client's, or none of MQTT's. */
 const isOwnQueue = (queue: string, clientid: string): boolean =>

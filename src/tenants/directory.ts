@@ -120,6 +120,7 @@ export function openTenantDirectory(
       return tenant === NOBODY ? undefined : tenant;
     },
     async byName(name) {
+      if (name.includes('\u0000')) return undefined; // PostgreSQL takes none in a text
       const host = hosts.get(name) ?? ((await hostOf.first(name))?.['host'] as string | undefined);
       if (host === undefined) return undefined;
       hosts.set(name, host);

@@ -437,6 +437,49 @@ describe('a broker’s questions', () => {
   });
 });
 
+for (const store of STORES)
+  describe(`a broker’s question that fails here, on ${store}`, () => {
+    let server: TestServer;
+    let api: DeviceApi;
+    let logged: unknown[];
+    before(async () => {
+      // What is not found in a table is left to what the broker asks next.
+      server = await startServer(store, {}, { limits: { enabled: false }, mqtt: { unknown: 'ignore' } });
+      api = await deviceApi(server);
+      await api.ask('/mqtt/auth', { username: 'nobody', password: 'x' });
+      await server.context.store.knex.schema.renameTable('mqtt_credentials', 'elsewhere');
+      await server.context.store.knex.schema.renameTable('tenant_hosts', 'elsewhere_too');
+      const { log } = server.context;
+      const error = log.error.bind(log);
+      log.error = (...said: Parameters<typeof error>) => {
+        logged.push(said[1]);
+        error(...said);
+      };
+    });
+    beforeEach(() => void (logged = []));
+    after(() => server.stop());
+
+    for (const [call, fields] of [
+      ['auth', { username: 'd', clientid: 'c', password: 'x' }],
+      ['acl', { username: 'd', clientid: 'c', topic: 't', action: 'publish' }],
+      ['superuser', { username: 'd', clientid: 'c' }],
+    ] as const)
+      it(`denies ${call}, and is logged as an error [SEC-R35]`, async () => {
+        const json = await api.ask(`/mqtt/${call}`, fields);
+        assert.deepEqual([json.status, json.text], [200, '{"result":"deny"}']);
+        const form = await api.askByForm(`/mqtt/${call}`, fields);
+        assert.deepEqual([form.status, form.text], [500, 'deny']);
+        assert.deepEqual(logged, ['unexpected', 'unexpected']);
+      });
+
+    it('denies where not even the tenant is known [SEC-R35]', async () => {
+      const headers = { host: 'other.example.com', 'content-type': 'application/json' };
+      const { status, text } = await send(new URL('/mqtt/auth', server.issuer), { headers, body: '{}' });
+      assert.deepEqual([status, text], [200, '{"result":"deny"}']);
+      assert.deepEqual(logged, ['unexpected']);
+    });
+  });
+
 describe('two nodes of one store', () => {
   it('see each other’s changes to devices and rules at once, to apps within seconds', async function () {
     this.timeout(30_000);
