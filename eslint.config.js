@@ -118,6 +118,8 @@ const NO_LOOKUP = [
 
 const NO_GLOBALS = ['fetch', 'WebSocket', 'EventSource'].map((name) => ({ name, message: OUTBOUND }));
 
+const PARSED = 'Use parse() of kernel/json.ts: an error of JSON.parse quotes the text, and errors come into logs.';
+
 const THROUGH_IO = 'Take it from the io of the run (src/cli/io.ts).';
 
 const layer = (own, forbidden) => ({
@@ -165,8 +167,10 @@ export default tseslint.config(
         ...NO_LOOKUP,
       ],
       'no-restricted-globals': ['error', ...NO_GLOBALS],
+      'no-restricted-properties': ['error', { object: 'JSON', property: 'parse', message: PARSED }],
     },
   },
+  { files: ['src/kernel/json.ts'], rules: { 'no-restricted-properties': 'off' } },
   {
     files: ['src/kernel/outbound.ts'],
     rules: { 'no-restricted-syntax': ['error', ...NO_ONCE, ...NO_LOOKUP] },

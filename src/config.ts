@@ -4,6 +4,8 @@ import { isIP } from 'node:net';
 import { Ajv, type ErrorObject } from 'ajv';
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import { ConfigError } from './kernel/errors.js';
+import { firstMistake } from './kernel/json-mistake.js';
+import { parse } from './kernel/json.js';
 import { isMailSender, MAIL_DRIVER, MAIL_SENDER, SMS_DRIVER, smtpFromUrl } from './kernel/message-drivers.js';
 import { once } from './kernel/once.js';
 import { schemaWords } from './kernel/schema-words.js';
@@ -452,16 +454,24 @@ interface Source {
   name(path: string): string;
 }
 
-function fromFile(file: string): Source {
-  let values: unknown;
+/** @throws ConfigError, which quotes nothing of the file: there may be secrets in it */
+function jsonIn(file: string): unknown {
+  let text: string;
   try {
-    values = JSON.parse(readFileSync(file, 'utf8'));
+    text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ConfigError(
-      file,
-      `is not readable JSON (${(error as Error).message}); correct it or remove it`,
-    );
+    throw new ConfigError(file, `cannot be read (${(error as Error).message})`);
   }
+  try {
+    return parse(text);
+  } catch {
+    const line = text.slice(0, firstMistake(text)).split('\n').length;
+    throw new ConfigError(file, `is not JSON from line ${line} on; correct it or remove it`);
+  }
+}
+
+function fromFile(file: string): Source {
+  const values = jsonIn(file);
   if (values === null || typeof values !== 'object' || Array.isArray(values))
     throw new ConfigError(file, 'must hold one JSON object');
   return {

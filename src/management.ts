@@ -1,3 +1,4 @@
+import { parse } from './kernel/json.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -123,9 +124,7 @@ export const OPERATIONS = operationsOver({} as Services);
 
 offerScopesOf(OPERATIONS);
 
-const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
-  version: string;
-};
+const { version } = parse<{ version: string }>(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
 
 export interface ManagementBase extends Services {
   limits: Limits;

@@ -1,3 +1,4 @@
+import { parse } from '../kernel/json.js';
 import type { IncomingMessage } from 'node:http';
 import { DEEPEST_JSON, isTooDeep, openJsonDepth } from '../kernel/json-depth.js';
 import { firstMistake } from '../kernel/json-mistake.js';
@@ -48,7 +49,7 @@ export function parseJson(text: string): unknown {
 
 function parseText(text: string): unknown {
   try {
-    return JSON.parse(withoutMark(text)) as unknown;
+    return parse<unknown>(withoutMark(text));
   } catch {
     throw new Failure(400, BASIC.error, {
       message: `the body is not JSON from character ${firstMistake(withoutMark(text))} on`,

@@ -1,3 +1,4 @@
+import { parse } from '../kernel/json.js';
 import type { Knex } from 'knex';
 import type { Row, TenantDb } from '../store/index.js';
 import { BASIC } from './codes.js';
@@ -56,7 +57,7 @@ const cursorOf = (cursor: Cursor): string => Buffer.from(JSON.stringify(cursor))
 
 function readCursor(text: string): Cursor {
   try {
-    const cursor = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown;
+    const cursor = parse<unknown>(Buffer.from(text, 'base64url').toString());
     if (Array.isArray(cursor) && cursor.length === 2 && ['string', 'number'].includes(typeof cursor[0]))
       if (typeof cursor[1] === 'string') return cursor as Cursor;
   } catch {

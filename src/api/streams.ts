@@ -1,3 +1,4 @@
+import { parse } from '../kernel/json.js';
 import { Readable } from 'node:stream';
 import type { Context, Middleware } from 'koa';
 import { yieldToEventLoop } from '../kernel/event-loop.js';
@@ -107,7 +108,7 @@ async function* parsed(
 
 function parseJson(text: string): unknown {
   try {
-    return isTooDeep(text) ? undefined : (JSON.parse(withoutMark(text)) as unknown);
+    return isTooDeep(text) ? undefined : parse<unknown>(withoutMark(text));
   } catch {
     return undefined;
   }

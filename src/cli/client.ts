@@ -1,3 +1,4 @@
+import { parse } from '../kernel/json.js';
 import { Command, Option } from 'commander';
 import { GRANT_TYPES } from '../clients/grant-types.js';
 import type { Client, ClientSettings } from '../clients/index.js';
@@ -29,7 +30,7 @@ interface Options {
 /** @throws Invalid */
 function readSettings(text = '{}'): Partial<ClientSettings> {
   try {
-    const settings = JSON.parse(text) as unknown;
+    const settings = parse<unknown>(text);
     if (settings !== null && typeof settings === 'object' && !Array.isArray(settings)) return settings;
   } catch {
     // said below

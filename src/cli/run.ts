@@ -18,6 +18,7 @@ import { tenantCommand } from './tenant.js';
 import { userCommand } from './user.js';
 
 const version = (): string =>
+  // eslint-disable-next-line no-restricted-properties -- our own file; nothing is loaded for it
   (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version;
 
 const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];

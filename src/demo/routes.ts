@@ -1,3 +1,4 @@
+import { parse } from '../kernel/json.js';
 import Router from '@koa/router';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { Context } from 'koa';
@@ -67,7 +68,7 @@ export function demoRoutes(runtimeOf: (ctx: Context) => TenantRuntime): Router {
     const client = await load();
     const config = await configured(client, issuer);
     try {
-      const trip = JSON.parse(Buffer.from(cookie, 'base64url').toString()) as Trip;
+      const trip = parse<Trip>(Buffer.from(cookie, 'base64url').toString());
       const tokens = await client.authorizationCodeGrant(config, new URL(ctx.originalUrl, issuer), {
         pkceCodeVerifier: trip.codeVerifier,
         expectedState: trip.state,

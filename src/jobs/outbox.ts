@@ -109,7 +109,7 @@ export function queueSealed(
 export const openMessage = <T>(
   vault: Vault,
   { tenantId, id, sealed = '' }: Pick<Message, 'tenantId' | 'id' | 'sealed'>,
-): T => JSON.parse(vault.open(sealed, sealFor(tenantId, id))) as T;
+): T => parse<T>(vault.open(sealed, sealFor(tenantId, id)));
 
 /** What this room keeps sealed, for rewrapping. */
 export const OUTBOX_SEALED_COLUMNS: readonly SealedColumn[] = [

@@ -1,3 +1,4 @@
+import { parse } from './json.js';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,7 +37,7 @@ const eta = new Eta({ views: FOLDER, cache: true, autoEscape: true, autoTrim: fa
 const words = new Map<Locale, Record<string, string>>(
   LOCALES.map((locale) => [
     locale,
-    JSON.parse(readFileSync(join(FOLDER, 'locales', `${locale}.json`), 'utf8')) as Record<string, string>,
+    parse<Record<string, string>>(readFileSync(join(FOLDER, 'locales', `${locale}.json`), 'utf8')),
   ]),
 );
 

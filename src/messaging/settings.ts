@@ -1,3 +1,4 @@
+import { parse } from '../kernel/json.js';
 import { Ajv } from 'ajv';
 import { isForDevelopment, type Config } from '../config.js';
 import {
@@ -55,7 +56,7 @@ export function settingsReader(store: Store, vault: Vault) {
   return async <C extends Channel>(tenantId: string, channel: C): Promise<ChannelSettings[C] | undefined> => {
     const row = await find.first(tenantId, channel);
     if (!row) return undefined;
-    return JSON.parse(vault.open(row['sealed'] as string, sealRow(tenantId, channel))) as ChannelSettings[C];
+    return parse<ChannelSettings[C]>(vault.open(row['sealed'] as string, sealRow(tenantId, channel)));
   };
 }
 

@@ -60,13 +60,17 @@ function timestamp(): string {
 /** The other lines of a stack are the message, which may be long. */
 const isFrame = (line: string): boolean => /^\s+at /.test(line);
 
+/** What cannot be parsed is quoted by the platform's error. */
+const messageOf = (error: Error): string =>
+  error instanceof SyntaxError ? 'a text cannot be parsed' : withoutFileNames(error.message.slice(0, 500));
+
 /** Errors of the store have no values in them (store/errors.ts); those of the file system name files. */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { type: typeof error };
   return {
     type: error.name,
     ...(error instanceof StoreUnavailable && { reason: error.reason }),
-    message: withoutFileNames(error.message.slice(0, 500)),
+    message: messageOf(error),
     stack: error.stack?.split('\n').filter(isFrame).slice(0, 7).join('\n'),
   };
 }

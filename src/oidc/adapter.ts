@@ -1,3 +1,4 @@
+import { parse } from '../kernel/json.js';
 import Provider, {
   errors,
   type Adapter,
@@ -131,7 +132,7 @@ class ArtifactAdapter implements Adapter {
     const text = SEALED_MODELS.has(this.model)
       ? this.base.vault.open(stored.payload, this.#sealRow())
       : stored.payload;
-    const payload = JSON.parse(text) as AdapterPayload;
+    const payload = parse<AdapterPayload>(text);
     if (id !== undefined) payload.jti = id;
     if (this.model === 'Grant' && stored.uid === IMPLIED_GRANT) payload['implied'] = true;
     if (stored.consumedAt !== null) payload.consumed = Math.floor(stored.consumedAt / 1000);

@@ -1,3 +1,4 @@
+import { parse } from '../kernel/json.js';
 import { Provider, type KoaContextWithOIDC, type Session } from './library/index.js';
 
 /** What a page needs back together with its form, as the library keeps it in the session. */
@@ -71,10 +72,8 @@ const packed = (state: PageState): string =>
 /** The state in a cookie whose signature is right. */
 function stateIn(cookie: string | undefined): PageState | undefined {
   if (!cookie?.startsWith(MARK)) return undefined;
-  const { state, until } = JSON.parse(Buffer.from(cookie.slice(MARK.length), 'base64url').toString()) as {
-    state: PageState;
-    until: number;
-  };
+  const text = Buffer.from(cookie.slice(MARK.length), 'base64url').toString();
+  const { state, until } = parse<{ state: PageState; until: number }>(text);
   return until > Date.now() ? state : undefined;
 }
 

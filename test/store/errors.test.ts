@@ -78,6 +78,44 @@ onEveryStore('errors of the store', (open, kind) => {
         await assert.rejects(run, (error) => !inspect(error, { depth: 5, showHidden: true }).includes(VALUE));
     });
 
+  it('say which constraint of which table refused a row', async () => {
+    const twice = open()
+      .prepare(insert)
+      .run(...values());
+    const said = kind === 'postgres' ? /outbox_pkey/ : /UNIQUE constraint failed: outbox/;
+    await assert.rejects(twice, said);
+  });
+
+  /** Raises with the row in everything that a trigger can say. */
+  const RAISING =
+    kind === 'postgres'
+      ? (code: string): string[] => [
+          `CREATE OR REPLACE FUNCTION tell() RETURNS trigger AS $$ BEGIN
+             RAISE EXCEPTION 'boom %', NEW USING ERRCODE = '${code}', DETAIL = NEW::text, HINT = NEW::text,
+               CONSTRAINT = NEW.kind, TABLE = NEW.kind, COLUMN = NEW.kind, SCHEMA = NEW.kind, DATATYPE = NEW.kind;
+           END $$ LANGUAGE plpgsql`,
+          'CREATE OR REPLACE TRIGGER telling BEFORE INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION tell()',
+        ]
+      : (action: string): string[] => [
+          'DROP TRIGGER IF EXISTS telling',
+          `CREATE TRIGGER telling BEFORE INSERT ON outbox BEGIN SELECT RAISE(${action}, 'boom ' || NEW.kind); END`,
+        ];
+  for (const how of kind === 'postgres'
+    ? ['P0001', '23505', '23514', '42501', '57014', '53100', '40001', 'XX000']
+    : ['ABORT', 'FAIL', 'ROLLBACK'])
+    it(`tell no value: a trigger that raises with the row (${how}) [SEC-R30]`, async () => {
+      for (const statement of RAISING(how)) await open().knex.raw(statement);
+      for (const way of ['a query of knex', 'rows together', 'a prepared statement', 'a unit'])
+        await assert.rejects(
+          async () => WAYS[way]?.(),
+          (error) => {
+            const told = inspect(error, { depth: 5, showHidden: true }) + String((error as Error).stack);
+            assert.ok(!told.includes(VALUE), `${way}: ${told}`);
+            return true;
+          },
+        );
+    });
+
   it('tell no value: a store that is closed', async () => {
     await open().close();
     for (const way of ['a query of knex', 'rows together', 'a prepared statement', 'a unit'])

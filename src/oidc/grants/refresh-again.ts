@@ -1,3 +1,4 @@
+import { parse } from '../../kernel/json.js';
 import { hkdfSync } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errors, type KoaContextWithOIDC } from '../library/index.js';
@@ -57,7 +58,7 @@ export function refreshAnswers(
         stored = await artifacts.find(tenantId, MODEL, idOf(token));
       }
       if (stored && !stored.revoked)
-        repeated.set(ctx, JSON.parse(decrypt(keyOf(token), stored.payload, MODEL)) as Answer);
+        repeated.set(ctx, parse<Answer>(decrypt(keyOf(token), stored.payload, MODEL)));
       // Ends the library's work on the request; `answerAgain` puts the answer in the place of the refusal.
       throw new errors.InvalidGrant('the refresh token was used a moment ago');
     },

@@ -1,3 +1,4 @@
+import { parse } from '../../kernel/json.js';
 import { rowsInPages, type TenantDb } from '../../store/index.js';
 
 interface GrantPayload {
@@ -22,7 +23,7 @@ export async function takeFromGrants(db: TenantDb, scopes: readonly string[]): P
 
 /** The payload of a grant without these scopes; the same text where it has none of them. */
 function without(text: string, gone: ReadonlySet<string>): string {
-  const grant = JSON.parse(text) as GrantPayload;
+  const grant = parse<GrantPayload>(text);
   const left = (scope = ''): string =>
     scope
       .split(' ')
