@@ -1,4 +1,3 @@
-import { parse } from '../kernel/json.js';
 import { Command, Option } from 'commander';
 import { GRANT_TYPES } from '../clients/grant-types.js';
 import type { Client, ClientSettings } from '../clients/index.js';
@@ -30,7 +29,8 @@ interface Options {
 /** @throws Invalid */
 function readSettings(text = '{}'): Partial<ClientSettings> {
   try {
-    const settings = parse<unknown>(text);
+    // eslint-disable-next-line no-restricted-properties -- its error is dropped here; nothing is loaded for it
+    const settings = JSON.parse(text) as unknown;
     if (settings !== null && typeof settings === 'object' && !Array.isArray(settings)) return settings;
   } catch {
     // said below
