@@ -47,18 +47,27 @@ export function performStream(operation: AnyOperation, base: ApiBase): Middlewar
         await base.record(db, ctx.req, { operation: operation.id, actor: now, target, fields: [] });
         return done;
       });
+    const lines = parsed(texts, inspect);
+    const answering = (stream as NonNullable<typeof stream>)({ tenant, actor, query, lines, transaction })[
+      Symbol.asyncIterator
+    ]();
+    // Until the first answer nothing is out, so that what fails has a status of its own.
+    let next = await answering.next().catch((error: unknown) => {
+      throw error instanceof CallerEnded ? error.failure : error;
+    });
     async function* answers(): AsyncIterable<string> {
       try {
-        const lines = parsed(texts, inspect);
-        for await (const answer of stream?.({ tenant, actor, query, lines, transaction }) ?? []) {
+        for (; !next.done; next = await answering.next()) {
           await yieldToEventLoop();
-          yield `${JSON.stringify(present(answer))}\n`;
+          yield `${JSON.stringify(present(next.value))}\n`;
         }
       } catch (error) {
         // The answer has begun: what is left to say is that it ends here. Who asked goes on from the last line answered.
         const { code, data, message } = endOf(error, base, ctx);
         base.note(ctx.req, { outcome: code.name });
         yield `${JSON.stringify(envelope(code, languageOf(ctx.acceptsLanguages()), data, message || undefined))}\n`;
+      } finally {
+        await answering.return?.();
       }
     }
     ctx.type = 'application/x-ndjson';

@@ -4,6 +4,7 @@ import type { Knex } from 'knex';
 import type { Log } from '../observe/index.js';
 import type { Row, Store, TenantDb } from '../store/index.js';
 import type { Kind } from './content/kinds.js';
+import { onDisk } from './disk-errors.js';
 import type { BlobDriver, Range } from './drivers/driver.js';
 import type { Spool, Spooled } from './spool.js';
 
@@ -146,14 +147,14 @@ export function openBlobs({
       const { createdAt, type, size, sha256 } = blob;
       const end = createdAt + UNSETTLED_MS;
       await insert.run(tenantId, name, folder, type, size, sha256, owner, end, createdAt);
-      await driver.put(keyOf(blob), file, type);
+      await onDisk(driver.put(keyOf(blob), file, type));
       return blob;
     },
     async find(tenantId, { folder, name }) {
       const row = await find.first(tenantId, name, folder);
       return row && toBlob(row);
     },
-    open: (blob, range) => driver.open(keyOf(blob), range),
+    open: (blob, range) => onDisk(driver.open(keyOf(blob), range)),
     async sweep() {
       const removed = (await spool.sweep(UNSETTLED_MS)) + (await sweepLoose()) + (await sweepTenants());
       if (removed > 0) log.info({ removed }, 'swept files');

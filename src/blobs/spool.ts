@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ProductError } from '../kernel/errors.js';
+import { diskError, onDisk } from './disk-errors.js';
 
 /** A file that came in, whole, on this machine's disk. */
 export interface Spooled {
@@ -29,7 +30,7 @@ export interface Spool {
   /**
    * Takes a stream in; one that breaks or goes over the limit leaves nothing behind.
    * @param progress told with each piece.
-   * @throws TooLarge
+   * @throws TooLarge, StoreUnavailable
    */
   take(source: Readable, limit: number, progress?: () => void): Promise<Spooled>;
   discard(spooled: Pick<Spooled, 'path'>): Promise<void>;
@@ -39,7 +40,11 @@ export interface Spool {
 
 export function openSpool(folder: string): Spool {
   let made: Promise<unknown> | undefined;
-  const ready = (): Promise<unknown> => (made ??= mkdir(folder, { recursive: true, mode: 0o700 }));
+  const ready = (): Promise<unknown> =>
+    (made ??= onDisk(mkdir(folder, { recursive: true, mode: 0o700 })).catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    }));
   const discard = ({ path }: Pick<Spooled, 'path'>): Promise<void> => rm(path, { force: true });
 
   return {
@@ -67,7 +72,7 @@ export function openSpool(folder: string): Spool {
         // It may still be opening, and would be there again after it was removed.
         if (!file.closed) await new Promise<void>((resolve) => file.on('close', () => resolve()));
         await discard({ path });
-        throw error;
+        throw diskError(error);
       }
       return { path, size, sha256: hash.digest('hex') };
     },

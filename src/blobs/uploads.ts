@@ -7,9 +7,11 @@ import type { Context } from 'koa';
 import multer from 'multer';
 import pLimit from 'p-limit';
 import { Failure, parseJson, type Code } from '../api/index.js';
+import { StoreUnavailable } from '../kernel/errors.js';
 import { bodyGoesOn } from '../kernel/slow-bodies.js';
 import { whenClosed } from '../kernel/when-closed.js';
 import { BLOB_CODES as CODES } from './codes.js';
+import { diskError } from './disk-errors.js';
 import { LARGEST, type Family, type Kind } from './content/kinds.js';
 import { plainPicture } from './content/plain-picture.js';
 import { kindOfFile } from './content/sniff.js';
@@ -57,8 +59,9 @@ function signalOf({ res }: Context): AbortSignal {
 }
 
 /** What an upload's error means. */
-function failureOf(error: unknown): unknown {
-  if (error instanceof Failure) return error;
+function failureOf(thrown: unknown): unknown {
+  const error = diskError(thrown);
+  if (error instanceof Failure || error instanceof StoreUnavailable) return error;
   if (error instanceof Left) return broken('the upload was cut off');
   if (error instanceof TooLarge) return tooLarge(error.limit);
   if (error instanceof multer.MulterError)
@@ -219,7 +222,7 @@ export function openUploads(spool: Spool): Uploads {
       });
     } catch (error) {
       await spool.discard(came);
-      throw error;
+      throw diskError(error);
     }
   }
 

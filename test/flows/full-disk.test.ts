@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { StoreUnavailable } from '../../src/kernel/errors.js';
 import type { StoreKind } from '../support/config.js';
 import { APP, APP_SECRET, deviceApi } from '../support/devices.js';
-import { basic, send, type Heard, type Said } from '../support/http.js';
-import { clientToken } from '../support/management.js';
+import { basic, bodyOf, send, type Heard, type Said } from '../support/http.js';
+import { EXAMPLES } from '../support/examples.js';
+import { clientToken, operation, perform } from '../support/management.js';
 import { ownPostgres } from '../support/postgres.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { smallDisk, type SmallDisk } from '../support/small-disk.js';
@@ -61,6 +62,46 @@ describe('a full disk', () => {
       disk.free();
       assert.equal((await ask('/readyz')).status, 200);
       assert.equal((await write('after')).status, 200);
+    }).timeout(120_000);
+
+  for (const kind of ['sqlite', 'postgres'] as const)
+    for (const id of ['blob.post', 'blob.image', 'blob.base64', 'file.post', 'file.image'])
+      it(`makes ${id} answer 503, and the next upload is taken, on ${kind} [SEC-R35]`, async function () {
+        disk = smallDisk(this, MEGABYTES.sqlite);
+        ends.push(() => disk.close());
+        server = await startServer(kind, { GATEHOUSE_DATA_DIR: disk.folder });
+        ends.push(
+          () => server.stop(),
+          () => disk.free(),
+        );
+        const token = await clientToken(server, ['isms.all']);
+        const upload = async () =>
+          perform(server, operation(id), (await EXAMPLES[id]?.(server, server.home.tenant, token)) ?? {}, {
+            token,
+          });
+        disk.fill();
+        const { status, headers, body } = await upload();
+        assert.deepEqual([status, headers.get('retry-after'), body['code']], [503, '5', 503]);
+        disk.free();
+        assert.equal((await upload()).status, 200);
+      }).timeout(60_000);
+
+  for (const kind of ['sqlite', 'postgres'] as const)
+    it(`is the status of an import that has answered nothing yet, on ${kind} [SEC-R35]`, async function () {
+      disk = smallDisk(this, MEGABYTES[kind]);
+      const token = await clientToken(await onDisk(kind), ['isms.all']);
+      disk.fill();
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' };
+      let answer: Heard;
+      let made = 0;
+      do {
+        const lines = Array.from({ length: 100 }, () => `{"userName":"full-${(made += 1)}"}`);
+        answer = await ask('/api/User/Import', { headers, body: lines.join('\n') });
+      } while (answer.text.includes('created') && made < 100_000);
+      assert.deepEqual(
+        [answer.status, answer.headers.get('retry-after'), bodyOf(answer)['code']],
+        [503, '5', 503],
+      );
     }).timeout(120_000);
 
   it('is 503 in EMQX’s shape where it gets full within a list of devices, and nothing of the list is written, on sqlite [SEC-R35]', async function () {
