@@ -38,14 +38,17 @@ export const tokenIssuer =
     if (!actor.token) throw new Error('only who comes with a token gets another');
     const { id, audience, grantId, sessionUid, expiresWithSession, derived } = actor.token;
     const { origin_token: tokens = [], ...sources } = derivedIn(derived) ?? NOT_EXCHANGED;
-    const gen = await revocations.generationFrom(tenant.id, actor.token);
+    const seen = await revocations.generationUnder(tenant.id, actor.token.kid);
     const api = catalogue.apiByAudience.get(audience);
     const user = actor.userKey === undefined ? undefined : await people.active(tenant.id, actor.userKey);
     const key = keys.signing.find(({ alg }) => alg === (api?.signingAlg ?? 'ES256'));
-    if (gen === undefined || !key || !api || (actor.userKey !== undefined && !user))
+    if (seen === undefined || !key || !api || (actor.userKey !== undefined && !user))
       throw new Failure(401, BASIC.noPermission, {
         message: 'what the access token depends on has ended in the meantime; get a new token',
       });
+    // The operation checks the caller's token after this, by that token's own generation. The new token is compared with the
+    // revocations of derived tokens as well: those of before concern it only where they concern the caller's.
+    const gen = derived ? Math.min(actor.token.generation, seen) : seen;
     const iat = Math.floor(at / 1000);
     const left = derived && actor.token.expiresAt !== undefined ? actor.token.expiresAt - iat : Infinity;
     const expiresIn = Math.min(lifetime, config.lifetimes.accessTokenLongest, left);

@@ -19,14 +19,6 @@ export interface Issued {
   family?: string | undefined;
 }
 
-/** A token from which another is derived, or of which something is kept. */
-export interface Source {
-  /** What it says that its request has seen. */
-  generation: number;
-  /** The key that signed it; undefined for a token that the store has. */
-  kid?: string | undefined;
-}
-
 /**
  * A JWT is kept nowhere, so its revocation is stored instead: one row for each revoked thing, however many tokens there
  * are. Clocks of nodes differ and step back, so rows are ordered by a counter of the tenant, its generation: the
@@ -44,12 +36,12 @@ export interface Revocations {
   revokeFamily(tenantId: string, family: string, expiresAt: number): Promise<void>;
   isRevoked(tenantId: string, issued: Issued): Promise<boolean>;
   /**
-   * The generation that something carries that is derived from a token, or kept of it: the token's own, but never more than
-   * the counter. Somebody with a stolen key can write a greater one, which no revocation would ever reach. The counter and
-   * the key are read in one statement: a key that is revoked later ends what is derived now.
+   * The tenant's counter, and whether a key is not revoked, in one statement: a key that is revoked later ends what is
+   * derived now from a token that it signed.
+   * @param kid undefined for a token that the store has, which no key signed.
    * @returns undefined where the key is revoked, which a node may not have seen yet.
    */
-  generationFrom(tenantId: string, source: Source): Promise<number | undefined>;
+  generationUnder(tenantId: string, kid: string | undefined): Promise<number | undefined>;
 }
 
 /** How long a row stays after its last token has expired: a node whose clock is ahead must not sweep it too early. */
@@ -61,7 +53,7 @@ export function openRevocations(store: Store): Revocations {
      ON CONFLICT (tenant_id, kind, id) DO UPDATE SET revoked_at = excluded.revoked_at, expires_at = excluded.expires_at`,
   );
   const counter = store.prepare('SELECT generation FROM revocation_counters WHERE tenant_id = ?');
-  const source = store.prepare(
+  const underKey = store.prepare(
     `SELECT COALESCE((SELECT generation FROM revocation_counters WHERE tenant_id = ?), 0) AS generation,
        EXISTS (SELECT 1 FROM signing_keys WHERE tenant_id = ? AND kid = ? AND state = 'revoked') AS key_revoked`,
   );
@@ -95,9 +87,9 @@ export function openRevocations(store: Store): Revocations {
             );
       return dead !== undefined;
     },
-    async generationFrom(tenantId, { generation, kid = '' }) {
-      const now = await source.first(tenantId, tenantId, kid);
-      return now?.['key_revoked'] ? undefined : Math.min(generation, Number(now?.['generation']));
+    async generationUnder(tenantId, kid = '') {
+      const now = await underKey.first(tenantId, tenantId, kid);
+      return now?.['key_revoked'] ? undefined : Number(now?.['generation']);
     },
   };
 }

@@ -4,6 +4,7 @@ import { GRANT_TYPES, setClientEnabled } from '../../src/clients/index.js';
 import { endGrants, endSessions } from '../../src/oidc/index.js';
 import { revokeFamilyIn } from '../../src/revocations/index.js';
 import { setUserEnabled, type User } from '../../src/users/index.js';
+import { administrator } from '../support/area.js';
 import { STORES } from '../support/config.js';
 import { deviceApi, type DeviceApi } from '../support/devices.js';
 import { startServer, type TestServer } from '../support/server.js';
@@ -208,6 +209,15 @@ for (const kind of STORES)
       assert.deepEqual(issued['origin'], exchanged['origin']);
       assert.deepEqual(issued['origin_session'], exchanged['origin']);
       assert.ok((issued.exp ?? Infinity) <= claimsOf(subject).exp);
+    });
+
+    it('works when it is issued after a key was revoked that did not sign its source [SEC-R7]', async () => {
+      const { access_token: subject = '' } = await signIn(await addUser(), ISSUE);
+      const admin = await administrator(server);
+      const keys = (await admin.ask('GET', '/api/Key')).body['data'] as Record<string, string>[];
+      const other = keys.find(({ alg, state }) => alg === 'RS256' && state === 'current');
+      await admin.done('POST', `/api/Key/${other?.['id']}/Revoke`);
+      assert.equal(await opensApi(await issue(subject)), true);
     });
 
     it('lives as long as it was asked for when it is issued to who signed in', async () => {

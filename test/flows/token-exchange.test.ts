@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { decodeJwt } from 'jose';
 import { GRANT_TYPES, setClientEnabled } from '../../src/clients/index.js';
 import { endGrants } from '../../src/oidc/index.js';
-import { eraseUser, findUser, setUserEnabled, type User } from '../../src/users/index.js';
+import { eraseUser, findUser, setPassword, setUserEnabled, type User } from '../../src/users/index.js';
+import { administrator } from '../support/area.js';
 import { STORES } from '../support/config.js';
+import { often } from '../support/profile.js';
 import { newDpopKey, proofOf } from '../support/dpop.js';
 import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
 
+const RACES = often({ short: 5, long: 50 });
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 
 for (const kind of STORES)
@@ -325,6 +328,85 @@ for (const kind of STORES)
         await server.change((db) => setUserEnabled(db, 'gone', false));
         assert.equal((await introspect(body['access_token']))['active'], false);
       });
+
+      const toggle = async (clientId: string): Promise<void> => {
+        for (const enabled of [false, true])
+          await server.change((db) => setClientEnabled(db, clientId, enabled));
+      };
+      /** What ends tokens, but not those of `survivor`, which are there before it happens. */
+      const EARLIER: Record<string, { survivor: 'actor' | 'subject'; end(user: User): Promise<void> }> = {
+        'the user’s password was changed': {
+          survivor: 'actor',
+          async end({ userName }) {
+            const hash = await server.context.passwords.hash(PASSWORD);
+            await server.change((db) => setPassword(db, userName, hash));
+          },
+        },
+        'the user’s client was disabled and enabled': { survivor: 'actor', end: () => toggle('app') },
+        'its own client was disabled and enabled': { survivor: 'subject', end: () => toggle('desk') },
+        'a key that signed neither token was revoked': {
+          survivor: 'subject',
+          async end() {
+            const admin = await administrator(server);
+            const keys = (await admin.ask('GET', '/api/Key')).body['data'] as Record<string, string>[];
+            const key = keys.find(({ alg, state }) => alg === 'RS256' && state === 'current');
+            await admin.done('POST', `/api/Key/${key?.['id']}/Revoke`);
+          },
+        },
+      };
+      for (const [what, { survivor, end }] of Object.entries(EARLIER))
+        it(`gives tokens that work although ${what} before [SEC-R7]`, async () => {
+          const name = `${survivor}-${Object.keys(EARLIER).indexOf(what)}`;
+          const [user, clerk] = await Promise.all([
+            server.addUser({ userName: `user-of-${name}` }),
+            server.addUser({ userName: `clerk-of-${name}` }),
+          ]);
+          const subjectToken = (): Promise<string> => usersToken('orders.read', user.userName);
+          const actors = async (): Promise<string[]> => [
+            await ownToken('desk'),
+            await actorToken(clerk.userName),
+          ];
+          const [oldSubject, oldActors] = [await subjectToken(), await actors()];
+          await end(user);
+          const subject = survivor === 'subject' ? oldSubject : await subjectToken();
+          const kept = survivor === 'actor' ? oldActors : [];
+          const given: unknown[] = [];
+          for (const more of [{}, ...[...kept, ...(await actors())].map(acting)]) {
+            const { status, body } = await exchange('desk', subject, more);
+            given.push([status, (await introspect(body['access_token']))['active']]);
+          }
+          assert.deepEqual(
+            given,
+            given.map(() => [200, true]),
+          );
+        });
+
+      it('gives no token that outlives a revocation that happens at the same time [SEC-R34]', async () => {
+        const outlive: string[] = [];
+        const ends: Record<string, (user: User, clerk: User) => Promise<void>> = {
+          user: async ({ userName }) => {
+            for (const enabled of [false, true])
+              await server.change((db) => setUserEnabled(db, userName, enabled));
+          },
+          actor: async (_user, { userName }) => {
+            for (const enabled of [false, true])
+              await server.change((db) => setUserEnabled(db, userName, enabled));
+          },
+          client: () => toggle('app'),
+        };
+        for (const [what, end] of Object.entries(ends))
+          for (let at = 0; at < RACES; at++) {
+            const [user, clerk] = await Promise.all([
+              server.addUser({ userName: `raced-${what}-${at}` }),
+              server.addUser({ userName: `raced-clerk-${what}-${at}` }),
+            ]);
+            const subject = await usersToken('orders.read', user.userName);
+            const actor = acting(await actorToken(clerk.userName));
+            const [{ body }] = await Promise.all([exchange('desk', subject, actor), end(user, clerk)]);
+            if ((await introspect(body['access_token']))['active'] === true) outlive.push(what);
+          }
+        assert.deepEqual(outlive, []);
+      }).timeout(60_000);
 
       it('is in the audit log: who acted, for whom, from which client', async () => {
         const subject = await usersToken();

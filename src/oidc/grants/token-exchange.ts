@@ -15,7 +15,7 @@ import {
   type Derived,
   type SourceToken,
 } from '../derived-token.js';
-import { noteGeneration } from '../generation.js';
+import type { GenerationOf } from '../generation.js';
 import { liveAccessToken, type Token } from '../introspection.js';
 import { kidOf } from '../jwt-access-token.js';
 import { printable, scopesAt } from '../scopes.js';
@@ -36,6 +36,7 @@ export interface TokenExchangeBase {
   resourceServer: ResourceServerOf;
   revocations: Revocations;
   scopesNow: TokenPolicy['scopesNow'];
+  generation: GenerationOf;
   mayIntrospect(clientId: string, token: { clientId?: string | undefined; aud: unknown }): boolean;
   /** Whether the user may sign in. */
   isActive(userKey: string): Promise<boolean>;
@@ -92,6 +93,9 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
   if (![undefined, ACCESS_TOKEN, JWT].includes(params.requested_token_type))
     refuse(`requested_token_type can only be ${ACCESS_TOKEN}`);
   const sender = await senderOf(provider, ctx);
+  // Before the tokens are checked, each by its own generation: a later revocation ends the result. One from before, which they
+  // have survived, does not concern it, so it carries neither generation of theirs: each is of another user or client.
+  await base.generation(ctx, 'AccessToken');
   const subject = await subjectOf(provider, base, params, client.clientId);
   const acting = await actingToken(provider, base, params, client.clientId);
   const api = base.catalogue.apiByAudience.get(subject.aud);
@@ -109,8 +113,6 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
     params.scope,
     base.clients.known(client.clientId).settings.scopes,
   );
-  noteGeneration(ctx, await generationOf(base, 'subject', params.subject_token ?? '', subject));
-  if (acting) noteGeneration(ctx, await generationOf(base, 'actor', params.actor_token ?? '', acting));
 
   const grant = await base.grants.implied(provider, subject.accountId, client.clientId);
   await allow(
@@ -170,7 +172,10 @@ async function subjectOf(
   return token as SubjectToken;
 }
 
-/** An access token that works now, of a user who may sign in where it is a user's. */
+/**
+ * An access token that works now, of a user who may sign in where it is a user's, and of a key that is not revoked, which
+ * this node may not have seen yet.
+ */
 async function workingToken(
   provider: Provider,
   base: TokenExchangeBase,
@@ -178,19 +183,10 @@ async function workingToken(
 ): Promise<Token | undefined> {
   const token = await liveAccessToken(provider, value, base);
   const ofNobody = token?.kind === 'AccessToken' && !(await base.isActive(token.accountId ?? ''));
-  return ofNobody ? undefined : token;
-}
-
-/** The revocations that what is derived from a token depends on. @throws InvalidRequest where its key is revoked */
-async function generationOf(
-  { tenantId, revocations }: TokenExchangeBase,
-  name: 'subject' | 'actor',
-  value: string,
-  { generation }: Token,
-): Promise<number> {
-  const kid = kidOf(value);
-  const seen = await revocations.generationFrom(tenantId, { generation, kid });
-  return seen ?? refuse(`the ${name} token is not valid here`);
+  const kid = token && kidOf(value);
+  const ofGoodKey =
+    kid === undefined || (await base.revocations.generationUnder(base.tenantId, kid)) !== undefined;
+  return ofNobody || !ofGoodKey ? undefined : token;
 }
 
 /**
