@@ -12,7 +12,9 @@ import { familyOf, tokenIdOf } from './derived-token.js';
 import { noteGeneration, type GenerationOf } from './generation.js';
 import { requestStart } from './jwt-access-token.js';
 import { IMPLIED_GRANT, type Artifact, type Artifacts, type StoredArtifact } from './artifacts.js';
+import { checkNamedTarget } from './requested-scope.js';
 import { artifactSealRow, SEALED_MODELS } from './sealed.js';
+import type { ResourceServerOf } from './token-policy.js';
 
 /** Models that live on with use, up to an absolute end. */
 const HAS_AN_END = new Set(['Session', 'RefreshToken']);
@@ -49,6 +51,7 @@ export interface AdapterBase {
   /** Revokes all tokens of a family that requests until now issue, whether they are written yet or not. */
   revokeFamily(family: string): Promise<void>;
   answers: RefreshAnswers;
+  resourceServer: ResourceServerOf;
 }
 
 /** A factory bound to the tenant, as the library asks for: one adapter a model. */
@@ -217,6 +220,7 @@ class ArtifactAdapter implements Adapter {
     const source = sourceOf(ctx);
     if (this.model === 'RefreshToken' && source?.id === id) {
       if (source.again && ctx) await this.base.answers.again(ctx, id);
+      if (ctx) checkNamedTarget(ctx, this.base.resourceServer);
       setSource({ ...source, consumed: true });
       return undefined;
     }

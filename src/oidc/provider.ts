@@ -236,7 +236,7 @@ function interactionPrompts({ registrationOpen }: Tenant): interactionPolicy.Def
 function featuresOf(
   pages: OidcPages,
   { catalogue, clients, dpopSecret }: TenantParts,
-  { mayIntrospect, resourceServer, ownWords }: TokenPolicy,
+  { mayIntrospect, resourceServer, grantedResource, ownWords }: TokenPolicy,
   config: Config,
 ): NonNullable<Configuration['features']> {
   const decide = (ctx: KoaContextWithOIDC, clientId: string): Promise<void> =>
@@ -285,7 +285,8 @@ function featuresOf(
       },
       async getResourceServerInfo(ctx, indicator, client) {
         await decide(ctx, client.clientId);
-        return resourceServer(client.clientId, indicator, ctx.oidc.params?.['scope'] as string | undefined);
+        const serverOf = ctx.oidc.params?.['resource'] === undefined ? grantedResource : resourceServer;
+        return serverOf(client.clientId, indicator, ctx.oidc.params?.['scope'] as string | undefined);
       },
     },
   };

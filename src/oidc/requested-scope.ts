@@ -3,7 +3,7 @@ import { errors, type KoaContextWithOIDC } from './library/index.js';
 import { DOCS_CLIENT_ID, type Client } from '../clients/index.js';
 import type { Catalogue } from './catalogue.js';
 import { askedScopes, isAboutUser, printable } from './scopes.js';
-import type { TokenPolicy } from './token-policy.js';
+import type { ResourceServerOf, TokenPolicy } from './token-policy.js';
 
 const BEGINS_HERE = new Set(['authorization', 'pushed_authorization_request', 'device_authorization']);
 
@@ -71,4 +71,18 @@ export async function decideScopes(
     throw new errors.InvalidScope('tick at least one scope', '');
   params['scope'] = scope.join(' ') || undefined;
   params['resource'] = api?.indicator;
+}
+
+/**
+ * Refuses a refresh that names an API which it gets no token for. The library does so once the refresh token is replaced, and
+ * the client, which never learns of the new one, would lose its sign-in by asking again with the old one.
+ * @throws InvalidTarget
+ */
+export function checkNamedTarget(ctx: KoaContextWithOIDC, resourceServer: ResourceServerOf): void {
+  const { resource } = ctx.oidc.params ?? {};
+  const { RefreshToken: token, Client: client } = ctx.oidc.entities;
+  if (resource === undefined || !token || !client) return;
+  if (typeof resource !== 'string' || !token.resourceIndicators.has(resource))
+    throw new errors.InvalidTarget();
+  resourceServer(client.clientId, resource);
 }

@@ -87,9 +87,18 @@ function defaultScopes(
   });
 }
 
-/** What an API's tokens can hold for this client: its own scopes, and the provider's beside them (see adapter.ts). */
-export function scopesAt(catalogue: Catalogue, api: ApiResource, client: Client, asked?: string): string[] {
-  const mayHave = (word: string): boolean => catalogue.apiOf(word) === api || catalogue.identity.has(word);
+/**
+ * What an API's tokens can hold for this client: its own scopes, and the provider's beside them (see adapter.ts); the
+ * provider's alone where the token is for no API.
+ */
+export function scopesAt(
+  catalogue: Catalogue,
+  api: ApiResource | undefined,
+  client: Client,
+  asked?: string,
+): string[] {
+  const mayHave = (word: string): boolean =>
+    catalogue.identity.has(word) || (api !== undefined && catalogue.apiOf(word) === api);
   if (asked === undefined) return client.settings.scopes.filter(mayHave);
   return asked.split(' ').filter((word) => mayHave(word) && client.settings.scopes.includes(word));
 }

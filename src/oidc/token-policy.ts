@@ -5,6 +5,7 @@ import {
   type KoaContextWithOIDC,
   type ResourceServer,
 } from './library/index.js';
+import type { ApiResource } from '../api-resources/index.js';
 import { isManagementWord, isWithin } from '../api/index.js';
 import { DOCS_CLIENT_ID, type Client } from '../clients/index.js';
 import { longestLife, type Config } from '../config.js';
@@ -36,7 +37,13 @@ export type ResourceServerOf = (clientId: string, indicator: string, asked?: str
 
 /** What a token is for, holds and is worth, and for how long. */
 export interface TokenPolicy {
+  /** @throws InvalidTarget for an API that is not there, or that the client has nothing of. */
   resourceServer: ResourceServerOf;
+  /**
+   * The same for an API that was granted before and that the request does not name. Where the client has nothing of it any
+   * more, the token is for the provider alone, with what is left of its scopes: the application stays signed in.
+   */
+  grantedResource: ResourceServerOf;
   /** A token's own client may look at it, and a confidential one that serves the API that the token is for. */
   mayIntrospect(
     clientId: string | undefined,
@@ -116,22 +123,27 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
   const { config, tenant, keys, catalogue, clients, people, artifacts, revocations } = parts;
   const { lifetimes } = config;
 
+  const serverOf = (api: ApiResource | undefined, client: Client, asked?: string): ResourceServer => ({
+    audience: api?.audience ?? tenant.issuer,
+    scope: scopesAt(catalogue, api, client, asked).join(' '),
+    accessTokenFormat: api?.accessTokenFormat ?? 'opaque',
+    accessTokenTTL: Math.min(
+      client.settings.accessTokenLifetime ?? api?.accessTokenLifetime ?? lifetimes.accessToken,
+      lifetimes.accessTokenLongest,
+    ),
+    ...(api && { jwt: { sign: { alg: api.signingAlg as 'ES256' } } }),
+  });
   const resourceServer: ResourceServerOf = (clientId, indicator, asked) => {
     const api = catalogue.apiByIndicator.get(indicator);
     if (!api) throw new errors.InvalidTarget();
     const client = clients.known(clientId);
-    // Scopes may have been taken away since the grant that this is for.
     requireReach(catalogue, api, client);
-    return {
-      audience: api.audience,
-      scope: scopesAt(catalogue, api, client, asked).join(' '),
-      accessTokenFormat: api.accessTokenFormat,
-      accessTokenTTL: Math.min(
-        client.settings.accessTokenLifetime ?? api.accessTokenLifetime ?? lifetimes.accessToken,
-        lifetimes.accessTokenLongest,
-      ),
-      jwt: { sign: { alg: api.signingAlg as 'ES256' } },
-    };
+    return serverOf(api, client, asked);
+  };
+  const grantedResource: ResourceServerOf = (clientId, indicator, asked) => {
+    const api = catalogue.apiByIndicator.get(indicator);
+    const client = clients.known(clientId);
+    return serverOf(api && reaches(catalogue, api, client) ? api : undefined, client, asked);
   };
 
   const isOver = absoluteEnds(config, clients);
@@ -174,6 +186,7 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
   const ownClaims = { tenant: tenant.id };
   return {
     resourceServer,
+    grantedResource,
     sourcesLive,
     scopesNow,
     ownWords,
@@ -228,9 +241,9 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
       if (token.kind !== 'AccessToken' || !('accountId' in token)) return ownClaims;
       const { accountId, grantId, sessionUid, expiresWithSession } = token;
       const { resourceServer: server } = token as typeof token & {
-        resourceServer?: { identifier(): string };
+        resourceServer?: ResourceServer;
       };
-      const api = server && catalogue.apiByIndicator.get(server.identifier());
+      const api = server && catalogue.apiByAudience.get(server.audience);
       const known = ctx.oidc.account as UsersAccount | undefined;
       const user =
         api && (known?.accountId === accountId ? known.user : await people.active(tenant.id, accountId));

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { decodeJwt } from 'jose';
 import { findClient, GRANT_TYPES, updateClientSettings } from '../../src/clients/index.js';
-import { STORES } from '../support/config.js';
-import { PASSWORD, startServer, type TestServer } from '../support/server.js';
+import type { TenantDb } from '../../src/store/index.js';
+import { administrator, type Caller } from '../support/area.js';
+import { GENEROUS, STORES } from '../support/config.js';
+import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
 import { authorizePath, obtainCode, pkce, redeemForm, Visitor } from '../support/visitor.js';
 
 const CALLBACK = 'https://app.example.com/callback';
@@ -14,12 +16,14 @@ for (const kind of STORES)
   describe(`an API that is named by resource (RFC 8707), on ${kind}`, () => {
     let server: TestServer;
     let secret: string;
+    let admin: Caller;
     before(async () => {
-      server = await startServer(kind);
-      await server.addApi('orders', ['orders.read']);
+      server = await startServer(kind, {}, GENEROUS);
+      admin = await administrator(server);
+      await server.addApi('orders', ['orders.read'], { userClaims: ['role'] });
       await server.addApi('stock', ['stock.read']);
       await server.addApi('bare', []);
-      await server.addUser({ userName: 'alice' });
+      await server.addUser({ userName: 'alice', roles: ['user'] });
       secret = await server.addClient('app', {
         grantTypes: [
           GRANT_TYPES.code,
@@ -97,23 +101,127 @@ for (const kind of STORES)
       assert.deepEqual([status, audience(body['access_token'])], [200, 'bare']);
     });
 
-    it('ends for a refresh token with the client’s last scope of it', async () => {
-      const parts = { clientId: 'app', redirectUri: CALLBACK, scope: 'openid offline_access orders.read' };
-      const code = await obtainCode(server, { ...parts, user: 'alice' });
-      const first = await server.post('/connect/token', redeemForm(parts, code), server.basic('app', secret));
-      const again = (refresh: unknown) =>
-        server.post(
-          '/connect/token',
-          { grant_type: 'refresh_token', refresh_token: String(refresh) },
-          server.basic('app', secret),
-        );
-      const second = await again(first.body['refresh_token']);
-      assert.equal(audience(second.body['access_token']), 'orders');
-      await server.change(async (db) => {
+    /** What stays of a sign-in that the client’s own settings, or the API, have changed under. */
+    const PARTS = { clientId: 'app', redirectUri: CALLBACK, scope: 'openid offline_access orders.read' };
+    const signIn = async (more: Record<string, string> = {}, scope = PARTS.scope) => {
+      const asked = { ...PARTS, scope, user: 'alice', more };
+      return redeemForm(PARTS, await obtainCode(server, asked));
+    };
+    const byDevice = async () => {
+      const { visitor } = await obtainCode(server, { ...PARTS, user: 'alice' });
+      const asked = await server.post(
+        '/connect/deviceauthorization',
+        { client_id: 'app', scope: PARTS.scope },
+        server.basic('app', secret),
+      );
+      const page = await visitor.go('/device');
+      const code = await visitor.submit(page, '/device', { user_code: String(asked.body['user_code']) });
+      await visitor.submit(code, '/device', { confirm: 'yes' });
+      return { grant_type: GRANT_TYPES.device, device_code: String(asked.body['device_code']) };
+    };
+    const token = async (form: Record<string, string>): Promise<Answer> =>
+      server.post('/connect/token', form, server.basic('app', secret));
+    const refreshForm = async (form: Record<string, string>) => ({
+      grant_type: GRANT_TYPES.refresh,
+      refresh_token: String((await token(form)).body['refresh_token']),
+    });
+    const setScopes = (scopes: string[]): Promise<void> =>
+      server.change(async (db) => {
         const { settings } = await findClient(db, 'app');
-        await updateClientSettings(db, 'app', { ...settings, scopes: ['openid', 'offline_access'] });
+        await updateClientSettings(db, 'app', { ...settings, scopes });
       });
-      const third = await again(second.body['refresh_token']);
-      assert.deepEqual([third.status, third.body['error']], [400, 'invalid_target']);
+    const ALL = ['openid', 'offline_access', 'orders.read'];
+    /** How a client comes to have nothing of an API any more, and what gives it back. */
+    const TAKEN: Record<string, { take(): Promise<unknown>; giveBack(): Promise<unknown> }> = {
+      'the client’s last scope of it is taken': {
+        take: () => setScopes(['openid', 'offline_access']),
+        giveBack: () => setScopes(ALL),
+      },
+      'it is disabled': {
+        take: () => server.change(async (db) => void (await orders(db).update({ enabled: false }))),
+        giveBack: () => server.change(async (db) => void (await orders(db).update({ enabled: true }))),
+      },
+      'it is deleted': {
+        async take() {
+          const [row] = await server.change((db) => orders(db).select<{ id: string }[]>('id'));
+          await admin.done('DELETE', `/api/ApiResource/${row?.id}?cascade=true`);
+        },
+        async giveBack() {
+          await admin.done('POST', '/api/ApiResource', { name: 'orders', scopes: [{ name: 'read' }] });
+          await setScopes(ALL);
+        },
+      },
+    };
+    const orders = (db: TenantDb) => db.from('api_resources').where({ name: 'orders' });
+
+    for (const [what, { take, giveBack }] of Object.entries(TAKEN))
+      for (const [how, begin] of Object.entries({
+        'a refresh token': async () => refreshForm(await signIn()),
+        'a refresh token of a request that named it': async () =>
+          refreshForm(await signIn({ resource: ORDERS })),
+        'a refresh token that asks for less': async () => ({
+          ...(await refreshForm(await signIn())),
+          scope: 'openid',
+        }),
+        'a code': signIn,
+        'a device code': byDevice,
+      }))
+        it(`is left out where ${what} before ${how} is redeemed, and the rest is given [SEC-R6]`, async () => {
+          const form: Record<string, string> = await begin();
+          await take();
+          const { status, body } = await token(form);
+          await giveBack();
+          assert.equal(status, 200, JSON.stringify(body));
+          const opaque = String(body['access_token']);
+          const userinfo = await fetch(`${server.issuer}/connect/userinfo`, {
+            headers: { authorization: `Bearer ${opaque}` },
+          });
+          const { aud, scope, role } = (
+            await server.post('/connect/introspect', { token: opaque }, server.basic('app', secret))
+          ).body;
+          const left = form['scope'] ?? 'openid offline_access';
+          assert.deepEqual(
+            [opaque.includes('.'), body['scope'], aud, scope, role, userinfo.status],
+            [false, left, server.issuer, left, undefined, 200],
+          );
+        });
+
+    it('comes back for a refresh token with the client’s scope of it', async () => {
+      const form = await refreshForm(await signIn());
+      await setScopes(['openid', 'offline_access']);
+      const { body } = await token(form);
+      await setScopes(ALL);
+      const again = await token({ ...form, refresh_token: String(body['refresh_token']) });
+      assert.equal(audience(again.body['access_token']), 'orders');
+    });
+
+    it('leaves nothing, and the sign-in in place, where a refresh token is for it alone', async () => {
+      const form = await refreshForm(await signIn({}, 'orders.read offline_access'));
+      await setScopes(['openid', 'offline_access']);
+      const { status, body } = await token(form);
+      await setScopes(ALL);
+      assert.deepEqual([status, body['scope']], [200, 'offline_access']);
+      const again = await token({ ...form, refresh_token: String(body['refresh_token']) });
+      assert.equal(again.body['scope'], 'offline_access orders.read');
+    });
+
+    it('is refused to a refresh that names it without reach, which keeps its refresh token [SEC-R6]', async () => {
+      const form = await refreshForm(await signIn());
+      await setScopes(['openid', 'offline_access']);
+      const refused: unknown[] = [];
+      for (const resource of [ORDERS, ORDERS, STOCK, 'urn:resource:nothing'])
+        refused.push((await token({ ...form, resource })).body['error']);
+      await setScopes(ALL);
+      assert.deepEqual(refused, Array(4).fill('invalid_target'));
+      const { body } = await token({ ...form, resource: ORDERS });
+      assert.equal(audience(body['access_token']), 'orders', JSON.stringify(body));
+    });
+
+    it('is refused to a code that names it without reach [SEC-R6]', async () => {
+      const form = await signIn();
+      await setScopes(['openid', 'offline_access']);
+      const { body } = await token({ ...form, resource: ORDERS });
+      await setScopes(ALL);
+      assert.equal(body['error'], 'invalid_target');
     });
   });
