@@ -7,10 +7,14 @@ import Provider, {
 } from './library/index.js';
 import { factsOf } from '../kernel/request.js';
 import type { Vault } from '../store/index.js';
+import type { Catalogue } from './catalogue.js';
+import type { GrantFields } from './grants/existing.js';
 import type { RefreshAnswers, Rotated } from './grants/refresh-again.js';
+import { grantToWrite, stillGranted, type GrantedScopes } from './grants/taken-scopes.js';
 import { familyOf, tokenIdOf } from './derived-token.js';
 import { noteGeneration, type GenerationOf } from './generation.js';
 import { requestStart } from './jwt-access-token.js';
+import type { InteractionFields } from './model-fields.js';
 import { IMPLIED_GRANT, type Artifact, type Artifacts, type StoredArtifact } from './artifacts.js';
 import { checkNamedTarget } from './requested-scope.js';
 import { artifactSealRow, SEALED_MODELS } from './sealed.js';
@@ -32,9 +36,19 @@ const LONGEST_AGENT = 300;
 const deviceOf = (ctx: typeof Provider.ctx): Device | undefined =>
   ctx && { agent: ctx.get('user-agent').slice(0, LONGEST_AGENT), address: ctx.ip };
 
+/** A payload with the fields that are the product's own. */
+type OwnPayload = AdapterPayload & GrantFields & InteractionFields & GrantedScopes;
+
+/** The client of an interaction, which is among the parameters of its request. */
+function clientOf({ params }: AdapterPayload): string | undefined {
+  const clientId = params?.['client_id'];
+  return typeof clientId === 'string' ? clientId : undefined;
+}
+
 /** What the adapter of one tenant stands on. */
 export interface AdapterBase {
   tenantId: string;
+  catalogue: Catalogue;
   vault: Vault;
   artifacts: Artifacts;
   /** RFC 7591 metadata of an enabled client of the tenant. */
@@ -106,13 +120,25 @@ class ArtifactAdapter implements Adapter {
     return this.base.vault.hash('user-code', `${this.base.tenantId}:${userCode}`);
   }
 
-  async #pack(id: string, payload: AdapterPayload, expiresIn: number | undefined): Promise<Artifact> {
-    const { jti, ...rest }: AdapterPayload & { implied?: boolean } = {
-      ...payload,
-      ...(this.model === 'Session' && { device: deviceOf(Provider.ctx) }),
-    };
+  /** What is to be written of a payload, and the revocations that it has seen. */
+  async #toWrite(payload: OwnPayload): Promise<{ rest: OwnPayload; generation: number }> {
+    const { catalogue, generation } = this.base;
+    const { implied: _, was, shown, seen, ...rest } = payload; // the row has what it needs of them
+    if (this.model === 'Grant') {
+      const { grant, ...written } = grantToWrite(rest as OwnPayload, catalogue, was, shown);
+      return { rest: grant, ...written };
+    }
+    if (this.model === 'Interaction') rest.asOf ??= catalogue.generation;
+    if (this.model === 'Session') rest['device'] = deviceOf(Provider.ctx);
+    // A page is no request of the library's: what it writes is as old as its look at the interaction.
+    const own = Provider.ctx ? undefined : seen;
+    return { rest, generation: own ?? (await generation(Provider.ctx, this.model, payload.clientId)) };
+  }
+
+  async #pack(id: string, payload: OwnPayload, expiresIn: number | undefined): Promise<Artifact> {
+    const { rest: written, generation } = await this.#toWrite(payload);
+    const { jti, ...rest } = written;
     delete rest.consumed;
-    delete rest.implied; // the row says so
     const sealed = SEALED_MODELS.has(this.model);
     return {
       payload: sealed
@@ -123,10 +149,10 @@ class ArtifactAdapter implements Adapter {
       // A grant is looked up by its own id, which is no secret: nobody presents it.
       grantId: this.model === 'Grant' ? id : payload.grantId,
       accountId: payload.accountId,
-      clientId: payload.clientId,
+      clientId: payload.clientId ?? clientOf(payload),
       expiresAt: expiresIn === undefined ? null : Date.now() + expiresIn * 1000,
       createdAt: requestStart(Provider.ctx),
-      generation: await this.base.generation(Provider.ctx, this.model, payload.clientId),
+      generation,
     };
   }
 
@@ -135,11 +161,30 @@ class ArtifactAdapter implements Adapter {
     const text = SEALED_MODELS.has(this.model)
       ? this.base.vault.open(stored.payload, this.#sealRow())
       : stored.payload;
-    const payload = parse<AdapterPayload>(text);
+    let payload = parse<OwnPayload>(text);
     if (id !== undefined) payload.jti = id;
-    if (this.model === 'Grant' && stored.uid === IMPLIED_GRANT) payload['implied'] = true;
+    if (this.model === 'Grant') {
+      payload = stillGranted(payload, this.base.catalogue, stored.generation);
+      payload.was = stored.generation;
+      if (stored.uid === IMPLIED_GRANT) payload.implied = true;
+    }
+    if (this.model === 'Interaction') {
+      if (this.#showsWhatIsGone(payload, stored)) return undefined;
+      payload.seen = stored.seen;
+    }
     if (stored.consumedAt !== null) payload.consumed = Math.floor(stored.consumedAt / 1000);
     return payload;
+  }
+
+  /** Whether a consent page is about a scope that has gone since, and whose name another has got. */
+  #showsWhatIsGone(
+    { params, prompt, asOf }: OwnPayload,
+    { generation }: Pick<StoredArtifact, 'generation'>,
+  ): boolean {
+    const { name } = (prompt ?? {}) as { name?: string };
+    const scope = params?.['scope'];
+    if (name !== 'consent' || typeof scope !== 'string') return false;
+    return scope.split(' ').some((word) => this.base.catalogue.revokedAt(word) > (asOf ?? generation));
   }
 
   async upsert(id: string, payload: AdapterPayload, expiresIn?: number): Promise<undefined> {

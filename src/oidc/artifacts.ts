@@ -24,7 +24,10 @@ export interface StoredArtifact {
   grantId: string | null;
   uid: string | null;
   consumedAt: number | null;
-  /** Its user, its client, its family or the tenant was revoked after it was made; of a grant, the consents for its client. */
+  /**
+   * Its user, its client, its family or the tenant was revoked after it was made; of a grant, the consents for its client; of
+   * an interaction, those or the tenant.
+   */
   revoked: boolean;
   /** The revocations that the request had seen that wrote it. */
   generation: number;
@@ -109,10 +112,12 @@ export function openArtifacts(store: Store): Artifacts {
   const ended = (kind: string, id: string): string =>
     `EXISTS (SELECT 1 FROM revocations r
        WHERE r.tenant_id = a.tenant_id AND r.kind = '${kind}' AND r.id = ${id} AND r.generation > ${generation})`;
-  // What a user allowed a client outlives the tokens: the person need not be asked again.
+  // What a user allowed a client outlives the tokens: the person need not be asked again. It ends with the client, and so do
+  // the pages that are open for it: the next client of its id is another one.
   const withdrawn = ended('consent', 'a.client_id');
   const columns = `model, payload, grant_id, uid, consumed_at, ${generation} AS generation,
     CASE WHEN a.model = 'Grant' THEN ${withdrawn}
+      WHEN a.model = 'Interaction' THEN (${withdrawn} OR ${ended('tenant', "''")})
       ELSE (${ended('user', 'a.account_id')} OR ${ended('client', 'a.client_id')} OR ${ended('tenant', "''")}
         OR ${ended('family', "(a.grant_id || '.' || a.uid)")}) END AS revoked`;
   const counter =

@@ -6,6 +6,7 @@ import {
 } from '../api-resources/index.js';
 import { isSafeName } from '../kernel/claim-names.js';
 import { enabledIdentityResources, type IdentityResource } from '../identity-resources/index.js';
+import { revokedScopes, type Revocations } from '../revocations/index.js';
 import { tenantDb, type Store } from '../store/index.js';
 
 /** What can be asked for in a tenant: scopes of the provider itself, and APIs with theirs. */
@@ -17,13 +18,22 @@ export interface Catalogue {
   apiByAudience: ReadonlyMap<unknown, ApiResource>;
   /** The API that a scope belongs to. */
   apiOf(scope: string): ApiResource | undefined;
+  /** The tenant's revocations before all this was read (src/revocations). */
+  generation: number;
+  /** The generation at which a scope of this name went, before there was this one; 0 where none did. */
+  revokedAt(scope: string): number;
 }
 
 /** For every tenant the same, so that none keeps a map of the management API's scopes for itself. */
 let managementWords: ReadonlySet<string> | undefined;
 
-export async function loadCatalogue(store: Store, tenantId: string): Promise<Catalogue> {
+export async function loadCatalogue(
+  store: Store,
+  revocations: Pick<Revocations, 'generation'>,
+  tenantId: string,
+): Promise<Catalogue> {
   const db = tenantDb(store.knex, tenantId);
+  const generation = await revocations.generation(tenantId); // first, so that what goes in between is revoked later
   const words = (managementWords ??= new Set(managementScopes().map(({ name }) => name)));
   const identity = (await enabledIdentityResources(db)).filter(({ name }) => isSafeName(name));
   const apis = await enabledApiResources(db);
@@ -31,7 +41,10 @@ export async function loadCatalogue(store: Store, tenantId: string): Promise<Cat
   const owners = new Map(
     apis.flatMap((api) => (api === management ? [] : api.scopes.map(({ name }) => [name, api] as const))),
   );
+  const revoked = await revokedScopes(db, [...identity.map(({ name }) => name), ...owners.keys()]);
   return {
+    generation,
+    revokedAt: (scope) => revoked.get(scope) ?? 0,
     identity: new Map(identity.map((resource) => [resource.name, resource])),
     apis,
     apiByIndicator: new Map(apis.map((api) => [api.indicator, api])),

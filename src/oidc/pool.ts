@@ -91,7 +91,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
     const secret = (name: string): Promise<Buffer> => tenantSecret(base.store, base.vault, tenant.id, name);
     const cookieKey = (await secret('cookies')).toString('base64url');
     const dpopSecret = await secret('dpop');
-    const catalogue = await loadCatalogue(base.store, tenant.id);
+    const catalogue = await loadCatalogue(base.store, base.revocations, tenant.id);
     const keys = await loadKeyRing(
       base.store,
       base.vault,

@@ -33,7 +33,7 @@ import { assertAudience, CLIENT_SIGNING_ALGS, countClient, secureClients } from 
 import type { ClientCache } from './client-cache.js';
 import type { FetchedKeysCache } from './client-keys.js';
 import { correctSessions } from './corrections.js';
-import { existingGrants, keepGrantOrigin } from './grants/existing.js';
+import { existingGrants, keepGrantFields } from './grants/existing.js';
 import { loadGrant } from './grants/load.js';
 import { registerDirectGrant } from './grants/direct.js';
 import { byMobileCode } from './grants/mobile-code.js';
@@ -112,6 +112,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     adapter: adapterFactory({
       ...policy,
       tenantId: tenant.id,
+      catalogue,
       vault,
       artifacts,
       answers,
@@ -193,7 +194,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   secureClients(provider, { tenantId: tenant.id, vault, artifacts, clients, fetchedKeys, limits });
   correctSessions(provider);
   keepHeadersOfErrors(provider);
-  keepGrantOrigin(provider);
+  keepGrantFields(provider);
   keepAnonymousSessionsOut(provider);
   parts.binding.guard(provider);
   queueBackChannelLogout(provider, tenant.id, base.outbox);

@@ -2,6 +2,7 @@ export {
   openRevocations,
   revokeAllOf,
   revokeFamilyIn,
+  revokedScopes,
   revokeTokenIn,
   userRevokedAt,
   USER_ENDED,

@@ -19,12 +19,19 @@ export interface ExistingGrants {
   implied(provider: Provider, accountId: string, clientId: string): Promise<Grant>;
 }
 
-type GrantFields = Grant & { implied?: boolean };
+/** What grants say of themselves besides; the row has it in columns of its own (adapter.ts). */
+export interface GrantFields {
+  implied?: boolean;
+  /** The generation that it was read with. */
+  was?: number;
+  /** The generation of the catalogue by which a page showed what is allowed now (src/revocations). */
+  shown?: number | undefined;
+}
 
-/** Lets grants say whether they are implied. */
-export const keepGrantOrigin = (provider: Provider): void => keepFields(provider.Grant, ['implied']);
+export const keepGrantFields = (provider: Provider): void =>
+  keepFields(provider.Grant, ['implied', 'was', 'shown']);
 
-export const isImplied = (grant: Grant): boolean => (grant as GrantFields).implied === true;
+export const isImplied = (grant: Grant & GrantFields): boolean => grant.implied === true;
 
 /**
  * @param grantOf the id of the newest live grant of an account to a client.
@@ -48,7 +55,7 @@ export function existingGrants(
     async implied(provider, accountId, clientId) {
       const found = await find(provider, accountId, clientId, 'implied');
       if (found) return found;
-      const fields: Partial<GrantFields> = { accountId, clientId, implied: true };
+      const fields: Partial<Grant> & GrantFields = { accountId, clientId, implied: true };
       return new provider.Grant(fields);
     },
   };

@@ -4,14 +4,14 @@ import Provider, { type Interaction } from '../library/index.js';
 import { hostCookie, pathCookie } from '../../kernel/cookies.js';
 import { sameToken } from '../../kernel/forms.js';
 import type { Vault } from '../../store/index.js';
-import { keepFields } from '../model-fields.js';
+import { keepFields, type InteractionFields } from '../model-fields.js';
 
 /** Sign-ins that one browser can have open at a time; the oldest beyond them expires. */
 const MOST_OPEN = 20;
 const NAME_CHARACTERS = 8;
 
 /** An interaction that knows the browser that it began in: the hash of what that browser's cookie holds. */
-type Bound = Interaction & { browser?: string };
+type Bound = Interaction & InteractionFields & { browser?: string };
 
 const digest = (value: string): string => hash('sha256', value, 'base64url');
 const secondsLeft = ({ exp }: Interaction): number => exp - Math.floor(Date.now() / 1000);
@@ -116,7 +116,7 @@ export class BrowserBinding {
   /** Binds what the library begins, and lets it find what it goes on with in the same browser only. */
   guard(provider: Provider): void {
     const model = provider.Interaction;
-    keepFields(model, ['browser']);
+    keepFields(model, ['browser', 'asOf', 'seen']);
     const { find } = model;
     const { save, destroy } = model.prototype;
     const begin = (ctx: Context, interaction: Bound, ttl: number): void => this.#begin(ctx, interaction, ttl);

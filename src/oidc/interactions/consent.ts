@@ -1,7 +1,8 @@
-import type { Interaction, Provider } from 'oidc-provider';
+import type { Grant, Interaction, Provider } from 'oidc-provider';
 import { MANAGEMENT_API, managementWordOf, type ManagementWord } from '../../api-resources/index.js';
 import type { Catalogue } from '../catalogue.js';
-import { allow } from '../grants/existing.js';
+import { allow, type GrantFields } from '../grants/existing.js';
+import type { InteractionFields } from '../model-fields.js';
 
 /** What the library's consent prompt says is still to be allowed. */
 interface Missing {
@@ -80,13 +81,14 @@ export function scopesToShow(catalogue: Catalogue, interaction: Interaction): Sh
 /** Writes down that the person allowed what was asked. */
 export async function allowAsked(
   provider: Provider,
-  interaction: Interaction,
+  interaction: Interaction & InteractionFields,
   accountId: string,
 ): Promise<{ grantId: string; scopes: string[] }> {
   const { missingOIDCScope = [], missingResourceScopes = {} } = interaction.prompt.details as Missing;
   const stored = interaction.grantId ? await provider.Grant.find(interaction.grantId) : undefined;
-  const grant =
+  const grant: Grant & GrantFields =
     stored ?? new provider.Grant({ accountId, clientId: String(interaction.params['client_id']) });
+  grant.shown = interaction.asOf;
   const [api] = Object.entries(missingResourceScopes);
   const grantId = await allow(grant, missingOIDCScope, api && { indicator: api[0], scopes: api[1] });
   return { grantId, scopes: [...new Set([...missingOIDCScope, ...(api?.[1] ?? [])])] };
