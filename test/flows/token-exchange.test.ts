@@ -381,6 +381,36 @@ for (const kind of STORES)
           );
         });
 
+      it('gives a token that has ended where its user ended while it was being given [SEC-R34]', async () => {
+        const { people } = server.context;
+        const { active } = people;
+        const ended: unknown[] = [];
+        for (const whose of ['subject', 'actor']) {
+          const [user, clerk] = await Promise.all([
+            server.addUser({ userName: `ending-${whose}` }),
+            server.addUser({ userName: `ending-${whose}-clerk` }),
+          ]);
+          const end = whose === 'subject' ? user : clerk;
+          const subject = await usersToken('orders.read', user.userName);
+          const actor = acting(await actorToken(clerk.userName));
+          // The user is looked up after the token is checked, and before anything is given.
+          people.active = async (tenantId, userKey) => {
+            const found = await active(tenantId, userKey);
+            if (userKey !== end.userKey) return found;
+            people.active = active;
+            for (const enabled of [false, true])
+              await server.change(async (db) => void (await setUserEnabled(db, end.userName, enabled)));
+            return found;
+          };
+          const { status, body } = await exchange('desk', subject, actor);
+          ended.push([status, (await introspect(body['access_token']))['active']]);
+        }
+        assert.deepEqual(ended, [
+          [200, false],
+          [200, false],
+        ]);
+      });
+
       it('gives no token that outlives a revocation that happens at the same time [SEC-R34]', async () => {
         const outlive: string[] = [];
         const ends: Record<string, (user: User, clerk: User) => Promise<void>> = {
