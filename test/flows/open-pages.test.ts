@@ -278,6 +278,15 @@ for (const kind of STORES)
       assert.equal(answer.body['error'], 'invalid_grant');
     });
 
+    it('leads to no redirect URI that was taken from the client meanwhile', async () => {
+      const { visitor, page } = await consentPage();
+      const { id } = await server.change((db) => findClient(db, clientId));
+      await admin.done('PUT', '/api/Client', { id, redirectUris: [ELSEWHERE] });
+      const { url, status, html } = await visitor.submit(page, '/consent');
+      assert.deepEqual([url.origin, status], [server.issuer, 400], url.href);
+      assert.match(html, /invalid_redirect_uri/);
+    });
+
     it('goes on where the client is disabled and enabled, and changed', async () => {
       const { visitor, page } = await signInPage();
       for (const enabled of [false, true])

@@ -1,4 +1,4 @@
-import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
+import { errors, type Grant, type KoaContextWithOIDC } from '../library/index.js';
 import { DOCS_CLIENT_ID } from '../../clients/index.js';
 import type { Catalogue } from '../catalogue.js';
 import type { ClientCache } from '../client-cache.js';
@@ -14,6 +14,7 @@ export async function loadGrant(
 ): Promise<Grant | undefined> {
   const { provider, client, account } = ctx.oidc;
   if (!client || !account) return undefined;
+  requireRedirectUri(ctx);
   if (clients.known(client.clientId).settings.requireConsent) return consentOf(ctx, grants);
   const grant = await grants.implied(provider, account.accountId, client.clientId);
   const asked = [...ctx.oidc.requestParamScopes];
@@ -21,6 +22,16 @@ export async function loadGrant(
   const oidcScopes = asked.filter((word) => catalogue.identity.has(word));
   await allow(grant, oidcScopes, indicator === undefined ? undefined : { indicator, scopes: asked });
   return grant;
+}
+
+/**
+ * Refuses a redirect URI that the client had when the request began and has lost since. The library asks only then.
+ * @throws InvalidRedirectUri
+ */
+function requireRedirectUri({ oidc }: KoaContextWithOIDC): void {
+  const uri = oidc.params?.['redirect_uri'];
+  if (oidc.route === 'resume' && typeof uri === 'string' && !oidc.client?.redirectUriAllowed(uri))
+    throw new errors.InvalidRedirectUri();
 }
 
 /** What the person chose on a consent page. Grants that were made without one do not count (see `GrantOrigin`). */
