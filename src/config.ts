@@ -501,12 +501,13 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): Source {
 
 function merge(target: Record<string, unknown>, source: Record<string, unknown>): void {
   for (const [key, value] of Object.entries(source)) {
-    const current = target[key];
+    const current = Object.hasOwn(target, key) ? target[key] : undefined;
     const nested = [value, current].every(
       (side) => side !== null && typeof side === 'object' && !Array.isArray(side),
     );
     if (nested) merge(current as Record<string, unknown>, value as Record<string, unknown>);
-    else target[key] = value;
+    // An own key whatever it is called: "__proto__" is then refused like any other that is not known.
+    else Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
   }
 }
 
@@ -514,7 +515,10 @@ const has = (values: unknown, path: string): boolean =>
   path
     .split('/')
     .reduce<unknown>(
-      (at, key) => (at !== null && typeof at === 'object' ? (at as Record<string, unknown>)[key] : undefined),
+      (at, key) =>
+        at !== null && typeof at === 'object' && Object.hasOwn(at, key)
+          ? (at as Record<string, unknown>)[key]
+          : undefined,
       values,
     ) !== undefined;
 
@@ -586,15 +590,24 @@ function checkNetworks(key: string, networks: readonly string[]): void {
   }
 }
 
+function checkCountries(countries: readonly string[]): void {
+  if (countries.length === 0) return;
+  const known = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
+  for (const country of countries)
+    if (known.of(country) === undefined)
+      throw new ConfigError('codes.countries', `"${country}" is no country of ISO 3166-1; correct it`);
+}
+
 /** The mail server of the environment, as a driver's settings. */
 function smtpIn({ smtpUrl, mailFrom }: Mutable['messaging']): Pick<Mutable['messaging'], 'mail'> {
+  if (mailFrom !== undefined && !isMailSender(mailFrom))
+    throw new ConfigError('GATEHOUSE_MAIL_FROM', MAIL_SENDER);
   if (smtpUrl === undefined) return {};
   if (mailFrom === undefined)
     throw new ConfigError(
       'GATEHOUSE_MAIL_FROM',
       'must say who mail is from, such as "Example <no-reply@example.com>", where GATEHOUSE_SMTP_URL is set',
     );
-  if (!isMailSender(mailFrom)) throw new ConfigError('GATEHOUSE_MAIL_FROM', MAIL_SENDER);
   const mail = smtpFromUrl(smtpUrl, mailFrom);
   if (!mail)
     throw new ConfigError(
@@ -632,6 +645,7 @@ export function loadConfig(
   const checked = values as Mutable;
   checkNetworks('GATEHOUSE_TRUST_PROXY', checked.trustProxy);
   checkNetworks('GATEHOUSE_OUTBOUND_ALLOW', checked.outbound.allow);
+  checkCountries(checked.codes.countries);
   if (checked.keys.publishSeconds >= checked.keys.rotationDays * 86_400)
     throw new ConfigError('keys.publishSeconds', 'must be less than keys.rotationDays; lower it');
   const { mail } = checked.messaging;

@@ -1,6 +1,7 @@
 import type { Config } from './config.js';
 import { openLog, type Log } from './observe/index.js';
 import { openStoreContext, type StoreContext } from './store-context.js';
+import { mayHaveStore, type Store } from './store/index.js';
 import {
   openLockout,
   openPasswords,
@@ -21,13 +22,15 @@ export interface GatehouseContext extends StoreContext {
   people: People;
 }
 
-/** What there is before migrations. */
-export type OpeningContext = Pick<GatehouseContext, 'config' | 'store' | 'passwords'>;
+/** What there is before anything is written; no store yet where its file is to be made. */
+export interface OpeningContext extends Pick<GatehouseContext, 'config' | 'passwords'> {
+  store: Store | undefined;
+}
 
 interface ContextOptions {
   migrations?: boolean;
   /** Refuses what would be refused later, while the store is as it was. */
-  beforeMigrations?: (context: OpeningContext) => Promise<void>;
+  beforeWriting?: (context: OpeningContext) => Promise<void>;
 }
 
 /**
@@ -36,13 +39,16 @@ interface ContextOptions {
  */
 export async function openContext(
   config: Config,
-  { migrations = true, beforeMigrations }: ContextOptions = {},
+  { migrations = true, beforeWriting }: ContextOptions = {},
 ): Promise<GatehouseContext> {
   const log = await openLog(config);
   const passwords = openPasswords(config.passwords, log);
+  const exists = mayHaveStore(config);
+  const check = async (store?: Store): Promise<void> => beforeWriting?.({ config, passwords, store });
+  if (!exists) await check();
   const opened = await openStoreContext(config, {
     migrations,
-    beforeMigrations: async (store) => beforeMigrations?.({ config, store, passwords }),
+    ...(exists && { beforeMigrations: check }),
     migrated: (steps) => log.info({ steps }, 'migrated'),
     report: (problem, err) => log.error({ err }, problem),
   });

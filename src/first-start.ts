@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { clientsWithBuiltInIds, reservedAudiences } from './clients/index.js';
-import { ConfigError } from './kernel/errors.js';
+import { reservationOf } from './api-resources/index.js';
+import { checkClientId, clientsWithBuiltInIds, isBuiltInClient, reservedAudiences } from './clients/index.js';
+import type { Config } from './config.js';
 import type { GatehouseContext, OpeningContext } from './context.js';
-import { Conflict } from './kernel/errors.js';
+import { ConfigError, Conflict, Invalid, ProductError } from './kernel/errors.js';
 import { insertApp } from './mqtt/index.js';
 import { makeFirstKeys } from './oidc/index.js';
 import { builtInRoles } from './roles/index.js';
-import { tenantDb, type Store } from './store/index.js';
+import { checkStrength } from './secrets/index.js';
+import { decodeMasterKey, tenantDb, type Store } from './store/index.js';
 import { hostsOf, findHomeTenant, makeTenant, moveTenant, type Tenant } from './tenants/index.js';
-import { insertUser, WeakPassword } from './users/index.js';
+import { checkNoSubject, checkUserName, insertUser, takenByClient, WeakPassword } from './users/index.js';
 
 /** What was made on the first start; a secret that the environment gave is not here. */
 export interface FirstSecrets {
@@ -37,11 +39,53 @@ export async function ensureHome(context: GatehouseContext): Promise<Home> {
   return home;
 }
 
-/** Refuses a password that the first start will refuse, before there is anything in the store. @throws ConfigError */
-export async function checkFirstPassword({ config, store, passwords }: OpeningContext): Promise<void> {
-  const { user, password } = config.admin;
-  if (password === undefined || (await hasTenants(store))) return;
-  await passwords.check(password, [user]).catch(refuseWeak);
+/** Refuses values that no start can work with, which more decides than their shape. @throws ConfigError */
+export function checkConfig({ newMasterKey, mqtt: { audience }, issuer }: Config): void {
+  if (newMasterKey !== undefined) decodeMasterKey(newMasterKey, 'GATEHOUSE_NEW_MASTER_KEY', 'the next key');
+  const isIssuer = audience === issuer || audience === `${issuer}/`;
+  const reserved = reservedAudiences(() => '');
+  const whose = isIssuer ? 'the issuer' : reservationOf(audience, reserved);
+  if (whose !== undefined) throw new ConfigError('mqtt.audience', `"${audience}" is ${whose}; set another`);
+}
+
+/** Refuses what the first start will refuse, before anything is written. @throws ConfigError */
+export async function checkFirstStart({ config, store, passwords }: OpeningContext): Promise<void> {
+  if (store && (await hasTenants(store))) return;
+  const { admin, client, mqtt } = config;
+  for (const [key, check] of [
+    ['GATEHOUSE_CLIENT_ID', () => checkFirstClient(config)],
+    ['GATEHOUSE_CLIENT_SECRET', () => client.secret !== undefined && checkStrength(client.secret)],
+    ['GATEHOUSE_MQTT_APP_SECRET', () => mqtt.appSecret !== undefined && checkStrength(mqtt.appSecret)],
+    ['GATEHOUSE_ADMIN_USER', () => checkFirstUser(admin.user, client.id)],
+  ] as const)
+    named(key, check);
+  if (admin.password !== undefined) await passwords.check(admin.password, [admin.user]).catch(refuseWeak);
+}
+
+/** Runs a check; what it refuses is said with the key of the configuration. @throws ConfigError */
+function named(key: string, check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    throw error instanceof ProductError ? new ConfigError(key, error.message) : error;
+  }
+}
+
+/** @throws Invalid */
+function checkFirstClient({ client: { id }, mqtt: { audience } }: Config): void {
+  checkClientId(id);
+  const whose = reservationOf(
+    id,
+    reservedAudiences(() => audience),
+  );
+  if (whose !== undefined) throw new Invalid('clientId', `"${id}" is ${whose}; choose another id`);
+}
+
+/** @throws Invalid, Conflict */
+function checkFirstUser(userName: string, clientId: string): void {
+  checkUserName(userName);
+  checkNoSubject({ userKey: '', userName });
+  if (userName === clientId || isBuiltInClient(userName)) throw takenByClient(userName);
 }
 
 const hasTenants = async ({ knex }: Store): Promise<boolean> =>

@@ -4,7 +4,7 @@ import { createApp } from './app.js';
 import { openFiles } from './blobs/open.js';
 import { longestLife, type Config } from './config.js';
 import { openContext, type GatehouseContext } from './context.js';
-import { checkFirstPassword, ensureHome, type FirstSecrets, type Home } from './first-start.js';
+import { checkConfig, checkFirstStart, ensureHome, type FirstSecrets, type Home } from './first-start.js';
 import { every, openOutbox, openSweeper, type Deliver, type Outbox } from './jobs/index.js';
 import {
   BACK_CHANNEL_LOGOUT,
@@ -78,12 +78,12 @@ export interface StartOptions {
 /** Starts the whole server. @throws ConfigError, SchemaMismatch with the store closed again. */
 export async function start(config: Config, options: StartOptions = {}): Promise<Gatehouse> {
   const { migrations = true } = options;
-  const context = await openContext(config, { migrations, beforeMigrations: checkFirstPassword });
+  // What cannot work is refused before anything is written: the next start finds everything as it was.
+  checkConfig(config);
+  await checkPorts(config);
+  const context = await openContext(config, { migrations, beforeWriting: checkFirstStart });
   let scraped: Server | undefined;
   try {
-    // Before the first start makes anything: a start that cannot listen leaves it to the next one.
-    for (const [place, prefix] of [[config, ''] as const, [config.metrics, METRICS] as const])
-      if (place.port !== undefined) await assertFree(place, prefix);
     const home = await ensureHome(context);
     if (home.made) options.made?.(home.made);
     const directory = openTenantDirectory(context.store, context.log, config.tenants);
@@ -142,8 +142,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     pipelines.watch(server);
     server.maxConnections = config.server.maxConnections;
     boundConnections(server, config.server.maxConnectionsPerAddress, proxiesIn(config.trustProxy));
-    // Its own port was free before: only the metrics can have taken it.
-    await listen(server, config, config.port === config.metrics.port ? METRICS : '');
+    await listen(server, config, '');
     const rotate = keyRotation(store, vault, scheduleOf(config));
     const jobs = [
       openSweeper(store, log, config.sweeper),
@@ -200,11 +199,15 @@ const sendingTenant =
     return tenant?.enabled ? { ...lookOf(tenant), issuer: tenant.issuer, home: tenant.home } : undefined;
   };
 
-/** @param prefix of the environment's names of host and port. @throws ConfigError where it can not be listened at */
-async function assertFree(place: { host: string; port?: number }, prefix: string): Promise<void> {
-  const server = createServer();
-  await listen(server, place, prefix);
-  await new Promise<void>((resolve) => server.close(() => resolve()));
+/** @throws ConfigError where the server, or the metrics beside it, can not be listened at */
+async function checkPorts(config: Config): Promise<void> {
+  const servers = [createServer(), createServer()] as const;
+  try {
+    await listen(servers[0], config, '');
+    if (config.metrics.port !== undefined) await listen(servers[1], config.metrics, METRICS);
+  } finally {
+    for (const server of servers) await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
 }
 
 /** @param prefix of the environment's names of host and port. */

@@ -13,7 +13,7 @@ export {
   type NewClient,
 } from './schema.js';
 export type { NamesOfDevices } from './authority.js';
-export { checkReach } from './rules.js';
+export { checkClientId, checkReach } from './rules.js';
 export { isClientOrigin, mayCallFrom } from './origins.js';
 export { clientsHave, countClientsUsing, takeFromClients } from './scopes.js';
 export {

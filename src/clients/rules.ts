@@ -79,17 +79,22 @@ function isOrigin(text: string): boolean {
   return url !== null && hasPlainHost(url) && originSpellings(url.origin).includes(text);
 }
 
-/**
- * Refuses a client that could not work, or that could only work unsafely.
- * @throws Invalid naming the field, why, and the way out.
- */
-export function checkClient({ clientId, clientName, settings }: NewClient): void {
+/** @throws Invalid */
+export function checkClientId(clientId: string): void {
   if (!CLIENT_ID.test(clientId)) throw new Invalid('clientId', 'must be 1 to 100 letters, digits or . _ ~ -');
   if (isBuiltInClient(clientId))
     throw new Invalid('clientId', `"${clientId}" is an application of the server itself; choose another id`);
   // RFC 9700, 4.15: a client's own token has its id as the subject, a user's has a uuid.
   if (isSubject(clientId))
     throw new Invalid('clientId', 'must not be a uuid, because the users’ ids are; choose a name');
+}
+
+/**
+ * Refuses a client that could not work, or that could only work unsafely.
+ * @throws Invalid naming the field, why, and the way out.
+ */
+export function checkClient({ clientId, clientName, settings }: NewClient): void {
+  checkClientId(clientId);
   if (!clientName.trim() || clientName.length > 200)
     throw new Invalid('clientName', 'must be 1 to 200 characters');
   checkShape(settings);

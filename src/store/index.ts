@@ -1,5 +1,5 @@
 export type { Report } from './report.js';
-export { checkDatabaseUrl, openStore } from './open.js';
+export { checkDatabaseUrl, mayHaveStore, openStore } from './open.js';
 export {
   decodeMasterKey,
   givenMasterKey,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { ConfigError, StoreUnavailable } from '../kernel/errors.js';
 import type { Report } from './report.js';
-import type { Store } from './store.js';
+import { SQLITE_FILE, type Store } from './store.js';
 
 /** @throws ConfigError */
 export function checkDatabaseUrl({ databaseUrl }: Config): void {
@@ -13,6 +13,12 @@ export function checkDatabaseUrl({ databaseUrl }: Config): void {
       'must begin with postgres:// (leave it out for the embedded SQLite)',
     );
 }
+
+const fileOf = ({ dataDir }: Pick<Config, 'dataDir'>): string => join(dataDir, SQLITE_FILE);
+
+/** Whether the configuration names a store that may be there: a database, or a file that is. */
+export const mayHaveStore = (config: Config): boolean =>
+  config.databaseUrl !== undefined || existsSync(fileOf(config));
 
 /**
  * Opens the store that the configuration names: PostgreSQL when `DATABASE_URL` is set, else SQLite in the data folder. Loads
@@ -33,12 +39,11 @@ export async function openStore(
     await reachable(store, 'DATABASE_URL', 'can not be reached or refuses the sign-in');
     return store;
   }
-  const { openSqlite, SQLITE_FILE } = await import('./sqlite.js');
-  const file = join(config.dataDir, SQLITE_FILE);
-  if (!makes && !existsSync(file))
+  const { openSqlite } = await import('./sqlite.js');
+  if (!makes && !mayHaveStore(config))
     throw new ConfigError(
       'GATEHOUSE_DATA_DIR',
-      `there is no store at ${file}; give the data folder of the server, or start in the folder that the server is started in (npx gatehouse serve makes a store)`,
+      `there is no store at ${fileOf(config)}; give the data folder of the server, or start in the folder that the server is started in (npx gatehouse serve makes a store)`,
     );
   try {
     mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });

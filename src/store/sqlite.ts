@@ -8,10 +8,9 @@ import { keepStatements } from './keep-statements.js';
 import { whenFree, yieldingClient, type WriterPool } from './sqlite-client.js';
 import { seldom, type Report } from './report.js';
 import { GroupCommit, GroupRead, SqliteStatement } from './sqlite-statements.js';
-import { metaOver, SILENT_LOG, type Listening, type Store } from './store.js';
+import { metaOver, SILENT_LOG, SQLITE_FILE, type Listening, type Store } from './store.js';
 import { threadAnsweredAt, ThreadClient, type ThreadConnection } from './thread-connection.js';
 
-export const SQLITE_FILE = 'gatehouse.sqlite';
 /** So much of the file is read as memory: a page that is not in SQLite's own cache costs no call and no copy. */
 const MAPPED_BYTES = 1024 ** 3;
 /** The thread's pages in memory; 16 MiB make a list of devices or a deletion no quicker. */

@@ -118,6 +118,9 @@ export function metaOver(prepare: (sql: string) => Statement): Meta {
   };
 }
 
+/** In the data folder. */
+export const SQLITE_FILE = 'gatehouse.sqlite';
+
 /** knex writes about its pool to the console, where only the log may write. What it says comes as an error, too. */
 export const SILENT_LOG: Knex.Logger = {
   warn: () => undefined,

@@ -39,7 +39,7 @@ const placesOf = (schema: Schema, path: string[] = [], driver?: string): Place[]
 /** Values of another type, out of range, of none of the forms, and of none of the allowed. */
 const wrongFor = ({ type, const: only, properties, oneOf }: Schema): unknown[] => {
   if (only !== undefined || oneOf) return ['nonsense'];
-  if (properties) return ['nonsense', { nonsense: 1 }];
+  if (properties) return ['nonsense', { nonsense: 1 }, JSON.parse('{"__proto__":{"x":1}}')];
   if (type === 'integer') return ['nonsense', -1, 1.5, 1e12];
   if (type === 'string') return [5, 'a\nb\u0000'.repeat(10)];
   return ['nonsense', [5]];
@@ -65,10 +65,12 @@ function problemWith({ path, driver }: Place, value: unknown): ConfigError | und
 describe('a wrong value of the configuration', () => {
   for (const place of placesOf(CONFIG_SCHEMA)) {
     const { path, schema, driver } = place;
+    const { properties } = schema;
     it(`is said in one line that names the key and what is allowed: ${path.join('.')}${driver === undefined ? '' : ` (${driver})`}`, () => {
       let problems = 0;
       for (const value of wrongFor(schema)) {
         const problem = problemWith(place, value);
+        assert.ok(problem ?? !properties, JSON.stringify(value));
         if (!problem) continue;
         problems += 1;
         const { message } = problem;
@@ -97,10 +99,30 @@ describe('a wrong value of the configuration', () => {
       { GATEHOUSE_SMTP_URL: 'smtps://h:465', GATEHOUSE_MAIL_FROM: 'nobody' },
       /^GATEHOUSE_MAIL_FROM: must have an address, such as /,
     ],
+    [{ GATEHOUSE_MAIL_FROM: 'nobody' }, /^GATEHOUSE_MAIL_FROM: must have an address, such as /],
   ] as const)
     it(`is said with the name of the variable: ${Object.entries(env)[0]?.join('=')}`, () => {
       assert.throws(() => loadConfig(env, temporaryFolder()), { message: problem });
     });
+
+  it('changes nothing of other objects: "__proto__" is a key like any other', () => {
+    const value: unknown = JSON.parse('{"__proto__":{"polluted":1}}');
+    for (const path of [['limits'], ['__proto__', 'limits']])
+      assert.match(
+        problemWith({ path, schema: {} }, value)?.message ?? '',
+        /__proto__ \(in .*\): is not a key/,
+      );
+    assert.equal(({} as { polluted?: number }).polluted, undefined);
+  });
+
+  it('is a country that there is not', () => {
+    const countries = { path: ['codes', 'countries'], schema: {} };
+    assert.match(
+      problemWith(countries, ['CN', 'XX'])?.message ?? '',
+      /^codes\.countries: "XX" is no country/,
+    );
+    assert.equal(problemWith(countries, ['CN', 'XK', 'AC']), undefined);
+  });
 
   it('names the drivers that there are', () => {
     const wrong = problemWith({ path: ['messaging', 'sms', 'driver'], schema: {} }, 'carrier');

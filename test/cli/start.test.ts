@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, Server } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { decodeJwt } from 'jose';
 import { basic } from '../support/http.js';
 import { environment, MASTER_KEY, STORES, temporaryFolder } from '../support/config.js';
 import { needsFiles } from '../support/needs.js';
+import { freePort } from '../support/ports.js';
 import { cli, kill, serve, serveHere } from '../support/process.js';
 import { Visitor } from '../support/visitor.js';
 
@@ -19,6 +28,23 @@ async function bare(): Promise<Record<string, string>> {
 
 /** The same for a server in this process, whose log would stand among the results. */
 const quiet = async (): Promise<Record<string, string>> => ({ ...(await bare()), LOG_LEVEL: 'silent' });
+
+/** Takes a port between the check that it is free and the server that listens there. */
+async function takenMeanwhile<T>(port: number, run: () => Promise<T>): Promise<T> {
+  const { listen } = Server.prototype;
+  const other = createServer();
+  let asked = 0;
+  Server.prototype.listen = function (this: Server, ...args: unknown[]) {
+    if (args[0] === port && (asked += 1) === 2) listen.call(other, port);
+    return Reflect.apply(listen, this, args) as Server;
+  } as typeof listen;
+  try {
+    return await run();
+  } finally {
+    Server.prototype.listen = listen;
+    other.close();
+  }
+}
 
 describe('the first start', () => {
   it('prints the secrets once, with curl commands that work when pasted', async function () {
@@ -84,8 +110,9 @@ describe('the first start', () => {
   ] as const)
     it(`tells ${how} what it has made although it fails afterwards`, async () => {
       const env = await quiet();
-      // Both ports are free, but not for two.
-      const failed = await cli(['serve', ...args], { ...env, GATEHOUSE_METRICS_PORT: env['PORT'] as string });
+      const metrics = await freePort();
+      const both = { ...env, GATEHOUSE_METRICS_PORT: String(metrics) };
+      const failed = await takenMeanwhile(metrics, () => cli(['serve', ...args], both));
       assert.equal(failed.code, 1);
       assert.match(failed.stderr, /GATEHOUSE_METRICS_PORT: \d+ is in use/);
       const told = (pattern: RegExp): string => pattern.exec(failed.stderr)?.[1] ?? '';
@@ -320,6 +347,81 @@ describe('a start that can not be', () => {
       assert.equal(await schemaOf(env), latest);
     });
   }
+
+  const WEAK = 'a'.repeat(48);
+  /** A configuration that is of the right shape, and what it is refused for. */
+  const WRONG: readonly [
+    env: (port: string) => Record<string, string>,
+    file: object | string,
+    said: RegExp,
+  ][] = [
+    [() => ({ GATEHOUSE_ADMIN_PASSWORD: '12345678' }), {}, /^GATEHOUSE_ADMIN_PASSWORD: the password /],
+    [
+      () => ({ GATEHOUSE_CLIENT_SECRET: WEAK }),
+      {},
+      /^GATEHOUSE_CLIENT_SECRET: must be 32 to 200 .*different/,
+    ],
+    [() => ({ GATEHOUSE_MQTT_APP_SECRET: WEAK }), {}, /^GATEHOUSE_MQTT_APP_SECRET: must be 32 to 200 /],
+    [
+      () => ({ GATEHOUSE_CLIENT_ID: 'gatehouse-account' }),
+      {},
+      /^GATEHOUSE_CLIENT_ID: .*of the server itself/,
+    ],
+    [() => ({ GATEHOUSE_CLIENT_ID: 'isms' }), {}, /^GATEHOUSE_CLIENT_ID: .*the management API/],
+    [() => ({ GATEHOUSE_CLIENT_ID: 'mqtt' }), {}, /^GATEHOUSE_CLIENT_ID: .*sign devices in/],
+    [() => ({}), { client: { id: 'gatehouse-demo' } }, /^GATEHOUSE_CLIENT_ID: .*of the server itself/],
+    [() => ({ GATEHOUSE_ADMIN_USER: 'gatehouse-docs' }), {}, /^GATEHOUSE_ADMIN_USER: .*client’s id/],
+    [() => ({}), { admin: { user: 'gatehouse-cli' } }, /^GATEHOUSE_ADMIN_USER: .*client’s id/],
+    [() => ({ GATEHOUSE_ADMIN_USER: 'a@example.com' }), {}, /^GATEHOUSE_ADMIN_USER: must not contain "@"/],
+    [
+      () => ({ GATEHOUSE_ADMIN_USER: '6f1c1a52-8f6e-4c39-9d0e-0d8d9b0f7a11' }),
+      {},
+      /^GATEHOUSE_ADMIN_USER: must not be a uuid/,
+    ],
+    [() => ({}), '{"__proto__":{"x":1}}', /^__proto__ \(in .*\): is not a key of Gatehouse/],
+    [() => ({}), '{"limits":{"__proto__":{"enabled":false}}}', /^limits\.__proto__ \(in .*\): is not a key/],
+    [() => ({ HOST: 'not..host' }), {}, /^HOST: "not..host" can not be listened at/],
+    [(port) => ({ GATEHOUSE_METRICS_PORT: port }), {}, /^GATEHOUSE_METRICS_PORT: \d+ is in use/],
+    [() => ({ GATEHOUSE_MAIL_FROM: 'nobody' }), {}, /^GATEHOUSE_MAIL_FROM: must have an address/],
+    [() => ({}), { codes: { countries: ['XX'] } }, /^codes\.countries: "XX" is no country/],
+    [
+      () => ({ GATEHOUSE_NEW_MASTER_KEY: 'zzz' }),
+      {},
+      /^GATEHOUSE_NEW_MASTER_KEY: must be 32 bytes in base64/,
+    ],
+    [() => ({}), { mqtt: { audience: 'isms' } }, /^mqtt\.audience: .*the management API/],
+    [() => ({}), { mqtt: { audience: 'gatehouse-docs' } }, /^mqtt\.audience: .*client’s id/],
+    [() => ({}), { mqtt: { audience: 'gatehouse-cli' } }, /^GATEHOUSE_CLIENT_ID: .*sign devices in/],
+    [
+      () => ({ GATEHOUSE_ISSUER: 'https://id.example.com' }),
+      { mqtt: { audience: 'https://id.example.com' } },
+      /^mqtt\.audience: .*the issuer/,
+    ],
+  ];
+  for (const kind of STORES)
+    for (const [env, file, said] of WRONG)
+      it(`writes nothing before it is refused: ${JSON.stringify(env('PORT'))} ${typeof file === 'string' ? file : JSON.stringify(file)}, on ${kind}`, async () => {
+        const fresh = await environment(kind);
+        const wrong = { ...fresh, ...env(fresh['PORT'] as string) };
+        const cwd = temporaryFolder();
+        mkdirSync(join(cwd, 'config'));
+        const text = typeof file === 'string' ? file : JSON.stringify(file);
+        writeFileSync(join(cwd, 'config', 'default.json'), text);
+        const { code, stderr } = await cli(['serve'], wrong, '', cwd);
+        const lines = stderr.split('\n').filter((line) => line.startsWith('gatehouse: '));
+        assert.deepEqual([code, lines.length], [1, 1], stderr);
+        assert.match(lines[0]?.replace('gatehouse: ', '') ?? '', said);
+        assert.ok(!stderr.includes('first start'), stderr);
+        assert.deepEqual(readdirSync(wrong['GATEHOUSE_DATA_DIR'] as string), []);
+        if (kind === 'postgres') assert.equal(await schemaOf(fresh), 0);
+      });
+
+  it('refuses nothing of a first start where the store has a home', async () => {
+    const env = await environment('sqlite');
+    await cli(['serve'], env);
+    const later = { ...env, GATEHOUSE_ADMIN_PASSWORD: '12345678', GATEHOUSE_CLIENT_SECRET: WEAK };
+    assert.equal((await cli(['serve'], later)).code, 0);
+  });
 
   it('leaves the schema alone when told to', async () => {
     const { code, stderr } = await cli(['serve', '--no-migrate'], await quiet());

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { SQLITE_FILE } from '../../src/store/sqlite.js';
+import { SQLITE_FILE } from '../../src/store/store.js';
 import { holdFile, type FileLock } from '../support/file-lock.js';
 import { basic, bodyOf, send, type Heard, type Said } from '../support/http.js';
 import { clientToken } from '../support/management.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Config } from '../../src/config.js';
 import { start } from '../../src/main.js';
 import { migrate, openStore } from '../../src/store/index.js';
-import { SQLITE_FILE } from '../../src/store/sqlite.js';
+import { SQLITE_FILE } from '../../src/store/store.js';
 import { configFor, type StoreKind } from './config.js';
 import { newDatabase } from './postgres.js';
 
