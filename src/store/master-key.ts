@@ -3,6 +3,7 @@ import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { ConfigError } from '../kernel/errors.js';
+import { ownerOnly } from './owner-only.js';
 import type { Store } from './store.js';
 import { MasterKey, SealBroken, Vault } from './vault.js';
 
@@ -86,6 +87,7 @@ export function givenMasterKey(config: Config): MasterKey | undefined {
 
 /** @throws ConfigError */
 function readKeyFile(file: string): string {
+  ownerOnly(file);
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {

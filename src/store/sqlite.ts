@@ -5,6 +5,7 @@ import knexFactory, { type Knex } from 'knex';
 import type { Config } from '../config.js';
 import { Checkpoints } from './checkpoints.js';
 import { keepStatements } from './keep-statements.js';
+import { ownerOnly } from './owner-only.js';
 import { whenFree, yieldingClient, type WriterPool } from './sqlite-client.js';
 import { seldom, type Report } from './report.js';
 import { GroupCommit, GroupRead, SqliteStatement } from './sqlite-statements.js';
@@ -42,6 +43,7 @@ export function openSqlite(
   const report = seldom(reportOften);
   const filename = join(dataDir, SQLITE_FILE);
   closeSync(openSync(filename, 'a', 0o600)); // SQLite gives its other files the same mode
+  for (const end of ['', '-wal', '-shm']) ownerOnly(filename + end);
   const waitMs = waitSeconds * 1000;
   const setup = `PRAGMA foreign_keys = ON; PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`;
   const common = {

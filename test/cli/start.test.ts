@@ -136,6 +136,19 @@ describe('the first start', () => {
     await kill(server, 'SIGTERM');
   });
 
+  it('takes what others may do with the files of a restored backup', async function () {
+    if (process.platform === 'win32') this.skip();
+    const env = await quiet();
+    const folder = env['GATEHOUSE_DATA_DIR'] as string;
+    await cli(['serve'], env);
+    const files = ['gatehouse.sqlite', 'gatehouse.sqlite-wal', 'gatehouse.sqlite-shm', 'master.key'];
+    const crashed = await serveHere(env);
+    for (const file of files) chmodSync(join(folder, file), 0o644);
+    await cli(['tenant', 'list'], env);
+    for (const file of files) assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600, file);
+    await kill(crashed, 'SIGTERM');
+  });
+
   it('takes what the environment gives, and does not tell it', async () => {
     const env = await environment('sqlite', { GATEHOUSE_ADMIN_USER: 'root', LOG_LEVEL: 'info' });
     const server = await serve(env);
