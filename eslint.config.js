@@ -118,7 +118,8 @@ const NO_LOOKUP = [
 
 const NO_GLOBALS = ['fetch', 'WebSocket', 'EventSource'].map((name) => ({ name, message: OUTBOUND }));
 
-const PARSED = 'Use parse() of kernel/json.ts: an error of JSON.parse quotes the text, and errors come into logs.';
+const PARSED =
+  'Use parse() of kernel/json.ts: an error of JSON.parse quotes the text, and errors come into logs.';
 
 const THROUGH_IO = 'Take it from the io of the run (src/cli/io.ts).';
 

@@ -20,9 +20,9 @@ const NAME = /^[a-z_][a-z0-9_]{0,62}$/;
 
 /**
  * PostgreSQL's errors whose message the server writes, of names alone: connection, sign-in, rights, resources, locks, time, and
- * tables or columns that are missing. All others may quote values or the statement.
+ * tables or columns that are missing or there already. All others may quote values or the statement.
  */
-const WITHOUT_VALUES = /^(?:08|25|28|3D|40|42501|42703|42P01|53|55|57|58)/;
+const WITHOUT_VALUES = /^(?:08|25|28|3D|40|42501|42703|42P0[167]|53|55|57|58)/;
 /** SQLite's error of a trigger, whose message is the trigger's. */
 const OF_TRIGGER = 'SQLITE_CONSTRAINT_TRIGGER';
 
@@ -47,7 +47,8 @@ export function withoutValues(error: unknown): unknown {
   const driver = error as DriverError;
   for (const name of NAMES) if (!NAME.test(driver[name] ?? '')) delete driver[name];
   const frames = (error.stack ?? '').split('\n').filter(isFrame);
-  error.message = plainly(driver) ?? error.message;
+  const plain = plainly(driver);
+  if (plain !== undefined) error.message = plain;
   for (const name of TELLING) delete driver[name];
   error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n');
   return error;

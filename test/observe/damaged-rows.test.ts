@@ -27,8 +27,7 @@ async function jsonColumns(knex: Knex, kind: string): Promise<[table: string, co
   for (const table of tables.filter((name) => !name.startsWith('sqlite_'))) {
     const rows = await knex(table).select<Record<string, unknown>[]>();
     for (const column of Object.keys(rows[0] ?? {}))
-      if (rows.some((row) => isJson(row[column])))
-        columns.push([table, column]);
+      if (rows.some((row) => isJson(row[column]))) columns.push([table, column]);
   }
   return columns;
 }

@@ -164,7 +164,7 @@ for (const kind of STORES)
     it('leave the references between tables in force', async () => {
       await migrate(store);
       const orphan = store.knex('tenant_hosts').insert({ host: 'a.example.com', tenant_id: 'nobody' });
-      await assert.rejects(orphan, /foreign key/i);
+      await assert.rejects(orphan, /foreign key|_foreign/i);
     });
   });
 
