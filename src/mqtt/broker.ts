@@ -172,9 +172,10 @@ export function openBroker(base: BrokerBase): Broker {
 
   function replyToFailure(request: IncomingMessage, error: unknown): Reply {
     const { status, code, message, headers } = toFailure(error, base.log, request);
-    if (status >= 500) {
+    // Nobody may come in because something failed here, or by a body that is too large, which is the device's doing: EMQX 5 takes
+    // any status but 200 for "ask the next one", and at the end of its list allows what nobody denied.
+    if (status >= 500 || code === CODES.tooLarge) {
       const reason = error instanceof StoreUnavailable ? error.message : code.name;
-      // Nobody may come in because something failed here: EMQX 5 takes any status but 200 for "ask the next one", and at the end of its list allows what nobody denied.
       return isJson(request)
         ? { status: 200, type: JSON_TYPE, body: DENIED, reason, headers }
         : { status, type: TEXT, body: 'deny', reason, headers };
