@@ -125,19 +125,27 @@ export async function replaceRules(db: TenantDb, owner: RuleOwner, rules: readon
 
 const ORDER = ['clientid', 'username', '$all'];
 
-/** The rules that a client's names have, those of the client identifier first, those of everybody last. */
-export function ruleFinder(store: Store): (tenantId: string, names: Names) => Promise<Rule[]> {
+/**
+ * The rules that a client's names have, those of the client identifier first, those of everybody last.
+ * @param ownsClientId whether those of the client identifier are the client's.
+ */
+export function ruleFinder(
+  store: Store,
+): (tenantId: string, names: Names, ownsClientId: boolean) => Promise<Rule[]> {
   const one =
     'SELECT kind, id, topic, action, access FROM mqtt_acl WHERE tenant_id = ? AND kind = ? AND name = ?';
   const find = store.prepare(`${one} UNION ALL ${one} UNION ALL ${one}`);
   const place = (row: Row): string => `${ORDER.indexOf(row['kind'] as string)}${row['id']}`;
-  return async (tenantId, { clientid, username }) => {
+  return async (tenantId, { clientid, username }, ownsClientId) => {
     const rows = await find.all(
       ...[tenantId, 'clientid', keyOf(clientid)],
       ...[tenantId, 'username', keyOf(username)],
       ...[tenantId, '$all', ''],
     );
-    return rows.sort((a, b) => (place(a) < place(b) ? -1 : 1)).map(toRule);
+    return rows
+      .filter(({ kind }) => ownsClientId || kind !== 'clientid')
+      .sort((a, b) => (place(a) < place(b) ? -1 : 1))
+      .map(toRule);
   };
 }
 

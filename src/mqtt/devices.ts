@@ -10,6 +10,7 @@ import {
   namesOfClaim,
   rulesOfClaim,
   type AccessTokens,
+  type Given,
   type GivenNames,
   type TokenSignIns,
 } from './tokens.js';
@@ -213,8 +214,27 @@ export function openDevices({
     const byUserName = holder === 'rules' && !clientids.includes(clientid);
     if (byUserName && clientid !== token.userName) return taken;
     const used = lasting && !byUserName ? token : underUserName(token, byUserName ? clientid : called);
-    if (!(await signIns.keep(tenantId, guest, used, rules, tokens))) return taken;
+    const ownsClientId = byUserName || clientids.includes(clientid);
+    if (!(await signIns.keep(tenantId, guest, used, { rules, ownsClientId }, tokens))) return taken;
     return { result: 'allow', superuser: false, expiresAt: token.expiresAt, rules };
+  }
+
+  /**
+   * What a pair of names has that has signed in. One that came by a token before a device got one of the names is not that
+   * device, and is denied: its next sign-in needs the device's password.
+   */
+  async function standingOf(
+    tenantId: string,
+    names: Names,
+    tokens: AccessTokens,
+  ): Promise<{ devices: Device[]; ofToken?: Given; denied: boolean }> {
+    const devices = await find(tenantId, names);
+    const ofToken = await signIns.find(tenantId, names, tokens);
+    if (devices.length > 0)
+      return { devices, denied: barred(devices) !== undefined || typeof ofToken === 'object' };
+    return ofToken === undefined || ofToken === 'ended'
+      ? { devices, denied: ofToken === 'ended' }
+      : { devices, ofToken, denied: false };
   }
 
   /** Somebody whom the tables do not know. */
@@ -249,26 +269,24 @@ export function openDevices({
       if (reason !== undefined) return { result: 'deny', superuser: false, reason };
       const outdated = devices.filter((device) => passwords.outdated(device));
       for (const device of outdated) await upgradeHash(tenantId, device, guest.password);
+      if (devices.some(({ seenAt }) => seenAt === 0)) await signIns.forget(tenantId, guest);
       noteSignIn(tenantId, guest, devices);
       return admissionOf(devices);
     },
 
     async mayUse(tenantId, names, action, topic, tokens) {
-      const devices = await find(tenantId, names);
-      if (barred(devices)) return 'deny';
+      const { devices, ofToken, denied } = await standingOf(tenantId, names, tokens);
+      if (denied) return 'deny';
       if (devices.some(({ superuser }) => superuser)) return 'allow';
-      const ofToken = devices.length === 0 ? await signIns.find(tenantId, names, tokens) : undefined;
-      if (ofToken === 'ended') return 'deny';
-      const rules = [...(ofToken ?? []), ...(await rulesOf(tenantId, names))];
-      return decide(rules, names, action, topic) ?? noMatch;
+      const kept = await rulesOf(tenantId, names, ofToken?.ownsClientId ?? true);
+      return decide([...(ofToken?.rules ?? []), ...kept], names, action, topic) ?? noMatch;
     },
 
     async standing(tenantId, names, tokens) {
-      const devices = await find(tenantId, names);
-      const superuser = devices.some((device) => device.superuser);
-      if (devices.length > 0) return { result: barred(devices) ? 'deny' : 'allow', superuser };
-      const ofToken = await signIns.find(tenantId, names, tokens);
-      return { result: ofToken === undefined ? unknown : ofToken === 'ended' ? 'deny' : 'allow', superuser };
+      const { devices, ofToken, denied } = await standingOf(tenantId, names, tokens);
+      if (denied) return { result: 'deny', superuser: false };
+      const known = devices.length > 0 || ofToken !== undefined;
+      return { result: known ? 'allow' : unknown, superuser: devices.some(({ superuser }) => superuser) };
     },
   };
 }

@@ -14,6 +14,14 @@ export interface AccessTokens {
   stillLive(token: TokenDependencies): Promise<boolean>;
 }
 
+/** What a sign-in by a token gives to a pair of names. */
+export interface Given {
+  /** The token's own. */
+  rules: readonly Rule[];
+  /** Whether the client identifier is one of the token's names: else rules that are kept for it are not the token's. */
+  ownsClientId: boolean;
+}
+
 export interface TokenSignIns {
   /**
    * Keeps what a token says, until it expires, for the questions that name only the pair of names.
@@ -23,14 +31,16 @@ export interface TokenSignIns {
     tenantId: string,
     names: Names,
     token: LiveToken,
-    rules: readonly Rule[],
+    given: Given,
     tokens: AccessTokens,
   ): Promise<boolean>;
   /**
-   * The rules of the token that the pair of names has signed in with.
+   * What the token gives that the pair of names has signed in with.
    * @returns `'ended'` where it has expired, or it does not work any more; undefined where there is nothing.
    */
-  find(tenantId: string, names: Names, tokens: AccessTokens): Promise<Rule[] | 'ended' | undefined>;
+  find(tenantId: string, names: Names, tokens: AccessTokens): Promise<Given | 'ended' | undefined>;
+  /** Forgets the sign-in of a pair of names: a device has them now. */
+  forget(tenantId: string, names: Names): Promise<void>;
 }
 
 /** Names can not have NUL in them, so no two lists meet. */
@@ -67,6 +77,12 @@ function dependenciesIn(text: unknown): TokenDependencies {
     : { ...issued, gid: family.slice(0, dot), fid: family.slice(dot + 1) };
 }
 
+/** A row of before has the token's rules alone; its token's names are not known any more. */
+function givenIn(text: unknown): Given {
+  const kept = parse<Given | Rule[]>(text);
+  return Array.isArray(kept) ? { rules: kept, ownsClientId: true } : kept;
+}
+
 /** Whether the token of a kept sign-in still works, but for its expiry. */
 const works = async (kept: Row, tokens: AccessTokens): Promise<boolean> =>
   !kept['key_revoked'] && tokens.stillLive(dependenciesIn(kept['token']));
@@ -98,13 +114,17 @@ export function openTokenSignIns(store: Store): TokenSignIns {
     return { ...(found && { slot: found }), ...(ofPair && { ofPair }) };
   }
 
+  const remove = store.prepare(
+    'DELETE FROM mqtt_token_sign_ins WHERE tenant_id = ? AND id IN (?, ?) AND names = ?',
+  );
+
   return {
-    async keep(tenantId, names, { kid, dependencies, expiresAt }, rules, tokens) {
+    async keep(tenantId, names, { kid, dependencies, expiresAt }, given, tokens) {
       const credential = credentialOf(dependencies);
       const put = async (replacing: string): Promise<boolean> =>
         (await write.run(
           ...[tenantId, slotOf(names), pairOf(names), credential],
-          ...[JSON.stringify(dependencies), kid, JSON.stringify(rules), expiresAt],
+          ...[JSON.stringify(dependencies), kid, JSON.stringify(given), expiresAt],
           ...[replacing, Date.now()],
         )) === 1;
       if (await put(credential)) return true;
@@ -116,7 +136,11 @@ export function openTokenSignIns(store: Store): TokenSignIns {
       const { ofPair } = await look(tenantId, names);
       if (!ofPair) return undefined;
       if (Number(ofPair['expires_at']) <= Date.now()) return 'ended';
-      return (await works(ofPair, tokens)) ? parse<Rule[]>(ofPair['acl']) : 'ended';
+      return (await works(ofPair, tokens)) ? givenIn(ofPair['acl']) : 'ended';
+    },
+    async forget(tenantId, names) {
+      const pair = pairOf(names);
+      await remove.run(tenantId, slotOf(names), pair, pair);
     },
   };
 }
@@ -136,7 +160,7 @@ const MOST_NAMES = 100;
  */
 export function namesOfClaim(claim: unknown): GivenNames {
   if (claim === undefined || claim === null) return { names: [], clientids: [] };
-  const parts = (Array.isArray(claim) ? claim : [claim]).map(givenIn);
+  const parts = (Array.isArray(claim) ? claim : [claim]).map(givenNamesIn);
   const list = (field: keyof GivenNames): string[] => {
     const lists = parts.map((part) => part[field] ?? []);
     const names = lists.flat();
@@ -151,7 +175,7 @@ export function namesOfClaim(claim: unknown): GivenNames {
   return { names: list('names'), clientids: list('clientids') };
 }
 
-function givenIn(part: unknown): Record<string, unknown> {
+function givenNamesIn(part: unknown): Record<string, unknown> {
   const given = typeof part === 'string' ? parsed('mqtt', part) : part;
   if (given === null || typeof given !== 'object' || Array.isArray(given))
     throw new Invalid('mqtt', 'must be an object');

@@ -151,6 +151,38 @@ for (const store of STORES)
       await denied(kim, jwt, 'kim');
     });
 
+    it('has none of the rules that its client identifier gets later, unless it is good for that [SEC-R8]', async () => {
+      const jwt = await ofAnn();
+      await allowed('ann', jwt, 'valve-20');
+      await allowed(sub, jwt, sub);
+      const rules = [{ topic: 'secret/%c', action: 'pub', access: 'allow' }];
+      for (const clientid of ['valve-20', sub]) await api.call('PUT', `acl/clientid/${clientid}`, rules);
+      assert.equal(await may('ann', 'publish', 'secret/valve-20', 'valve-20'), 'deny');
+      assert.equal(await may('ann', 'publish', 'from/ann/1', 'valve-20'), 'allow');
+      assert.equal(await may(sub, 'publish', `secret/${sub}`, sub), 'allow');
+    });
+
+    it('is over where its client identifier becomes a device’s, which has what is its own [SEC-R8]', async () => {
+      await allowed('ann', await ofAnn(), 'valve-21');
+      await api.call('POST', 'auth_clientid', { clientid: 'valve-21', password: 'x', is_superuser: true });
+      assert.equal(await may('ann', 'publish', 'any/thing', 'valve-21'), 'deny');
+      const { text } = await api.ask('/mqtt/superuser', { username: 'ann', clientid: 'valve-21' });
+      assert.match(text, /deny/);
+      assert.equal((await signIn('', 'x', 'valve-21'))['result'], 'allow');
+      assert.equal(await may('', 'publish', 'any/thing', 'valve-21'), 'allow');
+    });
+
+    it('is over where its user name becomes a device’s, until that signs in with the password [SEC-R8]', async () => {
+      const mqtt = JSON.stringify({ names: ['pump-7'] });
+      await server.addUser({ userName: 'paul', claims: [{ type: 'mqtt', value: mqtt }] });
+      await allowed('pump-7', await ofUser('paul'), 'pump-7-a');
+      await api.call('POST', 'auth_username', { username: 'pump-7', password: 'x' });
+      await api.call('PUT', 'acl/username/pump-7', [{ topic: 'pumps/7', action: 'pub', access: 'allow' }]);
+      assert.equal(await may('pump-7', 'publish', 'pumps/7', 'pump-7-a'), 'deny');
+      assert.equal((await signIn('pump-7', 'x', 'pump-7-a'))['result'], 'allow');
+      assert.equal(await may('pump-7', 'publish', 'pumps/7', 'pump-7-a'), 'allow');
+    });
+
     it('is refused under the client identifier that a device signed in with by its password [SEC-R8]', async () => {
       await api.call('POST', 'auth_username', { username: 'meter', password: 'x' });
       assert.equal((await signIn('meter', 'x', 'meter-a'))['result'], 'allow');
