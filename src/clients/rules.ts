@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Ajv } from 'ajv';
 import { isLocalHost } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
@@ -91,14 +92,18 @@ export function checkClientId(clientId: string): void {
 
 /**
  * Refuses a client that could not work, or that could only work unsafely.
+ * @param before its settings until now: keys that are older than a rule stay until they are changed.
  * @throws Invalid naming the field, why, and the way out.
  */
-export function checkClient({ clientId, clientName, settings }: NewClient): void {
+export function checkClient(
+  { clientId, clientName, settings }: NewClient,
+  before?: Pick<ClientSettings, 'jwks'>,
+): void {
   checkClientId(clientId);
   if (!clientName.trim() || clientName.length > 200)
     throw new Invalid('clientName', 'must be 1 to 200 characters');
   checkShape(settings);
-  checkKeys(settings);
+  checkKeys(settings, before);
   checkLogout(settings);
   const grants = new Set(settings.grantTypes);
   const known: string[] = Object.values(GRANT_TYPES);
@@ -173,10 +178,10 @@ export function checkReach(
     if (settings[field] !== before?.[field]) checkOutbound(field, settings[field], reach);
 }
 
-function checkKeys(settings: ClientSettings): void {
+function checkKeys(settings: ClientSettings, before: Pick<ClientSettings, 'jwks'> = {}): void {
   const { jwks, jwksUri, tokenEndpointAuthMethod: method } = settings;
   if (jwks && jwksUri !== undefined) throw new Invalid('jwksUri', 'give the keys or their address, not both');
-  if (jwks) checkPublicKeys(jwks);
+  if (jwks && !isDeepStrictEqual(jwks, before.jwks)) checkPublicKeys(jwks);
   checkAddress('jwksUri', jwksUri);
   const needsKeys =
     method === 'private_key_jwt' ||

@@ -210,7 +210,7 @@ export async function insertClient(
 export async function writeClient(db: TenantDb, before: Client, client: Client): Promise<void> {
   // A row that is older than a rule can be disabled, or described otherwise, before it is corrected.
   if (!isDeepStrictEqual(client.settings, before.settings) || client.clientName !== before.clientName)
-    checkClient(client);
+    checkClient(client, before.settings);
   await checkKeys(db, client.settings, before.settings);
   await keepWayIn(
     db,

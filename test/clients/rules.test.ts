@@ -6,11 +6,13 @@ import {
   findClient,
   GRANT_TYPES,
   insertClient,
+  type Client,
   type ClientSettings,
 } from '../../src/clients/index.js';
+import { lockClient, writeClient } from '../../src/clients/store.js';
 import { matchesSecret } from '../../src/secrets/index.js';
 import { Invalid } from '../../src/kernel/errors.js';
-import { tenantDb, Vault } from '../../src/store/index.js';
+import { tenantDb, tenantTransaction, Vault } from '../../src/store/index.js';
 import { onEveryStore } from '../support/stores.js';
 import { createTenantAt } from '../support/tenants.js';
 import { RESERVED } from '../support/server.js';
@@ -135,4 +137,23 @@ onEveryStore('a client', (open) => {
         (error: Error) => error instanceof Invalid && error.key === field && why.test(error.message),
       );
     });
+
+  it('that is older than the rules for keys can be changed, and gets no other such key', async () => {
+    const id = await insert({ ...web, jwks: { keys: [KEY] } });
+    const rows = open().knex('clients').where({ id });
+    const older = clientSettings({ ...web, jwks: { keys: [SHORT_RSA_KEY] } });
+    await rows.clone().update({ settings: JSON.stringify(older) });
+    const change = (changed: Partial<Client>): Promise<void> =>
+      tenantTransaction(open(), tenantId, async (db) => {
+        const before = await lockClient(db, id);
+        await writeClient(db, before, { ...before, ...changed });
+      });
+    await change({ clientName: 'Renamed', settings: { ...older, accessTokenLifetime: 60 } });
+    const kept = (await rows.clone().first('client_name')) as { client_name: string };
+    assert.equal(kept.client_name, 'Renamed');
+    await assert.rejects(
+      change({ settings: { ...older, jwks: { keys: [SHORT_RSA_KEY, KEY] } } }),
+      /key 1 has 1024 bits/,
+    );
+  });
 });
