@@ -149,7 +149,7 @@ onEveryStore('a client', (open) => {
         await writeClient(db, before, { ...before, ...changed });
       });
     await change({ clientName: 'Renamed', settings: { ...older, accessTokenLifetime: 60 } });
-    const kept = (await rows.clone().first('client_name')) as { client_name: string };
+    const kept = await rows.clone().first<{ client_name: string }>('client_name');
     assert.equal(kept.client_name, 'Renamed');
     await assert.rejects(
       change({ settings: { ...older, jwks: { keys: [SHORT_RSA_KEY, KEY] } } }),
