@@ -1,5 +1,6 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import type { Ajv, ErrorObject, ValidateFunction } from 'ajv';
 import type { JSONSchema } from 'json-schema-to-ts';
+import { openAjv } from '../kernel/ajv.js';
 import { CLAIM_NAME } from '../kernel/claim-names.js';
 import { once } from '../kernel/once.js';
 import { schemaWords } from '../kernel/schema-words.js';
@@ -23,9 +24,9 @@ const formats = {
 const COMMON = { strictTypes: false, validateSchema: false, formats };
 
 /** Bodies are JSON and say their types; queries and paths are text, of which `5` is a number where one is asked for. */
-const ofJson = once(() => new Ajv({ ...COMMON, allErrors: true, useDefaults: true }));
-const ofStrangersJson = once(() => new Ajv({ ...COMMON, useDefaults: true }));
-const ofText = once(() => new Ajv({ ...COMMON, allErrors: true, useDefaults: true, coerceTypes: true }));
+const ofJson = once(() => openAjv({ ...COMMON, allErrors: true, useDefaults: true }));
+const ofStrangersJson = once(() => openAjv({ ...COMMON, useDefaults: true }));
+const ofText = once(() => openAjv({ ...COMMON, allErrors: true, useDefaults: true, coerceTypes: true }));
 /** Rules of how texts look and how many there are, which a row that is older than a rule need not fit. */
 const OF_WRITING = [
   ...['pattern', 'minLength', 'maxLength', 'minItems', 'maxItems', 'uniqueItems'],
@@ -37,7 +38,7 @@ const OF_WRITING = [
  * deleted, whatever rules have come since.
  */
 const ofAnswers = once(() => {
-  const ajv = new Ajv({
+  const ajv = openAjv({
     ...COMMON,
     removeAdditional: true,
     formats: Object.fromEntries(Object.keys(formats).map((name) => [name, true])),

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Ajv } from 'ajv';
+import { openAjv } from '../kernel/ajv.js';
 import { isLocalHost } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
 import { isSubject } from '../kernel/names.js';
@@ -22,7 +22,7 @@ import {
   type NewClient,
 } from './schema.js';
 
-const shape = once(() => new Ajv({ formats: ADDRESS_FORMATS }).compile(CLIENT_SETTINGS));
+const shape = once(() => openAjv({ formats: ADDRESS_FORMATS }).compile(CLIENT_SETTINGS));
 
 /** @throws Invalid naming the first field that is not what it can be. */
 function checkShape(settings: unknown): void {

@@ -1,5 +1,5 @@
+import { openAjv } from '../kernel/ajv.js';
 import { parse } from '../kernel/json.js';
-import { Ajv } from 'ajv';
 import { isForDevelopment, type Config } from '../config.js';
 import {
   MAIL_DRIVER,
@@ -75,6 +75,6 @@ export function configured<C extends Channel>(
 }
 
 const validatorOf = (schema: object) =>
-  once(() => new Ajv({ discriminator: true, strictTypes: false, formats: ADDRESS_FORMATS }).compile(schema));
+  once(() => openAjv({ discriminator: true, strictTypes: false, formats: ADDRESS_FORMATS }).compile(schema));
 /** Whether settings are of the shape that their driver has. */
 export const FITS = { mail: validatorOf(MAIL_DRIVER), sms: validatorOf(SMS_DRIVER) };

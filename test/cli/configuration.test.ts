@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CONFIG_SCHEMA, loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/config.js';
+import { CONFIG_SCHEMA } from '../../src/config-schema.js';
 import { ConfigError } from '../../src/kernel/errors.js';
 import { temporaryFolder } from '../support/config.js';
 
