@@ -15,6 +15,15 @@ function decoded(path: string): string {
   }
 }
 
+/** Below this, what is as long as a random name may be one that somebody did not write to its end, or wrote something before. */
+const OF_FILES = /(^|\/)files\//i;
+const LIKE_A_NAME = /([\w-]{6})[\w-]{16,}/g;
+const withoutNamesBelowFiles = (path: string): string =>
+  OF_FILES.test(path) ? path.replace(LIKE_A_NAME, '$1…') : path;
+
 /** A path without what would open something to a reader of the log. However it is spelled: who asked may be let in elsewhere. */
 export const withoutCapabilities = (path: string): string =>
-  withoutFileNames(path.includes('%') ? decoded(path) : path).replace(UID, '$1$2/:uid');
+  withoutNamesBelowFiles(withoutFileNames(path.includes('%') ? decoded(path) : path)).replace(
+    UID,
+    '$1$2/:uid',
+  );

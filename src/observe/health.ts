@@ -46,6 +46,9 @@ export function storeProbe(store: Store): () => Promise<void> {
   };
 }
 
+/** As all that cannot be served for now says it, in seconds. */
+const RETRY_AFTER = '5';
+
 /** `/livez`: the process runs. `/readyz`: it can serve, which a load balancer asks before it sends anything. */
 export async function answerHealth(
   readiness: Readiness,
@@ -62,6 +65,7 @@ function answer(response: ServerResponse, requestId: string, problem: string | u
     'Content-Type': 'application/json; charset=utf-8',
     'Cache-Control': 'no-store',
     'X-Request-Id': requestId,
+    ...(problem !== undefined && { 'Retry-After': RETRY_AFTER }),
   });
   response.end(JSON.stringify(problem ? { status: 'unavailable', reason: problem } : { status: 'ok' }));
 }

@@ -55,6 +55,7 @@ describe('a full disk', () => {
       for (let n = 0; n < MOST_WRITES && status === 200; n += 1) ({ status } = await write(`role-${n}`));
       assert.equal(status, 503);
       const ready = await ask('/readyz');
+      assert.equal(ready.headers.get('retry-after'), '5');
       assert.deepEqual(
         [ready.status, ready.text],
         [503, '{"status":"unavailable","reason":"the store is not available: the disk is full"}'],

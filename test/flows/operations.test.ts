@@ -46,7 +46,16 @@ describe('the log', () => {
       const name = file.split('/').at(-1) ?? '';
       const { pathname } = new URL(file);
       const encoded = pathname.replace(name, encodeURIComponent(name).replaceAll('.', '%2E'));
-      for (const path of [pathname, `/${pathname}`, pathname.toUpperCase(), encoded, `/files/x/../${name}`])
+      const [random = ''] = name.split('.');
+      for (const path of [
+        pathname,
+        `/${pathname}`,
+        pathname.toUpperCase(),
+        encoded,
+        `/files/x/../${name}`,
+        pathname.replace(name, random),
+        pathname.replace(name, `x${name}`),
+      ])
         await fetch(issuer + path);
 
       await store.knex.schema.alterTable('users', (table) => table.renameColumn('description', 'gone'));
@@ -65,10 +74,7 @@ describe('the log', () => {
       for (const secret of [...Object.values(user), '$argon2id$', bearer])
         assert.ok(!said.includes(secret), `the log tells ${secret}`);
       for (const told of [said, audit]) {
-        assert.ok(
-          !told.includes(name) && !told.toLowerCase().includes(name.toLowerCase()),
-          'what opens a file',
-        );
+        assert.ok(!told.toLowerCase().includes(random.toLowerCase()), 'what opens a file');
         assert.ok(told.includes(`${name.slice(0, 6)}…`), 'what operators find it by');
       }
     });
