@@ -60,7 +60,7 @@ import {
   type TenantRuntime,
 } from './oidc/index.js';
 import { keyOperations } from './oidc/keys/operations.js';
-import { holdsEverything, permissionHolders } from './roles/index.js';
+import { holdsEverything, ownRoleNames, permissionHolders } from './roles/index.js';
 import { ROLE_OPERATIONS } from './roles/operations.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
 import { tenantDb, type TenantDb, type Vault } from './store/index.js';
@@ -193,8 +193,12 @@ export function managementApi(
 
 /** What a confined caller may give to others. */
 async function ownOf(db: TenantDb, owner: string): Promise<Own> {
-  const roles = await roleNamesOf(db, owner);
-  return { ...(await ownApisOf(db, owner)), hasRole: (name) => roles.has(name) };
+  const [roles, own] = [await roleNamesOf(db, owner), await ownRoleNames(db, owner)];
+  return {
+    ...(await ownApisOf(db, owner)),
+    hasRole: (name) => roles.has(name),
+    ownsRole: (name) => own.has(name),
+  };
 }
 
 /** A caller as a transaction sees them: what the clients behind the token may still have, and the user's permissions. */

@@ -28,7 +28,7 @@ export interface Held {
   confines?: boolean;
   /** The `userKey` of the person that it is. */
   person?: string;
-  /** Whether clients, APIs or registration tokens belong to that person. */
+  /** Whether clients, APIs, roles or registration tokens belong to that person. */
   owns?: boolean;
   /** Claims by which MQTT credentials get names and topics. */
   mqttClaims?: readonly string[];
@@ -36,8 +36,8 @@ export interface Held {
   deviceNames?: readonly string[];
   /** The names of its roles that hold no word of a business API, so that no API tells whose they are. */
   roles?: readonly string[];
-  /** The name of a role that is the whole tenant's. */
-  shared?: string | undefined;
+  /** What a role is: `shared` where its words do not say whose it is. Those who have it need not be confined like its owner. */
+  role?: { name: string; owner: string | null; shared: boolean };
 }
 
 /** What the things hold that an operation is about, by a key that tells the things apart. */
@@ -100,6 +100,7 @@ export interface OwnApis {
 /** What a confined caller may give to others. */
 export interface Own extends OwnApis {
   hasRole(name: string): boolean;
+  ownsRole(name: string): boolean;
 }
 
 /** Decides whether a caller may turn things that hold the one into things that hold the other. @throws Failure: 403 */
@@ -123,10 +124,8 @@ export function judgeOf(actor: Actor | undefined, ownOf: (owner: string) => Prom
       const owner = confinedTo(actor);
       if (owner === undefined) continue;
       refuseOther(owner, was, is);
-      for (const thing of [was, is]) {
-        refuseUnconfined(owner, thing);
-        refuseShared(thing);
-      }
+      for (const thing of [was, is]) refuseUnconfined(owner, thing);
+      refuseRole(owner, was, is);
       refuseRelease(was, is);
       refuseDevices(owner, was, is);
       refuseTrusted(was, is);
@@ -154,7 +153,7 @@ function refuseOther(owner: string, was: Held, is: Held): void {
   if (!was.confines && !was.owns && !is.owns) return;
   throw new Failure(403, BASIC.forbidden, {
     message:
-      'clients, APIs or registration tokens belong to this userKey, or the user is a developer; ask an administrator (in an import, leave the userKey out)',
+      'clients, APIs, roles or registration tokens belong to this userKey, or the user is a developer; ask an administrator (in an import, leave the userKey out)',
     data: { missing: 'owner', name: person },
   });
 }
@@ -178,14 +177,27 @@ function refuseRelease(was: Held, is: Held): void {
   });
 }
 
-/** A role has no owner. It is a developer's as far as it holds words of the developer's APIs, and else the tenant's. */
-function refuseShared({ shared }: Held): void {
-  if (shared === undefined) return;
-  throw new Failure(403, BASIC.forbidden, {
-    message: `the role "${shared}" is the whole tenant’s, because it is built in or holds no permission of an API; give a role a permission of your API, or ask an administrator`,
+/**
+ * A role is its owner's, whatever words it has by now. One without an owner is a developer's as far as it holds words of the
+ * developer's APIs, and else the tenant's. A new one needs such a word.
+ */
+function refuseRole(owner: string, was: Held, is: Held): void {
+  for (const { role } of [was, is]) {
+    if (role === undefined) continue;
+    if (role.owner !== null && role.owner !== owner)
+      throw new Failure(403, BASIC.forbidden, {
+        message: `the role "${role.name}" is another user’s; ask its owner or an administrator to change it, or make a role of your own`,
+        data: { missing: 'owner', name: role.name },
+      });
+    if (role.shared && (role.owner === null || was === NOTHING)) throw wholeTenants(role.name);
+  }
+}
+
+const wholeTenants = (role: string): Failure =>
+  new Failure(403, BASIC.forbidden, {
+    message: `the role "${role}" is the whole tenant’s, because it is built in or holds no permission of an API; give a role a permission of your API, or ask an administrator`,
     data: { missing: 'permission', name: 'isms.all' },
   });
-}
 
 /**
  * Names and topics of MQTT belong to no API. Of the caller's own user, of clients, and of roles, only what is added counts.
@@ -244,12 +256,13 @@ const isIdentityScope = (scope: string): boolean => !scope.includes('.');
  */
 function refuseForeign(own: Own, owner: string, was: Held, is: Held): void {
   const owned = [was, is].every(
-    (thing) => thing === NOTHING || thing.owner === owner || thing.person === owner,
+    (thing) =>
+      thing === NOTHING || thing.owner === owner || thing.person === owner || thing.role?.owner === owner,
   );
   const given = (field: 'scopes' | 'permissions' | 'apis' | 'roles'): string[] =>
     owned ? more(is[field], was[field]) : [...(was[field] ?? []), ...(is[field] ?? [])];
   // What the caller has just got is not for the caller to give.
-  const role = given('roles').find((name) => owned || !own.hasRole(name));
+  const role = given('roles').find((name) => !own.ownsRole(name) && (owned || !own.hasRole(name)));
   if (role !== undefined)
     throw new Failure(403, BASIC.forbidden, {
       message: `you do not have the role "${role}", and it holds no permission of an API of yours; ask an administrator to give it, or to change who has it`,

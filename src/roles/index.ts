@@ -11,4 +11,4 @@ export {
   type Role,
 } from './schema.js';
 export { holdsEverything, keepWayIn, rolesWithEverything } from './way-in.js';
-export { builtInRoles, insertRole, roleFinder, rolesByWord, rolesOfUsers } from './store.js';
+export { builtInRoles, insertRole, roleFinder, ownRoleNames, rolesByWord, rolesOfUsers } from './store.js';

@@ -1,12 +1,14 @@
 import {
   aboutOne,
   areaAt,
+  confinedTo,
   containing,
   defineList,
   defineOperation,
   NAMED_COLUMNS,
   NAMED_LIST,
   listQuery,
+  ownerOf,
   pageOf,
   shapes,
   type AnyOperation,
@@ -14,6 +16,7 @@ import {
 } from '../api/index.js';
 import { ROLE_CODES } from './codes.js';
 import { BUILT_IN_ROLES, confines, isShared, mqttClaimsIn, permissionsIn, type Role } from './schema.js';
+import { checkRoleName } from './names.js';
 import { deleteRole, findRole, insertRole, lockRole, toRole, updateRole } from './store.js';
 
 const at = areaAt('role', '/api/Role');
@@ -26,13 +29,27 @@ const fields = {
     ...claims,
     description: 'What users of the role carry in their tokens; `permission` opens operations.',
   },
+  owner: orNull({
+    ...line(64),
+    description: 'The `userKey` of the developer whose it is. Only callers who are not confined can set it.',
+  }),
 } as const;
 
 const ROLE = {
   title: 'Role',
   type: 'object',
   additionalProperties: false,
-  required: ['id', 'builtIn', 'name', 'displayName', 'description', 'claims', 'createdAt', 'updatedAt'],
+  required: [
+    'id',
+    'builtIn',
+    'name',
+    'displayName',
+    'description',
+    'claims',
+    'owner',
+    'createdAt',
+    'updatedAt',
+  ],
   properties: {
     id,
     builtIn: orNull({
@@ -73,7 +90,7 @@ const heldBy = (role: Role): Held => ({
   permissions: permissionsIn(role.claims),
   mqttClaims: mqttClaimsIn(role.claims),
   confines: confines([role]),
-  shared: isShared(role) ? role.name : undefined,
+  role: { name: role.name, owner: role.owner, shared: isShared(role) },
 });
 
 const authority = aboutOne(async ({ db }, which) => heldBy(await lockRole(db, which)));
@@ -102,9 +119,10 @@ export const ROLE_OPERATIONS: readonly AnyOperation[] = [
     schemas: { body: NEW_ROLE, answer: ROLE },
     conflicts: { name: ROLE_CODES.nameExists },
     authority,
-    async handle({ db, body }) {
+    async handle({ db, actor, body }) {
+      await checkRoleName(db, actor, body.name);
       const none = { displayName: null, description: null, claims: [] };
-      return withTimes(await insertRole(db, { ...none, ...body }));
+      return withTimes(await insertRole(db, { ...none, ...body, owner: ownerOf(actor, body.owner) }));
     },
   }),
   defineOperation({
@@ -113,10 +131,16 @@ export const ROLE_OPERATIONS: readonly AnyOperation[] = [
     summary: 'Change a role',
     example: { id: '019012a4-5b6c-7d8e-9f00-112233445566', displayName: 'Auditor' },
     schemas: { body: ROLE_CHANGE, answer: ROLE },
-    conflicts: { name: ROLE_CODES.nameExists },
+    conflicts: { name: ROLE_CODES.nameExists, builtIn: ROLE_CODES.builtIn },
     current: { answer: ROLE, read: async ({ db, body }) => withTimes(await lockRole(db, body.id)) },
     authority,
-    handle: async ({ db, body: { id: which, ...change } }) => withTimes(await updateRole(db, which, change)),
+    async handle({ db, actor, body: { id: which, owner, ...change } }) {
+      await checkRoleName(db, actor, change.name, which);
+      const given = confinedTo(actor) === undefined ? owner : undefined;
+      return withTimes(
+        await updateRole(db, which, { ...change, ...(given !== undefined && { owner: given }) }),
+      );
+    },
   }),
   defineOperation({
     ...at.delete,

@@ -33,26 +33,28 @@ export interface Role {
   displayName: string | null;
   description: string | null;
   claims: Claim[];
+  /** The `userKey` of the confined developer whose it is; null for a role of the tenant's, or of before there were owners. */
+  owner: string | null;
   /** Epoch milliseconds. */
   createdAt: number;
   updatedAt: number;
 }
 
 export type NewRole = Pick<Role, 'name' | 'displayName' | 'description' | 'claims'> &
-  Partial<Pick<Role, 'builtIn'>>;
+  Partial<Pick<Role, 'builtIn' | 'owner'>>;
 
 /** Whether users who have one of these roles see only the clients and APIs of their own. */
 export const confines = (roles: readonly Role[]): boolean =>
   roles.some(({ builtIn }) => builtIn === 'developer');
 
 /**
- * Whether a role is the whole tenant's: one that is built in, or that holds no word of a business API. Of the others the
- * words say whose they are.
+ * Whether the words of a role do not say whose it is: of one that is built in, or that holds no word of a business API. It is
+ * the whole tenant's, unless it has an owner.
  */
 export const isShared = ({ builtIn, claims }: Role): boolean =>
   builtIn !== null || permissionsIn(claims).every(isManagementWord);
 
-/** The names of these roles that not everybody has by right and that belong to the whole tenant: APIs read names, too. */
+/** The names of these roles that not everybody has by right and whose words do not say whose they are: APIs read names, too. */
 export const sharedNames = (roles: readonly Role[]): string[] =>
   roles
     .filter((role) => isShared(role) && role.builtIn !== 'user' && role.builtIn !== 'developer')

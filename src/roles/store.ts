@@ -1,3 +1,4 @@
+import { ownedBy } from '../api/index.js';
 import { checkOwnClaims } from '../kernel/claim-names.js';
 import { Conflict, NotFound } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
@@ -13,6 +14,7 @@ export const toRole = (row: Row): Role => ({
   displayName: row['display_name'] as string | null,
   description: row['description'] as string | null,
   claims: parse<Claim[]>(row['claims']),
+  owner: row['owner_user_key'] as string | null,
   createdAt: row['created_at'] as number,
   updatedAt: row['updated_at'] as number,
 });
@@ -39,7 +41,10 @@ export const lockRole = async (db: TenantDb, id: string): Promise<Role> =>
   found(id, (await db.from('roles').where({ id }).forNoKeyUpdate().first()) as Row | undefined);
 
 /** @throws Conflict when the name is taken, Invalid */
-export async function insertRole(db: TenantDb, { builtIn = null, ...role }: NewRole): Promise<Role> {
+export async function insertRole(
+  db: TenantDb,
+  { builtIn = null, owner = null, ...role }: NewRole,
+): Promise<Role> {
   checkOwnClaims(role.claims);
   const id = newId();
   const now = Date.now();
@@ -51,21 +56,24 @@ export async function insertRole(db: TenantDb, { builtIn = null, ...role }: NewR
       display_name: role.displayName,
       description: role.description,
       claims: JSON.stringify(role.claims),
+      owner_user_key: owner,
       created_at: now,
       updated_at: now,
     }),
   );
-  return { ...role, id, builtIn, createdAt: now, updatedAt: now };
+  return { ...role, id, builtIn, owner, createdAt: now, updatedAt: now };
 }
 
 /** Changes what is given and leaves the rest. @throws NotFound, Conflict, Invalid */
 export async function updateRole(
   db: TenantDb,
   id: string,
-  { name, displayName, description, claims }: Partial<NewRole>,
+  { name, displayName, description, claims, owner }: Partial<NewRole>,
 ): Promise<Role> {
   const before = await lockRole(db, id);
   checkOwnClaims(claims, before.claims);
+  if (before.builtIn !== null && (owner ?? null) !== null)
+    throw new Conflict('builtIn', `"${before.name}" is a built-in role, and belongs to nobody`);
   const write = () =>
     naming(name, async () =>
       db
@@ -76,6 +84,7 @@ export async function updateRole(
           ...(displayName !== undefined && { display_name: displayName }),
           ...(description !== undefined && { description }),
           ...(claims !== undefined && { claims: JSON.stringify(claims) }),
+          ...(owner !== undefined && { owner_user_key: owner }),
           updated_at: Date.now(),
         }),
     );
@@ -136,6 +145,10 @@ export async function builtInRoles(db: TenantDb, kinds: readonly BuiltInRole[]):
     .orderBy('name')) as Row[];
   return rows.map(toRole);
 }
+
+/** The names of the roles that belong to a user. */
+export const ownRoleNames = async (db: TenantDb, owner: string): Promise<Set<string>> =>
+  new Set((await ownedBy(db, 'roles', owner).select<Row[]>('name')).map((row) => row['name'] as string));
 
 /** What these users are, by the user's id, each one's roles by name. */
 export async function rolesOfUsers(db: TenantDb, userIds: readonly string[]): Promise<Map<string, Role[]>> {

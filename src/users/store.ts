@@ -421,7 +421,7 @@ export async function roleNamesOf(db: TenantDb, userKey: string): Promise<Set<st
 }
 
 /** What belongs to users by their key, and stays when they are erased. */
-const OWNED = ['clients', 'api_resources', 'initial_access_tokens'] as const;
+const OWNED = ['clients', 'api_resources', 'initial_access_tokens', 'roles'] as const;
 
 /** Those of these keys to which something belongs that confined users have made. */
 export async function owningKeys(db: TenantDb, keys: readonly string[]): Promise<Set<string>> {

@@ -269,7 +269,6 @@ for (const kind of STORES)
           refused(answer, EVERYBODYS, 'isms.all');
         const { id } = await done('POST', '/api/Role', { name, ...own });
         await done('PUT', '/api/Role', { id, name: `${name}-b` });
-        refused(await ask('PUT', '/api/Role', { id, claims: [] }), EVERYBODYS, 'isms.all');
         await done('DELETE', `/api/Role/${id}`);
       });
 
@@ -309,6 +308,148 @@ for (const kind of STORES)
         for (const [n, roles] of [['user'], ['developer', 'user'], [name, role]].entries())
           await one.done('POST', '/api/User', { userName: `${name}-${n}`, roles });
         await one.done('PUT', '/api/User', { id, roles: ['developer'] });
+      });
+    });
+
+    describe('roles of their own', () => {
+      const WORDS = ['isms.user.all', 'isms.role.all', 'isms.apiresource.all'];
+      const own = (): { claims: object[] } => permissions(`${name}.cancel`);
+      const withRole = async (): Promise<{ one: Developer; api: Data; role: Data }> => {
+        const one = await developer(...WORDS);
+        const api = await one.done('POST', '/api/ApiResource', { name });
+        return { one, api, role: await one.done('POST', '/api/Role', { name: `clerk-${name}`, ...own() }) };
+      };
+      const taken = ({ status, body }: ApiAnswer): void =>
+        assert.deepEqual([status, body['codeName']], [409, 'Role_NameExists'], JSON.stringify(body));
+
+      it('belong to the developer who made them, and to nobody where an administrator did', async () => {
+        const { one, role } = await withRole();
+        const theirs = await admin.done('POST', '/api/Role', { name: `${name}-b` });
+        assert.deepEqual([role['owner'], theirs['owner']], [one.userKey, null]);
+        const { id } = role;
+        for (const owner of [null, 'somebody'])
+          assert.equal((await one.done('PUT', '/api/Role', { id, owner }))['owner'], one.userKey);
+        assert.equal((await admin.done('PUT', '/api/Role', { id, owner: null }))['owner'], null);
+        assert.equal((await one.done('PUT', '/api/Role', { id, owner: one.userKey }))['owner'], null);
+      });
+
+      for (const builtInName of ['Administrator', 'DEVELOPER', 'User', 'administrator'])
+        it(`are not called "${builtInName}" [SEC-R4]`, async () => {
+          const { one, role } = await withRole();
+          taken(await one.ask('POST', '/api/Role', { name: builtInName, ...own() }));
+          taken(await one.ask('PUT', '/api/Role', { id: role['id'], name: builtInName }));
+        });
+
+      it('are called like no built-in role that has another name by now [SEC-R4]', async () => {
+        const { one } = await withRole();
+        const { id } = await builtIn('partner');
+        await admin.done('PUT', '/api/Role', { id, name: `ally-${name}` });
+        taken(await one.ask('POST', '/api/Role', { name: 'Partner', ...own() }));
+        taken(await one.ask('POST', '/api/Role', { name: `ALLY-${name}`, ...own() }));
+        await admin.done('PUT', '/api/Role', { id, name: 'partner' });
+      });
+
+      it('are called like no other role in another case, and their own names may change case [SEC-R4]', async () => {
+        const { one, role } = await withRole();
+        const { id } = role;
+        await admin.done('POST', '/api/Role', { name: `vip-${name}` });
+        taken(await one.ask('POST', '/api/Role', { name: `VIP-${name}`, ...own() }));
+        taken(await one.ask('PUT', '/api/Role', { id, name: `Vip-${name}` }));
+        await one.done('PUT', '/api/Role', { id, name: `CLERK-${name}` });
+        await admin.done('POST', '/api/Role', { name: `Vip-${name}` });
+      });
+
+      it('are theirs after their API has gone, with the users who have them', async () => {
+        const { one, api, role } = await withRole();
+        const { id } = role;
+        const user = await one.done('POST', '/api/User', { userName: name, roles: [id] });
+        await one.done('DELETE', `/api/ApiResource/${api['id']}?cascade=true`);
+        assert.deepEqual(await claimsAt(`/api/Role/${id}`), []);
+        await one.done('PUT', '/api/Role', { id, displayName: 'Clerk' });
+        await one.done('PUT', '/api/User', { id: user['id'], nickName: 'Clerk', roles: ['user', id] });
+        await one.done('PUT', '/api/User', { id: await idOf(one), roles: ['developer', id] });
+        await one.done('POST', '/api/ApiResource', { name });
+        await one.done('PUT', '/api/Role', { id, ...own() });
+        await one.done('DELETE', `/api/Role/${id}?cascade=true`);
+        await one.done('DELETE', `/api/User/${user['id']}`);
+      });
+
+      it('are emptied and renamed by their owner', async () => {
+        const { one, role } = await withRole();
+        const { id } = role;
+        assert.deepEqual((await one.done('PUT', '/api/Role', { id, claims: [] }))['claims'], []);
+        await one.done('PUT', '/api/Role', { id, name: `${name}-b` });
+        await one.done('DELETE', `/api/Role/${id}`);
+      });
+
+      it('are not another developer’s to change, nor to give where they hold no word [SEC-R4]', async () => {
+        const { one, role } = await withRole();
+        const { id } = role;
+        const two = await developer(...WORDS);
+        const attempts = async (): Promise<ApiAnswer[]> => [
+          await two.ask('PUT', '/api/Role', { id, displayName: 'Mine' }),
+          await two.ask('PUT', '/api/Role', { id, claims: [] }),
+          await two.ask('DELETE', `/api/Role/${id}`),
+        ];
+        for (const answer of await attempts()) assert.equal(answer.status, 403, JSON.stringify(answer.body));
+        await one.done('PUT', '/api/Role', { id, claims: [] });
+        for (const answer of await attempts()) refused(answer, 'owner', role['name']);
+        const given = { userName: name, roles: [id] };
+        refused(await two.ask('POST', '/api/User', given), 'role', role['name']);
+        const mine = { id: await idOf(two), roles: ['developer', id] };
+        refused(await two.ask('PUT', '/api/User', mine), 'role', role['name']);
+      });
+
+      it('get no word of others, and none of the management API, from their owner [SEC-R4]', async () => {
+        const { one, role } = await withRole();
+        const { id } = role;
+        const put = (...words: string[]): Promise<ApiAnswer> =>
+          one.ask('PUT', '/api/Role', { id, ...permissions(...words) });
+        refused(await put(`${name}x.cancel`), 'owner', `${name}x.cancel`);
+        refused(await put('isms.user.get'), 'permission', 'isms.all');
+        const claims = [{ type: 'acl', value: 'pub #' }];
+        refused(await one.ask('PUT', '/api/Role', { id, claims }), 'permission', 'isms.all');
+      });
+
+      it('give nobody what an administrator has added to them [SEC-R4]', async () => {
+        const { one, role } = await withRole();
+        const { id } = role;
+        const word = `${name}x.cancel`;
+        await admin.done('PUT', '/api/Role', { id, ...permissions(word) });
+        await one.done('PUT', '/api/Role', { id, displayName: 'Mine' });
+        refused(await one.ask('POST', '/api/User', { userName: name, roles: [id] }), 'owner', word);
+        const mine = { id: await idOf(one), roles: ['developer', id] };
+        refused(await one.ask('PUT', '/api/User', mine), 'owner', word);
+        await admin.done('PUT', '/api/Role', { id, ...permissions('isms.user.get') });
+        refused(await one.ask('PUT', '/api/Role', { id, displayName: 'Mine' }), 'permission', 'isms.all');
+        refused(
+          await one.ask('POST', '/api/User', { userName: name, roles: [id] }),
+          'permission',
+          'isms.all',
+        );
+      });
+
+      it('keep their owner’s key from other developers when the owner is erased [SEC-R4]', async () => {
+        const { one, api } = await withRole();
+        await one.done('DELETE', `/api/ApiResource/${api['id']}?cascade=true`);
+        await admin.done('DELETE', `/api/User/${await idOf(one)}?erase=true`);
+        const two = await developer(...WORDS);
+        assert.deepEqual(await imported(two, [{ userName: name, userKey: one.userKey }]), ['refused']);
+      });
+
+      it('of before are changed by those to whose APIs all their words belong', async () => {
+        const { one, role } = await withRole();
+        const { id } = role;
+        await admin.done('PUT', '/api/Role', { id, owner: null });
+        await one.done('PUT', '/api/Role', { id, displayName: 'Older' });
+        await one.done('DELETE', `/api/Role/${id}`);
+      });
+
+      it('are never built-in ones', async () => {
+        const { one } = await withRole();
+        const { id } = await builtIn('partner');
+        const answer = await admin.ask('PUT', '/api/Role', { id, owner: one.userKey });
+        assert.deepEqual([answer.status, answer.body['codeName']], [409, 'Role_BuiltIn']);
       });
     });
 

@@ -58,6 +58,7 @@ const COLUMNS: Record<string, string> = {
   'apiresource.owner': 'owner_user_key',
   'apiresource.tokenAudience': 'audience',
   'client.owner': 'owner_user_key',
+  'role.owner': 'owner_user_key',
 };
 /** Fields that are in no column of the thing: they refer to others, are hashed, or name what has a row of its own. */
 const ELSEWHERE = ['apiresource.secrets', 'client.secrets', 'tenant.hosts', 'user.password', 'user.roles'];

@@ -51,6 +51,7 @@ for (const kind of STORES)
           displayName: 'Auditor',
           description: null,
           claims: [],
+          owner: null,
           createdAt,
           updatedAt: createdAt,
         },

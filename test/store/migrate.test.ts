@@ -39,6 +39,7 @@ const STEPS = [
   '0034_outbox_lanes',
   '0037_mqtt_password_sign_ins',
   '0038_grants_of_clients',
+  '0039_owners_of_roles',
 ];
 const LATEST = Number(STEPS.at(-1)?.slice(0, 4));
 
