@@ -359,6 +359,22 @@ for (const kind of STORES)
         await admin.done('POST', '/api/Role', { name: `Vip-${name}` });
       });
 
+      it('are one where two developers take a name at once that differs in case [SEC-R4]', async () => {
+        const { one } = await withRole();
+        const two = await developer(...WORDS);
+        await two.done('POST', '/api/ApiResource', { name: `${name}-two` });
+        for (let round = 0; round < 10; round += 1) {
+          const answers = await Promise.all([
+            one.ask('POST', '/api/Role', { name: `pair-${name}-${round}`, ...own() }),
+            two.ask('POST', '/api/Role', {
+              name: `PAIR-${name}-${round}`,
+              ...permissions(`${name}-two.read`),
+            }),
+          ]);
+          assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 409]);
+        }
+      });
+
       it('are theirs after their API has gone, with the users who have them', async () => {
         const { one, api, role } = await withRole();
         const { id } = role;
