@@ -82,7 +82,7 @@ const uses: Uses = {
   count: countClientsUsing,
   async takeAway(db, used) {
     await takeFromClients(db, used);
-    await takeFromGrants(db, used.scopes);
+    await takeFromGrants(db, used);
   },
 };
 

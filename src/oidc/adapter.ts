@@ -176,15 +176,20 @@ class ArtifactAdapter implements Adapter {
     return payload;
   }
 
-  /** Whether a consent page is about a scope that has gone since, and whose name another has got. */
+  /** Whether a consent page is about a scope, or an API, that has gone since, and whose name another has got. */
   #showsWhatIsGone(
     { params, prompt, asOf }: OwnPayload,
     { generation }: Pick<StoredArtifact, 'generation'>,
   ): boolean {
     const { name } = (prompt ?? {}) as { name?: string };
-    const scope = params?.['scope'];
-    if (name !== 'consent' || typeof scope !== 'string') return false;
-    return scope.split(' ').some((word) => this.base.catalogue.revokedAt(word) > (asOf ?? generation));
+    if (name !== 'consent') return false;
+    const { scope, resource } = params ?? {};
+    const { revokedAt, apiRevokedAt } = this.base.catalogue;
+    const shown = asOf ?? generation;
+    const isAnother = typeof resource === 'string' && apiRevokedAt(resource) > shown;
+    return (
+      isAnother || (typeof scope === 'string' && scope.split(' ').some((word) => revokedAt(word) > shown))
+    );
   }
 
   async upsert(id: string, payload: AdapterPayload, expiresIn?: number): Promise<undefined> {
@@ -265,7 +270,7 @@ class ArtifactAdapter implements Adapter {
     const source = sourceOf(ctx);
     if (this.model === 'RefreshToken' && source?.id === id) {
       if (source.again && ctx) await this.base.answers.again(ctx, id);
-      if (ctx) checkNamedTarget(ctx, this.base.resourceServer);
+      if (ctx) checkNamedTarget(ctx, this.base);
       setSource({ ...source, consumed: true });
       return undefined;
     }

@@ -6,7 +6,7 @@ import {
 } from '../api-resources/index.js';
 import { isSafeName } from '../kernel/claim-names.js';
 import { enabledIdentityResources, type IdentityResource } from '../identity-resources/index.js';
-import { revokedScopes, type Revocations } from '../revocations/index.js';
+import { revokedAmong, type Revocations } from '../revocations/index.js';
 import { tenantDb, type Store } from '../store/index.js';
 
 /** What can be asked for in a tenant: scopes of the provider itself, and APIs with theirs. */
@@ -22,6 +22,8 @@ export interface Catalogue {
   generation: number;
   /** The generation at which a scope of this name went, before there was this one; 0 where none did. */
   revokedAt(scope: string): number;
+  /** The same of an API that had this indicator. */
+  apiRevokedAt(indicator: string): number;
 }
 
 /** For every tenant the same, so that none keeps a map of the management API's scopes for itself. */
@@ -41,10 +43,13 @@ export async function loadCatalogue(
   const owners = new Map(
     apis.flatMap((api) => (api === management ? [] : api.scopes.map(({ name }) => [name, api] as const))),
   );
-  const revoked = await revokedScopes(db, [...identity.map(({ name }) => name), ...owners.keys()]);
+  const revoked = await revokedAmong(db, 'scope', [...identity.map(({ name }) => name), ...owners.keys()]);
+  const indicators = apis.map(({ indicator }) => indicator);
+  const revokedApis = await revokedAmong(db, 'api', indicators);
   return {
     generation,
     revokedAt: (scope) => revoked.get(scope) ?? 0,
+    apiRevokedAt: (indicator) => revokedApis.get(indicator) ?? 0,
     identity: new Map(identity.map((resource) => [resource.name, resource])),
     apis,
     apiByIndicator: new Map(apis.map((api) => [api.indicator, api])),

@@ -48,7 +48,7 @@ import { jwtStamp } from './jwt-access-token.js';
 import { mayRevoke } from './jwt-status.js';
 import type { KeyRing } from './keys/index.js';
 import { queueBackChannelLogout } from './logout/back-channel.js';
-import { decideScopes } from './requested-scope.js';
+import { decideScopes, indicatorNow, requireSame } from './requested-scope.js';
 import { ROUTES } from './routes.js';
 import { senderConstraints } from './sender-constraints.js';
 import type { TokenPolicy } from './token-policy.js';
@@ -286,8 +286,11 @@ function featuresOf(
       },
       async getResourceServerInfo(ctx, indicator, client) {
         await decide(ctx, client.clientId);
-        const serverOf = ctx.oidc.params?.['resource'] === undefined ? grantedResource : resourceServer;
-        return serverOf(client.clientId, indicator, ctx.oidc.params?.['scope'] as string | undefined);
+        const { resource, scope } = (ctx.oidc.params ?? {}) as { resource?: unknown; scope?: string };
+        if (resource === undefined)
+          return grantedResource(client.clientId, indicatorNow(ctx, catalogue, indicator), scope);
+        requireSame(ctx, catalogue, indicator);
+        return resourceServer(client.clientId, indicator, scope);
       },
     },
   };

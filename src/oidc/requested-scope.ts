@@ -2,6 +2,7 @@ import { decodeJwt } from 'jose';
 import { errors, type KoaContextWithOIDC } from './library/index.js';
 import { DOCS_CLIENT_ID, type Client } from '../clients/index.js';
 import type { Catalogue } from './catalogue.js';
+import { isForAnother } from './grants/taken-scopes.js';
 import { askedScopes, isAboutUser, printable } from './scopes.js';
 import type { ResourceServerOf, TokenPolicy } from './token-policy.js';
 
@@ -73,16 +74,49 @@ export async function decideScopes(
   params['resource'] = api?.indicator;
 }
 
+/** The grant of the code, the device code or the refresh token that the request redeems. */
+const redeemed = ({ oidc }: KoaContextWithOIDC) => (oidc.route === 'token' ? oidc.entities.Grant : undefined);
+
+/**
+ * Refuses an API that is named, and is not the one of its name that the code or the refresh token is for.
+ * @throws InvalidTarget
+ */
+export function requireSame(ctx: KoaContextWithOIDC, catalogue: Catalogue, indicator: string): void {
+  const grant = redeemed(ctx);
+  if (grant && isForAnother(grant, catalogue, indicator)) throw new errors.InvalidTarget();
+}
+
+/**
+ * The indicator of the API that a code or a refresh token is for; undefined where the API is gone, though another may have its
+ * indicator now.
+ */
+export function indicatorNow(
+  ctx: KoaContextWithOIDC,
+  catalogue: Catalogue,
+  indicator: string,
+): string | undefined {
+  const grant = redeemed(ctx);
+  if (!grant) return indicator;
+  if (catalogue.apiByIndicator.has(indicator) && !isForAnother(grant, catalogue, indicator)) return indicator;
+  // The library takes the scopes of the token from what the grant has by the indicator. It does not write the grant here.
+  if (!grant.resources?.[indicator]) grant.addResourceScope(indicator, grant.getOIDCScope());
+  return undefined;
+}
+
 /**
  * Refuses a refresh that names an API which it gets no token for. The library does so once the refresh token is replaced, and
  * the client, which never learns of the new one, would lose its sign-in by asking again with the old one.
  * @throws InvalidTarget
  */
-export function checkNamedTarget(ctx: KoaContextWithOIDC, resourceServer: ResourceServerOf): void {
+export function checkNamedTarget(
+  ctx: KoaContextWithOIDC,
+  { catalogue, resourceServer }: { catalogue: Catalogue; resourceServer: ResourceServerOf },
+): void {
   const { resource } = ctx.oidc.params ?? {};
   const { RefreshToken: token, Client: client } = ctx.oidc.entities;
   if (resource === undefined || !token || !client) return;
   if (typeof resource !== 'string' || !token.resourceIndicators.has(resource))
     throw new errors.InvalidTarget();
+  requireSame(ctx, catalogue, resource);
   resourceServer(client.clientId, resource);
 }

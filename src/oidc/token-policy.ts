@@ -41,9 +41,10 @@ export interface TokenPolicy {
   resourceServer: ResourceServerOf;
   /**
    * The same for an API that was granted before and that the request does not name. Where the client has nothing of it any
-   * more, the token is for the provider alone, with what is left of its scopes: the application stays signed in.
+   * more, or the API is gone (undefined), the token is for the provider alone, with what is left of its scopes: the
+   * application stays signed in.
    */
-  grantedResource: ResourceServerOf;
+  grantedResource(clientId: string, indicator: string | undefined, asked?: string): ResourceServer;
   /** A token's own client may look at it, and a confidential one that serves the API that the token is for. */
   mayIntrospect(
     clientId: string | undefined,
@@ -140,8 +141,8 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     requireReach(catalogue, api, client);
     return serverOf(api, client, asked);
   };
-  const grantedResource: ResourceServerOf = (clientId, indicator, asked) => {
-    const api = catalogue.apiByIndicator.get(indicator);
+  const grantedResource: TokenPolicy['grantedResource'] = (clientId, indicator, asked) => {
+    const api = indicator === undefined ? undefined : catalogue.apiByIndicator.get(indicator);
     const client = clients.known(clientId);
     return serverOf(api && reaches(catalogue, api, client) ? api : undefined, client, asked);
   };

@@ -2,7 +2,7 @@ export {
   openRevocations,
   revokeAllOf,
   revokeFamilyIn,
-  revokedScopes,
+  revokedAmong,
   revokeTokenIn,
   userRevokedAt,
   USER_ENDED,

@@ -143,6 +143,39 @@ for (const kind of STORES)
       assert.equal(await silently(visitor), 'consent_required');
     });
 
+    const named = (): Record<string, string> => ({
+      scope: 'openid profile',
+      resource: `urn:resource:${api}`,
+    });
+
+    it('gives no code for the next API of a name, where resource names it alone [SEC-R19]', async () => {
+      const { visitor, page } = await consentPage();
+      await visitor.submit(page, '/consent');
+      assert.equal(await silently(visitor, named()), 'code');
+      await deleteApi();
+      await addApiAgain();
+      assert.equal(await silently(visitor, named()), 'consent_required');
+      assert.equal(await silently(visitor, { scope: 'openid profile' }), 'code');
+    });
+
+    it('gives no consent to the next API of a name that only resource names [SEC-R4]', async () => {
+      const visitor = new Visitor(server.issuer);
+      const page = await signIn(visitor, await visitor.go(asked(named())));
+      assert.match(page.html, /\/consent\?/);
+      await deleteApi();
+      await addApiAgain();
+      assert.equal(isExpired(await visitor.submit(page, '/consent')), true);
+      assert.equal(await silently(visitor, named()), 'consent_required');
+    });
+
+    it('goes on for an API that is disabled and enabled, where resource names it alone', async () => {
+      const { visitor, page } = await consentPage();
+      await visitor.submit(page, '/consent');
+      const { id } = await rowOf('api_resources', { name: api });
+      for (const enabled of [false, true]) await admin.done('PUT', '/api/ApiResource', { id, enabled });
+      assert.equal(await silently(visitor, named()), 'code');
+    });
+
     for (const [what, change] of Object.entries({
       'an API that took the name': async () => {
         await deleteApi();

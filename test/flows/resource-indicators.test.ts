@@ -147,44 +147,110 @@ for (const kind of STORES)
           await admin.done('DELETE', `/api/ApiResource/${row?.id}?cascade=true`);
         },
         async giveBack() {
-          await admin.done('POST', '/api/ApiResource', { name: 'orders', scopes: [{ name: 'read' }] });
+          await admin.done('POST', '/api/ApiResource', {
+            name: 'orders',
+            accessTokenFormat: 'jwt',
+            scopes: [{ name: 'read' }],
+          });
           await setScopes(ALL);
         },
       },
     };
     const orders = (db: TenantDb) => db.from('api_resources').where({ name: 'orders' });
 
-    for (const [what, { take, giveBack }] of Object.entries(TAKEN))
-      for (const [how, begin] of Object.entries({
-        'a refresh token': async () => refreshForm(await signIn()),
-        'a refresh token of a request that named it': async () =>
-          refreshForm(await signIn({ resource: ORDERS })),
-        'a refresh token that asks for less': async () => ({
-          ...(await refreshForm(await signIn())),
-          scope: 'openid',
+    const BEGUN: Record<string, () => Promise<Record<string, string>>> = {
+      'a refresh token': async () => refreshForm(await signIn()),
+      'a refresh token of a request that named it': async () =>
+        refreshForm(await signIn({ resource: ORDERS })),
+      'a refresh token that asks for less': async () => ({
+        ...(await refreshForm(await signIn())),
+        scope: 'openid',
+      }),
+      'a refresh token of a password': async () =>
+        refreshForm({
+          grant_type: GRANT_TYPES.password,
+          username: 'alice',
+          password: PASSWORD,
+          scope: PARTS.scope,
         }),
-        'a code': signIn,
-        'a device code': byDevice,
-      }))
+      'a code': signIn,
+      'a device code': byDevice,
+    };
+    const checkLeftOut = async (
+      form: Record<string, string>,
+      { status, body }: Pick<Answer, 'status' | 'body'>,
+    ): Promise<void> => {
+      assert.equal(status, 200, JSON.stringify(body));
+      const opaque = String(body['access_token']);
+      const userinfo = await fetch(`${server.issuer}/connect/userinfo`, {
+        headers: { authorization: `Bearer ${opaque}` },
+      });
+      const { aud, scope, role } = (
+        await server.post('/connect/introspect', { token: opaque }, server.basic('app', secret))
+      ).body;
+      const left = form['scope'] ?? 'openid offline_access';
+      assert.deepEqual(
+        [opaque.includes('.'), body['scope'], aud, scope, role, userinfo.status],
+        [false, left, server.issuer, left, undefined, 200],
+      );
+    };
+
+    for (const [what, { take, giveBack }] of Object.entries(TAKEN))
+      for (const [how, begin] of Object.entries(BEGUN))
         it(`is left out where ${what} before ${how} is redeemed, and the rest is given [SEC-R6]`, async () => {
-          const form: Record<string, string> = await begin();
+          const form = await begin();
           await take();
-          const { status, body } = await token(form);
+          const answer = await token(form);
           await giveBack();
-          assert.equal(status, 200, JSON.stringify(body));
-          const opaque = String(body['access_token']);
-          const userinfo = await fetch(`${server.issuer}/connect/userinfo`, {
-            headers: { authorization: `Bearer ${opaque}` },
-          });
-          const { aud, scope, role } = (
-            await server.post('/connect/introspect', { token: opaque }, server.basic('app', secret))
-          ).body;
-          const left = form['scope'] ?? 'openid offline_access';
-          assert.deepEqual(
-            [opaque.includes('.'), body['scope'], aud, scope, role, userinfo.status],
-            [false, left, server.issuer, left, undefined, 200],
-          );
+          await checkLeftOut(form, answer);
         });
+
+    for (const [how, begin] of Object.entries(BEGUN)) {
+      it(`is left out where another took its name before ${how} is redeemed [SEC-R4]`, async () => {
+        const form = await begin();
+        await TAKEN['it is deleted']?.take();
+        await TAKEN['it is deleted']?.giveBack();
+        await checkLeftOut(form, await token(form));
+      });
+
+      it(`is left out where another took its audience before ${how} is redeemed [SEC-R4]`, async () => {
+        const form = await begin();
+        const [row] = await server.change((db) => orders(db).select<{ id: string }[]>('id'));
+        const setAudience = (id: string | undefined, audience: string): Promise<unknown> =>
+          admin.done('PUT', '/api/ApiResource', { id, audience });
+        await setAudience(row?.id, `${ORDERS}:moved`);
+        const other = await admin.done('POST', '/api/ApiResource', {
+          name: 'others',
+          audience: ORDERS,
+          tokenAudience: 'others',
+          scopes: [{ name: 'read' }],
+        });
+        await setScopes([...ALL, 'others.read']);
+        const answer = await token(form);
+        await admin.done('DELETE', `/api/ApiResource/${String(other['id'])}?cascade=true`);
+        await setAudience(row?.id, ORDERS);
+        await setScopes(ALL);
+        await checkLeftOut(form, answer);
+      });
+    }
+
+    it('is refused to a refresh that names another of its name, which keeps its refresh token [SEC-R4]', async () => {
+      const form = await refreshForm(await signIn());
+      await TAKEN['it is deleted']?.take();
+      await TAKEN['it is deleted']?.giveBack();
+      assert.equal((await token({ ...form, resource: ORDERS })).body['error'], 'invalid_target');
+      await checkLeftOut(form, await token(form));
+    });
+
+    it('is given to those who allow the next of its name, by a code and by a refresh token', async () => {
+      await signIn();
+      await TAKEN['it is deleted']?.take();
+      await TAKEN['it is deleted']?.giveBack();
+      const first = (await token(await signIn())).body;
+      assert.equal(audience(first['access_token']), 'orders');
+      const form = { grant_type: GRANT_TYPES.refresh, refresh_token: String(first['refresh_token']) };
+      assert.equal(audience((await token(form)).body['access_token']), 'orders');
+    });
 
     it('comes back for a refresh token with the client’s scope of it', async () => {
       const form = await refreshForm(await signIn());

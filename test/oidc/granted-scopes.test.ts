@@ -7,12 +7,14 @@ const catalogueOf = (
   generation: number,
   scopes: string[],
   revoked: Record<string, number> = {},
+  revokedApis: Record<string, number> = {},
 ): Catalogue => ({
   generation,
   revokedAt: (scope) => revoked[scope] ?? 0,
+  apiRevokedAt: (indicator) => revokedApis[indicator] ?? 0,
   identity: new Map(),
   apis: [],
-  apiByIndicator: new Map(),
+  apiByIndicator: new Map([['urn:resource:notes', { name: 'an API' } as never]]),
   apiByAudience: new Map(),
   apiOf: (scope) => (scopes.includes(scope) ? ({ name: 'an API' } as never) : undefined),
 });
@@ -47,5 +49,17 @@ describe('the scopes of a grant', () => {
       grant: grant('read write'),
       generation: 8,
     });
+  });
+
+  it('count while the API that they were allowed at has not gone since [SEC-R4]', () => {
+    const node = catalogueOf(9, ['read'], {}, { 'urn:resource:notes': 5 });
+    assert.deepEqual(stillGranted(grant('openid'), node, 5), grant('openid'));
+    assert.deepEqual(stillGranted(grant('openid'), node, 4), { resources: {} });
+  });
+
+  it('get the generation of an API whose indicator another had, without APIs that are not there now [SEC-R4]', () => {
+    const node = catalogueOf(9, ['read'], {}, { 'urn:resource:notes': 5 });
+    const had = { resources: { 'urn:resource:notes': 'read', 'urn:resource:gone': 'read' } };
+    assert.deepEqual(grantToWrite(had, node, 2, 8), { grant: grant('read'), generation: 8 });
   });
 });
