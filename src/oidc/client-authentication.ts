@@ -3,9 +3,11 @@ import Provider, { errors, type Configuration, type KoaContextWithOIDC } from '.
 import { matchesSecret } from '../secrets/index.js';
 import { rateHeaders, type Limits, type Refusal } from '../limits/index.js';
 import type { Vault } from '../store/index.js';
+import type { Revocations } from '../revocations/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { ClientCache } from './client-cache.js';
 import { followKeys, type FetchedKeysCache } from './client-keys.js';
+import type { GenerationOf } from './generation.js';
 
 /** What clients sign with: assertions (RFC 7523) and request objects (RFC 9101). Nothing symmetric: secrets are hashed. */
 export const CLIENT_SIGNING_ALGS = ['ES256', 'PS256', 'RS256', 'EdDSA'] as const;
@@ -46,6 +48,24 @@ export function tooManyRequests(ctx: KoaContextWithOIDC, refusal: Refusal): Erro
     status: 429,
     statusCode: 429,
   });
+}
+
+/**
+ * Reads the revocations that what the request issues carries, and refuses a client that ended before them: this node may have
+ * authenticated it as it was. What it issues would be of a later generation, and so outlive its end. Call it before anything
+ * else is checked.
+ * @throws InvalidClientAuth
+ */
+export async function beginAsClient(
+  ctx: KoaContextWithOIDC,
+  base: { tenantId: string; clients: ClientCache; revocations: Revocations; generation: GenerationOf },
+  clientId: string,
+): Promise<void> {
+  const generation = await base.generation(ctx, 'AccessToken');
+  const endedSince = (loaded: number): Promise<boolean> =>
+    base.revocations.clientEndedSince(base.tenantId, clientId, loaded);
+  if (!(await base.clients.livesAt(clientId, generation, endedSince)))
+    throw new errors.InvalidClientAuth('the client has ended since this node loaded it');
 }
 
 export interface SecureClientsBase {

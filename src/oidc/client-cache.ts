@@ -11,7 +11,7 @@ interface Entry {
   metadata: AdapterPayload;
   /** The library's own object, from when it begins to make it; not where that fails. */
   validated?: Promise<OidcClient | undefined> | undefined;
-  /** The tenant's revocations when it was loaded (src/revocations). */
+  /** The tenant's revocations when it was loaded, or known not to have ended since (src/revocations). */
   generation: number;
 }
 
@@ -38,6 +38,25 @@ export class ClientCache {
   /** The tenant's revocations when a client was loaded; undefined where it is not in the cache. */
   generationOf(clientId: string): number | undefined {
     return this.#entries.get(clientId)?.generation;
+  }
+
+  /**
+   * Whether a client that is in the cache has not ended since it was loaded, up to a generation. One that has is forgotten: a
+   * node may not have heard of the change yet.
+   * @param endedSince asks the store, which is needed only where there was a revocation in between.
+   */
+  async livesAt(
+    clientId: string,
+    generation: number,
+    endedSince: (loaded: number) => Promise<boolean>,
+  ): Promise<boolean> {
+    const entry = this.#entries.get(clientId);
+    if (!entry) return false;
+    if (entry.generation >= generation) return true;
+    const ended = await endedSince(entry.generation);
+    if (!ended) entry.generation = Math.max(entry.generation, generation);
+    else if (this.#entries.get(clientId) === entry) this.forget(clientId);
+    return !ended;
   }
 
   /** Reads it anew the next time. */

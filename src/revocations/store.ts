@@ -36,6 +36,8 @@ export interface Revocations {
   /** Revokes a family; `expiresAt` is when the last token that it can have now expires. */
   revokeFamily(tenantId: string, family: string, expiresAt: number): Promise<void>;
   isRevoked(tenantId: string, issued: Issued): Promise<boolean>;
+  /** Whether a client's tokens were ended after a generation. */
+  clientEndedSince(tenantId: string, clientId: string, generation: number): Promise<boolean>;
   /**
    * The tenant's counter, and whether a key is not revoked, in one statement: a key that is revoked later ends what is
    * derived now from a token that it signed.
@@ -66,6 +68,7 @@ export function openRevocations(store: Store): Revocations {
   const ofClient = store.prepare(
     `SELECT 1 AS dead WHERE EXISTS (${token}) OR EXISTS (${later}) OR EXISTS (${later})`,
   );
+  const clientEnded = store.prepare(later);
   const revoke = async (kind: string, tenantId: string, id: string, expiresAt: number): Promise<void> =>
     void (await write.run(tenantId, kind, id, Date.now(), expiresAt + CLOCK_MARGIN_MS));
   return {
@@ -88,6 +91,8 @@ export function openRevocations(store: Store): Revocations {
             );
       return dead !== undefined;
     },
+    clientEndedSince: async (tenantId, clientId, generation) =>
+      (await clientEnded.first(tenantId, 'client', clientId, generation)) !== undefined,
     async generationUnder(tenantId, kid = '') {
       const now = await underKey.first(tenantId, tenantId, kid);
       return now?.['key_revoked'] ? undefined : Number(now?.['generation']);

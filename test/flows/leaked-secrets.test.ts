@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
-import { GRANT_TYPES } from '../../src/clients/index.js';
+import { addClientSecret, endTokensOfClient, GRANT_TYPES } from '../../src/clients/index.js';
 import type { Gatehouse } from '../../src/main.js';
 import { replaceAppSecret } from '../../src/mqtt/apps.js';
+import { tenantTransaction, type TenantDb } from '../../src/store/index.js';
 import { administrator, type Caller } from '../support/area.js';
 import { STORES } from '../support/config.js';
 import { APP as MQTT_APP, APP_SECRET, deviceApi } from '../support/devices.js';
 import { newDpopKey, proofOf } from '../support/dpop.js';
 import { basic, bodyOf, send } from '../support/http.js';
-import { startServer, type Answer, type TestServer } from '../support/server.js';
+import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
 import { authorizePath, obtainCode, Visitor } from '../support/visitor.js';
 
 const APP = 'https://app.example.com/callback';
@@ -124,5 +125,70 @@ for (const kind of STORES)
       assert.equal(await read(), 401);
       assert.equal((await admin.ask('DELETE', `/api/Client/${id}/RegistrationAccess`)).status, 404);
       assert.equal((await admin.ask('GET', `/api/Client/${id}`)).status, 200);
+    });
+
+    /** A client with such a grant, whose secret the second node knows, and what it asks for with the grant. */
+    const warm = async (clientId: string, grantType: string, form: Record<string, string>) => {
+      const made = await server.addClient(clientId, {
+        grantTypes: [grantType, GRANT_TYPES.clientCredentials],
+        scopes: ['orders.read'],
+        resources: ['orders'],
+      });
+      await other.refresh();
+      const ask = async (value: string, more: Record<string, string>): Promise<unknown> => {
+        const heard = await send(new URL('/connect/token', `http://127.0.0.1:${other.port}`), {
+          form: more,
+          headers: { ...server.basic(clientId, value), host: new URL(server.issuer).host },
+        });
+        const { error, access_token: token } = bodyOf(heard);
+        return error ?? typeof token;
+      };
+      assert.equal(await ask(made, { grant_type: GRANT_TYPES.clientCredentials }), 'string');
+      return { made, ask: (value: string) => ask(value, { grant_type: grantType, ...form }) };
+    };
+    const usersToken = async (): Promise<string> => {
+      const clientId = `front-${++made}`;
+      await server.addClient(clientId, {
+        grantTypes: [GRANT_TYPES.password],
+        scopes: ['orders.read'],
+        tokenEndpointAuthMethod: 'none',
+      });
+      const { body } = await server.post('/connect/token', {
+        ...{ grant_type: GRANT_TYPES.password, client_id: clientId, username: 'alice', password: PASSWORD },
+      });
+      return String(body['access_token']);
+    };
+    let made = 0;
+    /** The node hears nothing: no change is announced. */
+    const unheard = <T>(work: (db: TenantDb) => Promise<T>): Promise<T> =>
+      tenantTransaction(server.context.store, server.home.tenant.id, work);
+    const GRANTS: Record<string, () => Promise<[string, Record<string, string>]>> = {
+      exchange: async () => [
+        GRANT_TYPES.tokenExchange,
+        {
+          subject_token: await usersToken(),
+          subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+        },
+      ],
+      'a password': async () => [GRANT_TYPES.password, { username: 'alice', password: PASSWORD }],
+      'a mobile code': async () => [GRANT_TYPES.mobileCode, { email: 'alice@example.com', code: '123456' }],
+    };
+
+    for (const [what, grant] of Object.entries(GRANTS))
+      it(`gives nothing by ${what} at a node that has not heard yet that it ended [SEC-R7]`, async () => {
+        const clientId = `service-${++made}`;
+        const { made: leaked, ask } = await warm(clientId, ...(await grant()));
+        const replaced = await unheard(async (db) => {
+          await endTokensOfClient(db, clientId);
+          return addClientSecret(db, server.context.vault, clientId, { replace: true });
+        });
+        assert.deepEqual([await ask(leaked), await ask(leaked)], ['invalid_client', 'invalid_client']);
+        assert.equal(await ask(replaced), what === 'a mobile code' ? 'invalid_grant' : 'string');
+      });
+
+    it('and the end of one client leave the others as they are', async () => {
+      const { made: own, ask } = await warm(`service-${++made}`, ...(await GRANTS['exchange']!()));
+      await unheard((db) => endTokensOfClient(db, 'machine'));
+      assert.deepEqual([await ask(own), await ask(own)], ['string', 'string']);
     });
   });

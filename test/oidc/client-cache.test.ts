@@ -101,4 +101,34 @@ describe('the clients in memory', () => {
     assert.equal(cache.known('app').clientName, 'New');
     assert.equal(asked.length, 2);
   });
+
+  it('are looked for among the revocations only after one, and are forgotten where they ended [SEC-R7]', async () => {
+    const { cache, at } = newStore();
+    const found = cache.get('app');
+    (await at(0)).answer(newClient('One'));
+    await found;
+    const asked: number[] = [];
+    const endedSince =
+      (ended: boolean) =>
+      async (loaded: number): Promise<boolean> => {
+        asked.push(loaded);
+        return ended;
+      };
+    const lives: boolean[] = [];
+    for (const [generation, ended] of [
+      [1, true],
+      [3, false],
+      [3, true],
+      [4, true],
+      [4, false],
+    ] as const)
+      lives.push(await cache.livesAt('app', generation, endedSince(ended)));
+    assert.deepEqual(
+      [lives, asked],
+      [
+        [true, true, true, false, false],
+        [1, 3],
+      ],
+    );
+  });
 });

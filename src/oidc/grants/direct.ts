@@ -5,10 +5,11 @@ import { factsOf } from '../../kernel/request.js';
 import type { Client } from '../../clients/index.js';
 import type { Limits } from '../../limits/index.js';
 import type { Audit } from '../../observe/index.js';
+import type { Revocations } from '../../revocations/index.js';
 import type { People, SignIn, User } from '../../users/index.js';
 import type { Catalogue } from '../catalogue.js';
 import { accountOf } from '../claims.js';
-import { tooManyRequests } from '../client-authentication.js';
+import { beginAsClient, tooManyRequests } from '../client-authentication.js';
 import type { ClientCache } from '../client-cache.js';
 import type { ResourceServerOf } from '../token-policy.js';
 import { askedScopes, type AskedScopes } from '../scopes.js';
@@ -25,6 +26,7 @@ export interface DirectGrantBase {
   clients: ClientCache;
   grants: ExistingGrants;
   resourceServer: ResourceServerOf;
+  revocations: Revocations;
   generation: GenerationOf;
 }
 
@@ -67,7 +69,7 @@ export function registerDirectGrant<P extends object>(
       const sender = await senderOf(provider, ctx);
       countSignIn(ctx, base, client);
       const asked = askedScopes(base.catalogue, client, params.scope, params.resource, true);
-      await base.generation(ctx, 'AccessToken'); // before the password is checked: a later revocation ends the token
+      await beginAsClient(ctx, base, client.clientId); // before the password is checked: a later revocation ends the token
       const user = await signIn(ctx, base, way, params);
       const grant = await base.grants.implied(provider, user.userKey, client.clientId);
       const oidcScopes = asked.scope.filter((word) => base.catalogue.identity.has(word));

@@ -5,6 +5,7 @@ import { factsOf } from '../../kernel/request.js';
 import type { Audit } from '../../observe/index.js';
 import type { Revocations } from '../../revocations/index.js';
 import type { Catalogue } from '../catalogue.js';
+import { beginAsClient } from '../client-authentication.js';
 import type { ClientCache } from '../client-cache.js';
 import type { Artifacts } from '../artifacts.js';
 import {
@@ -95,7 +96,7 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
   const sender = await senderOf(provider, ctx);
   // Before the tokens are checked, each by its own generation: a later revocation ends the result. One from before, which they
   // have survived, does not concern it, so it carries neither generation of theirs: each is of another user or client.
-  await base.generation(ctx, 'AccessToken');
+  await beginAsClient(ctx, base, client.clientId);
   const subject = await subjectOf(provider, base, params, client.clientId);
   const acting = await actingToken(provider, base, params, client.clientId);
   const api = base.catalogue.apiByAudience.get(subject.aud);
