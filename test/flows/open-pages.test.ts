@@ -43,7 +43,7 @@ for (const kind of STORES)
         clientName: 'App',
         grantTypes: [GRANT_TYPES.code, GRANT_TYPES.refresh, GRANT_TYPES.device],
         redirectUris: [REDIRECT],
-        scopes: scopes(),
+        scopes: [...scopes(), 'email'],
         tokenEndpointAuthMethod: 'none',
         ...more,
       });
@@ -141,6 +141,18 @@ for (const kind of STORES)
       await visitor.submit(page, '/consent');
       await addApiAgain();
       assert.equal(await silently(visitor), 'consent_required');
+    });
+
+    it('adds to what was allowed on another page meanwhile', async () => {
+      const { visitor, page } = await signInPage();
+      const more = await signIn(visitor, page);
+      const less = await visitor.go(asked({ scope: 'openid email' }));
+      await visitor.submit(more, '/consent');
+      await visitor.submit(less, '/consent');
+      assert.deepEqual(
+        [await silently(visitor), await silently(visitor, { scope: 'openid email' }), await grants()],
+        ['code', 'code', 1],
+      );
     });
 
     const named = (): Record<string, string> => ({

@@ -1,5 +1,6 @@
 import type { Grant, Interaction, Provider } from 'oidc-provider';
 import { MANAGEMENT_API, managementWordOf, type ManagementWord } from '../../api-resources/index.js';
+import { DOCS_CLIENT_ID } from '../../clients/index.js';
 import type { Catalogue } from '../catalogue.js';
 import { allow, type GrantFields } from '../grants/existing.js';
 import type { InteractionFields } from '../model-fields.js';
@@ -78,16 +79,39 @@ export function scopesToShow(catalogue: Catalogue, interaction: Interaction): Sh
   };
 }
 
+/** The id of the newest consent of a person to a client. */
+type NewestGrant = (accountId: string, clientId: string) => Promise<string | undefined>;
+
+/**
+ * The grant that the page adds to: that of when it was shown, or one that another page has made since. Not one that is younger
+ * than what the page shows: what goes in between would stay.
+ */
+async function grantToAddTo(
+  provider: Provider,
+  { grantId, asOf = 0, params }: Interaction & InteractionFields,
+  accountId: string,
+  newestGrant: NewestGrant,
+): Promise<(Grant & GrantFields) | undefined> {
+  const shown = grantId === undefined ? undefined : await provider.Grant.find(grantId);
+  const clientId = String(params['client_id']);
+  if (shown || clientId === DOCS_CLIENT_ID) return shown;
+  const newest = await newestGrant(accountId, clientId);
+  const grant: (Grant & GrantFields) | undefined =
+    newest === undefined ? undefined : await provider.Grant.find(newest);
+  return (grant?.was ?? Infinity) <= asOf ? grant : undefined;
+}
+
 /** Writes down that the person allowed what was asked. */
 export async function allowAsked(
   provider: Provider,
   interaction: Interaction & InteractionFields,
   accountId: string,
+  newestGrant: NewestGrant,
 ): Promise<{ grantId: string; scopes: string[] }> {
   const { missingOIDCScope = [], missingResourceScopes = {} } = interaction.prompt.details as Missing;
-  const stored = interaction.grantId ? await provider.Grant.find(interaction.grantId) : undefined;
   const grant: Grant & GrantFields =
-    stored ?? new provider.Grant({ accountId, clientId: String(interaction.params['client_id']) });
+    (await grantToAddTo(provider, interaction, accountId, newestGrant)) ??
+    new provider.Grant({ accountId, clientId: String(interaction.params['client_id']) });
   grant.shown = interaction.asOf;
   const [api] = Object.entries(missingResourceScopes);
   const grantId = await allow(grant, missingOIDCScope, api && { indicator: api[0], scopes: api[1] });

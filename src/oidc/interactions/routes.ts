@@ -45,7 +45,9 @@ export function interactionRoutes(base: OidcBase, runtimeOf: (ctx: Context) => T
     const { runtime, interaction } = flowOf(ctx);
     if (interaction.prompt.name !== 'consent' || !interaction.session) return showSignIn(ctx, steps);
     const { accountId } = interaction.session;
-    const { grantId, scopes } = await allowAsked(runtime.provider, interaction, accountId);
+    const { grantId, scopes } = await allowAsked(runtime.provider, interaction, accountId, (...of) =>
+      base.artifacts.grantOf(runtime.tenant.id, ...of, 'consent'),
+    );
     await base.audit(runtime.tenant.id, {
       event: 'consent',
       result: 'success',
