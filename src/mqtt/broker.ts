@@ -137,9 +137,10 @@ export function openBroker(base: BrokerBase): Broker {
     superuser: isSuperuser,
   };
 
-  async function replyTo(call: string, tenant: Tenant, fields: Fields, asJson: boolean): Promise<Reply> {
+  async function replyTo(call: string, tenant: Tenant, body: string, asJson: boolean): Promise<Reply> {
     const ask = CALLS[call];
-    const impossible = hasNul(fields);
+    const fields = fieldsOf(body, asJson);
+    const impossible = hasNul(body, fields);
     if (!ask) {
       const rabbit = { devices, exchange, signIn, tokensOf: base.tokensOf };
       const { words, reason } = impossible
@@ -167,7 +168,7 @@ export function openBroker(base: BrokerBase): Broker {
     if (admitted) await admitted;
     const asJson = isJson(request);
     const body = bodyOf(request);
-    return replyTo(call, tenant, fieldsOf(typeof body === 'string' ? body : await body, asJson), asJson);
+    return replyTo(call, tenant, typeof body === 'string' ? body : await body, asJson);
   }
 
   function replyToFailure(request: IncomingMessage, error: unknown): Reply {

@@ -18,8 +18,15 @@ export const namesOf = (fields: Fields): Names => ({
   clientid: text(fields['clientid'] ?? fields['client_id'] ?? fields['variable_map.client_id']) ?? '',
 });
 
-/** Whether a name or a topic has NUL: MQTT allows none there (MQTT-1.5.3-2), and PostgreSQL takes none. */
-export function hasNul(fields: Fields): boolean {
+/** NUL as it stands in a form, and as JSON and forms write it. */
+const WRITTEN = [NUL, '\\u0000', '%00'];
+
+/**
+ * Whether a name or a topic has NUL: MQTT allows none there (MQTT-1.5.3-2), and PostgreSQL takes none.
+ * @param body the text that the fields were read from: in most there is nothing to look for.
+ */
+export function hasNul(body: string, fields: Fields): boolean {
+  if (!WRITTEN.some((nul) => body.includes(nul))) return false;
   const { username, clientid } = namesOf(fields);
   const topics = textOf(fields, 'topic') + textOf(fields, 'routing_key');
   return username.includes(NUL) || clientid.includes(NUL) || topics.includes(NUL);
