@@ -3,8 +3,7 @@ import { decodeJwt } from 'jose';
 import { STORES } from '../support/config.js';
 import { administrator, caller, tokenFor, type Caller, type Data } from '../support/area.js';
 import { deviceApi, type DeviceApi } from '../support/devices.js';
-import { send } from '../support/http.js';
-import { clientToken, userToken, type ApiAnswer } from '../support/management.js';
+import { importedLines, clientToken, userToken, type ApiAnswer } from '../support/management.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 
 const permissions = (...words: string[]): { claims: object[] } => ({
@@ -52,17 +51,8 @@ for (const kind of STORES)
         (role) => role['builtIn'] === which,
       ) as Data;
 
-    const imported = async ({ token }: Developer, lines: readonly object[]): Promise<unknown[]> => {
-      const heard = await send(new URL('/api/User/Import', server.issuer), {
-        method: 'POST',
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
-        body: lines.map((line) => JSON.stringify(line)).join('\n'),
-      });
-      return heard.text
-        .trim()
-        .split('\n')
-        .map((line) => (JSON.parse(line) as Data)['result'] as unknown);
-    };
+    const imported = ({ token }: Developer, lines: readonly object[]): Promise<unknown[]> =>
+      importedLines(server, token, lines);
 
     describe('words of the management API', () => {
       for (const reserved of ['ids4', 'IDS4', 'ids4.shop', 'Isms', 'ISMS.shop', 'Ids4.Ms'])

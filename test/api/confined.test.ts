@@ -4,7 +4,7 @@ import { decodeJwt } from 'jose';
 import { STORES } from '../support/config.js';
 import { administrator, caller, tokenFor, type Caller, type Data } from '../support/area.js';
 import { bodyOf, send } from '../support/http.js';
-import { clientToken, userToken, type ApiAnswer } from '../support/management.js';
+import { importedLines, clientToken, userToken, type ApiAnswer } from '../support/management.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const MAY = ['isms.client.all', 'isms.apiresource.all', 'isms.role.all', 'isms.user.all'];
@@ -295,17 +295,7 @@ for (const kind of STORES)
       refused(await developer.ask('POST', '/api/Role', { name, ...permission(word) }), 'owner', word);
     });
 
-    const importUsers = async (lines: readonly object[]): Promise<unknown[]> => {
-      const heard = await send(new URL('/api/User/Import', server.issuer), {
-        method: 'POST',
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
-        body: lines.map((line) => JSON.stringify(line)).join('\n'),
-      });
-      return heard.text
-        .trim()
-        .split('\n')
-        .map((line) => (JSON.parse(line) as Data)['result'] as unknown);
-    };
+    const importUsers = (lines: readonly object[]): Promise<unknown[]> => importedLines(server, token, lines);
 
     const LEFT: Record<string, (other: Caller) => Promise<unknown>> = {
       'a client': (other) => other.done('POST', '/api/Client', { template: 'machine' }),

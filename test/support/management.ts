@@ -158,3 +158,20 @@ async function token(
   if (typeof got !== 'string') throw new Error(`no token: ${heard.text}`);
   return got;
 }
+
+/** What `POST /api/User/Import` answers to each line. */
+export async function importedLines(
+  server: TestServer,
+  token: string,
+  lines: readonly object[],
+): Promise<unknown[]> {
+  const { text } = await send(new URL('/api/User/Import', server.issuer), {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
+    body: lines.map((line) => JSON.stringify(line)).join('\n'),
+  });
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as Record<string, unknown>)['result']);
+}
