@@ -199,7 +199,7 @@ const sendingTenant =
     return tenant?.enabled ? { ...lookOf(tenant), issuer: tenant.issuer, home: tenant.home } : undefined;
   };
 
-/** @throws ConfigError where the server, or the metrics beside it, can not be listened at */
+/** @throws ConfigError where the server's port or that of the metrics cannot be opened */
 async function checkPorts(config: Config): Promise<void> {
   const servers = [createServer(), createServer()] as const;
   try {

@@ -3,8 +3,8 @@ import { networkOf } from './addresses.js';
 import { plain } from './forwarded.js';
 
 /**
- * Closes connections of an address that has too many. Silent ones cost no request, but once all places for connections are
- * taken, nobody gets an answer, health checks included.
+ * Closes new connections of an address that has too many open. A silent connection costs no request, but it takes a place. When
+ * no place is left, the server accepts nobody, health checks included.
  * @param most connections of one network.
  * @param isProxy whose connections are those of many; such a peer bounds them itself.
  */

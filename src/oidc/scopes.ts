@@ -88,8 +88,8 @@ function defaultScopes(
 }
 
 /**
- * What an API's tokens can hold for this client: its own scopes, and the provider's beside them (see adapter.ts); the
- * provider's alone where the token is for no API.
+ * The scopes that a token for an API can hold for this client: those of the API and those of the provider (see adapter.ts). A
+ * token for no API holds the provider's scopes only.
  */
 export function scopesAt(
   catalogue: Catalogue,
