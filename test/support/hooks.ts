@@ -14,12 +14,19 @@ let nothingLeftOpen: () => Promise<void>;
 /** In one process with all tests is also what the run shares. There, what is left open keeps the run from ending. */
 const IN_WORKER = process.env['MOCHA_WORKER_ID'] !== undefined;
 
+/** A test that failed may have left its server running, which is no fault of its own. */
+let failed = false;
+
 /** Around the tests of a file; around all of them where they run in one process. */
 export const mochaHooks = {
   async beforeAll(): Promise<void> {
     started = performance.now();
+    failed = false;
     await Promise.resolve(); // from here on mocha has its timer for this hook open, as in the other one
     nothingLeftOpen = watchLeftOpen();
+  },
+  afterEach(this: Context): void {
+    failed ||= this.currentTest?.state === 'failed';
   },
   /** Ends what the tests share. */
   async afterAll(this: Context): Promise<void> {
@@ -30,7 +37,7 @@ export const mochaHooks = {
       const file = this.test?.parent?.suites[0]?.file ?? '';
       appendFileSync(TIMES, `${((performance.now() - started) / 1000).toFixed(1)} ${file}\n`);
     }
-    if (IN_WORKER) await nothingLeftOpen();
+    if (IN_WORKER && !failed) await nothingLeftOpen();
   },
 };
 

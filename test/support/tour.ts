@@ -37,8 +37,12 @@ async function tourOfCodes(
   look: (name: string) => Promise<void>,
 ): Promise<void> {
   const submit = (): Promise<void> => page.locator('form button').first().click();
+  const follow = async (path: string): Promise<void> => {
+    await page.locator(`a[href*="${path}"]`).click();
+    await page.waitForURL(`**${path}?**`);
+  };
   const signInPage = page.url();
-  await page.locator('a[href*="/register"]').click();
+  await follow('/register');
   await look('register');
   await page.locator('#phone').fill('+8613900139001');
   await page.locator('#email').fill('nova@example.com');
@@ -51,14 +55,14 @@ async function tourOfCodes(
   await page.locator('[role=alert]').waitFor();
   await look('register-refused');
   await page.goto(signInPage);
-  await page.locator('a[href*="/code"]').click();
+  await follow('/code');
   await look('code-request');
   await page.locator('#login').fill('alice@example.com');
   await submit();
   await page.locator('#code').waitFor();
   await look('code-enter');
   await page.goto(signInPage);
-  await page.locator('a[href*="/forgot"]').click();
+  await follow('/forgot');
   await look('forgot');
   await page.locator('#login').fill('+8613900139000');
   await submit();
@@ -89,8 +93,12 @@ async function tourOfAccount(
 export async function tour(
   server: TestServer,
   page: Page,
-  look: (name: string) => Promise<void>,
+  lookAt: (name: string) => Promise<void>,
 ): Promise<void> {
+  const look = async (name: string): Promise<void> => {
+    await page.waitForLoadState(); // a click does not wait for the style sheets of the page it leads to
+    await lookAt(name);
+  };
   const signIn = async (password: string, login = 'alice'): Promise<void> => {
     await page.locator('#login').fill(login);
     await page.locator('#password').fill(password);
@@ -157,5 +165,6 @@ export async function tour(
   await page.goto(`${server.issuer}/device`);
   await page.locator('input[name=user_code]').fill('BCDF-GHJK');
   await page.locator('form button').first().click();
+  await page.locator('input[name=user_code]').waitFor({ state: 'detached' });
   await look('slow-down');
 }
