@@ -132,7 +132,7 @@ class ArtifactAdapter implements Adapter {
     if (this.model === 'Session') rest['device'] = deviceOf(Provider.ctx);
     // A page is no request of the library's: what it writes is as old as its look at the interaction.
     const own = Provider.ctx ? undefined : seen;
-    return { rest, generation: own ?? (await generation(Provider.ctx, this.model, payload.clientId)) };
+    return { rest, generation: own ?? (await generation(Provider.ctx, this.model)) };
   }
 
   async #pack(id: string, payload: OwnPayload, expiresIn: number | undefined): Promise<Artifact> {
@@ -218,7 +218,7 @@ class ArtifactAdapter implements Adapter {
     if (stored && SOURCES.has(this.model)) {
       const { grantId, uid } = stored;
       const again = this.#comesAgain(stored, payload);
-      setSource({ model: this.model, id, grantId, uid, clientId: payload?.clientId, consumed: false, again });
+      setSource({ model: this.model, id, grantId, uid, consumed: false, again });
       // All that the library checks of a refresh token it checks now as well; `consume` is where this ends.
       if (again) delete payload?.consumed;
     }
@@ -306,15 +306,16 @@ class ArtifactAdapter implements Adapter {
 
   #comesAgain(stored: StoredArtifact, payload: AdapterPayload | undefined): boolean {
     const { consumedAt } = stored;
-    const asking = Provider.ctx?.oidc.route === 'token' ? Provider.ctx.oidc.client?.clientId : undefined;
+    const asking = Provider.ctx?.oidc.route === 'token' ? Provider.ctx.oidc.client : undefined;
     if (this.model !== 'RefreshToken' || consumedAt === null || asking === undefined) return false;
-    return payload?.clientId === asking && this.base.answers.mayComeAgain(asking, consumedAt);
+    return payload?.clientId === asking.clientId && this.base.answers.mayComeAgain(asking, consumedAt);
   }
 
   /** Another request with the same refresh token was a moment earlier: a tab beside this one, or a thief. */
   async #lostRace(source: Source): Promise<never> {
     const ctx = Provider.ctx;
-    if (ctx && this.base.answers.mayComeAgain(source.clientId ?? '', Date.now()))
+    const client = ctx?.oidc.client;
+    if (client && this.base.answers.mayComeAgain(client, Date.now()))
       await this.base.answers.again(ctx, source.id);
     return this.#usedTwice(source);
   }
@@ -347,7 +348,6 @@ interface Source {
   id: string;
   grantId: string | null;
   uid: string | null;
-  clientId?: string | undefined;
   /** A refresh token that is to be marked as used when its successor is written. */
   consumed: boolean;
   /** A refresh token that was used before, and may come again for a moment. */
@@ -367,12 +367,12 @@ const sources = new WeakMap<object, Source>();
 const sourceOf = (ctx: object | undefined): Source | undefined => ctx && sources.get(ctx);
 
 /** The refresh token that this request has replaced, and what it was. */
-export function rotatedBy(ctx: KoaContextWithOIDC): { token: string; of: Rotated } | undefined {
+export function rotatedBy(ctx: KoaContextWithOIDC): Rotated | undefined {
   const source = sourceOf(ctx);
-  if (source?.replaced === undefined || source.clientId === undefined) return undefined;
-  const { clientId, grantId, uid } = source;
+  if (source?.replaced === undefined) return undefined;
+  const { replaced: token, grantId, uid } = source;
   const { generation = 0 } = factsOf(ctx.req);
-  return { token: source.replaced, of: { clientId, grantId, uid, generation } };
+  return { token, grantId, uid, generation };
 }
 
 function setSource(source: Source): void {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import Provider, { errors, type Configuration, type KoaContextWithOIDC } from './library/index.js';
+import { GRANT_TYPES } from '../clients/index.js';
 import { matchesSecret } from '../secrets/index.js';
 import { rateHeaders, type Limits, type Refusal } from '../limits/index.js';
 import type { Vault } from '../store/index.js';
 import type { Revocations } from '../revocations/index.js';
 import type { Artifacts } from './artifacts.js';
-import type { ClientCache } from './client-cache.js';
+import type { ClientCache, LibraryClient } from './client-cache.js';
 import { followKeys, type FetchedKeysCache } from './client-keys.js';
 import type { GenerationOf } from './generation.js';
 
@@ -50,24 +51,6 @@ export function tooManyRequests(ctx: KoaContextWithOIDC, refusal: Refusal): Erro
   });
 }
 
-/**
- * Reads the revocations that what the request issues carries, and refuses a client that ended before them: this node may have
- * authenticated it as it was. What it issues would be of a later generation, and so outlive its end. Call it before anything
- * else is checked.
- * @throws InvalidClientAuth
- */
-export async function beginAsClient(
-  ctx: KoaContextWithOIDC,
-  base: { tenantId: string; clients: ClientCache; revocations: Revocations; generation: GenerationOf },
-  clientId: string,
-): Promise<void> {
-  const generation = await base.generation(ctx, 'AccessToken');
-  const endedSince = (loaded: number): Promise<boolean> =>
-    base.revocations.clientEndedSince(base.tenantId, clientId, loaded);
-  if (!(await base.clients.livesAt(clientId, generation, endedSince)))
-    throw new errors.InvalidClientAuth('the client has ended since this node loaded it');
-}
-
 export interface SecureClientsBase {
   tenantId: string;
   vault: Vault;
@@ -75,26 +58,46 @@ export interface SecureClientsBase {
   clients: ClientCache;
   fetchedKeys: FetchedKeysCache;
   limits: Limits;
+  revocations: Revocations;
+  generation: GenerationOf;
+}
+
+/** Grants by which a client gets a token of somebody else, without a code or a token that was issued to it. */
+const OF_OTHERS = new Set<unknown>([GRANT_TYPES.password, GRANT_TYPES.mobileCode, GRANT_TYPES.tokenExchange]);
+
+/**
+ * Reads the revocations that what the request issues carries, before the client is looked up: what the request issues ends by a
+ * later revocation. A client that ended before is read anew, as this node may not have heard of it: its secret may have gone.
+ */
+async function beginAsClient(
+  clientId: string,
+  { tenantId, clients, revocations, generation }: SecureClientsBase,
+): Promise<void> {
+  const ctx = Provider.ctx;
+  if (ctx?.oidc.route !== 'token' || !OF_OTHERS.has(ctx.oidc.params?.['grant_type'])) return;
+  const seen = await generation(ctx, 'AccessToken');
+  await clients.renew(clientId, seen, (loaded) => revocations.clientEndedSince(tenantId, clientId, loaded));
 }
 
 /** Puts what is kept hashed, and what may be used once, in the place of the library's own ways. */
-export function secureClients(
-  provider: Provider,
-  { tenantId, vault, artifacts, clients, fetchedKeys, limits }: SecureClientsBase,
-): void {
+export function secureClients(provider: Provider, base: SecureClientsBase): void {
+  const { tenantId, vault, artifacts, clients, fetchedKeys, limits } = base;
   provider.Client.prototype.compareClientSecret = function compareClientSecret(
-    this: { clientId: string },
+    this: LibraryClient,
     presented: string,
   ) {
-    const matches = matchesSecret(vault, clients.known(this.clientId).secrets, presented, Date.now());
+    const matches = matchesSecret(vault, clients.known(this).secrets, presented, Date.now());
     const ctx = Provider.ctx;
     if (matches && ctx) countClient(ctx, limits, tenantId, this.clientId);
     return matches;
   };
   // Session ids in every ID token: a hint at sign-out is worth something only for the session that it came of.
   provider.Client.prototype.includeSid = () => true;
-  clients.keepValidated(provider.Client, (client, { id, settings: { jwksUri } }) => {
-    if (jwksUri !== undefined) followKeys(client, fetchedKeys.of(tenantId, { id, jwksUri }));
+  clients.keepValidated(provider.Client, {
+    begin: (clientId) => beginAsClient(clientId, base),
+    prepare(client, { id, settings: { jwksUri } }) {
+      if (jwksUri !== undefined) followKeys(client, fetchedKeys.of(tenantId, { id, jwksUri }));
+    },
   });
   // The library looks and then writes; between the two a copy gets through.
   provider.ReplayDetection.unique = (issuer, jti, exp) =>

@@ -6,6 +6,9 @@ import { clientMetadata } from './client-metadata.js';
 const MOST_CLIENTS = 10_000;
 const CLIENT_ID = /^[\x21-\x7e]{1,100}$/;
 
+/** A client as the library has it. */
+export type LibraryClient = Pick<OidcClient, 'clientId'>;
+
 interface Entry {
   client: Client;
   metadata: AdapterPayload;
@@ -21,6 +24,8 @@ export class ClientCache {
   readonly #entries = new LRUCache<string, Entry>({ maxSize: MOST_CLIENTS, sizeCalculation: () => 1 });
   /** What is being loaded: all who ask meanwhile get the same, and with it the same keys. */
   readonly #loading = new Map<string, Promise<Entry | undefined>>();
+  /** What the library's clients were made from. */
+  readonly #madeFrom = new WeakMap<LibraryClient, Entry>();
 
   constructor(
     readonly find: (clientId: string) => Promise<Client | undefined>,
@@ -35,28 +40,25 @@ export class ClientCache {
     return (await this.#load(clientId))?.client;
   }
 
-  /** The tenant's revocations when a client was loaded; undefined where it is not in the cache. */
-  generationOf(clientId: string): number | undefined {
-    return this.#entries.get(clientId)?.generation;
+  /** The tenant's revocations when a client of the library was loaded. */
+  generationOf(client: LibraryClient): number {
+    return this.#entryOf(client).generation;
   }
 
   /**
-   * Whether a client that is in the cache has not ended since it was loaded, up to a generation. One that has is forgotten: a
-   * node may not have heard of the change yet.
+   * Forgets a client that has ended since it was loaded, up to a generation: a node may not have heard of the change yet.
    * @param endedSince asks the store, which is needed only where there was a revocation in between.
    */
-  async livesAt(
+  async renew(
     clientId: string,
     generation: number,
     endedSince: (loaded: number) => Promise<boolean>,
-  ): Promise<boolean> {
+  ): Promise<void> {
     const entry = this.#entries.get(clientId);
-    if (!entry) return false;
-    if (entry.generation >= generation) return true;
+    if (!entry || entry.generation >= generation) return;
     const ended = await endedSince(entry.generation);
     if (!ended) entry.generation = Math.max(entry.generation, generation);
     else if (this.#entries.get(clientId) === entry) this.forget(clientId);
-    return !ended;
   }
 
   /** Reads it anew the next time. */
@@ -65,30 +67,40 @@ export class ClientCache {
     this.#loading.delete(clientId);
   }
 
-  /** The client of a request that the library has authenticated already: it is in the cache. */
-  known(clientId: string): Client {
-    const entry = this.#entries.get(clientId);
-    if (!entry) throw new Error(`client ${clientId} is not loaded`);
-    return entry.client;
+  /** What a client of the library was made from. A request keeps to it, also when the client changes or is forgotten meanwhile. */
+  known(client: LibraryClient): Client {
+    return this.#entryOf(client).client;
   }
 
   /**
    * Lets the library keep each client that it has validated for as long as the tenant stays the same. By itself it
    * hashes the whole metadata on every request, and keeps no more than a hundred.
+   * @param begin is called before a client is looked up.
    * @param prepare is called with each of them, before it is used.
    */
   keepValidated(
     library: { find(clientId: string): Promise<OidcClient | undefined> },
-    prepare: (client: OidcClient, kept: Client) => void,
+    {
+      begin,
+      prepare,
+    }: {
+      begin(this: void, clientId: string): Promise<void>;
+      prepare(this: void, client: OidcClient, kept: Client): void;
+    },
   ): void {
     const validate = library.find.bind(library);
     library.find = async (clientId) => {
+      await begin(clientId);
       const entry = await this.#load(clientId);
       if (!entry) return undefined;
       entry.validated ??= validate(clientId).then(
         (client) => {
-          if (client) prepare(client, entry.client);
-          else entry.validated = undefined;
+          // The library reads it again, and it has changed in between.
+          if (this.#entries.get(clientId) !== entry) return library.find(clientId);
+          if (client) {
+            this.#madeFrom.set(client, entry);
+            prepare(client, entry.client);
+          } else entry.validated = undefined;
           return client;
         },
         (error: unknown) => {
@@ -98,6 +110,12 @@ export class ClientCache {
       );
       return entry.validated;
     };
+  }
+
+  #entryOf(client: LibraryClient): Entry {
+    const entry = this.#madeFrom.get(client);
+    if (!entry) throw new Error(`client ${client.clientId} was not validated here`);
+    return entry;
   }
 
   async #load(clientId: string): Promise<Entry | undefined> {

@@ -48,8 +48,8 @@ export async function introspect(
   factsOf(req).clientId = client.clientId;
   ctx.set('Cache-Control', 'no-store');
   ctx.body = token.includes('.')
-    ? await statusOfJwt(provider, client.clientId, token, base)
-    : await statusOf(provider, client.clientId, token, base);
+    ? await statusOfJwt(provider, client, token, base)
+    : await statusOf(provider, client, token, base);
   return true;
 }
 
@@ -92,12 +92,12 @@ function tokenIn(body: string | undefined, client: Client): string | undefined {
 /** What introspection says of a token that is kept (RFC 7662, 2.2). */
 async function statusOf(
   provider: Provider,
-  clientId: string,
+  client: Client,
   value: string,
   base: IntrospectionBase,
 ): Promise<object> {
   const token = await find(provider, value, base);
-  if (!token || !base.mayIntrospect(clientId, { clientId: token.clientId, aud: token.aud }))
+  if (!token || !base.mayIntrospect(client, { clientId: token.clientId, aud: token.aud }))
     return { active: false };
   const { jkt, 'x5t#S256': x5t } = token;
   return base.asOfNow({

@@ -41,11 +41,11 @@ export const jwtStamp =
   (generationOf: GenerationOf) =>
   async (
     ctx: KoaContextWithOIDC,
-    { kind, clientId }: { kind: string; clientId?: string | undefined },
+    { kind }: { kind: string },
     jwt: { payload: JWTPayload },
   ): Promise<void> => {
     jwt.payload.jti = idAt(requestStart(ctx));
-    jwt.payload['gen'] = await generationOf(ctx, kind, clientId);
+    jwt.payload['gen'] = await generationOf(ctx, kind);
   };
 
 /**

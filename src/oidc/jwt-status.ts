@@ -1,3 +1,5 @@
+import type { Client } from '../clients/index.js';
+import type { ClientCache } from './client-cache.js';
 import { decodeJwt } from 'jose';
 import { errors, type KoaContextWithOIDC, type Provider } from './library/index.js';
 import type { AccessTokenClaims } from './jwt-access-token.js';
@@ -10,6 +12,7 @@ export interface JwtStatusBase {
   tenantId: string;
   /** Revokes one access token, by its id, and what was derived from it. */
   revokeToken: TokenPolicy['revokeToken'];
+  clients: Pick<ClientCache, 'known'>;
   /** Whether a client may introspect a token: its own, or one for the API that it serves. */
   mayIntrospect: TokenPolicy['mayIntrospect'];
   /** What is said of a token, as it is now. */
@@ -32,7 +35,7 @@ export async function answerForJwt(ctx: KoaContextWithOIDC, base: JwtStatusBase)
 
 async function introspect(ctx: KoaContextWithOIDC, base: JwtStatusBase, jwt: string): Promise<void> {
   const client = ctx.oidc.client as NonNullable<typeof ctx.oidc.client>;
-  const seen = await statusOfJwt(ctx.oidc.provider, client.clientId, jwt, base);
+  const seen = await statusOfJwt(ctx.oidc.provider, base.clients.known(client), jwt, base);
   ctx.status = 200;
   if (client['introspectionSignedResponseAlg'] && ctx.accepts('json', SIGNED_ANSWER) === SIGNED_ANSWER) {
     const answer = new ctx.oidc.provider.IdToken({}, { ctx });
@@ -45,12 +48,12 @@ async function introspect(ctx: KoaContextWithOIDC, base: JwtStatusBase, jwt: str
 /** What introspection says of a JWT to a client (RFC 7662, 2.2). */
 export async function statusOfJwt(
   provider: Provider,
-  clientId: string,
+  client: Client,
   jwt: string,
   base: Pick<JwtStatusBase, 'mayIntrospect' | 'isActive' | 'asOfNow'>,
 ): Promise<{ active: boolean; [claim: string]: unknown }> {
   const claims = await live(provider, jwt, base);
-  if (!claims || !base.mayIntrospect(clientId, { clientId: claims.client_id, aud: claims.aud }))
+  if (!claims || !base.mayIntrospect(client, { clientId: claims.client_id, aud: claims.aud }))
     return { active: false };
   const tokenType = claims.cnf?.jkt === undefined ? 'Bearer' : 'DPoP';
   return { ...(await base.asOfNow(claims)), active: true, token_type: tokenType };

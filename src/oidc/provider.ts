@@ -30,7 +30,7 @@ import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
 import { accountOf } from './claims.js';
 import { assertAudience, CLIENT_SIGNING_ALGS, countClient, secureClients } from './client-authentication.js';
-import type { ClientCache } from './client-cache.js';
+import type { ClientCache, LibraryClient } from './client-cache.js';
 import type { FetchedKeysCache } from './client-keys.js';
 import { correctSessions } from './corrections.js';
 import { existingGrants, keepGrantFields } from './grants/existing.js';
@@ -105,7 +105,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   const answers = refreshAnswers(
     tenant.id,
     artifacts,
-    (clientId) => clients.known(clientId).settings.refreshTokenReuseWindow ?? 0,
+    (client) => clients.known(client).settings.refreshTokenReuseWindow ?? 0,
   );
 
   const configuration: Configuration = {
@@ -163,7 +163,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     // Keys of clients, and logout tokens to them.
     fetch: (url, options) => fetchWithin(reachOf(config, tenant.issuer), url, options),
     fetchResponseBodyLimits: { jwks_uri: LARGEST_JWKS },
-    pkce: { required: (_ctx, client) => clients.known(client.clientId).settings.requirePkce ?? true },
+    pkce: { required: (_ctx, client) => clients.known(client).settings.requirePkce ?? true },
     features: featuresOf(pages, parts, policy, config),
     async findAccount(_ctx, sub) {
       const user = await people.active(tenant.id, sub);
@@ -177,7 +177,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
     issueRefreshToken: async (_ctx, client, source) =>
       client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
     rotateRefreshToken: true,
-    clientBasedCORS: (_ctx, origin, client) => mayCallFrom(clients.known(client.clientId), origin),
+    clientBasedCORS: (_ctx, origin, client) => mayCallFrom(clients.known(client), origin),
     interactions: {
       policy: interactionPrompts(tenant),
       url: (ctx, interaction) => pages.interactionUrl(ctx, interaction),
@@ -191,7 +191,10 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   provider.proxy = true;
   const { limits } = base;
   const { fetchedKeys } = parts;
-  secureClients(provider, { tenantId: tenant.id, vault, artifacts, clients, fetchedKeys, limits });
+  secureClients(provider, {
+    ...{ tenantId: tenant.id, vault, artifacts, clients, fetchedKeys, limits },
+    ...{ revocations: base.revocations, generation: policy.generation },
+  });
   correctSessions(provider);
   keepHeadersOfErrors(provider);
   keepGrantFields(provider);
@@ -240,8 +243,8 @@ function featuresOf(
   { mayIntrospect, resourceServer, grantedResource, ownWords }: TokenPolicy,
   config: Config,
 ): NonNullable<Configuration['features']> {
-  const decide = (ctx: KoaContextWithOIDC, clientId: string): Promise<void> =>
-    decideScopes(ctx, { catalogue, ownWords }, clients.known(clientId));
+  const decide = (ctx: KoaContextWithOIDC, client: LibraryClient): Promise<void> =>
+    decideScopes(ctx, { catalogue, ownWords }, clients.known(client));
   return {
     devInteractions: { enabled: false },
     ...senderConstraints(config, dpopSecret),
@@ -260,7 +263,7 @@ function featuresOf(
     introspection: {
       enabled: true,
       allowedPolicy: (_ctx, client, token) =>
-        mayIntrospect(client.clientId, {
+        mayIntrospect(clients.known(client), {
           clientId: token.clientId,
           aud: 'aud' in token ? token.aud : undefined,
         }),
@@ -281,16 +284,16 @@ function featuresOf(
       useGrantedResource: () => true,
       async defaultResource(ctx, client, oneOf) {
         if (oneOf) return oneOf;
-        await decide(ctx, client.clientId);
+        await decide(ctx, client);
         return ctx.oidc.params?.['resource'] as string | undefined;
       },
       async getResourceServerInfo(ctx, indicator, client) {
-        await decide(ctx, client.clientId);
+        await decide(ctx, client);
         const { resource, scope } = (ctx.oidc.params ?? {}) as { resource?: unknown; scope?: string };
         if (resource === undefined)
-          return grantedResource(client.clientId, indicatorNow(ctx, catalogue, indicator), scope);
+          return grantedResource(client, indicatorNow(ctx, catalogue, indicator), scope);
         requireSame(ctx, catalogue, indicator);
-        return resourceServer(client.clientId, indicator, scope);
+        return resourceServer(client, indicator, scope);
       },
     },
   };

@@ -118,5 +118,5 @@ export function checkNamedTarget(
   if (typeof resource !== 'string' || !token.resourceIndicators.has(resource))
     throw new errors.InvalidTarget();
   requireSame(ctx, catalogue, resource);
-  resourceServer(client.clientId, resource);
+  resourceServer(client, resource);
 }

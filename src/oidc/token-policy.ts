@@ -15,7 +15,7 @@ import type { People } from '../users/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { Catalogue } from './catalogue.js';
 import { claimsForApi, type UsersAccount } from './claims.js';
-import type { ClientCache } from './client-cache.js';
+import type { ClientCache, LibraryClient } from './client-cache.js';
 import { derivedClaims } from './grants/token-exchange.js';
 import { derivedIn, openDependencies, type Dependencies } from './derived-token.js';
 import { generationSource, type GenerationOf } from './generation.js';
@@ -33,7 +33,7 @@ import { reaches, requireReach, scopesAt } from './scopes.js';
  * An API as the library wants it for a client. The scopes are those `asked` for (space-separated) that the client may
  * have; all that it may have, when the request goes on with what was asked before.
  */
-export type ResourceServerOf = (clientId: string, indicator: string, asked?: string) => ResourceServer;
+export type ResourceServerOf = (client: LibraryClient, indicator: string, asked?: string) => ResourceServer;
 
 /** What a token is for, holds and is worth, and for how long. */
 export interface TokenPolicy {
@@ -44,12 +44,9 @@ export interface TokenPolicy {
    * more, or the API is gone (undefined), the token is for the provider alone, with what is left of its scopes: the
    * application stays signed in.
    */
-  grantedResource(clientId: string, indicator: string | undefined, asked?: string): ResourceServer;
+  grantedResource(client: LibraryClient, indicator: string | undefined, asked?: string): ResourceServer;
   /** A token's own client may look at it, and a confidential one that serves the API that the token is for. */
-  mayIntrospect(
-    clientId: string | undefined,
-    token: { clientId?: string | undefined; aud: unknown },
-  ): boolean;
+  mayIntrospect(client: Client, token: { clientId?: string | undefined; aud: unknown }): boolean;
   /** Whether the user may sign in. */
   isActive(userKey: string): Promise<boolean>;
   /**
@@ -134,16 +131,16 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     ),
     ...(api && { jwt: { sign: { alg: api.signingAlg as 'ES256' } } }),
   });
-  const resourceServer: ResourceServerOf = (clientId, indicator, asked) => {
+  const resourceServer: ResourceServerOf = (asking, indicator, asked) => {
     const api = catalogue.apiByIndicator.get(indicator);
     if (!api) throw new errors.InvalidTarget();
-    const client = clients.known(clientId);
+    const client = clients.known(asking);
     requireReach(catalogue, api, client);
     return serverOf(api, client, asked);
   };
-  const grantedResource: TokenPolicy['grantedResource'] = (clientId, indicator, asked) => {
+  const grantedResource: TokenPolicy['grantedResource'] = (asking, indicator, asked) => {
     const api = indicator === undefined ? undefined : catalogue.apiByIndicator.get(indicator);
-    const client = clients.known(clientId);
+    const client = clients.known(asking);
     return serverOf(api && reaches(catalogue, api, client) ? api : undefined, client, asked);
   };
 
@@ -192,9 +189,7 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     scopesNow,
     ownWords,
     generation: generationSource(tenant.id, revocations, clients),
-    mayIntrospect(clientId, token) {
-      if (clientId === undefined) return false;
-      const { resources, tokenEndpointAuthMethod } = clients.known(clientId).settings;
+    mayIntrospect({ clientId, settings: { resources, tokenEndpointAuthMethod } }, token) {
       const api = catalogue.apiByAudience.get(token.aud);
       const serves = api !== undefined && resources.includes(api.name);
       return token.clientId === clientId || (tokenEndpointAuthMethod !== 'none' && serves);
@@ -325,6 +320,6 @@ function ttlOf({ lifetimes }: Config, clients: ClientCache): NonNullable<Configu
         lifetimes.sessionAbsolute,
         loginTs === undefined && iat === undefined ? 0 : secondsSince(loginTs ?? iat),
       ),
-    RefreshToken: (_ctx, { iiat }, { clientId }) => refreshToken(clients.known(clientId), secondsSince(iiat)),
+    RefreshToken: (_ctx, { iiat }, client) => refreshToken(clients.known(client), secondsSince(iiat)),
   };
 }

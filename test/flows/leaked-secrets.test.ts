@@ -186,6 +186,20 @@ for (const kind of STORES)
         assert.equal(await ask(replaced), what === 'a mobile code' ? 'invalid_grant' : 'string');
       });
 
+    it('refuses no request of a client whose tokens end while its secret stays [SEC-R7]', async () => {
+      const clientId = `service-${++made}`;
+      const { made: own, ask } = await warm(clientId, ...(await GRANTS['a password']!()));
+      for (let round = 0; round < 8; round++) {
+        const answers = Promise.all(Array.from({ length: 4 }, () => ask(own)));
+        await unheard((db) => endTokensOfClient(db, clientId));
+        assert.deepEqual(
+          [...new Set([...(await answers), await ask(own), await ask(own)])],
+          ['string'],
+          `round ${round}`,
+        );
+      }
+    });
+
     it('and the end of one client leave the others as they are', async () => {
       const { made: own, ask } = await warm(`service-${++made}`, ...(await GRANTS['exchange']!()));
       await unheard((db) => endTokensOfClient(db, 'machine'));

@@ -31,6 +31,20 @@ function newStore() {
   return { cache, asked, at };
 }
 
+const nothing = async (): Promise<void> => undefined;
+
+/** The library, which makes an object of what it finds in the cache. */
+function newLibrary(cache: ClientCache) {
+  const library = {
+    async find(clientId: string): Promise<OidcClient | undefined> {
+      const metadata = await cache.metadata(clientId);
+      return metadata && ({ clientId, clientName: metadata.client_name } as unknown as OidcClient);
+    },
+  };
+  cache.keepValidated(library, { begin: nothing, prepare: () => undefined });
+  return library;
+}
+
 describe('the clients in memory', () => {
   it('are loaded once for all who ask meanwhile', async () => {
     const { cache, asked, at } = newStore();
@@ -52,7 +66,7 @@ describe('the clients in memory', () => {
         return { clientId: 'app' } as OidcClient;
       },
     };
-    cache.keepValidated(library, (client) => prepared.push(client));
+    cache.keepValidated(library, { begin: nothing, prepare: (client) => void prepared.push(client) });
     const found = Promise.all(Array.from({ length: 20 }, () => library.find('app')));
     (await at(0)).answer(newClient('One'));
     assert.deepEqual([new Set(await found).size, validated, prepared.length], [1, 1, 1]);
@@ -68,7 +82,7 @@ describe('the clients in memory', () => {
         return { clientId: 'app' } as OidcClient;
       },
     };
-    cache.keepValidated(library, () => undefined);
+    cache.keepValidated(library, { begin: nothing, prepare: () => undefined });
     const first = library.find('app');
     (await at(0)).answer(newClient('One'));
     await assert.rejects(first, /away/);
@@ -98,7 +112,6 @@ describe('the clients in memory', () => {
     assert.equal((await after)?.clientName, 'New');
     old.answer(newClient('Old'));
     assert.equal((await before)?.clientName, 'New');
-    assert.equal(cache.known('app').clientName, 'New');
     assert.equal(asked.length, 2);
   });
 
@@ -114,21 +127,50 @@ describe('the clients in memory', () => {
         asked.push(loaded);
         return ended;
       };
-    const lives: boolean[] = [];
     for (const [generation, ended] of [
       [1, true],
       [3, false],
       [3, true],
       [4, true],
-      [4, false],
+      [4, true],
     ] as const)
-      lives.push(await cache.livesAt('app', generation, endedSince(ended)));
+      await cache.renew('app', generation, endedSince(ended));
+    const again = cache.get('app');
+    (await at(1)).answer(newClient('New'));
+    assert.deepEqual([(await again)?.clientName, asked], ['New', [1, 3]]);
+  });
+
+  it('stay what they are for a request that has one, when they are forgotten meanwhile', async () => {
+    const { cache, at } = newStore();
+    const library = newLibrary(cache);
+    const found = library.find('app');
+    (await at(0)).answer(newClient('Old'));
+    const before = (await found) as OidcClient;
+    cache.forget('app');
+    assert.equal(cache.known(before).clientName, 'Old');
+    const later = library.find('app');
+    (await at(1)).answer(newClient('New'));
+    const after = (await later) as OidcClient;
     assert.deepEqual(
-      [lives, asked],
+      [before, after].map((client) => [client.clientName, cache.known(client).clientName]),
       [
-        [true, true, true, false, false],
-        [1, 3],
+        ['Old', 'Old'],
+        ['New', 'New'],
       ],
     );
+  });
+
+  it('are never of two times, when they change while the library makes one', async () => {
+    const { cache, at } = newStore();
+    const library = newLibrary(cache);
+    const found = cache.get('app').then(() => {
+      const made = library.find('app');
+      cache.forget('app');
+      return made;
+    });
+    (await at(0)).answer(newClient('Old'));
+    (await at(1)).answer(newClient('New'));
+    const client = (await found) as OidcClient;
+    assert.deepEqual([client.clientName, cache.known(client).clientName], ['New', 'New']);
   });
 });

@@ -5,15 +5,13 @@ import { factsOf } from '../../kernel/request.js';
 import type { Client } from '../../clients/index.js';
 import type { Limits } from '../../limits/index.js';
 import type { Audit } from '../../observe/index.js';
-import type { Revocations } from '../../revocations/index.js';
 import type { People, SignIn, User } from '../../users/index.js';
 import type { Catalogue } from '../catalogue.js';
 import { accountOf } from '../claims.js';
-import { beginAsClient, tooManyRequests } from '../client-authentication.js';
+import { tooManyRequests } from '../client-authentication.js';
 import type { ClientCache } from '../client-cache.js';
 import type { ResourceServerOf } from '../token-policy.js';
 import { askedScopes, type AskedScopes } from '../scopes.js';
-import type { GenerationOf } from '../generation.js';
 import { allow, type ExistingGrants } from './existing.js';
 import { senderOf, type Sender } from './sender.js';
 
@@ -26,8 +24,6 @@ export interface DirectGrantBase {
   clients: ClientCache;
   grants: ExistingGrants;
   resourceServer: ResourceServerOf;
-  revocations: Revocations;
-  generation: GenerationOf;
 }
 
 /** How a person is recognised at the token endpoint, where there is no page and no consent. */
@@ -65,11 +61,10 @@ export function registerDirectGrant<P extends object>(
     way.grantType,
     async (ctx) => {
       const params = ctx.oidc.params as P & Common;
-      const client = base.clients.known(ctx.oidc.client.clientId);
+      const client = base.clients.known(ctx.oidc.client);
       const sender = await senderOf(provider, ctx);
       countSignIn(ctx, base, client);
       const asked = askedScopes(base.catalogue, client, params.scope, params.resource, true);
-      await beginAsClient(ctx, base, client.clientId); // before the password is checked: a later revocation ends the token
       const user = await signIn(ctx, base, way, params);
       const grant = await base.grants.implied(provider, user.userKey, client.clientId);
       const oidcScopes = asked.scope.filter((word) => base.catalogue.identity.has(word));
@@ -143,7 +138,7 @@ async function issue(
   if (api)
     token.resourceServer = new provider.ResourceServer(
       api.indicator,
-      base.resourceServer(client.clientId, api.indicator, common.scope),
+      base.resourceServer(client, api.indicator, common.scope),
     );
   sender.bind(token);
   ctx.oidc.entity('AccessToken', token);

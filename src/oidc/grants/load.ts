@@ -15,7 +15,7 @@ export async function loadGrant(
   const { provider, client, account } = ctx.oidc;
   if (!client || !account) return undefined;
   requireRedirectUri(ctx);
-  if (clients.known(client.clientId).settings.requireConsent) return consentOf(ctx, grants);
+  if (clients.known(client).settings.requireConsent) return consentOf(ctx, grants);
   const grant = await grants.implied(provider, account.accountId, client.clientId);
   const asked = [...ctx.oidc.requestParamScopes];
   const [indicator] = Object.keys(ctx.oidc.resourceServers ?? {});

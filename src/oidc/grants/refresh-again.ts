@@ -1,3 +1,4 @@
+import type { LibraryClient } from '../client-cache.js';
 import { parse } from '../../kernel/json.js';
 import { hkdfSync } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,16 +22,16 @@ type Answer = Record<string, unknown>;
  */
 export interface RefreshAnswers {
   /** Whether a token that was used then (epoch milliseconds) may come again. */
-  mayComeAgain(clientId: string, usedAt: number): boolean;
+  mayComeAgain(client: LibraryClient, usedAt: number): boolean;
   /** Answers what this token was answered before, in place of what the request would get. Always throws. */
   again(ctx: KoaContextWithOIDC, token: string): Promise<never>;
   /** Keeps an answer, before it goes out, where the client has a window. */
-  keep(token: string, of: Rotated, answer: Answer): Promise<void>;
+  keep(client: LibraryClient, of: Rotated, answer: Answer): Promise<void>;
 }
 
 /** What a refresh token was, that has just been replaced. */
 export interface Rotated {
-  clientId: string;
+  token: string;
   grantId: string | null;
   uid: string | null;
   generation: number;
@@ -46,10 +47,10 @@ const repeated = new WeakMap<object, Answer>();
 export function refreshAnswers(
   tenantId: string,
   artifacts: Artifacts,
-  windowOf: (clientId: string) => number,
+  windowOf: (client: LibraryClient) => number,
 ): RefreshAnswers {
   return {
-    mayComeAgain: (clientId, usedAt) => Date.now() < usedAt + windowOf(clientId) * 1000,
+    mayComeAgain: (client, usedAt) => Date.now() < usedAt + windowOf(client) * 1000,
     async again(ctx, token) {
       const until = Date.now() + PATIENCE_MS;
       let stored = await artifacts.find(tenantId, MODEL, idOf(token));
@@ -62,13 +63,13 @@ export function refreshAnswers(
       // Ends the library's work on the request; `answerAgain` puts the answer in the place of the refusal.
       throw new errors.InvalidGrant('the refresh token was used a moment ago');
     },
-    async keep(token, { clientId, grantId, uid, generation }, answer) {
-      const window = windowOf(clientId);
+    async keep(client, { token, grantId, uid, generation }, answer) {
+      const window = windowOf(client);
       if (window === 0) return;
       const now = Date.now();
       await artifacts.put(tenantId, MODEL, idOf(token), {
         payload: encrypt(keyOf(token), JSON.stringify(answer), MODEL),
-        clientId,
+        clientId: client.clientId,
         grantId: grantId ?? undefined,
         uid: uid ?? undefined,
         expiresAt: now + window * 1000,

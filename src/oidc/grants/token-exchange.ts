@@ -1,11 +1,10 @@
 import { errors, type KoaContextWithOIDC, type Provider } from '../library/index.js';
 import type { ApiResource } from '../../api-resources/index.js';
-import { GRANT_TYPES } from '../../clients/index.js';
+import { GRANT_TYPES, type Client } from '../../clients/index.js';
 import { factsOf } from '../../kernel/request.js';
 import type { Audit } from '../../observe/index.js';
 import type { Revocations } from '../../revocations/index.js';
 import type { Catalogue } from '../catalogue.js';
-import { beginAsClient } from '../client-authentication.js';
 import type { ClientCache } from '../client-cache.js';
 import type { Artifacts } from '../artifacts.js';
 import {
@@ -16,7 +15,6 @@ import {
   type Derived,
   type SourceToken,
 } from '../derived-token.js';
-import type { GenerationOf } from '../generation.js';
 import { liveAccessToken, type Token } from '../introspection.js';
 import { kidOf } from '../jwt-access-token.js';
 import { printable, scopesAt } from '../scopes.js';
@@ -37,8 +35,7 @@ export interface TokenExchangeBase {
   resourceServer: ResourceServerOf;
   revocations: Revocations;
   scopesNow: TokenPolicy['scopesNow'];
-  generation: GenerationOf;
-  mayIntrospect(clientId: string, token: { clientId?: string | undefined; aud: unknown }): boolean;
+  mayIntrospect: TokenPolicy['mayIntrospect'];
   /** Whether the user may sign in. */
   isActive(userKey: string): Promise<boolean>;
 }
@@ -94,10 +91,9 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
   if (![undefined, ACCESS_TOKEN, JWT].includes(params.requested_token_type))
     refuse(`requested_token_type can only be ${ACCESS_TOKEN}`);
   const sender = await senderOf(provider, ctx);
-  // Before the tokens are checked, each by its own generation: a later revocation ends the result. One from before, which they
-  // have survived, does not concern it, so it carries neither generation of theirs: each is of another user or client.
-  await beginAsClient(ctx, base, client.clientId);
-  const subject = await subjectOf(provider, base, params, client.clientId);
+  // The result carries the generation with which the request began (`beginAsClient`), not that of a token, each of which is of
+  // another user or client: a later revocation ends it, and one from before, which the tokens have survived, does not concern it.
+  const subject = await subjectOf(provider, base, params, base.clients.known(client));
   const acting = await actingToken(provider, base, params, client.clientId);
   const api = base.catalogue.apiByAudience.get(subject.aud);
   if (!api) return refuse('the subject token is for no API of this tenant');
@@ -112,7 +108,7 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
   const scope = scopesOf(
     await currentScopes(subject, api, base),
     params.scope,
-    base.clients.known(client.clientId).settings.scopes,
+    base.clients.known(client).settings.scopes,
   );
 
   const grant = await base.grants.implied(provider, subject.accountId, client.clientId);
@@ -124,7 +120,7 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, base: Token
   ctx.oidc.entity('Grant', grant);
   const server = new provider.ResourceServer(
     api.indicator,
-    base.resourceServer(client.clientId, api.indicator, scope.join(' ')),
+    base.resourceServer(client, api.indicator, scope.join(' ')),
   );
   const left = subject.exp - Math.floor(Date.now() / 1000);
   const token = new provider.AccessToken({
@@ -161,14 +157,13 @@ async function subjectOf(
   provider: Provider,
   base: TokenExchangeBase,
   { subject_token: value, subject_token_type: type }: Params,
-  clientId: string,
+  client: Client,
 ): Promise<SubjectToken> {
   if (!value || !type) return refuse("missing required parameter(s) 'subject_token', 'subject_token_type'");
   if (type !== ACCESS_TOKEN && type !== JWT) return refuse(`subject_token_type can only be ${ACCESS_TOKEN}`);
   const token = await workingToken(provider, base, value);
   const works =
-    token?.kind === 'AccessToken' &&
-    base.mayIntrospect(clientId, { clientId: token.clientId, aud: token.aud });
+    token?.kind === 'AccessToken' && base.mayIntrospect(client, { clientId: token.clientId, aud: token.aud });
   if (!works) return refuse('the subject token is not valid here');
   return token as SubjectToken;
 }
