@@ -129,6 +129,7 @@ export function followKeys(
       fetched.keys = has = [...keys];
       fetched.freshUntil = Math.min(fetched.freshUntil, Math.floor(Date.now() / 1000) + LONGEST_SECONDS);
     } catch (error) {
+      has = undefined; // the library drops the keys that it has before it looks at the new ones
       fetched.failure = { at: now(), error };
       fetched.freshUntil = 0;
       throw error;

@@ -299,6 +299,17 @@ describe('a client’s keys, as time passes', () => {
     await assert.rejects(notFitting());
   });
 
+  for (const [what, key] of Object.entries({
+    'a symmetric key': { kty: 'oct', k: 'AAAA' },
+    'a key id that is no text': { kty: 'EC', kid: 7 },
+  }))
+    it(`serve on while their address answers with ${what} among them [SEC-R14]`, async () => {
+      remote.keys.push(key as unknown as JWK);
+      later(301_000);
+      assert.equal(await notFitting(), true);
+      assert.deepEqual([select(), remote.asked], [1, 2]);
+    });
+
   it('are kept for the client’s next object in this process, and those least used go when they are too many [SEC-R14]', () => {
     const cache = new FetchedKeysCache();
     const of = (id: string): FetchedKeys =>
