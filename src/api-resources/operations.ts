@@ -173,8 +173,11 @@ export const apiResourceOperations = (
       };
       const stay = new Set(after.scopes.map(({ name: scope }) => scope));
       const gone = before.scopes.map(({ name: scope }) => scope).filter((scope) => !stay.has(scope));
-      const indicator = after.indicator === before.indicator ? undefined : before.indicator;
-      await release(db, uses, { api: before.name, scopes: gone, indicator }, query.cascade ?? false);
+      const left = {
+        ...(after.indicator !== before.indicator && { indicator: before.indicator }),
+        ...(after.audience !== before.audience && { audience: before.audience }),
+      };
+      await release(db, uses, { api: before.name, scopes: gone, ...left }, query.cascade ?? false);
       await replaceApiResource(db, after);
       if (tokenAudience !== undefined) await confirmAudience(db, which);
       if (secrets) await keepSecrets(db, API_RESOURCE_SECRETS, which, idsIn(secrets));
@@ -204,14 +207,9 @@ export const apiResourceOperations = (
       const resource = await lockApiResource(db, params.id, confinedTo(actor));
       if (resource.name === MANAGEMENT_API)
         throw new Conflict('builtIn', 'the management API can not be deleted');
-      const { indicator } = resource;
+      const { name: api, indicator, audience } = resource;
       const scopes = resource.scopes.map((scope) => scope.name);
-      await release(
-        db,
-        uses,
-        { api: resource.name, scopes, served: true, indicator },
-        query.cascade ?? false,
-      );
+      await release(db, uses, { api, scopes, served: true, indicator, audience }, query.cascade ?? false);
       await releasePermissions(db, holders, resource.name, query.cascade ?? false);
       await deleteApiResource(db, params.id);
       return { id: params.id };

@@ -212,8 +212,9 @@ class ArtifactAdapter implements Adapter {
     this.#note(stored, payload);
     if (payload && HAS_AN_END.has(this.model) && (await this.base.isOver(this.model, payload)))
       return undefined;
-    if (payload && stored && ACCESS_TOKENS.has(this.model) && payload.extra) {
-      if (!(await this.base.sourcesLive(payload, stored.generation))) return undefined;
+    if (payload && stored && ACCESS_TOKENS.has(this.model)) {
+      if (this.base.catalogue.isForEarlierApi(payload['aud'], stored.generation)) return undefined;
+      if (payload.extra && !(await this.base.sourcesLive(payload, stored.generation))) return undefined;
     }
     if (stored && SOURCES.has(this.model)) {
       const { grantId, uid } = stored;

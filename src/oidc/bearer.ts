@@ -41,12 +41,17 @@ export interface LiveToken {
 
 /** An access token that works, and is bound to no key (RFC 9449, RFC 8705): who only sends it has proved to have none. */
 async function bearerToken(
-  { tenantId, provider, artifacts }: Pick<BearerBase, 'tenantId' | 'provider' | 'artifacts'>,
+  {
+    tenantId,
+    provider,
+    artifacts,
+    catalogue,
+  }: Pick<BearerBase, 'tenantId' | 'provider' | 'artifacts' | 'catalogue'>,
   value: string,
 ): Promise<(Token & { clientId: string }) | undefined> {
   // The user is looked up once, by who asks, where more of the user is needed as well.
   const isActive = async (): Promise<boolean> => true;
-  const token = await liveAccessToken(provider, value, { artifacts, tenantId, isActive });
+  const token = await liveAccessToken(provider, value, { artifacts, catalogue, tenantId, isActive });
   if (!token?.clientId || (token.jkt ?? token['x5t#S256']) !== undefined) return undefined;
   return { ...token, clientId: token.clientId };
 }
@@ -56,7 +61,7 @@ async function bearerToken(
  * @returns undefined for anything but a JWT access token of the tenant's that works, of a user who may sign in.
  */
 export async function liveTokenOf(
-  base: Omit<BearerBase, 'catalogue' | 'clients' | 'scopesNow'> & { revocations: Revocations },
+  base: Omit<BearerBase, 'clients' | 'scopesNow'> & { revocations: Revocations },
   value: string,
 ): Promise<LiveToken | undefined> {
   const token = value.includes('.') ? await bearerToken(base, value) : undefined;
@@ -108,7 +113,7 @@ export async function actorOf(
   { tenantId, provider, catalogue, clients, artifacts, people, scopesNow }: BearerBase,
   value: string,
 ): Promise<Actor | undefined> {
-  const token = await bearerToken({ tenantId, provider, artifacts }, value);
+  const token = await bearerToken({ tenantId, provider, artifacts, catalogue }, value);
   const audience = catalogue.apis.find(({ name }) => name === MANAGEMENT_API)?.audience;
   if (!token || audience === undefined || token.aud !== audience) return undefined;
   const client = await clients.get(token.clientId);

@@ -24,6 +24,8 @@ export interface Catalogue {
   revokedAt(scope: string): number;
   /** The same of an API that had this indicator. */
   apiRevokedAt(indicator: string): number;
+  /** Whether a token of this audience and generation is for an API that had the audience before the one that has it now. */
+  isForEarlierApi(audience: unknown, generation: number): boolean;
 }
 
 /** For every tenant the same, so that none keeps a map of the management API's scopes for itself. */
@@ -44,12 +46,21 @@ export async function loadCatalogue(
     apis.flatMap((api) => (api === management ? [] : api.scopes.map(({ name }) => [name, api] as const))),
   );
   const revoked = await revokedAmong(db, 'scope', [...identity.map(({ name }) => name), ...owners.keys()]);
-  const indicators = apis.map(({ indicator }) => indicator);
-  const revokedApis = await revokedAmong(db, 'api', indicators);
+  const revokedApis = await revokedAmong(
+    db,
+    'api',
+    apis.map(({ indicator }) => indicator),
+  );
+  const revokedAudiences: ReadonlyMap<unknown, number> = await revokedAmong(
+    db,
+    'audience',
+    apis.map(({ audience }) => audience),
+  );
   return {
     generation,
     revokedAt: (scope) => revoked.get(scope) ?? 0,
     apiRevokedAt: (indicator) => revokedApis.get(indicator) ?? 0,
+    isForEarlierApi: (audience, seen) => (revokedAudiences.get(audience) ?? 0) > seen,
     identity: new Map(identity.map((resource) => [resource.name, resource])),
     apis,
     apiByIndicator: new Map(apis.map((api) => [api.indicator, api])),

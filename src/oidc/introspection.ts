@@ -9,6 +9,7 @@ import type { Limits } from '../limits/index.js';
 import { matchesSecret } from '../secrets/index.js';
 import type { Vault } from '../store/index.js';
 import type { Artifacts } from './artifacts.js';
+import type { Catalogue } from './catalogue.js';
 import type { ClientCache } from './client-cache.js';
 import { asStoredToken, generationIn } from './jwt-access-token.js';
 import { live, statusOfJwt, type JwtStatusBase } from './jwt-status.js';
@@ -18,6 +19,7 @@ export interface IntrospectionBase extends JwtStatusBase {
   vault: Vault;
   clients: ClientCache;
   artifacts: Artifacts;
+  catalogue: Pick<Catalogue, 'isForEarlierApi'>;
   limits: Limits;
 }
 
@@ -140,7 +142,7 @@ export type Token = Pick<
 export async function liveAccessToken(
   provider: Provider,
   value: string,
-  base: Pick<IntrospectionBase, 'artifacts' | 'tenantId' | 'isActive'>,
+  base: Pick<IntrospectionBase, 'artifacts' | 'catalogue' | 'tenantId' | 'isActive'>,
 ): Promise<Token | undefined> {
   if (!value.includes('.')) {
     const token = await find(provider, value, base);
@@ -154,14 +156,16 @@ export async function liveAccessToken(
 async function find(
   provider: Provider,
   value: string,
-  { artifacts, tenantId }: Pick<IntrospectionBase, 'artifacts' | 'tenantId'>,
+  { artifacts, tenantId, catalogue }: Pick<IntrospectionBase, 'artifacts' | 'tenantId' | 'catalogue'>,
 ): Promise<Token | undefined> {
   const stored = await artifacts.findAny(tenantId, value);
   if (!stored || stored.revoked) return undefined;
   const { generation } = stored;
   if (stored.model === 'ClientCredentials') {
     const token = parse<AdapterPayload>(stored.payload);
-    return (token.exp ?? 0) * 1000 > Date.now() ? { ...token, generation } : undefined;
+    const isOver =
+      (token.exp ?? 0) * 1000 <= Date.now() || catalogue.isForEarlierApi(token['aud'], generation);
+    return isOver ? undefined : { ...token, generation };
   }
   const token =
     stored.model === 'AccessToken'

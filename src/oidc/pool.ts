@@ -131,7 +131,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       actorOf: (token) =>
         actorOf({ ...base, ...policy, tenantId: tenant.id, provider, catalogue, clients }, token),
       async liveToken(text) {
-        const token = await liveTokenOf({ ...base, tenantId: tenant.id, provider }, text);
+        const token = await liveTokenOf({ ...base, tenantId: tenant.id, provider, catalogue }, text);
         return token && (await policy.stillReaches(token.dependencies)) ? token : undefined;
       },
       stillLive: policy.stillLive,

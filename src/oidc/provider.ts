@@ -217,7 +217,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
   registerDirectGrant(provider, directBase, byPassword(people, tenant.id));
   registerDirectGrant(provider, directBase, byMobileCode(people, tenant.id));
   registerTokenExchange(provider, grantBase);
-  provider.use(around(provider, { ...base, ...policy, tenant, documents, answers, clients }));
+  provider.use(around(provider, { ...base, ...policy, tenant, documents, answers, catalogue, clients }));
   logProblems(provider, base.log, tenant);
   return provider;
 }

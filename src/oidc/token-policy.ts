@@ -148,8 +148,10 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
   const dependencies = openDependencies({ tenantId: tenant.id, artifacts, clients, revocations, isOver });
   const isActive = async (userKey: string): Promise<boolean> =>
     (await people.active(tenant.id, userKey)) !== undefined;
-  const stillReaches: TokenPolicy['stillReaches'] = async ({ client_id: clientId, aud }) => {
+  const stillReaches: TokenPolicy['stillReaches'] = async (claims) => {
+    const { client_id: clientId, aud } = claims;
     if (aud === undefined) return true; // of a token that was checked by an earlier program
+    if (catalogue.isForEarlierApi(aud, generationIn(claims))) return false;
     const [api, client] = [catalogue.apiByAudience.get(aud), await clients.get(clientId)];
     return api !== undefined && client !== undefined && reaches(catalogue, api, client);
   };
@@ -216,8 +218,10 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     async readJwt(jwt) {
       const claims = await verifyAccessToken(keys, tenant.issuer, jwt);
       if (!claims || (await isRevoked(claims))) return undefined;
+      const generation = generationIn(claims);
+      if (catalogue.isForEarlierApi(claims.aud, generation)) return undefined;
       const token = asStoredToken(jwt, claims);
-      return (await sourcesLive(token, generationIn(claims))) ? token : undefined;
+      return (await sourcesLive(token, generation)) ? token : undefined;
     },
     stillReaches,
     stillLive: async (claims) =>

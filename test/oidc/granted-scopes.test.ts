@@ -11,6 +11,7 @@ const catalogueOf = (
 ): Catalogue => ({
   generation,
   revokedAt: (scope) => revoked[scope] ?? 0,
+  isForEarlierApi: () => false,
   apiRevokedAt: (indicator) => revokedApis[indicator] ?? 0,
   identity: new Map(),
   apis: [],
