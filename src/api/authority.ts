@@ -9,19 +9,25 @@ export interface Trusted {
   instead: string;
 }
 
+/** What makes a thing that is trusted reach further: a word more, or a higher number. */
+export interface Width {
+  words: readonly string[];
+  most: Readonly<Record<string, number>>;
+}
+
 /** What a role, a user, a client, an API or a registration token gives to those who have it or act as it. */
 export interface Held {
   scopes?: readonly string[];
   permissions?: readonly string[];
   /** Names of the APIs whose tokens it may introspect. */
   apis?: readonly string[];
-  /** Where codes are sent to. */
-  redirectUris?: readonly string[];
-  /** Where people are sent after they have signed out. */
-  postLogoutRedirectUris?: readonly string[];
-  /** In which ways it gets tokens: grants, `none` where it does not prove itself, and what protects its codes and tokens less. */
-  ways?: readonly string[];
   trusted?: readonly Trusted[];
+  /** How far it reaches, where it is trusted: words, and numbers that limit it, by names. */
+  width?: Width;
+  /** What only administrators set, with its value. */
+  administrators?: readonly string[];
+  /** Whether it is switched off, so that it gives nothing of all this. */
+  disabled?: boolean;
   /** The `userKey` of the user whose it is. */
   owner?: string | null;
   /** Whether those who have it see only their own things. */
@@ -117,22 +123,30 @@ export function judgeOf(actor: Actor | undefined, ownOf: (owner: string) => Prom
   let own: Promise<Own> | undefined;
   return async (before, after) => {
     for (const key of new Set([...before.keys(), ...after.keys()])) {
-      const [was, is] = [before.get(key) ?? NOTHING, after.get(key) ?? NOTHING];
-      const words = managementWordsOf(was, is);
+      const [had, is] = [before.get(key) ?? NOTHING, after.get(key) ?? NOTHING];
+      const words = managementWordsOf(had, is);
       const beyond = words.find((word) => !(actor && holds(actor, word)));
       if (beyond !== undefined) throw lacks(beyond);
       const owner = confinedTo(actor);
       if (owner === undefined) continue;
+      const was = isSwitchedOn(had, is) ? switchedOff(had) : had;
       refuseOther(owner, was, is);
       for (const thing of [was, is]) refuseUnconfined(owner, thing);
       refuseRole(owner, was, is);
       refuseRelease(was, is);
       refuseDevices(owner, was, is);
       refuseTrusted(was, is);
+      refuseAdministrators(was, is);
       refuseForeign(await (own ??= ownOf(owner)), owner, was, is);
     }
   };
 }
+
+const isSwitchedOn = (had: Held, is: Held): boolean =>
+  had.disabled === true && is !== NOTHING && is.disabled !== true;
+
+/** What is switched off gives nothing: to switch it on is to give all that it holds. Whose it is, stays. */
+const switchedOff = ({ owner = null }: Held): Held => ({ owner });
 
 const managementWordsOf = (...things: readonly Held[]): string[] =>
   things.flatMap(({ scopes = [], permissions = [] }) => [...scopes, ...permissions]).filter(isManagementWord);
@@ -222,12 +236,13 @@ function refuseDevices(owner: string, was: Held, is: Held): void {
 const more = (is: readonly string[] = [], was: readonly string[] = []): string[] =>
   is.filter((each) => !was.includes(each));
 
-/** How far what is trusted reaches. */
-const WIDTH = ['scopes', 'apis', 'redirectUris', 'postLogoutRedirectUris', 'ways'] as const;
-
 /** By what the one reaches further than the other. */
-export const widenedBy = (was: Held, is: Held): string[] =>
-  WIDTH.flatMap((field) => more(is[field], was[field]));
+export const widenedBy = ({ width: was }: Held, { width: is }: Held): string[] => [
+  ...more(is?.words, was?.words),
+  ...Object.entries(is?.most ?? {}).flatMap(([name, most]) =>
+    most > (was?.most[name] ?? most) ? [name] : [],
+  ),
+];
 
 /** What an administrator has trusted stays within what it was trusted for. */
 function refuseTrusted(was: Held, is: Held): void {
@@ -235,16 +250,30 @@ function refuseTrusted(was: Held, is: Held): void {
   const added = is.trusted?.find(({ setting }) => !known.includes(setting));
   if (added)
     throw new Failure(403, BASIC.forbidden, {
-      message: `"${added.setting}" is for administrators; ${added.instead}`,
+      message: `"${added.setting}" is for administrators, and so is enabling what has it; ${added.instead}`,
       data: { missing: 'permission', name: added.setting },
     });
   const [first] = known;
   const [wider] = widenedBy(was, is);
   if (first !== undefined && wider !== undefined)
     throw new Failure(403, BASIC.forbidden, {
-      message: `"${wider}" widens a client that has "${first}"; ask an administrator to set it`,
+      message: `"${wider}" is more than it has, of something with "${first}"; ask an administrator to set it`,
       data: { missing: 'permission', name: first },
     });
+}
+
+/** What an administrator has set stays, however much it is. */
+function refuseAdministrators(was: Held, is: Held): void {
+  if (is === NOTHING) return;
+  const [set] = [
+    ...more(is.administrators, was.administrators),
+    ...more(was.administrators, is.administrators),
+  ];
+  if (set === undefined) return;
+  throw new Failure(403, BASIC.forbidden, {
+    message: `"${set}" is for administrators to set, to change and to take away; leave it out, or ask one`,
+    data: { missing: 'permission', name: set },
+  });
 }
 
 /** A word without a dot is a scope about a person; every scope of an API begins with the API's name and a dot. */

@@ -1,31 +1,17 @@
 import { Invalid } from '../kernel/errors.js';
-import { CLIENT_SETTINGS, clientSettings, GRANT_TYPES, type Client, type ClientSettings } from './schema.js';
+import { clientSettings, GRANT_TYPES, type Client, type ClientSettings } from './schema.js';
+import { REGISTERED_SETTINGS, SETTINGS } from './setting-rules.js';
 
 /** A client as RFC 7591 writes it: names with underscores, `scope` as one text. */
 export type Metadata = Record<string, unknown>;
 
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** The product's names that the registry of RFC 7591 does not have; nobody registers with them. */
-const OURS = [
-  'scopes',
-  'defaultScopes',
-  'resources',
-  'requireConsent',
-  'requirePkce',
-  'corsOrigins',
-  'accessTokenLifetime',
-  'refreshTokenIdle',
-  'refreshTokenAbsolute',
-  'refreshTokenReuseWindow',
-  'endOfflineAccessOnSignOut',
-  'signInRate',
-];
+/** The setting → its name in the registry of RFC 7591. */
+const NAMES = REGISTERED_SETTINGS.map((setting) => [setting, snake(setting)] as const);
 
-/** The setting → its name in the registry. */
-const NAMES = Object.keys(CLIENT_SETTINGS.properties)
-  .filter((setting) => !OURS.includes(setting))
-  .map((setting) => [setting, snake(setting)] as const);
+/** The product's settings that the registry does not have; nobody registers with them. */
+const OURS: readonly string[] = SETTINGS.filter((setting) => !REGISTERED_SETTINGS.includes(setting));
 
 /** Grants that an application that nobody knows may register for. */
 const REGISTRABLE: readonly string[] = [
@@ -107,7 +93,7 @@ function scopesIn(scope: unknown, allowed: readonly string[]): string[] {
 /** A registered client as its registration answers it. */
 export function metadataOf({ clientId, clientName, settings, createdAt }: Client): Metadata {
   const known = NAMES.flatMap(([setting, name]) => {
-    const value = settings[setting as keyof ClientSettings];
+    const value = settings[setting];
     return value === undefined ? [] : [[name, value]];
   });
   return {
