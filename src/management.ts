@@ -29,9 +29,9 @@ import { apiResourceOperations } from './api-resources/operations.js';
 import { blobOperations, type BlobServices } from './blobs/operations.js';
 import { heldByNamed, openClient } from './clients/import.js';
 import {
-  clientsHave,
   reservedAudiences,
   countClientsUsing,
+  countClientsWith,
   isBuiltInClient,
   rightsOfClient,
   takeFromClients,
@@ -86,7 +86,11 @@ const uses: Uses = {
   },
 };
 
-const holders: WordHolders = { ...permissionHolders, clientsHave };
+const holders: WordHolders = {
+  ...permissionHolders,
+  countClients: countClientsWith,
+  holdsEverything: async (db, userKey) => holdsEverything((await standingIn(db, userKey))?.permissions ?? []),
+};
 
 /** Every operation of the management API. */
 const operationsOver = (services: Services): readonly AnyOperation[] => {

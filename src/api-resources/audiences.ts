@@ -1,8 +1,11 @@
 import type { Knex } from 'knex';
-import { BASIC, confinedTo, Failure, type Actor } from '../api/index.js';
+import { BASIC, confinedTo, Failure } from '../api/index.js';
 import { Conflict } from '../kernel/errors.js';
+import { foldName } from '../kernel/names.js';
 import type { Row, TenantDb } from '../store/index.js';
+import { isOthers, type Giving } from './authority.js';
 import { MANAGEMENT_API } from './management-scopes.js';
+import { isSameName } from './names.js';
 
 /** Audiences that mean something to the program itself. */
 export interface ReservedAudiences {
@@ -13,10 +16,10 @@ export interface ReservedAudiences {
 }
 
 /** Where and for whom an API gets an audience. */
-interface Request {
-  db: TenantDb;
+interface Request extends Giving {
   tenant: { issuer: string };
-  actor: Actor | undefined;
+  /** The id of the API, where it is there already. */
+  api?: string;
 }
 
 const taken = (audience: string, whose: string): Conflict =>
@@ -25,37 +28,52 @@ const taken = (audience: string, whose: string): Conflict =>
 const DEVICES = 'the audience of tokens that sign devices in';
 
 /**
- * What an audience is already, of those that are in no row; undefined where it is free. An API and a client's id are held to
+ * What an audience is already, in any case, of those that are in no row; undefined where it is free. An API and a client's id are held to
  * the same list. The issuer is on none: a client's id cannot have its characters.
  */
 export function reservationOf(audience: string, reserved: ReservedAudiences): string | undefined {
-  if (audience === MANAGEMENT_API) return 'the audience of the management API';
-  if (audience === reserved.devices()) return DEVICES;
-  return reserved.clientIds.includes(audience) ? 'a client’s id' : undefined;
+  if (isSameName(audience, MANAGEMENT_API)) return 'the audience of the management API';
+  if (isSameName(audience, reserved.devices())) return DEVICES;
+  return reserved.clientIds.some((clientId) => isSameName(audience, clientId)) ? 'a client’s id' : undefined;
 }
 
 /**
- * Decides whether an API may have an audience that it does not have yet. That no other API has it is for the index to say.
+ * Decides whether an API may have an audience that it does not have yet. That no other API has it is for the index to say;
+ * that none of others has it in another case is not.
  * A token for an API must never pass for one of something else: an ID token is for a client's id, a client's assertion is for
  * the issuer. Holds the tenant until the transaction ends, because a client may come to the same name meanwhile.
  * @throws Conflict, Failure
  */
 export async function checkAudience(
-  { db, tenant, actor }: Request,
+  request: Request,
   audience: string,
   reserved: ReservedAudiences,
 ): Promise<void> {
+  const { db, tenant, actor, api: which } = request;
   const reservation = reservationOf(audience, reserved);
   if (reservation !== undefined && reservation !== DEVICES) throw taken(audience, reservation);
-  if (audience === tenant.issuer || audience === `${tenant.issuer}/`) throw taken(audience, 'the issuer');
+  if (isSameName(audience, tenant.issuer) || isSameName(audience, `${tenant.issuer}/`))
+    throw taken(audience, 'the issuer');
   if (reservation === DEVICES && confinedTo(actor) !== undefined)
     throw new Failure(403, BASIC.forbidden, {
       message: `tokens for "${audience}" sign devices in; ask an administrator to make this API, or give it another tokenAudience`,
       data: { missing: 'audience', name: audience },
     });
   await db.lockTenant();
-  const client = await db.from('clients').where({ client_id: audience }).first<Row | undefined>('id');
-  if (client) throw taken(audience, 'a client’s id');
+  const clients = await db
+    .from('clients')
+    .whereRaw('LOWER(client_id) = ?', [foldName(audience)])
+    .select<Row[]>('client_id', 'owner_user_key');
+  for (const row of clients)
+    if (row['client_id'] === audience || (await isOthers(request, row['owner_user_key'] as string | null)))
+      throw taken(audience, 'a client’s id');
+  const apis = await db.from('api_resources').select<Row[]>('id', 'name', 'audience', 'owner_user_key');
+  for (const row of apis) {
+    const other = row['audience'] as string;
+    if (other === audience || row['id'] === which || !isSameName(other, audience)) continue;
+    if (await isOthers(request, row['owner_user_key'] as string | null))
+      throw taken(audience, `the audience of the API "${String(row['name'])}" in another case`);
+  }
 }
 
 /** An API whose audience an operator should look at. */

@@ -12,7 +12,7 @@ import {
 } from '../api/index.js';
 import type { TenantDb } from '../store/index.js';
 import { checkAudience, type ReservedAudiences } from './audiences.js';
-import { checkPlace } from './authority.js';
+import { checkPlace, checkScopes } from './authority.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
 import { checkNames, scopeName } from './names.js';
 import type { WordHolders } from './permissions.js';
@@ -193,11 +193,15 @@ export const importOperation = (
       microServicePolicies: [{ controllerName: 'invoice', scopes: ['invoice.get', 'invoice.post'] }],
     },
     schemas: { body: DESCRIPTION, answer: IMPORTED },
-    conflicts: { scopes: CODES.scopeExists, name: CODES.nameExists, audience: CODES.audienceExists },
+    conflicts: {
+      scopes: CODES.scopeExists,
+      name: CODES.nameExists,
+      audience: CODES.audienceExists,
+      permissions: CODES.inUse,
+    },
     changes: 'provider',
-    // It writes clients as a whole.
-    takesRights: ({ body }) =>
-      (body as { microServiceClientIDs?: string[] }).microServiceClientIDs !== undefined,
+    // It writes clients as a whole, and of the words of an API that it makes none is given meanwhile.
+    takesRights: true,
     // The API itself holds nothing: the management API can not be imported (names.ts).
     async authority({ db, actor, body: { microServiceClientIDs: named = [] } }) {
       const held = new Map<string, Held>();
@@ -230,12 +234,18 @@ export const importOperation = (
           message: `"${service}" is not yours`,
           data: { missing: 'owner', name: service },
         });
+      const giving = { db, actor, holders, owner: before ? before.owner : (owner ?? actor?.userKey ?? null) };
       if (!before) {
-        await checkPlace(db, actor, service, holders);
-        await checkAudience({ db, tenant, actor }, service, reserved);
+        await checkPlace(giving, service);
+        await checkAudience({ ...giving, tenant }, service, reserved);
       }
       const has = new Set(before?.scopes.map((scope) => scope.name));
       const added = scopes.filter((scope) => !has.has(scope.name));
+      await checkScopes(
+        giving,
+        service,
+        added.map((scope) => scope.name),
+      );
       const userClaims = [...new Set([...(before?.userClaims ?? []), 'role', 'permission'])];
       const id =
         before?.id ??
@@ -243,7 +253,7 @@ export const importOperation = (
           ...newApiResource(service, []),
           ...words,
           scopes,
-          owner: owner ?? actor?.userKey ?? null,
+          owner: giving.owner,
         }));
       if (before)
         await replaceApiResource(db, {

@@ -11,4 +11,4 @@ export { ownApisOf } from './authority.js';
 export { enabledApiResources, findApiResourceByName, insertApiResource } from './store.js';
 export { questionableAudiences, reservationOf, type ReservedAudiences } from './audiences.js';
 export type { ClientsOfImport } from './import.js';
-export { isOneOf, type ApiWords, type PermissionHolders, type WordHolders } from './permissions.js';
+export type { PermissionHolders, WordHolders, Words } from './permissions.js';

@@ -1,5 +1,6 @@
 import { VOCABULARIES } from '../api/access.js';
 import { Invalid } from '../kernel/errors.js';
+import { foldName } from '../kernel/names.js';
 
 /** A word of an API as the scope that it is: scopes begin with the name of their API. */
 export const scopeName = (resource: string, word: string): string =>
@@ -15,6 +16,16 @@ const isOfManagement = (word: string): boolean =>
  */
 export const isWordOf = (api: string, word: string): boolean =>
   word.startsWith(`${api}.`) && !isOfManagement(word);
+
+/** Whether a word would be one where names are read in any case. */
+export const isNearWordOf = (api: string, word: string): boolean => isWordOf(foldName(api), foldName(word));
+
+/** Whether two names are one where they are read in any case. */
+export const isSameName = (one: string, other: string): boolean => foldName(one) === foldName(other);
+
+/** Whether the one API is below the other, in any case: all of its words can be words of the other as well. */
+export const isBelow = (lower: string, upper: string): boolean =>
+  foldName(lower).startsWith(`${foldName(upper)}.`);
 
 /** Where the management API's words begin. */
 const RESERVED = VOCABULARIES.map((prefix) => prefix.split('.', 1)[0] as string);

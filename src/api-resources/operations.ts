@@ -18,7 +18,7 @@ import { Conflict } from '../kernel/errors.js';
 import { addSecret, API_RESOURCE_SECRETS, keepSecrets, readNewSecret, showSecret } from '../secrets/index.js';
 import type { TenantDb, Vault } from '../store/index.js';
 import { checkAudience, confirmAudience, type ReservedAudiences } from './audiences.js';
-import { checkPlace, heldByApi } from './authority.js';
+import { checkNear, checkPlace, checkScopes, heldByApi, type Giving } from './authority.js';
 import { API_RESOURCE_CODES as CODES } from './codes.js';
 import { checkNames } from './names.js';
 import { MANAGEMENT_API } from './management-scopes.js';
@@ -58,9 +58,10 @@ function spareBuiltIn({ name: which }: StoredApiResource, change: object): void 
     throw new Conflict('builtIn', `"${touched}" of the management API is the program's own`);
 }
 
-const authority = aboutOne(async ({ db, actor }, which) =>
-  heldByApi(await lockApiResource(db, which, confinedTo(actor))),
-);
+const authorityWith = (reserved: ReservedAudiences) =>
+  aboutOne(async ({ db, actor }, which) =>
+    heldByApi(await lockApiResource(db, which, confinedTo(actor)), reserved.devices()),
+  );
 
 /**
  * @param uses which clients use an API, @param holders which roles, users and clients have its words; @param vault hashes its
@@ -110,6 +111,8 @@ export const apiResourceOperations = (
   }),
   defineOperation({
     ...at.post,
+    // Of its words none is given while it is made.
+    takesRights: true,
     summary: 'Create an API; its scopes can be asked for at once',
     example: {
       name: 'orders',
@@ -126,7 +129,8 @@ export const apiResourceOperations = (
     async handle({ db, tenant, actor, body }) {
       const { name: which, audience, tokenAudience, scopes: given = [], secrets = [], owner, ...more } = body;
       checkNames(which, given);
-      await checkPlace(db, actor, which, holders);
+      const giving: Giving = { db, actor, holders, owner: ownerOf(actor, owner) };
+      await checkPlace(giving, which);
       checkAskedClaims(askedBy(body));
       const resource = {
         ...newApiResource(which, []),
@@ -134,9 +138,10 @@ export const apiResourceOperations = (
         ...(tokenAudience !== undefined && { audience: tokenAudience }),
         ...more,
         scopes: scopesOf(which, given),
-        owner: ownerOf(actor, owner),
+        owner: giving.owner,
       };
-      await checkAudience({ db, tenant, actor }, resource.audience, reserved);
+      await checkScopes(giving, which, namesOf(resource.scopes));
+      await checkAudience({ ...giving, tenant }, resource.audience, reserved);
       const made = await insertApiResource(db, resource);
       const newSecrets = await addSecrets(db, vault, made, secrets);
       return { ...(await shown(db, await findApiResource(db, made))), ...newSecrets };
@@ -150,7 +155,7 @@ export const apiResourceOperations = (
     schemas: { query: CASCADE, body: CHANGE, answer: API_RESOURCE },
     conflicts: CONFLICTS,
     changes: 'provider',
-    authority,
+    authority: authorityWith(reserved),
     current: {
       answer: API_RESOURCE,
       read: async ({ db, actor, body }) => shown(db, await lockApiResource(db, body.id, confinedTo(actor))),
@@ -161,8 +166,11 @@ export const apiResourceOperations = (
       spareBuiltIn(before, body);
       if (given) checkNames(before.name, given);
       checkAskedClaims(askedBy(body), askedBy(before));
+      const giving: Giving = { db, actor, holders, owner: before.owner };
+      if (change.enabled && !before.enabled && confinedTo(actor) !== undefined)
+        await checkNear(giving, before.name);
       if (tokenAudience !== undefined && tokenAudience !== before.audience)
-        await checkAudience({ db, tenant, actor }, tokenAudience, reserved);
+        await checkAudience({ ...giving, tenant, api: which }, tokenAudience, reserved);
       const after: StoredApiResource = {
         ...before,
         ...change,
@@ -171,8 +179,13 @@ export const apiResourceOperations = (
         ...(given && { scopes: scopesOf(before.name, given) }),
         ...(owner !== undefined && { owner: ownerOf(actor, owner) }),
       };
-      const stay = new Set(after.scopes.map(({ name: scope }) => scope));
-      const gone = before.scopes.map(({ name: scope }) => scope).filter((scope) => !stay.has(scope));
+      const [had, has] = [namesOf(before.scopes), namesOf(after.scopes)];
+      const gone = had.filter((scope) => !has.includes(scope));
+      await checkScopes(
+        giving,
+        before.name,
+        has.filter((scope) => !had.includes(scope)),
+      );
       const left = {
         ...(after.indicator !== before.indicator && { indicator: before.indicator }),
         ...(after.audience !== before.audience && { audience: before.audience }),
@@ -197,7 +210,7 @@ export const apiResourceOperations = (
     schemas: { params: shapes.params, query: DELETE_QUERY, answer: shapes.DELETED },
     conflicts: CONFLICTS,
     changes: 'provider',
-    authority,
+    authority: authorityWith(reserved),
     current: {
       answer: API_RESOURCE,
       read: async ({ db, actor, params }) =>
@@ -208,7 +221,7 @@ export const apiResourceOperations = (
       if (resource.name === MANAGEMENT_API)
         throw new Conflict('builtIn', 'the management API can not be deleted');
       const { name: api, indicator, audience } = resource;
-      const scopes = resource.scopes.map((scope) => scope.name);
+      const scopes = namesOf(resource.scopes);
       await release(db, uses, { api, scopes, served: true, indicator, audience }, query.cascade ?? false);
       await releasePermissions(db, holders, resource.name, query.cascade ?? false);
       await deleteApiResource(db, params.id);
@@ -225,6 +238,8 @@ const askedBy = ({
   userClaims?: readonly string[];
   scopes?: readonly { userClaims?: readonly string[] }[];
 }): string[] => [...userClaims, ...scopes.flatMap((scope) => scope.userClaims ?? [])];
+
+const namesOf = (scopes: readonly { name: string }[]): string[] => scopes.map(({ name: scope }) => scope);
 
 const idsIn = (secrets: readonly { id?: string | undefined }[]): string[] =>
   secrets.flatMap(({ id: which }) => (which === undefined ? [] : [which]));

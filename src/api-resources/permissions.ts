@@ -2,32 +2,33 @@ import { Conflict } from '../kernel/errors.js';
 import type { Row, TenantDb } from '../store/index.js';
 import { isWordOf } from './names.js';
 
-/** The words of an API that is about to go, or to come: those that begin with its name, and that no other API could mean. */
-export interface ApiWords {
-  api: string;
-  /** Names of the tenant's other APIs. */
-  others: readonly string[];
+/** Some words of business APIs. */
+export interface Words {
+  /** The name of an API, in any case, with which and a dot all of them begin: a store finds them by it. */
+  begin: string;
+  includes(word: string): boolean;
 }
-
-/** Whether a word is one of them: `shop.orders.cancel` may be a word of `shop` as well as of `shop.orders`. */
-export const isOneOf = ({ api, others }: ApiWords, word: string): boolean =>
-  isWordOf(api, word) && !others.some((other) => isWordOf(other, word));
 
 /** What knows who has a permission; it lies above the APIs. */
 export interface PermissionHolders {
-  count(db: TenantDb, words: ApiWords): Promise<{ roles: number; users: number }>;
-  takeAway(db: TenantDb, words: ApiWords): Promise<void>;
+  count(db: TenantDb, words: Words): Promise<{ roles: number; users: number }>;
+  takeAway(db: TenantDb, words: Words): Promise<void>;
 }
 
 /** The same of scopes, and of the names of APIs. */
 export interface WordHolders extends PermissionHolders {
-  /** Whether a client, or one that may register, has one of the words as a scope, or serves an API of the name. */
-  clientsHave(db: TenantDb, words: ApiWords): Promise<boolean>;
+  /**
+   * How many clients and registrations have one of the words as a scope, or, where `serves` is given, serve an API of such a
+   * name.
+   */
+  countClients(db: TenantDb, words: Words, serves?: (api: string) => boolean): Promise<number>;
+  /** Whether a user holds everything, so that what belongs to the user is not a developer's. */
+  holdsEverything(db: TenantDb, userKey: string): Promise<boolean>;
 }
 
 /**
  * Takes the permissions of an API that is about to go from the roles and users that have them: another API that gets its name
- * would believe them.
+ * would believe them. Those that begin with another API's name as well stay.
  * @throws Conflict that says how many they are, unless `cascade`
  */
 export async function releasePermissions(
@@ -37,7 +38,11 @@ export async function releasePermissions(
   cascade: boolean,
 ): Promise<void> {
   const rows = await db.from('api_resources').whereNot({ name: api }).select<Row[]>('name');
-  const permissions = { api, others: rows.map((row) => row['name'] as string) };
+  const others = rows.map((row) => row['name'] as string);
+  const permissions: Words = {
+    begin: api,
+    includes: (word) => isWordOf(api, word) && !others.some((other) => isWordOf(other, word)),
+  };
   if (cascade) return holders.takeAway(db, permissions);
   const { roles, users } = await holders.count(db, permissions);
   if (roles + users > 0)

@@ -15,7 +15,7 @@ export {
 export type { NamesOfDevices } from './authority.js';
 export { checkClientId, checkReach } from './rules.js';
 export { isClientOrigin, mayCallFrom } from './origins.js';
-export { clientsHave, countClientsUsing, takeFromClients } from './scopes.js';
+export { countClientsUsing, countClientsWith, takeFromClients } from './scopes.js';
 export {
   addClientSecret,
   clientFinder,

@@ -40,6 +40,7 @@ import {
   type GivenSettings,
 } from './shapes.js';
 import {
+  checkIdInAnyCase,
   deleteClient,
   findClientById,
   giveSecret,
@@ -186,6 +187,7 @@ export const clientOperations = (
       };
       const id = await insertClient(db, client, reserved);
       const made = await findClientById(db, id);
+      await checkIdInAnyCase(db, actor, made);
       if (!hasSecrets(settings.tokenEndpointAuthMethod)) return showClient(made);
       const { plaintext, ...secret } = await giveSecret(db, vault, made, {});
       return {

@@ -1,5 +1,5 @@
 import { literal } from '../api/index.js';
-import { isOneOf, type ApiWords } from '../api-resources/index.js';
+import type { Words } from '../api-resources/index.js';
 import type { Used } from '../identity-resources/index.js';
 import { parse } from '../kernel/json.js';
 import type { Row, TenantDb } from '../store/index.js';
@@ -11,22 +11,30 @@ const REGISTRATIONS = { initial_access_tokens: 'id', client_registrations: 'clie
 /** Rows whose document can name what is used. All scopes of an API begin with its name, so one look finds any of them. */
 function naming(db: TenantDb, table: string, column: string, { api, scopes: [first = ''] }: Used) {
   const sought = api === undefined ? JSON.stringify(first) : JSON.stringify(api).slice(0, -1);
-  return db.from(table).whereRaw(`?? LIKE ? ESCAPE '\\'`, [column, `%${literal(sought)}%`]);
+  return mentioning(db, table, column, sought);
 }
 
-/** Whether a client, or one that may register, has one of an API's words as a scope, or serves an API of its name. */
-export async function clientsHave(db: TenantDb, words: ApiWords): Promise<boolean> {
-  const { api, others } = words;
-  const has = (scopes: readonly string[]): boolean => scopes.some((scope) => isOneOf(words, scope));
-  const clients = await naming(db, 'clients', 'settings', { api, scopes: [] }).select<Row[]>('settings');
-  for (const row of clients) {
+/** Rows whose column may name it, in any case: compare what is found. */
+const mentioning = (db: TenantDb, table: string, column: string, sought: string) =>
+  db.from(table).whereRaw(`LOWER(??) LIKE ? ESCAPE '\\'`, [column, `%${literal(sought.toLowerCase())}%`]);
+
+/** How many clients, and what they may register for, have one of the words as a scope, or serve such an API. */
+export async function countClientsWith(
+  db: TenantDb,
+  { begin, includes }: Words,
+  serves: (api: string) => boolean = () => false,
+): Promise<number> {
+  const sought = JSON.stringify(begin).slice(0, -1);
+  const clients = await mentioning(db, 'clients', 'settings', sought).select<Row[]>('settings');
+  let number = clients.filter((row) => {
     const { scopes, resources } = parse<ClientSettings>(row['settings']);
-    if (has(scopes) || (resources.includes(api) && !others.includes(api))) return true;
+    return scopes.some(includes) || resources.some(serves);
+  }).length;
+  for (const table of Object.keys(REGISTRATIONS)) {
+    const rows = await mentioning(db, table, 'scopes', sought).select<Row[]>('scopes');
+    number += rows.filter((row) => parse<string[]>(row['scopes']).some(includes)).length;
   }
-  for (const table of Object.keys(REGISTRATIONS))
-    for (const row of await naming(db, table, 'scopes', { api, scopes: [] }).select<Row[]>('scopes'))
-      if (has(parse<string[]>(row['scopes']))) return true;
-  return false;
+  return number;
 }
 
 async function using(db: TenantDb, used: Used): Promise<{ id: string; settings: ClientSettings }[]> {

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { isDeepStrictEqual } from 'node:util';
-import { ownedBy } from '../api/index.js';
+import { confinedTo, ownedBy, type Actor } from '../api/index.js';
 import { MANAGEMENT_API, reservationOf, type ReservedAudiences } from '../api-resources/index.js';
 import { holdsEverything, keepWayIn } from '../roles/index.js';
 import { BASE_ALGS } from '../kernel/algorithms.js';
@@ -162,6 +162,36 @@ async function checkNoUserName(db: TenantDb, clientId: string): Promise<void> {
     .where({ user_name_key: foldName(clientId), user_name: clientId })
     .first<Row | undefined>('id');
   if (user) throw new Conflict('clientId', `"${clientId}" is a user’s name; choose another client id`);
+}
+
+/**
+ * Refuses a caller's new client whose id only case tells from one of another's: from another's client, or from the audience of
+ * another's API. Confined callers are told so of all that is not theirs, others of what has an owner. Call it once the client
+ * is written: it is written while the tenant is held.
+ * @throws Conflict
+ */
+export async function checkIdInAnyCase(
+  db: TenantDb,
+  actor: Actor | undefined,
+  { clientId, owner }: Pick<Client, 'clientId' | 'owner'>,
+): Promise<void> {
+  const confined = confinedTo(actor) !== undefined;
+  for (const [table, column] of [
+    ['clients', 'client_id'],
+    ['api_resources', 'audience'],
+  ] as const) {
+    const rows = await db
+      .from(table)
+      .whereRaw('LOWER(??) = ?', [column, foldName(clientId)])
+      .whereNot({ [column]: clientId })
+      .select<Row[]>(`${column} as name`, 'owner_user_key as owner');
+    const theirs = rows.find((row) => row['owner'] !== owner && (confined || row['owner'] !== null));
+    if (theirs)
+      throw new Conflict(
+        'clientId',
+        `"${clientId}" differs from "${String(theirs['name'])}", which is another’s, in case only; choose another client id`,
+      );
+  }
 }
 
 /** The settings that say by which algorithm the server signs for the client. */

@@ -1,5 +1,5 @@
 import { literal } from '../api/index.js';
-import { isOneOf, type ApiWords, type PermissionHolders } from '../api-resources/index.js';
+import type { PermissionHolders, Words } from '../api-resources/index.js';
 import { parse } from '../kernel/json.js';
 import { rowsInPages, type TenantDb } from '../store/index.js';
 import type { Claim } from './schema.js';
@@ -11,11 +11,13 @@ const TABLES = ['roles', 'users'] as const;
 async function* holding(
   db: TenantDb,
   table: (typeof TABLES)[number],
-  permissions: ApiWords,
+  permissions: Words,
 ): AsyncGenerator<{ id: string; kept: Claim[] }> {
-  const goes = ({ type, value }: Claim): boolean => type === 'permission' && isOneOf(permissions, value);
+  const goes = ({ type, value }: Claim): boolean => type === 'permission' && permissions.includes(value);
   const candidates = () => {
-    const rows = db.from(table).whereRaw(`claims LIKE ? ESCAPE '\\'`, [`%"${literal(permissions.api)}.%`]);
+    const rows = db
+      .from(table)
+      .whereRaw(`LOWER(claims) LIKE ? ESCAPE '\\'`, [`%"${literal(permissions.begin.toLowerCase())}.%`]);
     return (table === 'users' ? rows.whereNull('deleted_at') : rows).select('id', 'claims');
   };
   for await (const row of rowsInPages(candidates)) {
@@ -25,7 +27,7 @@ async function* holding(
   }
 }
 
-async function count(db: TenantDb, table: (typeof TABLES)[number], permissions: ApiWords): Promise<number> {
+async function count(db: TenantDb, table: (typeof TABLES)[number], permissions: Words): Promise<number> {
   let number = 0;
   for await (const _one of holding(db, table, permissions)) number++;
   return number;

@@ -6,7 +6,8 @@ import { BUILT_IN_ROLES } from './schema.js';
 
 /**
  * Decides whether a caller may call a role this. Tokens carry the names of roles, and APIs may compare them in any case, so
- * confined callers choose no name that only case or width tells from another role's, nor one that roles are built in as.
+ * confined callers choose no name that only case or width tells from another role's, nor one that roles are built in as, and
+ * others none that only this tells from a developer's role.
  * @param which the id of a role that is there, which may keep its name
  * @throws Conflict
  */
@@ -16,13 +17,17 @@ export async function checkRoleName(
   name: string | undefined,
   which?: string,
 ): Promise<void> {
-  if (name === undefined || confinedTo(actor) === undefined) return;
+  if (name === undefined) return;
   // Of two names that are taken at once, the second sees the first.
   await db.lockTenant();
-  const rows = await db.from('roles').select<Row[]>('id', 'name');
-  const others = rows.filter((row) => row['id'] !== which).map((row) => row['name'] as string);
+  const confined = confinedTo(actor) !== undefined;
+  const rows = await db.from('roles').select<Row[]>('id', 'name', 'owner_user_key');
+  const others = rows
+    .filter((row) => row['id'] !== which && (confined || row['owner_user_key'] !== null))
+    .map((row) => row['name'] as string);
   const kept = rows.some((row) => row['id'] === which && row['name'] === name);
-  const near = [...others, ...BUILT_IN_ROLES].find((other) => foldName(other) === foldName(name));
+  const builtIn = confined ? BUILT_IN_ROLES : [];
+  const near = [...others, ...builtIn].find((other) => foldName(other) === foldName(name));
   if (near !== undefined && !kept)
     throw new Conflict(
       'name',
