@@ -136,13 +136,16 @@ for (const kind of STORES)
     it('is refused, or its words are, where both come at once [SEC-R4]', async () => {
       for (let round = 0; round < 20; round += 1) {
         const which = `${name}.r${round}`;
-        const [api, role] = await Promise.all([
+        const [api, user] = await Promise.all([
           admin.ask('POST', '/api/ApiResource', { name: which }),
-          developer.ask('POST', '/api/Role', { name: `${name}-${round}`, ...permissions(`${which}.refund`) }),
+          developer.ask('POST', '/api/User', {
+            userName: `${name}-${round}`,
+            ...permissions(`${which}.refund`),
+          }),
         ]);
         assert.ok(
-          ['200 403', '409 200'].includes(`${api.status} ${role.status}`),
-          `${api.status} ${role.status}`,
+          ['200 403', '409 200'].includes(`${api.status} ${user.status}`),
+          `${api.status} ${user.status}`,
         );
       }
     });
