@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import { BASIC, confinedTo, Failure, type Actor, type Held, type OwnApis } from '../api/index.js';
 import { Conflict } from '../kernel/errors.js';
 import { foldName } from '../kernel/names.js';
@@ -208,4 +209,28 @@ export async function checkScopes(giving: Giving, api: string, added: readonly s
     const message = `"${scope}" could be a word of the API "${theirs.name}", which is another’s; choose another name for the scope`;
     throw confined ? refused(theirs.name, message) : new Conflict('scopes', message);
   }
+}
+
+/** Two APIs of a tenant from before names were compared in any case; a developer owns the one. */
+export interface LikeNames {
+  tenant: string;
+  developers: string;
+  other: string;
+}
+
+/** The APIs of all tenants that a developer owns and whose names only case tells from another owner's. */
+export async function likeNames(knex: Knex): Promise<LikeNames[]> {
+  const rows = await knex('api_resources as a')
+    .join('api_resources as b', (on) => on.on('b.tenant_id', 'a.tenant_id').andOn('b.id', '<>', 'a.id'))
+    .join('tenants as t', 't.id', 'a.tenant_id')
+    .whereNotNull('a.owner_user_key')
+    .whereRaw('LOWER(a.name) = LOWER(b.name)')
+    .whereRaw('(b.owner_user_key IS NULL OR b.owner_user_key <> a.owner_user_key)')
+    .orderBy(['t.name', 'a.name', 'b.name'])
+    .select<Row[]>('t.name as tenant', 'a.name as developers', 'b.name as other');
+  return rows.map((row) => ({
+    tenant: String(row['tenant']),
+    developers: String(row['developers']),
+    other: String(row['other']),
+  }));
 }

@@ -7,7 +7,7 @@ export {
   offerScopesOf,
   type ManagementWord,
 } from './management-scopes.js';
-export { ownApisOf } from './authority.js';
+export { likeNames, ownApisOf } from './authority.js';
 export { enabledApiResources, findApiResourceByName, insertApiResource } from './store.js';
 export { questionableAudiences, reservationOf, type ReservedAudiences } from './audiences.js';
 export type { ClientsOfImport } from './import.js';

@@ -257,7 +257,7 @@ function refuseTrusted(was: Held, is: Held): void {
   const [wider] = widenedBy(was, is);
   if (first !== undefined && wider !== undefined)
     throw new Failure(403, BASIC.forbidden, {
-      message: `"${wider}" is more than it has, of something with "${first}"; ask an administrator to set it`,
+      message: `"${wider}" widens a client that has "${first}"; ask an administrator to set it`,
       data: { missing: 'permission', name: first },
     });
 }

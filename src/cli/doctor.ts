@@ -88,6 +88,18 @@ async function findings(config: Config): Promise<Finding[]> {
           .join('; '),
       );
     });
+    await check('API names', async () => {
+      const { likeNames } = await import('../api-resources/authority.js');
+      const like = await likeNames(open.knex);
+      if (like.length === 0) return 'none differs only by case from a developer’s';
+      const told = like.map(
+        ({ tenant, developers, other }) =>
+          `"${developers}" of tenant "${tenant}" has an owner, and differs from "${other}" only by case`,
+      );
+      throw new Error(
+        `${told.join('; ')}; make it again under another name, and see who has permissions that begin with it`,
+      );
+    });
     await check('client ids', async () => {
       const { clientsWithAudiences, clientsWithBuiltInIds } = await import('../clients/store.js');
       const told = (clients: { tenant: string; clientId: string }[], problem: string): string[] =>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { decodeJwt } from 'jose';
+import { likeNames } from '../../src/api-resources/index.js';
 import { administrator, caller, type Caller, type Data } from '../support/area.js';
 import { STORES } from '../support/config.js';
 import { userToken, type ApiAnswer } from '../support/management.js';
@@ -88,6 +89,8 @@ for (const kind of STORES)
         await server.addApi(upper(), [`${upper()}.read`], { owner: oneKey } as object);
         const word = `${upper()}.cancel`;
         refused(await one.ask('POST', '/api/Role', { name, ...permissions(word) }), word);
+        const [like] = (await likeNames(server.context.store.knex)).filter(({ other }) => other === name);
+        assert.deepEqual([like?.developers, like?.other], [upper(), name]);
       });
 
       it('of two owners are made once, where both come at once [SEC-R4]', async () => {

@@ -303,7 +303,17 @@ for (const kind of STORES)
       const { checks } = JSON.parse(stdout) as { checks: { check: string; ok: boolean }[] };
       assert.deepEqual(
         checks.map(({ check }) => check),
-        ['store', 'schema', 'master key', 'keys', 'audiences', 'client ids', 'user names', 'clock'],
+        [
+          'store',
+          'schema',
+          'master key',
+          'keys',
+          'audiences',
+          'API names',
+          'client ids',
+          'user names',
+          'clock',
+        ],
       );
       for (const secret of [
         'GATEHOUSE_MASTER_KEY',
