@@ -64,7 +64,7 @@ for (const kind of STORES)
         refused(await one.ask('POST', '/api/ApiResource', { name: `${upper()}-b` }), `${upper()}-b`);
       });
 
-      it('are one’s own beside one’s own', async () => {
+      it('are one’s own next to one’s own', async () => {
         await api(one, name);
         await one.done('POST', '/api/Role', { name, ...permissions(`${name}.cancel`) });
         await api(one, upper());
@@ -72,7 +72,7 @@ for (const kind of STORES)
         await one.done('POST', '/api/Role', { name: `${name}-b`, ...permissions(`${upper()}.cancel`) });
       });
 
-      it('are no administrator’s beside a developer’s, and beside an administrator’s as before [SEC-R4]', async () => {
+      it('are no administrator’s next to a developer’s, and next to an administrator’s as before [SEC-R4]', async () => {
         await api(one, name);
         for (const [path, body] of [
           ['/api/ApiResource', { name: upper(), tokenAudience: `${name}-aud` }],
@@ -130,7 +130,7 @@ for (const kind of STORES)
         await one.done('PUT', '/api/ApiResource', { id, scopes: [{ name: 'payment' }, { name: 'Payment' }] });
       });
 
-      it('are no administrator’s beside a developer’s [SEC-R4]', async () => {
+      it('are no administrator’s next to a developer’s [SEC-R4]', async () => {
         await api(one, `${name}.pay`, { scopes: [{ name: 'refund' }] });
         const scopes = [{ name: 'pay.Refund' }];
         taken(await admin.ask('POST', '/api/ApiResource', { name, scopes }), 'ApiResource_ScopeExists');
@@ -154,7 +154,7 @@ for (const kind of STORES)
         await one.done('PUT', '/api/ApiResource', { id, tokenAudience: tokenAudience.toUpperCase() });
       });
 
-      it('are no administrator’s beside a developer’s, and beside an administrator’s as before [SEC-R6]', async () => {
+      it('are no administrator’s next to a developer’s, and next to an administrator’s as before [SEC-R6]', async () => {
         await api(one, `${name}-a`, { tokenAudience: name });
         taken(
           await admin.ask('POST', '/api/ApiResource', { name: `${name}-b`, tokenAudience: upper() }),
@@ -178,7 +178,7 @@ for (const kind of STORES)
       taken(await post(admin, `${upper()}-own`), 'Client_ClientIdExists');
     });
 
-    it('of roles are no administrator’s beside a developer’s, also where both come at once [SEC-R4]', async () => {
+    it('of roles are no administrator’s next to a developer’s, also where both come at once [SEC-R4]', async () => {
       await api(one, name);
       const mine = permissions(`${name}.cancel`);
       await one.done('POST', '/api/Role', { name, ...mine });

@@ -97,7 +97,7 @@ for (const kind of STORES)
         assert.deepEqual([status, body['data']], [403, { missing: 'owner', name: word }]);
       });
 
-    it('is made where only words beside it have been given', async () => {
+    it('is made where only words next to it have been given', async () => {
       await developer.done('POST', '/api/Role', { name, ...permissions(`${name}.payment`, `${name}.read`) });
       await admin.done('POST', '/api/ApiResource', { name: below() });
     });
