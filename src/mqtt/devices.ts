@@ -42,7 +42,10 @@ export interface Admission {
 /** What brokers ask about devices, while these wait. Every look goes to the store: a change counts at once on every node. */
 export interface Devices {
   signIn(tenantId: string, guest: Guest, tokens: AccessTokens): Promise<Admission>;
-  /** Whether one that has signed in may publish to a topic, or subscribe to a filter. */
+  /**
+   * Whether one that has signed in may publish to a topic, or subscribe to a filter. Rules alone let nobody do anything: a pair
+   * of names with neither a device nor a kept sign-in is denied, unless the configuration leaves unknown names to others.
+   */
   mayUse(
     tenantId: string,
     names: Names,
@@ -276,7 +279,7 @@ export function openDevices({
 
     async mayUse(tenantId, names, action, topic, tokens) {
       const { devices, ofToken, denied } = await standingOf(tenantId, names, tokens);
-      if (denied) return 'deny';
+      if (denied || (unknown === 'deny' && devices.length === 0 && !ofToken)) return 'deny';
       if (devices.some(({ superuser }) => superuser)) return 'allow';
       const kept = await rulesOf(tenantId, names, ofToken?.ownsClientId ?? true);
       return decide([...(ofToken?.rules ?? []), ...kept], names, action, topic) ?? noMatch;

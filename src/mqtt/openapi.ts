@@ -417,7 +417,7 @@ const BROKER_PATHS: Record<string, Json> = {
   '/mqtt/acl': {
     post: call({
       id: 'mqtt_acl',
-      summary: 'Whether a device may publish to a topic, or subscribe to a filter',
+      summary: 'Whether a device that has signed in may publish to a topic, or subscribe to a filter',
       right: 'broker',
       body: object(
         { ...NAMES, topic: { type: 'string' }, action: { type: 'string', enum: ['publish', 'subscribe'] } },

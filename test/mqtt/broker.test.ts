@@ -246,6 +246,25 @@ for (const store of STORES)
         assert.equal(await may(name, 'publish', 'anything'), 'deny');
       });
 
+      it('denies a device that was deleted, and names that never signed in, what the rules allow [SEC-R8]', async () => {
+        const name = await device();
+        await rule(`username/${name}`, 'own');
+        await rule('clientid/c1', 'of/c1');
+        await rule('$all', 'all/#');
+        const answers = async (username: string): Promise<unknown[]> => [
+          await may(username, 'publish', 'own'),
+          await may(username, 'publish', 'of/c1'),
+          await may(username, 'publish', 'all/1'),
+        ];
+        assert.equal(await signIn(name), 'allow');
+        assert.deepEqual(await answers(name), ['allow', 'allow', 'allow']);
+        await api.call('DELETE', `auth_username/${name}`);
+        assert.deepEqual(await answers(name), ['deny', 'deny', 'deny']);
+        assert.deepEqual(await answers('nobody'), ['deny', 'deny', 'deny']);
+        await api.call('DELETE', 'acl/$all');
+        await api.call('DELETE', 'acl/clientid/c1');
+      });
+
       it('follows a change of the rules at once', async () => {
         const name = await device();
         await rule(`username/${name}`, 'a');

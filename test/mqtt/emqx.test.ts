@@ -64,6 +64,8 @@ describe('what EMQX sends by its documentation', () => {
     assert.deepEqual((await there.ask('/mqtt/acl', EMQX_5.acl)).body, { result: 'ignore' });
     const form = await there.askByForm('/mqtt/auth', EMQX_4.auth);
     assert.deepEqual([form.status, form.text], [200, 'ignore']);
+    await there.call('POST', 'acl/$all', { topic: 't/#', action: 'pub', access: 'allow' });
+    assert.deepEqual((await there.ask('/mqtt/acl', EMQX_5.acl)).body, { result: 'allow' });
     await lenient.stop();
   });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { findClient, updateClientSettings } from '../../src/clients/index.js';
+import { openSweeper } from '../../src/jobs/index.js';
 import { lockUser, setUserEnabled, updateUser } from '../../src/users/index.js';
 import { STORES } from '../support/config.js';
 import { APP, APP_SECRET, deviceApi, type DeviceApi } from '../support/devices.js';
@@ -96,6 +97,51 @@ for (const store of STORES)
       await server.post('/connect/revocation', { token: jwt }, server.basic('app', secret));
       assert.equal(await may('ann', 'publish', 'both', 'c2'), 'deny');
       await denied('ann', jwt);
+    });
+
+    /** Lets the token of a kept sign-in expire, and the row go. */
+    const expireAndSweep = async (clientid: string): Promise<void> => {
+      const id = createHash('sha256').update(`\u0000\u0000${clientid}`).digest('base64url');
+      const { store: opened, log } = server.context;
+      const kept = await opened
+        .knex('mqtt_token_sign_ins')
+        .where({ id })
+        .update({ expires_at: Date.now() - 1 });
+      assert.equal(kept, 1);
+      const sweeper = openSweeper(opened, log, { enabled: false, intervalSeconds: 60 });
+      await sweeper.sweep();
+      await sweeper.close();
+      assert.deepEqual(await opened.knex('mqtt_token_sign_ins').where({ id }), []);
+    };
+
+    it('stays over when it has expired and its sign-in was swept, for every broker [SEC-R7]', async () => {
+      const { userName } = await server.addUser({ userName: 'ivy' });
+      const rules = [{ topic: 't/ivy', action: 'pub', access: 'allow' }];
+      await api.call('PUT', 'acl/username/ivy', rules);
+      await api.call('PUT', 'acl/$all', [{ topic: 'all/%u', action: 'pub', access: 'allow' }]);
+      assert.equal((await signIn('ivy', await ofUser('ivy'), 'ivy-1'))['result'], 'allow');
+      await api.call('PUT', 'acl/clientid/ivy-1', [{ topic: 'secret', action: 'pub', access: 'allow' }]);
+      const names = { username: 'ivy', clientid: 'ivy-1' };
+      const inRabbit = { permission: 'write', resource: 'topic', name: 'amq.topic', routing_key: 't.ivy' };
+      const answers = async (): Promise<unknown[]> => [
+        await may('ivy', 'publish', 't/ivy', 'ivy-1'),
+        await may('ivy', 'publish', 'all/ivy', 'ivy-1'),
+        await may('ivy', 'publish', 'secret', 'ivy-1'),
+        (await api.askByForm('/mqtt/acl', { ...names, access: '2', topic: 't/ivy' })).text,
+        (
+          await api.askByForm('/mqtt/topic', {
+            ...inRabbit,
+            username: 'ivy',
+            'variable_map.client_id': 'ivy-1',
+          })
+        ).text,
+      ];
+      assert.deepEqual(await answers(), ['allow', 'allow', 'deny', 'allow', 'allow']);
+      await server.change((db) => setUserEnabled(db, userName, false));
+      assert.deepEqual(await answers(), ['deny', 'deny', 'deny', 'deny', 'deny']);
+      await expireAndSweep('ivy-1');
+      assert.deepEqual(await answers(), ['deny', 'deny', 'deny', 'deny', 'deny']);
+      await api.call('DELETE', 'acl/$all');
     });
 
     const allowed = async (username: string, jwt: string, clientid: string): Promise<void> =>
