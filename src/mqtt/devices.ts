@@ -1,5 +1,6 @@
 import type { Config } from '../config.js';
 import { Invalid } from '../kernel/errors.js';
+import type { Soon } from '../kernel/soon.js';
 import type { LiveToken } from '../oidc/index.js';
 import type { Store, Value } from '../store/index.js';
 import { decide, ruleFinder, type Rule } from './acl.js';
@@ -66,10 +67,12 @@ interface Device extends KeptPassword, Seen {
   superuser: boolean;
   enabled: boolean;
   expiresAt: number;
+  /** Epoch milliseconds. */
+  createdAt: number;
 }
 
 const COLUMNS =
-  'kind, name, algorithm, salt, password_hash, is_superuser, enabled, expires_at, seen_address, seen_at';
+  'kind, name, algorithm, salt, password_hash, is_superuser, enabled, expires_at, seen_address, seen_at, created_at';
 
 type Columns = [
   kind: string,
@@ -82,11 +85,13 @@ type Columns = [
   expiresAt: Value,
   seenAddress: string | null,
   seenAt: Value,
+  createdAt: Value,
 ];
 
 const toDevice = (columns: Value[]): Device => {
-  const [kind, key, algorithm, salt, passwordHash, superuser, enabled, expiresAt, seenAddress, seenAt] =
+  const [kind, key, algorithm, salt, passwordHash, superuser, enabled, expiresAt, ...times] =
     columns as Columns;
+  const [seenAddress, seenAt, createdAt] = times;
   return {
     kind,
     key,
@@ -98,6 +103,7 @@ const toDevice = (columns: Value[]): Device => {
     expiresAt: Number(expiresAt ?? Infinity),
     seenAddress,
     seenAt: Number(seenAt),
+    createdAt: Number(createdAt),
   };
 };
 
@@ -109,6 +115,9 @@ const admissionOf = (devices: readonly Device[]): Admission => {
 
 /** Where the broker does not tell the address, guesses of one client identifier are taken together. */
 const whereFrom = ({ address, clientid }: Guest): string => address || `client:${keyOf(clientid)}`;
+
+/** How far the clocks of two nodes may be apart. */
+const CLOCKS_MS = 3600 * 1000;
 
 const JWT = /^[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}$/;
 const LONGEST_TOKEN = 16 * 1024;
@@ -137,6 +146,8 @@ export function openDevices({
   passwordSignIns,
 }: DevicesBase): Devices {
   const { audience, unknown, noMatch } = config.mqtt;
+  /** So long after a device was made, tokens that signed in under its names before may still last. */
+  const tokensLastMs = config.lifetimes.accessTokenLongest * 1000 + CLOCKS_MS;
   const of = (kind: string): string =>
     `SELECT ${COLUMNS} FROM mqtt_credentials WHERE tenant_id = ? AND kind = '${kind}' AND name = ?`;
   const select = store.prepare(`${of('username')} UNION ALL ${of('clientid')}`);
@@ -224,7 +235,8 @@ export function openDevices({
 
   /**
    * What a pair of names has that has signed in. One that came by a token before a device got one of the names is not that
-   * device, and is denied: its next sign-in needs the device's password.
+   * device, and is denied, also when the token has been revoked: its next sign-in needs the device's password. An expired one
+   * says nothing of a device, because a sign-in with its password forgets only those that can still last.
    */
   async function standingOf(
     tenantId: string,
@@ -234,10 +246,22 @@ export function openDevices({
     const devices = await find(tenantId, names);
     const ofToken = await signIns.find(tenantId, names, tokens);
     if (devices.length > 0)
-      return { devices, denied: barred(devices) !== undefined || typeof ofToken === 'object' };
-    return ofToken === undefined || ofToken === 'ended'
-      ? { devices, denied: ofToken === 'ended' }
-      : { devices, ofToken, denied: false };
+      return {
+        devices,
+        denied: barred(devices) !== undefined || (ofToken !== undefined && ofToken !== 'expired'),
+      };
+    return typeof ofToken === 'object'
+      ? { devices, ofToken, denied: false }
+      : { devices, denied: ofToken !== undefined };
+  }
+
+  /**
+   * A pair of names is a device's from its sign-in with the password on, whatever token signed in under it before: none has
+   * since there is a device with one of the names.
+   */
+  function forgetTokens(tenantId: string, guest: Guest, devices: readonly Device[]): Soon<void> {
+    const since = Math.min(...devices.map(({ createdAt }) => createdAt));
+    return since + tokensLastMs > Date.now() ? signIns.forget(tenantId, guest, since) : undefined;
   }
 
   /** Somebody whom the tables do not know. */
@@ -272,7 +296,8 @@ export function openDevices({
       if (reason !== undefined) return { result: 'deny', superuser: false, reason };
       const outdated = devices.filter((device) => passwords.outdated(device));
       for (const device of outdated) await upgradeHash(tenantId, device, guest.password);
-      if (devices.some(({ seenAt }) => seenAt === 0)) await signIns.forget(tenantId, guest);
+      const forgetting = forgetTokens(tenantId, guest, devices);
+      if (forgetting) await forgetting;
       noteSignIn(tenantId, guest, devices);
       return admissionOf(devices);
     },

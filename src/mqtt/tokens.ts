@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Invalid } from '../kernel/errors.js';
 import { objectOf, parse } from '../kernel/json.js';
+import type { Soon } from '../kernel/soon.js';
 import type { LiveToken, TokenDependencies } from '../oidc/index.js';
 import type { Row, Store } from '../store/index.js';
 import { readRule, type Rule } from './acl.js';
@@ -22,6 +23,9 @@ export interface Given {
   ownsClientId: boolean;
 }
 
+/** Why a kept sign-in gives nothing. */
+export type Ended = 'expired' | 'revoked';
+
 export interface TokenSignIns {
   /**
    * Keeps what a token says, until it expires, for the questions that name only the pair of names.
@@ -36,11 +40,14 @@ export interface TokenSignIns {
   ): Promise<boolean>;
   /**
    * What the token gives that the pair of names has signed in with.
-   * @returns `'ended'` where it has expired, or it does not work any more; undefined where there is nothing.
+   * @returns a word where it has expired, or does not work any more; undefined where there is nothing.
    */
-  find(tenantId: string, names: Names, tokens: AccessTokens): Promise<Given | 'ended' | undefined>;
-  /** Forgets the sign-in of a pair of names: a device has them now. */
-  forget(tenantId: string, names: Names): Promise<void>;
+  find(tenantId: string, names: Names, tokens: AccessTokens): Promise<Given | Ended | undefined>;
+  /**
+   * Forgets the sign-in of a pair of names: a device has them now.
+   * @param since when the device was made. No token signs in under its names from then on, so there is nothing to forget twice.
+   */
+  forget(tenantId: string, names: Names, since: number): Soon<void>;
 }
 
 /** Names can not have NUL in them, so no two lists meet. */
@@ -52,6 +59,10 @@ const pairOf = ({ username, clientid }: Names): string => hashOf(username, clien
 /** What only one credential has at a time: the client identifier, or the user name of a client that gives none. */
 const slotOf = (names: Names): string =>
   names.clientid === '' ? pairOf(names) : hashOf('', '', names.clientid);
+
+/** So many pairs of names that have nothing to forget are remembered, and as many of those before. */
+const MOST_FORGOTTEN = 20_000;
+const LONGEST_KEY = 200;
 
 /** A token that is refreshed, or issued again to the same application for the same user, is the same credential. */
 const credentialOf = ({ client_id: clientId, sub, act }: TokenDependencies): string =>
@@ -115,8 +126,18 @@ export function openTokenSignIns(store: Store): TokenSignIns {
   }
 
   const remove = store.prepare(
-    'DELETE FROM mqtt_token_sign_ins WHERE tenant_id = ? AND id IN (?, ?) AND names = ?',
+    'DELETE FROM mqtt_token_sign_ins WHERE tenant_id = ? AND id IN (?, ?) AND coalesce(names, id) = ?',
   );
+  let newer = new Set<string>();
+  let older = new Set<string>();
+
+  async function forgetOnce(tenantId: string, names: Names, key: string): Promise<void> {
+    const { ofPair } = await look(tenantId, names);
+    const pair = pairOf(names);
+    if (ofPair) await remove.run(tenantId, slotOf(names), pair, pair);
+    if (newer.size >= MOST_FORGOTTEN) [older, newer] = [newer, new Set()];
+    newer.add(key);
+  }
 
   return {
     async keep(tenantId, names, { kid, dependencies, expiresAt }, given, tokens) {
@@ -135,12 +156,14 @@ export function openTokenSignIns(store: Store): TokenSignIns {
     async find(tenantId, names, tokens) {
       const { ofPair } = await look(tenantId, names);
       if (!ofPair) return undefined;
-      if (Number(ofPair['expires_at']) <= Date.now()) return 'ended';
-      return (await works(ofPair, tokens)) ? givenIn(ofPair['acl']) : 'ended';
+      if (Number(ofPair['expires_at']) <= Date.now()) return 'expired';
+      return (await works(ofPair, tokens)) ? givenIn(ofPair['acl']) : 'revoked';
     },
-    async forget(tenantId, names) {
-      const pair = pairOf(names);
-      await remove.run(tenantId, slotOf(names), pair, pair);
+    forget(tenantId, names, since) {
+      const text = `${tenantId} ${since} ${names.username}\u0000${names.clientid}`;
+      const key = text.length <= LONGEST_KEY ? text : hashOf(text);
+      if (newer.has(key) || older.has(key)) return undefined;
+      return forgetOnce(tenantId, names, key);
     },
   };
 }

@@ -229,6 +229,58 @@ for (const store of STORES)
       assert.equal(await may('pump-7', 'publish', 'pumps/7', 'pump-7-a'), 'allow');
     });
 
+    it('leaves each pair of names to the device that signs in with its password, at every node [SEC-R8]', async () => {
+      const clientids = ['sam-1', 'sam-2', 'sam-3', ''];
+      await server.addUser({ userName: 'sam' });
+      const jwt = await ofUser('sam');
+      for (const clientid of clientids) await allowed('sam', jwt, clientid);
+      await api.call('PUT', 'acl/username/sam', [{ topic: 'sam', action: 'pub', access: 'allow' }]);
+      await api.call('POST', 'auth_username', { username: 'sam', password: 'x' });
+      const answers = (): Promise<unknown[]> =>
+        Promise.all(clientids.map((clientid) => may('sam', 'publish', 'sam', clientid)));
+      assert.deepEqual(await answers(), ['deny', 'deny', 'deny', 'deny']);
+      await allowed('sam', 'x', 'sam-1');
+      assert.deepEqual(await answers(), ['allow', 'deny', 'deny', 'deny']);
+      await allowed('sam', 'x', 'sam-2');
+      await api.call('PUT', 'auth_username/sam', { password: 'y' });
+      await allowed('sam', 'y', 'sam-3');
+      assert.deepEqual(await answers(), ['allow', 'allow', 'allow', 'deny']);
+      const node = await server.addNode();
+      try {
+        const { text } = await send(new URL(`http://127.0.0.1:${node.port}/mqtt/auth`), {
+          headers: { host: new URL(server.issuer).host, authorization: basic(APP, APP_SECRET) },
+          form: { username: 'sam', clientid: '', password: 'y' },
+        });
+        assert.equal(text, 'allow');
+      } finally {
+        await node.stop();
+      }
+      assert.deepEqual(await answers(), ['allow', 'allow', 'allow', 'allow']);
+    });
+
+    it('leaves a pair of names to a device that is deleted and made again, each time [SEC-R8]', async () => {
+      await server.addUser({ userName: 'tom' });
+      await api.call('PUT', 'acl/username/tom', [{ topic: 'tom', action: 'pub', access: 'allow' }]);
+      for (const password of ['x', 'y']) {
+        await allowed('tom', await ofUser('tom'), '');
+        await api.call('POST', 'auth_username', { username: 'tom', password });
+        assert.equal(await may('tom', 'publish', 'tom', ''), 'deny');
+        await allowed('tom', password, '');
+        assert.equal(await may('tom', 'publish', 'tom', ''), 'allow');
+        await api.call('DELETE', 'auth_username/tom');
+      }
+    });
+
+    it('is not the device that its client identifier became when it does not work any more [SEC-R8]', async () => {
+      const jwt = await ofAnn();
+      await allowed('ann', jwt, 'valve-22');
+      await server.post('/connect/revocation', { token: jwt }, server.basic('app', secret));
+      await api.call('POST', 'auth_clientid', { clientid: 'valve-22', password: 'x', is_superuser: true });
+      assert.equal(await may('ann', 'publish', 'any/thing', 'valve-22'), 'deny');
+      await allowed('ann', 'x', 'valve-22');
+      assert.equal(await may('ann', 'publish', 'any/thing', 'valve-22'), 'allow');
+    });
+
     it('is refused under the client identifier that a device signed in with by its password [SEC-R8]', async () => {
       await api.call('POST', 'auth_username', { username: 'meter', password: 'x' });
       assert.equal((await signIn('meter', 'x', 'meter-a'))['result'], 'allow');
@@ -336,6 +388,9 @@ for (const store of STORES)
       assert.equal(await may('ann', 'publish', 'old', 'older'), 'allow');
       await server.post('/connect/revocation', { token: jwt }, server.basic('app', secret));
       assert.equal(await may('ann', 'publish', 'old', 'older'), 'deny');
+      await api.call('POST', 'auth_clientid', { clientid: 'older', password: 'x', is_superuser: true });
+      await allowed('ann', 'x', 'older');
+      assert.equal(await may('ann', 'publish', 'any/thing', 'older'), 'allow');
     });
 
     it('is good while its client has a scope of the API of devices', async () => {
