@@ -3,6 +3,7 @@ import { Invalid } from '../kernel/errors.js';
 import type { Soon } from '../kernel/soon.js';
 import type { LiveToken } from '../oidc/index.js';
 import type { Store, Value } from '../store/index.js';
+import { othersNameFinder } from '../users/index.js';
 import { decide, ruleFinder, type Rule } from './acl.js';
 import type { Guesses, Seen } from './guesses.js';
 import { keyOf } from './names.js';
@@ -161,6 +162,7 @@ export function openDevices({
      WHERE tenant_id = ? AND kind = ? AND name = ? AND password_hash = ?`,
   );
   const rulesOf = ruleFinder(store);
+  const isOthersName = othersNameFinder(store);
 
   const find = async (tenantId: string, { username, clientid }: Names): Promise<Device[]> =>
     (await select.together(tenantId, keyOf(username), tenantId, keyOf(clientid))).map(toDevice);
@@ -225,10 +227,12 @@ export function openDevices({
     const taken: Admission = { ...refused, reason: 'client_id_taken' };
     const holder = await holderOf(tenantId, clientid);
     if (holder === 'device') return taken;
-    const byUserName = holder === 'rules' && !clientids.includes(clientid);
-    if (byUserName && clientid !== token.userName) return taken;
-    const used = lasting && !byUserName ? token : underUserName(token, byUserName ? clientid : called);
+    const byUserName = clientid === token.userName && !clientids.includes(clientid);
     const ownsClientId = byUserName || clientids.includes(clientid);
+    if (holder === 'rules' && !ownsClientId) return taken;
+    const mayBeOthers = clientid !== '' && !ownsClientId;
+    if (mayBeOthers && (await isOthersName(tenantId, clientid, token.dependencies.sub))) return taken;
+    const used = lasting && !byUserName ? token : underUserName(token, byUserName ? clientid : called);
     if (!(await signIns.keep(tenantId, guest, used, { rules, ownsClientId }, tokens))) return taken;
     return { result: 'allow', superuser: false, expiresAt: token.expiresAt, rules };
   }

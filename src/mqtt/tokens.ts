@@ -29,7 +29,8 @@ export type Ended = 'expired' | 'revoked';
 export interface TokenSignIns {
   /**
    * Keeps what a token says, until it expires, for the questions that name only the pair of names.
-   * @returns false where another credential was admitted under the client identifier, and still works.
+   * @returns false where another credential was admitted under the client identifier, and still works; but one that carries
+   * the client identifier as its own takes the place of one that does not.
    */
   keep(
     tenantId: string,
@@ -150,7 +151,8 @@ export function openTokenSignIns(store: Store): TokenSignIns {
         )) === 1;
       if (await put(credential)) return true;
       const { slot } = await look(tenantId, names);
-      if (slot && (await works(slot, tokens))) return false;
+      const givesWay = slot && given.ownsClientId && !givenIn(slot['acl']).ownsClientId;
+      if (slot && !givesWay && (await works(slot, tokens))) return false;
       return put((slot?.['credential'] ?? credential) as string);
     },
     async find(tenantId, names, tokens) {

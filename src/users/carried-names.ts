@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { BUILT_IN_CLIENT_IDS, isBuiltInClient } from '../clients/index.js';
 import { Conflict, Invalid } from '../kernel/errors.js';
-import { isSubject } from '../kernel/names.js';
+import { foldName, isSubject } from '../kernel/names.js';
 import type { Row, Store, TenantDb } from '../store/index.js';
 
 /**
@@ -66,6 +66,29 @@ export function calledUserFinder(
     const userName = row['user_name'] as string;
     const isAnothers = isAnothersSubject({ userKey, userName }) || isBuiltInClient(userName);
     return { userName: isAnothers || row['is_client'] ? undefined : userName };
+  };
+}
+
+/**
+ * Whether a text is a name that tokens of others carry: a user's name or `sub`, in any case, or a client's id. In one statement.
+ * @param sub whose own names do not count: a user's `sub`, or a client's id.
+ */
+export function othersNameFinder(
+  store: Store,
+): (tenantId: string, name: string, sub: string) => Promise<boolean> {
+  const select = store.prepare(
+    `SELECT 1 FROM clients WHERE tenant_id = ? AND client_id = ? AND client_id <> ?
+     UNION ALL
+     SELECT 1 FROM users WHERE tenant_id = ? AND user_name_key = ? AND deleted_at IS NULL AND user_key <> ?
+     UNION ALL
+     SELECT 1 FROM users WHERE tenant_id = ? AND user_key IN (?, ?) AND deleted_at IS NULL AND user_key <> ?`,
+  );
+  return async (tenantId, name, sub) => {
+    if (isBuiltInClient(name)) return true;
+    const key = foldName(name);
+    const ofClient = [tenantId, name, sub];
+    const ofUser = [tenantId, key, sub];
+    return (await select.first(...ofClient, ...ofUser, tenantId, name, key, sub)) !== undefined;
   };
 }
 

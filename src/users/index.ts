@@ -17,7 +17,7 @@ export {
 export { openPasswords, WeakPassword, type Passwords } from './passwords.js';
 export { openLockout, type Lockout, type Standing } from './lockout.js';
 export { openPeople, type Authority, type People, type SignIn, type SignInRefusal } from './sign-in.js';
-export { checkNoSubject, clashingNames, takenByClient } from './carried-names.js';
+export { checkNoSubject, clashingNames, othersNameFinder, takenByClient } from './carried-names.js';
 export { checkUserName } from './names.js';
 export { standardClaims } from './claims.js';
 export { personalDataOf, type Access } from './personal-data.js';

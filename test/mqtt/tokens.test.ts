@@ -317,6 +317,48 @@ for (const store of STORES)
       assert.equal((await written('gauge')).length, 0);
     });
 
+    it('is refused under another’s name as its client identifier, which its owner has [SEC-R8]', async () => {
+      const { userKey: rob } = await server.addUser({ userName: 'Rob' });
+      const jwt = await ofAnn();
+      for (const clientid of ['Rob', 'rob', 'ＲＯＢ', rob, rob.toUpperCase(), 'app', 'gatehouse-account']) {
+        await denied('ann', jwt, clientid);
+        await denied(sub, jwt, clientid);
+      }
+      await denied('app', await own(), 'rob');
+      await allowed('Rob', await ofUser('Rob'), 'Rob');
+      await allowed('', await ofUser('Rob'), rob);
+      await allowed('app', await own(), 'app');
+      await allowed('ann', jwt, 'ann');
+      await allowed('ann', jwt, 'Ann');
+      const mqtt = JSON.stringify({ clientids: ['Rob'] });
+      const ula = await server.addUser({ userName: 'ula', claims: [{ type: 'mqtt', value: mqtt }] });
+      await server.change((db) => setUserEnabled(db, 'Rob', false));
+      await denied('ann', jwt, 'Rob');
+      await allowed(ula.userName, await ofUser('ula'), 'Rob');
+    });
+
+    it('gives way under a client identifier to one that carries it as its own [SEC-R8]', async () => {
+      await allowed('ann', await ofAnn(), 'vic');
+      await server.addUser({ userName: 'vic' });
+      await allowed('vic', await ofUser('vic'), 'vic');
+      assert.equal(await may('ann', 'publish', 'from/ann/1', 'vic'), 'deny');
+      await denied('ann', await ofAnn(), 'vic');
+    });
+
+    it('leaves its user name as a client identifier to others when the user is renamed [SEC-R8]', async () => {
+      const { id, userKey } = await server.addUser({ userName: 'wim' });
+      const jwt = await ofUser('wim');
+      await api.call('PUT', `acl/username/${userKey}`, [{ topic: 'wim', action: 'pub', access: 'allow' }]);
+      await allowed(userKey, jwt, 'wim');
+      assert.equal(await may(userKey, 'publish', 'wim', 'wim'), 'allow');
+      await denied('ann', await ofAnn(), 'wim');
+      await server.change(async (db) => updateUser(db, await lockUser(db, id), { userName: 'wim2' }));
+      assert.equal(await may(userKey, 'publish', 'wim', 'wim'), 'deny');
+      await allowed('ann', await ofAnn(), 'wim');
+      await denied(userKey, jwt, 'wim');
+      await allowed(userKey, jwt, 'wim2');
+    });
+
     it('is refused under a client identifier that another credential has, and leaves its rules alone [SEC-R8]', async () => {
       await allowed('ann', await ofAnn(), 'shared');
       await denied('app', await own(), 'shared');
