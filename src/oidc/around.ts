@@ -104,9 +104,8 @@ const RESUME = `${ROUTES.authorization}/`;
 /** An answer with a new refresh token is kept where it may be asked for again; one that is asked for again is given. */
 async function settleRefresh(ctx: KoaContextWithOIDC, answers: RefreshAnswers): Promise<void> {
   const rotated = rotatedBy(ctx);
-  const { client } = ctx.oidc;
-  if (rotated && client && ctx.status === 200)
-    await answers.keep(client, rotated, ctx.body as Record<string, unknown>);
+  const client = rotated && ctx.oidc.client;
+  if (client && ctx.status === 200) await answers.keep(client, rotated, ctx.body as Record<string, unknown>);
   else answerAgain(ctx);
 }
 
