@@ -19,12 +19,12 @@ import {
 import { boundConnections } from './kernel/connections.js';
 import { openDraining } from './kernel/draining.js';
 import { proxiesIn } from './kernel/forwarded.js';
-import { ConfigError } from './kernel/errors.js';
 import { openPipelines } from './kernel/pipelines.js';
 import { factsOf } from './kernel/request.js';
 import { slowBodies } from './kernel/slow-bodies.js';
 import { endsWithin } from './kernel/ends-within.js';
 import { openLimits } from './limits/index.js';
+import { checkPorts, listen, mainPlace, metricsPlace } from './listen.js';
 import { openPasswordSignIns } from './mqtt/index.js';
 import { metricsServer, openMetrics, storeProbe } from './observe/index.js';
 import { openRevocations, USER_ENDED } from './revocations/index.js';
@@ -46,7 +46,6 @@ const FOLLOW_SECONDS = 1;
 const CLOSE_MS = 10_000;
 /** How often connections are looked at for the time that they take. */
 const LOOK_AT_CONNECTIONS_MS = 1000;
-const METRICS = 'GATEHOUSE_METRICS_';
 const KEEP_ALIVE_MS = 65_000; // longer than the usual proxy keeps its side, so that the proxy closes first
 
 export interface Gatehouse {
@@ -119,14 +118,15 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     const pool = openProviderPool(base);
     couriers.set(BACK_CHANNEL_LOGOUT, backChannelDelivery(store, pool));
     couriers.set(USER_ENDED, userEndedDelivery(store, longestLife(config)));
-    const metrics = config.metrics.port === undefined ? undefined : await openMetrics();
+    const scrapedAt = metricsPlace(config);
+    const metrics = scrapedAt && (await openMetrics());
     metrics?.gauge(
       'gatehouse_outbox_circuits_open',
       'Tenants’ drivers and applications that no message arrives at for now.',
       outbox.openCircuits,
     );
     scraped = metrics && metricsServer(metrics);
-    if (scraped) await listen(scraped, config.metrics, METRICS);
+    if (scraped && scrapedAt) await listen(scraped, scrapedAt);
     const handle = createApp({ ...base, pool, directory, readiness, metrics });
     const bodies = slowBodies(config.server.requestTimeoutSeconds);
     const server = createServer({
@@ -142,7 +142,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     pipelines.watch(server);
     server.maxConnections = config.server.maxConnections;
     boundConnections(server, config.server.maxConnectionsPerAddress, proxiesIn(config.trustProxy));
-    await listen(server, config, '');
+    await listen(server, mainPlace(config));
     const rotate = keyRotation(store, vault, scheduleOf(config));
     const jobs = [
       openSweeper(store, log, config.sweeper),
@@ -198,40 +198,3 @@ const sendingTenant =
     const tenant = await findTenantById(knex, tenantId);
     return tenant?.enabled ? { ...lookOf(tenant), issuer: tenant.issuer, home: tenant.home } : undefined;
   };
-
-/** @throws ConfigError where the server's port or that of the metrics cannot be opened */
-async function checkPorts(config: Config): Promise<void> {
-  const servers = [createServer(), createServer()] as const;
-  try {
-    await listen(servers[0], config, '');
-    if (config.metrics.port !== undefined) await listen(servers[1], config.metrics, METRICS);
-  } finally {
-    for (const server of servers) await new Promise<void>((resolve) => server.close(() => resolve()));
-  }
-}
-
-/** @param prefix of the environment's names of host and port. */
-function listen(
-  server: Server,
-  { host, port }: { host: string; port?: number },
-  prefix: string,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', ({ code, message }: NodeJS.ErrnoException) => {
-      if (code === 'EADDRINUSE')
-        reject(new ConfigError(`${prefix}PORT`, `${port} is in use; stop what uses it, or set another`));
-      else if (code === 'EACCES')
-        reject(
-          new ConfigError(`${prefix}PORT`, `${port} may not be used by this account; set one above 1023`),
-        );
-      else
-        reject(
-          new ConfigError(
-            `${prefix}HOST`,
-            `"${host}" can not be listened at (${code ?? message}); set an address of this machine`,
-          ),
-        );
-    });
-    server.listen(port, host, () => resolve());
-  });
-}

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import dns from 'node:dns';
 import {
   chmodSync,
   existsSync,
@@ -9,7 +10,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, Server } from 'node:net';
+import { syncBuiltinESMExports } from 'node:module';
+import { connect, createServer, isIP, Server } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { decodeJwt } from 'jose';
@@ -43,6 +45,36 @@ async function takenMeanwhile<T>(port: number, run: () => Promise<T>): Promise<T
   } finally {
     Server.prototype.listen = listen;
     other.close();
+  }
+}
+
+/** How a connection to a port ends. */
+const reached = (port: number): Promise<string> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      resolve('connected');
+      socket.destroy();
+    });
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code ?? ''));
+  });
+
+/** Runs, and connects to a port each time that a name is looked up, before its address is known. */
+async function connectingAtLookups(port: number, run: () => Promise<unknown>): Promise<string[]> {
+  const { lookup } = dns;
+  const seen: Promise<string>[] = [];
+  dns.lookup = ((name: string, ...rest: unknown[]) => {
+    if (isIP(name) !== 0) return void Reflect.apply(lookup, dns, [name, ...rest]);
+    const tried = reached(port);
+    seen.push(tried);
+    return void tried.then(() => void Reflect.apply(lookup, dns, [name, ...rest]));
+  }) as typeof lookup;
+  syncBuiltinESMExports();
+  try {
+    await run();
+    return await Promise.all(seen);
+  } finally {
+    dns.lookup = lookup;
+    syncBuiltinESMExports();
   }
 }
 
@@ -263,6 +295,25 @@ describe('a start that can not be', () => {
     // Nothing was made that this start could not tell.
     const next = await cli(['serve'], env);
     assert.match(next.stderr, /Made on this first start[^]* {4}password {11}[\w-]{16}$/m);
+  });
+
+  it('takes no connection while the name of another host is looked up', async () => {
+    const env = await quiet();
+    const metrics = { GATEHOUSE_METRICS_HOST: 'localhost', GATEHOUSE_METRICS_PORT: String(await freePort()) };
+    const outcomes = await connectingAtLookups(Number(env['PORT']), () =>
+      cli(['serve'], { ...env, ...metrics }),
+    );
+    // Once for the check that the ports are free, and once to listen there.
+    assert.deepEqual(outcomes, ['ECONNREFUSED', 'ECONNREFUSED']);
+  });
+
+  it('names two ports that are one, and a host that has no address, before anything is made', async () => {
+    const env = await quiet();
+    const one = { ...env, GATEHOUSE_METRICS_PORT: env['PORT'] as string };
+    await refused(one, 'GATEHOUSE_METRICS_PORT', /is in use/);
+    const named = { ...env, GATEHOUSE_METRICS_PORT: '0', GATEHOUSE_METRICS_HOST: 'nothing.invalid' };
+    await refused(named, 'GATEHOUSE_METRICS_HOST', /can not be listened at/);
+    assert.deepEqual(readdirSync(env['GATEHOUSE_DATA_DIR'] as string), []);
   });
 
   it('names an issuer that is not https, but for this machine', async () => {
