@@ -48,7 +48,7 @@ export async function openContext(
   if (!exists) await check();
   const opened = await openStoreContext(config, {
     migrations,
-    ...(exists && { beforeMigrations: check }),
+    ...(exists && { beforeWriting: check }),
     migrated: (steps) => log.info({ steps }, 'migrated'),
     report: (problem, err) => log.error({ err }, problem),
   });

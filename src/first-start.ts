@@ -9,7 +9,14 @@ import { makeFirstKeys } from './oidc/index.js';
 import { builtInRoles } from './roles/index.js';
 import { checkStrength } from './secrets/index.js';
 import { decodeMasterKey, tenantDb, type Store } from './store/index.js';
-import { hostsOf, findHomeTenant, makeTenant, moveTenant, type Tenant } from './tenants/index.js';
+import {
+  checkHomeIssuer,
+  findHomeTenant,
+  hostsOf,
+  makeTenant,
+  moveTenant,
+  type Tenant,
+} from './tenants/index.js';
 import { checkNoSubject, checkUserName, insertUser, takenByClient, WeakPassword } from './users/index.js';
 
 /** What was made on the first start; a secret that the environment gave is not here. */
@@ -48,9 +55,15 @@ export function checkConfig({ newMasterKey, mqtt: { audience }, issuer }: Config
   if (whose !== undefined) throw new ConfigError('mqtt.audience', `"${audience}" is ${whose}; set another`);
 }
 
-/** Refuses what the first start will refuse, before anything is written. @throws ConfigError */
-export async function checkFirstStart({ config, store, passwords }: OpeningContext): Promise<void> {
-  if (store && (await hasTenants(store))) return;
+/** Refuses what `ensureHome` will refuse, before anything is written. @throws ConfigError */
+export async function checkHome(context: OpeningContext): Promise<void> {
+  const { config, store } = context;
+  if (store && (await hasTenants(store)))
+    await checkHomeIssuer(store.knex, config.issuer).catch(refuseAs('GATEHOUSE_ISSUER'));
+  else await checkFirstStart(context);
+}
+
+async function checkFirstStart({ config, passwords }: OpeningContext): Promise<void> {
   const { admin, client, mqtt } = config;
   for (const [key, check] of [
     ['GATEHOUSE_CLIENT_ID', () => checkFirstClient(config)],
@@ -67,9 +80,15 @@ function named(key: string, check: () => unknown): void {
   try {
     check();
   } catch (error) {
-    throw error instanceof ProductError ? new ConfigError(key, error.message) : error;
+    refuseAs(key)(error);
   }
 }
+
+const refuseAs =
+  (key: string) =>
+  (error: unknown): never => {
+    throw error instanceof ProductError ? new ConfigError(key, error.message) : error;
+  };
 
 /** @throws Invalid */
 function checkFirstClient({ client: { id }, mqtt: { audience } }: Config): void {
@@ -144,6 +163,8 @@ async function makeHome(context: GatehouseContext): Promise<Home> {
 
 async function follow({ config, store }: GatehouseContext, tenant: Tenant): Promise<Tenant> {
   if (tenant.issuer === config.issuer) return tenant;
-  await store.transaction((trx) => moveTenant(trx, tenant, config.issuer));
+  await store
+    .transaction((trx) => moveTenant(trx, tenant, config.issuer))
+    .catch(refuseAs('GATEHOUSE_ISSUER'));
   return (await findHomeTenant(store.knex)) as Tenant;
 }

@@ -4,7 +4,7 @@ import { createApp } from './app.js';
 import { openFiles } from './blobs/open.js';
 import { longestLife, type Config } from './config.js';
 import { openContext, type GatehouseContext } from './context.js';
-import { checkConfig, checkFirstStart, ensureHome, type FirstSecrets, type Home } from './first-start.js';
+import { checkConfig, checkHome, ensureHome, type FirstSecrets, type Home } from './first-start.js';
 import { every, openOutbox, openSweeper, type Deliver, type Outbox } from './jobs/index.js';
 import {
   BACK_CHANNEL_LOGOUT,
@@ -80,7 +80,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
   // What cannot work is refused before anything is written: the next start finds everything as it was.
   checkConfig(config);
   await checkPorts(config);
-  const context = await openContext(config, { migrations, beforeWriting: checkFirstStart });
+  const context = await openContext(config, { migrations, beforeWriting: checkHome });
   let scraped: Server | undefined;
   try {
     const home = await ensureHome(context);

@@ -33,7 +33,7 @@ export interface OpenOptions {
   /** Whether a store is made where there is none. */
   makes?: boolean;
   /** Refuses what would be refused later, while the store is as it was. */
-  beforeMigrations?: (store: Store) => Promise<void>;
+  beforeWriting?: (store: Store) => Promise<void>;
   /** Is told of problems of the store that no caller is told of. */
   report?: Report;
   /** Called with the names of the steps that were taken, where there were any. */
@@ -46,7 +46,7 @@ export interface OpenOptions {
  */
 export async function openStoreContext(
   config: Config,
-  { migrations = true, makes = true, beforeMigrations, migrated, report }: OpenOptions = {},
+  { migrations = true, makes = true, beforeWriting, migrated, report }: OpenOptions = {},
 ): Promise<StoreContext> {
   // Before anything is written.
   checkDatabaseUrl(config);
@@ -56,10 +56,13 @@ export async function openStoreContext(
     const { vault, master, follow } = await withRights(store, async () => {
       if (migrations) {
         await requireMasterKey(config, store);
-        await beforeMigrations?.(store);
+        await beforeWriting?.(store);
         const steps = await migrate(store);
         if (steps.length > 0) migrated?.(steps);
-      } else await requireSchema(store);
+      } else {
+        await requireSchema(store);
+        await beforeWriting?.(store);
+      }
       return openVault(config, store);
     });
     const close = (): Promise<void> => store.close();

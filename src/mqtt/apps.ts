@@ -1,6 +1,6 @@
 import { Invalid, NotFound } from '../kernel/errors.js';
 import { parse } from '../kernel/json.js';
-import { matchesSecret, hashSecret, newSecret } from '../secrets/index.js';
+import { checkStrength, matchesSecret, hashSecret, newSecret } from '../secrets/index.js';
 import { uniquely, type Row, type TenantDb, type Vault } from '../store/index.js';
 import { RIGHTS, type MqttApp, type Right } from './schema.js';
 
@@ -38,6 +38,7 @@ export async function insertApp(
   }: { appId: string; rights?: readonly Right[]; enabled?: boolean; secret?: string },
 ): Promise<string> {
   if (!APP_ID.test(appId)) throw new Invalid('app_id', 'must be 1 to 100 letters, digits or . _ ~ -');
+  checkStrength(secret);
   const now = Date.now();
   const taken: [string, string] = ['app_id', `there is an app "${appId}" already`];
   await uniquely({ mqtt_apps_app_id: taken, mqtt_apps_pkey: taken }, () =>

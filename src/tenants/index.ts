@@ -1,6 +1,7 @@
 export type { Branding, Tenant } from './schema.js';
 export { hostsOf, placeAt } from './hosts.js';
 export {
+  checkHomeIssuer,
   findHomeTenant,
   findTenant,
   findTenantById,

@@ -234,11 +234,26 @@ export async function finishDeletions(store: Store): Promise<number> {
   return left.length;
 }
 
-/** The home tenant's issuer is the configuration's; when that changed, its hosts follow. */
+/** Refuses an issuer for the home tenant where another tenant is. Works on a store of any schema. @throws Conflict */
+export async function checkHomeIssuer(knex: Knex, issuer: string): Promise<void> {
+  const atItsHosts = knex('tenant_hosts').select('tenant_id').whereIn('host', hostsOf(issuer));
+  const other = await knex('tenants')
+    .where({ home: false })
+    .where((where) => void where.where({ issuer }).orWhereIn('id', atItsHosts))
+    .first<Row | undefined>('name');
+  if (other)
+    throw new Conflict(
+      'issuer',
+      `the tenant "${other['name'] as string}" is at ${issuer}; set another issuer, or delete that tenant first`,
+    );
+}
+
+/** The home tenant's issuer is the configuration's; when that changed, its hosts follow. @throws Conflict */
 export async function moveTenant(knex: Knex, tenant: Tenant, issuer: string): Promise<void> {
-  await knex('tenant_hosts').where({ tenant_id: tenant.id }).delete();
-  await knex('tenant_hosts').insert(hostsOf(issuer).map((host) => ({ host, tenant_id: tenant.id })));
-  await knex('tenants').where({ id: tenant.id }).update({ issuer });
+  await checkHomeIssuer(knex, issuer);
+  const moved = { ...tenant, issuer, hosts: hostsOf(issuer) };
+  await setHosts(knex, tenant.id, moved);
+  await uniquely(taken(moved), async () => knex('tenants').where({ id: tenant.id }).update({ issuer }));
   await touchTenant(knex, tenant.id);
 }
 

@@ -480,6 +480,44 @@ describe('a start that can not be', () => {
         if (kind === 'postgres') assert.equal(await schemaOf(fresh), 0);
       });
 
+  for (const kind of STORES) {
+    it(`refuses the same of a first start on a store that was migrated before, on ${kind}`, async () => {
+      const { GATEHOUSE_MASTER_KEY: key, ...env } = await environment(kind);
+      // SQLite's is made by the first start.
+      const fresh = kind === 'postgres' ? { ...env, GATEHOUSE_MASTER_KEY: key as string } : env;
+      await cli(['migrate'], fresh);
+      const made = readdirSync(env['GATEHOUSE_DATA_DIR'] as string);
+      for (const [wrong, value] of [
+        ['GATEHOUSE_CLIENT_ID', 'isms'],
+        ['GATEHOUSE_CLIENT_SECRET', WEAK],
+        ['GATEHOUSE_MQTT_APP_SECRET', WEAK],
+        ['GATEHOUSE_ADMIN_USER', 'a@b@c'],
+        ['GATEHOUSE_ADMIN_PASSWORD', '12345678'],
+      ] as const)
+        await refused({ ...fresh, [wrong]: value }, wrong, /must|is the|password/, ['--no-migrate']);
+      assert.deepEqual(readdirSync(env['GATEHOUSE_DATA_DIR'] as string), made);
+      const { code, stderr } = await cli(['serve', '--no-migrate'], fresh);
+      assert.deepEqual([code, /Made on this first start/.test(stderr)], [0, true], stderr);
+    });
+
+    it(`names an issuer that is another tenant’s, before the schema changes, on ${kind}`, async () => {
+      const env = await environment(kind);
+      await cli(['serve'], env);
+      await cli(['tenant', 'create', 'Other', '--host', 'other.example.com'], env);
+      const latest = await schemaOf(env);
+      await cli(['migrate', '--to', String(latest - 1)], env);
+      await refused(
+        { ...env, GATEHOUSE_ISSUER: 'https://other.example.com' },
+        'GATEHOUSE_ISSUER',
+        /^gatehouse: GATEHOUSE_ISSUER: the tenant "Other" is at https:\/\/other\.example\.com; set another issuer, or delete that tenant first$/,
+      );
+      assert.equal(await schemaOf(env), latest - 1);
+      assert.equal((await cli(['serve'], env)).code, 0);
+      const moved = await cli(['serve'], { ...env, GATEHOUSE_ISSUER: 'https://free.example.com' });
+      assert.equal(moved.code, 0, moved.stderr);
+    });
+  }
+
   it('refuses nothing of a first start where the store has a home', async () => {
     const env = await environment('sqlite');
     await cli(['serve'], env);
