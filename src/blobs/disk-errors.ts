@@ -1,6 +1,6 @@
 import { StoreUnavailable } from '../kernel/errors.js';
 
-/** What the system answers where files cannot be written or opened now. */
+/** What errors of the system mean that are common. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk of files is full',
   EDQUOT: 'the quota of the disk of files is used up',
@@ -8,12 +8,25 @@ const REASONS: Readonly<Record<string, string>> = {
   EIO: 'the disk of files is broken',
   EMFILE: 'the process has too many open files',
   ENFILE: 'the machine has too many open files',
+  ENOENT: 'the folder of files is gone',
+  ENOTDIR: 'the folder of files is no folder',
+  EACCES: 'this account may not use the folder of files',
+  EPERM: 'this account may not use the folder of files',
+  ESTALE: 'the volume of files was taken away',
 };
 
-/** An error of a file as the rest of the program sees it: StoreUnavailable where files cannot be used now, else itself. */
+const OF_SYSTEM = /^E[A-Z0-9]+$/;
+/** Of the connection that an upload comes in on. */
+const OF_CALLER: readonly string[] = ['ECONNRESET', 'ECONNABORTED', 'EPIPE'];
+
+/**
+ * An error of a file as the rest of the program sees it. No caller names a file of the disk, so that an error of the system is
+ * never about what was asked: it is StoreUnavailable. Other errors stay as they are.
+ */
 export function diskError(error: unknown): unknown {
-  const reason = REASONS[(error as NodeJS.ErrnoException | undefined)?.code ?? ''];
-  return reason === undefined ? error : new StoreUnavailable(reason, error);
+  const { code } = (error ?? {}) as { code?: unknown };
+  if (typeof code !== 'string' || !OF_SYSTEM.test(code) || OF_CALLER.includes(code)) return error;
+  return new StoreUnavailable(REASONS[code] ?? `files cannot be used (${code})`, error);
 }
 
 /** Waits for work on files. @throws StoreUnavailable, and what else the work throws */

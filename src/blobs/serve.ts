@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import parseRange from 'range-parser';
 import type { Step } from '../kernel/forms.js';
 import { blobAt, type Blob, type Blobs } from './blobs.js';
-import { kindOfName } from './content/kinds.js';
+import { kindOfName, type Kind } from './content/kinds.js';
 import type { Range } from './drivers/driver.js';
 
 const A_YEAR = 31_536_000;
@@ -22,6 +22,24 @@ function rangeOf(blob: Blob, range: string, ifRange: string): Range | 'whole' | 
   return ranges[0] as Range;
 }
 
+const headersOf = (blob: Blob, { inline }: Kind): Record<string, string> => ({
+  'Content-Type': blob.type,
+  'Content-Disposition': `${inline ? 'inline' : 'attachment'}; filename="${blob.name}"`,
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy': "default-src 'none'; sandbox",
+  'Cross-Origin-Resource-Policy': 'cross-origin',
+  'Cache-Control': `public, max-age=${A_YEAR}, immutable`,
+  'Accept-Ranges': 'bytes',
+  'Last-Modified': new Date(blob.createdAt).toUTCString(),
+  ETag: etagOf(blob),
+});
+
+/** Where the bytes cannot be had, no cache may keep the answer for as long as it would keep them. */
+function takeBack(ctx: Context, headers: Record<string, string>): void {
+  for (const name of [...Object.keys(headers), 'Content-Range']) ctx.remove(name);
+  ctx.status = 404;
+}
+
 /**
  * `/files/<folder>/<name>`. A browser is told never to guess what a file is, and to save whatever could carry a script; the
  * file is at the tenant's own address, so nothing in it may run there.
@@ -34,18 +52,9 @@ export const serveBlobs =
     const blob = await blobs.find(tenantIdOf(ctx), at);
     const kind = kindOfName(at.name);
     if (!blob || !kind) return next();
+    const headers = headersOf(blob, kind);
     ctx.status = 200;
-    ctx.set({
-      'Content-Type': blob.type,
-      'Content-Disposition': `${kind.inline ? 'inline' : 'attachment'}; filename="${blob.name}"`,
-      'X-Content-Type-Options': 'nosniff',
-      'Content-Security-Policy': "default-src 'none'; sandbox",
-      'Cross-Origin-Resource-Policy': 'cross-origin',
-      'Cache-Control': `public, max-age=${A_YEAR}, immutable`,
-      'Accept-Ranges': 'bytes',
-      'Last-Modified': new Date(blob.createdAt).toUTCString(),
-      ETag: etagOf(blob),
-    });
+    ctx.set(headers);
     if (ctx.fresh) {
       ctx.status = 304;
       return undefined;
@@ -63,9 +72,12 @@ export const serveBlobs =
     const length = range === 'whole' ? blob.size : range.end - range.start + 1;
     // Whoever asks for the head gets no bytes, so none are opened.
     if (ctx.method === 'GET') {
-      const source = await blobs.open(blob, range === 'whole' ? undefined : range);
+      const source = await blobs.open(blob, range === 'whole' ? undefined : range).catch((error: unknown) => {
+        takeBack(ctx, headers);
+        throw error;
+      });
       if (!source) {
-        ctx.status = 404;
+        takeBack(ctx, headers);
         return undefined;
       }
       ctx.body = source;

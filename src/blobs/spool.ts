@@ -45,7 +45,7 @@ export function openSpool(folder: string): Spool {
       made = undefined;
       throw error;
     }));
-  const discard = ({ path }: Pick<Spooled, 'path'>): Promise<void> => rm(path, { force: true });
+  const discard = ({ path }: Pick<Spooled, 'path'>): Promise<void> => onDisk(rm(path, { force: true }));
 
   return {
     discard,

@@ -8,17 +8,23 @@ import { openSpool } from '../../src/blobs/spool.js';
 import { StoreUnavailable } from '../../src/kernel/errors.js';
 
 describe('errors of files', () => {
-  for (const code of ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EMFILE', 'ENFILE'])
+  for (const code of [
+    ...['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EMFILE', 'ENFILE'],
+    ...['ENOENT', 'EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'ESTALE', 'ENXIO', 'ENODEV', 'ETXTBSY', 'ELOOP'],
+  ])
     it(`say that nothing can be served now: ${code} [SEC-R35]`, () => {
-      const error = diskError(Object.assign(new Error('open /data/files'), { code }));
+      const error = diskError(
+        Object.assign(new Error('open /data/files'), { code, errno: -1, syscall: 'open' }),
+      );
       assert.ok(error instanceof StoreUnavailable);
       assert.ok(!error.reason.includes('/data'));
     });
 
-  it('are themselves where the file is the trouble', () => {
-    const error = Object.assign(new Error('gone'), { code: 'ENOENT' });
-    assert.equal(diskError(error), error);
-  });
+  for (const code of ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'])
+    it(`are themselves where the caller is the trouble: ${code}`, () => {
+      const error = Object.assign(new Error('aborted'), { code });
+      assert.equal(diskError(error), error);
+    });
 
   it('of a folder that could not be made do not last', async () => {
     const parent = await mkdtemp(join(tmpdir(), 'gatehouse-spool-'));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
-import type { Server } from 'node:http';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import S3rver from 's3rver';
@@ -9,11 +9,11 @@ import { diskDriver } from '../../src/blobs/drivers/disk.js';
 import type { BlobDriver } from '../../src/blobs/drivers/driver.js';
 import { s3Driver } from '../../src/blobs/drivers/s3.js';
 import type { Spooled } from '../../src/blobs/spool.js';
-import { temporaryFolder } from '../support/config.js';
+import { STORES, temporaryFolder } from '../support/config.js';
 import { png } from '../support/files.js';
 import { asForm, call, clientToken } from '../support/management.js';
 import { sendForBytes } from '../support/http.js';
-import { startServer } from '../support/server.js';
+import { startServer, type TestServer } from '../support/server.js';
 
 const BUCKET = 'gatehouse';
 
@@ -123,4 +123,83 @@ describe('a server whose files are in a bucket', () => {
       await s3.close();
     }
   });
+});
+
+describe('files that are away for a time', () => {
+  /** What an upload and an earlier file are answered. */
+  async function answers(server: TestServer, token: string, url: URL): Promise<Record<string, unknown[]>> {
+    const upload = { method: 'POST', path: '/api/Blob/Image', token, ...asForm({ value: png() }) };
+    const { status, headers } = await call(server, upload);
+    const file = await sendForBytes(url);
+    return {
+      upload: [status, headers.get('retry-after')],
+      file: [
+        file.status,
+        file.headers.get('retry-after'),
+        /immutable/.test(file.headers.get('cache-control') ?? ''),
+      ],
+    };
+  }
+  const AWAY = { upload: [503, '5'], file: [503, '5', false] };
+  const THERE = { upload: [200, null], file: [200, null, true] };
+
+  async function withFile(server: TestServer): Promise<{ token: string; url: URL }> {
+    const token = await clientToken(server, ['isms.blob.all']);
+    const path = '/api/Blob/Image';
+    const { body } = await call(server, { method: 'POST', path, token, ...asForm({ value: png() }) });
+    return { token, url: new URL(body['data'] as string) };
+  }
+
+  for (const kind of STORES)
+    it(`are 503 while their folder is gone, or is no folder, on ${kind} [SEC-R35]`, async () => {
+      const server = await startServer(kind);
+      try {
+        const { token, url } = await withFile(server);
+        const folder = join(server.context.config.dataDir, 'files');
+        renameSync(folder, `${folder}.away`);
+        assert.deepEqual(await answers(server, token, url), AWAY);
+        mkdirSync(folder); // the place of a volume that is not mounted
+        assert.deepEqual(await answers(server, token, url), AWAY);
+        assert.deepEqual(readdirSync(folder), []);
+        rmSync(folder, { recursive: true });
+        writeFileSync(folder, '');
+        assert.deepEqual(await answers(server, token, url), AWAY);
+        rmSync(folder);
+        renameSync(`${folder}.away`, folder);
+        assert.deepEqual(await answers(server, token, url), THERE);
+      } finally {
+        await server.stop();
+      }
+    });
+
+  it('are 404 where one of them is gone, and no cache keeps that', async () => {
+    const server = await startServer('sqlite');
+    try {
+      const { token, url } = await withFile(server);
+      const kept = join(server.context.config.dataDir, 'files', 'kept');
+      for (const tenant of readdirSync(kept)) rmSync(join(kept, tenant), { recursive: true });
+      assert.deepEqual(await answers(server, token, url), { ...THERE, file: [404, null, false] });
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('are 503 while the bucket cannot be reached, is gone, or refuses [SEC-R35]', async () => {
+    const s3 = await startS3();
+    const server = await startServer('sqlite', {}, { files: { s3: settings(s3.port) } });
+    try {
+      const { token, url } = await withFile(server);
+      await s3.close();
+      assert.deepEqual(await answers(server, token, url), AWAY);
+      for (const status of [400, 403, 404, 429, 500, 503]) {
+        const refusing = createServer((_request, response) => void response.writeHead(status).end());
+        await new Promise<void>((resolve) => refusing.listen(s3.port, '127.0.0.1', resolve));
+        assert.deepEqual(await answers(server, token, url), AWAY, String(status));
+        refusing.closeAllConnections();
+        await new Promise((resolve) => refusing.close(resolve));
+      }
+    } finally {
+      await server.stop();
+    }
+  }).timeout(60_000);
 });

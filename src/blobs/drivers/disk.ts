@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { access, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { BlobDriver } from './driver.js';
 
@@ -23,9 +23,10 @@ export function diskDriver(folder: string): BlobDriver {
       await settle(dirname(to));
     },
     async open(key, range) {
-      const file = await open(pathOf(key)).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return undefined;
-        throw error;
+      const file = await open(pathOf(key)).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+        await access(folder); // where all files are gone, the volume is: this one may come back
+        return undefined;
       });
       return file && createReadStream('', { fd: file, ...range });
     },

@@ -13,7 +13,7 @@ export interface Range {
  */
 export interface BlobDriver {
   put(key: string, file: Spooled, type: string): Promise<void>;
-  /** Undefined where there is nothing. */
+  /** Undefined where there is nothing. @throws an error of the system, or StoreUnavailable, where no file can be opened now */
   open(key: string, range?: Range): Promise<Readable | undefined>;
   remove(key: string): Promise<void>;
   /** Takes out all files of a tenant. */

@@ -10,6 +10,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { StoreUnavailable } from '../../kernel/errors.js';
 import type { BlobDriver } from './driver.js';
 
 export interface S3Settings {
@@ -23,6 +24,13 @@ export interface S3Settings {
   accessKeyId?: string | undefined;
   secretAccessKey?: string | undefined;
 }
+
+/**
+ * An error of the bucket: down, throttled, gone, or closed to this account. What is sent to it does not depend on callers, so
+ * that it never refuses what was asked.
+ */
+const unavailable = (error: unknown): StoreUnavailable =>
+  new StoreUnavailable(`the bucket of files does not serve (${(error as Error).name})`, error);
 
 /** Files in a bucket of Amazon S3, or of anything that speaks its protocol. */
 export function s3Driver({ bucket, ...settings }: S3Settings): BlobDriver {
@@ -53,14 +61,12 @@ export function s3Driver({ bucket, ...settings }: S3Settings): BlobDriver {
 
   return {
     async put(key, { path, size }, type) {
-      await client.send(
-        new PutObjectCommand({
-          ...at(key),
-          Body: createReadStream(path),
-          ContentLength: size,
-          ContentType: type,
-        }),
-      );
+      const Body = createReadStream(path);
+      const command = new PutObjectCommand({ ...at(key), Body, ContentLength: size, ContentType: type });
+      await client.send(command).catch((error: unknown) => {
+        Body.destroy();
+        throw unavailable(error);
+      });
       await rm(path, { force: true });
     },
     async open(key, range) {
@@ -71,7 +77,7 @@ export function s3Driver({ bucket, ...settings }: S3Settings): BlobDriver {
         return Body as Readable;
       } catch (error) {
         if (error instanceof NoSuchKey) return undefined;
-        throw error;
+        throw unavailable(error);
       }
     },
     remove: async (key) => void (await client.send(new DeleteObjectCommand(at(key)))),
