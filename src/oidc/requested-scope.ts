@@ -23,7 +23,9 @@ function namesScopes(ctx: KoaContextWithOIDC): boolean {
  */
 function sentScope(ctx: KoaContextWithOIDC): string | undefined {
   const parameters = ctx.method === 'POST' ? ctx.oidc.body : ctx.query;
-  const object = ctx.oidc.entities.PushedAuthorizationRequest?.request ?? parameters?.['request'];
+  // `trusted` is set where the library has verified a request object. At other endpoints `request` is no parameter at all.
+  const signed = ctx.oidc.trusted === undefined ? undefined : parameters?.['request'];
+  const object = ctx.oidc.entities.PushedAuthorizationRequest?.request ?? signed;
   const sent = typeof object === 'string' ? decodeJwt(object)['scope'] : parameters?.['scope'];
   return typeof sent === 'string' ? sent : undefined;
 }
