@@ -1,7 +1,7 @@
 import type { Options } from 'ajv';
 import type { JSONSchema } from 'json-schema-to-ts';
 import { MAIL_DRIVER, SMS_DRIVER } from './kernel/message-drivers.js';
-import { ADDRESS_FORMATS } from './kernel/web-addresses.js';
+import { ADDRESS_FORMATS, CALLED_ADDRESS, WEB_ADDRESS } from './kernel/web-addresses.js';
 
 const seconds = { type: 'integer', minimum: 1, maximum: 315_360_000 } as const;
 
@@ -19,11 +19,8 @@ const programSecret = {
   examples: ['letters-digits-and-signs-no-blanks'],
 } as const;
 
-const webUrl = {
-  type: 'string',
-  pattern: '^https?://',
-  examples: ['https://service.example.com'],
-} as const;
+/** Of a service that the operator has this server call. */
+const service = { type: 'string', maxLength: 1000, format: CALLED_ADDRESS } as const;
 
 const quota = { type: 'integer', minimum: 1, maximum: 1_000_000_000 } as const;
 
@@ -208,8 +205,8 @@ export const CONFIG_SCHEMA = {
       required: ['memoryKiB', 'iterations', 'parallelism', 'queue'],
       properties: {
         breachCheckUrl: {
-          type: 'string',
-          pattern: '^https?://.+/$',
+          ...service,
+          pattern: '/$',
           examples: ['https://api.pwnedpasswords.com/range/'],
         },
         memoryKiB: { type: 'integer', minimum: 19456, maximum: 4194304 },
@@ -342,9 +339,9 @@ export const CONFIG_SCHEMA = {
           additionalProperties: false,
           required: ['url', 'secret'],
           properties: {
-            url: webUrl,
+            url: service,
             secret: { type: 'string', minLength: 1, maxLength: 500 },
-            page: webUrl,
+            page: { type: 'string', maxLength: 1000, format: WEB_ADDRESS },
           },
         },
       },
@@ -360,7 +357,7 @@ export const CONFIG_SCHEMA = {
           properties: {
             bucket: { type: 'string', minLength: 3, maxLength: 63 },
             region: { type: 'string', minLength: 1, maxLength: 50 },
-            endpoint: webUrl,
+            endpoint: service,
             pathStyle: { type: 'boolean' },
             accessKeyId: { type: 'string', minLength: 1, maxLength: 200 },
             secretAccessKey: { type: 'string', minLength: 1, maxLength: 500 },

@@ -1,17 +1,19 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { isIP } from 'node:net';
 import type { ErrorObject } from 'ajv';
 import type { FromSchema } from 'json-schema-to-ts';
 import type { CONFIG_SCHEMA } from './config-schema.js';
 import { validateConfig } from './config-validator.js';
+import { readNetwork } from './kernel/addresses.js';
 import { ConfigError } from './kernel/errors.js';
+import { isFreeHeader } from './kernel/forwarded.js';
 import { firstMistake } from './kernel/json-mistake.js';
 import { parse } from './kernel/json.js';
 import { isMailSender, MAIL_SENDER, smtpFromUrl } from './kernel/message-drivers.js';
 import { schemaWords } from './kernel/schema-words.js';
 import { LOOPBACK, type Reach } from './kernel/private-networks.js';
 import { packageRoot } from './kernel/root.js';
+import { hasPlainHost } from './kernel/web-addresses.js';
 
 type Mutable = FromSchema<typeof CONFIG_SCHEMA>;
 
@@ -183,7 +185,8 @@ export const reachOf = ({ outbound }: Pick<Config, 'outbound'>, issuer: string):
 function checkIssuer(issuer: string): string {
   const url = URL.parse(issuer);
   const advice = 'must be an origin such as https://id.example.com: no path, query or trailing slash';
-  if (!url || url.origin !== issuer) throw new ConfigError('GATEHOUSE_ISSUER', advice);
+  if (!url || url.origin !== issuer || url.port === '0' || !hasPlainHost(url))
+    throw new ConfigError('GATEHOUSE_ISSUER', advice);
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocalName(url.hostname)))
     throw new ConfigError('GATEHOUSE_ISSUER', 'must begin with https:// (plain http is for localhost only)');
   return issuer;
@@ -191,9 +194,7 @@ function checkIssuer(issuer: string): string {
 
 function checkNetworks(key: string, networks: readonly string[]): void {
   for (const network of networks) {
-    const [address = '', bits] = network.split('/');
-    const size = isIP(address) === 6 ? 128 : 32;
-    if (!isIP(address) || (bits !== undefined && !(/^\d+$/.test(bits) && Number(bits) <= size)))
+    if (!readNetwork(network))
       throw new ConfigError(
         key,
         `${JSON.stringify(network)} is not an address or a CIDR such as 10.0.0.0/8; correct it`,
@@ -256,6 +257,12 @@ export function loadConfig(
   checkNetworks('GATEHOUSE_TRUST_PROXY', checked.trustProxy);
   checkNetworks('GATEHOUSE_OUTBOUND_ALLOW', checked.outbound.allow);
   checkCountries(checked.codes.countries);
+  const { header } = checked.mtls;
+  if (!isFreeHeader(header))
+    throw new ConfigError(
+      'mtls.header',
+      `"${header}" has another use; set one of its own, such as client-cert`,
+    );
   if (checked.keys.publishSeconds >= checked.keys.rotationDays * 86_400)
     throw new ConfigError('keys.publishSeconds', 'must be less than keys.rotationDays; lower it');
   const { mail } = checked.messaging;

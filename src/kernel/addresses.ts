@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 
 /** Somebody who has one IPv6 address has all of its /64. */
 export function networkOf(address: string): string {
@@ -17,3 +17,22 @@ export function networkOf(address: string): string {
 
 /** Whether an address is this machine's own. */
 export const isThisMachine = (address: string): boolean => /^(::ffff:)?127\.|^::1$/i.test(address);
+
+/** A network as `BlockList` takes it. */
+export interface Network {
+  address: string;
+  bits: number;
+  family: 'ipv4' | 'ipv6';
+}
+
+const NETWORK = /^([^/%]+)(?:\/(0|[1-9][0-9]{0,2}))?$/;
+
+/** Reads an address or a CIDR (`10.0.0.0/8`); undefined for what is none, which an address with a zone is as well. */
+export function readNetwork(text: string): Network | undefined {
+  const [, address = '', length] = NETWORK.exec(text) ?? [];
+  const version = isIP(address);
+  if (version === 0) return undefined;
+  const longest = version === 6 ? 128 : 32;
+  const bits = length === undefined ? longest : Number(length);
+  return bits > longest ? undefined : { address, bits, family: version === 6 ? 'ipv6' : 'ipv4' };
+}

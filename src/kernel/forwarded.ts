@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { BlockList, isIP } from 'node:net';
 import type { IncomingMessage } from 'node:http';
+import { readNetwork, type Network } from './addresses.js';
 
 /** Where a request comes from and whom it is for, as far as its headers can be believed. */
 export interface Origin {
@@ -33,10 +34,8 @@ const lastOf = (list: string): string => list.slice(list.lastIndexOf(',') + 1).t
 export function proxiesIn(networks: readonly string[]): (address: string) => boolean {
   const trusted = new BlockList();
   for (const network of networks) {
-    const [address = '', bits] = network.split('/');
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (bits === undefined) trusted.addAddress(address, family);
-    else trusted.addSubnet(address, Number(bits), family);
+    const { address, bits, family } = readNetwork(network) as Network;
+    trusted.addSubnet(address, bits, family);
   }
   return (address) => {
     const family = isIP(address);
@@ -79,6 +78,40 @@ export function originReader(
     return { address, host: forwarded || host, certificate: readCertificate(certificate) };
   };
 }
+
+/** Headers of requests that HTTP, proxies, browsers or this program use. */
+const IN_USE = new RegExp(
+  `^(?:${[
+    ...['accept(?:-.*)?', 'access-control-.*', 'authorization', 'cache-control', 'connection', 'content-.*'],
+    ...['cookie', 'date', 'dnt', 'dpop', 'early-data', 'expect', 'forwarded', 'from', 'host', 'if-.*'],
+    ...[
+      'keep-alive',
+      'max-forwards',
+      'origin',
+      'pragma',
+      'prefer',
+      'priority',
+      'proxy-.*',
+      'range',
+      'referer',
+    ],
+    ...[
+      'sec-.*',
+      'set-cookie',
+      'te',
+      'traceparent',
+      'tracestate',
+      'trailer',
+      'transfer-encoding',
+      'upgrade.*',
+    ],
+    ...['user-agent', 'via', 'warning', 'x-forwarded-(?:for|host|port|proto)', 'x-real-ip', 'x-request-id'],
+  ].join('|')})$`,
+  'i',
+);
+
+/** Whether a header can be the one of certificates: `originReader` takes it out of each request. */
+export const isFreeHeader = (name: string): boolean => !IN_USE.test(name);
 
 /** A certificate as RFC 9440 writes it (`:base64 of DER:`), or as PEM, URL-encoded (nginx's `$ssl_client_escaped_cert`). */
 function readCertificate(header: string | string[] | undefined): X509Certificate | undefined {

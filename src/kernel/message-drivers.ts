@@ -5,6 +5,8 @@ const short = { type: 'string', minLength: 1, maxLength: 320, pattern: '^[^\\p{C
 const secret = { ...short, maxLength: 1000 } as const;
 const address = { type: 'string', maxLength: 1000, format: CALLED_ADDRESS } as const;
 
+const MAIL_HOST = '^[A-Za-z0-9.:_-]{1,253}$';
+
 /** On this machine only: `/dev/outbox` shows what was sent, and the terminal has a line of it. */
 const ON_SCREEN = {
   title: 'OnScreen',
@@ -28,7 +30,7 @@ export const MAIL_DRIVER = {
       required: ['driver', 'host', 'port', 'from'],
       properties: {
         driver: { const: 'smtp' },
-        host: { type: 'string', pattern: '^[A-Za-z0-9.:_-]{1,253}$' },
+        host: { type: 'string', pattern: MAIL_HOST },
         port: { type: 'integer', minimum: 1, maximum: 65535 },
         security: {
           type: 'string',
@@ -125,12 +127,14 @@ function decoded(text: string): string | undefined {
 export function smtpFromUrl(text: string, from: string): MailDriverSettings | undefined {
   const url = URL.parse(text);
   const scheme = url?.protocol as keyof typeof SECURITY;
-  if (!url?.hostname || !(scheme in SECURITY)) return undefined;
+  if (!url?.hostname || url.port === '0' || !(scheme in SECURITY)) return undefined;
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  if (!new RegExp(MAIL_HOST).test(host)) return undefined;
   const [user, password] = [decoded(url.username), decoded(url.password)];
   if (user === undefined || password === undefined) return undefined;
   return {
     driver: 'smtp',
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    host,
     port: url.port ? Number(url.port) : PORTS[scheme],
     security: SECURITY[scheme],
     ...(user && { user }),

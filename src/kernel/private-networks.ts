@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { readNetwork, type Network } from './addresses.js';
 
 type Subnet = readonly [network: string, bits: number];
 
@@ -78,8 +79,8 @@ function allowed(networks: readonly string[]): BlockList {
   if (!list) {
     list = listOf(
       networks.map((network) => {
-        const [address = '', bits] = network.split('/');
-        return [address, Number(bits ?? (isIP(address) === 6 ? 128 : 32))];
+        const { address, bits } = readNetwork(network) as Network;
+        return [address, bits];
       }),
     );
     lists.set(name, list);

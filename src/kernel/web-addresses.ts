@@ -68,7 +68,7 @@ export function originSpellings(origin: string): string[] {
 function isCalledAddress(text: string): boolean {
   if (!CHARACTERS.test(text) || !WITH_USER_AND_HOST.test(text)) return false;
   const url = URL.parse(text);
-  return url !== null && PLAIN_HOST.test(url.host) && showsHost(text, url);
+  return url !== null && url.port !== '0' && PLAIN_HOST.test(url.host) && showsHost(text, url);
 }
 
 /** The formats of addresses, for validators of schemas. */

@@ -106,6 +106,78 @@ describe('a wrong value of the configuration', () => {
       assert.throws(() => loadConfig(env, temporaryFolder()), { message: problem });
     });
 
+  /** Accepted, they would work nowhere. */
+  const USELESS: readonly [env: Record<string, string>, file: object, problem: RegExp][] = [
+    ...['1.2.3.4/8/9', '1.2.3.4/08', 'fe80::1%eth0', 'fe80::1%eth0/64', '1.2.3.4/', '::1/129'].flatMap(
+      (network): typeof USELESS => [
+        [{ GATEHOUSE_TRUST_PROXY: network }, {}, /^GATEHOUSE_TRUST_PROXY: ".*" is not an address or a CIDR/],
+        [{ GATEHOUSE_OUTBOUND_ALLOW: network }, {}, /^GATEHOUSE_OUTBOUND_ALLOW: ".*" is not an address or/],
+      ],
+    ),
+    ...['smtps://h:0', 'smtps://h%20x', 'smtps://h;x'].map((url): (typeof USELESS)[number] => [
+      { GATEHOUSE_SMTP_URL: url, GATEHOUSE_MAIL_FROM: 'a@example.com' },
+      {},
+      /^GATEHOUSE_SMTP_URL: must be smtps:/,
+    ]),
+    ...['https://', 'https://a b', 'https://;x', 'https://a:0'].flatMap((url): typeof USELESS => [
+      [
+        {},
+        { codes: { challenge: { url, secret: 'x' } } },
+        /^codes\.challenge\.url .*: must be a web address/,
+      ],
+      [{}, { files: { s3: { bucket: 'abc', region: 'r', endpoint: url } } }, /^files\.s3\.endpoint .*: must/],
+      [{}, { passwords: { breachCheckUrl: `${url}/` } }, /^passwords\.breachCheckUrl .*: must be a web/],
+    ]),
+    [
+      {},
+      { passwords: { breachCheckUrl: 'https://a.example.com/range' } },
+      /^passwords\.breachCheckUrl .*\/"/,
+    ],
+    [
+      {},
+      { codes: { challenge: { url: 'https://a.example.com', secret: 'x', page: 'https://;x' } } },
+      /^codes\.challenge\.page .*: must be a web address/,
+    ],
+    ...['Authorization', 'cookie', 'host', 'X-Forwarded-For', 'content-type', 'If-Match', 'dpop'].map(
+      (header): (typeof USELESS)[number] => [
+        {},
+        { mtls: { header } },
+        /^mtls\.header: ".*" has another use; set one of its own, such as client-cert$/,
+      ],
+    ),
+    ...['https://a;b.com', "https://a'b.com", 'https://a,b.com', 'https://a:0'].map(
+      (issuer): (typeof USELESS)[number] => [
+        { GATEHOUSE_ISSUER: issuer },
+        {},
+        /^GATEHOUSE_ISSUER: must be an origin/,
+      ],
+    ),
+  ];
+  for (const [env, file, problem] of USELESS)
+    it(`is refused, because it would work nowhere: ${JSON.stringify({ ...env, ...file })}`, () => {
+      const folder = temporaryFolder();
+      mkdirSync(join(folder, 'config'));
+      writeFileSync(join(folder, 'config', 'default.json'), JSON.stringify(file));
+      assert.throws(() => loadConfig(env, folder), { name: 'ConfigError', message: problem });
+    });
+
+  it('is not what proxies and services are given in earnest', () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'config'));
+    const file = {
+      codes: {
+        challenge: { url: 'http://127.0.0.1:8080/verify?x=1', secret: 'x', page: 'https://例え.example/' },
+      },
+      files: { s3: { bucket: 'abc', region: 'r', endpoint: 'http://minio:9000' } },
+      passwords: { breachCheckUrl: 'https://user:password@api.example.com/range/' },
+      mtls: { header: 'X-Forwarded-Tls-Client-Cert' },
+    };
+    writeFileSync(join(folder, 'config', 'default.json'), JSON.stringify(file));
+    const networks = '10.0.0.0/8,127.0.0.1,::1,fd00::/8,::ffff:10.0.0.0/104,0.0.0.0/0';
+    const env = { GATEHOUSE_TRUST_PROXY: networks, GATEHOUSE_OUTBOUND_ALLOW: networks };
+    assert.deepEqual(loadConfig(env, folder).trustProxy, networks.split(','));
+  });
+
   it('changes nothing of other objects: "__proto__" is a key like any other', () => {
     const value: unknown = JSON.parse('{"__proto__":{"polluted":1}}');
     for (const path of [['limits'], ['__proto__', 'limits']])
