@@ -85,6 +85,28 @@ const latinForm = (text: string): string =>
 const keysOf = (text: string): string =>
   [...normalForm(text)].map((each) => AMERICAN[RUSSIAN.indexOf(each)] ?? each).join('');
 
+/** Keys of digits with the shift key: the American layout, and others where these leave a sign free. */
+const SHIFTED = new Map(
+  ['0)', '1!', '2@"', '3#§£', '4$¥', '5%', '6^', '7&', '8*', '9('].flatMap(([digit = '', ...signs]) =>
+    signs.map((sign) => [sign, digit] as const),
+  ),
+);
+const OF_DIGIT_KEYS = /[\d!@#$%^&*()"§£¥]{4,}/gu;
+
+/** Shift at every second key is one choice. */
+const IN_TURNS = /^\D?(?:\d\D)+\d?$/u;
+
+/** With the digits of keys that write a sign: `1!2@3#4$` is `11223344`. Of texts without their digits nothing changes. */
+function withoutShift(text: string): Reading {
+  let keys = 0;
+  const digits = text.replace(OF_DIGIT_KEYS, (run) => {
+    if (!/\d/.test(run) || /^\d+$/.test(run)) return run;
+    keys += IN_TURNS.test(run) ? 1 : run.length;
+    return [...run].map((each) => SHIFTED.get(each) ?? each).join('');
+  });
+  return { text: digits, dropped: keys * Math.log10(2) }; // each with or without the shift key
+}
+
 const CYRILLIC = /\p{Script=Cyrillic}/u;
 /** What words are written with in place of letters stays where separators are taken out: `p@ss-w0rd`. */
 const [SEPARATOR, SEPARATOR_ONLY] = [/[^\p{L}\p{N}]/gu, /[^\p{L}\p{N}@$!|+(€]/gu];
@@ -118,7 +140,7 @@ export interface Reading {
   dropped: number;
 }
 
-/** The ways to read a password: as it is, without separators, with digits as words, and as the keys of another keyboard. */
+/** The ways to read a password: as it is, without separators or the shift key, with digits as words, and as other keyboards’ keys. */
 export function readingsOf(password: string): Reading[] {
   const [normal, latin, capitals] = [normalForm(password), latinForm(password), ofCapitals(password)];
   const found = new Map([[latin, 0]]);
@@ -126,6 +148,8 @@ export function readingsOf(password: string): Reading[] {
     const text = latin.replace(separator, '');
     if (text !== '' && !found.has(text)) found.set(text, ofSeparators(latin.match(separator) ?? []));
   }
+  const unshifted = withoutShift(latin);
+  if (unshifted.dropped > 0) found.set(unshifted.text, unshifted.dropped);
   if ([...normal].some((each) => DIGITS.has(each))) found.set(normal, 0);
   if (CYRILLIC.test(password)) {
     found.set(normal, 0);
