@@ -89,7 +89,10 @@ const uses: Uses = {
 const holders: WordHolders = {
   ...permissionHolders,
   countClients: countClientsWith,
-  holdsEverything: async (db, userKey) => holdsEverything((await standingIn(db, userKey))?.permissions ?? []),
+  async isDeveloper(db, userKey) {
+    const standing = await standingIn(db, userKey);
+    return !standing || (standing.confined && !holdsEverything(standing.permissions));
+  },
 };
 
 /** Every operation of the management API. */
@@ -99,7 +102,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
   return [
     ...apiResourceOperations({ uses, holders }, vault, reserved),
     importOperation({ open: openClient, held: heldByNamed }, holders, reserved),
-    ...clientOperations(vault, (issuer) => reachOf(config, issuer), reserved, keptNames),
+    ...clientOperations(vault, (issuer) => reachOf(config, issuer), reserved, keptNames, holders),
     ...registrationTokenOperations(vault),
     registrationAccessOperation,
     ...issuedTokenOperations(async (tenantId, actor, wish) =>

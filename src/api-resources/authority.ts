@@ -93,7 +93,7 @@ export async function isOthers(
 ): Promise<boolean> {
   const confined = confinedTo(actor);
   if (confined !== undefined) return owner !== confined;
-  return owner !== null && owner !== own && !(await holders.holdsEverything(db, owner));
+  return owner !== null && owner !== own && (await holders.isDeveloper(db, owner));
 }
 
 async function firstOfOthers(giving: Giving, apis: readonly Named[]): Promise<Named | undefined> {
@@ -113,7 +113,7 @@ export async function checkPlace(giving: Giving, name: string): Promise<void> {
   // Of two APIs that are made at once, the second sees the first.
   await giving.db.lockTenant();
   if (confinedTo(giving.actor) === undefined) return checkDevelopers(giving, name);
-  await checkNear(giving, name);
+  await checkNear(giving, name, true);
   const { db, holders } = giving;
   const others = (await apisOf(db)).map((api) => api.name);
   const words: Words = {
@@ -129,12 +129,15 @@ export async function checkPlace(giving: Giving, name: string): Promise<void> {
     );
 }
 
-/** Refuses a confined caller a place below, above or at another's API, in any case. @throws Failure: 403 */
-export async function checkNear(giving: Giving, name: string): Promise<void> {
+/**
+ * Refuses a confined caller a place at or below another's API, in any case; one above it too, where the API is a new one.
+ * @throws Failure: 403
+ */
+export async function checkNear(giving: Giving, name: string, isNew: boolean): Promise<void> {
   const near = (await apisOf(giving.db)).filter(
     // Of equal names the index decides.
     ({ name: other }) =>
-      other !== name && (isSameName(other, name) || isBelow(other, name) || isBelow(name, other)),
+      other !== name && (isSameName(other, name) || isBelow(name, other) || (isNew && isBelow(other, name))),
   );
   const theirs = await firstOfOthers(giving, near);
   if (theirs !== undefined)
@@ -156,8 +159,14 @@ async function checkDevelopers(giving: Giving, name: string): Promise<void> {
       'name',
       `"${same.name}" is a developer’s API, and "${name}" differs from it in case only; choose another name`,
     );
-  for (const upper of apis.filter((api) => isBelow(name, api.name)))
-    if (await isOthers(giving, upper.owner)) await checkFree(giving, name, upper, apis);
+  // Words below an API that lies in between are that API's, whoever has one above.
+  const upper = apis
+    .filter((api) => isBelow(name, api.name))
+    .reduce<Named | undefined>(
+      (lowest, api) => (lowest && lowest.name.length > api.name.length ? lowest : api),
+      undefined,
+    );
+  if (upper && (await isOthers(giving, upper.owner))) await checkFree(giving, name, upper, apis);
 }
 
 /**

@@ -1,4 +1,4 @@
-export { newApiResource, type ApiResource } from './schema.js';
+export { newApiResource, type ApiResource, type EnabledApiResource } from './schema.js';
 export {
   MANAGEMENT_API,
   managementResource,
@@ -7,7 +7,7 @@ export {
   offerScopesOf,
   type ManagementWord,
 } from './management-scopes.js';
-export { likeNames, ownApisOf } from './authority.js';
+export { isOthers, likeNames, ownApisOf } from './authority.js';
 export { enabledApiResources, findApiResourceByName, insertApiResource } from './store.js';
 export { questionableAudiences, reservationOf, type ReservedAudiences } from './audiences.js';
 export type { ClientsOfImport } from './import.js';

@@ -168,7 +168,7 @@ export const apiResourceOperations = (
       checkAskedClaims(askedBy(body), askedBy(before));
       const giving: Giving = { db, actor, holders, owner: before.owner };
       if (change.enabled && !before.enabled && confinedTo(actor) !== undefined)
-        await checkNear(giving, before.name);
+        await checkNear(giving, before.name, false);
       if (tokenAudience !== undefined && tokenAudience !== before.audience)
         await checkAudience({ ...giving, tenant, api: which }, tokenAudience, reserved);
       const after: StoredApiResource = {
@@ -186,11 +186,8 @@ export const apiResourceOperations = (
         before.name,
         has.filter((scope) => !had.includes(scope)),
       );
-      const left = {
-        ...(after.indicator !== before.indicator && { indicator: before.indicator }),
-        ...(after.audience !== before.audience && { audience: before.audience }),
-      };
-      await release(db, uses, { api: before.name, scopes: gone, ...left }, query.cascade ?? false);
+      const indicator = after.indicator === before.indicator ? undefined : before.indicator;
+      await release(db, uses, { api: before.name, scopes: gone, indicator }, query.cascade ?? false);
       await replaceApiResource(db, after);
       if (tokenAudience !== undefined) await confirmAudience(db, which);
       if (secrets) await keepSecrets(db, API_RESOURCE_SECRETS, which, idsIn(secrets));
@@ -220,9 +217,9 @@ export const apiResourceOperations = (
       const resource = await lockApiResource(db, params.id, confinedTo(actor));
       if (resource.name === MANAGEMENT_API)
         throw new Conflict('builtIn', 'the management API can not be deleted');
-      const { name: api, indicator, audience } = resource;
+      const { name: api, indicator } = resource;
       const scopes = namesOf(resource.scopes);
-      await release(db, uses, { api, scopes, served: true, indicator, audience }, query.cascade ?? false);
+      await release(db, uses, { api, scopes, served: true, indicator }, query.cascade ?? false);
       await releasePermissions(db, holders, resource.name, query.cascade ?? false);
       await deleteApiResource(db, params.id);
       return { id: params.id };

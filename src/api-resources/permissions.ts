@@ -22,8 +22,8 @@ export interface WordHolders extends PermissionHolders {
    * name.
    */
   countClients(db: TenantDb, words: Words, serves?: (api: string) => boolean): Promise<number>;
-  /** Whether a user holds everything, so that what belongs to the user is not a developer's. */
-  holdsEverything(db: TenantDb, userKey: string): Promise<boolean>;
+  /** Whether a user is confined to their own things, or is not there any more. */
+  isDeveloper(db: TenantDb, userKey: string): Promise<boolean>;
 }
 
 /**

@@ -27,8 +27,11 @@ export interface ApiResource {
 }
 
 /** What administrators keep of one, beside what tokens need. */
-export interface StoredApiResource extends ApiResource {
+export interface EnabledApiResource extends ApiResource {
   id: string;
+}
+
+export interface StoredApiResource extends EnabledApiResource {
   enabled: boolean;
   properties: Record<string, string>;
   /** The user whose it is; null where it is the tenant's. */

@@ -9,6 +9,7 @@ import { MANAGEMENT_API, managementScopes } from './management-scopes.js';
 import {
   indicatorOf,
   type ApiResource,
+  type EnabledApiResource,
   type ApiScope,
   type NewApiResource,
   type StoredApiResource,
@@ -55,10 +56,13 @@ export async function scopesOfResources(db: TenantDb, ids?: string[]): Promise<M
 }
 
 /** The enabled ones with their scopes, by name. */
-export async function enabledApiResources(db: TenantDb): Promise<ApiResource[]> {
+export async function enabledApiResources(db: TenantDb): Promise<EnabledApiResource[]> {
   const resources = (await db.from('api_resources').where({ enabled: true }).orderBy('name')) as Row[];
   const scopes = await scopesOfResources(db);
-  return resources.map((row) => toResource(row, scopes.get(row['id'] as string) ?? []));
+  return resources.map((row) => {
+    const id = row['id'] as string;
+    return { id, ...toResource(row, scopes.get(id) ?? []) };
+  });
 }
 
 /** Rows with the scopes that they have. */

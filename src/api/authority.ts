@@ -136,7 +136,7 @@ export function judgeOf(actor: Actor | undefined, ownOf: (owner: string) => Prom
       refuseRelease(was, is);
       refuseDevices(owner, was, is);
       refuseTrusted(was, is);
-      refuseAdministrators(was, is);
+      refuseAdministrators({ had, was, is });
       refuseForeign(await (own ??= ownOf(owner)), owner, was, is);
     }
   };
@@ -262,12 +262,12 @@ function refuseTrusted(was: Held, is: Held): void {
     });
 }
 
-/** What an administrator has set stays, however much it is. */
-function refuseAdministrators(was: Held, is: Held): void {
+/** What an administrator has set stays, however much it is, and counts again in what is switched on. */
+function refuseAdministrators({ had, was, is }: { had: Held; was: Held; is: Held }): void {
   if (is === NOTHING) return;
   const [set] = [
     ...more(is.administrators, was.administrators),
-    ...more(was.administrators, is.administrators),
+    ...more(had.administrators, is.administrators),
   ];
   if (set === undefined) return;
   throw new Failure(403, BASIC.forbidden, {

@@ -14,7 +14,7 @@ import {
   shapes,
   type AnyOperation,
 } from '../api/index.js';
-import type { ReservedAudiences } from '../api-resources/index.js';
+import type { ReservedAudiences, WordHolders } from '../api-resources/index.js';
 import { Invalid } from '../kernel/errors.js';
 import type { Reach } from '../kernel/private-networks.js';
 import {
@@ -130,6 +130,7 @@ export const clientOperations = (
   reachOf: (issuer: string) => Reach,
   reserved: ReservedAudiences,
   devices: NamesOfDevices,
+  holders: WordHolders,
 ): readonly AnyOperation[] => [
   at.codes(CODES),
   defineList({
@@ -187,7 +188,7 @@ export const clientOperations = (
       };
       const id = await insertClient(db, client, reserved);
       const made = await findClientById(db, id);
-      await checkIdInAnyCase(db, actor, made);
+      await checkIdInAnyCase(db, actor, made, holders);
       if (!hasSecrets(settings.tokenEndpointAuthMethod)) return showClient(made);
       const { plaintext, ...secret } = await giveSecret(db, vault, made, {});
       return {

@@ -1,7 +1,13 @@
 import type { Knex } from 'knex';
 import { isDeepStrictEqual } from 'node:util';
-import { confinedTo, ownedBy, type Actor } from '../api/index.js';
-import { MANAGEMENT_API, reservationOf, type ReservedAudiences } from '../api-resources/index.js';
+import { ownedBy, type Actor } from '../api/index.js';
+import {
+  isOthers,
+  MANAGEMENT_API,
+  reservationOf,
+  type ReservedAudiences,
+  type WordHolders,
+} from '../api-resources/index.js';
 import { holdsEverything, keepWayIn } from '../roles/index.js';
 import { BASE_ALGS } from '../kernel/algorithms.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
@@ -166,16 +172,16 @@ async function checkNoUserName(db: TenantDb, clientId: string): Promise<void> {
 
 /**
  * Refuses a caller's new client whose id only case tells from one of another's: from another's client, or from the audience of
- * another's API. Confined callers are told so of all that is not theirs, others of what has an owner. Call it once the client
- * is written: it is written while the tenant is held.
+ * another's API. Confined callers are told so of all that is not theirs, others of what a developer has. Call it once the
+ * client is written: it is written while the tenant is held.
  * @throws Conflict
  */
 export async function checkIdInAnyCase(
   db: TenantDb,
   actor: Actor | undefined,
   { clientId, owner }: Pick<Client, 'clientId' | 'owner'>,
+  holders: WordHolders,
 ): Promise<void> {
-  const confined = confinedTo(actor) !== undefined;
   for (const [table, column] of [
     ['clients', 'client_id'],
     ['api_resources', 'audience'],
@@ -185,12 +191,12 @@ export async function checkIdInAnyCase(
       .whereRaw('LOWER(??) = ?', [column, foldName(clientId)])
       .whereNot({ [column]: clientId })
       .select<Row[]>(`${column} as name`, 'owner_user_key as owner');
-    const theirs = rows.find((row) => row['owner'] !== owner && (confined || row['owner'] !== null));
-    if (theirs)
-      throw new Conflict(
-        'clientId',
-        `"${clientId}" differs from "${String(theirs['name'])}", which is another’s, in case only; choose another client id`,
-      );
+    for (const theirs of rows)
+      if (await isOthers({ db, actor, owner, holders }, theirs['owner'] as string | null))
+        throw new Conflict(
+          'clientId',
+          `"${clientId}" differs from "${String(theirs['name'])}", which is another’s, in case only; choose another client id`,
+        );
   }
 }
 

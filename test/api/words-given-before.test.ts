@@ -125,12 +125,25 @@ for (const kind of STORES)
       await admin.done('POST', '/api/ApiResource', { name: `own-${name}.pay` });
     });
 
-    it('is not asked about below the API of a person who holds everything', async () => {
-      const all = await userToken(server, ['isms.all'], ['isms.all']);
-      const service = `service-${name}`;
-      await caller(server, all).done('POST', '/api/ApiResource/Import', { microServiceName: service });
-      await admin.done('POST', '/api/Role', { name, ...permissions(`${service}.pay.a`) });
-      await admin.done('POST', '/api/ApiResource/Import', { microServiceName: `${service}.pay` });
+    for (const [who, words, roles] of [
+      ['who holds everything', ['isms.all'], ['developer']],
+      ['who is not confined', WORDS, []],
+    ] as const)
+      it(`is not asked about below, and next to, the API of a person ${who}`, async () => {
+        const owner = caller(server, await userToken(server, [...words], [...words], undefined, [...roles]));
+        const service = `service-${roles.length}${name}`;
+        await owner.done('POST', '/api/ApiResource/Import', { microServiceName: service });
+        await admin.done('POST', '/api/Role', { name, ...permissions(`${service}.pay.a`) });
+        await admin.done('POST', '/api/ApiResource/Import', { microServiceName: `${service}.pay` });
+        await owner.done('POST', '/api/ApiResource', { name: `${service}.stock` });
+        await admin.done('POST', '/api/ApiResource', { name: service.toUpperCase() });
+        await admin.done('POST', '/api/Client', { template: 'machine', clientId: service.replace('s', 'S') });
+      });
+
+    it('is made below an administrator’s, whose words the developer cannot have given', async () => {
+      await admin.done('POST', '/api/ApiResource', { name: below() });
+      await admin.done('POST', '/api/Role', { name, ...permissions(`${below()}.card.refund`) });
+      await admin.done('POST', '/api/ApiResource', { name: `${below()}.card` });
     });
 
     it('is refused, or its words are, where both come at once [SEC-R4]', async () => {
@@ -159,6 +172,9 @@ for (const kind of STORES)
       it('an API of the developer’s, it is enabled by the developer where its place is theirs [SEC-R5]', async () => {
         await developer.done('POST', '/api/Role', { name, ...permissions(`${name}.read`) });
         await admin.done('PUT', '/api/ApiResource', { id: shop['id'], enabled: false });
+        await developer.done('PUT', '/api/ApiResource', { id: shop['id'], enabled: true });
+        await admin.done('POST', '/api/ApiResource', { name: below() });
+        await developer.done('PUT', '/api/ApiResource', { id: shop['id'], enabled: false });
         await developer.done('PUT', '/api/ApiResource', { id: shop['id'], enabled: true });
         await admin.done('POST', '/api/ApiResource', { name: `top-${name}` });
         const { id } = await disabled({ name: `top-${name}.orders` });

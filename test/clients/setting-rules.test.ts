@@ -167,6 +167,13 @@ for (const kind of STORES)
       ];
       before(() => server.addApi('theirs', ['theirs.read']));
 
+      it('keeps the number of sign-ins that an administrator has set [SEC-R24]', async () => {
+        const { id } = await disabled({ signInRate: 5, requireConsent: false });
+        const without = { id, enabled: true, requireConsent: true, signInRate: null };
+        const { status, body } = await developer.ask('PUT', '/api/Client', without);
+        assert.deepEqual([status, body['data']], [403, { missing: 'permission', name: 'signInRate: 5' }]);
+      });
+
       for (const [has, missing, name] of MORE)
         it(`is not enabled by its owner where it has ${JSON.stringify(has)} [SEC-R5]`, async () => {
           const { id } = await disabled(has);
