@@ -9,8 +9,6 @@ export interface Used {
   served?: boolean;
   /** The indicator of the API, where the API goes with it or gets another one: another API may get this one. */
   indicator?: string | undefined;
-  /** The same of the audience of its tokens. */
-  audience?: string | undefined;
 }
 
 /** What knows which clients use something; it lies above the rooms of what they use. */
@@ -24,8 +22,8 @@ export interface Uses {
  * @throws Conflict that says how many they are, unless `cascade`
  */
 export async function release(db: TenantDb, uses: Uses, used: Used, cascade: boolean): Promise<void> {
-  const { api, scopes, served = false, indicator, audience } = used;
-  if (scopes.length === 0 && !served && (indicator ?? audience) === undefined) return;
+  const { api, scopes, served = false, indicator } = used;
+  if (scopes.length === 0 && !served && indicator === undefined) return;
   const clients = cascade ? 0 : await uses.count(db, used);
   // Without clients there may still be registrations that wait for it.
   if (clients === 0) return uses.takeAway(db, used);

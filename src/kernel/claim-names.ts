@@ -40,7 +40,7 @@ const OF_TOKENS: ReadonlySet<string> = new Set([
   ...['act', 'may_act', 'cnf', 'scope', 'client_id', 'authorization_details'],
   ...['active', 'token_type', 'token_introspection', 'username'],
   ...['htm', 'htu', 'ath'],
-  ...['tenant', 'gid', 'fid', 'gen', 'origin', 'origin_session', 'origin_actor', 'origin_token'],
+  ...['tenant', 'aid', 'gid', 'fid', 'gen', 'origin', 'origin_session', 'origin_actor', 'origin_token'],
 ]);
 
 /** Names under which an object of the library's, or of a reader's, keeps something of its own. */

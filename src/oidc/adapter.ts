@@ -213,7 +213,7 @@ class ArtifactAdapter implements Adapter {
     if (payload && HAS_AN_END.has(this.model) && (await this.base.isOver(this.model, payload)))
       return undefined;
     if (payload && stored && ACCESS_TOKENS.has(this.model)) {
-      if (this.base.catalogue.isForEarlierApi(payload['aud'], stored.generation)) return undefined;
+      if (this.base.catalogue.isForAnotherApi(payload['aud'], payload.extra?.['aid'])) return undefined;
       if (payload.extra && !(await this.base.sourcesLive(payload, stored.generation))) return undefined;
     }
     if (stored && SOURCES.has(this.model)) {

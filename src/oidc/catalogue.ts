@@ -2,7 +2,7 @@ import {
   enabledApiResources,
   MANAGEMENT_API,
   managementScopes,
-  type ApiResource,
+  type EnabledApiResource,
 } from '../api-resources/index.js';
 import { isSafeName } from '../kernel/claim-names.js';
 import { enabledIdentityResources, type IdentityResource } from '../identity-resources/index.js';
@@ -12,20 +12,23 @@ import { tenantDb, type Store } from '../store/index.js';
 /** What can be asked for in a tenant: scopes of the provider itself, and APIs with theirs. */
 export interface Catalogue {
   identity: Map<string, IdentityResource>;
-  apis: ApiResource[];
-  apiByIndicator: Map<string, ApiResource>;
+  apis: EnabledApiResource[];
+  apiByIndicator: Map<string, EnabledApiResource>;
   /** The API that tokens with this `aud` are for: the store lets two have none in common. */
-  apiByAudience: ReadonlyMap<unknown, ApiResource>;
+  apiByAudience: ReadonlyMap<unknown, EnabledApiResource>;
   /** The API that a scope belongs to. */
-  apiOf(scope: string): ApiResource | undefined;
+  apiOf(scope: string): EnabledApiResource | undefined;
   /** The tenant's revocations before all this was read (src/revocations). */
   generation: number;
   /** The generation at which a scope of this name went, before there was this one; 0 where none did. */
   revokedAt(scope: string): number;
   /** The same of an API that had this indicator. */
   apiRevokedAt(indicator: string): number;
-  /** Whether a token of this audience and generation is for an API that had the audience before the one that has it now. */
-  isForEarlierApi(audience: unknown, generation: number): boolean;
+  /**
+   * Whether a token of this audience is for another API than the one that has the audience now.
+   * @param id of the API that it was issued for; undefined in tokens from before that said so.
+   */
+  isForAnotherApi(audience: unknown, id: unknown): boolean;
 }
 
 /** For every tenant the same, so that none keeps a map of the management API's scopes for itself. */
@@ -51,20 +54,19 @@ export async function loadCatalogue(
     'api',
     apis.map(({ indicator }) => indicator),
   );
-  const revokedAudiences: ReadonlyMap<unknown, number> = await revokedAmong(
-    db,
-    'audience',
-    apis.map(({ audience }) => audience),
-  );
+  const apiByAudience: Catalogue['apiByAudience'] = new Map(apis.map((api) => [api.audience, api]));
   return {
     generation,
     revokedAt: (scope) => revoked.get(scope) ?? 0,
     apiRevokedAt: (indicator) => revokedApis.get(indicator) ?? 0,
-    isForEarlierApi: (audience, seen) => (revokedAudiences.get(audience) ?? 0) > seen,
+    isForAnotherApi(audience, id) {
+      const api = apiByAudience.get(audience);
+      return api !== undefined && id !== undefined && api.id !== id;
+    },
     identity: new Map(identity.map((resource) => [resource.name, resource])),
     apis,
     apiByIndicator: new Map(apis.map((api) => [api.indicator, api])),
-    apiByAudience: new Map(apis.map((api) => [api.audience, api])),
+    apiByAudience,
     apiOf: (scope) => (words.has(scope) ? management : owners.get(scope)),
   };
 }

@@ -19,7 +19,7 @@ export interface IntrospectionBase extends JwtStatusBase {
   vault: Vault;
   clients: ClientCache;
   artifacts: Artifacts;
-  catalogue: Pick<Catalogue, 'isForEarlierApi'>;
+  catalogue: Pick<Catalogue, 'isForAnotherApi'>;
   limits: Limits;
 }
 
@@ -164,7 +164,7 @@ async function find(
   if (stored.model === 'ClientCredentials') {
     const token = parse<AdapterPayload>(stored.payload);
     const isOver =
-      (token.exp ?? 0) * 1000 <= Date.now() || catalogue.isForEarlierApi(token['aud'], generation);
+      (token.exp ?? 0) * 1000 <= Date.now() || catalogue.isForAnotherApi(token['aud'], token.extra?.['aid']);
     return isOver ? undefined : { ...token, generation };
   }
   const token =

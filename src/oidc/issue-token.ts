@@ -64,6 +64,7 @@ export const tokenIssuer =
       exp: iat + expiresIn,
       jti,
       tenant: tenant.id,
+      aid: api.id,
       ...sources,
       origin_token: [...tokens, id],
       gen,

@@ -15,6 +15,8 @@ export interface AccessTokenClaims extends JWTPayload {
   client_id: string;
   scope?: string;
   tenant: string;
+  /** The id of the API that it is for, of which another may get the audience; older tokens have none. */
+  aid?: string;
   /** The grant that it hangs on; ending that ends the token. Absent from a client's own token. */
   gid?: string;
   /** The session that it ends with. */
@@ -84,7 +86,7 @@ const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every
 
 /** What the claims look like that the checks of revocations, and of what a token was derived from, compare. */
 const SHAPES: Readonly<Record<string, (value: unknown) => boolean>> = {
-  ...{ sub: isText, client_id: isText, jti: isText, gid: isText, sid: isText, fid: isText },
+  ...{ sub: isText, client_id: isText, jti: isText, aid: isText, gid: isText, sid: isText, fid: isText },
   ...{ origin: isTexts, origin_session: isTexts, origin_actor: isTexts, origin_token: isTexts },
   gen: Number.isSafeInteger,
 };
@@ -101,7 +103,7 @@ export const kidOf = (token: string): string | undefined =>
 export const generationIn = ({ gen, jti = '', iat = 0 }: TokenDependencies): number =>
   gen ?? (timeOfId(jti) ?? iat * 1000) - 1;
 
-type Dependency = 'aud' | 'jti' | 'iat' | 'gen' | 'gid' | 'sid' | 'fid' | 'act' | keyof Derived;
+type Dependency = 'aud' | 'aid' | 'jti' | 'iat' | 'gen' | 'gid' | 'sid' | 'fid' | 'act' | keyof Derived;
 
 /** The claims that tell what a token depends on. */
 export type TokenDependencies = Pick<AccessTokenClaims, 'client_id' | 'sub'> & {
@@ -112,8 +114,8 @@ export type TokenDependencies = Pick<AccessTokenClaims, 'client_id' | 'sub'> & {
 };
 
 export function dependenciesOf(claims: AccessTokenClaims): TokenDependencies {
-  const { client_id, sub, aud, jti, gid, sid, fid } = claims;
-  return { client_id, sub, aud, jti, gen: generationIn(claims), gid, sid, fid, ...derivedIn(claims) };
+  const { client_id, sub, aud, aid, jti, gid, sid, fid } = claims;
+  return { client_id, sub, aud, aid, jti, gen: generationIn(claims), gid, sid, fid, ...derivedIn(claims) };
 }
 
 /** What the token's end depends on. */

@@ -148,10 +148,9 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
   const dependencies = openDependencies({ tenantId: tenant.id, artifacts, clients, revocations, isOver });
   const isActive = async (userKey: string): Promise<boolean> =>
     (await people.active(tenant.id, userKey)) !== undefined;
-  const stillReaches: TokenPolicy['stillReaches'] = async (claims) => {
-    const { client_id: clientId, aud } = claims;
+  const stillReaches: TokenPolicy['stillReaches'] = async ({ client_id: clientId, aud, aid }) => {
     if (aud === undefined) return true; // of a token that was checked by an earlier program
-    if (catalogue.isForEarlierApi(aud, generationIn(claims))) return false;
+    if (catalogue.isForAnotherApi(aud, aid)) return false;
     const [api, client] = [catalogue.apiByAudience.get(aud), await clients.get(clientId)];
     return api !== undefined && client !== undefined && reaches(catalogue, api, client);
   };
@@ -183,7 +182,6 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     return client && actsForItself ? [...(await ownWords(client, words))] : words;
   };
 
-  const ownClaims = { tenant: tenant.id };
   return {
     resourceServer,
     grantedResource,
@@ -218,10 +216,9 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     async readJwt(jwt) {
       const claims = await verifyAccessToken(keys, tenant.issuer, jwt);
       if (!claims || (await isRevoked(claims))) return undefined;
-      const generation = generationIn(claims);
-      if (catalogue.isForEarlierApi(claims.aud, generation)) return undefined;
+      if (catalogue.isForAnotherApi(claims.aud, claims.aid)) return undefined;
       const token = asStoredToken(jwt, claims);
-      return (await sourcesLive(token, generation)) ? token : undefined;
+      return (await sourcesLive(token, generationIn(claims))) ? token : undefined;
     },
     stillReaches,
     stillLive: async (claims) =>
@@ -238,12 +235,13 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
     revokeFamily: (family) =>
       revocations.revokeFamily(tenant.id, family, Date.now() + longestLife(config) * 1000),
     async extraClaims(ctx, token) {
-      if (token.kind !== 'AccessToken' || !('accountId' in token)) return ownClaims;
-      const { accountId, grantId, sessionUid, expiresWithSession } = token;
       const { resourceServer: server } = token as typeof token & {
         resourceServer?: ResourceServer;
       };
       const api = server && catalogue.apiByAudience.get(server.audience);
+      const ownClaims = { tenant: tenant.id, ...(api && { aid: api.id }) };
+      if (token.kind !== 'AccessToken' || !('accountId' in token)) return ownClaims;
+      const { accountId, grantId, sessionUid, expiresWithSession } = token;
       const known = ctx.oidc.account as UsersAccount | undefined;
       const user =
         api && (known?.accountId === accountId ? known.user : await people.active(tenant.id, accountId));
@@ -251,7 +249,7 @@ export function tokenPolicy(parts: TokenPolicyParts): TokenPolicy {
         ? claimsForApi(api, (token.scope ?? '').split(' '), user, await people.authority(tenant.id, user))
         : {};
       const signIn = expiresWithSession ? { sid: sessionUid } : { fid: sessionUid };
-      return { ...about, tenant: tenant.id, gid: grantId, ...signIn, ...derivedClaims(token) };
+      return { ...about, ...ownClaims, gid: grantId, ...signIn, ...derivedClaims(token) };
     },
     ttl: ttlOf(config, clients),
     isOver,

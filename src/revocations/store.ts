@@ -4,10 +4,9 @@ import type { Row, Store, TenantDb } from '../store/index.js';
 /**
  * What can be revoked as a whole, with all tokens that were issued until then. `consent` is what users have allowed a client:
  * it outlives the client's tokens, but not the client, whose id another may take. `scope` is what users have allowed of one
- * scope, whose name another may get, and `api` is what they have allowed at one API, whose indicator another may get. `audience`
- * is the tokens for one API, whose audience another may get.
+ * scope, whose name another may get, and `api` is what they have allowed at one API, whose indicator another may get.
  */
-export type Ended = 'user' | 'client' | 'tenant' | 'consent' | 'scope' | 'api' | 'audience';
+export type Ended = 'user' | 'client' | 'tenant' | 'consent' | 'scope' | 'api';
 
 /** What a token says of itself, as far as its end depends on it. */
 export interface Issued {
@@ -110,7 +109,7 @@ export interface UserEnded {
 
 /**
  * Revokes every token, code and session of a user, every token and code of a client, the consents for one, those to a scope
- * or at an API, the tokens for an audience, or all of a tenant. Call it in the transaction of the change that is the reason.
+ * or at an API, or all of a tenant. Call it in the transaction of the change that is the reason.
  */
 export async function revokeAllOf(db: TenantDb, kind: Ended, id = ''): Promise<void> {
   await db.put('revocations', ['kind', 'id'], { kind, id, revoked_at: Date.now(), expires_at: null });

@@ -25,6 +25,7 @@ const OF_TOKENS = [
     'tenant',
     'scope',
     'client_id',
+    'aid',
     'gid',
     'fid',
     'origin',

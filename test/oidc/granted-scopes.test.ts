@@ -11,7 +11,7 @@ const catalogueOf = (
 ): Catalogue => ({
   generation,
   revokedAt: (scope) => revoked[scope] ?? 0,
-  isForEarlierApi: () => false,
+  isForAnotherApi: () => false,
   apiRevokedAt: (indicator) => revokedApis[indicator] ?? 0,
   identity: new Map(),
   apis: [],

@@ -9,20 +9,18 @@ export interface GrantedScopes {
   resources?: Record<string, string> | undefined;
 }
 
-/** Scopes that are about to go, and the indicator and the audience of an API that goes too, or gets others. */
+/** Scopes that are about to go, and the indicator of an API that goes too, or gets another one. */
 interface Taken {
   scopes: readonly string[];
   indicator?: string | undefined;
-  audience?: string | undefined;
 }
 
 /**
  * Takes scopes and an API that are about to go from what people have allowed and from what clients got without being asked
  * for: another API, or another scope about a person, may get the name later, and nobody has allowed that one. The
- * revocations are for grants that requests write meanwhile, for consent pages that are open, and for tokens.
+ * revocations are for grants that requests write meanwhile, and for consent pages that are open.
  */
-export async function takeFromGrants(db: TenantDb, { scopes, indicator, audience }: Taken): Promise<void> {
-  if (audience !== undefined) await revokeAllOf(db, 'audience', audience);
+export async function takeFromGrants(db: TenantDb, { scopes, indicator }: Taken): Promise<void> {
   if (scopes.length === 0 && indicator === undefined) return;
   for (const scope of scopes) await revokeAllOf(db, 'scope', scope);
   if (indicator !== undefined) await revokeAllOf(db, 'api', indicator);
