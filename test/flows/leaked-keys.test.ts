@@ -177,7 +177,7 @@ for (const kind of STORES)
       const legal = decodeJwt(String((await signIn('stock.read'))['access_token']));
       const subject = await sign(
         keyOf(keys, await current('ES256')),
-        { ...legal, jti: newId(), aud: 'orders', scope: 'orders.read' },
+        { ...legal, jti: newId(), aud: 'orders', aid: undefined, scope: 'orders.read' },
         'at+jwt',
       );
       const exchanged = await server.post(
@@ -311,7 +311,7 @@ for (const kind of STORES)
       const legal = decodeJwt(String((await signIn('stock.read'))['access_token']));
       const acl = JSON.stringify({ all: ['valve/#'] });
       return (aud: string, scope: string): Promise<string> => {
-        const base = aud === 'orders' ? { ...legal, jti: newId(), aud, scope } : undefined;
+        const base = aud === 'orders' ? { ...legal, jti: newId(), aud, aid: undefined, scope } : undefined;
         const clientId = aud === 'isms' ? 'gatehouse-cli' : 'app';
         const claims = base ?? { ...claimsFor(clientId, aud, scope), acl };
         return sign(key, { ...claims, ...invented }, 'at+jwt');
