@@ -4,7 +4,7 @@ import { GRANT_TYPES, setClientEnabled } from '../../src/clients/index.js';
 import { endGrants } from '../../src/oidc/index.js';
 import { eraseUser, findUser, setPassword, setUserEnabled, type User } from '../../src/users/index.js';
 import { administrator } from '../support/area.js';
-import { STORES } from '../support/config.js';
+import { GENEROUS, STORES } from '../support/config.js';
 import { often } from '../support/profile.js';
 import { newDpopKey, proofOf } from '../support/dpop.js';
 import { PASSWORD, startServer, type Answer, type TestServer } from '../support/server.js';
@@ -19,7 +19,7 @@ for (const kind of STORES)
       const secrets = new Map<string, string>();
 
       before(async () => {
-        server = await startServer(kind);
+        server = await startServer(kind, {}, GENEROUS);
         await server.addApi('orders', ['orders.read', 'orders.write'], { accessTokenFormat });
         await server.addApi('stock', ['stock.read'], { accessTokenFormat });
         await server.addClient('app', {
