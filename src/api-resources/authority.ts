@@ -159,13 +159,10 @@ async function checkDevelopers(giving: Giving, name: string): Promise<void> {
       'name',
       `"${same.name}" is a developer’s API, and "${name}" differs from it in case only; choose another name`,
     );
-  // Words below an API that lies in between are that API's, whoever has one above.
-  const upper = apis
+  // Only the nearest API above counts: words below it are its own, not those of an API further up.
+  const [upper] = apis
     .filter((api) => isBelow(name, api.name))
-    .reduce<Named | undefined>(
-      (lowest, api) => (lowest && lowest.name.length > api.name.length ? lowest : api),
-      undefined,
-    );
+    .sort((one, other) => other.name.length - one.name.length);
   if (upper && (await isOthers(giving, upper.owner))) await checkFree(giving, name, upper, apis);
 }
 

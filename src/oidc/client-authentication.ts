@@ -66,8 +66,8 @@ export interface SecureClientsBase {
 const OF_OTHERS = new Set<unknown>([GRANT_TYPES.password, GRANT_TYPES.mobileCode, GRANT_TYPES.tokenExchange]);
 
 /**
- * Reads the revocations that what the request issues carries, before the client is looked up: what the request issues ends by a
- * later revocation. A client that ended before is read anew, as this node may not have heard of it: its secret may have gone.
+ * Reads the counter of revocations before the client is looked up. What the request issues carries it, and so ends by any later
+ * revocation. A client that has ended since this node loaded it is loaded again, because its secret may have been removed.
  */
 async function beginAsClient(
   clientId: string,
