@@ -34,25 +34,33 @@ const SETTLING_MS = 200;
 const wait = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+/** Whether the next turns of the event loop are quick ones that accept no connection. */
+async function quietTurns(connections: () => number, mostMs: number): Promise<boolean> {
+  for (let turns = 0; turns < QUIET_TURNS; turns++) {
+    const [before, began] = [connections(), performance.now()];
+    await new Promise((resolve) => setImmediate(resolve));
+    if (connections() !== before || performance.now() - began > mostMs) return false;
+  }
+  return true;
+}
+
 /**
  * Resolves when no connection waits to be accepted, or after `mostMs`. Closing a port resets the connections that the
  * system has made and the process has not accepted yet; libuv accepts one in each turn of the event loop. The longer it
  * takes, the longer a turn may be: some work takes 5 ms of each.
  */
 async function nothingWaits(server: Server, mostMs: number): Promise<void> {
-  let connections = 0;
-  const onConnection = (): void => void (connections += 1);
-  server.on('connection', onConnection);
   const started = performance.now();
-  let [turns, since, before, began] = [0, started, 0, started];
-  for (let waited = 0; waited < mostMs;) {
-    await new Promise((resolve) => setImmediate(resolve));
-    const now = performance.now();
-    waited = now - started;
-    const quiet = connections === before && now - began < QUIET_TURN_MS + waited / 100;
-    [turns, since, before, began] = quiet ? [turns + 1, since, before, now] : [0, now, connections, now];
-    const settled = turns >= QUIET_TURNS && now - since > SETTLED_MS;
-    if (settled || (turns === QUIET_TURNS && waited > SETTLING_MS)) break;
+  let [connections, last] = [0, started];
+  const onConnection = (): void => {
+    connections += 1;
+    last = performance.now();
+  };
+  server.on('connection', onConnection);
+  for (let waited = 0; waited < mostMs; waited = performance.now() - started) {
+    const early = Math.min(last + SETTLED_MS, started + SETTLING_MS) - performance.now();
+    if (early > 0) await wait(early);
+    else if (await quietTurns(() => connections, QUIET_TURN_MS + waited / 100)) break;
   }
   server.off('connection', onConnection);
 }
