@@ -1,3 +1,4 @@
+import './rsa-keys.js'; // first: it is for modules that are loaded after it
 import { appendFileSync } from 'node:fs';
 import type { Context } from 'mocha';
 import { stopBrowser } from './browser.js';
