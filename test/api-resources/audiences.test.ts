@@ -20,7 +20,7 @@ for (const kind of STORES)
     let developer: Caller;
 
     before(async () => {
-      env = await environment(kind);
+      env = await environment(kind, {}, 'started');
       server = await startServer(kind, env);
       admin = await administrator(server);
       const words = ['isms.apiresource.all'];

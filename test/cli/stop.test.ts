@@ -73,7 +73,7 @@ async function stopping(port: string): Promise<Heard> {
 
 describe('the end of a server', () => {
   it('is told by /readyz while requests are served on, each with Connection: close [SEC-R36]', async () => {
-    const env = await environment('sqlite');
+    const env = await environment('sqlite', {}, 'started');
     const port = env['PORT'] as string;
     const server = await serve(env, [], folderWith(3));
     const agent = new Agent({ keepAlive: true });
@@ -93,7 +93,7 @@ describe('the end of a server', () => {
   });
 
   it('lets a request that has begun end, with Connection: close', async () => {
-    const env = await environment('sqlite');
+    const env = await environment('sqlite', {}, 'started');
     const port = env['PORT'] as string;
     const server = await serve(env, [], folderWith(3));
     const socket = connect(Number(port), '127.0.0.1');
@@ -118,7 +118,7 @@ describe('the end of a server', () => {
   });
 
   it('resets none of 300 connections in use where the port has no time to stay open [SEC-R36]', async () => {
-    const env = await environment('sqlite');
+    const env = await environment('sqlite', {}, 'started');
     const port = env['PORT'] as string;
     const server = await serve(env, [], folderWith(0));
     const endings: Record<string, number> = {};
@@ -144,7 +144,7 @@ describe('the end of a server', () => {
   }).timeout(60_000);
 
   it('resets none of 100 clients that connect for each request and name no balancer [SEC-R36]', async () => {
-    const env = await environment('sqlite');
+    const env = await environment('sqlite', {}, 'started');
     const port = env['PORT'] as string;
     const server = await serve(env, [], folderWith(0));
     let answered = 0;
@@ -167,7 +167,7 @@ describe('the end of a server', () => {
   }).timeout(60_000);
 
   it('answers each request that it carries out of those that 20 connections send ahead [SEC-R36]', async () => {
-    const env = await environment('sqlite', { LOG_LEVEL: 'info' });
+    const env = await environment('sqlite', { LOG_LEVEL: 'info' }, 'started');
     const port = env['PORT'] as string;
     const server = await serve(env, [], folderWith(2));
     const one = [
@@ -209,7 +209,7 @@ describe('the end of a server', () => {
   }).timeout(60_000);
 
   it('comes at once with a second signal [SEC-R36]', async () => {
-    const env = await environment('sqlite');
+    const env = await environment('sqlite', {}, 'started');
     const server = await serve(env, [], folderWith(300));
     server.child.kill('SIGTERM');
     await stopping(env['PORT'] as string);
@@ -217,7 +217,7 @@ describe('the end of a server', () => {
   });
 
   it('does not wait for a reader of the log that does not read [SEC-R36]', async () => {
-    const env = await environment('sqlite', { LOG_LEVEL: 'info' });
+    const env = await environment('sqlite', { LOG_LEVEL: 'info' }, 'started');
     const port = env['PORT'] as string;
     const child = spawn(process.execPath, [CLI, 'serve'], {
       cwd: temporaryFolder(),
@@ -276,7 +276,7 @@ http {
     this.timeout(120_000);
     needsFiles(this, [NGINX], 'nginx (apt-get install nginx-light)');
     const port = await freePort();
-    const first = await environment('postgres', { GATEHOUSE_ISSUER: `http://localhost:${port}` });
+    const first = await environment('postgres', { GATEHOUSE_ISSUER: `http://localhost:${port}` }, 'started');
     const second = { ...first, PORT: String(await freePort()) };
     const leaving = await serve(first, [], folderWith(2));
     const staying = await serve(second);

@@ -43,7 +43,7 @@ for (const kind of STORES) {
     let env: Record<string, string>;
     const startWith = (demo: boolean): Promise<TestServer> => startServer(kind, env, { demo });
     beforeEach(async () => {
-      env = await environment(kind);
+      env = await environment(kind, {}, 'started');
     });
 
     it('is there for no endpoint where the configuration has no demo, nor is what it got before [SEC-R16]', async () => {
@@ -216,7 +216,7 @@ for (const kind of STORES) {
 
   describe(`the ids of the server’s own clients, on ${kind}`, () => {
     it('can not be taken, over REST, at the command line or by a change [SEC-R16]', async () => {
-      const env = await environment(kind);
+      const env = await environment(kind, {}, 'started');
       const server = await startServer(kind, env);
       const token = await clientToken(server, ['isms.all']);
       for (const clientId of BUILT_IN_CLIENT_IDS) {
@@ -232,7 +232,7 @@ for (const kind of STORES) {
     });
 
     it('are never found in the store, and doctor names a row that has one [SEC-R16]', async () => {
-      const env = await environment(kind);
+      const env = await environment(kind, {}, 'started');
       const server = await startServer(kind, env, { demo: false });
       await server.addClient('mine', {
         grantTypes: [GRANT_TYPES.code, GRANT_TYPES.device],

@@ -9,8 +9,8 @@ const REDIRECT = 'https://app.example.com/callback';
 const PASSWORD = 'crash test password';
 /** How often the server is killed on each store. */
 const KILLS: Record<StoreKind, number> = {
-  sqlite: often({ short: 3, long: 10 }),
-  postgres: often({ short: 2, long: 3 }),
+  sqlite: often({ short: 1, long: 10 }),
+  postgres: often({ short: 1, long: 3 }),
 };
 const HOLDERS = 3;
 const ROTATORS = 6;
@@ -37,9 +37,8 @@ for (const kind of STORES)
     let issuer: string;
 
     before(async () => {
-      env = await environment(kind);
+      env = await environment(kind, {}, 'started');
       issuer = `http://localhost:${env['PORT']}`;
-      await cli(['serve'], env);
       const confidential = [
         '--grant',
         'code',
@@ -87,7 +86,7 @@ for (const kind of STORES)
         redirect_uri: REDIRECT,
       });
 
-    it(`loses nothing that was acknowledged, ${KILLS[kind]} times over`, async () => {
+    it('loses nothing that was acknowledged', async () => {
       let kept = 0;
       let redeemedCodes = 0;
       for (let round = 0; round < KILLS[kind]; round++) {
@@ -99,7 +98,7 @@ for (const kind of STORES)
         let dead = false;
         const enough = 40 + round * 7; // a different moment each time
         const done = (): void => {
-          if (++acknowledged >= enough) dead ||= server.child.kill('SIGKILL');
+          if (++acknowledged >= enough && codes.length > 0) dead ||= server.child.kill('SIGKILL');
         };
         // Each worker goes on until the server is gone under it.
         const until = async (work: () => Promise<void>): Promise<void> => {

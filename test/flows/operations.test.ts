@@ -211,7 +211,7 @@ describe('the log', () => {
     });
 
   it('names a request as its caller does, and tells the caller', async () => {
-    const env = await environment('sqlite', { LOG_LEVEL: 'info' });
+    const env = await environment('sqlite', { LOG_LEVEL: 'info' }, 'started');
     const server = await serve(env);
     const url = `http://localhost:${env['PORT']}/livez`;
     assert.equal(
@@ -230,7 +230,7 @@ describe('the log', () => {
 
 describe('stopping', () => {
   it('lets a request in flight finish, takes no new one, and ends with 0', async () => {
-    const env = await environment('sqlite', { LOG_LEVEL: 'info' });
+    const env = await environment('sqlite', { LOG_LEVEL: 'info' }, 'started');
     const server = await serve(env);
     const port = Number(env['PORT']);
     const body = 'grant_type=client_credentials&scope=isms.user.get';
@@ -267,7 +267,7 @@ describe('stopping', () => {
 
 describe('health', () => {
   it('is live and ready while it serves', async () => {
-    const env = await environment('sqlite');
+    const env = await environment('sqlite', {}, 'started');
     const server = await serveHere(env);
     for (const path of ['/livez', '/readyz']) {
       const response = await fetch(`http://localhost:${env['PORT']}${path}`);

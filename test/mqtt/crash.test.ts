@@ -2,21 +2,26 @@ import assert from 'node:assert/strict';
 import { environment, STORES } from '../support/config.js';
 import { basic } from '../support/http.js';
 import { kill, serve } from '../support/process.js';
+import { often } from '../support/profile.js';
 
 const SECRET = 'mqtt-secret-0123456789-0123456789';
-const DEVICES = 100_000;
+const DEVICES = often({ short: 30_000, long: 100_000 });
 /** Where the kill falls: while the list is on its way, is written, or is done. Milliseconds. */
-const KILLED_AFTER = [150, 700, 1300, 1900];
+const KILLED_AFTER = often({ short: [60, 300, 700], long: [150, 700, 1300, 1900] });
 
 for (const store of STORES)
   describe(`a list of ${DEVICES} devices through kill -9, on ${store}`, function () {
     this.timeout(180_000);
 
     it('is there whole when it was acknowledged, and else whole or not at all', async () => {
-      const env = await environment(store, {
-        GATEHOUSE_MQTT_APP_ID: 'app',
-        GATEHOUSE_MQTT_APP_SECRET: SECRET,
-      });
+      const env = await environment(
+        store,
+        {
+          GATEHOUSE_MQTT_APP_ID: 'app',
+          GATEHOUSE_MQTT_APP_SECRET: SECRET,
+        },
+        'started',
+      );
       const api = `http://localhost:${env['PORT']}/api/v4/auth_username`;
       const headers = { authorization: basic('app', SECRET) };
       const count = async (): Promise<number> => {

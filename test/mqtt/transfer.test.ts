@@ -91,7 +91,7 @@ for (const kind of STORES)
       it(`writes ${format} that another can take as it is`, async () => {
         const [first, second] = [join(folder, `1.${format}`), join(folder, `2.${format}`)];
         assert.equal((await run('export', first, '--full')).code, 0);
-        const other = await environment(kind);
+        const other = await environment(kind, {}, 'started');
         const there = await serveHere(other);
         const { code, stdout } = await cli(['mqtt', 'import', first], other);
         assert.deepEqual([code, stdout], [0, '4 imported, 0 were there already, 0 refused\n']);

@@ -32,27 +32,35 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** The environment of a fresh server on a store of this kind; nothing of this process's own is in it. */
+/**
+ * The environment of a fresh server on a store of this kind; nothing of this process's own is in it.
+ * @param state of its store.
+ */
 export async function environment(
   kind: StoreKind,
   more: Record<string, string> = {},
+  state: StoreState = 'empty',
 ): Promise<Record<string, string>> {
   const port = await freePort();
-  return {
+  const env = {
     PORT: String(port),
     GATEHOUSE_DATA_DIR: temporaryFolder(),
     GATEHOUSE_MASTER_KEY: MASTER_KEY,
     GATEHOUSE_ADMIN_PASSWORD: ADMIN_PASSWORD,
     GATEHOUSE_CLIENT_SECRET: CLIENT_SECRET,
     LOG_LEVEL: 'silent',
-    ...(kind === 'postgres' && { DATABASE_URL: await newDatabase() }),
+    ...(kind === 'postgres' && state === 'empty' && { DATABASE_URL: await newDatabase() }),
     ...more,
   };
+  if (state === 'empty') return env;
+  const { databaseUrl } = await withStore(kind, quick(loadConfig(env, temporaryFolder())), state, false);
+  return databaseUrl === undefined ? env : { ...env, DATABASE_URL: databaseUrl };
 }
 
 /** In a file, where tests are about the cost of passwords: as in production, and not as quick as they can be. */
 export const COSTLY = { passwords: {} };
 const QUICK = { memoryKiB: 256, iterations: 1, parallelism: 1 };
+const quick = (config: Config): Config => ({ ...config, passwords: { ...config.passwords, ...QUICK } });
 
 /**
  * @param file what `config/development.json` says.
@@ -68,6 +76,6 @@ export async function configFor(
   mkdirSync(join(folder, 'config'));
   writeFileSync(join(folder, 'config', 'development.json'), JSON.stringify(file));
   const read = loadConfig(await environment('sqlite', more), folder);
-  const config = 'passwords' in file ? read : { ...read, passwords: { ...read.passwords, ...QUICK } };
+  const config = 'passwords' in file ? read : quick(read);
   return withStore(kind, config, state, 'DATABASE_URL' in more || 'GATEHOUSE_DATA_DIR' in more);
 }
