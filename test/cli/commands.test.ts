@@ -44,8 +44,7 @@ for (const kind of STORES)
     };
 
     before(async () => {
-      env = await environment(kind);
-      await cli(['serve'], env);
+      env = await environment(kind, {}, 'started');
     });
 
     it('make, show, list, disable and enable tenants', async () => {

@@ -42,7 +42,7 @@ for (const kind of STORES)
     };
 
     before(async () => {
-      env = await environment(kind);
+      env = await environment(kind, {}, 'started');
       running = await serveHere(env);
       issuer = `http://localhost:${env['PORT']}`;
     });

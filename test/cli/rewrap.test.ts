@@ -26,7 +26,7 @@ function keyFile(key: string): string {
 for (const kind of STORES)
   describe(`gatehouse keys rewrap, on ${kind}`, () => {
     it('moves everything to a new master key while the server runs, and the old one opens nothing more [SEC-51]', async () => {
-      const env = await environment(kind);
+      const env = await environment(kind, {}, 'started');
       const running = await serveHere(env);
       const issuer = `http://localhost:${env['PORT']}`;
       const ask = async (path: string, form: Record<string, string>): Promise<Record<string, unknown>> => {
@@ -87,8 +87,7 @@ for (const kind of STORES)
     });
 
     it('says what is missing, and changes nothing', async () => {
-      const env = await environment(kind);
-      await cli(['serve'], env);
+      const env = await environment(kind, {}, 'started');
       for (const [args, more, problem] of [
         [[], {}, /GATEHOUSE_NEW_MASTER_KEY: is not set; give --new-key-file <path>/],
         [[], { GATEHOUSE_NEW_MASTER_KEY: 'short' }, /GATEHOUSE_NEW_MASTER_KEY: must be 32 bytes/],
@@ -109,8 +108,7 @@ for (const kind of STORES)
 
     for (const more of [[], ['--compromised']])
       it(`takes no key that nobody keeps: ${['rewrap', ...more].join(' ')}`, async () => {
-        const env = await environment(kind);
-        await cli(['serve'], env);
+        const env = await environment(kind, {}, 'started');
         const { code, stderr } = await cli(['keys', 'rewrap', '--settle', '0', ...more], {
           ...env,
           GATEHOUSE_NEW_MASTER_KEY: NEW_KEY,
@@ -122,8 +120,7 @@ for (const kind of STORES)
       });
 
     it('makes the new key in a file that only its owner can read, and goes on with it when repeated', async () => {
-      const env = await environment(kind);
-      await cli(['serve'], env);
+      const env = await environment(kind, {}, 'started');
       const file = join(temporaryFolder(), 'new.key');
       const args = ['keys', 'rewrap', '--settle', '0', '--new-key-file', file];
       const { code, stdout, stderr } = await cli(args, env);

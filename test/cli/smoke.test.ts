@@ -121,8 +121,7 @@ for (const kind of STORES)
   describe(`gatehouse as a process, on ${kind}`, () => {
     let env: Record<string, string>;
     before(async () => {
-      env = await environment(kind);
-      assert.equal((await cli(['serve'], env)).code, 0);
+      env = await environment(kind, {}, 'started');
     });
 
     it('reads a secret from a pipe, ends by itself, and has done what it was asked for', async () => {

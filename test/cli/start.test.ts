@@ -399,8 +399,7 @@ describe('a start that can not be', () => {
     });
 
     it(`takes no step of the schema before the master key of another store is refused, on ${kind}`, async () => {
-      const env = await environment(kind);
-      await cli(['serve'], env);
+      const env = await environment(kind, {}, 'started');
       const latest = await schemaOf(env);
       await cli(['migrate', '--to', '34'], env);
       assert.equal(await schemaOf(env), 34);
@@ -501,8 +500,7 @@ describe('a start that can not be', () => {
     });
 
     it(`names an issuer that is another tenant’s, before the schema changes, on ${kind}`, async () => {
-      const env = await environment(kind);
-      await cli(['serve'], env);
+      const env = await environment(kind, {}, 'started');
       await cli(['tenant', 'create', 'Other', '--host', 'other.example.com'], env);
       const latest = await schemaOf(env);
       await cli(['migrate', '--to', String(latest - 1)], env);

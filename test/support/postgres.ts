@@ -63,7 +63,10 @@ async function startCluster(parent = tmpdir()): Promise<Cluster> {
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--encoding=UTF8', '--locale=C', '--auth-local=trust'],
-    postgresFlags: Object.entries({ ...SETTINGS, unix_socket_directories: data }).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    postgresFlags: Object.entries({ ...SETTINGS, unix_socket_directories: data }).flatMap(([name, value]) => [
+      '-c',
+      `${name}=${value}`,
+    ]),
     onLog: () => undefined,
     onError: () => undefined,
   });

@@ -55,8 +55,6 @@ const real = promisify(crypto.generateKeyPair) as (type: string, options: object
 const quick = (type: string, options: { modulusLength?: number }): Promise<unknown> =>
   type === 'rsa' && options.modulusLength === BITS ? Promise.resolve(rsaKeyPair()) : real(type, options);
 const callback = crypto.generateKeyPair.bind(crypto);
-crypto.generateKeyPair = Object.assign(callback, {
-  [promisify.custom]: quick,
-}) as typeof crypto.generateKeyPair;
+crypto.generateKeyPair = Object.assign(callback, { [promisify.custom]: quick });
 // For modules that are loaded from here on.
 syncBuiltinESMExports();
