@@ -115,7 +115,8 @@ export async function startServer(
       }),
     addUser: async (user, tenant = home.tenant) => {
       const hash = await gatehouse.context.passwords.hash(PASSWORD);
-      return inTenant(tenant, (db) => insertUser(db, user, hash));
+      // Nothing of a tenant that servers keep is about its users, so they have no word of it.
+      return tenantTransaction(gatehouse.context.store, tenant.id, (db) => insertUser(db, user, hash));
     },
     addApi: (name, scopes, more) =>
       inTenant(home.tenant, (db) => insertApiResource(db, newApiResource(name, scopes, more))),
