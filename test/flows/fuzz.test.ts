@@ -5,7 +5,7 @@ import { startServer, type TestServer } from '../support/server.js';
 import { randomFrom, type Random } from '../support/random.js';
 import { protocolShots, type Shot } from '../support/shots.js';
 
-const REQUESTS = often({ short: 1000, long: 10_000 });
+const REQUESTS = often({ short: 500, long: 10_000 });
 const LANES = 16;
 const HANG_MS = 20_000;
 

@@ -10,7 +10,7 @@ import { PASSWORD, startServer, type Answer, type TestServer } from '../support/
 import { obtainCode, redeemForm, Visitor } from '../support/visitor.js';
 
 const APP = 'https://app.example.com/callback';
-const SEQUENCES = often({ short: 50, long: 500 });
+const SEQUENCES = often({ short: 25, long: 500 });
 const LONGEST = 14;
 
 type Simple =

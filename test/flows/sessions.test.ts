@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { decodeJwt, type JWTPayload } from 'jose';
 import { GRANT_TYPES } from '../../src/clients/index.js';
 import { STORES } from '../support/config.js';
+import { often } from '../support/profile.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 import { authorizePath, obtainCode, redeemForm, Visitor, type Page } from '../support/visitor.js';
 
 const APP = 'https://app.example.com/callback';
 const DAY = 86_400_000;
-const SIGN_INS = 1000;
+const SIGN_INS = often({ short: 100, long: 1000 });
 
 for (const kind of STORES)
   describe(`sessions, on ${kind}`, () => {

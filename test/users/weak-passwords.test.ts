@@ -8,6 +8,7 @@ import { configFor, STORES } from '../support/config.js';
 import { send } from '../support/http.js';
 import { clientToken } from '../support/management.js';
 import { newPhone, startPeopleServer, type PeopleServer } from '../support/people.js';
+import { often } from '../support/profile.js';
 import { randomFrom } from '../support/random.js';
 
 const QUICK = { memoryKiB: 19456, iterations: 2, parallelism: 1, concurrency: 2, queue: 8 };
@@ -254,7 +255,7 @@ const NUMBERS_OF_NOBODY = ['110101199003077759', '110105194913410021', '73920461
 const WORDS = dictionary['diceware-common'];
 const times = (count: number, of: Pick, list: ArrayLike<string>): string[] =>
   Array.from({ length: count }, () => of(list));
-const RANDOM_TEXTS = 300;
+const RANDOM_TEXTS = often({ short: 100, long: 300 });
 const PRINTABLE = Array.from({ length: 94 }, (_, at) => String.fromCharCode(33 + at)).join('');
 
 type Pick = (list: ArrayLike<string>) => string;
@@ -362,12 +363,13 @@ describe('a password that is tried first', () => {
   it('is fewer than one in 1,000 of random texts of 8 characters [SEC-R29]', async () => {
     const random = randomFrom(20261127);
     const of = (list: ArrayLike<string>): string => list[Math.floor(random() * list.length)] as string;
+    const MANY = often({ short: 2000, long: 4000 });
     const refused: string[] = [];
-    for (let n = 0; n < 4000; n++) {
+    for (let n = 0; n < MANY; n++) {
       const password = times(8, of, PRINTABLE).join('');
       if ((await weaknessOf(password, PERSON)) !== undefined) refused.push(password);
     }
-    assert.ok(refused.length < 4, refused.join(' '));
+    assert.ok(refused.length < MANY / 1000, refused.join(' '));
   });
 
   describe('of 128 characters', () => {
@@ -414,7 +416,7 @@ describe('a password that is tried first', () => {
         '!@#',
         'ﷺ',
       ];
-      for (let n = 0; n < 60; n++) {
+      for (let n = 0; n < often({ short: 20, long: 60 }); n++) {
         parts.splice(0);
         const few = times(1 + Math.floor(random() * 6), of, pieces);
         const password = [...times(128, of, few).join('')].slice(0, 128).join('');
