@@ -5,7 +5,7 @@ import { loadKeyRing } from '../../src/oidc/keys/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
 import { STORES } from '../support/config.js';
 import { EXAMPLES } from '../support/examples.js';
-import { clientToken, operation, perform, userToken } from '../support/management.js';
+import { clientToken, operation, perform, userToken, type Example } from '../support/management.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -96,15 +96,18 @@ for (const kind of STORES)
         continue;
       }
       const [plainest = ''] = spellings(access.area, access.verb);
+      /** One for all who are refused: it is still there, and as it was. */
+      let kept: Promise<Example> | undefined;
+      const untouched = (): Promise<Example> => (kept ??= example());
 
       it(`${id} refuses who sends no token`, async () => {
-        const { status, headers, body } = await perform(server, each, await example());
+        const { status, headers, body } = await perform(server, each, await untouched());
         assert.deepEqual([status, body['code']], [401, 401]);
         assert.match(headers.get('www-authenticate') ?? '', /^Bearer .*error="invalid_token"/);
       });
 
       it(`${id} refuses a token that is not valid here [SEC-47]`, async () => {
-        const sent = await example();
+        const sent = await untouched();
         for (const [what, token] of bad) {
           const { status, headers } = await perform(server, each, sent, { token });
           assert.equal(status, 401, what);
@@ -114,7 +117,7 @@ for (const kind of STORES)
 
       it(`${id} refuses a client without the scope, and names it`, async () => {
         const token = await shared('another scope', () => clientToken(server, ['isms.codegen.clients']));
-        const { status, headers, body } = await perform(server, each, await example(), { token });
+        const { status, headers, body } = await perform(server, each, await untouched(), { token });
         assert.deepEqual(
           [status, body['code'], body['data']],
           [403, 403, { missing: 'scope', name: plainest }],
@@ -126,8 +129,10 @@ for (const kind of STORES)
       });
 
       it(`${id} refuses a user without the permission, and names it [SEC-18]`, async () => {
-        const token = await userToken(server, [plainest], ['isms.codegen.clients']);
-        const { status, body } = await perform(server, each, await example(), { token });
+        const token = await shared(`user without ${plainest}`, () =>
+          userToken(server, [plainest], ['isms.codegen.clients']),
+        );
+        const { status, body } = await perform(server, each, await untouched(), { token });
         assert.deepEqual([status, body['data']], [403, { missing: 'permission', name: plainest }]);
       });
 
@@ -155,7 +160,7 @@ for (const kind of STORES)
       if (each.home) {
         it(`${id} is for the home tenant’s administrators only [SEC-X4]`, async () => {
           const there = await clientToken(server, [plainest], other);
-          const sent = await example();
+          const sent = await untouched();
           const { status, body } = await perform(server, each, sent, { token: there, tenant: other });
           assert.deepEqual([status, body['data']], [403, { missing: 'tenant', name: 'home' }]);
         });

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** What keeps the process alive, by kind and how many: sockets, servers, timers, child processes. */
 function openResources(): Map<string, number> {
   const counts = new Map<string, number>();
@@ -7,7 +9,7 @@ function openResources(): Map<string, number> {
 }
 
 const PATIENCE_MS = 5000;
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const LOOK_MS = 10;
 
 /**
  * Watches what tests leave open: it would keep a process of the product alive that should end.
@@ -22,7 +24,7 @@ export function watchLeftOpen(): () => Promise<void> {
       .map(([kind, count]) => `${count} ${kind}`);
   return async () => {
     const until = performance.now() + PATIENCE_MS;
-    while (more().length > 0 && performance.now() < until) await nextTurn();
+    while (more().length > 0 && performance.now() < until) await sleep(LOOK_MS);
     const left = more();
     if (left.length > 0) throw new Error(`the tests of this file left open: ${left.join(', ')}`);
   };

@@ -4,5 +4,13 @@ const LONG = process.env['GATEHOUSE_TESTS'] === 'long';
 /** What a test does of a thing in the short run and in the long one: how often it asks at random, or how much it sends. */
 export const often = <T>({ short, long }: { short: T; long: T }): T => (LONG ? long : short);
 
-/** Where chance begins: another in each run, and the one that `SEED` names in a run that is repeated. */
-export const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+/** Where chance begins, in all processes of a run: another each time, or the one that `SEED` names where a run is repeated. */
+export const SEED = Number((process.env['SEED'] ??= String(Date.now() % 1_000_000)));
+
+/**
+ * A third of the kinds of input in the short run, and all of them in the long one: where each of many things is tried with each
+ * kind, another third for each thing and each run.
+ * @param at which of the things it is.
+ */
+export const someOf = <T>(kinds: readonly T[], at: number): readonly T[] =>
+  LONG ? kinds : kinds.filter((_, kind) => (kind + at + SEED) % 3 === 0);

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import Mocha, { type MochaOptions, type Runner, type Test } from 'mocha';
+import { SEED } from './profile.js';
 import { RESULTS } from './results.js';
 
 const { EVENT_RUN_END, EVENT_TEST_FAIL, EVENT_TEST_PASS, EVENT_TEST_PENDING } = Mocha.Runner.constants;
@@ -16,6 +17,9 @@ export default class Reporter extends Mocha.reporters.Spec {
     gather(EVENT_TEST_PASS, passed);
     gather(EVENT_TEST_PENDING, pending);
     gather(EVENT_TEST_FAIL, failed);
-    runner.once(EVENT_RUN_END, () => writeFileSync(RESULTS, JSON.stringify({ passed, pending, failed })));
+    runner.once(EVENT_RUN_END, () => {
+      writeFileSync(RESULTS, JSON.stringify({ passed, pending, failed }));
+      console.log(`\n  SEED=${SEED} repeats what this run left to chance`);
+    });
   }
 }
