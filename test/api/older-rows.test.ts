@@ -180,7 +180,7 @@ for (const kind of STORES)
       assert.deepEqual(CHANGES.map(areaOf).sort(), Object.keys(TABLES).sort());
     });
 
-    for (const { operation, area, path } of FIELDS)
+    for (const [which, { operation, area, path }] of FIELDS.entries())
       it(`can be read, sent back and deleted: ${area} ${path.join('.')} [SEC-R10]`, async () => {
         const place = operation.path;
         const id = await newThing(operation);
@@ -193,7 +193,7 @@ for (const kind of STORES)
           assert.equal(list.status, 200, `${text}: ${JSON.stringify(list.body)}`);
           assert.equal((list.body['data'] as [{ id: string }])[0].id, id);
           const bodies = [one.data, { id, displayName: 'Changed' }, { id, description: 'Changed' }];
-          for (const body of someOf(bodies, at)) {
+          for (const body of someOf(bodies, which + at)) {
             const changed = await admin.ask('PUT', place, body);
             assert.ok(changed.status < 500, `${text}: ${JSON.stringify(changed.body)}`);
             // The settings of a client are checked as a whole whenever one of them changes.

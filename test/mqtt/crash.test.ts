@@ -29,8 +29,8 @@ for (const store of STORES)
         return ((await answer.json()) as { meta: { count: number } }).meta.count;
       };
       let expected = 0;
+      let server = await serve(env);
       for (const [round, milliseconds] of KILLED_AFTER.entries()) {
-        const server = await serve(env);
         const list = Array.from({ length: DEVICES }, (_, n) => ({
           username: `${round}-${n}`,
           password: `p${n}`,
@@ -41,7 +41,7 @@ for (const store of STORES)
         await new Promise((resolve) => setTimeout(resolve, milliseconds));
         await kill(server, 'SIGKILL');
         const whole = await acknowledged;
-        const again = await serve(env);
+        server = await serve(env);
         const there = await count();
         if (whole) assert.equal(there, expected + DEVICES);
         else assert.ok(there === expected || there === expected + DEVICES, `${there} of ${expected}`);
@@ -56,7 +56,7 @@ for (const store of STORES)
           assert.deepEqual(await signIn.json(), { result: 'allow', is_superuser: false });
         }
         expected = there;
-        await kill(again, 'SIGTERM');
       }
+      await kill(server, 'SIGTERM');
     });
   });

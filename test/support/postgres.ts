@@ -34,7 +34,6 @@ const SETTINGS = {
   max_connections: 200,
   fsync: 'off',
   full_page_writes: 'off',
-  synchronous_commit: 'off',
   update_process_title: 'off',
   jit: 'off',
   autovacuum: 'off',
