@@ -9,10 +9,10 @@ import { STORES } from '../support/config.js';
 import { EXAMPLES, ONCE, SETTLED } from '../support/examples.js';
 import { mutated, valid } from '../support/from-schema.js';
 import { perform, tokenSource, type ApiAnswer, type Example } from '../support/management.js';
-import { often, SEED } from '../support/profile.js';
+import { often, SEED, seedFor } from '../support/profile.js';
 import { startServer, type TestServer } from '../support/server.js';
 
-const RUNS = often({ short: 8, long: 200 });
+const RUNS = often({ short: 10, long: 200 });
 const TABLES = [
   'tenants',
   'roles',
@@ -122,7 +122,7 @@ for (const kind of STORES)
             for (const each of list ? (data as unknown[]) : [data])
               assert.ok(rightShape(each), `${JSON.stringify(each)} ${JSON.stringify(rightShape.errors)}`);
           }),
-          { numRuns: RUNS, seed: SEED },
+          { numRuns: RUNS, seed: seedFor(kind) },
         );
       });
 
@@ -140,7 +140,7 @@ for (const kind of STORES)
             if (answer.status === 200) before = undefined;
             else assert.equal(await rows(), before);
           }),
-          { numRuns: RUNS, seed: SEED },
+          { numRuns: RUNS, seed: seedFor(kind) },
         );
       });
     }

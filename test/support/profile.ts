@@ -1,3 +1,5 @@
+import type { StoreKind } from './config.js';
+
 /** `npm test` asks each thing fewer times than `npm run test:long`, which asks as often as a release needs. */
 const LONG = process.env['GATEHOUSE_TESTS'] === 'long';
 
@@ -6,6 +8,9 @@ export const often = <T>({ short, long }: { short: T; long: T }): T => (LONG ? l
 
 /** Where chance begins, in all processes of a run: another each time, or the one that `SEED` names where a run is repeated. */
 export const SEED = Number((process.env['SEED'] ??= String(Date.now() % 1_000_000)));
+
+/** Where chance begins on a store: what one of them is asked, the other is not. */
+export const seedFor = (kind: StoreKind): number => (kind === 'sqlite' ? SEED : SEED + 1);
 
 /**
  * A third of the kinds of input in the short run, and all of them in the long one: where each of many things is tried with each
