@@ -56,7 +56,11 @@ function text({ pattern, format, minLength = 0, maxLength = SHORT }: Schema): Ar
   if (pattern !== undefined && !/\\p|\(\?[!=]/.test(pattern))
     return fc.stringMatching(new RegExp(pattern), { maxLength: most }).filter(fits);
   return fc
-    .oneof(PLAIN, wide(minLength, most).filter(fits))
+    .oneof(
+      { weight: 4, arbitrary: PLAIN },
+      { weight: 4, arbitrary: wide(minLength, most).filter(fits) },
+      { weight: 1, arbitrary: fc.constant('x'.repeat(maxLength)) },
+    )
     .filter((value) => fits(value) && [...value].length <= maxLength);
 }
 
