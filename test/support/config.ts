@@ -52,7 +52,7 @@ export async function environment(
     ...(kind === 'postgres' && state === 'empty' && { DATABASE_URL: await newDatabase() }),
     ...more,
   };
-  if (state === 'empty') return env;
+  if (state === 'empty') return env; // it may be one that no server takes
   const { databaseUrl } = await withStore(kind, quick(loadConfig(env, temporaryFolder())), state, false);
   return databaseUrl === undefined ? env : { ...env, DATABASE_URL: databaseUrl };
 }

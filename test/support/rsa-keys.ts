@@ -15,7 +15,7 @@ const primes: bigint[] = [];
 let next: [number, number] = [0, 1];
 
 const primeAt = (at: number): bigint => {
-  for (; primes.length <= at;) {
+  while (primes.length <= at) {
     const prime = generatePrimeSync(BITS / 2, { bigint: true });
     if ((prime - 1n) % EXPONENT !== 0n) primes.push(prime);
   }
