@@ -43,11 +43,12 @@ const NETWORK =
   /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|E(HOST|NET)UNREACH|ENOENT|ERR_STREAM_)/;
 
 const SILENT = /Query read timeout$/;
+const UNANSWERED = /timeout expired$/;
 
 /** What pg says in words only. They are the end of the message: knex writes its statement before them. */
 const WORDS: readonly [words: RegExp, reason: string][] = [
   [SILENT, 'the server is silent'],
-  [/timeout expired$/, 'the server is silent'],
+  [UNANSWERED, 'the server is silent'],
   [/Connection terminated( unexpectedly)?$|is not queryable$/, 'the connection broke'],
 ];
 
@@ -105,6 +106,10 @@ export function guardedNow<T>(work: () => T): T {
 
 /** Whether a query got no answer, so that its connection is of no more use. */
 export const isSilence = (error: unknown): boolean => error instanceof Error && SILENT.test(error.message);
+
+/** Whether an attempt to connect got no answer in its time. */
+export const isUnanswered = (error: unknown): boolean =>
+  error instanceof Error && UNANSWERED.test(error.message);
 
 /** Runs a driver's work. @throws StoreUnavailable, and what else the driver throws */
 export async function guarded<T>(work: () => T | Promise<T>): Promise<T> {

@@ -4,7 +4,7 @@ import PostgresClient from 'knex/lib/dialects/postgres/index.js';
 import pg from 'pg';
 import type { Config } from '../config.js';
 import { atEndOfTurn } from '../kernel/turn-phases.js';
-import { acquired, guarded, isSilence } from './failures.js';
+import { acquired, guarded, isSilence, isUnanswered } from './failures.js';
 import { openLostConnections } from './lost-connections.js';
 import { listenOn } from './postgres-listener.js';
 import {
@@ -96,6 +96,8 @@ export function openPostgres(databaseUrl: string, settings: Config['store']): St
 }
 
 /** What pg and the server are told about time, in milliseconds. */
+type Limits = ReturnType<typeof limitsOf>;
+
 function limitsOf({ statementSeconds, connectSeconds, idleTransactionSeconds }: Config['store']) {
   return {
     statement_timeout: statementSeconds * 1000,
@@ -110,7 +112,8 @@ function limitsOf({ statementSeconds, connectSeconds, idleTransactionSeconds }: 
 /** knex's client for PostgreSQL, with StoreUnavailable for a server that cannot serve. */
 class LimitedClient extends PostgresClient {
   override acquireConnection(): Promise<unknown> {
-    return acquired(() => super.acquireConnection());
+    const { connectionTimeoutMillis } = this.config.connection as Limits;
+    return acquired(() => inOwnTime(connectionTimeoutMillis, () => super.acquireConnection()));
   }
 
   override query(connection: unknown, query: unknown): Promise<unknown> {
@@ -125,6 +128,19 @@ class LimitedClient extends PostgresClient {
     if (queryTimeout !== undefined) query.options = { ...query.options, query_timeout: queryTimeout };
     return answering(connection, () => super._query(connection, query));
   }
+}
+
+/**
+ * Takes a connection, again where an attempt to connect got no answer that had begun before: the pool fails the first that
+ * waits with each attempt, so that a server that answers again would still fail one that comes then.
+ */
+async function inOwnTime<T>(connectMs: number, take: () => Promise<T>): Promise<T> {
+  for (const asked = performance.now(); ;)
+    try {
+      return await take();
+    } catch (error) {
+      if (!isUnanswered(error) || performance.now() - asked >= connectMs) throw error;
+    }
 }
 
 /** How often a query got no answer. */

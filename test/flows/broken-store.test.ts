@@ -319,6 +319,16 @@ describe('a PostgreSQL that cannot serve', () => {
     assert.equal(outcomeOf(await begin(broken)), BEGUN);
   });
 
+  it('by falling silent fails nobody for an attempt to connect that began before they asked', async () => {
+    const { proxy, server } = broken;
+    const { store } = server.context;
+    proxy.fallSilent();
+    // More than there are connections: the last give up waiting while the pool still tries to connect.
+    await Promise.allSettled(Array.from({ length: 12 }, () => store.ping()));
+    proxy.mend();
+    await store.ping();
+  });
+
   it('by falling silent in a transaction leaves nothing locked once it can be reached again [SEC-R35]', async () => {
     const { proxy, server } = broken;
     const { store } = server.context;
