@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { localTime } from '../../src/kernel/pages.js';
+import { packageRoot } from '../../src/kernel/root.js';
 import { needsBrowser, newVisitor } from '../support/browser.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 import { prepareTour, REDIRECT, tour, TOUR_LIMITS } from '../support/tour.js';
@@ -244,9 +246,7 @@ describe('the pages', () => {
   it('say the same things in both languages', () => {
     const keys = (locale: string): string[] =>
       Object.keys(
-        JSON.parse(
-          readFileSync(new URL(`../../views/locales/${locale}.json`, import.meta.url), 'utf8'),
-        ) as object,
+        JSON.parse(readFileSync(join(packageRoot, 'views', 'locales', `${locale}.json`), 'utf8')) as object,
       ).sort();
     assert.deepEqual(keys('zh-CN'), keys('en'));
   });

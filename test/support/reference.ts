@@ -1,10 +1,12 @@
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BASIC, BY_SECRET, spellings, type AnyOperation } from '../../src/api/index.js';
+import { packageRoot } from '../../src/kernel/root.js';
 import { OPERATIONS } from '../../src/management.js';
 
 /** Where the reference of the management API lies, written by `npm run docs:api`. */
-export const REFERENCE = new URL('../../docs/api.md', import.meta.url);
+export const REFERENCE = join(packageRoot, 'docs', 'api.md');
 
 interface Shape {
   title?: string;
