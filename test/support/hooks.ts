@@ -4,6 +4,7 @@ import type { Context } from 'mocha';
 import { stopBrowser } from './browser.js';
 import { watchLeftOpen } from './left-open.js';
 import { sharePostgres, stopPostgres } from './postgres.js';
+import { filesInMemory } from './run-folder.js';
 import { stopProcesses } from './process.js';
 
 /** Where each file's seconds are written, one line for each, if they are asked for. */
@@ -42,6 +43,15 @@ export const mochaHooks = {
   },
 };
 
-let stopShared: (() => Promise<void>) | undefined;
-export const mochaGlobalSetup = (): void => void (stopShared = sharePostgres());
-export const mochaGlobalTeardown = (): Promise<void> | undefined => stopShared?.();
+let endRun: (() => Promise<void>) | undefined;
+
+export function mochaGlobalSetup(): void {
+  const removeFiles = filesInMemory();
+  const stopShared = sharePostgres();
+  endRun = async () => {
+    await stopShared();
+    removeFiles();
+  };
+}
+
+export const mochaGlobalTeardown = (): Promise<void> | undefined => endRun?.();

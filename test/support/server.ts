@@ -53,8 +53,21 @@ export interface Answer {
   body: Record<string, unknown>;
 }
 
-/** Closes what `send` keeps open to a port and does not use, so that the server there need not wait until it is quiet. */
+/** Where Node keeps what sends the requests of `fetch`, with the connections that it keeps open. */
+const DISPATCHER = Symbol.for('undici.globalDispatcher.1');
+
+interface Dispatcher {
+  close(): Promise<void>;
+}
+
+/** Closes what `send` and `fetch` keep open to a port and do not use, so that the server there need not wait until it is quiet. */
 function closeIdle(port: number): void {
+  const fetching = globalThis as { [DISPATCHER]?: Dispatcher };
+  const old = fetching[DISPATCHER];
+  if (old) {
+    fetching[DISPATCHER] = new (old.constructor as new () => Dispatcher)();
+    void old.close();
+  }
   for (const socket of Object.values(globalAgent.freeSockets).flat())
     if (socket?.remotePort === port) socket.destroy();
 }
