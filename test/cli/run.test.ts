@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { environment, STORES } from '../support/config.js';
+import { watchLeftOpen } from '../support/left-open.js';
 import { cli } from '../support/process.js';
 
 describe('a command in this process', () => {
@@ -14,9 +15,6 @@ describe('a command in this process', () => {
     }
   });
 });
-
-/** What keeps this process from its end. */
-const open = (): string => process.getActiveResourcesInfo().sort().join();
 
 const COMMANDS = [
   ['user', 'list'],
@@ -44,10 +42,9 @@ for (const kind of STORES)
     for (const command of COMMANDS)
       it(`leaves nothing open that keeps a process: ${command.join(' ')}`, async () => {
         await setImmediate(); // the time that the test may take is an open thing of its own
-        const before = open();
+        const nothingLeftOpen = watchLeftOpen();
         const { code, stderr } = await cli(command, env);
         assert.equal(code, command.includes('nobody') ? 3 : 0, stderr);
-        // A connection that was closed is gone a moment later, one of the command before as well.
-        while (open() > before) await setImmediate();
+        await nothingLeftOpen();
       });
   });
