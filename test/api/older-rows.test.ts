@@ -9,7 +9,7 @@ import { STORES } from '../support/config.js';
 import { EXAMPLES } from '../support/examples.js';
 import { valid } from '../support/from-schema.js';
 import { clientToken } from '../support/management.js';
-import { someOf } from '../support/profile.js';
+import { often, someOf } from '../support/profile.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 interface Schema {
@@ -128,7 +128,7 @@ describe('answers about rows that are older than today’s rules', () => {
         fc.property(anyTexts(schemas.answer), (answer) => {
           assert.deepEqual(present(answer), answer);
         }),
-        { numRuns: 20 },
+        { numRuns: often({ short: 5, long: 20 }) },
       );
     });
 });

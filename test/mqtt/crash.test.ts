@@ -5,9 +5,9 @@ import { kill, serve } from '../support/process.js';
 import { often } from '../support/profile.js';
 
 const SECRET = 'mqtt-secret-0123456789-0123456789';
-const DEVICES = often({ short: 30_000, long: 100_000 });
+const DEVICES = often({ short: 20_000, long: 100_000 });
 /** Where the kill falls: while the list is on its way, is written, or is done. Milliseconds. */
-const KILLED_AFTER = often({ short: [60, 300, 700], long: [150, 700, 1300, 1900] });
+const KILLED_AFTER = often({ short: [60, 400], long: [150, 700, 1300, 1900] });
 
 for (const store of STORES)
   describe(`a list of ${DEVICES} devices through kill -9, on ${store}`, function () {
