@@ -104,12 +104,16 @@ export function guardedNow<T>(work: () => T): T {
   }
 }
 
+const says =
+  (words: RegExp) =>
+  (error: unknown): boolean =>
+    error instanceof Error && words.test(error.message);
+
 /** Whether a query got no answer, so that its connection is of no more use. */
-export const isSilence = (error: unknown): boolean => error instanceof Error && SILENT.test(error.message);
+export const isSilence = says(SILENT);
 
 /** Whether an attempt to connect got no answer in its time. */
-export const isUnanswered = (error: unknown): boolean =>
-  error instanceof Error && UNANSWERED.test(error.message);
+export const isUnanswered = says(UNANSWERED);
 
 /** Runs a driver's work. @throws StoreUnavailable, and what else the driver throws */
 export async function guarded<T>(work: () => T | Promise<T>): Promise<T> {

@@ -95,9 +95,9 @@ export function openPostgres(databaseUrl: string, settings: Config['store']): St
   };
 }
 
-/** What pg and the server are told about time, in milliseconds. */
 type Limits = ReturnType<typeof limitsOf>;
 
+/** What pg and the server are told about time, in milliseconds. */
 function limitsOf({ statementSeconds, connectSeconds, idleTransactionSeconds }: Config['store']) {
   return {
     statement_timeout: statementSeconds * 1000,
@@ -131,11 +131,12 @@ class LimitedClient extends PostgresClient {
 }
 
 /**
- * Takes a connection, again where an attempt to connect got no answer that had begun before: the pool fails the first that
- * waits with each attempt, so that a server that answers again would still fail one that comes then.
+ * Takes a connection, and tries again where an attempt failed that had begun before this call. The pool fails the first call
+ * that waits with each attempt that gets no answer, also after the server can be reached again.
  */
 async function inOwnTime<T>(connectMs: number, take: () => Promise<T>): Promise<T> {
-  for (const asked = performance.now(); ;)
+  const asked = performance.now();
+  for (;;)
     try {
       return await take();
     } catch (error) {

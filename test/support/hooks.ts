@@ -5,8 +5,8 @@ import type { Context } from 'mocha';
 import { stopBrowser } from './browser.js';
 import { watchLeftOpen } from './left-open.js';
 import { sharePostgres, stopPostgres } from './postgres.js';
-import { filesInMemory } from './run-folder.js';
 import { stopProcesses } from './process.js';
+import { filesInMemory } from './run-folder.js';
 
 // Most of what a test calls it calls a few times: V8 spends a tenth of a run on code that it optimizes too soon. Later versions
 // of V8 have no such flag.
