@@ -104,7 +104,6 @@ for (const kind of STORES)
       const { id, schemas, list, stream } = operation;
 
       it(`${id} answers what its schema allows as its schema says`, async function () {
-        this.timeout(120_000);
         const about = exampleOf(operation);
         const rightShape = answers.compile(schemas.answer as object);
         await fc.assert(
@@ -128,7 +127,6 @@ for (const kind of STORES)
 
       if (schemas.query === undefined && schemas.body === undefined) continue;
       it(`${id} refuses what it was not made for, and writes no half of it [SEC-48]`, async function () {
-        this.timeout(120_000);
         const about = exampleOf(operation);
         let before: string | undefined;
         await fc.assert(

@@ -56,7 +56,6 @@ describe('a client that @hey-api/openapi-ts generates of /openapi.json', () => {
   });
 
   it('compiles under strict rules, and makes, asks and lists', async function () {
-    this.timeout(120_000);
     const document = join(folder, 'openapi.json');
     writeFileSync(document, JSON.stringify(bodyOf(await send(new URL('/openapi.json', server.issuer)))));
     await createClient({ input: document, output: join(folder, 'generated'), logs: { level: 'silent' } });

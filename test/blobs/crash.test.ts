@@ -9,7 +9,6 @@ const ENOUGH = 40;
 
 for (const kind of STORES)
   it(`kill -9 while files come in: each that was acknowledged is there whole, on ${kind}`, async function () {
-    this.timeout(60_000);
     const env = await environment(kind, {}, 'started');
     const issuer = `http://localhost:${env['PORT']}`;
     const server = await serve(env);

@@ -201,5 +201,5 @@ describe('files that are away for a time', () => {
     } finally {
       await server.stop();
     }
-  }).timeout(60_000);
+  });
 });

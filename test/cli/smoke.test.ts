@@ -69,7 +69,7 @@ describe('gatehouse as a process', () => {
       env: { PATH: process.env['PATH'], HOME: temporaryFolder(), npm_config_ignore_scripts: 'true' },
     });
     assert.equal(stdout, `${version}\n`);
-  }).timeout(60_000);
+  });
 
   it('loads nothing of the product for --version', async () => {
     const { own, packages } = await loadedBy(['--version'], {});

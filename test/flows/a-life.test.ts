@@ -37,7 +37,6 @@ describe('an account, from its first day to its last, in a browser', () => {
 
   it('begins with two codes, signs in by password and by code, changes, recovers, and is deleted [SEC-46]', async function () {
     needsBrowser(this);
-    this.timeout(120_000);
     const { server } = place;
     const [phone, email, nextEmail] = [newPhone(), newMail(), newMail()];
     const visitor = await newVisitor();

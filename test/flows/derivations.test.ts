@@ -180,7 +180,7 @@ for (const kind of STORES)
           await end(user, source);
           assert.equal(await works(), false, `after the end of the ${what}`);
         }
-      }).timeout(60_000);
+      });
 
     for (const [how, derive] of Object.entries(WAYS).filter(([way]) => way !== 'refreshed'))
       it(`ends with the token that it was derived from, when that alone is revoked: ${how} [SEC-R7]`, async () => {

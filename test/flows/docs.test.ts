@@ -12,7 +12,6 @@ describe('the management API’s page', () => {
 
   it('lets a newcomer sign in and try an operation, from nothing but the page', async function () {
     needsBrowser(this);
-    this.timeout(60_000);
     const visitor = await newVisitor();
     const page = await visitor.newPage();
     const elsewhere: string[] = [];

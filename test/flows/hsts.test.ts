@@ -85,7 +85,6 @@ describe('HSTS', () => {
   }
 
   it('is on every answer of a tenant at https, whatever is asked and however it ends [SEC-R18]', async function () {
-    this.timeout(120_000);
     const server = await startServer('sqlite', ISSUER, { limits: { enabled: false } });
     assert.ok(addresses().length > 300);
     assert.deepEqual(await without(server, YEAR), []);
@@ -93,7 +92,6 @@ describe('HSTS', () => {
   });
 
   it('is on every answer of a tenant that is disabled, and of requests beyond a limit', async function () {
-    this.timeout(120_000);
     const one = { tenant: 1, address: 1 };
     const limits = { token: one, authorize: one, api: one, userCode: one, introspection: one, open: one };
     const server = await startServer('sqlite', ISSUER, { limits: { windowSeconds: 3600, ...limits } });
@@ -135,7 +133,6 @@ describe('HSTS', () => {
   });
 
   it('has the subdomains where the configuration says so', async function () {
-    this.timeout(120_000);
     const server = await startServer('sqlite', ISSUER, {
       server: { hstsIncludeSubDomains: true },
       limits: { enabled: false },

@@ -64,7 +64,6 @@ const MQTT_CALLS = Object.entries(MQTT_API.paths as Record<string, Record<string
 
 for (const kind of STORES)
   describe(`NUL in what is sent, on ${kind}`, function () {
-    this.timeout(60_000);
     let server: TestServer;
     let token: string;
     before(async () => {

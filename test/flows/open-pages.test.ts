@@ -133,7 +133,7 @@ for (const kind of STORES)
         ends.push(await silently(visitor));
       }
       assert.deepEqual(new Set(ends), new Set(['consent_required']));
-    }).timeout(60_000);
+    });
 
     it('gives no consent to the next API of a name that was deleted [SEC-R4]', async () => {
       const { visitor, page } = await consentPage();
@@ -214,7 +214,7 @@ for (const kind of STORES)
         await server.context.store.knex('oidc_artifacts').where({ model: 'Grant' }).delete();
       }
       assert.deepEqual(new Set(ends), new Set(['consent_required']));
-    }).timeout(60_000);
+    });
 
     /** Puts a person's grant back as it was written, as a request does that was under way when something went. */
     async function writtenMeanwhile(change: () => Promise<void>): Promise<void> {

@@ -17,7 +17,6 @@ const management = {
 describe('the log', () => {
   for (const kind of STORES)
     it(`has no value of a statement that failed, and nothing that opens a file, on ${kind} [SEC-R30]`, async function () {
-      this.timeout(120_000);
       const env = await environment(kind, { LOG_LEVEL: 'trace' });
       const issuer = `http://localhost:${env['PORT']}`;
       const server = await serve(env);

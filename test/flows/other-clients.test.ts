@@ -63,7 +63,6 @@ async function startApache(
 }
 
 describe('clients that others wrote', function () {
-  this.timeout(90_000);
   let server: TestServer;
 
   before(async () => {

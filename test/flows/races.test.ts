@@ -132,5 +132,5 @@ for (const kind of STORES)
         const winners = outcomes.filter((outcome) => outcome.winners === 1).length;
         const live = outcomes.flatMap((outcome) => outcome.live);
         assert.deepEqual({ winners, live }, { winners: FAMILIES, live: [] });
-      }).timeout(60_000);
+      });
   });

@@ -432,5 +432,5 @@ for (const kind of STORES)
         answers.filter(({ status }) => status !== 200).map(({ body }) => body),
         [],
       );
-    }).timeout(120_000);
+    });
   });

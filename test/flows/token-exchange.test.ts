@@ -436,7 +436,7 @@ for (const kind of STORES)
             if ((await introspect(body['access_token']))['active'] === true) outlive.push(what);
           }
         assert.deepEqual(outlive, []);
-      }).timeout(60_000);
+      });
 
       it('is in the audit log: who acted, for whom, from which client', async () => {
         const subject = await usersToken();

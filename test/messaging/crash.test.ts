@@ -15,7 +15,6 @@ const MIDDLE = MESSAGES / 5;
 
 for (const kind of STORES)
   it(`${MESSAGES} messages survive kill -9: each arrives once or is still in the outbox, none twice, on ${kind}`, async function () {
-    this.timeout(120_000);
     const mails = await startMailServer();
     const env = await environment(
       kind,

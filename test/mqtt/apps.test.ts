@@ -7,7 +7,6 @@ const SECRET = 'mqtt-secret-0123456789-0123456789';
 
 for (const kind of STORES)
   describe(`gatehouse mqtt-app, on ${kind}`, function () {
-    this.timeout(60_000);
     let env: Record<string, string>;
     let api: string;
     let server: Running;

@@ -514,7 +514,6 @@ for (const store of STORES)
 
 describe('two nodes of one store', () => {
   it('see each other’s changes to devices and rules at once, to apps within seconds', async function () {
-    this.timeout(30_000);
     const server = await startServer('postgres', {}, { limits: { enabled: false } });
     const node = await server.addNode();
     const api = await deviceApi(server);

@@ -18,7 +18,6 @@ const BROKER_SECRET = 'broker-secret-0123456789-0123456789';
 for (const { broker: kind, stores } of JOURNEYS)
   for (const store of stores)
     describe(`devices at ${kind}, on ${store}`, function () {
-      this.timeout(120_000);
       let server: TestServer;
       let api: DeviceApi;
       let broker: Broker;

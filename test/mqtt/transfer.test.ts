@@ -14,7 +14,6 @@ const hashed = (password: string, salt: string): string =>
 
 for (const kind of STORES)
   describe(`gatehouse mqtt import and export, on ${kind}`, function () {
-    this.timeout(60_000);
     const folder = temporaryFolder();
     let env: Record<string, string>;
     let server: Running;

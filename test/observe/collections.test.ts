@@ -34,7 +34,6 @@ const asClient = basic('gatehouse-cli', CLIENT_SECRET);
 const asApp = basic(APP, APP_SECRET);
 
 describe('what a request holds is free after a quick collection', function () {
-  this.timeout(120_000); // thousands of requests
   let server: Running;
   let port: string;
   let host: string;

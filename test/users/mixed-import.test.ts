@@ -115,7 +115,6 @@ for (const kind of STORES)
     });
 
     it('make the users that the same lines make one by one', async function () {
-      this.timeout(120_000);
       await fc.assert(
         fc.asyncProperty(lines, async (users) => {
           const together = await imported(users);

@@ -253,7 +253,6 @@ for (const kind of STORES)
     });
 
     it('are listed to the last one, also where few or many of thousands fit', async function () {
-      this.timeout(60_000);
       await server.change(async (db) => {
         const { prepareUser, writeUsers } = await import('../../src/users/store.js');
         const users = [];
