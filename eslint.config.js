@@ -8,6 +8,7 @@ import tseslint from 'typescript-eslint';
 const ROOMS = [
   'demo',
   'account',
+  'gateway',
   'mqtt',
   'oidc',
   'tenants',
