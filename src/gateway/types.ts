@@ -161,3 +161,52 @@ export interface PresentedKey {
 
 /** A step of the data plane answers nothing where the call may go on, and a problem where it may not. */
 export type StepResult = Problem | undefined;
+
+/** A document that can be published. */
+export interface PreparedDocument {
+  compiled: CompiledDocument;
+  /** The text that was sent, or the JSON of the object that was sent. */
+  source: string;
+  sourceFormat: 'json' | 'yaml';
+  /** The same document as OpenAPI 3 in JSON, where it is another text than `source`: YAML, Swagger 2. */
+  openapi?: string;
+}
+
+/** What is wrong with a document, or with the address that it is fetched from. */
+export interface DocumentProblem {
+  field: 'document' | 'swaggerUrl' | 'serviceUrl';
+  /** Of fetching: `private`, `status`, `timeout`, `tooLarge`, `redirect`, `unreachable`; else the parser's. */
+  rule: string;
+  /** What to change. */
+  message: string;
+  /** A JSON pointer into the document. */
+  path?: string;
+  /** From 1 on; absent for a document that was sent as an object. */
+  line?: number;
+  column?: number;
+}
+
+/** The document cannot be published; nothing is stored. */
+export class DocumentRefused extends Error {
+  override name = 'DocumentRefused';
+  constructor(readonly problems: readonly DocumentProblem[]) {
+    super(problems[0]?.message ?? 'the document cannot be published');
+  }
+}
+
+/**
+ * Reads, validates and compiles a document in a worker.
+ * @throws DocumentRefused
+ */
+export type PrepareDocument = (source: { text: string } | { value: unknown }) => Promise<PreparedDocument>;
+
+/** What subscribers of an API are told of. `id` is the event's own: each address gets one mail for it. */
+export interface Announcement {
+  id: string;
+  apiResourceId: string;
+  apiName: string;
+  /** `publish` has no notes. */
+  kind: 'publish' | 'release';
+  versionName: string;
+  notes: string;
+}
