@@ -31,7 +31,7 @@ for (const kind of STORES)
       const node = await server.addNode();
       stopNode = () => node.stop();
       issuers = [server.issuer, server.issuer.replace(/\d+$/, String(node.port))];
-      team = await ApiTeam.begin(server, await clientToken(server), 'orders', ['read']);
+      team = await ApiTeam.begin(server, 'orders', ['read']);
       const document = documentOf({ 'GET /item': null });
       const first = await team.publish({ suffix: 'orders', serviceUrl: old.url, document });
       assert.equal(first.status, 200, JSON.stringify(first.body));
