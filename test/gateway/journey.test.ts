@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { newVisitor, stopBrowser } from '../support/browser.js';
+import { needsBrowser, newVisitor, stopBrowser } from '../support/browser.js';
 import { STORES } from '../support/config.js';
 import {
   ApiTeam,
@@ -12,7 +12,6 @@ import {
 } from '../support/gateway.js';
 import { startMailServer, type MailServer } from '../support/mail.js';
 import { clientToken } from '../support/management.js';
-import { needsBrowser } from '../support/needs.js';
 import type { TestServer } from '../support/server.js';
 
 const ORDERS = { 'GET /items/{id}': ['orders.read'], 'PUT /items/{id}': ['orders.write'] };
@@ -100,16 +99,19 @@ for (const kind of STORES)
         rateLimit: { calls: 2, seconds: 3600 },
       });
       assert.equal(product.status, 200);
-      const { data } = await team.gateway('POST', `/Products/${product.data['id']}/Keys`, { name: 'shop' });
-      const withKey = (key?: unknown) =>
+      const { data } = await team.gateway('POST', `/Products/${String(product.data['id'])}/Keys`, {
+        name: 'shop',
+      });
+      const { primaryKey, secondaryKey } = data as { primaryKey: string; secondaryKey: string };
+      const withKey = (key?: string) =>
         through(server, 'orders/items/7', {
           token,
-          headers: key === undefined ? {} : { 'ocp-apim-subscription-key': String(key) },
+          headers: key === undefined ? {} : { 'ocp-apim-subscription-key': key },
         });
       assert.deepEqual(problemOf(await withKey()), [401, 'product-key']);
-      assert.equal((await withKey(data['primaryKey'])).status, 200);
-      assert.equal((await withKey(data['secondaryKey'])).status, 200);
-      const limited = await withKey(data['primaryKey']);
+      assert.equal((await withKey(primaryKey)).status, 200);
+      assert.equal((await withKey(secondaryKey)).status, 200);
+      const limited = await withKey(primaryKey);
       assert.deepEqual(problemOf(limited), [429, 'rate-limit']);
       assert.match(limited.headers.get('retry-after') ?? '', /^\d+$/);
     });
