@@ -10,8 +10,8 @@ import { isFreeHeader } from './kernel/forwarded.js';
 import { firstMistake } from './kernel/json-mistake.js';
 import { parse } from './kernel/json.js';
 import { isMailSender, MAIL_SENDER, smtpFromUrl } from './kernel/message-drivers.js';
+import { readAllowEntry } from './kernel/outbound-entries.js';
 import { schemaWords } from './kernel/schema-words.js';
-import { LOOPBACK, type Reach } from './kernel/private-networks.js';
 import { packageRoot } from './kernel/root.js';
 import { hasPlainHost } from './kernel/web-addresses.js';
 
@@ -33,6 +33,8 @@ const list: Reader = (value) =>
     .filter(Boolean);
 const integer: Reader = (value) => (/^-?\d+$/.test(value) ? Number(value) : value);
 
+const ALLOW_LIST = 'outbound/allow';
+
 /** Environment variable → where it goes in the configuration, and how its text is read. */
 const ENVIRONMENT: Record<string, { path: string; read: Reader }> = {
   PORT: { path: 'port', read: integer },
@@ -49,7 +51,7 @@ const ENVIRONMENT: Record<string, { path: string; read: Reader }> = {
   GATEHOUSE_MQTT_APP_ID: { path: 'mqtt/appId', read: text },
   GATEHOUSE_MQTT_APP_SECRET: { path: 'mqtt/appSecret', read: text },
   GATEHOUSE_TRUST_PROXY: { path: 'trustProxy', read: list },
-  GATEHOUSE_OUTBOUND_ALLOW: { path: 'outbound/allow', read: list },
+  GATEHOUSE_OUTBOUND_ALLOW: { path: ALLOW_LIST, read: list },
   GATEHOUSE_METRICS_HOST: { path: 'metrics/host', read: text },
   GATEHOUSE_METRICS_PORT: { path: 'metrics/port', read: integer },
   GATEHOUSE_SMTP_URL: { path: 'messaging/smtpUrl', read: text },
@@ -178,10 +180,6 @@ export const isLocalHost = (host: string): boolean => isLocalName(host.replace(/
 export const isForDevelopment = ({ production }: Pick<Config, 'production'>, issuer: string): boolean =>
   !production && isLocalHost(new URL(issuer).host);
 
-/** Where a tenant may have the server connect to: one that is on this machine, to this machine as well. */
-export const reachOf = ({ outbound }: Pick<Config, 'outbound'>, issuer: string): Reach =>
-  isLocalHost(new URL(issuer).host) ? [...outbound.allow, ...LOOPBACK] : outbound.allow;
-
 function checkIssuer(issuer: string): string {
   const url = URL.parse(issuer);
   const advice = 'must be an origin such as https://id.example.com: no path, query or trailing slash';
@@ -192,14 +190,20 @@ function checkIssuer(issuer: string): string {
   return issuer;
 }
 
-function checkNetworks(key: string, networks: readonly string[]): void {
-  for (const network of networks) {
-    if (!readNetwork(network))
-      throw new ConfigError(
-        key,
-        `${JSON.stringify(network)} is not an address or a CIDR such as 10.0.0.0/8; correct it`,
-      );
-  }
+const NETWORKS = 'an address or a CIDR such as 10.0.0.0/8';
+const WAYS =
+  'an address, a CIDR or a name, each with a port or without, and before it a tenant and @ or nothing, such as 127.0.0.1:9001, [::1]:9001, backend.internal:8080 or acme@10.1.0.0/16';
+
+/** Checks entries of a list one by one. @throws ConfigError naming the key */
+function checkEach(
+  entries: readonly string[],
+  key: string,
+  isRight: (entry: string) => boolean,
+  expected: string,
+): void {
+  const wrong = entries.find((entry) => !isRight(entry));
+  if (wrong !== undefined)
+    throw new ConfigError(key, `${JSON.stringify(wrong)} is not ${expected}; correct it`);
 }
 
 function checkCountries(countries: readonly string[]): void {
@@ -254,8 +258,14 @@ export function loadConfig(
   for (const source of sources) merge(values, structuredClone(source.values));
   if (!validateConfig(values)) throw explain(validateConfig.errors?.[0] as ErrorObject, sources);
   const checked = values as Mutable;
-  checkNetworks('GATEHOUSE_TRUST_PROXY', checked.trustProxy);
-  checkNetworks('GATEHOUSE_OUTBOUND_ALLOW', checked.outbound.allow);
+  checkEach(
+    checked.trustProxy,
+    'GATEHOUSE_TRUST_PROXY',
+    (entry) => readNetwork(entry) !== undefined,
+    NETWORKS,
+  );
+  const key = sources.findLast(({ values }) => has(values, ALLOW_LIST))?.name(ALLOW_LIST) ?? ALLOW_LIST;
+  checkEach(checked.outbound.allow, key, (entry) => readAllowEntry(entry) !== undefined, WAYS);
   checkCountries(checked.codes.countries);
   const { header } = checked.mtls;
   if (!isFreeHeader(header))
