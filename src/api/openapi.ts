@@ -156,9 +156,9 @@ export function describe(operations: readonly AnyOperation[]): Described {
           : stream
             ? ndjson(data, sample)
             : json(
-              list ? enveloped({ type: 'array', items: data }, LIST) : enveloped(data),
-              list ? { ...done([sample]), total: 1, skip: 0, take: 10 } : done(sample),
-            ),
+                list ? enveloped({ type: 'array', items: data }, LIST) : enveloped(data),
+                list ? { ...done([sample]), total: 1, skip: 0, take: 10 } : done(sample),
+              ),
       },
     };
     for (const [status, codes] of failuresOf(operation))

@@ -1,5 +1,10 @@
 import { aboutOne, areaAt, confinedTo, Failure, BASIC, type Actor, type Code } from '../../api/index.js';
-import { findApiResource, heldByApi, lockApiResource, API_RESOURCE_CODES } from '../../api-resources/index.js';
+import {
+  findApiResource,
+  heldByApi,
+  lockApiResource,
+  API_RESOURCE_CODES,
+} from '../../api-resources/index.js';
 import type { TenantDb } from '../../store/index.js';
 import { missing } from './problems.js';
 import type { CatalogueBase, Revision, Version } from './types.js';

@@ -76,8 +76,12 @@ export async function deleteAuthServer(db: TenantDb, id: string): Promise<void> 
   const using = db.from('api_versions').where({ auth_server_id: id });
   const { versions } = (await using.count({ versions: '*' }).first()) as { versions: number | string };
   if (Number(versions) > 0)
-    throw new Conflict('versions', `${versions} versions of APIs take its tokens; publish them with another`, {
-      versions: Number(versions),
-    });
+    throw new Conflict(
+      'versions',
+      `${versions} versions of APIs take its tokens; publish them with another`,
+      {
+        versions: Number(versions),
+      },
+    );
   await db.from('authorization_servers').where({ id }).delete();
 }

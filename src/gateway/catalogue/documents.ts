@@ -52,8 +52,7 @@ export async function insertDocument(
 /** Literal first segments of a document's paths, which no version may be named like. */
 export async function firstSegmentsOf(db: TenantDb, documentId: string): Promise<string[]> {
   const row = (await db.from('api_documents').where({ id: documentId }).first('first_segments')) as
-    | Row
-    | undefined;
+    Row | undefined;
   return row ? parse<string[]>(row['first_segments']) : [];
 }
 
@@ -68,8 +67,7 @@ export async function sourceOf(
   documentId: string,
 ): Promise<{ source: Buffer; format: 'json' | 'yaml' } | undefined> {
   const row = (await db.from('api_documents').where({ id: documentId }).first('source', 'source_format')) as
-    | Row
-    | undefined;
+    Row | undefined;
   return row && { source: await unpacked(row['source']), format: row['source_format'] as 'json' | 'yaml' };
 }
 

@@ -13,8 +13,8 @@ export const toProduct = (row: Row): Product => ({
   description: row['description'] as string | null,
   state: row['state'] as Product['state'],
   subscriptionRequired: Boolean(row['subscription_required']),
-  rateLimit: orNull<RateLimit>(row['rate_limit']),
-  quota: orNull<Quota>(row['quota']),
+  rateLimit: orNull<Required<RateLimit>>(row['rate_limit']),
+  quota: orNull<Required<Quota>>(row['quota']),
   createdAt: row['created_at'] as number,
   updatedAt: row['updated_at'] as number,
 });

@@ -153,7 +153,11 @@ async function writeSet(call: PublishCall, before: Before | undefined) {
 }
 
 /** What PublishConfiguration answers. A change without a document leaves open how it was sent, so the last answer to that stays. */
-function asSent(body: PublishRequest, apiId: string, before: VersionSet | undefined): Record<string, unknown> {
+function asSent(
+  body: PublishRequest,
+  apiId: string,
+  before: VersionSet | undefined,
+): Record<string, unknown> {
   const { document: _document, notify: _notify, openid: _openid, ...sent } = body;
   const server = authServerIn(body);
   const source = sourceField(body) === 'swaggerUrl' ? 'url' : 'inline';

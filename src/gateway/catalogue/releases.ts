@@ -12,7 +12,14 @@ import { lockApiResource } from '../../api-resources/index.js';
 import type { TenantDb } from '../../store/index.js';
 import { aboutApi, ofApi, readableApi, revisionOfApi, versionOf } from './api.js';
 import { missing, refused } from './problems.js';
-import { deleteRelease, findRelease, insertRelease, releasesOf, toRelease, updateRelease } from './release-store.js';
+import {
+  deleteRelease,
+  findRelease,
+  insertRelease,
+  releasesOf,
+  toRelease,
+  updateRelease,
+} from './release-store.js';
 import { currentOf } from './revise.js';
 import { findRevisionByNumber } from './revision-store.js';
 import { gatewayId, NEW_RELEASE, paramsWith, RELEASE, RELEASE_CHANGE } from './schemas.js';
@@ -37,10 +44,20 @@ const shown = ({ versionId, apiResourceId: _api, createdAt, updatedAt, ...releas
 export async function addRelease(
   base: CatalogueBase,
   db: TenantDb,
-  { version, revision, notes, notify }: { version: Version; revision: Revision; notes: string; notify: boolean },
+  {
+    version,
+    revision,
+    notes,
+    notify,
+  }: { version: Version; revision: Revision; notes: string; notify: boolean },
 ): Promise<Release> {
   const { apiResourceId } = version;
-  const release = await insertRelease(db, { apiResourceId, versionId: version.id, revisionId: revision.id, notes });
+  const release = await insertRelease(db, {
+    apiResourceId,
+    versionId: version.id,
+    revisionId: revision.id,
+    notes,
+  });
   if (notify && notes.trim() !== '')
     await base.announce(db, {
       id: release.id,
@@ -67,7 +84,8 @@ async function targetOf(db: TenantDb, apiResourceId: string, { revisionId, apiId
     throw refused('aid', 'oneOf', 'send one of revisionId, apiId and aid');
   if (revisionId != null) return revisionOfApi(db, apiResourceId, revisionId);
   const [whole, versionId, number] = (aid != null && AID.exec(aid)) || [];
-  if (aid != null && whole === undefined) throw refused('aid', 'format', 'must be <apiId> or <apiId>;rev=<number>');
+  if (aid != null && whole === undefined)
+    throw refused('aid', 'format', 'must be <apiId> or <apiId>;rev=<number>');
   const version = await versionOf(db, apiResourceId, versionId ?? apiId);
   if (number === undefined) return { version, revision: await currentOf(db, version) };
   const revision = await findRevisionByNumber(db, version.id, Number(number));
@@ -75,7 +93,10 @@ async function targetOf(db: TenantDb, apiResourceId: string, { revisionId, apiId
   return { version, revision };
 }
 
-async function releaseOf(db: TenantDb, { id, releaseId }: { id: string; releaseId: string }): Promise<Release> {
+async function releaseOf(
+  db: TenantDb,
+  { id, releaseId }: { id: string; releaseId: string },
+): Promise<Release> {
   const release = await findRelease(db, id, releaseId);
   if (!release) throw missing('release', releaseId);
   return release;

@@ -99,9 +99,14 @@ export const publishVersionOperation = (base: CatalogueBase): AnyOperation =>
       const name = body.apiVersionName.toLowerCase();
       const first = await findVersion(db, api.id);
       if (first)
-        checkSegments(set.scheme, [name], await firstSegmentsOf(db, (await currentOf(db, first)).documentId), {
-          field: 'apiVersionName',
-        });
+        checkSegments(
+          set.scheme,
+          [name],
+          await firstSegmentsOf(db, (await currentOf(db, first)).documentId),
+          {
+            field: 'apiVersionName',
+          },
+        );
       const revisionId = newId();
       const version = await insertVersion(db, {
         ...copied.version,

@@ -32,8 +32,7 @@ export async function findRevisionByNumber(
   number: number,
 ): Promise<Revision | undefined> {
   const row = (await db.from('api_revisions').where({ version_id: versionId, number }).first()) as
-    | Row
-    | undefined;
+    Row | undefined;
   return row && toRevision(row);
 }
 

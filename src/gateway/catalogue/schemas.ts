@@ -98,7 +98,8 @@ const SOURCE = {
 
 const serviceUrl = orNull({
   ...ADDRESS,
-  description: 'The backend: http(s), without user, query and fragment. The document’s first server unless given.',
+  description:
+    'The backend: http(s), without user, query and fragment. The document’s first server unless given.',
 });
 
 const PUBLISHED = {
@@ -116,7 +117,8 @@ const PUBLISHED = {
   serviceUrl,
   authorizationServerId: orNull({
     ...gatewayId,
-    description: '`self` (this issuer) unless given; `none`: no token is asked; or an authorization server’s id.',
+    description:
+      '`self` (this issuer) unless given; `none`: no token is asked; or an authorization server’s id.',
   }),
   scope: orNull(scope),
   versionScheme: orNull(VERSION_SCHEME),
@@ -136,7 +138,10 @@ export const PUBLISH = {
     ...PUBLISHED,
     document: SOURCE.document,
     openid: orNull({ ...gatewayId, description: 'The older name of `authorizationServerId`.' }),
-    notify: orNull({ type: 'boolean', description: 'Whether subscribers get a mail; they do unless it is false.' }),
+    notify: orNull({
+      type: 'boolean',
+      description: 'Whether subscribers get a mail; they do unless it is false.',
+    }),
   },
 } as const;
 
@@ -193,7 +198,8 @@ export const ONLINE = {
   properties: {
     notes: orNull({
       ...text(10_000),
-      description: 'Of the release that is added. The revision’s releaseNote at its first time, unless given.',
+      description:
+        'Of the release that is added. The revision’s releaseNote at its first time, unless given.',
     }),
   },
 } as const;
@@ -225,7 +231,8 @@ const notes = { ...text(10_000), minLength: 1 } as const;
 
 export const NEW_RELEASE = {
   title: 'NewGatewayRelease',
-  description: 'It is about a revision, or about the current one of a version: the first version’s unless one is named.',
+  description:
+    'It is about a revision, or about the current one of a version: the first version’s unless one is named.',
   type: 'object',
   additionalProperties: false,
   required: ['notes'],
@@ -234,7 +241,10 @@ export const NEW_RELEASE = {
     revisionId: orNull(gatewayId),
     apiId: orNull(gatewayId),
     aid: orNull({ ...line(80), description: '`<apiId>` or `<apiId>;rev=<number>`.' }),
-    notify: orNull({ type: 'boolean', description: 'Whether subscribers get a mail; they do unless it is false.' }),
+    notify: orNull({
+      type: 'boolean',
+      description: 'Whether subscribers get a mail; they do unless it is false.',
+    }),
   },
 } as const;
 
@@ -252,7 +262,10 @@ export const paramsWith = <const N extends string>(name: N) =>
     type: 'object',
     additionalProperties: false,
     required: ['id', name],
-    properties: { id: shapes.id, [name]: shapes.id } as { id: typeof shapes.id } & Record<N, typeof shapes.id>,
+    properties: { id: shapes.id, [name]: shapes.id } as { id: typeof shapes.id } & Record<
+      N,
+      typeof shapes.id
+    >,
   }) as const;
 
 /** The parameters of a path with one id of its own name. */

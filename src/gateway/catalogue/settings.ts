@@ -137,15 +137,11 @@ const LONGEST_NAME = 200;
 const LONGEST_DESCRIPTION = 20_000;
 
 /** Texts of a document, which may have any characters, as they are stored and shown. */
-const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]+/gu, ' ').trim();
+const plain = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]+/gu, ' ').trim();
 
 export const titleOf = ({ title }: CompiledDocument, otherwise: string): string =>
   plain(title).slice(0, LONGEST_NAME) || otherwise;
 
 export const descriptionOf = ({ description }: CompiledDocument): string | null =>
-  description
-    ?.split('\n')
-    .map(plain)
-    .join('\n')
-    .slice(0, LONGEST_DESCRIPTION)
-    .trim() || null;
+  description?.split('\n').map(plain).join('\n').slice(0, LONGEST_DESCRIPTION).trim() || null;

@@ -95,8 +95,9 @@ export interface Product extends Times {
   description: string | null;
   state: 'published' | 'notPublished';
   subscriptionRequired: boolean;
-  rateLimit: RateLimit | null;
-  quota: Quota | null;
+  /** With all defaults. */
+  rateLimit: Required<RateLimit> | null;
+  quota: Required<Quota> | null;
 }
 
 /** A pair of keys by which callers subscribe to a product. The keys themselves are kept nowhere. */

@@ -34,8 +34,7 @@ export const toVersion = (row: Row): Version => ({
 
 export async function findVersionSet(db: TenantDb, apiResourceId: string): Promise<VersionSet | undefined> {
   const row = (await db.from('api_version_sets').where({ api_resource_id: apiResourceId }).first()) as
-    | Row
-    | undefined;
+    Row | undefined;
   return row && toSet(row);
 }
 

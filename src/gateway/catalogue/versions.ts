@@ -3,8 +3,8 @@ import {
   defineList,
   defineOperation,
   defineRaw,
-  listQuery,
   NEWEST_COLUMNS,
+  NEWEST_LIST,
   pageOf,
   shapes,
   type AnyOperation,
@@ -12,24 +12,48 @@ import {
 import { lockApiResource } from '../../api-resources/index.js';
 import { Conflict } from '../../kernel/errors.js';
 import type { Row, TenantDb } from '../../store/index.js';
-import { aboutApi, aboutApiOf, CODES, ofApi, ofGateway, readableApi, revisionOfApi, revisionWithVersion } from './api.js';
+import {
+  aboutApi,
+  aboutApiOf,
+  CODES,
+  ofApi,
+  ofGateway,
+  readableApi,
+  revisionOfApi,
+  revisionWithVersion,
+} from './api.js';
 import { gatewayChanged } from './changes.js';
 import { firstSegmentsOf, sourceOf } from './documents.js';
 import { missing } from './problems.js';
 import { addRelease } from './releases.js';
 import { namesOf, setOf } from './revise.js';
 import { deleteRevision, updateRevision } from './revision-store.js';
-import { ONLINE, onlyParam, paramsWith, PUBLISH_CONFIGURATION, REVISION, REVISION_CHANGE, VERSION } from './schemas.js';
+import {
+  ONLINE,
+  onlyParam,
+  paramsWith,
+  PUBLISH_CONFIGURATION,
+  REVISION,
+  REVISION_CHANGE,
+  VERSION,
+} from './schemas.js';
 import { checkSegments } from './settings.js';
 import type { CatalogueBase, Version } from './types.js';
-import { deleteVersion, findVersion, findVersionSet, toVersion, updateVersion, versionsOf } from './version-store.js';
+import {
+  deleteVersion,
+  findVersion,
+  findVersionSet,
+  toVersion,
+  updateVersion,
+  versionsOf,
+} from './version-store.js';
 import { shownRevision, shownVersion, shownVersions } from './view.js';
 
 /** In the order in which they were made: the first version is the first one. */
-const IN_ORDER = listQuery({
-  asc: { type: 'boolean', default: true },
-  orderby: { type: 'string', enum: ['createdAt'] },
-});
+const IN_ORDER = {
+  ...NEWEST_LIST,
+  properties: { ...NEWEST_LIST.properties, asc: { type: 'boolean', default: true } },
+} as const;
 
 const REVISION_PARAMS = onlyParam('revisionId');
 const VERSION_PARAMS = onlyParam('apiId');
@@ -103,7 +127,10 @@ interface RevisionCall {
 }
 
 const isCurrent = (what: string): Conflict =>
-  new Conflict('isCurrent', `the revision is the current one of its version, and ${what}; put another online first`);
+  new Conflict(
+    'isCurrent',
+    `the revision is the current one of its version, and ${what}; put another online first`,
+  );
 
 const revisionOperations = (base: CatalogueBase): readonly AnyOperation[] => [
   defineOperation({
@@ -115,7 +142,8 @@ const revisionOperations = (base: CatalogueBase): readonly AnyOperation[] => [
     current: { answer: REVISION, read: readRevision },
     async handle({ db, tenant, params, body }) {
       const { revision, version } = await revisionWithVersion(db, params.revisionId);
-      if (body.isOnline === false && version.currentRevisionId === revision.id) throw isCurrent('stays online');
+      if (body.isOnline === false && version.currentRevisionId === revision.id)
+        throw isCurrent('stays online');
       await updateRevision(db, {
         ...revision,
         online: body.isOnline ?? revision.online,
@@ -150,7 +178,11 @@ const revisionOperations = (base: CatalogueBase): readonly AnyOperation[] => [
       await readableApi(db, actor, version.apiResourceId);
       const document = await sourceOf(db, revision.documentId);
       if (!document) throw missing('document of the revision', revision.id);
-      return { type: `application/${document.format}`, body: document.source, etag: `"${revision.documentId}"` };
+      return {
+        type: `application/${document.format}`,
+        body: document.source,
+        etag: `"${revision.documentId}"`,
+      };
     },
   }),
 ];
@@ -165,14 +197,20 @@ async function versionAt(db: TenantDb, { apiId }: { apiId: string }): Promise<Ve
 const deleteVersionOperation = (base: CatalogueBase): AnyOperation =>
   defineOperation({
     ...ofGateway.own('deleteversion', 'DELETE', '/Versions/{apiId}'),
-    summary: 'Delete a version with its revisions; the API is not published any more after the first one, which is the last',
+    summary:
+      'Delete a version with its revisions; the API is not published any more after the first one, which is the last',
     schemas: { params: VERSION_PARAMS, answer: shapes.DELETED },
-    authority: aboutApiOf(base, async (db, params: { apiId: string }) => (await versionAt(db, params)).apiResourceId),
+    authority: aboutApiOf(
+      base,
+      async (db, params: { apiId: string }) => (await versionAt(db, params)).apiResourceId,
+    ),
     async handle({ db, params }) {
       const version = await versionAt(db, params);
       const others = (await versionsOf(db, version.apiResourceId)).length - 1;
       if (version.name === '' && others > 0)
-        throw new Conflict('versions', `the API has ${others} other versions; delete them first`, { versions: others });
+        throw new Conflict('versions', `the API has ${others} other versions; delete them first`, {
+          versions: others,
+        });
       await deleteVersion(db, version);
       await gatewayChanged(db);
       return { id: version.id };
