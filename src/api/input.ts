@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { hasBody } from '../kernel/request.js';
 import { LARGEST_BODY, LARGEST_OPEN_BODY, readJson } from './body.js';
+import { DEEPEST_JSON } from '../kernel/json-depth.js';
 import { Failure, type FieldProblem } from './failure.js';
 import type { AnyOperation } from './operation.js';
 import { validateJson, validateText, type Validate } from './validation.js';
@@ -29,9 +30,10 @@ export function reader({
   schemas,
   current,
   receive,
+  limits,
 }: AnyOperation): (ctx: Context) => Promise<Given> {
   const isOpen = access.kind === 'open';
-  const largest = isOpen ? LARGEST_OPEN_BODY : LARGEST_BODY;
+  const most = limits ?? { bytes: isOpen ? LARGEST_OPEN_BODY : LARGEST_BODY, levels: DEEPEST_JSON };
   const checkParams: Validate = validateText(schemas.params ?? NOTHING);
   const checkQuery: Validate = validateText(schemas.query ?? NOTHING);
   const checkBody: Validate | undefined =
@@ -47,7 +49,7 @@ export function reader({
     const query = { ...ctx.query };
     checkQuery(query);
     if (!checkBody) return { params, query, body: undefined, echoed: {} };
-    const sent = optional && !hasBody(ctx.req) ? {} : await readJson(ctx.req, largest);
+    const sent = optional && !hasBody(ctx.req) ? {} : await readJson(ctx.req, most);
     const { body, echoed } = isObject(sent) ? without(sent, readOnly) : { body: sent, echoed: {} };
     const stay = checkButFor(checkBody, body, changeable);
     return { params, query, body, echoed, stay };

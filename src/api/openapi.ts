@@ -22,7 +22,14 @@ const PROBLEMS = {
   items: {
     type: 'object',
     required: ['field', 'rule', 'message'],
-    properties: { field: { type: 'string' }, rule: { type: 'string' }, message: { type: 'string' } },
+    properties: {
+      field: { type: 'string' },
+      rule: { type: 'string' },
+      message: { type: 'string' },
+      path: { type: 'string', description: 'Of a document: a JSON pointer into it.' },
+      line: { type: 'integer', description: 'Of a document that was sent as text, from 1 on.' },
+      column: { type: 'integer' },
+    },
   },
 } as const;
 
@@ -137,19 +144,21 @@ export function describe(operations: readonly AnyOperation[]): Described {
   const components = new Components();
   const paths: Record<string, Json> = {};
   for (const operation of operations) {
-    const { access, method, path, summary, id, list, stream, example, receive } = operation;
+    const { access, method, path, summary, id, list, stream, example, receive, raw } = operation;
     const { body, answer } = operation.schemas;
     const data = components.of(answer);
     const sample = sampleOf(answer, example);
     const responses: Json = {
       200: {
         description: BASIC.ok.description.en,
-        content: stream
-          ? ndjson(data, sample)
-          : json(
-              list ? enveloped({ type: 'array', items: data }, LIST) : enveloped(data),
-              list ? { ...done([sample]), total: 1, skip: 0, take: 10 } : done(sample),
-            ),
+        content: raw
+          ? Object.assign({}, ...raw.map((type) => content(type)(data)))
+          : stream
+            ? ndjson(data, sample)
+            : json(
+                list ? enveloped({ type: 'array', items: data }, LIST) : enveloped(data),
+                list ? { ...done([sample]), total: 1, skip: 0, take: 10 } : done(sample),
+              ),
       },
     };
     for (const [status, codes] of failuresOf(operation))

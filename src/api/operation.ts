@@ -4,6 +4,7 @@ import type { Knex } from 'knex';
 import type { TenantDb } from '../store/index.js';
 import type { Access, Actor } from './access.js';
 import type { Authority, Judge } from './authority.js';
+import type { BodyLimits } from './body.js';
 import type { Code, Language } from './codes.js';
 import type { FieldProblem } from './failure.js';
 
@@ -86,6 +87,8 @@ interface Declared {
   readonly takesRights?: boolean | ((call: { body: unknown }) => boolean);
   /** The answer depends on nothing but the caller's language: it is made once for each. */
   readonly constant?: boolean;
+  /** How much its body may have, where that is not what bodies usually may. */
+  readonly limits?: BodyLimits;
 }
 
 /**
@@ -128,6 +131,15 @@ interface Schemas {
   answer: JSONSchema;
 }
 
+/** An answer that is sent as it is, without the envelope. */
+export interface RawAnswer {
+  /** One of the media types that the operation declares. */
+  type: string;
+  body: string | Buffer;
+  /** Names this content, in quotes (RFC 9110, 8.8.3). */
+  etag: string;
+}
+
 export type AnyCall = HomeCall<unknown, unknown, unknown>;
 
 /** An operation as the kernel sees it. */
@@ -143,6 +155,8 @@ interface Kind {
   readonly stream?: (call: StreamCall<unknown, unknown>) => AsyncIterable<unknown>;
   /** Whether it is about all tenants, and so for the home tenant's administrators. */
   readonly home: boolean;
+  /** The media types of an answer without the envelope: the handler answers a RawAnswer. */
+  readonly raw?: readonly string[];
 }
 
 const of = (operation: unknown, kind: Kind): AnyOperation => ({ ...(operation as AnyOperation), ...kind });
@@ -168,9 +182,23 @@ export const defineOperation = <
 ): AnyOperation => of(operation, { list: false, home: false });
 
 /** Declares an operation that answers a page of `answer`s. */
-export const defineList = <const S extends Schemas, Q = In<S, 'query'>, A = FromSchema<S['answer']>>(
-  operation: Operation<S, Call<undefined, NoInfer<Q>, undefined>, NoInfer<Page<A>>, undefined>,
+export const defineList = <
+  const S extends Schemas,
+  P = In<S, 'params'>,
+  Q = In<S, 'query'>,
+  A = FromSchema<S['answer']>,
+>(
+  operation: Operation<S, Call<NoInfer<P>, NoInfer<Q>, undefined>, NoInfer<Page<A>>, undefined>,
 ): AnyOperation => of(operation, { list: true, home: false });
+
+/** Declares an operation that answers something as it is, without the envelope; `answer` says what that is where it is JSON. */
+export const defineRaw = <const S extends Schemas, P = In<S, 'params'>, Q = In<S, 'query'>>({
+  raw,
+  ...operation
+}: Operation<S, Call<NoInfer<P>, NoInfer<Q>, undefined>, RawAnswer, undefined> & {
+  readonly method: 'GET';
+  readonly raw: readonly [string, ...string[]];
+}): AnyOperation => of(operation, { list: false, home: false, raw });
 
 /** The same for what the home tenant's administrators do to all tenants. Whoever comes from another tenant is refused. */
 export const defineHomeOperation = <

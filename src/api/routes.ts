@@ -12,7 +12,7 @@ import { envelope, listEnvelope } from './envelope.js';
 import { etagOf, has, refuseChanges, sameAs } from './etag.js';
 import { Failure } from './failure.js';
 import { reader, type Stay } from './input.js';
-import { writes, type AnyCall, type AnyOperation, type Page } from './operation.js';
+import { writes, type AnyCall, type AnyOperation, type Page, type RawAnswer } from './operation.js';
 import type { PagingQuery } from './paging.js';
 import { performStream } from './streams.js';
 import { presenter } from './validation.js';
@@ -72,6 +72,10 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
       );
       return;
     }
+    if (operation.raw) {
+      ctx.set('X-Content-Type-Options', 'nosniff');
+      return answerWith(ctx, operation, answer as RawAnswer);
+    }
     const data = present(answer);
     const etag = etagOf(data);
     const body = JSON.stringify(envelope(BASIC.ok, language, data));
@@ -82,18 +86,15 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
 }
 
 /** An answer that is done: what it is named by, and its text. */
-interface Done {
-  etag: string;
-  body: string;
-}
+type Done = Omit<RawAnswer, 'type'> & Partial<Pick<RawAnswer, 'type'>>;
 
-function answerWith(ctx: Context, { method }: AnyOperation, { etag, body }: Done): void {
+function answerWith(ctx: Context, { method }: AnyOperation, { etag, body, type = 'json' }: Done): void {
   if (method !== 'DELETE') ctx.set('ETag', etag);
   if (method === 'GET' && ctx.get('If-None-Match').includes(etag)) {
     ctx.status = 304;
     return;
   }
-  ctx.type = 'json';
+  ctx.type = type;
   ctx.body = body;
 }
 
