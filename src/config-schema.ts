@@ -63,6 +63,7 @@ export const CONFIG_SCHEMA = {
     'files',
     'mqtt',
     'outbound',
+    'gateway',
   ],
   properties: {
     port: { type: 'integer', minimum: 0, maximum: 65535 },
@@ -300,6 +301,23 @@ export const CONFIG_SCHEMA = {
       properties: {
         enabled: { type: 'boolean' },
         intervalSeconds: { type: 'integer', minimum: 1, maximum: 86400 },
+      },
+    },
+    gateway: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['usage'],
+      properties: {
+        usage: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['minuteHours', 'hourDays', 'dayDays'],
+          properties: {
+            minuteHours: { type: 'integer', minimum: 1, maximum: 744 },
+            hourDays: { type: 'integer', minimum: 1, maximum: 1100 },
+            dayDays: { type: 'integer', minimum: 1, maximum: 3660 },
+          },
+        },
       },
     },
     tenants: {

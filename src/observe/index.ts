@@ -2,4 +2,4 @@ export { openLog, type Log } from './log.js';
 export { auditIn, deedsOf, forgetAddresses, openAudit, type Audit, type AuditEvent } from './audit.js';
 export { answerHealth, storeProbe, type Readiness } from './health.js';
 export { logRequest, requestIdOf } from './requests.js';
-export { metricsServer, openMetrics, type Metrics } from './metrics.js';
+export { metricsServer, openMetrics, type Metrics, type Sample } from './metrics.js';

@@ -8,6 +8,12 @@ export interface Counted {
   status: number;
 }
 
+/** One number of several with the same name. */
+export interface Sample {
+  labels: Record<string, string>;
+  value: number;
+}
+
 /**
  * Counts for Prometheus, of each tenant apart, at an address of their own: a tenant's host answers nobody how much the
  * others are used.
@@ -18,6 +24,8 @@ export interface Metrics {
   ended(request: Counted, seconds: number): void;
   /** A number that is asked for when a scrape comes. */
   gauge(name: string, help: string, read: () => number): void;
+  /** Numbers that only grow, which are asked for when a scrape comes. Each label has few values. */
+  counters(name: string, help: string, labels: string[], read: () => Promise<Sample[]>): void;
   /** What a scrape gets, in Prometheus's text format. */
   text(): Promise<string>;
 }
@@ -74,6 +82,19 @@ export async function openMetrics(): Promise<Metrics> {
         registers: [registry],
         collect() {
           this.set(read());
+        },
+      });
+    },
+    counters(name, help, labelNames, read) {
+      new Counter({
+        name,
+        help,
+        labelNames,
+        registers: [registry],
+        async collect() {
+          const samples = await read();
+          this.reset();
+          for (const { labels, value } of samples) this.inc(labels, value);
         },
       });
     },

@@ -13,11 +13,12 @@ const ROWS_AT_ONCE = 2000;
 /** To SQLite's thread; making a message of them takes a millisecond. */
 const ROWS_OF_A_MESSAGE = 500;
 
-/** What to do with rows whose `key` is taken: they are left out, and `column` of those that are written is answered. */
-interface LeaveOut {
-  key: readonly string[];
-  column: string;
-}
+/**
+ * What to do with rows whose `key` is taken.
+ * - `column`: they are left out, and this column of those that are written is answered;
+ * - `sums`: these columns of the row that is there grow by the new row's.
+ */
+type Taken = { key: readonly string[] } & ({ column: string } | { sums: readonly string[] });
 
 /**
  * Inserts rows of the same columns, however many (it throws where they differ), the cheapest way that each database has: to PostgreSQL they go as one value
@@ -25,24 +26,31 @@ interface LeaveOut {
  * text for each.
  * @param owner what all rows have besides. A copy of each row with it in it would be what V8 puts among old objects at
  *   once, and a list of 100,000 would take 40 MiB more.
- * @returns with `leaveOut`, what its column has in the rows that were written.
+ * @returns with `column`, what that has in the rows that were written.
  */
 export async function insertRows(
   connection: Knex,
   table: string,
   owner: Record<string, string>,
   rows: readonly NewRow[],
-  leaveOut?: LeaveOut,
+  taken?: Taken,
 ): Promise<unknown[]> {
   const columns = Object.keys(rows[0] ?? {});
   if (columns.length === 0) return [];
   if (!rows.every((row) => hasColumns(row, columns)))
     throw new Error(`rows of "${table}" differ in their columns`);
   const target = `INSERT INTO ${quoted(table)} (${[...Object.keys(owner), ...columns].map(quoted).join(', ')})`;
-  const conflict = leaveOut ? ` ON CONFLICT (${leaveOut.key.map(quoted).join(', ')}) DO NOTHING` : '';
+  const conflict = taken ? conflictClause(table, taken) : '';
   const statement = (source: string): string => `${target} ${source}${conflict}`;
-  const insertion = { owner: Object.values(owner), columns, rows, statement, answered: leaveOut?.column };
+  const insertion = { owner: Object.values(owner), columns, rows, statement, answered: taken && 'column' in taken ? taken.column : undefined };
   return isPostgres(connection) ? onPostgres(connection, insertion) : onSqlite(connection, insertion);
+}
+
+function conflictClause(table: string, taken: Taken): string {
+  const begin = ` ON CONFLICT (${taken.key.map(quoted).join(', ')}) DO`;
+  if (!('sums' in taken)) return `${begin} NOTHING`;
+  const grown = taken.sums.map((column) => `${quoted(column)} = ${quoted(table)}.${quoted(column)} + excluded.${quoted(column)}`);
+  return `${begin} UPDATE SET ${grown.join(', ')}`;
 }
 
 /** Whether a row has these columns and no others: what only some rows have would be lost, and nobody would hear of it. */

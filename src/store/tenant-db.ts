@@ -54,6 +54,17 @@ export interface TenantDb {
     rows: readonly Record<string, unknown>[],
   ): Promise<ReadonlySet<number>>;
   /**
+   * Inserts rows of the same columns. Where the tenant has a row with the same `key` columns, its `sums` columns grow by the
+   * new row's, so that what several nodes write adds up. No two rows may have the same key, and callers sort them by it:
+   * then two transactions that write the same rows do not wait for each other in a circle.
+   */
+  addUp(
+    table: string,
+    key: readonly string[],
+    sums: readonly string[],
+    rows: readonly Record<string, unknown>[],
+  ): Promise<void>;
+  /**
    * Counts one more of what `id` names, unless there are `quota` of them already; answers whether it was counted. What is
    * counted first begins a window that lasts `windowMs`.
    */
@@ -115,6 +126,9 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
     async insertFree(table, key, column, rows) {
       const leaveOut = { key: ['tenant_id', ...key], column };
       return new Set((await insertRows(connection, table, owner, rows, leaveOut)) as number[]);
+    },
+    async addUp(table, key, sums, rows) {
+      await insertRows(connection, table, owner, rows, { key: ['tenant_id', ...key], sums });
     },
     async count(id, quota, windowMs) {
       const now = Date.now();
