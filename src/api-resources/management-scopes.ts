@@ -17,11 +17,6 @@ const TO_COME: Record<string, string[]> = {
     'postrelease',
     'putrelease',
     'deleterelease',
-    'subscriptions',
-    'verifyemail',
-    'packages',
-    'postpackages',
-    'deletepackage',
     'history',
   ],
   file: ['base64'], // the older document has no such operation; its word opens the one of `blob`

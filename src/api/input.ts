@@ -1,7 +1,9 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
 import { hasBody } from '../kernel/request.js';
 import { LARGEST_BODY, LARGEST_OPEN_BODY, readJson } from './body.js';
 import { Failure, type FieldProblem } from './failure.js';
+import { readForm } from './form.js';
 import type { AnyOperation } from './operation.js';
 import { validateJson, validateText, type Validate } from './validation.js';
 
@@ -29,6 +31,7 @@ export function reader({
   schemas,
   current,
   receive,
+  form,
 }: AnyOperation): (ctx: Context) => Promise<Given> {
   const isOpen = access.kind === 'open';
   const largest = isOpen ? LARGEST_OPEN_BODY : LARGEST_BODY;
@@ -37,6 +40,7 @@ export function reader({
   const checkBody: Validate | undefined =
     schemas.body === undefined || receive ? undefined : validateJson(schemas.body, isOpen);
   const optional = mayBeLeftOut(schemas.body);
+  const readBody = form ? readForm : (request: IncomingMessage) => readJson(request, largest);
   const readOnly = namesIn(current?.answer).filter((name) => !namesIn(schemas.body).includes(name));
   const changeable = namesIn(current?.answer).filter(
     (name) => name !== 'id' && namesIn(schemas.body).includes(name),
@@ -47,7 +51,7 @@ export function reader({
     const query = { ...ctx.query };
     checkQuery(query);
     if (!checkBody) return { params, query, body: undefined, echoed: {} };
-    const sent = optional && !hasBody(ctx.req) ? {} : await readJson(ctx.req, largest);
+    const sent = optional && !hasBody(ctx.req) ? {} : await readBody(ctx.req);
     const { body, echoed } = isObject(sent) ? without(sent, readOnly) : { body: sent, echoed: {} };
     const stay = checkButFor(checkBody, body, changeable);
     return { params, query, body, echoed, stay };
