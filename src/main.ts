@@ -16,6 +16,7 @@ import {
   scheduleOf,
   userEndedDelivery,
 } from './oidc/index.js';
+import { subscriberCouriers } from './gateway/subscribers/index.js';
 import { boundConnections } from './kernel/connections.js';
 import { openDraining } from './kernel/draining.js';
 import { proxiesIn } from './kernel/forwarded.js';
@@ -102,6 +103,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     const sender = codeSender(context.codes, vault, config.codes);
     couriers.set(MESSAGE, messageDelivery(messenger, vault));
     couriers.set(CODE_MESSAGE, codeDelivery(store, vault, messenger));
+    for (const [kind, deliver] of subscriberCouriers({ store, vault, messenger })) couriers.set(kind, deliver);
     const files = await openFiles(config, store, log);
     const base = {
       ...context,
