@@ -8,6 +8,7 @@ import { demoRoutes } from './demo/index.js';
 import { serveOutbox } from './dev-outbox.js';
 import { serveDocs } from './docs-page.js';
 import { endpointAt, type Endpoint } from './endpoints.js';
+import type { Gateway } from './gateway/index.js';
 import { openAdmission, placeFor, type Overload } from './kernel/admission.js';
 import { StoreUnavailable } from './kernel/errors.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
@@ -35,6 +36,7 @@ export interface AppBase extends OidcBase, Services, Pick<MqttBase, 'lockout' | 
   screen: Screen;
   /** Absent where nobody asks for them. */
   metrics: Metrics | undefined;
+  gateway: Gateway;
 }
 
 const HSTS = 'Strict-Transport-Security';
@@ -85,6 +87,7 @@ export function createApp(base: AppBase): RequestListener {
       if (isHttps(tenant)) response.setHeader(HSTS, hsts);
       if (!tenant.enabled) return refuse(response, facts, 403, 'tenant_disabled', 'the tenant is disabled');
       if (endpoint.face === 'brokers') return mqtt.handle(request, response, tenant, call.path);
+      if (endpoint.face === 'gateway') return base.gateway.handle(request, response, tenant, facts);
       return soon(base.pool.get(tenant), (runtime) => serve(call, runtime));
     });
   }
@@ -169,6 +172,8 @@ export function createApp(base: AppBase): RequestListener {
     if (endpoint.face === 'brokers' && !response.headersSent) return mqtt.fail(request, response, err);
     base.log[hasLeft(request) ? 'info' : 'error']({ err, requestId: facts.requestId }, 'unexpected');
     if (response.headersSent) return void response.destroy();
+    if (err instanceof StoreUnavailable && endpoint.face === 'gateway')
+      return refuseWithoutStore(call, err);
     if (err instanceof StoreUnavailable && !facts.unavailable) {
       facts.unavailable = err;
       return unavailable(call);
@@ -225,6 +230,8 @@ export function createApp(base: AppBase): RequestListener {
     // the process by its address alone, and the answer says nothing of a tenant.
     if (call.endpoint.face === 'health')
       return void answerHealth(base.readiness, path === '/livez', response, facts.requestId);
+    // Streams go on for as long as both sides want: the gateway has limits of its own.
+    if (call.endpoint.face === 'gateway') return begin(call, host);
     admission.enter(place, address, (overload) => {
       if (overload === undefined) begin(call, host);
       else refuseOverload(call, overload);
@@ -239,6 +246,11 @@ interface Call {
   facts: RequestFacts;
   path: string;
   endpoint: Endpoint;
+}
+
+function refuseWithoutStore({ response, facts }: Call, { retryAfter, message }: StoreUnavailable): void {
+  response.setHeader('Retry-After', String(retryAfter));
+  refuse(response, facts, 503, 'temporarily_unavailable', message);
 }
 
 function refuseOverload({ response, facts }: Call, overload: Overload): void {

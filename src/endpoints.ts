@@ -2,7 +2,8 @@ import type { Area } from './limits/index.js';
 import { documentPath, ROUTES } from './oidc/index.js';
 
 /** What answers at a path. `nowhere` is a path under a prefix of the protocol's at which nothing answers. */
-export type Face = 'provider' | 'management' | 'devices' | 'brokers' | 'health' | 'pages' | 'nowhere';
+export type Face =
+  'provider' | 'management' | 'devices' | 'brokers' | 'gateway' | 'health' | 'pages' | 'nowhere';
 
 /** What a path is, decided once for each request: routing, limits, metrics and the log all go by it. */
 export interface Endpoint {
@@ -42,6 +43,8 @@ const DOCUMENTS = [
 const HEALTH: Endpoint = { face: 'health', name: 'health', area: undefined };
 /** Brokers ask often, and from one address: mqtt/broker.ts counts those whose secret is wrong. */
 const BROKERS: Endpoint = { face: 'brokers', name: 'mqtt', area: undefined };
+/** The data plane counts by products and policies. */
+const GATEWAY: Endpoint = { face: 'gateway', name: 'gateway', area: undefined };
 const DEVICES: Endpoint = { face: 'devices', name: 'api', area: 'api' };
 const MANAGEMENT: Endpoint = { face: 'management', name: 'api', area: 'api' };
 const PAGES: Endpoint = { face: 'pages', name: 'pages', area: 'pages' };
@@ -80,6 +83,7 @@ export function endpointAt(path: string): Endpoint {
   const exact = EXACT.get(path);
   if (exact) return exact;
   if (path.startsWith('/mqtt/')) return BROKERS;
+  if (path.startsWith('/gateway/')) return GATEWAY;
   if (path.startsWith('/api/v4/')) return DEVICES;
   if (isUnder(path, '/api')) return MANAGEMENT;
   for (const [prefix, endpoint] of WITH_ID)

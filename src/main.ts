@@ -1,9 +1,10 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
 import { openFiles } from './blobs/open.js';
 import { longestLife, type Config } from './config.js';
 import { openContext, type GatehouseContext } from './context.js';
+import { openGateway, PREFIX, upgradeListener } from './gateway/index.js';
 import { checkConfig, checkHome, ensureHome, type FirstSecrets, type Home } from './first-start.js';
 import { every, openOutbox, openSweeper, type Deliver, type Outbox } from './jobs/index.js';
 import {
@@ -48,6 +49,8 @@ const CLOSE_MS = 10_000;
 /** How often connections are looked at for the time that they take. */
 const LOOK_AT_CONNECTIONS_MS = 1000;
 const KEEP_ALIVE_MS = 65_000; // longer than the usual proxy keeps its side, so that the proxy closes first
+
+const isForGateway = ({ url = '' }: IncomingMessage): boolean => url.startsWith(PREFIX);
 
 export interface Gatehouse {
   context: GatehouseContext;
@@ -130,7 +133,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     scraped = metrics && metricsServer(metrics);
     if (scraped && scrapedAt) await listen(scraped, scrapedAt);
     const handle = createApp({ ...base, pool, directory, readiness, metrics });
-    const bodies = slowBodies(config.server.requestTimeoutSeconds);
+    const bodies = slowBodies(config.server.requestTimeoutSeconds, isForGateway);
     const server = createServer({
       headersTimeout: config.server.headersTimeoutSeconds * 1000,
       requestTimeout: 0, // bodies.watching sees to it
@@ -141,6 +144,12 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     server.on('request', listener);
     // Node would answer an expectation that it does not know by itself, past the log, the limits and HSTS.
     server.on('checkExpectation', listener);
+    // The gateway asks for a body when its backend is there to take it; everybody else at once.
+    server.on('checkContinue', (request, response) => {
+      if (!isForGateway(request)) response.writeContinue();
+      listener(request, response);
+    });
+    server.on('upgrade', upgradeListener(server, listener, isForGateway));
     pipelines.watch(server);
     server.maxConnections = config.server.maxConnections;
     boundConnections(server, config.server.maxConnectionsPerAddress, proxiesIn(config.trustProxy));

@@ -26,8 +26,11 @@ const renewed = new WeakMap<IncomingMessage, number>();
 /** Says that a piece of a body came that may go on for long. */
 export const bodyGoesOn = (request: IncomingMessage): void => void renewed.set(request, Date.now());
 
-/** @param seconds that a whole body, or the next piece of a long one, may take. */
-export function slowBodies(seconds: number): SlowBodies {
+/**
+ * @param seconds that a whole body, or the next piece of a long one, may take.
+ * @param isFree whether a request's body has no such limit here.
+ */
+export function slowBodies(seconds: number, isFree: (request: IncomingMessage) => boolean = () => false): SlowBodies {
   // Places that are used again. A Map makes itself a new table every few requests, and once it is old V8 takes for alive
   // what the tables before held: all of these requests, until the next full collection (docs/performance.md).
   const places: (Watched | undefined)[] = [];
@@ -53,7 +56,7 @@ export function slowBodies(seconds: number): SlowBodies {
   return {
     watching: (handle) => (request, response) => {
       // Most bodies come with their headers, and there is nothing to watch once these are read.
-      if (hasBody(request)) whenRead(() => watch(request));
+      if (hasBody(request) && !isFree(request)) whenRead(() => watch(request));
       handle(request, response);
     },
     close: () => clearInterval(look),
