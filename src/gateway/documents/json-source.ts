@@ -75,7 +75,10 @@ function locate(text: string, pointers: readonly string[]): (Position | undefine
     if (isWanted) places.set(pointer, places.get(pointer) ?? { line: line + 1, column: column + 1 });
     return isWanted;
   };
+  const end = (): void => undefined; // without it, the visitor leaves out all that follows what it was told to leave out
   jsonc().visit(text, {
+    onObjectEnd: end,
+    onArrayEnd: end,
     onObjectBegin: (_offset, _length, line, column, path) => note(pointerOf(path()), line, column),
     onArrayBegin: (_offset, _length, line, column, path) => note(pointerOf(path()), line, column),
     onObjectProperty: (name, _offset, _length, line, column, path) =>
