@@ -66,7 +66,7 @@ export function sendProblem(exchanged: Exchanged, problem: Problem, cors?: CorsH
 
 /** Answers with what a step has made, or the cache has kept. */
 export function sendAnswer(call: LocatedCall, answer: Answer, cors?: CorsHeaders): void {
-  const changes = changesOf(call.policy.setHeader?.response, NOT_ANSWERED);
+  const changes = changesOf(call.policy.steps.setHeader?.response, NOT_ANSWERED);
   const list: string[] = [];
   for (let at = 0; at < answer.headers.length; at += 2) {
     const [name, value] = [answer.headers[at] as string, answer.headers[at + 1] as string];

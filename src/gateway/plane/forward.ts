@@ -34,7 +34,7 @@ function bodyOf(call: Call, idleMs: number): Soon<Upload> {
   const { request, response, policy } = call;
   if (call.body) return call.body;
   const length = Number(request.headers['content-length'] ?? 0);
-  if (!policy.retry || request.complete || length > MOST_REPEATED) return uploadOf(request, idleMs);
+  if (!policy.steps.retry || request.complete || length > MOST_REPEATED) return uploadOf(request, idleMs);
   askForBody(request, response);
   return readBody(request, MOST_REPEATED).then(({ chunks, whole }) =>
     whole ? Buffer.concat(chunks) : new UploadStream(request, chunks, idleMs),
@@ -46,9 +46,9 @@ function breakerOf(
   { tenant, revision, policy, policies, operation }: Call,
   breakers: Breakers,
 ): Breaker | undefined {
-  const own = policy.circuitBreaker;
+  const own = policy.steps.circuitBreaker;
   if (!own) return undefined;
-  const name = own === policies.base.circuitBreaker ? '' : operation.key;
+  const name = own === policies.base.steps.circuitBreaker ? '' : operation.key;
   return breakers.get(`${tenant.id} ${revision.id} ${name}`, own);
 }
 
@@ -80,8 +80,8 @@ export function openForwarder(base: ForwarderBase): (call: Call, options: Forwar
         method: call.method,
         headers,
         body,
-        headersTimeout: policy.timeout.seconds * 1000,
-        bodyTimeout: policy.timeout.idleSeconds * 1000,
+        headersTimeout: policy.steps.timeout.seconds * 1000,
+        bodyTimeout: policy.steps.timeout.idleSeconds * 1000,
         ...(canBecomeTunnel(request) && { upgrade: 'websocket' }),
       },
       breaker: breakerOf(call, breakers),
@@ -102,7 +102,7 @@ export function openForwarder(base: ForwarderBase): (call: Call, options: Forwar
       return;
     }
     const path = backendTarget(call, backend.base);
-    return soon(bodyOf(call, call.policy.timeout.idleSeconds * 1000), (body) =>
+    return soon(bodyOf(call, call.policy.steps.timeout.idleSeconds * 1000), (body) =>
       send(call, options, pool, path, body),
     );
   };

@@ -139,13 +139,13 @@ export class Forwarding implements AttemptListener {
   /** @param isUnsent nothing reached the backend: any method's request could be sent again. */
   #mayRetry(status: number, isUnsent = false): boolean {
     const { call, options } = this.sending;
-    const { retry } = call.policy;
+    const { retry } = call.policy.steps;
     if (!retry || this.#retries >= retry.attempts || !isRepeatable(options)) return false;
-    return isUnsent || retry.on.has(status);
+    return isUnsent || retry.on.some((each) => each === status);
   }
 
   #retryLater(): void {
-    const backoffMs = this.sending.call.policy.retry?.backoffMs ?? 0;
+    const backoffMs = this.sending.call.policy.steps.retry?.backoffMs ?? 0;
     const waitMs = Math.min(backoffMs * 2 ** this.#retries, LONGEST_BACKOFF_MS);
     this.#retries += 1;
     this.#backoff = setTimeout(() => this.#try(), waitMs);

@@ -1,5 +1,3 @@
-import type { Change } from './steps.js';
-
 /** What passes a gateway and what does not, by lower-case names (RFC 9110, 7.6.1). Lists of headers are names and values in turn. */
 
 /** Of one connection, whether or not `Connection` names them. `Trailer` and `TE` are looked at on their own. */
@@ -104,25 +102,26 @@ export interface HeaderChanges {
 }
 
 const NO_CHANGES: HeaderChanges = { names: NOTHING, set: [] };
-const made = new WeakMap<readonly Change[], HeaderChanges>();
+const made = new WeakMap<Record<string, string | null>, HeaderChanges>();
 
 /**
  * What `setHeader` says, made once for each policy. Names that the gateway itself sets or drops are left out, whatever the policy
  * says of them.
  */
 export function changesOf(
-  changes: readonly Change[] | undefined,
+  changes: Record<string, string | null> | undefined,
   reserved: ReadonlySet<string>,
 ): HeaderChanges {
-  if (!changes || changes.length === 0) return NO_CHANGES;
+  if (!changes) return NO_CHANGES;
   let found = made.get(changes);
   if (!found) {
-    const free = changes.filter(
-      ({ name }) => !reserved.has(comparable(name)) && !isIdentity(comparable(name)),
-    );
+    const free = Object.entries(changes).filter(([name]) => {
+      const key = comparable(name);
+      return !reserved.has(key) && !isIdentity(key);
+    });
     found = {
-      names: new Set(free.map(({ name }) => comparable(name))),
-      set: free.flatMap(({ name, value }) => (value === null ? [] : [name, value])),
+      names: new Set(free.map(([name]) => comparable(name))),
+      set: free.flatMap(([name, value]) => (value === null ? [] : [name, value])),
     };
     made.set(changes, found);
   }

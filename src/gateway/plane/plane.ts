@@ -105,7 +105,7 @@ export function openPlane(base: PlaneBase): Plane {
     return revision.document().then((document) => {
       const made = {
         router: routes.routerOf(document),
-        policies: policies.compile(revision.policy, document),
+        policies: policies.compile(revision.policy),
       };
       prepared.set(revision, made, { size: document.operations.length + 1 });
       return made;

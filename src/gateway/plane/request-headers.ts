@@ -41,7 +41,7 @@ export function requestHeaders(call: Call, outgoing: Outgoing): string[] {
   const { rawHeaders, headers } = request;
   const certificate = outgoing.certificateHeader;
   const named = namedIn(headers.connection);
-  const changes = changesOf(call.policy.setHeader?.request, NOT_SENT);
+  const changes = changesOf(call.policy.steps.setHeader?.request, NOT_SENT);
   const conditions = firstNames(outgoing.conditions);
   const passesToken = version.passToken || version.authServer === 'none';
   const [parent, ...others] = rawValues(rawHeaders, 'traceparent');

@@ -39,7 +39,7 @@ const joined = (value: string | string[] | undefined): string | undefined =>
 export function answerHeaders(head: BackendHead, context: AnswerContext): string[] {
   const { call, cors, mayHaveTrailers } = context;
   const named = namedIn(joined(head.headers['connection']));
-  const changes = changesOf(call.policy.setHeader?.response, NOT_ANSWERED);
+  const changes = changesOf(call.policy.steps.setHeader?.response, NOT_ANSWERED);
   const list: string[] = [];
   for (const [name, value] of pairsOf(head.rawHeaders)) {
     const key = comparable(name);

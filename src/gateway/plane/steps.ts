@@ -10,6 +10,7 @@ import type {
   LiveRevision,
   LiveVersion,
   Policy,
+  PolicySteps,
   PresentedKey,
   StepResult,
 } from '../types.js';
@@ -70,25 +71,13 @@ export interface RouteSource {
   routerOf(document: CompiledDocument): Router;
 }
 
-/** A header or query parameter that is set, or removed where the value is null. */
-export interface Change {
-  name: string;
-  value: string | null;
-}
-
 /** What the plane itself does by an operation's policy, with its defaults (policies/compile.ts). */
 export interface OperationPolicy {
-  setHeader: { request: readonly Change[]; response: readonly Change[] } | undefined;
-  rewrite:
-    | {
-        prefix: string;
-        query: readonly Change[];
-        path: readonly (string | { name: string })[] | undefined;
-      }
-    | undefined;
-  timeout: { seconds: number; idleSeconds: number };
-  retry: { attempts: number; on: ReadonlySet<number>; backoffMs: number } | undefined;
-  circuitBreaker: { failures: number; openSeconds: number } | undefined;
+  readonly steps: Pick<PolicySteps, 'setHeader' | 'rewrite'> & {
+    timeout: Required<NonNullable<PolicySteps['timeout']>>;
+    retry?: Required<NonNullable<PolicySteps['retry']>>;
+    circuitBreaker?: Required<NonNullable<PolicySteps['circuitBreaker']>>;
+  };
 }
 
 /** The policies of one revision. */
@@ -124,7 +113,7 @@ export interface AccessSteps {
 /** What the plane takes of policies/. */
 export interface PolicyRunner {
   /** Asked once for each revision. */
-  compile(policy: Policy | undefined, document: CompiledDocument): CompiledPolicy;
+  compile(policy: Policy | undefined): CompiledPolicy;
   /** `ipFilter` (403 `address`). */
   address(call: LocatedCall): Soon<StepResult>;
   /** The answer to a preflight request by `cors`; undefined where there is no such policy, or the request is none. */
