@@ -8,7 +8,7 @@ const isPlain = (text: string): boolean => !text.includes('%') && !text.includes
 function decode(text: string): string {
   if (isPlain(text)) return text;
   // URLSearchParams never throws: what is no percent-encoding stays as it is.
-  return new URLSearchParams(`x=${text.replaceAll('&', '%26')}`).get('x') ?? text;
+  return new URLSearchParams(`x=${text}`).get('x') ?? text;
 }
 
 const nameOf = (part: string): string => {

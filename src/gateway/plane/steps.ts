@@ -9,11 +9,11 @@ import type {
   LiveApi,
   LiveRevision,
   LiveVersion,
+  Policy,
   PolicySteps,
   PresentedKey,
   StepResult,
 } from '../types.js';
-import type { Problem } from './problem.js';
 
 /** A call whose API, version and revision are known, with what the steps find out about it. */
 export interface LocatedCall {
@@ -25,51 +25,65 @@ export interface LocatedCall {
   readonly api: LiveApi;
   readonly version: LiveVersion;
   readonly revision: LiveRevision;
-  /** Behind the API's address, as it was sent: it begins with `/`, and has no query. */
+  /** Behind the API's address, as it was sent: empty, or beginning with `/`, without a query. */
   readonly path: string;
   /** As it was sent, without `?` and without the version's name; undefined where there is no `?`. */
   readonly query: string | undefined;
-  /** What the document has at the path. */
-  readonly route: Route | undefined;
-  /** The operation's policy, or the revision's where no operation matches; operations' keys have replaced those above. */
-  readonly policy: PolicySteps;
+  /** Undefined where the path has no operation of the call's method. */
+  readonly operation: CompiledOperation | undefined;
+  /** What the path's templates stand for, decoded. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** What the document has at a path. */
+  readonly router: Router;
+  /** The operation's policy, or the revision's where no operation matches. */
+  readonly policy: OperationPolicy;
+  /** The policies of the revision's operations. */
+  readonly policies: CompiledPolicy;
   /** Set by the step `token`. */
   caller: Caller | undefined;
   /** Set by the step `product-key`. */
   key: PresentedKey | undefined;
   /** The whole body, where a step had to read it. It goes to the backend as it is. */
   body: Buffer | undefined;
+  /** Set by the step `cache`. */
+  store: CacheStore | undefined;
 }
 
 /** A call of an operation. */
 export interface Call extends LocatedCall {
-  readonly route: OperationRoute;
-}
-
-export interface Route {
-  /** Absent where the path has no operation of the call's method. */
-  readonly operation?: CompiledOperation;
-  /** The text of the path for each template's name, as it was sent. */
-  readonly parameters: Readonly<Record<string, string>>;
-  /** The methods of the path, for `Allow`. */
-  readonly allow: readonly string[];
-}
-
-export interface OperationRoute extends Route {
   readonly operation: CompiledOperation;
 }
 
-/** Finds operations of one document by path. HEAD finds GET where the document has no HEAD. */
-export interface Routes {
-  /** Undefined where no operation has the path. */
-  find(method: string, path: string): Route | undefined;
+/** Finds operations of one document (documents/router.ts). */
+export interface Router {
+  /** The operation of a path; the methods of others on this path; or undefined where there is no such path. */
+  match(method: string, path: string): RouteMatch | { allow: string[] } | undefined;
 }
 
-/** What documents/ gives. */
+export interface RouteMatch {
+  operation: CompiledOperation;
+  parameters: Readonly<Record<string, string>>;
+}
+
+/** What the plane takes of documents/. */
 export interface RouteSource {
-  /** Why a path has a form that no operation can have (400 `bad-path`). */
-  checkPath(path: string): Problem | undefined;
-  routesOf(document: CompiledDocument): Routes;
+  checkPath(path: string): 'ok' | 'bad';
+  routerOf(document: CompiledDocument): Router;
+}
+
+/** What the plane itself does by an operation's policy, with its defaults (policies/compile.ts). */
+export interface OperationPolicy {
+  readonly steps: Pick<PolicySteps, 'setHeader' | 'rewrite'> & {
+    timeout: Required<NonNullable<PolicySteps['timeout']>>;
+    retry?: Required<NonNullable<PolicySteps['retry']>>;
+    circuitBreaker?: Required<NonNullable<PolicySteps['circuitBreaker']>>;
+  };
+}
+
+/** The policies of one revision. */
+export interface CompiledPolicy {
+  readonly base: OperationPolicy;
+  of(operation: CompiledOperation): OperationPolicy;
 }
 
 /** An answer that needs no backend: of a preflight, a mock, the cache. */
@@ -96,19 +110,19 @@ export interface AccessSteps {
   callerHeader(call: Call): Soon<string | undefined>;
 }
 
-/** What the policy steps of policies/ do. */
+/** What the plane takes of policies/. */
 export interface PolicyRunner {
-  /** The policy of an operation, or the revision's own where there is none. Asked once for each of them. */
-  policyOf(revision: LiveRevision, operation: CompiledOperation | undefined): PolicySteps;
+  /** Asked once for each revision. */
+  compile(policy: Policy | undefined): CompiledPolicy;
   /** `ipFilter` (403 `address`). */
   address(call: LocatedCall): Soon<StepResult>;
-  /** The answer to a preflight by `cors`; undefined where there is no such policy, or the request is no preflight. */
+  /** The answer to a preflight request by `cors`; undefined where there is no such policy, or the request is none. */
   preflight(call: LocatedCall): Soon<Answer | undefined>;
   /**
-   * Headers that `cors` adds to each answer, problems included, as names and values in turn. They replace the backend's
-   * `Access-Control-*` headers. Undefined where there is no such policy: the backend's own pass.
+   * Headers that `cors` adds to each answer, problems included. They replace the backend's `Access-Control-*` headers, and `Vary`
+   * is added to the backend's own. Undefined where there is no such policy: the backend's own pass.
    */
-  corsHeaders(call: LocatedCall): readonly string[] | undefined;
+  corsHeaders(call: LocatedCall): Readonly<Record<string, string>> | undefined;
   /** `validateRequest`; sets `call.body` where it reads the body (400 `invalid-request`, 413, 415). */
   validate(call: Call): Soon<StepResult>;
   /** The answer of `mock`. */

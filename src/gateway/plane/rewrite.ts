@@ -1,0 +1,27 @@
+import type { Call } from './steps.js';
+import { withValue, without } from './query.js';
+
+/** Query parameters that callers send to the gateway, not to the backend. */
+const OWN_QUERY = 'subscription-key';
+
+const NAME = /\{([^{}/]+)\}/g;
+
+/** A path template with what the names of the operation's path stand for. */
+const filled = (template: string, parameters: Readonly<Record<string, string>>): string =>
+  template.replace(NAME, (_, name: string) => encodeURIComponent(parameters[name] ?? ''));
+
+/**
+ * The target of the request to the backend. Without `rewrite`, the path and the query are as they were sent, but for the product
+ * key.
+ * @param base the path of the backend's own address, without a slash at its end.
+ */
+export function backendTarget({ path, query, parameters, policy }: Call, base: string): string {
+  const { rewrite } = policy.steps;
+  let left = without(query, OWN_QUERY);
+  if (!rewrite) return left === undefined ? base + path : `${base}${path}?${left}`;
+  for (const [name, value] of Object.entries(rewrite.query ?? {}))
+    left = value === null ? without(left, name) : withValue(left, name, value);
+  const own = rewrite.path === undefined ? path : filled(rewrite.path, parameters);
+  const target = `${base}${rewrite.prefix ?? ''}${own}`;
+  return left === undefined ? target : `${target}?${left}`;
+}
