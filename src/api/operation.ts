@@ -7,6 +7,7 @@ import type { Authority, Judge } from './authority.js';
 import type { BodyLimits } from './body.js';
 import type { Code, Language } from './codes.js';
 import type { FieldProblem } from './failure.js';
+import type { LinkPage } from './links.js';
 
 /** The tenant of a call, as far as operations need to know it. */
 export interface CallTenant {
@@ -89,6 +90,8 @@ interface Declared {
   readonly constant?: boolean;
   /** How much its body may have, where that is not what bodies usually may. */
   readonly limits?: BodyLimits;
+  /** Whether its body is a form, urlencoded or multipart, in place of JSON. */
+  readonly form?: boolean;
 }
 
 /**
@@ -101,7 +104,9 @@ interface Declared {
  * - `acts`: set where `prepare` does what no transaction undoes; the caller is read again before it as well;
  * - `finish`: what follows the committed change and may take long, in transactions of its own; the caller waits for it;
  * - `target`: what the audit row names; the answer's id where it says nothing;
- * - `current`: what `If-Match` is compared with, as its own `detail` answers it, read in the same transaction.
+ * - `current`: what `If-Match` is compared with, as its own `detail` answers it, read in the same transaction;
+ * - `link`: set where a link in a mail leads to it: a browser gets pages, and changes nothing by GET. Another GET does what the
+ *   POST of the same address does, so it is a change.
  */
 interface Operation<Schemas, C, A, R> extends Declared {
   readonly schemas: Schemas;
@@ -114,6 +119,7 @@ interface Operation<Schemas, C, A, R> extends Declared {
   readonly acts?: boolean;
   readonly target?: (call: C, answer: A) => string;
   readonly current?: { answer: JSONSchema; read: (call: C) => Promise<unknown> };
+  readonly link?: LinkPage<C>;
   handle(call: C, prepared: R): Promise<A>;
   readonly finish?: (answer: A) => Promise<void>;
 }
@@ -237,4 +243,4 @@ export const defineStream = <
 const EACH_LINE: Authority<unknown, unknown> = async () => new Map();
 
 /** Whether an operation writes. */
-export const writes = ({ method }: AnyOperation): boolean => method !== 'GET';
+export const writes = ({ method, link }: AnyOperation): boolean => method !== 'GET' || link !== undefined;

@@ -12,6 +12,7 @@ import { envelope, listEnvelope } from './envelope.js';
 import { etagOf, has, refuseChanges, sameAs } from './etag.js';
 import { Failure } from './failure.js';
 import { reader, type Stay } from './input.js';
+import { answerLink, linkFailures } from './links.js';
 import { writes, type AnyCall, type AnyOperation, type Page, type RawAnswer } from './operation.js';
 import type { PagingQuery } from './paging.js';
 import { performStream } from './streams.js';
@@ -28,7 +29,7 @@ export function apiApp(operations: readonly AnyOperation[], base: ApiBase): Koa 
       [operation.method],
       operation.stream ? performStream(operation, base) : perform(operation, base),
     );
-  app.use(answerFailures(base));
+  app.use(answerFailures(base, linkFailures(operations, base)));
   app.use(answerBrowsers(base));
   app.use(router.routes());
   app.use(() => {
@@ -57,6 +58,13 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
     const constant = made.get(language);
     if (constant) return answerWith(ctx, operation, constant);
     const input = { tenant, actor, address: base.addressOf(ctx.req), language, ...given };
+    const { link } = operation;
+    if (link)
+      return answerLink(ctx, base, link, language, {
+        about: () => link.about(callOn(base.store.knex, operation, input)),
+        perform: async () =>
+          present(await change(operation, base, ctx, input, { prepared: undefined, echoed, stay, shown })),
+      });
     if (operation.acts) await checkCaller(operation, base, callOn(base.store.knex, operation, input));
     const prepared = await (operation.receive?.read(ctx, input) ?? operation.prepare?.(input));
     const answer = writes(operation)
@@ -215,7 +223,7 @@ const answerBrowsers =
 
 /** Turns what was thrown into the answer; what nobody expected is told to the log and to nobody else. */
 const answerFailures =
-  (base: ApiBase): Middleware =>
+  (base: ApiBase, onPage: (ctx: Context, failure: Failure) => boolean): Middleware =>
   async (ctx, next) => {
     ctx.set('Cache-Control', 'no-store');
     try {
@@ -224,9 +232,11 @@ const answerFailures =
     } catch (error) {
       const failure = failureOf(error, ctx.state['conflicts'] as AnyOperation['conflicts']);
       if (!failure || error instanceof StoreUnavailable) base.unexpected(ctx.req, error);
-      const { status, code, message, data, headers } = failure ?? new Failure(500, BASIC.failed);
+      const answered = failure ?? new Failure(500, BASIC.failed);
+      const { status, code, message, data, headers } = answered;
       base.note(ctx.req, { outcome: code.name });
       ctx.set(headers);
+      if (onPage(ctx, answered)) return;
       ctx.status = status;
       ctx.body = envelope(code, languageOf(ctx.acceptsLanguages()), data, message || undefined);
     }
