@@ -3,11 +3,12 @@
  * It must never connect to an address other than through the reach of the tenant.
  */
 import type { CallTenant, FieldProblem } from '../api/index.js';
-import { gatewayReach, type Config } from '../config.js';
+import type { Config } from '../config.js';
 import { download, DownloadFailed } from '../kernel/download.js';
 import { Invalid } from '../kernel/errors.js';
 import { checkOutbound } from '../kernel/outbound.js';
 import { mayUsePlainHttp } from '../kernel/private-networks.js';
+import { gatewayReach } from '../outbound-reach.js';
 import type { Log } from '../observe/index.js';
 import type { Store } from '../store/index.js';
 import { openLiveCatalogue, type CatalogueBase, type LiveCatalogue } from './catalogue/index.js';
