@@ -41,6 +41,8 @@ import { clientOperations } from './clients/operations.js';
 import { registrationAccessOperation } from './clients/registration-access.js';
 import { registrationTokenOperations } from './clients/registration.js';
 import type { Config } from './config.js';
+import { gatewayOperations } from './gateway/catalogue/operations.js';
+import type { GatewayServices } from './gateway/index.js';
 import { packageOperations } from './gateway/packages/operations.js';
 import { subscriberOperations } from './gateway/subscribers/operations.js';
 import type { Uses } from './identity-resources/index.js';
@@ -80,6 +82,7 @@ export interface Services extends RegistrationBase, BlobServices {
   pool: ProviderPool;
   directory: TenantDirectory;
   config: Config;
+  gateway: GatewayServices;
 }
 
 const uses: Uses = {
@@ -105,6 +108,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
   const reserved = reservedAudiences(() => config.mqtt.audience);
   return [
     ...apiResourceOperations({ uses, holders }, vault, reserved),
+    ...gatewayOperations({ ...services.gateway, reserved }),
     ...subscriberOperations(services),
     ...packageOperations(),
     importOperation({ open: openClient, held: heldByNamed }, holders, reserved),
