@@ -88,7 +88,7 @@ const NO_OWN_END = ['callee.object.name=/^(response|res)$/', 'callee.object.prop
 
 const OUTBOUND = 'Connect through kernel/outbound.ts: it checks every address before it connects to it.';
 /** Ways to connect to somebody else's server, past the guard. */
-const NO_CONNECTING = [
+const NO_SOCKETS = [
   {
     selector:
       "ImportDeclaration[importKind!='type'][source.value=/^(node:)?(https?|http2|net|tls|dgram)$/] ImportSpecifier[imported.name=/^(request|get|connect|createConnection|createSocket|Agent|ClientRequest|Socket|TLSSocket)$/]:not([importKind='type'])",
@@ -104,13 +104,22 @@ const NO_CONNECTING = [
       'ImportExpression[source.value=/^(node:)?(https?|http2|net|tls|dgram|undici|axios|got|node-fetch)$/]',
     message: OUTBOUND,
   },
-  { selector: 'ImportDeclaration[source.value=/^(undici|axios|got|node-fetch)$/]', message: OUTBOUND },
+  {
+    selector: "ImportDeclaration[importKind!='type'][source.value=/^(axios|got|node-fetch)$/]",
+    message: OUTBOUND,
+  },
   {
     selector:
       'MemberExpression[object.name=/^(globalThis|global)$/][property.name=/^(fetch|WebSocket|EventSource)$/]',
     message: OUTBOUND,
   },
 ];
+
+const NO_UNDICI = {
+  selector: "ImportDeclaration[importKind!='type'][source.value='undici']",
+  message: OUTBOUND,
+};
+const NO_CONNECTING = [...NO_SOCKETS, NO_UNDICI];
 
 /** Looking a name up in a thread: a few names that get no answer hold up all others. */
 const NO_LOOKUP = [
@@ -176,6 +185,19 @@ export default tseslint.config(
   {
     files: ['src/kernel/outbound.ts'],
     rules: { 'no-restricted-syntax': ['error', ...NO_ONCE, ...NO_LOOKUP] },
+  },
+  {
+    files: ['src/kernel/outbound-pool.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...NO_ONCE,
+        ...NO_OWN_END,
+        ...NO_UNSAID_SIGNATURE,
+        ...NO_SOCKETS,
+        ...NO_LOOKUP,
+      ],
+    },
   },
   {
     files: ['src/kernel/host-addresses.ts'],

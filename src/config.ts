@@ -10,6 +10,7 @@ import { isFreeHeader } from './kernel/forwarded.js';
 import { firstMistake } from './kernel/json-mistake.js';
 import { parse } from './kernel/json.js';
 import { isMailSender, MAIL_SENDER, smtpFromUrl } from './kernel/message-drivers.js';
+import { readAllowEntry } from './kernel/outbound-entries.js';
 import { schemaWords } from './kernel/schema-words.js';
 import { LOOPBACK, type Reach } from './kernel/private-networks.js';
 import { packageRoot } from './kernel/root.js';
@@ -178,9 +179,24 @@ export const isLocalHost = (host: string): boolean => isLocalName(host.replace(/
 export const isForDevelopment = ({ production }: Pick<Config, 'production'>, issuer: string): boolean =>
   !production && isLocalHost(new URL(issuer).host);
 
-/** Where a tenant may have the server connect to: one that is on this machine, to this machine as well. */
-export const reachOf = ({ outbound }: Pick<Config, 'outbound'>, issuer: string): Reach =>
-  isLocalHost(new URL(issuer).host) ? [...outbound.allow, ...LOOPBACK] : outbound.allow;
+/**
+ * Where a tenant's gateway and message services may connect to: the public Internet and what the operator's entries for this
+ * tenant open. An issuer on localhost opens nothing.
+ */
+export const gatewayReach = (
+  { outbound }: Pick<Config, 'outbound'>,
+  { name, home }: { name: string; home: boolean },
+): readonly string[] =>
+  outbound.allow.flatMap((text) => {
+    const { tenant, opening } = readAllowEntry(text) ?? {};
+    return opening !== undefined && (tenant === undefined ? home : tenant === name) ? [opening] : [];
+  });
+
+/** Where a tenant's clients may have the server connect to: one whose issuer is on this machine, to this machine as well. */
+export const reachOfTenant = (
+  config: Pick<Config, 'outbound'>,
+  tenant: { name: string; home: boolean; issuer: string },
+): Reach => [...gatewayReach(config, tenant), ...(isLocalHost(new URL(tenant.issuer).host) ? LOOPBACK : [])];
 
 function checkIssuer(issuer: string): string {
   const url = URL.parse(issuer);
@@ -192,14 +208,20 @@ function checkIssuer(issuer: string): string {
   return issuer;
 }
 
-function checkNetworks(key: string, networks: readonly string[]): void {
-  for (const network of networks) {
-    if (!readNetwork(network))
-      throw new ConfigError(
-        key,
-        `${JSON.stringify(network)} is not an address or a CIDR such as 10.0.0.0/8; correct it`,
-      );
-  }
+const NETWORKS = 'an address or a CIDR such as 10.0.0.0/8';
+const WAYS =
+  'an address, a CIDR or a name, each with a port or without, and before it a tenant and @ or nothing, such as 127.0.0.1:9001, [::1]:9001, backend.internal:8080 or acme@10.1.0.0/16';
+
+/** Checks entries of a list one by one. @throws ConfigError naming the key */
+function checkEach(
+  entries: readonly string[],
+  key: string,
+  isRight: (entry: string) => boolean,
+  expected: string,
+): void {
+  const wrong = entries.find((entry) => !isRight(entry));
+  if (wrong !== undefined)
+    throw new ConfigError(key, `${JSON.stringify(wrong)} is not ${expected}; correct it`);
 }
 
 function checkCountries(countries: readonly string[]): void {
@@ -254,8 +276,15 @@ export function loadConfig(
   for (const source of sources) merge(values, structuredClone(source.values));
   if (!validateConfig(values)) throw explain(validateConfig.errors?.[0] as ErrorObject, sources);
   const checked = values as Mutable;
-  checkNetworks('GATEHOUSE_TRUST_PROXY', checked.trustProxy);
-  checkNetworks('GATEHOUSE_OUTBOUND_ALLOW', checked.outbound.allow);
+  const nameOf = (path: string): string =>
+    sources.findLast((source) => has(source.values, path))?.name(path) ?? path;
+  checkEach(checked.trustProxy, nameOf('trustProxy'), (entry) => readNetwork(entry) !== undefined, NETWORKS);
+  checkEach(
+    checked.outbound.allow,
+    nameOf('outbound/allow'),
+    (entry) => readAllowEntry(entry) !== undefined,
+    WAYS,
+  );
   checkCountries(checked.codes.countries);
   const { header } = checked.mtls;
   if (!isFreeHeader(header))

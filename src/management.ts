@@ -40,7 +40,7 @@ import { issuedTokenOperations } from './clients/issued-tokens.js';
 import { clientOperations } from './clients/operations.js';
 import { registrationAccessOperation } from './clients/registration-access.js';
 import { registrationTokenOperations } from './clients/registration.js';
-import { reachOf, type Config } from './config.js';
+import { gatewayReach, reachOfTenant, type Config } from './config.js';
 import type { Uses } from './identity-resources/index.js';
 import { identityResourceOperations } from './identity-resources/operations.js';
 import { factsOf, hasLeft } from './kernel/request.js';
@@ -102,7 +102,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
   return [
     ...apiResourceOperations({ uses, holders }, vault, reserved),
     importOperation({ open: openClient, held: heldByNamed }, holders, reserved),
-    ...clientOperations(vault, (issuer) => reachOf(config, issuer), reserved, keptNames, holders),
+    ...clientOperations(vault, (tenant) => reachOfTenant(config, tenant), reserved, keptNames, holders),
     ...registrationTokenOperations(vault),
     registrationAccessOperation,
     ...issuedTokenOperations(async (tenantId, actor, wish) =>
@@ -121,7 +121,9 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
     userImportOperation(keptNames),
     ...userOperations(passwords, accessOf(config), keptNames),
     ...registrationOperations(services),
-    ...messagingOperations(vault, messenger, ({ home }) => (home ? 'anywhere' : config.outbound.allow)),
+    ...messagingOperations(vault, messenger, (tenant) =>
+      tenant.home ? 'anywhere' : gatewayReach(config, tenant),
+    ),
     ...blobOperations(services),
   ];
 };

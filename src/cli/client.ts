@@ -114,7 +114,7 @@ Examples:
         const { addClientSecret, findClient, insertClient } = await import('../clients/store.js');
         const { checkReach } = await import('../clients/rules.js');
         const { clientSettings, hasSecrets } = await import('../clients/schema.js');
-        const { reachOf } = await import('../config.js');
+        const { reachOfTenant } = await import('../config.js');
         const tenant = await tenantOf(context, options.tenant);
         const settings = clientSettings({
           applicationType: options.native ? 'native' : 'web',
@@ -127,7 +127,7 @@ Examples:
           ...(options.clientUri !== undefined && { clientUri: options.clientUri }),
           ...readSettings(options.settings),
         });
-        checkReach(settings, undefined, reachOf(context.config, tenant.issuer));
+        checkReach(settings, undefined, reachOfTenant(context.config, tenant));
         const { client, secret } = await change(context, tenant, 'client.create', clientId, async (db) => {
           const client = { clientId, clientName: options.name ?? clientId, settings };
           await insertClient(

@@ -121,13 +121,13 @@ const authorityWith = (devices: NamesOfDevices) =>
 
 /**
  * @param vault hashes the secrets.
- * @param reachOf where the tenant of an issuer may have the server connect to.
+ * @param reachOf where a tenant's clients may have the server connect to.
  * @param reserved audiences that are no client's id.
  * @param devices which names are of devices.
  */
 export const clientOperations = (
   vault: Vault,
-  reachOf: (issuer: string) => Reach,
+  reachOf: (tenant: { name: string; home: boolean; issuer: string }) => Reach,
   reserved: ReservedAudiences,
   devices: NamesOfDevices,
   holders: WordHolders,
@@ -176,7 +176,7 @@ export const clientOperations = (
       const clientId = body.clientId ?? `client-${randomBytes(9).toString('hex')}`;
       const template = body.template === undefined ? {} : structuredClone(TEMPLATES[body.template]);
       const settings = settle(clientSettings(template), settingsIn(body), body);
-      checkReach(settings, undefined, reachOf(tenant.issuer));
+      checkReach(settings, undefined, reachOf(tenant));
       const client = {
         clientId,
         clientName: body.clientName ?? clientId,
@@ -213,7 +213,7 @@ export const clientOperations = (
       const { id, clientName, description, enabled, properties, owner, secrets } = body;
       const before = await lockClient(db, id, confinedTo(actor));
       const settings = settle(before.settings, settingsIn(body), body);
-      checkReach(settings, before.settings, reachOf(tenant.issuer));
+      checkReach(settings, before.settings, reachOf(tenant));
       await replaceClient(db, before, {
         ...before,
         ...(clientName !== undefined && { clientName }),

@@ -1,10 +1,9 @@
-import type { LookupAddress } from 'node:dns';
 import { request as plainRequest, type IncomingMessage } from 'node:http';
 import { request as secureRequest } from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP } from 'node:net';
+import { checkLiteral, lookupFor } from './checked-addresses.js';
 import { Invalid } from './errors.js';
-import { addressesOf } from './host-addresses.js';
-import { isWithin, type Reach } from './private-networks.js';
+import { destinationOf, isOutOfReach, type Reach } from './private-networks.js';
 
 /**
  * The only way out of this process for what a caller's data can cause: keys and logout endpoints of clients, webhooks,
@@ -12,59 +11,17 @@ import { isWithin, type Reach } from './private-networks.js';
  * name that leads elsewhere a moment later leads nowhere. ESLint refuses other ways to connect.
  */
 
-const PRIVATE = 'the address is in a private network';
-
-/** Whether an address may be connected to. @throws Error */
-function assertWithin(address: string, reach: Reach): void {
-  if (!isWithin(reach, address)) throw new Error(PRIVATE);
-}
-
-/** Of a name that has thousands, thousands would be tried. */
-const MOST_ADDRESSES = 16;
-
-/** The addresses of a name that may be connected to: one at least. @throws Error */
-async function addressesWithin(name: string, reach: Reach): Promise<[LookupAddress, ...LookupAddress[]]> {
-  const found = await addressesOf(name, reach);
-  const [first, ...others] = found.filter(({ address }) => isWithin(reach, address)).slice(0, MOST_ADDRESSES);
-  if (!first) throw new Error(PRIVATE);
-  return [first, ...others];
-}
-
-/** Looks a name up and keeps the addresses that may be connected to. */
-const lookupFor =
-  (reach: Reach): LookupFunction =>
-  (hostname, { all }, callback) => {
-    addressesWithin(hostname, reach).then(
-      (found) => (all ? callback(null, found) : callback(null, found[0].address, found[0].family)),
-      (error: Error) => callback(error, '', 0),
-    );
-  };
-
-/** The host of a URL without the brackets of IPv6. WHATWG URLs spell IPv4 addresses in one way, whatever was written. */
-const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, '');
-
-/** An address of a host to connect to, checked. @throws Error */
-export async function addressWithin(host: string, reach: Reach): Promise<string> {
-  if (isIP(host)) {
-    assertWithin(host, reach);
-    return host;
-  }
-  return (await addressesWithin(host, reach))[0].address;
-}
-
-const LOCAL_NAME = /(^|\.)localhost\.?$/i;
-
 /**
  * Refuses a URL or a host that can only lead to a private network, when somebody writes it. Names are not looked up: they
  * are checked each time that they are used.
+ * @param port of a host that is no URL.
  * @throws Invalid naming the field
  */
-export function checkOutbound(field: string, address: string | undefined, reach: Reach): void {
+export function checkOutbound(field: string, address: string | undefined, reach: Reach, port?: number): void {
   if (address === undefined) return;
   const url = URL.parse(address) ?? URL.parse(`http://${isIP(address) === 6 ? `[${address}]` : address}`);
-  const host = url ? hostOf(url) : address;
-  const checked = isIP(host) ? host : LOCAL_NAME.test(host) ? '127.0.0.1' : undefined;
-  if (checked !== undefined && !isWithin(reach, checked))
+  const { host, port: implied } = url ? destinationOf(url) : { host: address, port: 0 };
+  if (isOutOfReach(reach, { host, port: port ?? implied }))
     throw new Invalid(
       field,
       `"${address.slice(0, 200)}" is in a private network, which this server does not connect to; the operator can allow it with outbound.allow`,
@@ -118,8 +75,8 @@ function exchange(
 ): Promise<Answered> {
   const secure = url.protocol === 'https:';
   if (!secure && url.protocol !== 'http:') throw new Error(`${url.protocol} is not a protocol of the web`);
-  const host = hostOf(url);
-  if (isIP(host)) assertWithin(host, reach); // no lookup is made for these
+  const to = destinationOf(url);
+  checkLiteral(to, reach);
   return new Promise((done, reject) => {
     let sent = false;
     let answered = false;
@@ -127,7 +84,7 @@ function exchange(
     const sending = (secure ? secureRequest : plainRequest)(url, {
       method,
       headers: { ...headers, ...(method !== 'GET' && { 'content-length': Buffer.byteLength(body) }) },
-      lookup: lookupFor(reach),
+      lookup: lookupFor(reach, to.port),
       agent: false,
       signal,
     });

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { readNetwork, type Network } from './addresses.js';
+import { canonicalName, isOpenedBy, type Destination } from './outbound-entries.js';
 
 type Subnet = readonly [network: string, bits: number];
 
@@ -63,34 +63,48 @@ export function isPublic(address: string): boolean {
 /**
  * Where a request may go.
  * - `anywhere`: to every address, because the operator wrote where;
- * - a list: to the public Internet, and to these networks (addresses or CIDRs).
+ * - a list: to the public Internet, and to what these entries open: `address|CIDR|name[:port]` (outbound-entries.ts).
  */
 export type Reach = 'anywhere' | readonly string[];
 
 /** The networks of this machine. */
 export const LOOPBACK: readonly string[] = ['127.0.0.0/8', '::1/128'];
 
-const lists = new Map<string, BlockList>();
+/** Whether the operator has opened an address for connections to a destination: public addresses are not opened by that alone. */
+export const isOpened = (reach: Reach, address: string, to: Destination): boolean =>
+  reach === 'anywhere' || isOpenedBy(reach, address, to);
 
-/** The list of networks that the operator allows; made once for each. */
-function allowed(networks: readonly string[]): BlockList {
-  const name = networks.join();
-  let list = lists.get(name);
-  if (!list) {
-    list = listOf(
-      networks.map((network) => {
-        const { address, bits } = readNetwork(network) as Network;
-        return [address, bits];
-      }),
-    );
-    lists.set(name, list);
-  }
-  return list;
+/** Whether a connection to a destination may be made to this address, which is one of those that its name has. */
+export const isWithin = (reach: Reach, address: string, to: Destination): boolean =>
+  isPublic(address) || isOpened(reach, address, to);
+
+/** `localhost` and the names below it, which are this machine's (RFC 6761, 6.3). */
+const LOCAL_NAME = /(^|\.)localhost\.?$/i;
+const LOCAL_ADDRESSES = ['127.0.0.1', '::1'];
+
+/**
+ * Whether a destination, as it is written, can only be an address that may not be connected to. Other names are not looked up:
+ * what they lead to is checked at each connection.
+ */
+export function isOutOfReach(reach: Reach, to: Destination): boolean {
+  const isAddress = isIP(to.host) !== 0;
+  if (!isAddress && !LOCAL_NAME.test(to.host)) return false;
+  return !(isAddress ? [to.host] : LOCAL_ADDRESSES).some((address) => isWithin(reach, address, to));
 }
 
-/** Whether an address may be connected to. */
-export function isWithin(reach: Reach, address: string): boolean {
-  if (reach === 'anywhere' || isPublic(address)) return true;
-  const family = isIP(address);
-  return family !== 0 && reach.length > 0 && allowed(reach).check(address, family === 6 ? 'ipv6' : 'ipv4');
+/** Where a URL leads. WHATWG URLs spell an IPv4 address in one way, whatever was written; IPv6 is in brackets there. */
+export const destinationOf = ({ hostname, port, protocol }: URL): Destination => ({
+  host: hostname.replace(/^\[|\]$/g, ''),
+  port: Number(port) || (protocol === 'https:' ? 443 : 80),
+});
+
+/**
+ * Whether packages, commits and keys may come from or go to a URL: by https, or by plain http where an entry opens the URL's
+ * name, or its address if the host is one (or `localhost`). This decides the protocol only: connections are checked on their own.
+ */
+export function mayUsePlainHttp(reach: Reach, url: URL): boolean {
+  if (url.protocol !== 'http:') return url.protocol === 'https:';
+  const to = destinationOf(url);
+  const addresses = canonicalName(to.host) === 'localhost' ? LOCAL_ADDRESSES : [to.host];
+  return addresses.some((address) => isOpened(reach, address, to));
 }

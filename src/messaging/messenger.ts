@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Config } from '../config.js';
+import { gatewayReach, type Config } from '../config.js';
 import { openMessage, queueSealed, type Deliver } from '../jobs/index.js';
 import type { Reach } from '../kernel/private-networks.js';
 import type { Store, TenantDb, Vault } from '../store/index.js';
@@ -70,7 +70,8 @@ const MOST_DRIVERS = 200;
 
 export function openMessenger({ config, store, vault, screen, tenantOf }: MessengerBase): Messenger {
   const read = settingsReader(store, vault);
-  const reachBy = (operators: boolean): Reach => (operators ? 'anywhere' : config.outbound.allow);
+  const reachOfDriver = ({ operators }: { operators: boolean }, tenant: SendingTenant): Reach =>
+    operators ? 'anywhere' : gatewayReach(config, tenant);
   const open = new LRUCache<string, Driver<Mail> | Driver<Sms>>({
     max: MOST_DRIVERS,
     dispose: (driver) => driver.close?.(),
@@ -114,15 +115,16 @@ export function openMessenger({ config, store, vault, screen, tenantOf }: Messen
     tenantId: string,
     id: string,
     mail: Mail,
-    { settings, operators }: Chosen<'mail'>,
+    { settings }: Chosen<'mail'>,
+    reach: Reach,
     ready?: () => Promise<void>,
   ) {
-    if (settings.driver !== 'screen') return mailDriver(settings, reachBy(operators)).send(id, mail, ready);
+    if (settings.driver !== 'screen') return mailDriver(settings, reach).send(id, mail, ready);
     return screen.show({ at: Date.now(), tenantId, channel: 'mail', ...mail });
   }
 
-  async function sendSms(tenantId: string, id: string, sms: Sms, { settings, operators }: Chosen<'sms'>) {
-    if (settings.driver !== 'screen') return smsDriver(settings, reachBy(operators)).send(id, sms);
+  async function sendSms(tenantId: string, id: string, sms: Sms, { settings }: Chosen<'sms'>, reach: Reach) {
+    if (settings.driver !== 'screen') return smsDriver(settings, reach).send(id, sms);
     return screen.show({ at: Date.now(), tenantId, channel: 'sms', to: sms.to, text: sms.text });
   }
 
@@ -135,12 +137,12 @@ export function openMessenger({ config, store, vault, screen, tenantOf }: Messen
       if (message.channel === 'mail') {
         const by = await chosen(tenantId, 'mail', tenant);
         if (!by) throw none;
-        await sendMail(tenantId, id, mailOf(message, tenant), by, ready);
+        await sendMail(tenantId, id, mailOf(message, tenant), by, reachOfDriver(by, tenant), ready);
       } else {
         const by = await chosen(tenantId, 'sms', tenant);
         if (!by) throw none;
         await ready?.();
-        await sendSms(tenantId, id, smsOf(message, tenant), by);
+        await sendSms(tenantId, id, smsOf(message, tenant), by, reachOfDriver(by, tenant));
       }
     },
     close: () => open.clear(),

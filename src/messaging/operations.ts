@@ -123,15 +123,16 @@ function shown(channel: Channel, settings: ChannelSettings[Channel] | undefined,
 export function messagingOperations(
   vault: Vault,
   messenger: Messenger,
-  reachOf: (tenant: { home: boolean }) => Reach,
+  reachOf: (tenant: { name: string; home: boolean }) => Reach,
 ): readonly AnyOperation[] {
   const ownChannels = async (db: TenantDb): Promise<string[]> =>
     (await db.from('message_drivers').select<{ channel: string }[]>('channel')).map(({ channel }) => channel);
 
   async function write<C extends Channel>(db: TenantDb, channel: C, body: unknown, reach: Reach) {
     const settings = fitting(channel, body);
+    const port = 'port' in settings ? settings.port : undefined;
     for (const [field, value] of Object.entries(settings))
-      if (CONNECTED.has(field)) checkOutbound(field, String(value), reach);
+      if (CONNECTED.has(field)) checkOutbound(field, String(value), reach, port);
     await writeSettings(db, vault, channel, settings);
     return shown(channel, settings, true);
   }

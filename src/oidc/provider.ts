@@ -6,7 +6,7 @@ import {
   type errors,
 } from './library/index.js';
 import type { EventEmitter } from 'node:events';
-import { reachOf, type Config } from '../config.js';
+import { reachOfTenant, type Config } from '../config.js';
 import type { Outbox } from '../jobs/index.js';
 import { mayCallFrom } from '../clients/index.js';
 import { isSafeName } from '../kernel/claim-names.js';
@@ -162,7 +162,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       countClient(ctx, base.limits, tenant.id, clientId),
     ),
     // Keys of clients, and logout tokens to them.
-    fetch: (url, options) => fetchWithin(reachOf(config, tenant.issuer), url, options),
+    fetch: (url, options) => fetchWithin(reachOfTenant(config, tenant), url, options),
     fetchResponseBodyLimits: { jwks_uri: LARGEST_JWKS },
     pkce: { required: (_ctx, client) => clients.known(client).settings.requirePkce ?? true },
     features: featuresOf(pages, parts, policy, config),

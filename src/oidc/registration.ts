@@ -14,7 +14,7 @@ import {
   type Registered,
   type RegistrationChecks,
 } from '../clients/index.js';
-import { reachOf, type Config } from '../config.js';
+import { reachOfTenant, type Config } from '../config.js';
 import { Conflict, Invalid } from '../kernel/errors.js';
 import { factsOf } from '../kernel/request.js';
 import { auditIn } from '../observe/index.js';
@@ -99,7 +99,7 @@ async function metadataIn(ctx: KoaContextWithOIDC): Promise<Metadata> {
 
 const checksOf = ({ config, vault, tenant }: RegistrationBase): RegistrationChecks => ({
   vault,
-  reach: reachOf(config, tenant.issuer),
+  reach: reachOfTenant(config, tenant),
   reserved: reservedAudiences(() => config.mqtt.audience),
   async permissionsOf(db, userKey) {
     const standing = await standingIn(db, userKey);

@@ -3,7 +3,8 @@ import { createServer as createHttpServer, type RequestListener } from 'node:htt
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { ESLint } from 'eslint';
 import { candidatesOf, listedIn } from '../../src/kernel/host-addresses.js';
-import { addressWithin, checkOutbound, fetchWithin, post } from '../../src/kernel/outbound.js';
+import { addressWithin } from '../../src/kernel/checked-addresses.js';
+import { checkOutbound, fetchWithin, post } from '../../src/kernel/outbound.js';
 import { isPublic, isWithin } from '../../src/kernel/private-networks.js';
 import { startNameServer, type NameServer } from '../support/name-server.js';
 
@@ -87,7 +88,7 @@ describe('what goes out', () => {
     const allow = ['10.1.0.0/16', '192.168.7.7', 'fd00::/8'];
     const within = ['10.1.2.3', '10.2.2.3', '192.168.7.7', '192.168.7.8', 'fd12::1', 'fe80::1', '8.8.8.8'];
     assert.deepEqual(
-      within.map((address) => isWithin(allow, address)),
+      within.map((address) => isWithin(allow, address, { host: 'app.example', port: 443 })),
       [true, false, true, false, true, false, true],
     );
   });
@@ -163,7 +164,7 @@ describe('what goes out', () => {
 
     it('leaves out the private addresses of a name that has others [SEC-R27]', async () => {
       assert.equal(await textAt('both.example'), 'ok');
-      assert.equal(await addressWithin('both.example', ['127.0.0.2']), '127.0.0.2');
+      assert.equal(await addressWithin({ host: 'both.example', port: 25 }, ['127.0.0.2']), '127.0.0.2');
       assert.equal(inside.connections(), 0);
     });
 
@@ -177,7 +178,7 @@ describe('what goes out', () => {
       );
       await names.hasAsked(64);
       assert.equal(await textAt('quick.example'), 'ok');
-      assert.equal(await addressWithin('quick.example', ['127.0.0.2']), '127.0.0.2');
+      assert.equal(await addressWithin({ host: 'quick.example', port: 25 }, ['127.0.0.2']), '127.0.0.2');
       assert.equal(ended, 0);
       assert.equal((await Promise.all(slow))[0], 'the name servers of "n0.slow.example" do not answer');
     });
@@ -187,13 +188,16 @@ describe('what goes out', () => {
     });
 
     it('takes names that have IPv6 only', async () => {
-      assert.equal(await addressWithin('v6.example', ['::1']), '::1');
+      assert.equal(await addressWithin({ host: 'v6.example', port: 25 }, ['::1']), '::1');
     });
 
     it('says which name has no address', async () => {
       await assert.rejects(textAt('missing.example'), /^Error: "missing\.example" has no address$/);
       await assert.rejects(textAt('empty.example'), /^Error: "empty\.example" has no address$/);
-      await assert.rejects(addressWithin(`${'a'.repeat(64)}.example`, []), /cannot be found \(EBADNAME\)/);
+      await assert.rejects(
+        addressWithin({ host: `${'a'.repeat(64)}.example`, port: 25 }, []),
+        /cannot be found \(EBADNAME\)/,
+      );
     });
 
     it('tries no more than 16 addresses of a name that has thousands [SEC-R27]', async () => {
@@ -205,20 +209,26 @@ describe('what goes out', () => {
     });
 
     it('takes names of the hosts file from there', async () => {
-      assert.equal(await addressWithin('LocalHost', ['127.0.0.1']), '127.0.0.1');
+      assert.equal(await addressWithin({ host: 'LocalHost', port: 25 }, ['127.0.0.1']), '127.0.0.1');
       assert.deepEqual(names.asked, []);
     });
 
     it('asks DNS for local names where only the Internet is within reach, and else the system [SEC-R27]', async () => {
-      await assert.rejects(addressWithin('printer.gatehouse.local', []), /has no address/);
+      await assert.rejects(
+        addressWithin({ host: 'printer.gatehouse.local', port: 25 }, []),
+        /has no address/,
+      );
       assert.ok(names.asked.includes('A printer.gatehouse.local'));
       const before = names.asked.length;
-      await assert.rejects(addressWithin('printer.gatehouse.local', ['10.0.0.0/8']), /getaddrinfo/);
+      await assert.rejects(
+        addressWithin({ host: 'printer.gatehouse.local', port: 25 }, ['10.0.0.0/8']),
+        /getaddrinfo/,
+      );
       assert.equal(names.asked.length, before);
     });
 
     it('asks the system as well where the operator wrote the name', async () => {
-      await assert.rejects(addressWithin('missing.example', 'anywhere'), /getaddrinfo/);
+      await assert.rejects(addressWithin({ host: 'missing.example', port: 25 }, 'anywhere'), /getaddrinfo/);
       assert.ok(names.asked.includes('A missing.example'));
     });
   });
@@ -376,6 +386,8 @@ describe('the ways out', () => {
     `import { connect } from 'node:tls';`,
     `await import('node:http2');`,
     `import { Agent } from 'undici';`,
+    `import { type Dispatcher, Pool } from 'undici';`,
+    `await import('undici');`,
     `import { lookup } from 'node:dns';`,
     `import { Resolver } from 'dns/promises';`,
     `await import('node:dns');`,
@@ -383,5 +395,14 @@ describe('the ways out', () => {
     it(`are found past it: ${line}`, async () => {
       const [result] = await lint.lintText(line, { filePath: 'src/oidc/pool.ts' });
       assert.match(result?.messages.map(({ message }) => message).join() ?? '', /kernel\/outbound\.ts/);
+    });
+
+  for (const [filePath, line] of [
+    ['src/gateway/plane/forward.ts', `import type { Dispatcher } from 'undici';`],
+    ['src/kernel/outbound-pool.ts', `import { Pool } from 'undici';`],
+  ] as const)
+    it(`are not types, nor the pools behind the guard: ${line}`, async () => {
+      const [result] = await lint.lintText(line, { filePath });
+      assert.deepEqual(result?.messages, []);
     });
 });

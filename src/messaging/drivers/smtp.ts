@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import pLimit from 'p-limit';
 import type { MailDriverSettings } from '../../kernel/message-drivers.js';
-import { addressWithin } from '../../kernel/outbound.js';
+import { addressWithin } from '../../kernel/checked-addresses.js';
 import type { Reach } from '../../kernel/private-networks.js';
 import { OutcomeUnknown, Refused } from '../../jobs/index.js';
 import type { Driver, Mail } from '../schema.js';
@@ -31,7 +31,7 @@ export function smtpDriver(settings: Settings, reach: Reach, mailMs = MAIL_MS): 
     return createTransport({
       pool: true,
       maxConnections: CONNECTIONS,
-      host: await addressWithin(host, reach),
+      host: await addressWithin({ host, port }, reach),
       port,
       secure: security === 'tls',
       requireTLS: security === 'starttls',

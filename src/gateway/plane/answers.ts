@@ -1,0 +1,78 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestFacts } from '../../kernel/request.js';
+import { closeGently } from './linger.js';
+import { changesOf, comparable, NOT_ANSWERED } from './headers.js';
+import { PROBLEMS, type Problem, type ProblemWord } from './problem.js';
+import { type CorsHeaders, ownHeaders } from './response-headers.js';
+import type { Answer, LocatedCall } from './steps.js';
+
+const TITLES: Record<ProblemWord, string> = {
+  'not-found': 'Nothing is at this path',
+  address: 'Your address may not call this API',
+  'bad-path': 'The path has a form that is not accepted',
+  method: 'The method is not allowed at this path',
+  token: 'A valid token is required',
+  scope: 'The token does not have the scope',
+  permission: 'The user does not have the permission',
+  'product-key': 'A valid product key is required',
+  product: 'The product key does not open this API',
+  'rate-limit': 'Too many calls',
+  quota: 'The quota is used up',
+  'invalid-request': 'The request is not valid',
+  'too-large': 'The body is too large',
+  'media-type': 'The media type is not supported',
+  backend: 'The backend did not answer',
+  'circuit-open': 'The backend is left alone for now',
+  timeout: 'The backend did not answer in time',
+};
+
+/** A request, its answer, and what is known of it. */
+export interface Exchanged {
+  request: IncomingMessage;
+  response: ServerResponse;
+  facts: RequestFacts;
+}
+
+/** Sends a head and a whole body. Nothing is sent where the caller has left or an answer has begun. */
+function send({ request, response }: Exchanged, status: number, headers: string[], body: Buffer): void {
+  if (response.headersSent || response.destroyed) return;
+  if (!request.complete) closeGently(request, response);
+  if (status !== 204 && status !== 304) headers.push('Content-Length', String(body.length));
+  response.writeHead(status, headers);
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+/**
+ * Answers with a problem document (RFC 9457). HEAD gets the same head without the body.
+ * @param cors headers for a browser's script, which could not read the problem without them.
+ */
+export function sendProblem(exchanged: Exchanged, problem: Problem, cors?: CorsHeaders): void {
+  const { word, detail, headers = {}, extensions } = problem;
+  const status = PROBLEMS[word];
+  exchanged.facts.outcome = word;
+  const document = {
+    type: `urn:gatehouse:gateway:${word}`,
+    title: TITLES[word],
+    status,
+    detail,
+    requestId: exchanged.facts.requestId,
+    ...extensions,
+  };
+  const list = ['Content-Type', 'application/problem+json', 'Cache-Control', 'no-store'];
+  for (const [name, value] of Object.entries(headers)) list.push(name, value);
+  list.push(...ownHeaders(exchanged, cors));
+  send(exchanged, status, list, Buffer.from(JSON.stringify(document)));
+}
+
+/** Answers with what a step has made, or the cache has kept. */
+export function sendAnswer(call: LocatedCall, answer: Answer, cors?: CorsHeaders): void {
+  const changes = changesOf(call.policy.setHeader?.response, NOT_ANSWERED);
+  const list: string[] = [];
+  for (let at = 0; at < answer.headers.length; at += 2) {
+    const [name, value] = [answer.headers[at] as string, answer.headers[at + 1] as string];
+    const key = comparable(name);
+    if (!NOT_ANSWERED.has(key) && key !== 'content-length' && !changes.names.has(key)) list.push(name, value);
+  }
+  list.push(...changes.set, ...ownHeaders(call, cors));
+  send(call, answer.status, list, Buffer.from(answer.body ?? ''));
+}

@@ -1,0 +1,109 @@
+import { soon, type Soon } from '../../kernel/soon.js';
+import type { Log } from '../../observe/index.js';
+import { sendProblem } from './answers.js';
+import type { Breaker, Breakers } from './breaker.js';
+import { askForBody } from './continue.js';
+import { faultOf } from './faults.js';
+import { Forwarding } from './forwarding.js';
+import type { KeptPool, Pools } from './pools.js';
+import { requestHeaders } from './request-headers.js';
+import type { CorsHeaders } from './response-headers.js';
+import { backendTarget } from './rewrite.js';
+import type { Call } from './steps.js';
+import { canBecomeTunnel, type Tunnels } from './tunnel.js';
+import { MOST_REPEATED, readBody, type Upload, uploadOf, UploadStream } from './upload.js';
+
+export interface ForwarderBase {
+  pools: Pools;
+  breakers: Breakers;
+  tunnels: Tunnels;
+  trustsProxy(address: string): boolean;
+  certificateHeader: string;
+  log: Log;
+}
+
+/** What a call is sent on with, beside what it has itself. */
+export interface ForwardOptions {
+  cors: CorsHeaders;
+  /** The value of `Gatehouse-Caller`. */
+  caller: string | undefined;
+}
+
+/** The body of a call. Where it may have to be sent again, a short one is waited for. */
+function bodyOf(call: Call, idleMs: number): Soon<Upload> {
+  const { request, response, policy } = call;
+  if (call.body) return call.body;
+  const length = Number(request.headers['content-length'] ?? 0);
+  if (!policy.retry || request.complete || length > MOST_REPEATED) return uploadOf(request, idleMs);
+  askForBody(request, response);
+  return readBody(request, MOST_REPEATED).then(({ chunks, whole }) =>
+    whole ? Buffer.concat(chunks) : new UploadStream(request, chunks, idleMs),
+  );
+}
+
+/** The circuit of the revision, or of an operation that has a policy of its own. */
+function breakerOf(
+  { tenant, revision, policy, policies, operation }: Call,
+  breakers: Breakers,
+): Breaker | undefined {
+  const own = policy.circuitBreaker;
+  if (!own) return undefined;
+  const name = own === policies.base.circuitBreaker ? '' : operation.key;
+  return breakers.get(`${tenant.id} ${revision.id} ${name}`, own);
+}
+
+/** Sends calls that have passed all steps to their backends. */
+export function openForwarder(base: ForwarderBase): (call: Call, options: ForwardOptions) => Soon<void> {
+  const { pools, breakers, tunnels, trustsProxy, certificateHeader, log } = base;
+
+  function send(
+    call: Call,
+    { cors, caller }: ForwardOptions,
+    pool: KeptPool,
+    path: string,
+    body: Upload,
+  ): void {
+    const { request, policy, store } = call;
+    if (request.destroyed && !request.complete) return; // the caller left within its body
+    const headers = requestHeaders(call, {
+      trustsProxy,
+      certificateHeader,
+      caller,
+      conditions: store?.conditions ?? [],
+      contentLength: body instanceof UploadStream ? request.headers['content-length'] : undefined,
+    });
+    new Forwarding({
+      call,
+      pool,
+      options: {
+        path,
+        method: call.method,
+        headers,
+        body,
+        headersTimeout: policy.timeout.seconds * 1000,
+        bodyTimeout: policy.timeout.idleSeconds * 1000,
+        ...(canBecomeTunnel(request) && { upgrade: 'websocket' }),
+      },
+      breaker: breakerOf(call, breakers),
+      store,
+      cors,
+      tunnels,
+      log,
+    }).begin();
+  }
+
+  return (call, options) => {
+    const backend = pools.backendOf(call.tenant, call.revision);
+    let pool: KeptPool;
+    try {
+      pool = backend.pool();
+    } catch (error) {
+      sendProblem(call, faultOf(error as Error).problem, options.cors);
+      return;
+    }
+    const path = backendTarget(call, backend.base);
+    return soon(bodyOf(call, call.policy.timeout.idleSeconds * 1000), (body) =>
+      send(call, options, pool, path, body),
+    );
+  };
+}

@@ -1,0 +1,20 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** What a caller that is still sending has to read its answer and stop. */
+const LINGER_MS = 2000;
+
+/**
+ * Makes an answer the connection's last while the request's body is not read to its end. A system that closes a connection on
+ * which something has come that was not read resets it, and the caller may lose the answer (RFC 9112, 9.6). So first only the
+ * server's side is closed, and what still comes is read and let go.
+ */
+export function closeGently(request: IncomingMessage, response: ServerResponse): void {
+  const { socket } = request;
+  response.shouldKeepAlive = false;
+  socket.destroySoon = () => {
+    request.resume();
+    socket.end();
+    const late = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.once('close', () => clearTimeout(late));
+  };
+}

@@ -1,0 +1,186 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { LRUCache } from 'lru-cache';
+import type { RequestFacts } from '../../kernel/request.js';
+import { soon, type Soon } from '../../kernel/soon.js';
+import { whenClosed } from '../../kernel/when-closed.js';
+import type { Log } from '../../observe/index.js';
+import type { Tenant } from '../../tenants/index.js';
+import type { LiveApi, LiveRevision } from '../types.js';
+import { placeOf, readTarget, type Place } from './address.js';
+import { sendAnswer, sendProblem } from './answers.js';
+import { openBreakers } from './breaker.js';
+import type { Dispatcher } from './dispatcher.js';
+import { openForwarder } from './forward.js';
+import { openPools } from './pools.js';
+import type { Problem } from './problem.js';
+import { openSequence, type Outcome } from './sequence.js';
+import type {
+  AccessSteps,
+  Call,
+  CompiledPolicy,
+  LocatedCall,
+  PolicyRunner,
+  Router,
+  RouteSource,
+  UsageEntry,
+} from './steps.js';
+import { openTunnels } from './tunnel.js';
+
+export interface PlaneBase {
+  /** The tenant's API at a suffix, as it is written; undefined where there is none. */
+  bySuffix(tenant: Tenant, suffix: string): Soon<LiveApi | undefined>;
+  routes: RouteSource;
+  access: AccessSteps;
+  policies: PolicyRunner;
+  /** A pool of connections to an origin, within the tenant's reach. @throws Error where the address as written is out of reach */
+  openPool(tenant: Tenant, origin: URL): Dispatcher;
+  /** Called once at the end of each call whose API was found. */
+  usage(entry: UsageEntry): void;
+  /** Whether an address is one of the proxies in front, whose `Forwarded` is kept. */
+  trustsProxy(address: string): boolean;
+  /** The header in which proxies pass a client's certificate to this server. */
+  certificateHeader: string;
+  log: Log;
+}
+
+export interface Plane {
+  /**
+   * Answers a request whose target begins with `/gateway/`. What it returns is settled when the answer is on its way, not when it
+   * is out. It rejects where a step fails in a way that has no problem document, as when the store is down.
+   */
+  handle(request: IncomingMessage, response: ServerResponse, tenant: Tenant, facts: RequestFacts): Soon<void>;
+  /** Closes open WebSockets. Other calls go on. */
+  endTunnels(): void;
+  /** Waits for calls that are under way, and closes all connections to backends. */
+  close(): Promise<void>;
+}
+
+/** What requests of a revision are matched by. */
+interface Prepared {
+  router: Router;
+  policies: CompiledPolicy;
+}
+
+/** Operations of prepared revisions together: some 60 MB of routers (docs/performance.md). */
+const MOST_OPERATIONS = 60_000;
+
+const NOT_FOUND: Problem = {
+  word: 'not-found',
+  detail: 'No API is at this address. Check the suffix, the version and the revision number.',
+};
+const BAD_TARGET: Problem = {
+  word: 'bad-path',
+  detail: 'The address is longer than 8 KiB, or does not begin with /gateway/ and the suffix of an API.',
+};
+const BAD_CODING: Problem = {
+  word: 'invalid-request',
+  detail:
+    'The body has a transfer coding other than chunked. Send it with Transfer-Encoding: chunked or a Content-Length.',
+};
+
+/** Whether the body is framed in a way that the backend would not read otherwise (RFC 9112, 6.1). */
+const isFramedPlainly = ({ headers, httpVersion }: IncomingMessage): boolean => {
+  const coding = headers['transfer-encoding'];
+  return coding === undefined || (httpVersion === '1.1' && coding.toLowerCase() === 'chunked');
+};
+
+export function openPlane(base: PlaneBase): Plane {
+  const { routes, access, policies } = base;
+  const pools = openPools(base.openPool);
+  const tunnels = openTunnels();
+  const sequence = openSequence({ access, policies, checkPath: routes.checkPath });
+  const forward = openForwarder({
+    pools,
+    tunnels,
+    breakers: openBreakers(),
+    trustsProxy: base.trustsProxy,
+    certificateHeader: base.certificateHeader.toLowerCase(),
+    log: base.log,
+  });
+  const prepared = new LRUCache<LiveRevision, Prepared>({ maxSize: MOST_OPERATIONS });
+
+  function prepare(revision: LiveRevision): Soon<Prepared> {
+    const found = prepared.get(revision);
+    if (found) return found;
+    return revision.document().then((document) => {
+      const made = {
+        router: routes.routerOf(document),
+        policies: policies.compile(revision.policy, document),
+      };
+      prepared.set(revision, made, { size: document.operations.length + 1 });
+      return made;
+    });
+  }
+
+  /** Counts a call when its answer is out or its connection has closed. */
+  function count(call: LocatedCall): void {
+    const started = performance.now();
+    whenClosed(call.response, () => {
+      const { response, tenant, api, version, revision, operation, caller } = call;
+      base.usage({
+        tenantId: tenant.id,
+        apiId: api.id,
+        versionId: version.apiId,
+        revisionId: revision.id,
+        operation: operation?.key,
+        clientId: caller?.clientId,
+        status: response.headersSent || response.statusCode === 101 ? response.statusCode : 499,
+        milliseconds: performance.now() - started,
+      });
+    });
+  }
+
+  function finish(call: LocatedCall, outcome: Outcome): Soon<void> {
+    const cors = policies.corsHeaders(call);
+    if (call.caller) call.facts.clientId = call.caller.clientId;
+    if (outcome && 'problem' in outcome) return sendProblem(call, outcome.problem, cors);
+    if (outcome) return sendAnswer(call, outcome.answer, cors);
+    const ready = call as Call; // the sequence has answered calls without an operation
+    return soon(access.callerHeader(ready), (caller) => forward(ready, { cors, caller }));
+  }
+
+  function run(
+    start: Pick<LocatedCall, 'request' | 'response' | 'tenant' | 'facts' | 'api'>,
+    place: Place,
+    made: Prepared,
+  ): Soon<void> {
+    const { method = '' } = start.request;
+    const match = method === 'TRACE' ? undefined : made.router.match(method, place.path);
+    const route = match && 'operation' in match ? match : undefined;
+    const call: LocatedCall = {
+      ...start,
+      ...place,
+      method,
+      operation: route?.operation,
+      parameters: route?.parameters ?? {},
+      router: made.router,
+      policy: route ? made.policies.of(route.operation) : made.policies.base,
+      policies: made.policies,
+      caller: undefined,
+      key: undefined,
+      body: undefined,
+      store: undefined,
+    };
+    count(call);
+    return soon(sequence.run(call), (outcome) => finish(call, outcome));
+  }
+
+  return {
+    handle(request, response, tenant, facts) {
+      const exchanged = { request, response, facts };
+      const target = readTarget(request.url ?? '');
+      if (!target) return sendProblem(exchanged, BAD_TARGET);
+      if (!isFramedPlainly(request)) return sendProblem(exchanged, BAD_CODING);
+      return soon(base.bySuffix(tenant, target.suffix), (api) => {
+        const place = api && placeOf(api, target, request.headers);
+        if (!place) return sendProblem(exchanged, NOT_FOUND);
+        return soon(prepare(place.revision), (made) => run({ ...exchanged, tenant, api }, place, made));
+      });
+    },
+    endTunnels: () => tunnels.end(),
+    close: () => {
+      tunnels.end();
+      return pools.close();
+    },
+  };
+}

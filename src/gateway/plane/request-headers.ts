@@ -1,0 +1,83 @@
+import { plain } from '../../kernel/forwarded.js';
+import type { Call } from './steps.js';
+import { forwardedFor } from './forwarded.js';
+import { changesOf, comparable, isIdentity, namedIn, NOT_SENT } from './headers.js';
+import { nextTrace } from './trace-context.js';
+
+/** What the headers to the backend depend on, beside the call itself. */
+export interface Outgoing {
+  trustsProxy(address: string): boolean;
+  /** The header in which proxies in front pass a client's certificate to this server, in lower case: not for backends. */
+  certificateHeader: string;
+  /** The value of `Gatehouse-Caller`, where a token was checked. */
+  caller: string | undefined;
+  /** Headers of the cache that replace the caller's, as names and values in turn. */
+  conditions: readonly string[];
+  /** The length of a body that is streamed, where the caller said it. */
+  contentLength: string | undefined;
+}
+
+const WANTS_TRAILERS = /(?:^|,)\s*trailers\s*(?:,|$)/i;
+
+/** The credentials of the token, which stop here unless the API passes them on. */
+const isToken = (name: string): boolean => name === 'authorization' || name === 'dpop';
+
+/** `Forwarded` (RFC 7239): what a trusted proxy said before is kept in front. */
+function forwardedOf({ request, facts, tenant }: Call, trustsProxy: Outgoing['trustsProxy']): string {
+  const before = rawValues(request.rawHeaders, 'forwarded');
+  if (before.length > 0) {
+    const peer = plain(request.socket.remoteAddress ?? '');
+    if (trustsProxy(peer)) return `${before.join(', ')}, ${forwardedFor(peer, tenant.issuer)}`;
+  }
+  return forwardedFor(facts.address, tenant.issuer);
+}
+
+const firstNames = (list: readonly string[]): ReadonlySet<string> | undefined =>
+  list.length === 0 ? undefined : new Set(list.filter((_, at) => at % 2 === 0).map(comparable));
+
+/** The headers of the request to the backend, as names and values in turn. The pool adds `Host` and the framing. */
+export function requestHeaders(call: Call, outgoing: Outgoing): string[] {
+  const { request, version, facts } = call;
+  const { rawHeaders, headers } = request;
+  const certificate = outgoing.certificateHeader;
+  const named = namedIn(headers.connection);
+  const changes = changesOf(call.policy.setHeader?.request, NOT_SENT);
+  const conditions = firstNames(outgoing.conditions);
+  const passesToken = version.passToken || version.authServer === 'none';
+  const [parent, ...others] = rawValues(rawHeaders, 'traceparent');
+  const trace = nextTrace(others.length === 0 ? parent : undefined);
+  const list: string[] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    const key = comparable(name);
+    if (key === 'tracestate' ? !trace.continued : NOT_SENT.has(key)) continue;
+    if (isIdentity(key) || key === certificate || named.has(key) || changes.names.has(key)) continue;
+    if ((!passesToken && isToken(key)) || conditions?.has(key)) continue;
+    list.push(name, rawHeaders[at + 1] as string);
+  }
+  if (headers.te !== undefined && WANTS_TRAILERS.test(String(headers.te))) list.push('TE', 'trailers');
+  if (outgoing.contentLength !== undefined) list.push('Content-Length', outgoing.contentLength);
+  list.push(
+    'Forwarded',
+    forwardedOf(call, outgoing.trustsProxy),
+    'Via',
+    `${request.httpVersion} gatehouse`,
+    'X-Request-Id',
+    facts.requestId,
+    'traceparent',
+    trace.parent,
+  );
+  if (outgoing.caller !== undefined) list.push('Gatehouse-Caller', outgoing.caller);
+  list.push(...outgoing.conditions, ...changes.set);
+  return list;
+}
+
+/** The values of a header, in their order. The app changes `headers`; these are as they came. */
+function rawValues(raw: readonly string[], name: string): string[] {
+  const values: string[] = [];
+  for (let at = 0; at < raw.length; at += 2) {
+    const given = raw[at] as string;
+    if (given.length === name.length && given.toLowerCase() === name) values.push(raw[at + 1] as string);
+  }
+  return values;
+}

@@ -1,0 +1,72 @@
+import type { RawHeaders } from './dispatcher.js';
+import { changesOf, comparable, ISOLATION, namedIn, NOT_ANSWERED, NOT_IN_TRAILERS } from './headers.js';
+import type { LocatedCall } from './steps.js';
+
+/** The head of the backend's answer, before anything is left out of it. */
+export interface BackendHead {
+  status: number;
+  rawHeaders: RawHeaders | undefined;
+  /** By lower-case name. */
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+/** What else decides on the headers of an answer. */
+export interface AnswerContext {
+  call: LocatedCall;
+  cors: CorsHeaders;
+  /** Whether trailers can follow: the body has no length, and the caller speaks HTTP/1.1. */
+  mayHaveTrailers: boolean;
+}
+
+/** Headers by `cors`, which replace the backend's; undefined where there is no such policy. */
+export type CorsHeaders = Readonly<Record<string, string>> | undefined;
+
+const text = (raw: Buffer | string): string => (typeof raw === 'string' ? raw : raw.toString('latin1'));
+
+/** Names and values in turn. */
+function* pairsOf(raw: RawHeaders | undefined): Generator<[name: string, value: string]> {
+  if (!Array.isArray(raw)) return;
+  for (let at = 0; at + 1 < raw.length; at += 2)
+    yield [text(raw[at] as Buffer | string), text(raw[at + 1] as Buffer | string)];
+}
+
+const isCors = (key: string): boolean => key.startsWith('access-control-');
+
+const joined = (value: string | string[] | undefined): string | undefined =>
+  Array.isArray(value) ? value.join(',') : value;
+
+/** The headers of the backend's answer for the caller, as names and values in turn. */
+export function answerHeaders(head: BackendHead, context: AnswerContext): string[] {
+  const { call, cors, mayHaveTrailers } = context;
+  const named = namedIn(joined(head.headers['connection']));
+  const changes = changesOf(call.policy.setHeader?.response, NOT_ANSWERED);
+  const list: string[] = [];
+  for (const [name, value] of pairsOf(head.rawHeaders)) {
+    const key = comparable(name);
+    if (NOT_ANSWERED.has(key) && !(key === 'trailer' && mayHaveTrailers)) continue;
+    if (named.has(key) || changes.names.has(key) || (cors !== undefined && isCors(key))) continue;
+    // A status without a body has no length either; 304 may say the one of the answer that is kept (RFC 9110, 8.6).
+    if (key === 'content-length' && (head.status === 204 || head.status < 200)) continue;
+    list.push(name, value);
+  }
+  list.push(...changes.set, ...ownHeaders(call, cors));
+  return list;
+}
+
+/** What the gateway says itself with each answer. */
+export function ownHeaders({ facts }: Pick<LocatedCall, 'facts'>, cors: CorsHeaders): string[] {
+  const list = [...ISOLATION, 'X-Request-Id', facts.requestId];
+  // A second `Vary` is added to the first one by those who read it (RFC 9110, 5.3).
+  if (cors) for (const name of Object.keys(cors)) list.push(name, cors[name] as string);
+  return list;
+}
+
+/** The trailers of the backend's answer for the caller. */
+export function answerTrailers(raw: RawHeaders | undefined): [string, string][] {
+  const list: [string, string][] = [];
+  for (const [name, value] of pairsOf(raw)) {
+    const key = comparable(name);
+    if (!NOT_ANSWERED.has(key) && !NOT_IN_TRAILERS.has(key)) list.push([name, value]);
+  }
+  return list;
+}
