@@ -12,7 +12,9 @@ export {
   scheduleOf,
   type KeyInfo,
 } from './keys/index.js';
+export type { ApiToken, ApiTokens } from './api-tokens.js';
 export type { LiveToken } from './bearer.js';
+export { DPOP_ALGS, type DpopProofs } from './dpop-proofs.js';
 export type { TokenDependencies } from './jwt-access-token.js';
 export { endPending, OIDC_SEALED_COLUMNS } from './sealed.js';
 export { openProviderPool, type ProviderPool, type TenantRuntime } from './pool.js';

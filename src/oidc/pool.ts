@@ -7,10 +7,12 @@ import { clientFinder, isClientOrigin } from '../clients/index.js';
 import { tenantDb } from '../store/index.js';
 import { tenantSecret, type Tenant } from '../tenants/index.js';
 import { withBuiltInClients } from './built-in-clients.js';
+import { apiTokens, type ApiTokens } from './api-tokens.js';
 import { actorOf, liveTokenOf, type LiveToken } from './bearer.js';
 import { loadCatalogue, type Catalogue } from './catalogue.js';
 import { ClientCache } from './client-cache.js';
 import { FetchedKeysCache } from './client-keys.js';
+import { dpopProofs, type DpopProofs } from './dpop-proofs.js';
 import { BrowserBinding } from './interactions/binding.js';
 import { tokenIssuer, type IssueToken } from './issue-token.js';
 import type { TokenDependencies } from './jwt-access-token.js';
@@ -39,6 +41,10 @@ export interface TenantRuntime {
   liveToken(text: string): Promise<LiveToken | undefined>;
   /** Whether a token that was read before still works, but for its expiry. */
   stillLive(token: TokenDependencies): Promise<boolean>;
+  /** Checks of tokens that come to APIs behind this server. */
+  apiTokens: ApiTokens;
+  /** Checks of the proofs that come with key-bound tokens to those. */
+  dpopProofs: DpopProofs;
   /** A JWT of the management API for who calls it. */
   issueToken: IssueToken;
   /** Whether a client of the tenant lives at this origin, so that its pages may call the management API. */
@@ -135,6 +141,11 @@ export function openProviderPool(base: OidcBase): ProviderPool {
         return token && (await policy.stillReaches(token.dependencies)) ? token : undefined;
       },
       stillLive: policy.stillLive,
+      apiTokens: apiTokens({
+        ...{ ...base, tenantId: tenant.id, issuer: tenant.issuer },
+        ...{ provider, keys, clients, catalogue, policy },
+      }),
+      dpopProofs: dpopProofs(tenant.id, dpopSecret, base.artifacts),
       issueToken: tokenIssuer({ ...base, tenant, keys, catalogue }),
       mayCallFrom: rememberOrigins((origin) => isClientOrigin(tenantDb(base.store.knex, tenant.id), origin)),
       handle: provider.callback(),

@@ -33,6 +33,7 @@ import { accountOf } from './claims.js';
 import { assertAudience, CLIENT_SIGNING_ALGS, countClient, secureClients } from './client-authentication.js';
 import type { ClientCache, LibraryClient } from './client-cache.js';
 import type { FetchedKeysCache } from './client-keys.js';
+import { DPOP_ALGS } from './dpop-proofs.js';
 import { correctSessions } from './corrections.js';
 import { existingGrants, keepGrantFields } from './grants/existing.js';
 import { loadGrant } from './grants/load.js';
@@ -156,7 +157,7 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       introspectionSigningAlgValues: keys.algorithms,
       clientAuthSigningAlgValues: [...CLIENT_SIGNING_ALGS],
       requestObjectSigningAlgValues: [...CLIENT_SIGNING_ALGS],
-      dPoPSigningAlgValues: ['ES256', 'EdDSA'],
+      dPoPSigningAlgValues: [...DPOP_ALGS],
     },
     assertJwtClientAuthClaimsAndHeader: assertAudience(tenant.issuer, (ctx, clientId) =>
       countClient(ctx, base.limits, tenant.id, clientId),
