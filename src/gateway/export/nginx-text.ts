@@ -52,7 +52,3 @@ export const block = (head: string, lines: readonly string[]): string[] => [
   ...lines.map((line) => (line === '' ? '' : `  ${line}`)),
   '}',
 ];
-
-/** Text of a caller's in a comment: on one line, in ASCII. */
-export const commented = (text: string): string =>
-  JSON.stringify(text).replace(/[^\x20-\x7e]/g, '?').slice(0, 200);

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { LiveApi, LiveRevision, LiveVersion } from '../types.js';
 import { AUTHORIZE_PATH, ANSWERED, DROPPED, SENT } from './authorize.js';
 import { backendName } from './backend-names.js';
-import type { ExportSource, LeftOut } from './source.js';
-import { block, commented, isAnswerable, isPlainHost, isQuotable, isSettable, quoted } from './nginx-text.js';
+import { commented, type ExportSource, type LeftOut } from './source.js';
+import { block, isAnswerable, isPlainHost, isQuotable, isSettable, quoted } from './nginx-text.js';
 
 export interface NginxOptions {
   /** What the server listens at: a port, or an address with one. */
@@ -36,8 +36,10 @@ interface Names {
 const DIGITS = 8;
 
 function namesOf(tenantId: string): Names {
-  const prefix = `gatehouse_${createHash('sha256').update(tenantId).digest('hex').slice(0, DIGITS)}`;
-  return { prefix, variable: (name) => `${prefix}_${name.toLowerCase().replaceAll('-', '_')}` };
+  const digest = createHash('sha256').update(tenantId).digest('hex').slice(0, DIGITS);
+  // nginx keeps names of variables in buckets of 64 bytes, where nothing else is configured.
+  const short = (name: string): string => name.toLowerCase().replaceAll('-', '_').replace('access_control', 'ac');
+  return { prefix: `gatehouse_${digest}`, variable: (name) => `gh_${digest}_${short(name)}` };
 }
 
 /** So many names of backends go with a question. */
@@ -91,7 +93,8 @@ async function backendsOf(apis: readonly LiveApi[], { addressOf }: NginxOptions)
 
 const introduction = ({ tenant, apis }: ExportSource, leftOut: readonly LeftOut[]): string[] => [
   `# Gatehouse, tenant ${commented(tenant.name)}: ${apis.length} APIs. Written by "gatehouse gateway export nginx"; do not edit.`,
-  '# Include it in the http block of nginx 1.22 or newer. Gatehouse must trust this nginx (GATEHOUSE_TRUST_PROXY).',
+  '# Include it in the http block of nginx 1.22 or newer, with "variables_hash_max_size 2048;" beside it. Gatehouse must trust this',
+  '# nginx (GATEHOUSE_TRUST_PROXY).',
   '#',
   '# Gatehouse decides each call, and picks its backend; nginx carries it. An older file is never wrong: what it does not',
   '# know is handed over to Gatehouse. So are calls with one of these policies: cache, circuitBreaker, mock, retry, timeout,',

@@ -31,7 +31,7 @@ function written(exported: string): { file: string; folder: string } {
 export function checkedByNginx(exported: string): { code: number | null; said: string } {
   const { file, folder } = written(exported);
   const { status, stderr } = spawnSync(NGINX, ['-t', '-c', file, '-p', folder], { encoding: 'utf8' });
-  return { code: status, said: stderr.trim().split('\n').at(-1) ?? '' };
+  return { code: status, said: stderr.trim() };
 }
 
 export interface RunningNginx {
