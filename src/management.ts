@@ -41,10 +41,15 @@ import { clientOperations } from './clients/operations.js';
 import { registrationAccessOperation } from './clients/registration-access.js';
 import { registrationTokenOperations } from './clients/registration.js';
 import { gatewayReach, reachOfTenant, type Config } from './config.js';
+import { gatewayOperations } from './gateway/catalogue/operations.js';
+import type { GatewayServices } from './gateway/index.js';
+import { packageOperations } from './gateway/packages/operations.js';
+import { subscriberOperations } from './gateway/subscribers/operations.js';
 import type { Uses } from './identity-resources/index.js';
 import { identityResourceOperations } from './identity-resources/operations.js';
 import { factsOf, hasLeft } from './kernel/request.js';
 import { keepAnswer, type KeptAnswer } from './kernel/kept-answer.js';
+import type { Look } from './kernel/pages.js';
 import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
 import { keptNames, MQTT_API } from './mqtt/index.js';
@@ -76,6 +81,7 @@ export interface Services extends RegistrationBase, BlobServices {
   pool: ProviderPool;
   directory: TenantDirectory;
   config: Config;
+  gateway: GatewayServices;
 }
 
 const uses: Uses = {
@@ -101,6 +107,9 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
   const reserved = reservedAudiences(() => config.mqtt.audience);
   return [
     ...apiResourceOperations({ uses, holders }, vault, reserved),
+    ...gatewayOperations({ ...services.gateway, reserved }),
+    ...subscriberOperations(services),
+    ...packageOperations(),
     importOperation({ open: openClient, held: heldByNamed }, holders, reserved),
     ...clientOperations(vault, (tenant) => reachOfTenant(config, tenant), reserved, keptNames, holders),
     ...registrationTokenOperations(vault),
@@ -150,11 +159,13 @@ const tooMany = (seconds: number, headers: Record<string, string> = {}): Failure
 export function managementApi(
   base: ManagementBase,
   runtimeOf: (request: IncomingMessage) => TenantRuntime,
+  lookOf: (request: IncomingMessage) => Look,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { store, limits, log, directory } = base;
   const app = apiApp(operationsOver(base), {
     store,
     tenantOf: (request) => runtimeOf(request).tenant,
+    lookOf,
     actorOf: (request, token) => runtimeOf(request).actorOf(token),
     actorOfSecret: (request, name, secret) =>
       resourceActor(tenantDb(store.knex, runtimeOf(request).tenant.id), base.vault, name, secret),

@@ -120,6 +120,7 @@ export function openMessenger({ config, store, vault, screen, tenantOf }: Messen
     ready?: () => Promise<void>,
   ) {
     if (settings.driver !== 'screen') return mailDriver(settings, reach).send(id, mail, ready);
+    await ready?.();
     return screen.show({ at: Date.now(), tenantId, channel: 'mail', ...mail });
   }
 
