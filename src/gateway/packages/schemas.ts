@@ -19,7 +19,10 @@ const fields = {
 
 /** Those that a package may be without; null is none. */
 const optional = {
-  icon: orNull({ ...webAddress, description: 'The https address of a picture, or the address of a file of /api/Blob.' }),
+  icon: orNull({
+    ...webAddress,
+    description: 'The https address of a picture, or the address of a file of /api/Blob.',
+  }),
   description: orNull(text(2000)),
   showIndex: {
     type: ['integer', 'null'],

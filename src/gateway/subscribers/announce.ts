@@ -112,11 +112,9 @@ function sendMails({ store, vault, messenger }: CourierBase): Deliver {
       if (!(await find.first(tenantId, subscription, announcement))) throw new Unsubscribed();
       await handOver();
     };
-    await messenger
-      .send(tenantId, id, mailOf(vault, tenantId, row), ready)
-      .catch((error: unknown) => {
-        if (!(error instanceof Unsubscribed)) throw error;
-      });
+    await messenger.send(tenantId, id, mailOf(vault, tenantId, row), ready).catch((error: unknown) => {
+      if (!(error instanceof Unsubscribed)) throw error;
+    });
   };
 }
 

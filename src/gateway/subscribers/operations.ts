@@ -19,7 +19,14 @@ import { mailTarget, secondsUntilFree } from '../../verification/index.js';
 import { foldName } from '../../kernel/names.js';
 import { addressHash, confirmationHash, newConfirmationCode, readEndingCode } from './codes.js';
 import { linkTo } from './links.js';
-import { CODE_QUERY, ONE_CLICK, REQUESTED, SUBSCRIBED, SUBSCRIPTION, SUBSCRIPTION_REQUEST } from './schemas.js';
+import {
+  CODE_QUERY,
+  ONE_CLICK,
+  REQUESTED,
+  SUBSCRIBED,
+  SUBSCRIPTION,
+  SUBSCRIPTION_REQUEST,
+} from './schemas.js';
 import {
   countSubscriptions,
   findRequest,
@@ -70,7 +77,8 @@ const full = (): Failure =>
   });
 
 const badCode = (code: typeof CODES.subscriptionCodeFailed): Failure => {
-  const message = 'the code is wrong, used or expired, or belongs to another API; take the link as it is in the mail';
+  const message =
+    'the code is wrong, used or expired, or belongs to another API; take the link as it is in the mail';
   return new Failure(422, code, { message, data: [{ field: 'code', rule: 'code', message }] });
 };
 
@@ -147,10 +155,17 @@ const requestOperation = (base: SubscriberBase): AnyOperation =>
       if (await isSubscribed(db, api.id, email)) throw onTheList();
       await countMail(db, base, api.id, email);
       if (!canSend)
-        throw new Failure(503, CODES.emailSendFailed, { message: 'no mail driver is set; see /api/Messaging' });
+        throw new Failure(503, CODES.emailSendFailed, {
+          message: 'no mail driver is set; see /api/Messaging',
+        });
       const code = newConfirmationCode();
       const expiresAt = Date.now() + CODE_LIFETIME_MS;
-      await putRequest(db, api.id, { email, locale: language, expiresAt }, confirmationHash(base.vault, code));
+      await putRequest(
+        db,
+        api.id,
+        { email, locale: language, expiresAt },
+        confirmationHash(base.vault, code),
+      );
       await queueText(db, base.vault, {
         channel: 'mail',
         to: email,

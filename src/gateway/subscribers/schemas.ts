@@ -12,8 +12,6 @@ export const SUBSCRIPTION = {
   properties: { id, email: { type: 'string' }, createdAt: time, updatedAt: time },
 } as const;
 
-
-
 export const SUBSCRIPTION_REQUEST = {
   title: 'SubscriptionRequest',
   type: 'object',

@@ -21,7 +21,9 @@ export const subscriptionsOf = (db: TenantDb, apiId: string): Knex.QueryBuilder 
   db.from(SUBSCRIPTIONS).where({ api_resource_id: apiId, ended_at: null });
 
 export async function isSubscribed(db: TenantDb, apiId: string, email: string): Promise<boolean> {
-  const found: unknown = await subscriptionsOf(db, apiId).where({ email_key: foldName(email) }).first('id');
+  const found: unknown = await subscriptionsOf(db, apiId)
+    .where({ email_key: foldName(email) })
+    .first('id');
   return found !== undefined;
 }
 
