@@ -88,11 +88,6 @@ const belongsToApi = (table: Knex.CreateTableBuilder): void =>
     .onDelete('CASCADE');
 
 export async function down(knex: Knex): Promise<void> {
-  for (const table of [
-    'api_packages',
-    'api_announcements',
-    'api_subscription_requests',
-    'api_subscriptions',
-  ])
+  for (const table of ['api_packages', 'api_announcements', 'api_subscription_requests', 'api_subscriptions'])
     await knex.schema.dropTable(table);
 }

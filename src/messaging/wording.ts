@@ -28,10 +28,13 @@ export function mailOf(
     quoted,
     link: link === undefined ? undefined : { address: addressOf(sender, link), words: word('link') },
     note: word('note'),
-    unsubscribe: unsubscribe === undefined ? undefined : {
-      address: addressOf(sender, unsubscribe),
-      words: say(locale, 'mail.unsubscribe'),
-    },
+    unsubscribe:
+      unsubscribe === undefined
+        ? undefined
+        : {
+            address: addressOf(sender, unsubscribe),
+            words: say(locale, 'mail.unsubscribe'),
+          },
     footer: say(locale, 'mail.footer', { ...places, issuer: sender.issuer }),
   };
   return {

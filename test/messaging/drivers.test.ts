@@ -151,6 +151,45 @@ describe('mail goes', () => {
     await server.close();
   });
 
+  it('by SMTP, with what ends a subscription by one click, in one line each (RFC 8058)', async () => {
+    const server = await startMailServer();
+    const driver = smtpDriver(
+      { driver: 'smtp', host: '127.0.0.1', port: server.port, security: 'none', from: 'a@example.com' },
+      'anywhere',
+    );
+    const unsubscribe = `https://id.example.com/api/ApiResource/${ID}/DelSubscription?code=${ID}.${'x'.repeat(43)}`;
+    await driver.send(ID, { ...MAIL, unsubscribe });
+    const { headerLines } = await server.mailTo('you@example.com');
+    const lines = headerLines.filter(({ key }) => key.startsWith('list-')).map(({ line }) => line);
+    assert.deepEqual(lines, [
+      `List-Unsubscribe: <${unsubscribe}>`,
+      'List-Unsubscribe-Post: List-Unsubscribe=One-Click',
+    ]);
+    await driver.send(ID, { ...MAIL, to: 'other@example.com' });
+    const plain = await server.mailTo('other@example.com');
+    assert.ok(!plain.headerLines.some(({ key }) => key.startsWith('list-')));
+    driver.close?.();
+    await server.close();
+  });
+
+  it('from here only once the caller lets it, and a mail that stays says nothing about the server', async () => {
+    const server = await startMailServer();
+    const driver = smtpDriver(
+      { driver: 'smtp', host: '127.0.0.1', port: server.port, security: 'none', from: 'a@example.com' },
+      'anywhere',
+    );
+    const kept = new Error('kept');
+    await assert.rejects(
+      driver.send(ID, MAIL, () => Promise.reject(kept)),
+      kept,
+    );
+    assert.equal(server.mails.length, 0);
+    await driver.send(ID, MAIL, () => Promise.resolve());
+    assert.equal(server.mails.length, 1);
+    driver.close?.();
+    await server.close();
+  });
+
   it('to no server that never comes to an end, whose connection is closed [SEC-R22]', async () => {
     const drips = createTcpServer((socket) => {
       socket.on('error', () => undefined);

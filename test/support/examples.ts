@@ -5,11 +5,7 @@ import { insertRole } from '../../src/roles/index.js';
 import { writeSettings } from '../../src/messaging/settings.js';
 import { listKeys, rotateKeys, scheduleOf } from '../../src/oidc/index.js';
 import { insertUser } from '../../src/users/index.js';
-import {
-  confirmationHash,
-  endingCode,
-  newConfirmationCode,
-} from '../../src/gateway/subscribers/codes.js';
+import { confirmationHash, endingCode, newConfirmationCode } from '../../src/gateway/subscribers/codes.js';
 import { putRequest, subscribe, subscriptionsOf } from '../../src/gateway/subscribers/store.js';
 import { insertPackage } from '../../src/gateway/packages/index.js';
 import { openCodes, phoneTarget } from '../../src/verification/index.js';
@@ -189,7 +185,11 @@ async function requested(
 ): Promise<{ id: string; code: string }> {
   const id = await newApi({ change }, tenant);
   const code = newConfirmationCode();
-  const request = { email: `person-${++made}@example.com`, locale: 'en', expiresAt: Date.now() + 60_000 } as const;
+  const request = {
+    email: `person-${++made}@example.com`,
+    locale: 'en',
+    expiresAt: Date.now() + 60_000,
+  } as const;
   await change((db) => putRequest(db, id, request, confirmationHash(vault, code)), tenant);
   return { id, code };
 }
