@@ -8,7 +8,7 @@ import { demoRoutes } from './demo/index.js';
 import { serveOutbox } from './dev-outbox.js';
 import { serveDocs } from './docs-page.js';
 import { endpointAt, type Endpoint } from './endpoints.js';
-import type { Gateway } from './gateway/index.js';
+import type { Plane } from './gateway/index.js';
 import { openAdmission, placeFor, type Overload } from './kernel/admission.js';
 import { StoreUnavailable } from './kernel/errors.js';
 import { originReader, settleHeaders } from './kernel/forwarded.js';
@@ -36,7 +36,7 @@ export interface AppBase extends OidcBase, Services, Pick<MqttBase, 'lockout' | 
   screen: Screen;
   /** Absent where nobody asks for them. */
   metrics: Metrics | undefined;
-  gateway: Gateway;
+  plane: Pick<Plane, 'handle'>;
 }
 
 const HSTS = 'Strict-Transport-Security';
@@ -87,7 +87,7 @@ export function createApp(base: AppBase): RequestListener {
       if (isHttps(tenant)) response.setHeader(HSTS, hsts);
       if (!tenant.enabled) return refuse(response, facts, 403, 'tenant_disabled', 'the tenant is disabled');
       if (endpoint.face === 'brokers') return mqtt.handle(request, response, tenant, call.path);
-      if (endpoint.face === 'gateway') return base.gateway.handle(request, response, tenant, facts);
+      if (endpoint.face === 'gateway') return base.plane.handle(request, response, tenant, facts);
       return soon(base.pool.get(tenant), (runtime) => serve(call, runtime));
     });
   }

@@ -18,7 +18,6 @@ import {
   userEndedDelivery,
 } from './oidc/index.js';
 import { subscriberCouriers } from './gateway/subscribers/index.js';
-import { openGateway } from './gateway/index.js';
 import { boundConnections } from './kernel/connections.js';
 import { openDraining } from './kernel/draining.js';
 import { proxiesIn } from './kernel/forwarded.js';
@@ -110,11 +109,9 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     for (const [kind, deliver] of subscriberCouriers({ store, vault, messenger }))
       couriers.set(kind, deliver);
     const files = await openFiles(config, store, log);
-    const gateway = openGateway(context);
     const base = {
       ...context,
       ...files,
-      gateway: gateway.services,
       limits,
       passwordSignIns,
       screen,
@@ -136,7 +133,9 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     );
     scraped = metrics && metricsServer(metrics);
     if (scraped && scrapedAt) await listen(scraped, scrapedAt);
-    const handle = createApp({ ...base, pool, directory, readiness, metrics });
+    const gateway = openGateway({ ...base, pool, metrics });
+    const { plane, services } = gateway;
+    const handle = createApp({ ...base, pool, directory, readiness, metrics, plane, gateway: services });
     const bodies = slowBodies(config.server.requestTimeoutSeconds, isForGateway);
     const server = createServer({
       headersTimeout: config.server.headersTimeoutSeconds * 1000,
@@ -178,6 +177,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       'listening',
     );
     const stop = async (): Promise<void> => {
+      plane.endTunnels();
       await draining.drain(server, config.server.shutdownDelaySeconds * 1000, DRAIN_MS);
       scraped?.close();
       directory.close();

@@ -1,61 +1,93 @@
 /**
- * The API gateway. `openGateway` joins its parts: the catalogue of what is published, documents, policies, and the data plane.
- * It must never connect to an address other than through the reach of the tenant.
+ * The API gateway. `openGateway` joins its parts: the catalogue of what is published, documents, policies, who may call, the data
+ * plane, and usage. It must never connect to an address other than through the reach of the tenant.
  */
 import type { CallTenant, FieldProblem } from '../api/index.js';
 import type { Config } from '../config.js';
 import { download, DownloadFailed } from '../kernel/download.js';
 import { Invalid } from '../kernel/errors.js';
+import { proxiesIn } from '../kernel/forwarded.js';
+import { openOutboundPool } from '../kernel/outbound-pool.js';
 import { checkOutbound } from '../kernel/outbound.js';
 import { mayUsePlainHttp } from '../kernel/private-networks.js';
+import type { Metrics } from '../observe/index.js';
 import { gatewayReach } from '../outbound-reach.js';
-import type { Log } from '../observe/index.js';
-import type { Store } from '../store/index.js';
+import { openAccess, type AccessBase } from './access/index.js';
 import { openLiveCatalogue, type CatalogueBase, type LiveCatalogue } from './catalogue/index.js';
-import { openDocuments } from './documents/index.js';
-import { checkPolicy, POLICY_SCHEMA } from './policies/index.js';
+import { checkPath, openDocuments, routerOf } from './documents/index.js';
+import { openPlane, type Plane, type UsageEntry } from './plane/index.js';
+import { checkPolicy, POLICY_SCHEMA, policySteps } from './policies/index.js';
 import { announce } from './subscribers/index.js';
 import { DocumentRefused } from './types.js';
+import { openUsage, type Usage } from './usage/index.js';
+
+export { PREFIX, upgradeListener, type Plane } from './plane/index.js';
 
 /** What the management operations need of the gateway. */
 export type GatewayServices = Omit<CatalogueBase, 'reserved'>;
 
 export interface Gateway {
   services: GatewayServices;
-  live: LiveCatalogue;
+  plane: Plane;
+  /** Waits for calls that are under way, and writes what was counted. */
   close(): Promise<void>;
 }
 
-interface GatewayBase {
-  store: Store;
-  log: Log;
+export interface GatewayBase extends Omit<AccessBase, 'catalogue'> {
   config: Config;
+  metrics: Metrics | undefined;
 }
 
-export function openGateway({ store, log, config }: GatewayBase): Gateway {
+export function openGateway(base: GatewayBase): Gateway {
+  const { store, log, config, metrics } = base;
   const documents = openDocuments();
   const live = openLiveCatalogue({ store, log });
+  const access = openAccess({ ...base, catalogue: live });
+  const usage = openUsage({ store, log, config, metrics });
+  const plane = openPlane({
+    bySuffix: (tenant, suffix) => live.bySuffix(tenant, suffix),
+    routes: { checkPath, routerOf },
+    access: access.steps,
+    policies: policySteps(),
+    openPool: (tenant, origin) => openOutboundPool(origin, gatewayReach(config, tenant)),
+    usage: (entry) => count(usage, entry),
+    trustsProxy: proxiesIn(config.trustProxy),
+    certificateHeader: config.mtls.header,
+    log,
+  });
   return {
-    services: {
-      prepare: documents.prepare,
-      fetchDocument: (address, tenant) => fetchDocument(config, address, tenant),
-      checkPolicy,
-      policySchema: POLICY_SCHEMA,
-      checkServiceUrl: (url, tenant) => outOfReach('serviceUrl', config, url, tenant),
-      checkKeysUrl: (url, tenant) =>
-        mayUsePlainHttp(gatewayReach(config, tenant), url)
-          ? outOfReach('jwksUri', config, url, tenant)
-          : { field: 'jwksUri', rule: 'https', message: 'must begin with https://' },
-      announce,
-      changed: () => live.refresh(),
-    },
-    live,
+    services: managementServices(config, documents.prepare, live),
+    plane,
     async close() {
+      await plane.close();
+      await access.close();
+      await usage.close();
       live.close();
       await documents.close();
     },
   };
 }
+
+const count = (usage: Usage, { versionId, operation, ...entry }: UsageEntry): void =>
+  usage.count({ ...entry, apiId: versionId, operation: operation ?? '' });
+
+const managementServices = (
+  config: Config,
+  prepare: GatewayServices['prepare'],
+  live: LiveCatalogue,
+): GatewayServices => ({
+  prepare,
+  fetchDocument: (address, tenant) => fetchDocument(config, address, tenant),
+  checkPolicy,
+  policySchema: POLICY_SCHEMA,
+  checkServiceUrl: (url, tenant) => outOfReach('serviceUrl', config, url, tenant),
+  checkKeysUrl: (url, tenant) =>
+    mayUsePlainHttp(gatewayReach(config, tenant), url)
+      ? outOfReach('jwksUri', config, url, tenant)
+      : { field: 'jwksUri', rule: 'https', message: 'must begin with https://' },
+  announce,
+  changed: () => live.refresh(),
+});
 
 async function fetchDocument(config: Config, address: string, tenant: CallTenant): Promise<string> {
   try {

@@ -5,6 +5,7 @@ import { soon, type Soon } from '../../kernel/soon.js';
 import { whenClosed } from '../../kernel/when-closed.js';
 import type { Log } from '../../observe/index.js';
 import type { Tenant } from '../../tenants/index.js';
+import type { CompiledPolicy } from '../policies/index.js';
 import type { LiveApi, LiveRevision } from '../types.js';
 import { placeOf, readTarget, type Place } from './address.js';
 import { sendAnswer, sendProblem } from './answers.js';
@@ -17,7 +18,6 @@ import { openSequence, type Outcome } from './sequence.js';
 import type {
   AccessSteps,
   Call,
-  CompiledPolicy,
   LocatedCall,
   PolicyRunner,
   Router,

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestFacts } from '../../kernel/request.js';
 import type { Soon } from '../../kernel/soon.js';
 import type { Tenant } from '../../tenants/index.js';
+import type { CompiledPolicy, OperationPolicy } from '../policies/index.js';
 import type {
   Caller,
   CompiledDocument,
@@ -69,21 +70,6 @@ export interface RouteMatch {
 export interface RouteSource {
   checkPath(path: string): 'ok' | 'bad';
   routerOf(document: CompiledDocument): Router;
-}
-
-/** What the plane itself does by an operation's policy, with its defaults (policies/compile.ts). */
-export interface OperationPolicy {
-  readonly steps: Pick<PolicySteps, 'setHeader' | 'rewrite'> & {
-    timeout: Required<NonNullable<PolicySteps['timeout']>>;
-    retry?: Required<NonNullable<PolicySteps['retry']>>;
-    circuitBreaker?: Required<NonNullable<PolicySteps['circuitBreaker']>>;
-  };
-}
-
-/** The policies of one revision. */
-export interface CompiledPolicy {
-  readonly base: OperationPolicy;
-  of(operation: CompiledOperation): OperationPolicy;
 }
 
 /** An answer that needs no backend: of a preflight, a mock, the cache. */
