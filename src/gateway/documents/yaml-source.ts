@@ -96,7 +96,7 @@ const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text
 /** The name that a key has in JSON; undefined for a list, an object or nothing. */
 function nameOf(key: unknown): string | undefined {
   if (!isScalar(key) || key.value === null) return undefined;
-  return typeof key.value === 'symbol' ? '<<' : String(key.value);
+  return typeof key.value === 'symbol' ? '<<' : String(key.value as string | number | boolean);
 }
 
 const startOf = (node: unknown): number =>
