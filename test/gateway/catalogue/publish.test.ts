@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { type Data } from '../../support/area.js';
 import { STORES } from '../../support/config.js';
-import { ApiTeam, documentOf, startGateway } from '../../support/gateway.js';
-import { type ApiAnswer } from '../../support/management.js';
+import { ApiTeam, startGateway } from '../../support/gateway.js';
 import type { TestServer } from '../../support/server.js';
+import { done, pathsOf, refusalOf, SERVICE } from './support.js';
 
-const SERVICE = 'https://orders.example.com/base';
-const DOCUMENT = documentOf({ 'GET /items/{id}': ['orders.read'], 'GET /status': null });
+const DOCUMENT = pathsOf('/items', '/status');
 
 for (const kind of STORES)
   describe(`publishing an API, on ${kind}`, () => {
@@ -24,18 +23,8 @@ for (const kind of STORES)
       team = await ApiTeam.begin(server, suffix, ['read']);
     });
 
-    const done = async (answer: Promise<ApiAnswer>): Promise<Data> => {
-      const { status, body, data } = await answer;
-      assert.equal(status, 200, JSON.stringify(body));
-      return data;
-    };
     const first = (more: object = {}): Promise<Data> =>
       done(team.publish({ suffix, document: DOCUMENT, serviceUrl: SERVICE, ...more }));
-    /** Status, code, and field and rule of the first problem. */
-    const refusalOf = ({ status, body }: ApiAnswer): unknown[] => {
-      const [problem] = (body['data'] ?? []) as Data[];
-      return [status, body['code'], problem?.['field'], problem?.['rule']];
-    };
     const countOf = async (table: string): Promise<number> =>
       Number((await server.context.store.knex(table).count({ n: '*' }).first<{ n: number }>()).n);
 
@@ -76,7 +65,7 @@ for (const kind of STORES)
 
     it('changes the version and its current revision in place', async () => {
       const before = await first({ policy: { timeout: { seconds: 5 } }, scope: 'orders.use' });
-      const document = documentOf({ 'GET /items': null }, 'Other');
+      const document = pathsOf('/other');
       const after = await done(team.publish({ document, passToken: true, scope: null }));
       assert.deepEqual(
         [after['name'], after['passToken'], after['scope'], after['suffix']],
@@ -108,7 +97,7 @@ for (const kind of STORES)
     it('deletes a document that no revision refers to any more', async () => {
       const before = await countOf('api_documents');
       await first();
-      await done(team.publish({ document: documentOf({ 'GET /items': null }) }));
+      await done(team.publish({ document: pathsOf('/other') }));
       assert.equal(await countOf('api_documents'), before + 1);
       await done(team.gateway('DELETE', `/Versions/${team.id}`));
       assert.equal(await countOf('api_documents'), before);
@@ -176,7 +165,7 @@ for (const kind of STORES)
       [
         'a step of an unknown operation',
         { policy: { operations: { none: { timeout: {} } } } },
-        [422, 422, 'policy/operations/none', 'unknown'],
+        [422, 422, 'policy/operations/none', 'operation'],
       ],
       [
         'an address with a password',
