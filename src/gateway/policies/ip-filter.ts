@@ -1,0 +1,65 @@
+import { BlockList, isIP } from 'node:net';
+import { readNetwork, type Network } from '../../kernel/addresses.js';
+import type { Problem } from '../plane/problem.js';
+import type { PolicySteps } from '../types.js';
+
+/** Which addresses may call. */
+export interface IpFilter {
+  /** Undefined where all may that are not denied. */
+  allow: BlockList | undefined;
+  deny: BlockList | undefined;
+}
+
+const MAPPED = /^::ffff:([0-9.]+)$/i;
+const MAPPED_BITS = 96;
+
+/** Sockets write an IPv4 caller as `::ffff:10.0.0.1` where they listen on IPv6; in hexadecimal, `URL` gives the dotted form no more. */
+const MAPPED_HEX = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i;
+
+/** An IPv4-mapped address as the IPv4 address that it is (RFC 4291, 2.5.5.2); others as they are. */
+function unmapped(address: string): string {
+  const dotted = MAPPED.exec(address)?.[1];
+  if (dotted !== undefined) return dotted;
+  const [, high, low] = MAPPED_HEX.exec(address) ?? [];
+  if (high === undefined || low === undefined) return address;
+  const [upper, lower] = [parseInt(high, 16), parseInt(low, 16)];
+  return [upper >> 8, upper & 255, lower >> 8, lower & 255].join('.');
+}
+
+function listOf(networks: readonly string[] | undefined): BlockList | undefined {
+  if (!networks) return undefined;
+  const list = new BlockList();
+  for (const text of networks) {
+    const network = readNetwork(text);
+    if (network) add(list, network);
+  }
+  return list;
+}
+
+function add(list: BlockList, { address, bits, family }: Network): void {
+  const plain = unmapped(address);
+  if (family === 'ipv6' && plain !== address && bits >= MAPPED_BITS)
+    list.addSubnet(plain, bits - MAPPED_BITS, 'ipv4');
+  else list.addSubnet(address, bits, family);
+}
+
+export const compileIpFilter = ({ allow, deny }: NonNullable<PolicySteps['ipFilter']>): IpFilter => ({
+  allow: listOf(allow),
+  deny: listOf(deny),
+});
+
+const REFUSED: Problem = { word: 'address', detail: 'This API does not answer calls from your address.' };
+
+/**
+ * Whether an address may call; `deny` wins over `allow`. What is no address, or has a zone, may not.
+ * @param address the caller's, after trusted proxies
+ */
+export function ipFilter(filter: IpFilter | undefined, address: string): Problem | undefined {
+  if (!filter) return undefined;
+  const plain = unmapped(address);
+  const version = plain.includes('%') ? 0 : isIP(plain);
+  if (version === 0) return REFUSED;
+  const family = version === 6 ? 'ipv6' : 'ipv4';
+  if (filter.deny?.check(plain, family)) return REFUSED;
+  return !filter.allow || filter.allow.check(plain, family) ? undefined : REFUSED;
+}
