@@ -89,7 +89,7 @@ function checkOperations(
 }
 
 /** The operations of a document by the names that a policy can call them: `operationId` and key. */
-export function operationNames({ operations }: CompiledDocument): ReadonlyMap<string, CompiledOperation> {
+function operationNames({ operations }: CompiledDocument): ReadonlyMap<string, CompiledOperation> {
   const names = new Map<string, CompiledOperation>();
   for (const operation of operations)
     if (operation.operationId !== undefined) names.set(operation.operationId, operation);

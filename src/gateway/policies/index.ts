@@ -1,10 +1,12 @@
 /**
  * Policies: what the gateway does with the calls of an API besides passing them on.
  * `checkPolicy` says what is wrong with a policy before it is stored, `POLICY_SCHEMA` is what is published of it, and
- * `compilePolicy` makes of it, once for each revision, an `OperationPolicy` for each operation with all defaults filled in.
  * The steps themselves are functions: each answers a `Problem`, or what the data plane needs.
  * It must never trust a document: its schemas and patterns are a publisher's, and run in this process.
  * It must never answer one caller with what was stored for another, unless the backend says so.
  */
 export { checkPolicy, isTimeZone } from './check.js';
 export { POLICY_SCHEMA, QUOTA_SCHEMA, RATE_LIMIT_SCHEMA } from './schemas.js';
+export { corsHeaders, isCorsHeader, isPreflight, preflight, withVary, type Cors } from './cors.js';
+export { ipFilter, type IpFilter } from './ip-filter.js';
+export { compilePolicy, type CompiledPolicy, type OperationPolicy } from './compile.js';

@@ -1,0 +1,145 @@
+/**
+ * `mock`: answers by a document, so that an API can be called before it has a backend.
+ * The example is the document's own, else one is made from the schema (`boundedSchema`, openapi-sampler).
+ * It must never spend more time on a document than on any other: schemas are a publisher's.
+ */
+import { LRUCache } from 'lru-cache';
+import type * as Sampler from 'openapi-sampler';
+import { parse } from '../../../kernel/json.js';
+import { whenNeeded } from '../../../kernel/when-needed.js';
+import type { Answer } from '../../plane/steps.js';
+import type { CompiledOperation, LiveRevision } from '../../types.js';
+import { acceptedType, isForm, isJson, isXml, readMediaType } from '../openapi/media-types.js';
+import { DocumentPartError, DocumentReader, isPart, type Part } from '../openapi/reader.js';
+import { boundedSchema } from './bounded-schema.js';
+
+const sampler = whenNeeded<typeof Sampler>('openapi-sampler');
+
+export interface Mocks {
+  /**
+   * The answer of an operation by its document.
+   * @param status which response; undefined: the first successful one
+   */
+  answer(
+    status: number | undefined,
+    call: { operation: CompiledOperation; revision: Pick<LiveRevision, 'openapi'>; accept: string | undefined },
+  ): Promise<Answer>;
+}
+
+/** Bytes of answers that are kept, of all APIs together. */
+const MOST_BYTES = 16 * 1024 * 1024;
+const OF_AN_ANSWER = 500;
+
+export function openMocks(): Mocks {
+  const kept = new LRUCache<string, Answer>({
+    maxSize: MOST_BYTES,
+    sizeCalculation: ({ body }) => OF_AN_ANSWER + Buffer.byteLength(body ?? ''),
+  });
+  const names = new WeakMap<CompiledOperation, number>();
+  let named = 0;
+  const nameOf = (operation: CompiledOperation): number => {
+    const name = names.get(operation) ?? (named += 1);
+    names.set(operation, name);
+    return name;
+  };
+  return {
+    async answer(status, { operation, revision, accept }) {
+      const reader = new DocumentReader(await revision.openapi());
+      const response = responseOf(reader, operation, status);
+      const type = acceptedType(accept, Object.keys(response.content));
+      const key = `${nameOf(operation)} ${response.status} ${type ?? ''}`;
+      const known = kept.get(key);
+      if (known) return known;
+      const answer = answerOf(reader, response, type);
+      kept.set(key, answer);
+      return answer;
+    },
+  };
+}
+
+interface Response {
+  status: number;
+  content: Part;
+}
+
+const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
+
+function responseOf(reader: DocumentReader, operation: CompiledOperation, asked: number | undefined): Response {
+  const [found] = reader.operations(operation);
+  const { responses } = found?.operation ?? {};
+  const named = isPart(responses) ? responses : {};
+  const name = asked === undefined ? successIn(Object.keys(named)) : nameFor(asked, named);
+  const status = asked ?? statusOf(name);
+  const { content } = reader.resolve(name === undefined ? {} : named[name]);
+  return { status, content: isPart(content) && !BODILESS.has(status) ? content : {} };
+}
+
+const nameFor = (status: number, responses: Part): string | undefined =>
+  [String(status), `${String(status)[0]}XX`, `${String(status)[0]}xx`, 'default'].find((name) => name in responses);
+
+const successIn = (names: readonly string[]): string | undefined =>
+  names.toSorted().find((name) => /^2/.test(name)) ?? names.find((name) => name === 'default') ?? names[0];
+
+const statusOf = (name: string | undefined): number =>
+  /^[2-5][0-9]{2}$/.test(name ?? '') ? Number(name) : /^[2-5]xx$/i.test(name ?? '') ? Number(name?.[0]) * 100 : 200;
+
+/** The type in which an answer comes where the document has only a range. */
+function concrete(range: string): string {
+  if (range.endsWith('*/*')) return 'application/json';
+  if (!range.endsWith('/*')) return range;
+  return range === 'text/*' ? 'text/plain' : 'application/octet-stream';
+}
+
+function answerOf(reader: DocumentReader, { status, content }: Response, written: string | undefined): Answer {
+  const type = written === undefined ? undefined : concrete(written);
+  // A header's value is one line, whatever the document says.
+  if (written === undefined || type === undefined || !readMediaType(type) || /[^\t\x20-\x7e]/.test(type))
+    return { status, headers: [] };
+  const media = reader.resolve(content[written]);
+  return { status, headers: ['Content-Type', type], body: textOf(reader, media, readMediaType(type)?.type ?? '') };
+}
+
+function textOf(reader: DocumentReader, media: Part, type: string): string {
+  const given = exampleOf(reader, media);
+  if (given !== undefined) return written(given, type, media, reader);
+  if (media['schema'] === undefined) return '';
+  return written(sampled(reader, media['schema'], isXml(type)), type, media, reader);
+}
+
+/** The example of a media type: the only one, or the first of several. */
+function exampleOf(reader: DocumentReader, media: Part): unknown {
+  if (media['example'] !== undefined) return media['example'];
+  const { examples } = media;
+  const [first] = isPart(examples) ? Object.values(examples) : [];
+  return reader.resolve(first)['value'];
+}
+
+function sampled(reader: DocumentReader, schema: unknown, isOfXml: boolean): unknown {
+  try {
+    const options = { quiet: true, skipWriteOnly: true, format: isOfXml ? 'xml' : 'json' } as const;
+    return sampler().sample(boundedSchema(reader, schema), options);
+  } catch (error) {
+    if (error instanceof DocumentPartError) return null;
+    throw error;
+  }
+}
+
+function written(value: unknown, type: string, media: Part, reader: DocumentReader): string {
+  if (isJson(type)) return isJsonAlready(value, media, reader) ? value : JSON.stringify(value ?? null);
+  if (typeof value === 'string') return value;
+  if (isXml(type) && media['schema'] !== undefined) return String(sampled(reader, media['schema'], true));
+  if (isForm(type) && isPart(value))
+    return new URLSearchParams(Object.entries(value).map(([name, each]) => [name, String(each)])).toString();
+  return JSON.stringify(value ?? null);
+}
+
+/** Whether an example is JSON in a text, as some documents write it, and not a value that is a text. */
+function isJsonAlready(value: unknown, media: Part, reader: DocumentReader): value is string {
+  if (typeof value !== 'string' || [reader.resolve(media['schema'])['type']].flat().includes('string')) return false;
+  try {
+    parse(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
