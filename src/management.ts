@@ -40,7 +40,7 @@ import { issuedTokenOperations } from './clients/issued-tokens.js';
 import { clientOperations } from './clients/operations.js';
 import { registrationAccessOperation } from './clients/registration-access.js';
 import { registrationTokenOperations } from './clients/registration.js';
-import { gatewayReach, reachOfTenant, type Config } from './config.js';
+import type { Config } from './config.js';
 import type { Uses } from './identity-resources/index.js';
 import { identityResourceOperations } from './identity-resources/operations.js';
 import { factsOf, hasLeft } from './kernel/request.js';
@@ -60,6 +60,7 @@ import {
   type TenantRuntime,
 } from './oidc/index.js';
 import { keyOperations } from './oidc/keys/operations.js';
+import { gatewayReach, reachOfTenant } from './outbound-reach.js';
 import { holdsEverything, ownRoleNames, permissionHolders } from './roles/index.js';
 import { ROLE_OPERATIONS } from './roles/operations.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
