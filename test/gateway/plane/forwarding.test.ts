@@ -1,5 +1,11 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
-import { Agent, request as ask, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http';
+import {
+  Agent,
+  request as ask,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+} from 'node:http';
 import { apiOf, documentOf, revisionOf, startBackend, startPlane, versionOf } from './support.js';
 import type { TestBackend, TestPlane } from './support.js';
 
