@@ -154,10 +154,13 @@ export async function answerAuthorize(
     ? { kind: 'handOver' as const }
     : await authorize({
         request,
-        carries: (revision, operation) => backends.has(backendName(revision)) && isCarried(revision, operation),
+        carries: (revision, operation) =>
+          backends.has(backendName(revision)) && isCarried(revision, operation),
       });
   if (decision.kind === 'handOver') return answer(response, 401, {});
   if (decision.kind === 'refuse') return refuse(response, decision);
+  // Anything else would be part of the host's name, which the proxy puts before it.
+  if (!decision.target.startsWith('/')) throw new Error('the target at a backend begins with a slash');
   answer(response, 204, {
     'Gatehouse-Backend': backendName(decision.revision),
     'Gatehouse-Path': decision.target,
@@ -205,7 +208,10 @@ function inHeader(document: Readonly<Record<string, unknown>>): string {
   return JSON.stringify({ type, title, status, requestId });
 }
 
-function refuse(response: ServerResponse, { status, document, answered }: Decision & { kind: 'refuse' }): void {
+function refuse(
+  response: ServerResponse,
+  { status, document, answered }: Decision & { kind: 'refuse' },
+): void {
   const values = new Map(Object.entries(answered).map(lowerName));
   const body = JSON.stringify(document);
   answer(

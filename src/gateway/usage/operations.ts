@@ -1,4 +1,12 @@
-import { areaAt, confinedTo, defineOperation, ownedBy, shapes, type Actor, type AnyOperation } from '../../api/index.js';
+import {
+  areaAt,
+  confinedTo,
+  defineOperation,
+  ownedBy,
+  shapes,
+  type Actor,
+  type AnyOperation,
+} from '../../api/index.js';
 import type { Config } from '../../config.js';
 import { Invalid, NotFound } from '../../kernel/errors.js';
 import type { Row, TenantDb } from '../../store/index.js';
@@ -83,9 +91,9 @@ export const gatewayUsageOperations = (base: UsageOperationsBase): readonly AnyO
 /** @throws NotFound where there is no such version, or it is of an API that the caller does not see */
 async function checkReadable(db: TenantDb, actor: Actor | undefined, apiId: string): Promise<void> {
   const version = (await db.from('api_versions').where({ id: apiId }).first('api_resource_id')) as
-    | Row
-    | undefined;
-  const api = version && ownedBy(db, 'api_resources', confinedTo(actor)).where({ id: version['api_resource_id'] });
+    Row | undefined;
+  const api =
+    version && ownedBy(db, 'api_resources', confinedTo(actor)).where({ id: version['api_resource_id'] });
   if (!(await api?.first('id'))) throw new NotFound('apiId', `there is no version "${apiId}" of an API here`);
 }
 
@@ -98,10 +106,15 @@ interface Query {
 }
 
 /** What a query asks for. @throws Invalid for a range that is empty, too long, or no longer kept */
-export function seriesOf({ apiId, from, to, step = 'hour', by = 'none' }: Query, kept: Kept, now: number): Asked {
+export function seriesOf(
+  { apiId, from, to, step = 'hour', by = 'none' }: Query,
+  kept: Kept,
+  now: number,
+): Asked {
   const length = STEPS[step] * 1000;
   const end = Math.ceil((to === undefined ? now : Date.parse(to)) / length) * length;
-  const begin = Math.floor((from === undefined ? end - DEFAULT_MS[step] : Date.parse(from)) / length) * length;
+  const begin =
+    Math.floor((from === undefined ? end - DEFAULT_MS[step] : Date.parse(from)) / length) * length;
   if (begin >= end) throw new Invalid('from', 'must be before "to"');
   const most = by === 'none' ? MOST_STEPS.together : MOST_STEPS.byName;
   if ((end - begin) / length > most)

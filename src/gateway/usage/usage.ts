@@ -63,7 +63,8 @@ export function openUsage({ store, log, config, metrics, now }: UsageBase): Usag
     for (const tenantId of tenants)
       if (await write(tenantId, batches)) for (const batch of batches) batch.tenants.delete(tenantId);
     const lost = counts.putBack(batches);
-    if (lost > 0) log.error({ minutes: lost }, 'usage of the gateway is lost: the store took none for too long');
+    if (lost > 0)
+      log.error({ minutes: lost }, 'usage of the gateway is lost: the store took none for too long');
   }
 
   // One after the other, so that of two the second writes what came during the first.

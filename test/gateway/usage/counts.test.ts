@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { MOST_BATCHES, MOST_KEYS, NONE, openCounts, OTHER, type CountedCall } from '../../../src/gateway/usage/counts.js';
+import {
+  MOST_BATCHES,
+  MOST_KEYS,
+  NONE,
+  openCounts,
+  OTHER,
+  type CountedCall,
+} from '../../../src/gateway/usage/counts.js';
 import { rowsOf, storedName } from '../../../src/gateway/usage/store.js';
 
 const MINUTE = 60_000;
@@ -98,7 +105,9 @@ describe('calls that are counted in memory', () => {
 
   it('take less than 2 µs each [measured as the quickest of ten rounds]', () => {
     const { counts } = clock();
-    const calls = Array.from({ length: 50 }, (_, n) => call({ operation: `GET /items/${n}`, clientId: `c${n % 7}` }));
+    const calls = Array.from({ length: 50 }, (_, n) =>
+      call({ operation: `GET /items/${n}`, clientId: `c${n % 7}` }),
+    );
     const round = (): number => {
       const begin = process.cpuUsage();
       for (let n = 0; n < 20_000; n += 1) counts.count(calls[n % calls.length] as CountedCall);
