@@ -197,15 +197,19 @@ const prefixed = (
 /** So long a problem document goes in a header at most: the proxy keeps the head of an answer in one buffer. */
 const LONGEST_PROBLEM = 8192;
 
-/** A document as a header can have it: JSON in ASCII. One that is too long loses what is not of RFC 9457. */
-function inHeader(document: Readonly<Record<string, unknown>>): string {
-  const ascii = JSON.stringify(document).replace(
+/** JSON in ASCII, as a header can have it. */
+const asciiJson = (value: unknown): string =>
+  JSON.stringify(value).replace(
     /[^\x20-\x7e]/g,
     (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-  if (ascii.length <= LONGEST_PROBLEM) return ascii;
+
+/** A document as a header has it. One that is too long loses its detail and what is not of RFC 9457. */
+function inHeader(document: Readonly<Record<string, unknown>>): string {
+  const whole = asciiJson(document);
+  if (whole.length <= LONGEST_PROBLEM) return whole;
   const { type, title, status, requestId } = document;
-  return JSON.stringify({ type, title, status, requestId });
+  return asciiJson({ type, title, status, requestId });
 }
 
 function refuse(
