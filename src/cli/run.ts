@@ -6,6 +6,7 @@ import { packageRoot } from '../kernel/root.js';
 import { grantCommand, sessionCommand } from './access.js';
 import { clientCommand } from './client.js';
 import { doctorCommand } from './doctor.js';
+import { gatewayCommand } from './gateway.js';
 import type { Io, Output, Run } from './io.js';
 import { keysCommand } from './keys.js';
 import { migrateCommand } from './migrate.js';
@@ -39,6 +40,7 @@ function programFor(run: Run): Command {
     .addCommand(grantCommand(run))
     .addCommand(mqttAppCommand(run))
     .addCommand(mqttCommand(run))
+    .addCommand(gatewayCommand(run))
     .addCommand(keysCommand(run))
     .addCommand(doctorCommand(run));
   for (const command of all(program))

@@ -42,14 +42,22 @@ export async function insertRows(
   const target = `INSERT INTO ${quoted(table)} (${[...Object.keys(owner), ...columns].map(quoted).join(', ')})`;
   const conflict = taken ? conflictClause(table, taken) : '';
   const statement = (source: string): string => `${target} ${source}${conflict}`;
-  const insertion = { owner: Object.values(owner), columns, rows, statement, answered: taken && 'column' in taken ? taken.column : undefined };
+  const insertion = {
+    owner: Object.values(owner),
+    columns,
+    rows,
+    statement,
+    answered: taken && 'column' in taken ? taken.column : undefined,
+  };
   return isPostgres(connection) ? onPostgres(connection, insertion) : onSqlite(connection, insertion);
 }
 
 function conflictClause(table: string, taken: Taken): string {
   const begin = ` ON CONFLICT (${taken.key.map(quoted).join(', ')}) DO`;
   if (!('sums' in taken)) return `${begin} NOTHING`;
-  const grown = taken.sums.map((column) => `${quoted(column)} = ${quoted(table)}.${quoted(column)} + excluded.${quoted(column)}`);
+  const grown = taken.sums.map(
+    (column) => `${quoted(column)} = ${quoted(table)}.${quoted(column)} + excluded.${quoted(column)}`,
+  );
   return `${begin} UPDATE SET ${grown.join(', ')}`;
 }
 

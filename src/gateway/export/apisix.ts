@@ -155,7 +155,9 @@ function limitsLeftOut(version: ExportedVersion): LeftOut[] {
     ...(rateLimit && !counted(rateLimit.by, version.version.apiId)
       ? [{ what, why: 'rateLimit is not exported: APISIX counts by address, API or key' }]
       : []),
-    ...(quota ? [{ what, why: 'quota is not exported: windows of APISIX begin at no hour, day or month' }] : []),
+    ...(quota
+      ? [{ what, why: 'quota is not exported: windows of APISIX begin at no hour, day or month' }]
+      : []),
     ...(version.version.products.some((product) => product.rateLimit ?? product.quota)
       ? [{ what, why: 'limits of products are not exported' }]
       : []),
@@ -180,7 +182,10 @@ function policyPlugins({ steps: { cors, ipFilter, setHeader } }: ExportedOperati
   };
 }
 
-function changesIn(headers: Readonly<Record<string, string | null>>): { set: Record<string, string>; remove: string[] } {
+function changesIn(headers: Readonly<Record<string, string | null>>): {
+  set: Record<string, string>;
+  remove: string[];
+} {
   const entries = Object.entries(headers);
   return {
     set: Object.fromEntries(entries.flatMap(([name, value]) => (value === null ? [] : [[name, value]]))),
@@ -188,7 +193,10 @@ function changesIn(headers: Readonly<Record<string, string | null>>): { set: Rec
   };
 }
 
-function rewriting(version: ExportedVersion, request: Readonly<Record<string, string | null>>): Record<string, unknown> {
+function rewriting(
+  version: ExportedVersion,
+  request: Readonly<Record<string, string | null>>,
+): Record<string, unknown> {
   const { set, remove } = changesIn(request);
   const passes = version.version.passToken || version.version.authServer === 'none';
   return {

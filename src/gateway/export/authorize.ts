@@ -154,10 +154,13 @@ export async function answerAuthorize(
     ? { kind: 'handOver' as const }
     : await authorize({
         request,
-        carries: (revision, operation) => backends.has(backendName(revision)) && isCarried(revision, operation),
+        carries: (revision, operation) =>
+          backends.has(backendName(revision)) && isCarried(revision, operation),
       });
   if (decision.kind === 'handOver') return answer(response, 401, {});
   if (decision.kind === 'refuse') return refuse(response, decision);
+  // Anything else would be part of the host's name, which the proxy puts before it.
+  if (!decision.target.startsWith('/')) throw new Error('the target at a backend begins with a slash');
   answer(response, 204, {
     'Gatehouse-Backend': backendName(decision.revision),
     'Gatehouse-Path': decision.target,
@@ -194,18 +197,25 @@ const prefixed = (
 /** So long a problem document goes in a header at most: the proxy keeps the head of an answer in one buffer. */
 const LONGEST_PROBLEM = 8192;
 
-/** A document as a header can have it: JSON in ASCII. One that is too long loses what is not of RFC 9457. */
-function inHeader(document: Readonly<Record<string, unknown>>): string {
-  const ascii = JSON.stringify(document).replace(
+/** JSON in ASCII, as a header can have it. */
+const asciiJson = (value: unknown): string =>
+  JSON.stringify(value).replace(
     /[^\x20-\x7e]/g,
     (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-  if (ascii.length <= LONGEST_PROBLEM) return ascii;
+
+/** A document as a header has it. One that is too long loses its detail and what is not of RFC 9457. */
+function inHeader(document: Readonly<Record<string, unknown>>): string {
+  const whole = asciiJson(document);
+  if (whole.length <= LONGEST_PROBLEM) return whole;
   const { type, title, status, requestId } = document;
-  return JSON.stringify({ type, title, status, requestId });
+  return asciiJson({ type, title, status, requestId });
 }
 
-function refuse(response: ServerResponse, { status, document, answered }: Decision & { kind: 'refuse' }): void {
+function refuse(
+  response: ServerResponse,
+  { status, document, answered }: Decision & { kind: 'refuse' },
+): void {
   const values = new Map(Object.entries(answered).map(lowerName));
   const body = JSON.stringify(document);
   answer(

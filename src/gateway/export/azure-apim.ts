@@ -72,7 +72,9 @@ const idOf = (type: string, names: readonly string[]): Expression =>
 const written = ({ type, names, properties, dependsOn = [] }: Resource): Record<string, Value> => ({
   type: `Microsoft.ApiManagement/service/${type}`,
   apiVersion: API_VERSION,
-  name: new Expression(`concat(parameters('apimServiceName'), ${names.map((name) => `'/', ${nameIn([name])}`).join(', ')})`),
+  name: new Expression(
+    `concat(parameters('apimServiceName'), ${names.map((name) => `'/', ${nameIn([name])}`).join(', ')})`,
+  ),
   properties,
   ...(dependsOn.length > 0 && { dependsOn }),
 });
@@ -80,13 +82,18 @@ const written = ({ type, names, properties, dependsOn = [] }: Resource): Record<
 /** An ARM template for Azure API Management. */
 export async function exportAzure(source: ExportSource): Promise<string> {
   const { versions, leftOut } = await exportable(source, refusal);
-  const products = new Map(versions.flatMap(({ version }) => version.products).map((product) => [product.id, product]));
+  const products = new Map(
+    versions.flatMap(({ version }) => version.products).map((product) => [product.id, product]),
+  );
   const shared = [...versionSets(source.apis), ...[...products.values()].flatMap(productResources)];
   const resources = [...shared];
   for (const version of versions) {
     const own = apiResources(version);
     if (resources.length + own.length > MOST_RESOURCES)
-      leftOut.push({ what: titleOf(version), why: `a template takes ${MOST_RESOURCES} resources; export it with --api` });
+      leftOut.push({
+        what: titleOf(version),
+        why: `a template takes ${MOST_RESOURCES} resources; export it with --api`,
+      });
     else if (version.operations.length > 0) resources.push(...own);
   }
   leftOut.push(...versions.flatMap(limitsLeftOut), ...[...products.values()].flatMap(productLimitsLeftOut));
@@ -125,7 +132,10 @@ const productName = ({ id }: LiveProduct): string => `gatehouse-${id}`;
 function productResources(product: LiveProduct): Resource[] {
   const { name, subscriptionRequired, rateLimit, quota } = product;
   const id = productName(product);
-  const limits = { rateLimit: rateLimit && { ...rateLimit, by: 'key' as const }, quota: quota && { ...quota, by: 'key' as const } };
+  const limits = {
+    rateLimit: rateLimit && { ...rateLimit, by: 'key' as const },
+    quota: quota && { ...quota, by: 'key' as const },
+  };
   return [
     {
       type: 'products',
@@ -162,37 +172,33 @@ function apiResources(exported: ExportedVersion): Resource[] {
       },
       ...(inSet && { dependsOn: [idOf('apiVersionSets', [setName(api)])] }),
     },
-    ...exported.operations.map(
-      ({ operation: { method, path, key } }, at): Resource => ({
-        type: 'apis/operations',
-        names: [id, ids[at] as string],
-        properties: {
-          displayName: key.slice(0, 300),
-          method,
-          urlTemplate: path,
-          templateParameters: [...new Set(path.match(/\{[^{}/]+\}/g))].map((name) => ({
-            name: name.slice(1, -1),
-            type: 'string',
-            required: true,
-          })),
-        },
-        dependsOn: [idOf('apis', [id])],
-      }),
-    ),
+    ...exported.operations.map(({ operation: { method, path, key } }, at): Resource => ({
+      type: 'apis/operations',
+      names: [id, ids[at] as string],
+      properties: {
+        displayName: key.slice(0, 300),
+        method,
+        urlTemplate: path,
+        templateParameters: [...new Set(path.match(/\{[^{}/]+\}/g))].map((name) => ({
+          name: name.slice(1, -1),
+          type: 'string',
+          required: true,
+        })),
+      },
+      dependsOn: [idOf('apis', [id])],
+    })),
     {
       type: 'apis/policies',
       names: [id, 'policy'],
       properties: { format: 'xml', value: policyOf(exported, ids) },
       dependsOn: [idOf('apis', [id]), ...ids.map((each) => idOf('apis/operations', [id, each]))],
     },
-    ...version.products.map(
-      (product): Resource => ({
-        type: 'products/apis',
-        names: [productName(product), id],
-        properties: {},
-        dependsOn: [idOf('products', [productName(product)]), idOf('apis', [id])],
-      }),
-    ),
+    ...version.products.map((product): Resource => ({
+      type: 'products/apis',
+      names: [productName(product), id],
+      properties: {},
+      dependsOn: [idOf('products', [productName(product)]), idOf('apis', [id])],
+    })),
   ];
 }
 

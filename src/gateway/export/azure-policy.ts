@@ -17,7 +17,10 @@ const xml = (text: string): string =>
  */
 export function policyValue(text: string): string {
   if (!text.startsWith('@') && !text.includes('{{')) return xml(text);
-  const characters = text.replace(/[^A-Za-z0-9 ._:/-]/g, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const characters = text.replace(
+    /[^A-Za-z0-9 ._:/-]/g,
+    (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
   return xml(`@("${characters}")`);
 }
 
@@ -101,7 +104,14 @@ const list = (name: string, item: string, values: readonly string[]): string =>
 
 function corsPolicy({ steps: { cors } }: ExportedOperation): string {
   if (!cors) return '';
-  const { origins, methods = ['*'], headers = ['*'], exposeHeaders = [], credentials = false, maxAge = 600 } = cors;
+  const {
+    origins,
+    methods = ['*'],
+    headers = ['*'],
+    exposeHeaders = [],
+    credentials = false,
+    maxAge = 600,
+  } = cors;
   return [
     `<cors allow-credentials="${credentials}">`,
     list('allowed-origins', 'origin', origins),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { CompiledOperation, LiveRevision, PolicySteps } from '../types.js';
+import { stepsOf } from './policy-steps.js';
 
 /**
  * What a proxy in front is configured with for a revision, and what has to be the same when a call comes. A revision has a name by
@@ -12,19 +13,11 @@ type Configured = Pick<PolicySteps, 'setHeader' | 'cors'>;
 /** Steps that only the data plane has. A call that has one of them is handed over to it. */
 const OF_THE_PLANE = ['cache', 'circuitBreaker', 'mock', 'retry', 'timeout', 'validateRequest'] as const;
 
-/** The steps of an operation: its own replace the revision's, key by key. */
-function stepsOf({ policy }: LiveRevision, operation: CompiledOperation): PolicySteps {
-  const { operations, ...steps } = policy ?? {};
-  const byKey = operations?.[operation.key];
-  const byId = operation.operationId === undefined ? undefined : operations?.[operation.operationId];
-  return { ...steps, ...byKey, ...byId };
-}
-
 const entriesOf = (headers: Record<string, string | null> | undefined): [string, string | null][] =>
   Object.entries(headers ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
 
-/** The same text for the same configuration. */
-const configured = ({ setHeader, cors }: Configured): string =>
+/** What a proxy is configured with for a policy: the same text for the same configuration. */
+export const configured = ({ setHeader, cors }: Configured): string =>
   JSON.stringify([entriesOf(setHeader?.request), entriesOf(setHeader?.response), cors !== undefined]);
 
 const DIGITS = 32;
@@ -40,6 +33,7 @@ export const backendName = ({ id, serviceUrl, policy }: LiveRevision): string =>
 export function isCarried(revision: LiveRevision, operation: CompiledOperation): boolean {
   const steps = stepsOf(revision, operation);
   return (
-    OF_THE_PLANE.every((step) => steps[step] === undefined) && configured(steps) === configured(revision.policy ?? {})
+    OF_THE_PLANE.every((step) => steps[step] === undefined) &&
+    configured(steps) === configured(revision.policy ?? {})
   );
 }

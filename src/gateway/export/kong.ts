@@ -132,7 +132,10 @@ const limitBy = ({ by = 'client' }: RateLimit | Quota): string | undefined =>
   ({ address: 'ip', api: 'service', key: 'consumer' })[by as string];
 
 /** The limits that Kong has, as its windows. */
-function windowsOf({ rateLimit, quota }: ExportedVersion): { by: string; windows: Record<string, number> } | undefined {
+function windowsOf({
+  rateLimit,
+  quota,
+}: ExportedVersion): { by: string; windows: Record<string, number> } | undefined {
   const windows: Record<string, number> = {};
   let by: string | undefined;
   const second = rateLimit && WINDOWS[rateLimit.seconds];
@@ -140,7 +143,12 @@ function windowsOf({ rateLimit, quota }: ExportedVersion): { by: string; windows
     by = limitBy(rateLimit);
     windows[second] = rateLimit.calls;
   }
-  if (quota && isExportedQuota(quota) && (by ?? limitBy(quota)) === limitBy(quota) && !(quota.period in windows)) {
+  if (
+    quota &&
+    isExportedQuota(quota) &&
+    (by ?? limitBy(quota)) === limitBy(quota) &&
+    !(quota.period in windows)
+  ) {
     by = limitBy(quota);
     windows[quota.period] = quota.calls;
   }
@@ -162,10 +170,20 @@ function limitsLeftOut(version: ExportedVersion): LeftOut[] {
   const what = slugOf(version);
   return [
     ...(rateLimit && windows[WINDOWS[rateLimit.seconds] ?? ''] === undefined
-      ? [{ what, why: 'rateLimit is not exported: Kong counts by address, API or key, in a second, minute or hour' }]
+      ? [
+          {
+            what,
+            why: 'rateLimit is not exported: Kong counts by address, API or key, in a second, minute or hour',
+          },
+        ]
       : []),
     ...(quota && windows[quota.period] === undefined
-      ? [{ what, why: 'quota is not exported: Kong counts by address, API or key, in an hour, day or month of UTC' }]
+      ? [
+          {
+            what,
+            why: 'quota is not exported: Kong counts by address, API or key, in an hour, day or month of UTC',
+          },
+        ]
       : []),
     ...(version.version.products.some((product) => product.rateLimit ?? product.quota)
       ? [{ what, why: 'limits of products are not exported' }]
@@ -179,7 +197,9 @@ function policyPlugins({ steps: { cors, ipFilter, setHeader } }: ExportedOperati
     plugins.push({
       name: 'cors',
       config: {
-        origins: cors.origins.map((origin) => (origin === '*' ? origin : origin.replace(/[.*+?^$()|[\]\\]/g, '\\$&'))),
+        origins: cors.origins.map((origin) =>
+          origin === '*' ? origin : origin.replace(/[.*+?^$()|[\]\\]/g, '\\$&'),
+        ),
         ...(cors.methods && { methods: cors.methods }),
         ...(cors.headers && { headers: cors.headers }),
         ...(cors.exposeHeaders && { exposed_headers: cors.exposeHeaders }),
@@ -195,13 +215,16 @@ function policyPlugins({ steps: { cors, ipFilter, setHeader } }: ExportedOperati
         ...(ipFilter.deny && { deny: ipFilter.deny }),
       },
     });
-  if (setHeader?.response) plugins.push({ name: 'response-transformer', config: changesIn(setHeader.response) });
+  if (setHeader?.response)
+    plugins.push({ name: 'response-transformer', config: changesIn(setHeader.response) });
   return plugins;
 }
 
 /** Kong replaces headers that are there, and adds those that are not: to set one is both. */
 function changesIn(headers: Readonly<Record<string, string | null>>): Record<string, unknown> {
-  const set = Object.entries(headers).flatMap(([name, value]) => (value === null ? [] : [`${name}:${value}`]));
+  const set = Object.entries(headers).flatMap(([name, value]) =>
+    value === null ? [] : [`${name}:${value}`],
+  );
   const removed = Object.keys(headers).filter((name) => headers[name] === null);
   return {
     ...(removed.length > 0 && { remove: { headers: removed } }),

@@ -44,7 +44,8 @@ export const isAnswerable = (name: string): boolean =>
   );
 
 /** A host that nginx reads as one word, wherever it stands. */
-export const isPlainHost = (host: string): boolean => /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])$/.test(host);
+export const isPlainHost = (host: string): boolean =>
+  /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])$/.test(host);
 
 /** A block with its lines indented. */
 export const block = (head: string, lines: readonly string[]): string[] => [

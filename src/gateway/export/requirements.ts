@@ -8,6 +8,7 @@ import type {
   RateLimit,
 } from '../types.js';
 import { isPlainHost } from './nginx-text.js';
+import { stepsOf } from './policy-steps.js';
 import type { ExportSource, LeftOut } from './source.js';
 
 /**
@@ -59,12 +60,6 @@ export const isPlain = (word: string): boolean => PLAIN.test(word);
 export const isPlainText = (text: string): boolean =>
   /^[\x20-\x7e]{0,1000}$/.test(text) && !/[$@#{}<>"\\`]/.test(text);
 
-const stepsOf = ({ policy }: LiveRevision, { key, operationId }: CompiledOperation): PolicySteps => {
-  const { operations, ...steps } = policy ?? {};
-  const byId = operationId === undefined ? undefined : operations?.[operationId];
-  return { ...steps, ...operations?.[key], ...byId };
-};
-
 /** The words of which each meets a scope of an API. */
 const wordsFor = (api: LiveApi, scope: string): string[] => [
   ...new Set([scope, `${api.name}.${scope}`, `${api.name}.all`]),
@@ -86,7 +81,9 @@ function exportedOperation(
   const token = asked ? issuerOf(version, api, source) : undefined;
   const always = [...version.scope, ...(steps.requireScopes?.scopes ?? [])];
   const alternatives = operation.open || operation.scopes.length === 0 ? [[]] : operation.scopes;
-  const scopes = alternatives.map((each) => [...new Set([...each, ...always])].map((scope) => wordsFor(api, scope)));
+  const scopes = alternatives.map((each) =>
+    [...new Set([...each, ...always])].map((scope) => wordsFor(api, scope)),
+  );
   return { operation, steps, token, scopes: token ? scopes : [[]] };
 }
 
@@ -97,13 +94,15 @@ function refusalOfAll(
 ): string | undefined {
   if (operation.permissions.length > 0 || (steps.requireScopes?.permissions ?? []).length > 0)
     return 'it asks a permission, which only Gatehouse knows of';
-  if (token && ![token.issuer, token.audience].every(isPlain)) return 'its issuer or audience has unusual characters';
+  if (token && ![token.issuer, token.audience].every(isPlain))
+    return 'its issuer or audience has unusual characters';
   if (!scopes.flat(2).every(isPlain)) return 'a scope has unusual characters';
   if (steps.mock) return 'its policy mock has no counterpart';
   if (steps.rewrite) return 'its policy rewrite has no counterpart';
   if (!isPlainText(operation.path.replace(/\{[A-Za-z0-9_.-]+\}/g, '')))
     return 'its path has unusual characters';
-  if (api.scheme.in !== 'path' && !isPlain(api.scheme.name)) return 'the name of its version scheme has unusual characters';
+  if (api.scheme.in !== 'path' && !isPlain(api.scheme.name))
+    return 'the name of its version scheme has unusual characters';
   if (!isPlainHost(revision.serviceUrl.hostname)) return 'the host of its backend has unusual characters';
   if (revision.serviceUrl.pathname !== '/' && !isPlain(revision.serviceUrl.pathname.slice(1)))
     return 'the path of its backend has unusual characters';
@@ -126,7 +125,9 @@ export async function exportable(source: ExportSource, refusal: Refusal): Promis
       const operations = whole.operations.filter((each) => {
         const why =
           refusalOfAll(whole, each) ??
-          (each.scopes.length > MOST_ALTERNATIVES ? 'it has too many alternatives of scopes' : refusal(whole, each));
+          (each.scopes.length > MOST_ALTERNATIVES
+            ? 'it has too many alternatives of scopes'
+            : refusal(whole, each));
         if (why !== undefined) leftOut.push({ what: `${what} ${each.operation.key}`, why });
         return why === undefined;
       });
@@ -136,10 +137,15 @@ export async function exportable(source: ExportSource, refusal: Refusal): Promis
   return { versions, leftOut };
 }
 
-async function wholeVersion(source: ExportSource, api: LiveApi, version: LiveVersion): Promise<ExportedVersion> {
+async function wholeVersion(
+  source: ExportSource,
+  api: LiveApi,
+  version: LiveVersion,
+): Promise<ExportedVersion> {
   const revision = version.current;
   const { operations } = await revision.document();
-  const required = version.products.length > 0 && version.products.every(({ subscriptionRequired }) => subscriptionRequired);
+  const required =
+    version.products.length > 0 && version.products.every(({ subscriptionRequired }) => subscriptionRequired);
   return {
     api,
     version,
@@ -152,12 +158,15 @@ async function wholeVersion(source: ExportSource, api: LiveApi, version: LiveVer
 }
 
 function lostOf(what: string, { version, revision, operations, productKey }: ExportedVersion): LeftOut[] {
-  const lost: LeftOut[] = LOST.filter((step) => operations.some(({ steps }) => steps[step] !== undefined)).map((step) => ({
+  const lost: LeftOut[] = LOST.filter((step) =>
+    operations.some(({ steps }) => steps[step] !== undefined),
+  ).map((step) => ({
     what,
     why: `the policy ${step} is not exported`,
   }));
   const others = version.revisions.size - 1;
-  if (others > 0) lost.push({ what, why: `${others} revisions that are online under ;rev=N are not exported` });
+  if (others > 0)
+    lost.push({ what, why: `${others} revisions that are online under ;rev=N are not exported` });
   if (Object.values(revision.policy?.operations ?? {}).some(({ rateLimit, quota }) => rateLimit ?? quota))
     lost.push({ what, why: 'rateLimit and quota of single operations are not exported' });
   if (productKey) lost.push({ what, why: 'product keys are stored as hashes only: make new ones' });
@@ -173,10 +182,13 @@ export const slugOf = ({ api, version }: Pick<ExportedVersion, 'api' | 'version'
 
 /** Where a version is reached, without its header or query parameter. */
 export const basePathOf = ({ api, version }: Pick<ExportedVersion, 'api' | 'version'>): string =>
-  version.name !== '' && api.scheme.in === 'path' ? `/gateway/${api.suffix}/${version.name}` : `/gateway/${api.suffix}`;
+  version.name !== '' && api.scheme.in === 'path'
+    ? `/gateway/${api.suffix}/${version.name}`
+    : `/gateway/${api.suffix}`;
 
 /** The path of a backend's address, without a slash at its end. */
-export const backendPathOf = ({ serviceUrl }: LiveRevision): string => serviceUrl.pathname.replace(/\/+$/, '');
+export const backendPathOf = ({ serviceUrl }: LiveRevision): string =>
+  serviceUrl.pathname.replace(/\/+$/, '');
 
 /** A path template as a regular expression for PCRE and RE2, with a group for each parameter. */
 export const patternOf = (path: string): string =>

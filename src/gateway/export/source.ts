@@ -14,7 +14,9 @@ export interface LeftOut {
 
 /** Text of a caller's in a comment: on one line, in ASCII. */
 export const commented = (text: string): string =>
-  JSON.stringify(text).replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
+  JSON.stringify(text)
+    .replace(/[^\x20-\x7e]/g, '?')
+    .slice(0, 200);
 
 /** What a file in YAML begins with. */
 export const commentsOf = (

@@ -52,12 +52,20 @@ interface ApiState {
   seconds: number;
 }
 
-/** By dimension, in the order of DIMENSIONS. */
-type ApiCells = { state: ApiState; cells: Map<string, Cell>[] };
+/** The calls of an API in a minute. */
+export interface ApiMinute {
+  /** Epoch milliseconds. */
+  minute: number;
+  /** By name, for each of DIMENSIONS. */
+  cells: Map<string, Cell>[];
+}
+
+interface ApiCells extends ApiMinute {
+  state: ApiState;
+}
 
 /** The calls of a minute that are not written yet: by tenant and API. */
 export interface Batch {
-  /** Epoch milliseconds. */
   minute: number;
   tenants: Map<string, Map<string, ApiCells>>;
 }
@@ -119,7 +127,11 @@ export function openCounts(now: () => number = Date.now): Counts {
     if (!ofTenant) batch.tenants.set(tenantId, (ofTenant = new Map()));
     let api = ofTenant.get(apiId);
     if (!api) {
-      api = { state: stateOf(tenantId, apiId), cells: DIMENSIONS.map(() => new Map<string, Cell>()) };
+      api = {
+        minute: batch.minute,
+        state: stateOf(tenantId, apiId),
+        cells: DIMENSIONS.map(() => new Map<string, Cell>()),
+      };
       ofTenant.set(apiId, api);
     }
     return api;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Row, TenantDb } from '../../store/index.js';
-import { DIMENSIONS, OTHER, type Batch, type Cell, type Dimension } from './counts.js';
+import { DIMENSIONS, OTHER, type ApiMinute, type Cell, type Dimension } from './counts.js';
 import { BUCKETS, percentilesOf, type Percentiles } from './histogram.js';
 
 /** Steps of a series, in seconds. */
@@ -27,7 +27,7 @@ export function storedName(name: string): string {
   return `${text.slice(0, LONGEST_NAME).replace(/\p{Cs}/gu, '')}…${digest}`;
 }
 
-interface UsageRow extends Cell {
+export interface UsageRow extends Cell {
   apiId: string;
   step: Step;
   dimension: Dimension;
@@ -35,28 +35,40 @@ interface UsageRow extends Cell {
   key: string;
 }
 
-/** The rows of a tenant's calls: by minute, hour and day, in the order of their keys. */
-export function rowsOf(tenantId: string, batches: readonly Batch[]): UsageRow[] {
-  const rows = new Map<string, UsageRow>();
-  const add = (row: Omit<UsageRow, keyof Cell>, cell: Cell): void => {
-    const id = [row.apiId, row.step, row.dimension, row.startedAt, row.key].join('\n');
-    const known = rows.get(id);
-    if (!known) return void rows.set(id, { ...row, ...cell, histogram: [...cell.histogram] });
-    known.calls += cell.calls;
-    known.errors += cell.errors;
-    for (const [bucket, count] of cell.histogram.entries()) (known.histogram[bucket] as number) += count;
-  };
-  for (const { minute, tenants } of batches)
-    for (const [apiId, { cells }] of tenants.get(tenantId) ?? [])
-      for (const [index, dimension] of DIMENSIONS.entries())
-        for (const [name, cell] of cells[index] ?? []) {
-          const key = storedName(name);
-          for (const step of Object.keys(STEPS) as Step[]) {
-            const startedAt = minute - (minute % (STEPS[step] * 1000));
-            add({ apiId, step, dimension, startedAt, key }, cell);
-          }
-        }
-  return [...rows].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => row);
+/** Adds up what a dimension has in several minutes: by the beginning of the step, and by name. */
+function sumsBy(dimension: number, step: Step, minutes: readonly ApiMinute[]): Map<number, Map<string, Cell>> {
+  const sums = new Map<number, Map<string, Cell>>();
+  for (const { minute, cells } of minutes) {
+    const startedAt = minute - (minute % (STEPS[step] * 1000));
+    let byName = sums.get(startedAt);
+    if (!byName) sums.set(startedAt, (byName = new Map()));
+    for (const [name, cell] of cells[dimension] ?? []) {
+      const key = storedName(name);
+      const known = byName.get(key);
+      if (!known) byName.set(key, { ...cell, histogram: [...cell.histogram] });
+      else addCell(known, cell);
+    }
+  }
+  return sums;
+}
+
+function addCell(sum: Cell, { calls, errors, histogram }: Cell): void {
+  sum.calls += calls;
+  sum.errors += errors;
+  for (const [bucket, count] of histogram.entries()) (sum.histogram[bucket] as number) += count;
+}
+
+const inOrder = <K extends string | number, V>(map: ReadonlyMap<K, V>): [K, V][] =>
+  [...map].sort(([one], [other]) => (one < other ? -1 : 1));
+
+/** The rows of an API's calls by minute, hour and day, in the same order on every node. */
+export function rowsOf(apiId: string, minutes: readonly ApiMinute[]): UsageRow[] {
+  const rows: UsageRow[] = [];
+  for (const [index, dimension] of DIMENSIONS.entries())
+    for (const step of Object.keys(STEPS) as Step[])
+      for (const [startedAt, byName] of inOrder(sumsBy(index, step, minutes)))
+        for (const [key, cell] of inOrder(byName)) rows.push({ apiId, step, dimension, startedAt, key, ...cell });
+  return rows;
 }
 
 /** Adds up rows of one tenant. Call it in a transaction. */

@@ -1,13 +1,18 @@
 import type { Config } from '../../config.js';
 import { every } from '../../jobs/index.js';
+import { turnIsOver, yieldToEventLoop } from '../../kernel/event-loop.js';
+import { StoreUnavailable } from '../../kernel/errors.js';
 import type { Log, Metrics } from '../../observe/index.js';
 import { tenantTransaction, type Store } from '../../store/index.js';
 import { openCounts, type Batch, type CountedCall } from './counts.js';
 import { usageMetrics } from './metrics.js';
-import { addUsage, rowsOf, type Kept } from './store.js';
+import { addUsage, rowsOf, type Kept, type UsageRow } from './store.js';
 
 /** How often counts are written: what a node loses at most where it is killed. */
 const FLUSH_SECONDS = 5;
+
+/** About so many rows go into a transaction. */
+const ROWS_AT_ONCE = 1000;
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -44,24 +49,48 @@ export function openUsage({ store, log, config, metrics, now }: UsageBase): Usag
   const kept = keptFor(config);
   if (metrics) usageMetrics(metrics, store, counts);
 
-  /** One transaction a tenant. Answers false where it has to be tried again. */
-  async function write(tenantId: string, batches: readonly Batch[]): Promise<boolean> {
-    const rows = rowsOf(tenantId, batches);
+  /** Answers false where it has to be tried again. @throws StoreUnavailable where that holds for all */
+  async function write(tenantId: string, rows: readonly UsageRow[]): Promise<boolean> {
     try {
       await tenantTransaction(store, tenantId, (db) => addUsage(db, rows, kept));
       return true;
     } catch (err) {
+      if (err instanceof StoreUnavailable) throw err;
       if (!(await isThere(store, tenantId))) return true; // nobody is left whose usage it would be
       log.warn({ err, tenantId }, 'usage of the gateway could not be written; it is tried again');
       return false;
     }
   }
 
+  /** Writes a tenant's calls, some APIs in each transaction, and takes them out of the batches. */
+  async function writeTenant(tenantId: string, batches: readonly Batch[]): Promise<void> {
+    const apis = new Set(batches.flatMap(({ tenants }) => [...(tenants.get(tenantId)?.keys() ?? [])]));
+    let some: { ids: string[]; rows: UsageRow[] } = { ids: [], rows: [] };
+    const finish = async (): Promise<void> => {
+      const { ids, rows } = some;
+      some = { ids: [], rows: [] };
+      if (rows.length === 0 || !(await write(tenantId, rows))) return;
+      for (const { tenants } of batches) for (const id of ids) tenants.get(tenantId)?.delete(id);
+    };
+    for (const apiId of [...apis].sort()) {
+      if (turnIsOver()) await yieldToEventLoop();
+      const minutes = batches.flatMap(({ tenants }) => tenants.get(tenantId)?.get(apiId) ?? []);
+      some.ids.push(apiId);
+      some.rows.push(...rowsOf(apiId, minutes));
+      if (some.rows.length >= ROWS_AT_ONCE) await finish();
+    }
+    await finish();
+    for (const { tenants } of batches) if (tenants.get(tenantId)?.size === 0) tenants.delete(tenantId);
+  }
+
   async function writeAll(): Promise<void> {
     const batches = counts.take();
     const tenants = new Set(batches.flatMap((batch) => [...batch.tenants.keys()]));
-    for (const tenantId of tenants)
-      if (await write(tenantId, batches)) for (const batch of batches) batch.tenants.delete(tenantId);
+    try {
+      for (const tenantId of tenants) await writeTenant(tenantId, batches);
+    } catch (err) {
+      log.warn({ err }, 'usage of the gateway could not be written; it is tried again');
+    }
     const lost = counts.putBack(batches);
     if (lost > 0)
       log.error({ minutes: lost }, 'usage of the gateway is lost: the store took none for too long');

@@ -1,12 +1,27 @@
 import assert from 'node:assert/strict';
-import { request as ask, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  request as ask,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { answerAuthorize, type Decision } from '../../../src/gateway/export/authorize.js';
-import { exportNginx, type NginxOptions } from '../../../src/gateway/export/nginx.js';
+import { exportNginx } from '../../../src/gateway/export/nginx.js';
+import type { NginxOptions } from '../../../src/gateway/export/nginx-names.js';
 import type { LiveApi, LiveRevision } from '../../../src/gateway/types.js';
 import { freePort } from '../../support/ports.js';
 import { needsFiles } from '../../support/needs.js';
 import { api, operation, revision, TENANT, version } from './apis.js';
-import { bodyIn, checkedByNginx, closed, listening, NGINX, startNginx, type RunningNginx } from './nginx-server.js';
+import {
+  bodyIn,
+  checkedByNginx,
+  closed,
+  listening,
+  NGINX,
+  startNginx,
+  type RunningNginx,
+} from './nginx-server.js';
 
 const OPTIONS: NginxOptions = {
   listen: '127.0.0.1:18080',
@@ -56,10 +71,15 @@ describe('the export for nginx', () => {
 
   it('is accepted by nginx, with every kind of API', async function () {
     needsFiles(this, [NGINX, OPTIONS.authorities], 'nginx-light and ca-certificates');
-    const policy = { setHeader: { request: { 'X-A': 'a', 'X-B': null }, response: { 'X-C': 'c' } }, cors: { origins: ['*'] } };
+    const policy = {
+      setHeader: { request: { 'X-A': 'a', 'X-B': null }, response: { 'X-C': 'c' } },
+      cors: { origins: ['*'] },
+    };
     const text = await exported([
       api([version({ revisions: [revision(), revision({ id: 'r2', number: 2, policy })] })]),
-      api([version({ revisions: [revision({ id: 'r4', serviceUrl: 'http://[2001:db8::1]:8080' })] })], { suffix: 'six' }),
+      api([version({ revisions: [revision({ id: 'r4', serviceUrl: 'http://[2001:db8::1]:8080' })] })], {
+        suffix: 'six',
+      }),
     ]);
     assert.deepEqual(checkedByNginx(text).code, 0, checkedByNginx(text).said);
     assert.equal(checkedByNginx(await exported([])).code, 0);
@@ -72,20 +92,41 @@ describe('the export for nginx', () => {
       "a'b\\",
       '\\";return 200;#',
     ];
-    const policies = evil.map((value) => ({ setHeader: { request: { 'X-Evil': value }, response: { 'X-Evil': value } } }));
+    const policies = evil.map((value) => ({
+      setHeader: { request: { 'X-Evil': value }, response: { 'X-Evil': value } },
+    }));
     const text = await exported([
       ...policies.map((policy, n) =>
-        api([version({ revisions: [revision({ id: `p${n}`, policy })] })], { suffix: `p${n}`, name: evil[n] as string }),
+        api([version({ revisions: [revision({ id: `p${n}`, policy })] })], {
+          suffix: `p${n}`,
+          name: evil[n] as string,
+        }),
       ),
       api([version({ name: 'v1";}', revisions: [revision({ id: 'v' })] })], { suffix: 'version' }),
       api([version()], { suffix: 'x" { return 200; } #' }),
-      api([version({ revisions: [revision({ id: 'h', serviceUrl: 'http://a;b{c}$d"e/' })] })], { suffix: 'host' }),
-      api([version({ revisions: [revision({ id: 'l\n}evil', policy: { setHeader: { request: { 'X-A': 'a\nb' } } } })] })], {
-        suffix: 'line',
+      api([version({ revisions: [revision({ id: 'h', serviceUrl: 'http://a;b{c}$d"e/' })] })], {
+        suffix: 'host',
       }),
-      api([version({ revisions: [revision({ id: 'n', policy: { setHeader: { request: { 'X A;': '1' } } } })] })], {
-        suffix: 'name',
-      }),
+      api(
+        [
+          version({
+            revisions: [revision({ id: 'l\n}evil', policy: { setHeader: { request: { 'X-A': 'a\nb' } } } })],
+          }),
+        ],
+        {
+          suffix: 'line',
+        },
+      ),
+      api(
+        [
+          version({
+            revisions: [revision({ id: 'n', policy: { setHeader: { request: { 'X A;': '1' } } } })],
+          }),
+        ],
+        {
+          suffix: 'name',
+        },
+      ),
     ]);
     assert.deepEqual(
       locations(text),
@@ -154,10 +195,16 @@ describe('nginx with the exported configuration', () => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
       socket.on('data', (chunk: Buffer) => socket.write(`echo ${chunk.toString()} ${request.url}`));
       socket.on('error', () => undefined);
+      socket.on('end', () => socket.end());
     });
     current = revision({
       serviceUrl: `http://127.0.0.1:${backend.port}/base`,
-      policy: { setHeader: { request: { 'X-Set': header, 'X-Gone': null }, response: { 'X-Answer': header, 'X-From': null } } },
+      policy: {
+        setHeader: {
+          request: { 'X-Set': header, 'X-Gone': null },
+          response: { 'X-Answer': header, 'X-From': null },
+        },
+      },
     });
     gatehouse = await listening((request, response) => void play(request, response));
     port = await freePort();
@@ -195,7 +242,11 @@ describe('nginx with the exported configuration', () => {
 
   const get = (
     path: string,
-    { method = 'GET', headers = {}, body = '' }: { method?: string; headers?: Record<string, string>; body?: string } = {},
+    {
+      method = 'GET',
+      headers = {},
+      body = '',
+    }: { method?: string; headers?: Record<string, string>; body?: string } = {},
   ): Promise<{ status: number; headers: IncomingMessage['headers']; body: string }> =>
     new Promise((resolve, reject) => {
       const sending = ask({ port, host: '127.0.0.1', path, method, headers, agent: false }, (response) => {
@@ -291,7 +342,12 @@ describe('nginx with the exported configuration', () => {
         kind: 'refuse',
         status,
         document,
-        answered: { 'WWW-Authenticate': 'Bearer error="invalid_token"', 'Retry-After': '7', Allow: 'GET', 'X-Request-Id': 'id-2' },
+        answered: {
+          'WWW-Authenticate': 'Bearer error="invalid_token"',
+          'Retry-After': '7',
+          Allow: 'GET',
+          'X-Request-Id': 'id-2',
+        },
       });
       const answer = await get('/gateway/orders/items/1', { method: 'POST', body: 'hello' });
       assert.equal(answer.status, status);
@@ -323,7 +379,11 @@ describe('nginx with the exported configuration', () => {
       '/gateway/x/../authorize',
       'http://id.example.com/gateway/authorize',
     ])
-      assert.equal((await get(path, { headers: { 'Gatehouse-Method': 'GET', 'Gatehouse-Uri': '/' } })).status, 404, path);
+      assert.equal(
+        (await get(path, { headers: { 'Gatehouse-Method': 'GET', 'Gatehouse-Uri': '/' } })).status,
+        404,
+        path,
+      );
     assert.deepEqual(passedOn, []);
   });
 
@@ -434,7 +494,10 @@ describe('nginx with the exported configuration', () => {
     assert.equal(await upgrade('websocket'), 'echo ping /base/items/a%2Fb?x=1');
     assert.match(await upgrade('h2c'), /^heard GET/);
     assert.match(await upgrade('websocket', 'POST'), /^heard POST/);
-    assert.equal(heard.find(({ headers }) => headers.upgrade !== undefined), undefined);
+    assert.equal(
+      heard.find(({ headers }) => headers.upgrade !== undefined),
+      undefined,
+    );
   });
 
   it('writes nothing of refused calls to its log of errors', () => {

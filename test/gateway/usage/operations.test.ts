@@ -89,11 +89,21 @@ for (const kind of STORES)
     });
 
     const administrator: Actor = { clientId: 'c', scopes: new Set(['isms.all']) };
-    const developer: Actor = { clientId: 'c', scopes: new Set(['isms.gateway.usage']), confined: 'developer-1' };
+    const developer: Actor = {
+      clientId: 'c',
+      scopes: new Set(['isms.gateway.usage']),
+      confined: 'developer-1',
+    };
     const ask = (actor: Actor, query: Record<string, unknown>): Promise<unknown> =>
       operation?.handle(
         {
-          tenant: { id: tenantId, name: 'u', issuer: 'https://u.example.com', home: false, registrationOpen: true },
+          tenant: {
+            id: tenantId,
+            name: 'u',
+            issuer: 'https://u.example.com',
+            home: false,
+            registrationOpen: true,
+          },
           actor,
           address: '192.0.2.1',
           db: tenantDb(store.knex, tenantId),
@@ -116,7 +126,10 @@ for (const kind of STORES)
         status: 200,
         milliseconds: 12,
       });
-      const [point] = (await ask(administrator, { apiId: own, by: 'operation' })) as Record<string, unknown>[];
+      const [point] = (await ask(administrator, { apiId: own, by: 'operation' })) as Record<
+        string,
+        unknown
+      >[];
       const { time, ...rest } = point ?? {};
       assert.match(String(time), /^\d{4}-\d\d-\d\dT\d\d:00:00\.000Z$/);
       assert.deepEqual(rest, { key: 'GET /items', calls: 1, errors: 0, p50: 13.5, p95: 13.5, p99: 13.5 });

@@ -3,7 +3,11 @@ import { newId } from '../../../src/kernel/ids.js';
 import type { TenantDb } from '../../../src/store/index.js';
 
 /** An API that is published: answers the id of its first version, which is the API's. */
-export async function insertVersion(db: TenantDb, name: string, owner: string | null = null): Promise<string> {
+export async function insertVersion(
+  db: TenantDb,
+  name: string,
+  owner: string | null = null,
+): Promise<string> {
   const id = await insertApiResource(db, { ...newApiResource(name, []), owner });
   await db.insert('api_versions', {
     id,

@@ -32,7 +32,9 @@ for (const kind of STORES)
     const store = (): Store => stores[0] as Store;
     const newTenant = async (): Promise<string> => {
       names += 1;
-      const tenant = await store().transaction((trx) => createTenantAt(trx, `t${names}`, `t${names}.example.com`));
+      const tenant = await store().transaction((trx) =>
+        createTenantAt(trx, `t${names}`, `t${names}.example.com`),
+      );
       return tenant.id;
     };
     const nodes = (): Usage[] =>

@@ -1,0 +1,52 @@
+import { ANSWERED, DROPPED, SENT } from './authorize.js';
+import type { Names } from './nginx-names.js';
+import { quoted } from './nginx-text.js';
+
+/** Headers of calls and of their answers, as directives. */
+
+/** What does not reach the caller: the gateway says it, or it acts on the whole origin, which is the issuer's. */
+export const NOT_ANSWERED = [
+  'Accept-CH',
+  'Alt-Svc',
+  'Clear-Site-Data',
+  'HTTP2-Settings',
+  'NEL',
+  'Proxy-Authenticate',
+  'Proxy-Authentication-Info',
+  'Report-To',
+  'Service-Worker-Allowed',
+  'Set-Cookie',
+  'Set-Cookie2',
+  'Set-Login',
+  'Strict-Transport-Security',
+  'X-Content-Type-Options',
+  'X-Request-Id',
+];
+
+type Headers = Readonly<Record<string, string | null>>;
+
+/** nginx takes all `proxy_set_header` of one level: a location that adds one has to repeat the others. */
+export function requestHeaders(variable: Names['variable'], set: Headers): string[] {
+  const own = [
+    `proxy_set_header Host $${variable('host')};`,
+    `proxy_set_header Upgrade $${variable('upgrade')};`,
+    `proxy_set_header Connection $${variable('connection')};`,
+    ...SENT.map((name) => `proxy_set_header ${name} $${variable(`send_${name}`)};`),
+    ...DROPPED.map((name) => `proxy_set_header ${name} "";`),
+  ];
+  return [
+    ...own,
+    ...Object.entries(set).map(([name, value]) => `proxy_set_header ${name} ${quoted(value ?? '', variable('dollar'))};`),
+  ];
+}
+
+export function answerHeaders(variable: Names['variable'], set: Headers): string[] {
+  return [
+    'add_header Content-Security-Policy sandbox always;',
+    'add_header X-Content-Type-Options nosniff always;',
+    ...ANSWERED.map((name) => `add_header ${name} $${variable(`answer_${name}`)} always;`),
+    ...Object.entries(set).flatMap(([name, value]) =>
+      value === null ? [] : [`add_header ${name} ${quoted(value, variable('dollar'))} always;`],
+    ),
+  ];
+}
