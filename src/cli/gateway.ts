@@ -80,7 +80,7 @@ Reload nginx after each change:
       withContext(run, async (context) => {
         const tenant = await tenantOf(context, options.tenant);
         const { addressBook } = await import('../gateway/export/index.js');
-        const { gatewayReach } = await import('../config.js');
+        const { gatewayReach } = await import('../outbound-reach.js');
         const asked: Asked = {
           tenant,
           product: productOf(product),

@@ -11,12 +11,13 @@ import { openOutboundPool } from '../kernel/outbound-pool.js';
 import { checkOutbound } from '../kernel/outbound.js';
 import { mayUsePlainHttp } from '../kernel/private-networks.js';
 import type { Metrics } from '../observe/index.js';
+import type { ProviderPool } from '../oidc/index.js';
 import { gatewayReach } from '../outbound-reach.js';
 import { openAccess, type AccessBase } from './access/index.js';
 import { openLiveCatalogue, type CatalogueBase, type LiveCatalogue } from './catalogue/index.js';
 import { checkPath, openDocuments, routerOf } from './documents/index.js';
-import { openPlane, type Plane, type UsageEntry } from './plane/index.js';
-import { checkPolicy, POLICY_SCHEMA, policySteps } from './policies/index.js';
+import { askForBody, openPlane, type Plane, type UsageEntry } from './plane/index.js';
+import { checkPolicy, openPolicies, POLICY_SCHEMA } from './policies/index.js';
 import { announce } from './subscribers/index.js';
 import { DocumentRefused } from './types.js';
 import { openUsage, type Usage } from './usage/index.js';
@@ -33,22 +34,32 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-export interface GatewayBase extends Omit<AccessBase, 'catalogue'> {
+export interface GatewayBase extends Pick<AccessBase, 'store' | 'log' | 'people'> {
   config: Config;
+  pool: Pick<ProviderPool, 'get'>;
   metrics: Metrics | undefined;
 }
+
+/** What a key set may have, and how long it may take. */
+const KEY_SET = { maxBytes: 256 * 1024, milliseconds: 10_000 };
 
 export function openGateway(base: GatewayBase): Gateway {
   const { store, log, config, metrics } = base;
   const documents = openDocuments();
   const live = openLiveCatalogue({ store, log });
-  const access = openAccess({ ...base, catalogue: live });
+  const access = openAccess({
+    ...base,
+    runtimeOf: (tenant) => base.pool.get(tenant),
+    productKey: (tenant, key) => live.productKey(tenant, key),
+    fetchKeys: async (tenant, address) =>
+      (await download(address, { reach: gatewayReach(config, tenant), ...KEY_SET })).body,
+  });
   const usage = openUsage({ store, log, config, metrics });
   const plane = openPlane({
     bySuffix: (tenant, suffix) => live.bySuffix(tenant, suffix),
     routes: { checkPath, routerOf },
-    access: access.steps,
-    policies: policySteps(),
+    access,
+    policies: openPolicies({ askForBody }),
     openPool: (tenant, origin) => openOutboundPool(origin, gatewayReach(config, tenant)),
     usage: (entry) => count(usage, entry),
     trustsProxy: proxiesIn(config.trustProxy),

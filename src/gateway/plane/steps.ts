@@ -11,7 +11,6 @@ import type {
   LiveRevision,
   LiveVersion,
   Policy,
-  PolicySteps,
   PresentedKey,
   StepResult,
 } from '../types.js';
