@@ -1,5 +1,7 @@
 import type { Knex } from 'knex';
 
+const isPostgres = (knex: Knex): boolean => (knex.client as { dialect: string }).dialect === 'postgresql';
+
 /**
  * The gateway's catalogue: an API resource has one version set, a set has versions, a version has revisions, of which one is
  * current. Documents are stored apart, because revisions of several versions can share one.
@@ -7,11 +9,14 @@ import type { Knex } from 'knex';
 export async function up(knex: Knex): Promise<void> {
   await versions(knex);
   await products(knex);
-  // One row for each tenant. Each change to the catalogue raises the number, and every node reads the catalogue again.
+  // One row for each tenant. Each change to the catalogue raises the number, and every node reads the catalogue again. It
+  // never falls behind the store's time in milliseconds, so that nodes find what was raised lately by an index.
   await knex.schema.createTable('gateway_changes', (table) => {
     table.text('tenant_id').notNullable().primary().references('tenants.id').onDelete('CASCADE');
     table.bigInteger('version').notNullable();
+    table.index('version', 'gateway_changes_version');
   });
+  await (isPostgres(knex) ? createPostgresTrigger(knex) : createSqliteTriggers(knex));
 }
 
 const own = (table: Knex.CreateTableBuilder): void => {
@@ -80,6 +85,8 @@ async function versions(knex: Knex): Promise<void> {
     table.text('source').notNullable();
     table.text('source_format').notNullable();
     table.text('openapi');
+    // As JSON: what no version may be named like.
+    table.text('first_segments').notNullable();
     // What requests are matched by (CompiledDocument), as gzip in base64.
     table.text('compiled').notNullable();
   });
@@ -88,6 +95,8 @@ async function versions(knex: Knex): Promise<void> {
     table.text('version_id').notNullable();
     table.integer('number').notNullable();
     table.boolean('online').notNullable();
+    // Whether it has been current before: only the first time does its own description become the notes of a release.
+    table.boolean('was_current').notNullable();
     table.text('description');
     table.text('service_url').notNullable();
     table.text('document_id').notNullable();
@@ -138,7 +147,7 @@ async function products(knex: Knex): Promise<void> {
     table.text('client_id');
     table.text('state').notNullable();
     table.bigInteger('expires_at');
-    // SHA-256 of the keys, which are random: 256 bits of each.
+    // SHA-256 of the keys in base64url: they are random, 256 bits of each.
     table.text('primary_hash').notNullable();
     table.text('primary_hint').notNullable();
     table.text('secondary_hash').notNullable();
@@ -149,7 +158,45 @@ async function products(knex: Knex): Promise<void> {
   });
 }
 
+/**
+ * A document goes with the last revision that refers to it, whatever takes the revision away: a change, or the deletion of the
+ * API or of the tenant.
+ */
+const DELETE_DOCUMENT = `DELETE FROM api_documents
+  WHERE tenant_id = OLD.tenant_id AND id = OLD.document_id AND NOT EXISTS (
+    SELECT 1 FROM api_revisions r WHERE r.tenant_id = OLD.tenant_id AND r.document_id = OLD.document_id
+  )`;
+
+async function createPostgresTrigger(knex: Knex): Promise<void> {
+  await knex.raw(`
+    CREATE FUNCTION delete_unused_document() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      ${DELETE_DOCUMENT};
+      RETURN NULL;
+    END $$`);
+  await knex.raw(`
+    CREATE TRIGGER api_revisions_document AFTER DELETE OR UPDATE OF document_id ON api_revisions
+    FOR EACH ROW EXECUTE FUNCTION delete_unused_document()`);
+}
+
+async function createSqliteTriggers(knex: Knex): Promise<void> {
+  for (const [name, event] of [
+    ['api_revisions_document_deleted', 'DELETE'],
+    ['api_revisions_document_replaced', 'UPDATE OF document_id'],
+  ] as const)
+    await knex.raw(`
+      CREATE TRIGGER ${name} AFTER ${event} ON api_revisions
+      BEGIN
+        ${DELETE_DOCUMENT};
+      END`);
+}
+
 export async function down(knex: Knex): Promise<void> {
+  // SQLite drops triggers with their table.
+  if (isPostgres(knex)) {
+    await knex.raw('DROP TRIGGER api_revisions_document ON api_revisions');
+    await knex.raw('DROP FUNCTION delete_unused_document()');
+  }
   for (const table of [
     'gateway_changes',
     'api_product_keys',

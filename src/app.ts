@@ -65,7 +65,7 @@ export function createApp(base: AppBase): RequestListener {
   const hsts = base.config.server.hstsIncludeSubDomains ? `${A_YEAR}; includeSubDomains` : A_YEAR;
   const readOrigin = originReader(base.config.trustProxy, base.config.mtls.header);
   const pages = pagesApp(base).callback();
-  const management = managementApi(base, runtimeOfRequest);
+  const management = managementApi(base, runtimeOfRequest, lookOfRequest);
   const mqtt = openMqtt({
     ...base,
     tenantIdOf: (request) => runtimeOfRequest(request).tenant.id,
@@ -320,10 +320,11 @@ const sayNotFound: Middleware = async (ctx, next) => {
 };
 
 /** How the tenant's pages look; without its name where the store could not say which tenant it is. */
-const lookAt = ({ req }: Context): Look => {
-  const runtime = runtimes.get(req);
+const lookOfRequest = (request: IncomingMessage): Look => {
+  const runtime = runtimes.get(request);
   return runtime ? lookOf(runtime.tenant) : { name: 'Gatehouse' };
 };
+const lookAt = ({ req }: Context): Look => lookOfRequest(req);
 
 const sayUnavailable: Middleware = (ctx, next) => {
   const { unavailable } = factsOf(ctx.req);

@@ -12,7 +12,6 @@ import { parse } from './kernel/json.js';
 import { isMailSender, MAIL_SENDER, smtpFromUrl } from './kernel/message-drivers.js';
 import { readAllowEntry } from './kernel/outbound-entries.js';
 import { schemaWords } from './kernel/schema-words.js';
-import { LOOPBACK, type Reach } from './kernel/private-networks.js';
 import { packageRoot } from './kernel/root.js';
 import { hasPlainHost } from './kernel/web-addresses.js';
 
@@ -34,6 +33,8 @@ const list: Reader = (value) =>
     .filter(Boolean);
 const integer: Reader = (value) => (/^-?\d+$/.test(value) ? Number(value) : value);
 
+const ALLOW_LIST = 'outbound/allow';
+
 /** Environment variable → where it goes in the configuration, and how its text is read. */
 const ENVIRONMENT: Record<string, { path: string; read: Reader }> = {
   PORT: { path: 'port', read: integer },
@@ -50,7 +51,7 @@ const ENVIRONMENT: Record<string, { path: string; read: Reader }> = {
   GATEHOUSE_MQTT_APP_ID: { path: 'mqtt/appId', read: text },
   GATEHOUSE_MQTT_APP_SECRET: { path: 'mqtt/appSecret', read: text },
   GATEHOUSE_TRUST_PROXY: { path: 'trustProxy', read: list },
-  GATEHOUSE_OUTBOUND_ALLOW: { path: 'outbound/allow', read: list },
+  GATEHOUSE_OUTBOUND_ALLOW: { path: ALLOW_LIST, read: list },
   GATEHOUSE_METRICS_HOST: { path: 'metrics/host', read: text },
   GATEHOUSE_METRICS_PORT: { path: 'metrics/port', read: integer },
   GATEHOUSE_SMTP_URL: { path: 'messaging/smtpUrl', read: text },
@@ -179,25 +180,6 @@ export const isLocalHost = (host: string): boolean => isLocalName(host.replace(/
 export const isForDevelopment = ({ production }: Pick<Config, 'production'>, issuer: string): boolean =>
   !production && isLocalHost(new URL(issuer).host);
 
-/**
- * Where a tenant's gateway and message services may connect to: the public Internet and what the operator's entries for this
- * tenant open. An issuer on localhost opens nothing.
- */
-export const gatewayReach = (
-  { outbound }: Pick<Config, 'outbound'>,
-  { name, home }: { name: string; home: boolean },
-): readonly string[] =>
-  outbound.allow.flatMap((text) => {
-    const { tenant, opening } = readAllowEntry(text) ?? {};
-    return opening !== undefined && (tenant === undefined ? home : tenant === name) ? [opening] : [];
-  });
-
-/** Where a tenant's clients may have the server connect to: one whose issuer is on this machine, to this machine as well. */
-export const reachOfTenant = (
-  config: Pick<Config, 'outbound'>,
-  tenant: { name: string; home: boolean; issuer: string },
-): Reach => [...gatewayReach(config, tenant), ...(isLocalHost(new URL(tenant.issuer).host) ? LOOPBACK : [])];
-
 function checkIssuer(issuer: string): string {
   const url = URL.parse(issuer);
   const advice = 'must be an origin such as https://id.example.com: no path, query or trailing slash';
@@ -276,15 +258,14 @@ export function loadConfig(
   for (const source of sources) merge(values, structuredClone(source.values));
   if (!validateConfig(values)) throw explain(validateConfig.errors?.[0] as ErrorObject, sources);
   const checked = values as Mutable;
-  const nameOf = (path: string): string =>
-    sources.findLast((source) => has(source.values, path))?.name(path) ?? path;
-  checkEach(checked.trustProxy, nameOf('trustProxy'), (entry) => readNetwork(entry) !== undefined, NETWORKS);
   checkEach(
-    checked.outbound.allow,
-    nameOf('outbound/allow'),
-    (entry) => readAllowEntry(entry) !== undefined,
-    WAYS,
+    checked.trustProxy,
+    'GATEHOUSE_TRUST_PROXY',
+    (entry) => readNetwork(entry) !== undefined,
+    NETWORKS,
   );
+  const key = sources.findLast(({ values }) => has(values, ALLOW_LIST))?.name(ALLOW_LIST) ?? ALLOW_LIST;
+  checkEach(checked.outbound.allow, key, (entry) => readAllowEntry(entry) !== undefined, WAYS);
   checkCountries(checked.codes.countries);
   const { header } = checked.mtls;
   if (!isFreeHeader(header))

@@ -16,6 +16,8 @@ import {
   scheduleOf,
   userEndedDelivery,
 } from './oidc/index.js';
+import { subscriberCouriers } from './gateway/subscribers/index.js';
+import { openGateway } from './gateway/index.js';
 import { boundConnections } from './kernel/connections.js';
 import { openDraining } from './kernel/draining.js';
 import { proxiesIn } from './kernel/forwarded.js';
@@ -102,10 +104,14 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     const sender = codeSender(context.codes, vault, config.codes);
     couriers.set(MESSAGE, messageDelivery(messenger, vault));
     couriers.set(CODE_MESSAGE, codeDelivery(store, vault, messenger));
+    for (const [kind, deliver] of subscriberCouriers({ store, vault, messenger }))
+      couriers.set(kind, deliver);
     const files = await openFiles(config, store, log);
+    const gateway = openGateway(context);
     const base = {
       ...context,
       ...files,
+      gateway: gateway.services,
       limits,
       passwordSignIns,
       screen,
@@ -166,6 +172,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       await draining.drain(server, config.server.shutdownDelaySeconds * 1000, DRAIN_MS);
       scraped?.close();
       directory.close();
+      await gateway.close();
       bodies.close();
       const closed = Promise.all(jobs.map((job) => job.close())).then(() => {
         messenger.close();

@@ -40,11 +40,16 @@ import { issuedTokenOperations } from './clients/issued-tokens.js';
 import { clientOperations } from './clients/operations.js';
 import { registrationAccessOperation } from './clients/registration-access.js';
 import { registrationTokenOperations } from './clients/registration.js';
-import { gatewayReach, reachOfTenant, type Config } from './config.js';
+import type { Config } from './config.js';
+import { gatewayOperations } from './gateway/catalogue/operations.js';
+import type { GatewayServices } from './gateway/index.js';
+import { packageOperations } from './gateway/packages/operations.js';
+import { subscriberOperations } from './gateway/subscribers/operations.js';
 import type { Uses } from './identity-resources/index.js';
 import { identityResourceOperations } from './identity-resources/operations.js';
 import { factsOf, hasLeft } from './kernel/request.js';
 import { keepAnswer, type KeptAnswer } from './kernel/kept-answer.js';
+import type { Look } from './kernel/pages.js';
 import { packageRoot } from './kernel/root.js';
 import { rateHeaders, type Limits } from './limits/index.js';
 import { keptNames, MQTT_API } from './mqtt/index.js';
@@ -60,6 +65,7 @@ import {
   type TenantRuntime,
 } from './oidc/index.js';
 import { keyOperations } from './oidc/keys/operations.js';
+import { gatewayReach, reachOfTenant } from './outbound-reach.js';
 import { holdsEverything, ownRoleNames, permissionHolders } from './roles/index.js';
 import { ROLE_OPERATIONS } from './roles/operations.js';
 import { API_RESOURCE_SECRETS, matchesSecret, secretsOf } from './secrets/index.js';
@@ -76,6 +82,7 @@ export interface Services extends RegistrationBase, BlobServices {
   pool: ProviderPool;
   directory: TenantDirectory;
   config: Config;
+  gateway: GatewayServices;
 }
 
 const uses: Uses = {
@@ -101,6 +108,9 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
   const reserved = reservedAudiences(() => config.mqtt.audience);
   return [
     ...apiResourceOperations({ uses, holders }, vault, reserved),
+    ...gatewayOperations({ ...services.gateway, reserved }),
+    ...subscriberOperations(services),
+    ...packageOperations(),
     importOperation({ open: openClient, held: heldByNamed }, holders, reserved),
     ...clientOperations(vault, (tenant) => reachOfTenant(config, tenant), reserved, keptNames, holders),
     ...registrationTokenOperations(vault),
@@ -150,11 +160,13 @@ const tooMany = (seconds: number, headers: Record<string, string> = {}): Failure
 export function managementApi(
   base: ManagementBase,
   runtimeOf: (request: IncomingMessage) => TenantRuntime,
+  lookOf: (request: IncomingMessage) => Look,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { store, limits, log, directory } = base;
   const app = apiApp(operationsOver(base), {
     store,
     tenantOf: (request) => runtimeOf(request).tenant,
+    lookOf,
     actorOf: (request, token) => runtimeOf(request).actorOf(token),
     actorOfSecret: (request, name, secret) =>
       resourceActor(tenantDb(store.knex, runtimeOf(request).tenant.id), base.vault, name, secret),

@@ -7,8 +7,15 @@ export {
   offerScopesOf,
   type ManagementWord,
 } from './management-scopes.js';
-export { isOthers, likeNames, ownApisOf } from './authority.js';
-export { enabledApiResources, findApiResourceByName, insertApiResource } from './store.js';
+export { heldByApi, isOthers, likeNames, ownApisOf } from './authority.js';
+export { API_RESOURCE_CODES } from './codes.js';
+export {
+  enabledApiResources,
+  findApiResource,
+  findApiResourceByName,
+  insertApiResource,
+  lockApiResource,
+} from './store.js';
 export { questionableAudiences, reservationOf, type ReservedAudiences } from './audiences.js';
 export type { ClientsOfImport } from './import.js';
 export type { PermissionHolders, WordHolders, Words } from './permissions.js';

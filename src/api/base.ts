@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Knex } from 'knex';
+import type { Look } from '../kernel/pages.js';
 import type { Store, TenantDb } from '../store/index.js';
 import type { Actor } from './access.js';
 import type { Own } from './authority.js';
@@ -19,6 +20,8 @@ export interface ApiBase {
   store: Store;
   /** The tenant of the request's host. */
   tenantOf(request: IncomingMessage): CallTenant;
+  /** How the tenant's pages look; without its name where the store could not say which tenant it is. */
+  lookOf(request: IncomingMessage): Look;
   /** Whose token this is; undefined for one that is not valid here. */
   actorOf(request: IncomingMessage, token: string): Promise<Actor | undefined>;
   /** Whose the secret of an API resource is; undefined for a wrong one. */

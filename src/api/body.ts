@@ -12,18 +12,28 @@ export const LARGEST_BODY = 1024 * 1024;
 export const LARGEST_OPEN_BODY = 64 * 1024;
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
-const tooDeep = (): Failure =>
+/** How much a JSON body may have. */
+export interface BodyLimits {
+  bytes: number;
+  /** How deep it may nest. */
+  levels: number;
+}
+
+const tooDeep = (levels: number): Failure =>
   new Failure(400, BASIC.error, {
-    message: `the body nests deeper than ${DEEPEST_JSON} levels`,
+    message: `the body nests deeper than ${levels} levels`,
     headers: { Connection: 'close' }, // the rest of it is not read
   });
 
 /** Reads a JSON body, and stops where it is too long or too deep. @throws Failure: 415, 413, 400 with the position */
-export async function readJson(request: IncomingMessage, most = LARGEST_BODY): Promise<unknown> {
+export async function readJson(
+  request: IncomingMessage,
+  { bytes: most, levels }: BodyLimits = { bytes: LARGEST_BODY, levels: DEEPEST_JSON },
+): Promise<unknown> {
   if (!JSON_TYPE.test(request.headers['content-type'] ?? ''))
     throw new Failure(415, BASIC.unsupportedMediaType, { message: 'send the body as application/json' });
   const chunks: Buffer[] = [];
-  const depth = openJsonDepth();
+  const depth = openJsonDepth(levels);
   let length = 0;
   for await (const chunk of piecesOf(request)) {
     length += chunk.length;
@@ -32,7 +42,7 @@ export async function readJson(request: IncomingMessage, most = LARGEST_BODY): P
         message: `a body may have ${most} bytes`,
         headers: { Connection: 'close' },
       });
-    if (!depth.read(chunk)) throw tooDeep();
+    if (!depth.read(chunk)) throw tooDeep(levels);
     chunks.push(chunk);
   }
   return parseText(Buffer.concat(chunks).toString());
@@ -43,7 +53,7 @@ export const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '')
 
 /** A whole body's text as JSON. @throws Failure: 400 with the position */
 export function parseJson(text: string): unknown {
-  if (isTooDeep(text)) throw tooDeep();
+  if (isTooDeep(text)) throw tooDeep(DEEPEST_JSON);
   return parseText(text);
 }
 

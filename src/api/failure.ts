@@ -5,6 +5,10 @@ export interface FieldProblem {
   field: string;
   rule: string;
   message: string;
+  /** Where in a document that was sent in the field: a JSON pointer, and from 1 on its line and column. */
+  path?: string | undefined;
+  line?: number | undefined;
+  column?: number | undefined;
 }
 
 /** What a failure answers, beside its code. */

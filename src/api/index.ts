@@ -37,12 +37,14 @@ export {
   defineHomeOperation,
   defineList,
   defineOperation,
+  defineRaw,
   defineStream,
   writes,
   type AnyOperation,
   type CallTenant,
   type Line,
   type Page,
+  type RawAnswer,
 } from './operation.js';
 export {
   containing,

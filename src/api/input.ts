@@ -1,7 +1,10 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
 import { hasBody } from '../kernel/request.js';
 import { LARGEST_BODY, LARGEST_OPEN_BODY, readJson } from './body.js';
+import { DEEPEST_JSON } from '../kernel/json-depth.js';
 import { Failure, type FieldProblem } from './failure.js';
+import { readForm } from './form.js';
 import type { AnyOperation } from './operation.js';
 import { validateJson, validateText, type Validate } from './validation.js';
 
@@ -29,14 +32,17 @@ export function reader({
   schemas,
   current,
   receive,
+  limits,
+  form,
 }: AnyOperation): (ctx: Context) => Promise<Given> {
   const isOpen = access.kind === 'open';
-  const largest = isOpen ? LARGEST_OPEN_BODY : LARGEST_BODY;
+  const most = limits ?? { bytes: isOpen ? LARGEST_OPEN_BODY : LARGEST_BODY, levels: DEEPEST_JSON };
   const checkParams: Validate = validateText(schemas.params ?? NOTHING);
   const checkQuery: Validate = validateText(schemas.query ?? NOTHING);
   const checkBody: Validate | undefined =
     schemas.body === undefined || receive ? undefined : validateJson(schemas.body, isOpen);
   const optional = mayBeLeftOut(schemas.body);
+  const readBody = form ? readForm : (request: IncomingMessage) => readJson(request, most);
   const readOnly = namesIn(current?.answer).filter((name) => !namesIn(schemas.body).includes(name));
   const changeable = namesIn(current?.answer).filter(
     (name) => name !== 'id' && namesIn(schemas.body).includes(name),
@@ -47,7 +53,7 @@ export function reader({
     const query = { ...ctx.query };
     checkQuery(query);
     if (!checkBody) return { params, query, body: undefined, echoed: {} };
-    const sent = optional && !hasBody(ctx.req) ? {} : await readJson(ctx.req, largest);
+    const sent = optional && !hasBody(ctx.req) ? {} : await readBody(ctx.req);
     const { body, echoed } = isObject(sent) ? without(sent, readOnly) : { body: sent, echoed: {} };
     const stay = checkButFor(checkBody, body, changeable);
     return { params, query, body, echoed, stay };

@@ -2,6 +2,7 @@ import type { JSONSchema } from 'json-schema-to-ts';
 import { spellings } from './access.js';
 import { BASIC, type Code } from './codes.js';
 import type { AnyOperation, CallTenant } from './operation.js';
+import { FORM_TYPES } from './form.js';
 import { sampleOf } from './samples.js';
 import { mayBeLeftOut } from './input.js';
 
@@ -22,7 +23,14 @@ const PROBLEMS = {
   items: {
     type: 'object',
     required: ['field', 'rule', 'message'],
-    properties: { field: { type: 'string' }, rule: { type: 'string' }, message: { type: 'string' } },
+    properties: {
+      field: { type: 'string' },
+      rule: { type: 'string' },
+      message: { type: 'string' },
+      path: { type: 'string', description: 'Of a document: a JSON pointer into it.' },
+      line: { type: 'integer', description: 'Of a document that was sent as text, from 1 on.' },
+      column: { type: 'integer' },
+    },
   },
 } as const;
 
@@ -52,6 +60,10 @@ const content =
   });
 const json = content('application/json');
 const ndjson = content('application/x-ndjson');
+const html = (): Json => content('text/html')({ type: 'string' });
+/** A form, in either of its types. */
+const form = (schema: unknown, example?: unknown): Json =>
+  Object.assign({}, ...FORM_TYPES.map((type) => content(type)(schema, example))) as Json;
 
 const enveloped = (data: unknown, more: Json = {}): Json => ({
   ...ENVELOPE,
@@ -137,19 +149,25 @@ export function describe(operations: readonly AnyOperation[]): Described {
   const components = new Components();
   const paths: Record<string, Json> = {};
   for (const operation of operations) {
-    const { access, method, path, summary, id, list, stream, example, receive } = operation;
+    const { access, method, path, summary, id, list, stream, example, receive, raw } = operation;
+    const inBody = stream ? ndjson : operation.form ? form : json;
     const { body, answer } = operation.schemas;
     const data = components.of(answer);
     const sample = sampleOf(answer, example);
     const responses: Json = {
       200: {
         description: BASIC.ok.description.en,
-        content: stream
-          ? ndjson(data, sample)
-          : json(
-              list ? enveloped({ type: 'array', items: data }, LIST) : enveloped(data),
-              list ? { ...done([sample]), total: 1, skip: 0, take: 10 } : done(sample),
-            ),
+        content: raw
+          ? Object.assign({}, ...raw.map((type) => content(type)(data)))
+          : stream
+            ? ndjson(data, sample)
+            : {
+                ...json(
+                  list ? enveloped({ type: 'array', items: data }, LIST) : enveloped(data),
+                  list ? { ...done([sample]), total: 1, skip: 0, take: 10 } : done(sample),
+                ),
+                ...(operation.link && html()),
+              },
       },
     };
     for (const [status, codes] of failuresOf(operation))
@@ -182,7 +200,7 @@ export function describe(operations: readonly AnyOperation[]): Described {
             required: receive !== undefined || stream !== undefined || !mayBeLeftOut(body),
             content: receive
               ? { [receive.type]: { schema: components.of(body) } }
-              : (stream ? ndjson : json)(components.of(body), example),
+              : inBody(components.of(body), example),
           },
         }),
         responses,

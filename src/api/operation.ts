@@ -4,8 +4,10 @@ import type { Knex } from 'knex';
 import type { TenantDb } from '../store/index.js';
 import type { Access, Actor } from './access.js';
 import type { Authority, Judge } from './authority.js';
+import type { BodyLimits } from './body.js';
 import type { Code, Language } from './codes.js';
 import type { FieldProblem } from './failure.js';
+import type { LinkPage } from './links.js';
 
 /** The tenant of a call, as far as operations need to know it. */
 export interface CallTenant {
@@ -86,6 +88,10 @@ interface Declared {
   readonly takesRights?: boolean | ((call: { body: unknown }) => boolean);
   /** The answer depends on nothing but the caller's language: it is made once for each. */
   readonly constant?: boolean;
+  /** How much its body may have, where that is not what bodies usually may. */
+  readonly limits?: BodyLimits;
+  /** Whether its body is a form, urlencoded or multipart, in place of JSON. */
+  readonly form?: boolean;
 }
 
 /**
@@ -98,7 +104,9 @@ interface Declared {
  * - `acts`: set where `prepare` does what no transaction undoes; the caller is read again before it as well;
  * - `finish`: what follows the committed change and may take long, in transactions of its own; the caller waits for it;
  * - `target`: what the audit row names; the answer's id where it says nothing;
- * - `current`: what `If-Match` is compared with, as its own `detail` answers it, read in the same transaction.
+ * - `current`: what `If-Match` is compared with, as its own `detail` answers it, read in the same transaction;
+ * - `link`: set where a link in a mail leads to it: a browser gets pages, and changes nothing by GET. Another GET does what the
+ *   POST of the same address does, so it is a change.
  */
 interface Operation<Schemas, C, A, R> extends Declared {
   readonly schemas: Schemas;
@@ -111,6 +119,7 @@ interface Operation<Schemas, C, A, R> extends Declared {
   readonly acts?: boolean;
   readonly target?: (call: C, answer: A) => string;
   readonly current?: { answer: JSONSchema; read: (call: C) => Promise<unknown> };
+  readonly link?: LinkPage<C>;
   handle(call: C, prepared: R): Promise<A>;
   readonly finish?: (answer: A) => Promise<void>;
 }
@@ -128,6 +137,15 @@ interface Schemas {
   answer: JSONSchema;
 }
 
+/** An answer that is sent as it is, without the envelope. */
+export interface RawAnswer {
+  /** One of the media types that the operation declares. */
+  type: string;
+  body: string | Buffer;
+  /** Names this content, in quotes (RFC 9110, 8.8.3). */
+  etag: string;
+}
+
 export type AnyCall = HomeCall<unknown, unknown, unknown>;
 
 /** An operation as the kernel sees it. */
@@ -143,6 +161,8 @@ interface Kind {
   readonly stream?: (call: StreamCall<unknown, unknown>) => AsyncIterable<unknown>;
   /** Whether it is about all tenants, and so for the home tenant's administrators. */
   readonly home: boolean;
+  /** The media types of an answer without the envelope: the handler answers a RawAnswer. */
+  readonly raw?: readonly string[];
 }
 
 const of = (operation: unknown, kind: Kind): AnyOperation => ({ ...(operation as AnyOperation), ...kind });
@@ -168,9 +188,23 @@ export const defineOperation = <
 ): AnyOperation => of(operation, { list: false, home: false });
 
 /** Declares an operation that answers a page of `answer`s. */
-export const defineList = <const S extends Schemas, Q = In<S, 'query'>, A = FromSchema<S['answer']>>(
-  operation: Operation<S, Call<undefined, NoInfer<Q>, undefined>, NoInfer<Page<A>>, undefined>,
+export const defineList = <
+  const S extends Schemas,
+  P = In<S, 'params'>,
+  Q = In<S, 'query'>,
+  A = FromSchema<S['answer']>,
+>(
+  operation: Operation<S, Call<NoInfer<P>, NoInfer<Q>, undefined>, NoInfer<Page<A>>, undefined>,
 ): AnyOperation => of(operation, { list: true, home: false });
+
+/** Declares an operation that answers something as it is, without the envelope; `answer` says what that is where it is JSON. */
+export const defineRaw = <const S extends Schemas, P = In<S, 'params'>, Q = In<S, 'query'>>({
+  raw,
+  ...operation
+}: Operation<S, Call<NoInfer<P>, NoInfer<Q>, undefined>, RawAnswer, undefined> & {
+  readonly method: 'GET';
+  readonly raw: readonly [string, ...string[]];
+}): AnyOperation => of(operation, { list: false, home: false, raw });
 
 /** The same for what the home tenant's administrators do to all tenants. Whoever comes from another tenant is refused. */
 export const defineHomeOperation = <
@@ -209,4 +243,4 @@ export const defineStream = <
 const EACH_LINE: Authority<unknown, unknown> = async () => new Map();
 
 /** Whether an operation writes. */
-export const writes = ({ method }: AnyOperation): boolean => method !== 'GET';
+export const writes = ({ method, link }: AnyOperation): boolean => method !== 'GET' || link !== undefined;

@@ -12,7 +12,8 @@ import { envelope, listEnvelope } from './envelope.js';
 import { etagOf, has, refuseChanges, sameAs } from './etag.js';
 import { Failure } from './failure.js';
 import { reader, type Stay } from './input.js';
-import { writes, type AnyCall, type AnyOperation, type Page } from './operation.js';
+import { answerLink, linkFailures } from './links.js';
+import { writes, type AnyCall, type AnyOperation, type Page, type RawAnswer } from './operation.js';
 import type { PagingQuery } from './paging.js';
 import { performStream } from './streams.js';
 import { presenter } from './validation.js';
@@ -28,7 +29,7 @@ export function apiApp(operations: readonly AnyOperation[], base: ApiBase): Koa 
       [operation.method],
       operation.stream ? performStream(operation, base) : perform(operation, base),
     );
-  app.use(answerFailures(base));
+  app.use(answerFailures(base, linkFailures(operations, base)));
   app.use(answerBrowsers(base));
   app.use(router.routes());
   app.use(() => {
@@ -57,6 +58,13 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
     const constant = made.get(language);
     if (constant) return answerWith(ctx, operation, constant);
     const input = { tenant, actor, address: base.addressOf(ctx.req), language, ...given };
+    const { link } = operation;
+    if (link)
+      return answerLink(ctx, base, link, language, {
+        about: () => link.about(callOn(base.store.knex, operation, input)),
+        perform: async () =>
+          present(await change(operation, base, ctx, input, { prepared: undefined, echoed, stay, shown })),
+      });
     if (operation.acts) await checkCaller(operation, base, callOn(base.store.knex, operation, input));
     const prepared = await (operation.receive?.read(ctx, input) ?? operation.prepare?.(input));
     const answer = writes(operation)
@@ -72,6 +80,10 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
       );
       return;
     }
+    if (operation.raw) {
+      ctx.set('X-Content-Type-Options', 'nosniff');
+      return answerWith(ctx, operation, answer as RawAnswer);
+    }
     const data = present(answer);
     const etag = etagOf(data);
     const body = JSON.stringify(envelope(BASIC.ok, language, data));
@@ -82,18 +94,15 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
 }
 
 /** An answer that is done: what it is named by, and its text. */
-interface Done {
-  etag: string;
-  body: string;
-}
+type Done = Omit<RawAnswer, 'type'> & Partial<Pick<RawAnswer, 'type'>>;
 
-function answerWith(ctx: Context, { method }: AnyOperation, { etag, body }: Done): void {
+function answerWith(ctx: Context, { method }: AnyOperation, { etag, body, type = 'json' }: Done): void {
   if (method !== 'DELETE') ctx.set('ETag', etag);
   if (method === 'GET' && ctx.get('If-None-Match').includes(etag)) {
     ctx.status = 304;
     return;
   }
-  ctx.type = 'json';
+  ctx.type = type;
   ctx.body = body;
 }
 
@@ -214,7 +223,7 @@ const answerBrowsers =
 
 /** Turns what was thrown into the answer; what nobody expected is told to the log and to nobody else. */
 const answerFailures =
-  (base: ApiBase): Middleware =>
+  (base: ApiBase, onPage: (ctx: Context, failure: Failure) => boolean): Middleware =>
   async (ctx, next) => {
     ctx.set('Cache-Control', 'no-store');
     try {
@@ -223,9 +232,11 @@ const answerFailures =
     } catch (error) {
       const failure = failureOf(error, ctx.state['conflicts'] as AnyOperation['conflicts']);
       if (!failure || error instanceof StoreUnavailable) base.unexpected(ctx.req, error);
-      const { status, code, message, data, headers } = failure ?? new Failure(500, BASIC.failed);
+      const answered = failure ?? new Failure(500, BASIC.failed);
+      const { status, code, message, data, headers } = answered;
       base.note(ctx.req, { outcome: code.name });
       ctx.set(headers);
+      if (onPage(ctx, answered)) return;
       ctx.status = status;
       ctx.body = envelope(code, languageOf(ctx.acceptsLanguages()), data, message || undefined);
     }

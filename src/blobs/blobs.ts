@@ -40,6 +40,12 @@ export function blobAt(path: string): Pick<Blob, 'folder' | 'name'> | undefined 
   return folder === undefined || name === undefined ? undefined : { folder, name };
 }
 
+/** Whether this is the address of a file at an issuer. */
+export function isBlobAddress(address: string, issuer: string): boolean {
+  const url = URL.parse(address);
+  return url !== null && url.origin === URL.parse(issuer)?.origin && blobAt(url.pathname) !== undefined;
+}
+
 const toBlob = (row: Row): Blob => ({
   tenantId: row['tenant_id'] as string,
   folder: row['folder'] as string,

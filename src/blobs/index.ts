@@ -1,5 +1,6 @@
 export {
   blobPath,
+  isBlobAddress,
   releaseBlob,
   releaseBlobsOf,
   releaseTenant,

@@ -114,7 +114,7 @@ Examples:
         const { addClientSecret, findClient, insertClient } = await import('../clients/store.js');
         const { checkReach } = await import('../clients/rules.js');
         const { clientSettings, hasSecrets } = await import('../clients/schema.js');
-        const { reachOfTenant } = await import('../config.js');
+        const { reachOfTenant } = await import('../outbound-reach.js');
         const tenant = await tenantOf(context, options.tenant);
         const settings = clientSettings({
           applicationType: options.native ? 'native' : 'web',

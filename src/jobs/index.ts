@@ -6,6 +6,7 @@ export {
   OUTBOX_SEALED_COLUMNS,
   OutcomeUnknown,
   queueMessage,
+  queueMessages,
   queueSealed,
   waitAfter,
   type Deliver,

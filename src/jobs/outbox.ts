@@ -89,6 +89,18 @@ function newRow(tenantId: string, kind: string, payload: unknown, { to = kind, u
 export const queueMessage = (db: TenantDb, kind: string, payload: unknown, route?: Route): Promise<void> =>
   db.insert('outbox', newRow(db.tenantId, kind, payload, route));
 
+/** The same for many messages of one route; all or none, in a transaction. */
+export const queueMessages = (
+  db: TenantDb,
+  kind: string,
+  payloads: readonly unknown[],
+  route?: Route,
+): Promise<void> =>
+  db.insertAll(
+    'outbox',
+    payloads.map((payload) => newRow(db.tenantId, kind, payload, route)),
+  );
+
 /** What a message's secret part is sealed for. */
 const sealFor = (tenantId: string, id: string): string => `outbox:${tenantId}:${id}`;
 

@@ -8,5 +8,5 @@ export {
   type Messenger,
   type SendingTenant,
 } from './messenger.js';
-export type { Message, ShownMessage } from './schema.js';
+export type { Message, PathOfIssuer, ShownMessage } from './schema.js';
 export { MESSAGING_SEALED_COLUMNS } from './settings.js';

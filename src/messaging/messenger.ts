@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import { gatewayReach, type Config } from '../config.js';
+import type { Config } from '../config.js';
 import { openMessage, queueSealed, type Deliver } from '../jobs/index.js';
 import type { Reach } from '../kernel/private-networks.js';
+import { gatewayReach } from '../outbound-reach.js';
 import type { Store, TenantDb, Vault } from '../store/index.js';
 import type { Channel } from '../verification/index.js';
 import { aliyunDriver } from './drivers/aliyun.js';
@@ -120,6 +121,7 @@ export function openMessenger({ config, store, vault, screen, tenantOf }: Messen
     ready?: () => Promise<void>,
   ) {
     if (settings.driver !== 'screen') return mailDriver(settings, reach).send(id, mail, ready);
+    await ready?.();
     return screen.show({ at: Date.now(), tenantId, channel: 'mail', ...mail });
   }
 

@@ -11,13 +11,24 @@ export interface Message {
   locale: Locale;
   /** What the words have places for. `code` stands out in a mail. */
   values: Record<string, string>;
+  /** Text of several lines that stands out in a mail, such as release notes. */
+  quoted?: string | undefined;
+  /** Where the button of a mail leads; its words are `mail.<template>.link`. */
+  link?: PathOfIssuer | undefined;
+  /** What ends the subscription that a mail belongs to, by one click (RFC 8058). */
+  unsubscribe?: PathOfIssuer | undefined;
 }
+
+/** A path, with its query, at the tenant's own issuer: a mail of ours leads to no other server. */
+export type PathOfIssuer = `/${string}`;
 
 export interface Mail {
   to: string;
   subject: string;
   text: string;
   html: string;
+  /** The address for `List-Unsubscribe` (RFC 2369) that takes a POST (RFC 8058); in ASCII, as `URL` writes it. */
+  unsubscribe?: string | undefined;
 }
 
 export interface Sms {
@@ -46,4 +57,5 @@ export interface ShownMessage {
   subject?: string;
   text: string;
   html?: string;
+  unsubscribe?: string | undefined;
 }

@@ -6,7 +6,7 @@ import {
   type errors,
 } from './library/index.js';
 import type { EventEmitter } from 'node:events';
-import { reachOfTenant, type Config } from '../config.js';
+import type { Config } from '../config.js';
 import type { Outbox } from '../jobs/index.js';
 import { mayCallFrom } from '../clients/index.js';
 import { isSafeName } from '../kernel/claim-names.js';
@@ -17,6 +17,7 @@ import { fetchWithin } from '../kernel/outbound.js';
 import { factsOf, hasLeft } from '../kernel/request.js';
 import type { Limits } from '../limits/index.js';
 import type { Audit, Log } from '../observe/index.js';
+import { reachOfTenant } from '../outbound-reach.js';
 import type { Revocations } from '../revocations/index.js';
 import type { Store, Vault } from '../store/index.js';
 import type { Tenant } from '../tenants/index.js';

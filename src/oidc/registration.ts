@@ -14,10 +14,11 @@ import {
   type Registered,
   type RegistrationChecks,
 } from '../clients/index.js';
-import { reachOfTenant, type Config } from '../config.js';
+import type { Config } from '../config.js';
 import { Conflict, Invalid } from '../kernel/errors.js';
 import { factsOf } from '../kernel/request.js';
 import { auditIn } from '../observe/index.js';
+import { reachOfTenant } from '../outbound-reach.js';
 import { tenantDb, tenantTransaction, type Store, type TenantDb, type Vault } from '../store/index.js';
 import { touchTenant, type Tenant } from '../tenants/index.js';
 import { standingIn } from '../users/index.js';

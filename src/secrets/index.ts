@@ -1,4 +1,4 @@
-export { checkStrength, hashSecret, matchesSecret, newSecret, type Secret } from './secrets.js';
+export { checkStrength, hashSecret, hintOf, matchesSecret, newSecret, type Secret } from './secrets.js';
 export {
   addSecret,
   API_RESOURCE_SECRETS,

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { deleteInPieces } from './in-pieces.js';
+import { announceChange, storeTimeOf } from './changes.js';
 import { insertRows } from './insert-rows.js';
 import { isPostgres, nameIndexOn, type NameIndex } from './name-index.js';
 import { UniqueViolation, type Store } from './store.js';
@@ -59,6 +60,11 @@ export interface TenantDb {
   count(id: string, quota: number, windowMs: number): Promise<boolean>;
   /** Inserts the row, unless the tenant has one with the same `key` columns; with `'any'`, unless a unique index refuses it. */
   ensure(table: string, key: string[] | 'any', row: Record<string, unknown>): Promise<void>;
+  /**
+   * Raises the tenant's number in a table of such numbers, and says so to other processes when the transaction commits. It
+   * never falls behind the store's time. Call it last: other changes of the tenant wait from here on.
+   */
+  raise(table: string): Promise<void>;
   /** Inserts the row, or takes the place of the tenant's one with the same `key` columns. */
   put(table: string, key: string[], row: Record<string, unknown>): Promise<void>;
 }
@@ -132,6 +138,21 @@ export function tenantDb(connection: Knex, tenantId: string): TenantDb {
     async ensure(table, key, row) {
       const insert = connection(table).insert({ ...row, tenant_id: tenantId });
       await (key === 'any' ? insert.onConflict() : insert.onConflict(['tenant_id', ...key])).ignore();
+    },
+    async raise(table) {
+      const now = storeTimeOf(connection);
+      await connection(table)
+        .insert({ ...owner, version: now })
+        .onConflict(['tenant_id'])
+        .merge({
+          version: connection.raw('CASE WHEN ??.version >= ? THEN ??.version + 1 ELSE ? END', [
+            table,
+            now,
+            table,
+            now,
+          ]),
+        });
+      await announceChange(connection);
     },
     put: async (table, key, row) =>
       void (await connection(table)

@@ -3,6 +3,7 @@ import type { Config } from '../config.js';
 import { networkOf } from '../kernel/addresses.js';
 import { Invalid, ProductError } from '../kernel/errors.js';
 import type { Store, TenantDb, Vault } from '../store/index.js';
+import { secondsUntilFree } from './quota.js';
 import { readCode, targetKey, type Channel, type Target } from './target.js';
 
 /** What a code is for; it is good for nothing else. */
@@ -57,16 +58,6 @@ export interface Codes {
   use(db: TenantDb, shown: Shown): Promise<boolean>;
 }
 
-/** Seconds until a window of counts ends, in which no more are counted. */
-async function secondsLeft(db: TenantDb, id: string, windowMs: number): Promise<number> {
-  const row = await db
-    .from('rate_counts')
-    .where({ id })
-    .first<{ expires_at: number | string } | undefined>('expires_at');
-  const left = Math.min(windowMs, Number(row?.expires_at ?? 0) - Date.now());
-  return Math.max(1, Math.ceil(left / 1000));
-}
-
 export function openCodes(store: Store, vault: Vault, config: Config['codes']): Codes {
   const count = store.prepare(
     `UPDATE verification_codes SET tries = tries + 1
@@ -102,8 +93,8 @@ export function openCodes(store: Store, vault: Vault, config: Config['codes']): 
       ];
     for (const [limit, name, quota, windowMs, words] of rules) {
       const id = `code:${limit}:${name}`;
-      if (await db.count(id, quota, windowMs)) continue;
-      throw new NoCodeNow(channel, limit, await secondsLeft(db, id, windowMs), words);
+      const wait = await secondsUntilFree(db, id, quota, windowMs);
+      if (wait !== undefined) throw new NoCodeNow(channel, limit, wait, words);
     }
   }
 

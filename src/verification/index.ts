@@ -23,3 +23,4 @@ export {
   type Target,
 } from './target.js';
 export { passChallenge } from './challenge.js';
+export { secondsUntilFree } from './quota.js';

@@ -13,7 +13,7 @@ import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 
 /** How fields are called that hold an address. */
 const ADDRESS =
-  /ur[il]s?$|image|picture|photo|avatar|icon|logo$|website|policy$|tos$|^doc$|video|endpoint$|webhook/i;
+  /ur[il]s?$|^link$|image|picture|photo|avatar|icon|logo$|website|policy$|tos$|^doc$|video|endpoint$|webhook/i;
 /** Those that have no fragment. */
 const CALLED = /redirectUris|jwksUri|logoutUri/i;
 /** Fields that are called so: a name in a certificate, and addresses that clients get, which have a test below. */
@@ -151,8 +151,10 @@ for (const kind of STORES)
         'doc',
         'endpoint',
         'frontchannelLogoutUri',
+        'icon',
         'imageUrl',
         'jwksUri',
+        'link',
         'logoUri',
         'policyUri',
         'postLogoutRedirectUris',

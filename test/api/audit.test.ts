@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { basic } from '../support/http.js';
+import { writes } from '../../src/api/index.js';
 import { OPERATIONS } from '../../src/management.js';
 import { environment, STORES } from '../support/config.js';
 import type { Data } from '../support/area.js';
@@ -8,7 +9,7 @@ import { clientToken, perform } from '../support/management.js';
 import { kill, managementToken, serve } from '../support/process.js';
 import { startServer, type TestServer } from '../support/server.js';
 
-const WRITING = OPERATIONS.filter(({ method }) => method !== 'GET');
+const WRITING = OPERATIONS.filter(writes);
 /** Codes by the dozen, for one address. */
 const GENEROUS = {
   codes: { perAddress: 1e6 },

@@ -38,6 +38,10 @@ const MAY: Record<string, string> = {
 };
 /** Where it is another's, there is no such thing for them. */
 const HIDDEN = [
+  'apiresource.verifyemail',
+  'apiresource.postpackages',
+  'apiresource.putpackage',
+  'apiresource.deletepackage',
   'apiresource.put',
   'apiresource.delete',
   'client.put',

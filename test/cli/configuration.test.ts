@@ -111,7 +111,11 @@ describe('a wrong value of the configuration', () => {
     ...['1.2.3.4/8/9', '1.2.3.4/08', 'fe80::1%eth0', 'fe80::1%eth0/64', '1.2.3.4/', '::1/129'].flatMap(
       (network): typeof USELESS => [
         [{ GATEHOUSE_TRUST_PROXY: network }, {}, /^GATEHOUSE_TRUST_PROXY: ".*" is not an address or a CIDR/],
-        [{ GATEHOUSE_OUTBOUND_ALLOW: network }, {}, /^GATEHOUSE_OUTBOUND_ALLOW: ".*" is not an address or/],
+        [
+          { GATEHOUSE_OUTBOUND_ALLOW: network },
+          {},
+          /^GATEHOUSE_OUTBOUND_ALLOW: ".*" is not an address, a CIDR or a name/,
+        ],
       ],
     ),
     ...['smtps://h:0', 'smtps://h%20x', 'smtps://h;x'].map((url): (typeof USELESS)[number] => [

@@ -264,23 +264,38 @@ for (const kind of STORES)
   });
 
 describe('outbound.allow', () => {
-  it('lets tenants reach the private networks that the operator names', async () => {
-    const server = await startServer('sqlite', { GATEHOUSE_OUTBOUND_ALLOW: '127.0.0.1/32' });
-    const tenant = await server.addTenant('public', `id.public.example:${server.port}`);
-    let connections = 0;
-    const inside = createServer((socket) => {
+  let server: TestServer;
+  let tenant: Tenant;
+  let token: string;
+  let inside: Server;
+  let port: number;
+  let connections = 0;
+
+  before(async () => {
+    inside = createServer((socket) => {
       connections += 1;
       socket.destroy();
     });
     await new Promise<void>((resolve) => inside.listen(0, '127.0.0.1', resolve));
-    const jwksUri = `https://127.0.0.1:${(inside.address() as AddressInfo).port}/jwks`;
+    ({ port } = inside.address() as AddressInfo);
+    const entries = `public@127.0.0.1:${port},127.0.0.2,other@127.0.0.3`;
+    server = await startServer('sqlite', { GATEHOUSE_OUTBOUND_ALLOW: entries });
+    tenant = await server.addTenant('public', `id.public.example:${server.port}`);
     await server.refresh();
-    const token = await clientToken(server, ['isms.all'], tenant);
-    const made = await call(server, {
+    token = await clientToken(server, ['isms.all'], tenant);
+  });
+  beforeEach(() => (connections = 0));
+  after(async () => {
+    inside.close();
+    await server.stop();
+  });
+
+  const add = (clientId: string, jwksUri: string) =>
+    call(server, {
       method: 'POST',
       path: '/api/Client',
       json: {
-        clientId: 'signer',
+        clientId,
         grantTypes: ['client_credentials'],
         scopes: ['isms.role.get'],
         tokenEndpointAuthMethod: 'private_key_jwt',
@@ -289,6 +304,9 @@ describe('outbound.allow', () => {
       token,
       tenant,
     });
+
+  it('lets a tenant reach what the operator opens for it', async () => {
+    const made = await add('signer', `https://127.0.0.1:${port}/jwks`);
     assert.equal(made.status, 200, JSON.stringify(made.body));
     const { privateKey } = await generateKeyPair('ES256');
     const assertion = await new SignJWT({ jti: 'one' })
@@ -307,7 +325,36 @@ describe('outbound.allow', () => {
       headers: { host: new URL(tenant.issuer).host },
     });
     assert.equal(connections, 1);
-    inside.close();
-    await server.stop();
+  });
+
+  it('opens a port for mail of a tenant', async () => {
+    const write = (ofMail: number) =>
+      call(server, {
+        method: 'PUT',
+        path: '/api/Messaging/Mail',
+        json: { driver: 'smtp', host: '127.0.0.1', port: ofMail, security: 'none', from: 'a@example.com' },
+        token,
+        tenant,
+      });
+    assert.equal((await write(port + 1)).status, 422);
+    assert.equal((await write(port)).status, 200);
+    const { status } = await call(server, {
+      method: 'POST',
+      path: '/api/Messaging/Test',
+      json: { channel: 'mail', to: 'you@example.com' },
+      token,
+      tenant,
+    });
+    assert.equal(status, 502);
+    assert.equal(connections, 1);
+  });
+
+  it('opens nothing for a tenant at another port, nor what is the home tenant’s or another’s [SEC-R27]', async () => {
+    for (const host of [`127.0.0.1:${port + 1}`, `127.0.0.2:${port}`, `127.0.0.3:${port}`]) {
+      const refused = await add('refused', `https://${host}/jwks`);
+      assert.equal(refused.status, 422, host);
+      assert.match(String(refused.body['message']), /^jwksUri: .*outbound\.allow/);
+    }
+    assert.equal(connections, 0);
   });
 });

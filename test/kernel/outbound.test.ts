@@ -1,36 +1,18 @@
 import assert from 'node:assert/strict';
-import { createServer as createHttpServer, type RequestListener } from 'node:http';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer } from 'node:net';
 import { ESLint } from 'eslint';
 import { candidatesOf, listedIn } from '../../src/kernel/host-addresses.js';
 import { addressWithin } from '../../src/kernel/checked-addresses.js';
 import { checkOutbound, fetchWithin, post } from '../../src/kernel/outbound.js';
 import { isPublic, isWithin } from '../../src/kernel/private-networks.js';
 import { startNameServer, type NameServer } from '../support/name-server.js';
+import { otherServers, PRIVATE_HOSTS } from '../support/other-servers.js';
 
-const opened: Server[] = [];
-
-const listenAt = async (server: Server, host: string, port = 0): Promise<number> => {
-  opened.push(server);
-  await new Promise<void>((resolve) => server.listen(port, host, resolve));
-  return (server.address() as AddressInfo).port;
-};
-
-/** Counts connections, and closes them. */
-async function counter(host = '127.0.0.1', port = 0): Promise<{ port: number; connections: () => number }> {
-  let connections = 0;
-  const server = createServer((socket) => {
-    connections += 1;
-    socket.destroy();
-  });
-  return { port: await listenAt(server, host, port), connections: () => connections };
-}
-
-const answerer = (answer: RequestListener, host = '127.0.0.1', port = 0): Promise<number> =>
-  listenAt(createHttpServer(answer), host, port);
+const servers = otherServers();
+const { answerer, counter, listenAt } = servers;
 
 describe('what goes out', () => {
-  after(() => opened.forEach((server) => server.close()));
+  after(() => servers.close());
 
   for (const address of [
     '0.0.0.0',
@@ -93,23 +75,8 @@ describe('what goes out', () => {
     );
   });
 
-  for (const spelling of [
-    '127.0.0.1',
-    '127.1',
-    '2130706433',
-    '0x7f000001',
-    '0177.0.0.1',
-    '0',
-    '0.0.0.0',
-    '[::1]',
-    '[::ffff:127.0.0.1]',
-    '[::ffff:7f00:1]',
-    '[::]',
-    'localhost',
-    'localhost.',
-    '１２７.０.０.１',
-  ])
-    it(`makes no connection to ${spelling}`, async () => {
+  for (const spelling of [...PRIVATE_HOSTS, '１２７.０.０.１'])
+    it(`makes no connection to ${spelling} [SEC-R27]`, async () => {
       const { port, connections } = await counter();
       const url = `http://${spelling}:${port}/`;
       await assert.rejects(fetchWithin([], url), /private network|ENOTFOUND|EAI_AGAIN/);

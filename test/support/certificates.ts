@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { temporaryFolder } from './config.js';
 
-/** A self-signed certificate, made by openssl. */
-export function newCertificate(subject: string, alternative: string): X509Certificate {
+/** A self-signed certificate with its key in PEM, made by openssl. */
+export function newServerCertificate(subject: string, alternative: string): { cert: Buffer; key: Buffer } {
   const folder = temporaryFolder();
   const out = join(folder, 'cert.pem');
   execFileSync(
@@ -17,8 +17,12 @@ export function newCertificate(subject: string, alternative: string): X509Certif
     ],
     { stdio: 'ignore' },
   );
-  return new X509Certificate(readFileSync(out));
+  return { cert: readFileSync(out), key: readFileSync(join(folder, 'key.pem')) };
 }
+
+/** A self-signed certificate. */
+export const newCertificate = (subject: string, alternative: string): X509Certificate =>
+  new X509Certificate(newServerCertificate(subject, alternative).cert);
 
 /** The header that RFC 9440 has a proxy pass it on in. */
 export const clientCert = (certificate: X509Certificate): Record<string, string> => ({

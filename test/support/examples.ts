@@ -5,6 +5,13 @@ import { insertRole } from '../../src/roles/index.js';
 import { writeSettings } from '../../src/messaging/settings.js';
 import { listKeys, rotateKeys, scheduleOf } from '../../src/oidc/index.js';
 import { insertUser } from '../../src/users/index.js';
+import {
+  confirmationHash,
+  endingCode,
+  newConfirmationCode,
+} from '../../src/gateway/subscribers/codes.js';
+import { putRequest, subscribe, subscriptionsOf } from '../../src/gateway/subscribers/store.js';
+import { insertPackage } from '../../src/gateway/packages/index.js';
 import { openCodes, phoneTarget } from '../../src/verification/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
 import { pdf, png } from './files.js';
@@ -28,6 +35,28 @@ export const EXAMPLES: Record<
   }),
   'apiresource.delete': async (server, tenant) => ({ params: { id: await newApi(server, tenant) } }),
   'apiresource.import': () => ({ body: { microServiceName: `service-${++made}` } }),
+  'apiresource.subscriptions': async (server, tenant) => ({ params: { id: await newApi(server, tenant) } }),
+  'apiresource.verifyemail': async (server, tenant) => ({
+    params: { id: await newApi(server, tenant) },
+    body: { email: `person-${++made}@example.com` },
+  }),
+  'apiresource.addsubscription': (server, tenant) => confirmable(server, tenant),
+  'apiresource.confirmsubscription': (server, tenant) => confirmable(server, tenant),
+  'apiresource.delsubscription': (server, tenant) => endable(server, tenant),
+  'apiresource.endsubscription': async (server, tenant) => ({
+    ...(await endable(server, tenant)),
+    body: { 'List-Unsubscribe': 'One-Click' },
+  }),
+  'apiresource.packages': async (server, tenant) => ({ params: { id: await newApi(server, tenant) } }),
+  'apiresource.postpackages': async (server, tenant) => ({
+    params: { id: await newApi(server, tenant) },
+    body: packageFields(),
+  }),
+  'apiresource.putpackage': async (server, tenant) => ({
+    params: await newPackage(server, tenant),
+    body: { description: 'Changed' },
+  }),
+  'apiresource.deletepackage': async (server, tenant) => ({ params: await newPackage(server, tenant) }),
   'client.codes': () => ({}),
   'client.get': () => ({}),
   'client.detail': async (server, tenant) => ({ params: { id: await newClient(server, tenant) } }),
@@ -153,6 +182,49 @@ export const EXAMPLES: Record<
   'messaging.test': () => ({ body: { channel: 'mail', to: 'you@example.com' } }),
 };
 
+/** A subscription that an address was asked for. */
+async function requested(
+  { context: { vault }, change }: TestServer,
+  tenant: Tenant,
+): Promise<{ id: string; code: string }> {
+  const id = await newApi({ change }, tenant);
+  const code = newConfirmationCode();
+  const request = { email: `person-${++made}@example.com`, locale: 'en', expiresAt: Date.now() + 60_000 } as const;
+  await change((db) => putRequest(db, id, request, confirmationHash(vault, code)), tenant);
+  return { id, code };
+}
+
+async function confirmable(server: TestServer, tenant: Tenant): Promise<Example> {
+  const { id, code } = await requested(server, tenant);
+  return { params: { id }, query: { code } };
+}
+
+async function endable(server: TestServer, tenant: Tenant): Promise<Example> {
+  const { id } = await requested(server, tenant);
+  const code = await server.change(async (db) => {
+    const request = { email: `person-${made}@example.com`, locale: 'en', used: false, expiresAt: 0 } as const;
+    await subscribe(db, id, request);
+    const row = await subscriptionsOf(db, id).first<{ id: string }>('id');
+    return endingCode(server.context.vault, tenant.id, id, row.id);
+  }, tenant);
+  return { params: { id }, query: { code } };
+}
+
+const packageFields = () => ({
+  name: `package-${++made}`,
+  publisher: 'Example',
+  link: 'https://packages.example.com/orders',
+  packagePlatform: 'npm' as const,
+  language: 'typescript',
+});
+
+async function newPackage(server: TestServer, tenant: Tenant): Promise<{ id: string; packageId: string }> {
+  const id = await newApi(server, tenant);
+  const fields = { ...packageFields(), icon: null, description: null, showIndex: 0, tags: [] };
+  const made = await server.change((db) => insertPackage(db, id, fields), tenant);
+  return { id, packageId: made.id };
+}
+
 const newPhone = (): string => `+86139${String(10_000_000 + ++made)}`;
 
 /** A code that was sent, as whoever gets the message knows it. */
@@ -237,6 +309,14 @@ export const SETTLED: Record<string, readonly string[]> = {
   'apiresource.post': ['name', 'audience', 'scopes', 'secrets'],
   'apiresource.put': ['audience', 'scopes', 'secrets'],
   'apiresource.import': ['microServiceName', 'microServicePolicies'],
+  'apiresource.verifyemail': ['email'],
+  'apiresource.addsubscription': ['code'],
+  'apiresource.confirmsubscription': ['code'],
+  'apiresource.delsubscription': ['code'],
+  'apiresource.endsubscription': ['code'],
+  // An icon is an https address.
+  'apiresource.postpackages': ['icon'],
+  'apiresource.putpackage': ['icon'],
   'client.post': RULED_SETTINGS,
   'client.put': [...RULED_SETTINGS, 'secrets'],
   'tenant.info': ['host'],
@@ -274,6 +354,9 @@ export const SETTLED: Record<string, readonly string[]> = {
 
 /** Operations that can be done to one thing only so often: each run has one of its own. */
 export const ONCE = [
+  'apiresource.verifyemail',
+  'apiresource.addsubscription',
+  'apiresource.confirmsubscription',
   'client.postsecretkey',
   'user.verifyphone',
   'user.verifyemail',
@@ -281,7 +364,7 @@ export const ONCE = [
   'user.resetpassword',
 ];
 
-const newApi = (server: TestServer, tenant: Tenant): Promise<string> =>
+const newApi = (server: Pick<TestServer, 'change'>, tenant: Tenant): Promise<string> =>
   server.change((db) => insertApiResource(db, newApiResource(`api-${++made}`, [`api-${made}.read`])), tenant);
 
 const newClient = (server: TestServer, tenant: Tenant): Promise<string> =>

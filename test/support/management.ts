@@ -61,7 +61,7 @@ export async function call(
 /** Calls an operation with an example of what it takes. */
 export const perform = (
   server: TestServer,
-  { method, path, stream, receive }: AnyOperation,
+  { method, path, stream, receive, form }: AnyOperation,
   { params = {}, query = {}, body }: Example,
   more: Partial<ApiRequest> = {},
 ): Promise<ApiAnswer> =>
@@ -70,7 +70,13 @@ export const perform = (
     path:
       path.replace(/\{(\w+)\}/g, (_whole, name: string) => encodeURIComponent(params[name] ?? '')) +
       (Object.keys(query).length > 0 ? `?${new URLSearchParams(query).toString()}` : ''),
-    ...(receive?.type === 'multipart/form-data' ? asForm(body) : stream ? asLine(body) : { json: body }),
+    ...(receive?.type === 'multipart/form-data'
+      ? asForm(body)
+      : form
+        ? asFields(body)
+        : stream
+          ? asLine(body)
+          : { json: body }),
     ...more,
   });
 
@@ -95,6 +101,17 @@ export function asForm(body: unknown): { bytes: Buffer; headers: Record<string, 
     headers: { 'content-type': `multipart/form-data; boundary=${BOUNDARY}` },
   };
 }
+
+/** The fields of a form, as a page sends them; nothing where there is no body. */
+const asFields = (body: unknown): Pick<ApiRequest, 'text' | 'headers'> =>
+  body === undefined
+    ? {}
+    : {
+        text: new URLSearchParams(
+          Object.entries(body as object).map(([name, value]): [string, string] => [name, String(value)]),
+        ).toString(),
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      };
 
 /** A body of one line of NDJSON. */
 const asLine = (body: unknown): Pick<ApiRequest, 'text' | 'headers'> => ({

@@ -21,6 +21,18 @@ const mayHaveArrived = ({ command, responseCode }: { command?: string; responseC
 const isRefusal = ({ responseCode = 0 }: { responseCode?: number }): boolean => responseCode >= 500;
 
 /**
+ * The headers of a mail that its words do not make. The address is as `URL` writes it, so it has no blanks and no `<>`; it is
+ * not folded, because programs look for it in one line (RFC 8058, 3.1).
+ */
+const headersOf = ({ unsubscribe }: Mail) => ({
+  'Auto-Submitted': 'auto-generated',
+  ...(unsubscribe !== undefined && {
+    'List-Unsubscribe': { prepared: true, value: `<${unsubscribe}>` },
+    'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+  }),
+});
+
+/**
  * Mail by SMTP (RFC 5321), over TLS unless the settings say `none`.
  * @param mailMs what one mail may take, in milliseconds.
  */
@@ -46,21 +58,28 @@ export function smtpDriver(settings: Settings, reach: Reach, mailMs = MAIL_MS): 
     });
   };
   let transport: ReturnType<typeof open> | undefined;
+  const opened = async () => {
+    try {
+      return await (transport ??= open());
+    } catch (error) {
+      transport = undefined; // the name may lead elsewhere the next time
+      throw error;
+    }
+  };
   // No more at once than there are connections: one that only waits for a connection has not left yet.
   const limit = pLimit(CONNECTIONS);
   return {
     send: (id, mail, ready) =>
       limit(async () => {
         const signal = AbortSignal.timeout(mailMs);
+        const { to, subject, text, html } = mail;
+        const server = await opened();
+        await ready?.();
         try {
-          const opened = await (transport ??= open());
-          await ready?.();
-          await opened.sendMail({
-            ...mail,
-            from,
+          await server.sendMail({
+            ...{ to, subject, text, html, from, signal },
             messageId: `<${id}@${domainOf(from)}>`,
-            headers: { 'Auto-Submitted': 'auto-generated' },
-            signal,
+            headers: headersOf(mail),
           });
         } catch (error) {
           if (signal.aborted) throw new OutcomeUnknown(`the mail server took longer than ${mailMs} ms`);

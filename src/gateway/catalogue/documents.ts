@@ -1,0 +1,96 @@
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import { newId } from '../../kernel/ids.js';
+import { parse } from '../../kernel/json.js';
+import type { Row, Store, TenantDb } from '../../store/index.js';
+import type { CompiledDocument, PreparedDocument } from '../types.js';
+import type { Revision } from './types.js';
+
+const packed = async (text: string): Promise<string> => (await promisify(gzip)(text)).toString('base64');
+const unpacked = async (text: unknown): Promise<Buffer> =>
+  promisify(gunzip)(Buffer.from(text as string, 'base64'));
+
+/** A document that is ready to be stored; packing it takes long, so it is done before the transaction. */
+export interface PackedDocument {
+  compiled: CompiledDocument;
+  columns: Readonly<Record<string, string | null>>;
+}
+
+export async function packDocument({
+  compiled,
+  source,
+  sourceFormat,
+  openapi,
+}: PreparedDocument): Promise<PackedDocument> {
+  return {
+    compiled,
+    columns: {
+      type: compiled.type,
+      source: await packed(source),
+      source_format: sourceFormat,
+      openapi: openapi === undefined ? null : await packed(openapi),
+      first_segments: JSON.stringify(compiled.firstSegments),
+      compiled: await packed(JSON.stringify(compiled)),
+    },
+  };
+}
+
+/** What a revision says of its document. */
+export type DocumentOfRevision = Pick<Revision, 'documentId' | 'documentType' | 'operationCount'>;
+
+/** Stores a document for a revision. It is deleted with the last revision that refers to it (migration 40). */
+export async function insertDocument(
+  db: TenantDb,
+  { compiled, columns }: PackedDocument,
+): Promise<DocumentOfRevision> {
+  const id = newId();
+  const now = Date.now();
+  await db.insert('api_documents', { id, ...columns, created_at: now, updated_at: now });
+  return { documentId: id, documentType: compiled.type, operationCount: compiled.operations.length };
+}
+
+/** Literal first segments of a document's paths, which no version may be named like. */
+export async function firstSegmentsOf(db: TenantDb, documentId: string): Promise<string[]> {
+  const row = (await db.from('api_documents').where({ id: documentId }).first('first_segments')) as
+    Row | undefined;
+  return row ? parse<string[]>(row['first_segments']) : [];
+}
+
+export async function compiledDocument(db: TenantDb, documentId: string): Promise<CompiledDocument> {
+  const row = (await db.from('api_documents').where({ id: documentId }).first('compiled')) as Row;
+  return parse<CompiledDocument>((await unpacked(row['compiled'])).toString());
+}
+
+/** The document of a revision as it was sent. */
+export async function sourceOf(
+  db: TenantDb,
+  documentId: string,
+): Promise<{ source: Buffer; format: 'json' | 'yaml' } | undefined> {
+  const row = (await db.from('api_documents').where({ id: documentId }).first('source', 'source_format')) as
+    Row | undefined;
+  return row && { source: await unpacked(row['source']), format: row['source_format'] as 'json' | 'yaml' };
+}
+
+/** Reads documents for the data plane. */
+export interface DocumentReader {
+  compiled(tenantId: string, documentId: string): Promise<CompiledDocument>;
+  /** As OpenAPI 3. */
+  openapi(tenantId: string, documentId: string): Promise<Record<string, unknown>>;
+}
+
+export function documentReader(store: Store): DocumentReader {
+  const column = (name: string): ((tenantId: string, documentId: string) => Promise<string>) => {
+    const select = store.prepare(`SELECT ${name} AS text FROM api_documents WHERE tenant_id = ? AND id = ?`);
+    return async (tenantId, documentId) => {
+      const row = await select.first(tenantId, documentId);
+      if (!row) throw new Error('the document is gone: its revision was deleted');
+      return (await unpacked(row['text'])).toString();
+    };
+  };
+  const compiled = column('compiled');
+  const openapi = column('COALESCE(openapi, source)');
+  return {
+    compiled: async (...which) => parse(await compiled(...which)),
+    openapi: async (...which) => parse(await openapi(...which)),
+  };
+}

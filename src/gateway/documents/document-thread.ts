@@ -1,0 +1,17 @@
+import { parentPort } from 'node:worker_threads';
+import { prepareText, type Prepared } from './prepare.js';
+
+/** What the thread is sent; one after the other. */
+export interface ThreadOrder {
+  text: string;
+}
+
+export type ThreadAnswer = Prepared | { failed: string };
+
+parentPort?.on('message', ({ text }: ThreadOrder) => {
+  prepareText(text)
+    .catch((error: unknown) => ({
+      failed: error instanceof Error ? (error.stack ?? error.message) : 'unknown',
+    }))
+    .then((answer: ThreadAnswer) => parentPort?.postMessage(answer));
+});

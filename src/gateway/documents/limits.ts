@@ -1,0 +1,14 @@
+/** Bounds of what is read from a document. A document beyond one of them is refused. */
+
+/** Of the text, in bytes of UTF-8, and of its JSON where YAML becomes longer by aliases. */
+export const MAX_BYTES = 16 * 1024 * 1024;
+export const MAX_EXPANDED_CHARACTERS = 4 * MAX_BYTES;
+export const MAX_DEPTH = 100;
+export const MAX_ALIASES = 100;
+export const MAX_PROBLEMS = 50;
+export const MAX_OPERATIONS = 20_000;
+/** Of one path, and of the paths that requests have. */
+export const MAX_PATH_BYTES = 8 * 1024;
+export const MAX_SEGMENTS = 100;
+/** How many places of a router one request can visit at most. */
+export const MAX_ROUTER_STEPS = 2000;

@@ -1,0 +1,43 @@
+import { MAX_PROBLEMS } from './limits.js';
+
+export interface Position {
+  /** From 1 on, as is the column. */
+  line: number;
+  column: number;
+}
+
+/** Something in a document that has to be changed, before it is known in which line it is. */
+export interface Mistake {
+  rule: string;
+  /** A sentence that says what to change. */
+  message: string;
+  /** A JSON pointer. */
+  path?: string;
+  /** Where it is known without the pointer: in a text that cannot be read. */
+  position?: Position;
+}
+
+/** The document cannot be used. It has at least one mistake. */
+export class DocumentMistakes extends Error {
+  override name = 'DocumentMistakes';
+  readonly list: readonly Mistake[];
+
+  constructor(list: readonly Mistake[]) {
+    super(list[0]?.message);
+    this.list = list.slice(0, MAX_PROBLEMS);
+  }
+}
+
+export const mistake = (rule: string, message: string, place: Omit<Mistake, 'rule' | 'message'> = {}) =>
+  new DocumentMistakes([{ rule, message, ...place }]);
+
+/** @throws DocumentMistakes if there is one. */
+export function refuse(list: readonly Mistake[]): void {
+  if (list.length > 0) throw new DocumentMistakes(list);
+}
+
+/** A text of the document in a message: short, and on one line. */
+export function quoted(text: string): string {
+  const line = text.replace(/[\p{C}\p{Z}]+/gu, ' ');
+  return `"${line.length > 100 ? `${line.slice(0, 100)}…` : line}"`;
+}

@@ -1,0 +1,90 @@
+import { validate } from '@readme/openapi-parser';
+import type { DocumentType } from '../types.js';
+import type { Mistake } from './mistakes.js';
+import { METHODS, pathKeys } from './paths.js';
+import { dereference, isTree, listAt, pointerOf, refOf, treeAt, without, type Tree } from './tree.js';
+
+/**
+ * What the specification asks for and its JSON Schema cannot say: parameters that fit the path, unique operation ids.
+ * The document has passed schemaMistakes() and checkReferences().
+ *
+ * The library would replace each `$ref` by what it names, which takes 10 s for a large document and without bound for a
+ * small one that is made for it. It is given references as external ones, which it is told to leave alone.
+ */
+export async function ruleMistakes(document: Tree, type: DocumentType): Promise<Mistake[]> {
+  const arrays = type === 'openapi-3.1' ? 'warning' : 'error';
+  const checked = hideReferences(withParameters(document)) as unknown as Parameters<typeof validate>[0];
+  const result = await validate(checked, {
+    resolve: { external: false, file: false },
+    validate: {
+      rules: {
+        openapi: { 'array-without-items': arrays },
+        swagger: { 'unknown-required-schema-property': 'warning' },
+      },
+    },
+  });
+  if (result.valid) return [];
+  const places = placesOf(document);
+  return result.errors.map(({ message }) => mistakeOf(message, places));
+}
+
+/** Path items and lists of parameters without references. */
+function withParameters(document: Tree): Tree {
+  const paths = treeAt(document, 'paths');
+  const items = pathKeys(paths).map((key): [string, unknown] => {
+    const item = refOf(paths[key]) === undefined ? paths[key] : dereference(document, paths[key]).value;
+    if (!isTree(item)) return [key, item];
+    const methods = METHODS.filter((method) => isTree(item[method])).map((method): [string, unknown] => [
+      method,
+      plainParameters(document, item[method] as Tree),
+    ]);
+    return [key, { ...plainParameters(document, item), ...Object.fromEntries(methods) }];
+  });
+  return Object.hasOwn(document, 'paths') ? { ...document, paths: Object.fromEntries(items) } : document;
+}
+
+const plainParameters = (document: Tree, owner: Tree): Tree =>
+  Object.hasOwn(owner, 'parameters')
+    ? {
+        ...without(owner, ['$ref']),
+        parameters: listAt(owner, 'parameters').map((item) => dereference(document, item).value),
+      }
+    : owner;
+
+function hideReferences(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(hideReferences);
+  if (!isTree(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key,
+      key === '$ref' && typeof inner === 'string' ? `hidden:${inner}` : hideReferences(inner),
+    ]),
+  );
+}
+
+/** The library names places as `/paths/items/{id}/get`, without escapes. */
+function placesOf(document: Tree): Map<string, string> {
+  const places = new Map<string, string>();
+  for (const key of pathKeys(treeAt(document, 'paths'))) {
+    places.set(`/paths${key}`, pointerOf(['paths', key]));
+    for (const method of METHODS) places.set(`/paths${key}/${method}`, pointerOf(['paths', key, method]));
+  }
+  for (const [section, value] of Object.entries(treeAt(document, 'components')))
+    if (isTree(value))
+      for (const name of Object.keys(value))
+        places.set(`/components/${section}/${name}`, pointerOf(['components', section, name]));
+  for (const section of ['definitions', 'securityDefinitions'])
+    for (const name of Object.keys(treeAt(document, section)))
+      places.set(`/${section}/${name}`, pointerOf([section, name]));
+  return places;
+}
+
+function mistakeOf(message: string, places: ReadonlyMap<string, string>): Mistake {
+  const [first = message] = message.split('\n');
+  for (const [, named = ''] of message.matchAll(/`(\/[^`]*)`/g))
+    for (let place = named; place !== ''; place = place.slice(0, Math.max(0, place.lastIndexOf('/')))) {
+      const path = places.get(place);
+      if (path !== undefined) return { rule: 'specification', message: first, path };
+    }
+  return { rule: 'specification', message: first };
+}

