@@ -30,7 +30,11 @@ export class CallerTokens {
   /** @throws Error where the tenant has no key for ES256 */
   of(
     call: AccessCall,
-    { caller, permissions, runtime }: { caller: Caller; permissions: ReadonlySet<string>; runtime: TenantRuntime },
+    {
+      caller,
+      permissions,
+      runtime,
+    }: { caller: Caller; permissions: ReadonlySet<string>; runtime: TenantRuntime },
   ): Soon<string> {
     const kept = this.#keptFor(caller);
     const what = `${call.revision.id} ${call.key?.product.id ?? ''}`;

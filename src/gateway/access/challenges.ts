@@ -13,7 +13,8 @@ export const noToken: Problem = {
 /** The policy requires scopes where the version has no authorization server whose tokens could have them. */
 export const noTokenIsChecked: Problem = {
   ...noToken,
-  detail: 'The API’s policy requires scopes, but the API takes no tokens. Its publisher has to change one of the two.',
+  detail:
+    'The API’s policy requires scopes, but the API takes no tokens. Its publisher has to change one of the two.',
 };
 
 const INVALID_TOKEN = 'Bearer error="invalid_token"';
