@@ -1,1 +1,2 @@
-export { openLimits, rateHeaders, type Area, type Limits, type Refusal } from './limiter.js';
+export { CountWindow, type CountName } from './count-window.js';
+export { openLimits, rateHeaders, type Area, type Limits, type RateWindow, type Refusal } from './limiter.js';

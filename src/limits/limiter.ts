@@ -4,6 +4,7 @@ import { networkOf } from '../kernel/addresses.js';
 import { steadyNow } from '../kernel/clock.js';
 import type { Log } from '../observe/index.js';
 import type { Store } from '../store/index.js';
+import { CountWindow, type CountName } from './count-window.js';
 
 /** What is limited apart from all else. */
 export type Area =
@@ -18,14 +19,20 @@ export type Area =
   | 'pages';
 type Dimension = 'tenant' | 'client' | 'address' | 'account';
 
-/** A request too many. */
-export interface Refusal {
-  dimension: Dimension;
+/** A limit that is used up, as the headers say it. */
+export interface RateWindow {
+  /** What is counted together. */
+  dimension: string;
   /** How many there may be in a window. */
   quota: number;
   /** Seconds: the window's length, and what is left of it. */
   window: number;
   retryAfter: number;
+}
+
+/** A request too many. */
+export interface Refusal extends RateWindow {
+  dimension: Dimension;
 }
 
 /**
@@ -63,34 +70,15 @@ export const rateHeaders = ({
   quota,
   window,
   retryAfter,
-}: Refusal): Record<'Retry-After' | 'RateLimit' | 'RateLimit-Policy', string> => ({
+}: RateWindow): Record<'Retry-After' | 'RateLimit' | 'RateLimit-Policy', string> => ({
   'Retry-After': String(retryAfter),
   RateLimit: `"${dimension}";r=0;t=${retryAfter}`,
   'RateLimit-Policy': `"${dimension}";q=${quota};w=${window}`,
 });
 
-interface Count {
-  /** Let through here, and not told to the store yet. */
-  here: number;
-  /** Let through everywhere, as of the last look. */
-  everywhere: number;
-  tenantId: string;
-  quota: number;
-}
-
-/** So many names are told apart in one window; what comes after shares counts, so that memory has an end. */
-const MOST_COUNTS = 200_000;
-const SHARED_BUCKETS = 4096;
 const SHARE_SECONDS = 1;
 /** Counts below this part of their quota are nobody else's business. */
 const WORTH_SHARING = 1 / 20;
-const BATCH = 200;
-
-function bucketOf(name: string): number {
-  let hash = 0;
-  for (let at = 0; at < name.length; at++) hash = (hash * 31 + name.charCodeAt(at)) | 0;
-  return (hash >>> 0) % SHARED_BUCKETS;
-}
 
 export function openLimits(
   store: Store,
@@ -99,19 +87,22 @@ export function openLimits(
   now: () => number = steadyNow,
 ): Limits {
   const windowMs = windowSeconds * 1000;
-  let counts = new Map<string, Count>();
-  let windowStart = 0;
+  let current = new CountWindow(0, windowMs);
 
   function refusal(dimension: Dimension, quota: number, time: number): Refusal {
-    const retryAfter = Math.max(1, Math.ceil((windowStart + windowMs - time) / 1000));
+    const retryAfter = Math.max(1, Math.ceil((current.end - time) / 1000));
     return { dimension, quota, window: windowSeconds, retryAfter };
   }
 
+  const nameOf = (area: Area, dimension: Dimension, tenantId: string, name: string): CountName => ({
+    prefix: `${area}:${dimension}:${tenantId}`,
+    name,
+    tenantId,
+  });
+
   /** Undoes what `take` has counted in this window, as far as it was not shared yet. */
-  function giveBack(area: Area, dimension: Dimension, tenantId: string, name: string): void {
-    const count = counts.get(`${area}:${dimension}:${tenantId}:${name}`);
-    if (count && count.here > 0) count.here -= 1;
-  }
+  const giveBack = (area: Area, dimension: Dimension, tenantId: string, name: string): void =>
+    current.giveBack(nameOf(area, dimension, tenantId, name));
 
   function quotaOf(area: Area, dimension: Dimension): number | undefined {
     const ofArea = quotas[area] as Partial<Record<Dimension, number>>;
@@ -127,48 +118,16 @@ export function openLimits(
   ): Refusal | undefined {
     if (!enabled || quota === undefined) return undefined;
     const time = now();
-    if (time >= windowStart + windowMs) {
-      windowStart = Math.floor(time / windowMs) * windowMs;
-      counts = new Map();
+    if (time >= current.end) {
+      const start = Math.floor(time / windowMs) * windowMs;
+      current = new CountWindow(start, start + windowMs);
     }
-    let key = `${area}:${dimension}:${tenantId}:${name}`;
-    let count = counts.get(key);
-    if (!count) {
-      if (counts.size >= MOST_COUNTS) key = `${area}:${dimension}:${tenantId}:~${bucketOf(name)}`;
-      count = counts.get(key) ?? { here: 0, everywhere: 0, tenantId, quota };
-      counts.set(key, count);
-    }
-    if (count.here + count.everywhere >= quota) return refusal(dimension, quota, time);
-    count.here += 1;
-    return undefined;
+    return current.take(nameOf(area, dimension, tenantId, name), quota)
+      ? undefined
+      : refusal(dimension, quota, time);
   }
 
-  async function share(): Promise<void> {
-    const [start, current] = [windowStart, counts];
-    const worth = [...current].filter(
-      ([, { here, everywhere, quota }]) => here > 0 && here + everywhere >= quota * WORTH_SHARING,
-    );
-    for (let at = 0; at < worth.length; at += BATCH) {
-      const batch = worth.slice(at, at + BATCH);
-      const rows = batch.map(([key, { here, tenantId }]) => ({
-        tenant_id: tenantId,
-        id: `${start}:${key}`,
-        count: here,
-        expires_at: start + windowMs,
-      }));
-      for (const [index, [, count]] of batch.entries()) count.here -= rows[index]?.count ?? 0;
-      const answered = await store
-        .knex<{ tenant_id: string; id: string; count: number; expires_at: number }>('rate_counts')
-        .insert(rows)
-        .onConflict(['tenant_id', 'id'])
-        .merge({ count: store.knex.raw('rate_counts.count + excluded.count') as unknown as number })
-        .returning(['id', 'count']);
-      for (const { id, count } of answered) {
-        const mine = current.get(id.slice(id.indexOf(':') + 1));
-        if (mine) mine.everywhere = Number(count);
-      }
-    }
-  }
+  const share = (): Promise<void> => current.share(store, WORTH_SHARING, now());
 
   const isShared = enabled && (shared ?? store.dialect === 'postgres');
   const repeated: Repeated | undefined = isShared ? every(SHARE_SECONDS, 'limits', log, share) : undefined;

@@ -10,6 +10,13 @@ export const noToken: Problem = {
   headers: { [CHALLENGE]: 'Bearer' },
 };
 
+/** The policy requires scopes where the version has no authorization server whose tokens could have them. */
+export const noTokenIsChecked: Problem = {
+  ...noToken,
+  detail:
+    'The API’s policy requires scopes, but the API takes no tokens. Its publisher has to change one of the two.',
+};
+
 const INVALID_TOKEN = 'Bearer error="invalid_token"';
 
 /** A token came, and is not good here. */

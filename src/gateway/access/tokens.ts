@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import { factsOf } from '../../kernel/request.js';
 import { soon, type Soon } from '../../kernel/soon.js';
 import type { Problem } from '../plane/problem.js';
 import type { Caller } from '../types.js';
@@ -7,7 +6,8 @@ import { readAuthorization } from './authorization-header.js';
 import { badProof, badToken, noToken } from './challenges.js';
 import { FreshAnswers, type Changes } from './fresh-answers.js';
 import type { IssuedToken, TokenIssuer } from './issued-token.js';
-import type { AccessCall, CheckedToken } from './types.js';
+import type { TenantRuntime } from '../../oidc/index.js';
+import type { AccessCall } from './types.js';
 
 /** A token whose signature was checked, and who calls by it now. */
 interface KnownToken {
@@ -62,9 +62,9 @@ export class TokenChecks {
     this.#known = new FreshAnswers(MOST_TOKENS, changes);
   }
 
-  /** @returns undefined where no token came and none is needed. */
-  check(call: AccessCall, rules: TokenRules): Soon<Problem | CheckedToken | undefined> {
-    const { audience, required } = rules;
+  /** Sets `call.caller`, unless no token came and none is needed. */
+  check(call: AccessCall, rules: TokenRules): Soon<Problem | undefined> {
+    const { audience, required, runtime } = rules;
     const presented = readAuthorization(call.request);
     if (presented === 'none') return required ? noToken : undefined;
     if (presented === 'malformed') return badToken(NOT_VALID);
@@ -76,8 +76,10 @@ export class TokenChecks {
       (known) => {
         const reason = known ? unusable(call, known.token, audience) : NOT_VALID;
         if (!known || reason !== undefined) return refusal(scheme, reason ?? NOT_VALID);
-        if (scheme === 'dpop') return checkProof(call, text, known);
-        return known.token.jkt === undefined ? { caller: known.caller } : badToken(NEEDS_PROOF);
+        if (scheme === 'dpop') return checkProof(call, text, known, runtime);
+        if (known.token.jkt !== undefined) return badToken(NEEDS_PROOF);
+        call.caller = known.caller;
+        return undefined;
       },
     );
   }
@@ -95,6 +97,8 @@ export interface TokenRules {
   source: object;
   issuer(): TokenIssuer;
   audience: string;
+  /** The tenant's, which checks proofs. */
+  runtime: TenantRuntime;
   /** Whether a call without a token is refused. */
   required: boolean;
 }
@@ -114,37 +118,36 @@ async function look(
 
 /** Why a token is not good for this call; undefined where it is, as far as its text decides. */
 function unusable(
-  { request }: AccessCall,
+  { facts }: AccessCall,
   { audiences, expiresAt, certificate }: IssuedToken,
   audience: string,
 ): string | undefined {
   if (expiresAt <= Date.now()) return EXPIRED;
   if (!audiences.includes(audience)) return NOT_FOR_API;
-  if (certificate !== undefined && certificate !== certificateOf(request)) return NEEDS_CERTIFICATE;
+  if (certificate !== undefined && certificate !== certificateOf(facts)) return NEEDS_CERTIFICATE;
   return undefined;
 }
 
-function certificateOf(request: AccessCall['request']): string | undefined {
-  const { certificate } = factsOf(request);
-  return certificate && hash('sha256', certificate.raw, 'base64url');
-}
+const certificateOf = ({ certificate }: AccessCall['facts']): string | undefined =>
+  certificate && hash('sha256', certificate.raw, 'base64url');
 
 async function checkProof(
-  { request, runtime: { origin, dpopProofs } }: AccessCall,
+  call: AccessCall,
   text: string,
   { token, caller }: KnownToken,
-): Promise<Problem | CheckedToken> {
-  const { dpop: proof } = request.headers;
+  { origin, dpopProofs }: TenantRuntime,
+): Promise<Problem | undefined> {
+  const { method = '', url, headers } = call.request;
+  const proof = headers['dpop'];
   if (token.jkt === undefined) return badProof('invalid_token', NOT_BOUND);
   if (typeof proof !== 'string') return badProof('invalid_dpop_proof', NO_PROOF);
   if (proof.length > LONGEST_PROOF) return badProof('invalid_dpop_proof', BAD_PROOF);
-  const shown = await dpopProofs.check(proof, {
-    method: request.method ?? '',
-    url: origin.origin + pathOf(request.url),
-    token: text,
-  });
+  const address = origin.origin + pathOf(url);
+  const shown = await dpopProofs.check(proof, { method, url: address, token: text });
   if ('error' in shown) return badProof(shown.error, BAD_PROOF, shown.nonce);
   if (shown.thumbprint !== token.jkt) return badProof('invalid_token', BAD_PROOF);
   if (!(await dpopProofs.isNew(caller.clientId, shown.jti))) return badProof('invalid_dpop_proof', BAD_PROOF);
-  return { caller, ...(shown.nonce !== undefined && { responseHeaders: { 'DPoP-Nonce': shown.nonce } }) };
+  if (shown.nonce !== undefined) call.response.setHeader('DPoP-Nonce', shown.nonce);
+  call.caller = caller;
+  return undefined;
 }

@@ -1,27 +1,49 @@
-import type { IncomingMessage } from 'node:http';
-import type { TenantRuntime } from '../../oidc/index.js';
-import type { Problem } from '../plane/problem.js';
-import type { Caller, CompiledOperation, LiveApi, LiveRevision, LiveVersion, PolicySteps } from '../types.js';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestFacts } from '../../kernel/request.js';
+import type { Tenant } from '../../tenants/index.js';
+import type {
+  Caller,
+  CompiledOperation,
+  LiveApi,
+  LiveRevision,
+  LiveVersion,
+  PolicySteps,
+  PresentedKey,
+} from '../types.js';
 
-/** A call of an operation, as the checks of access look at it. */
+/** A call of an operation, as the checks of access look at it (plane/steps.ts has the whole of it). */
 export interface AccessCall {
-  request: IncomingMessage;
-  /** The tenant that the API belongs to. */
-  runtime: TenantRuntime;
-  api: LiveApi;
-  version: LiveVersion;
-  revision: LiveRevision;
-  operation: CompiledOperation;
-  /** What the policy asks of this operation besides. */
-  requireScopes?: PolicySteps['requireScopes'];
+  readonly request: IncomingMessage;
+  readonly response: Pick<ServerResponse, 'setHeader'>;
+  readonly facts: RequestFacts;
+  readonly tenant: Tenant;
+  readonly api: LiveApi;
+  readonly version: LiveVersion;
+  readonly revision: LiveRevision;
+  readonly operation: CompiledOperation;
+  /** As it was sent, without `?`. */
+  readonly query: string | undefined;
+  readonly policy: AccessPolicy;
+  /** Set by the step `token`. */
+  caller: Caller | undefined;
+  /** Set by the step `productKey`. */
+  key: PresentedKey | undefined;
 }
 
-/** A token that is good for the API. What it opens is not decided yet. */
-export interface CheckedToken {
-  caller: Caller;
-  /** For the answer to the caller: the next DPoP nonce (RFC 9449, 8.2). */
-  responseHeaders?: Record<string, string>;
+/** What of an operation's policy is about access (policies/compile.ts). */
+export interface AccessPolicy {
+  readonly steps: Pick<PolicySteps, 'requireScopes' | 'rateLimit' | 'quota'>;
+  /** Under which name each limit counts: '' for all operations together, an operation's key for its own limit. */
+  readonly countedAs: { readonly rateLimit: string; readonly quota: string };
 }
 
-export const isProblem = (answer: object | undefined): answer is Problem =>
-  answer !== undefined && 'word' in answer;
+/** A product key as it is stored now (catalogue/live.ts). */
+export interface StoredKey {
+  /** The key pair's id. */
+  id: string;
+  productId: string;
+  clientId?: string;
+  state: 'active' | 'suspended';
+  /** Epoch milliseconds. */
+  expiresAt?: number;
+}

@@ -1,8 +1,9 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { findApiResourceByName } from '../../../src/api-resources/index.js';
 import type { GatehouseContext } from '../../../src/context.js';
-import { isProblem, openAccess, type Access, type AccessCall } from '../../../src/gateway/access/index.js';
+import { openAccess, type Access, type AccessCall } from '../../../src/gateway/access/index.js';
+import { openLiveCatalogue } from '../../../src/gateway/catalogue/index.js';
 import type { Problem } from '../../../src/gateway/plane/problem.js';
 import type {
   Caller,
@@ -10,7 +11,9 @@ import type {
   LiveApi,
   LiveRevision,
   LiveVersion,
+  PresentedKey,
 } from '../../../src/gateway/types.js';
+import { download } from '../../../src/kernel/download.js';
 import { originReader } from '../../../src/kernel/forwarded.js';
 import { setFacts } from '../../../src/kernel/request.js';
 import { openLimits } from '../../../src/limits/index.js';
@@ -19,7 +22,7 @@ import { openMessenger, openScreen } from '../../../src/messaging/index.js';
 import { openArtifacts, openProviderPool, type ProviderPool } from '../../../src/oidc/index.js';
 import { openRevocations } from '../../../src/revocations/index.js';
 import { tenantDb } from '../../../src/store/index.js';
-import { openTenantDirectory, type Tenant, type TenantDirectory } from '../../../src/tenants/index.js';
+import { openTenantDirectory, type Tenant } from '../../../src/tenants/index.js';
 import { codeSender } from '../../../src/users/index.js';
 import { send } from '../../support/http.js';
 
@@ -59,8 +62,13 @@ export const version = (more: Partial<LiveVersion> = {}): LiveVersion => {
   };
 };
 
+export const policy = (steps: AccessCall['policy']['steps'] = {}): AccessCall['policy'] => ({
+  steps,
+  countedAs: { rateLimit: '', quota: '' },
+});
+
 /** What of a call is not the request's. */
-export type Called = Partial<Omit<AccessCall, 'request' | 'runtime' | 'api'>>;
+export type Called = Partial<Pick<AccessCall, 'api' | 'version' | 'revision' | 'operation' | 'policy'>>;
 
 /** What the steps say of a request, as the answer of the small server has it. */
 export interface Outcome {
@@ -68,37 +76,42 @@ export interface Outcome {
   headers: Headers;
   problem?: Problem;
   caller?: Omit<Caller, 'scopes'> & { scopes: string[] };
-  [more: string]: unknown;
+  key?: PresentedKey;
+  /** The value of Gatehouse-Caller. */
+  token?: string;
+  error?: string;
 }
-
-/** What a test lets the steps do with a call. */
-export type Steps = (access: Access, call: AccessCall) => Promise<object>;
 
 /** One node of the gateway's checks, with a server that takes real requests to it. */
 export interface Node {
   access: Access;
-  /** The tenant whose calls come here; the home tenant first. */
+  /** The tenant whose calls come here. */
   tenant: Tenant;
   url: string;
   /** Sends a request through the steps. */
   call(
     headers?: Record<string, string>,
     called?: Called,
-    more?: { path?: string; method?: string; steps?: Steps },
+    more?: { path?: string; method?: string },
   ): Promise<Outcome>;
+  /** Looks for changes to the catalogue now. */
+  refresh(): Promise<void>;
   close(): Promise<void>;
 }
 
-const tokenStep: Steps = async (access, call) => {
-  const token = await access.token(call);
-  if (isProblem(token)) return { problem: token };
-  return token
-    ? {
-        caller: { ...token.caller, scopes: [...token.caller.scopes] },
-        ...(token.responseHeaders && { responseHeaders: token.responseHeaders }),
-      }
-    : {};
-};
+/** The steps in the plane's order. */
+async function runSteps(access: Access, call: AccessCall): Promise<object> {
+  for (const step of ['token', 'scopes', 'permissions', 'productKey', 'limits'] as const) {
+    const problem = await access[step](call);
+    if (problem) return { problem };
+  }
+  const { caller, key } = call;
+  return {
+    ...(caller && { caller: { ...caller, scopes: [...caller.scopes] } }),
+    ...(key && { key }),
+    token: await access.callerHeader(call),
+  };
+}
 
 /** The pool of tenants as a node of its own has it, over the store of a server that runs. */
 function poolOf(context: GatehouseContext, { outbox }: Pick<Gatehouse, 'outbox'>): ProviderPool {
@@ -115,63 +128,78 @@ function poolOf(context: GatehouseContext, { outbox }: Pick<Gatehouse, 'outbox'>
   });
 }
 
+interface NodeOptions {
+  trustProxy?: string[];
+  now?: () => number;
+}
+
 /** @param api the name of an API resource of the tenant. */
-export async function openNode(gatehouse: Gatehouse, api: string, trustProxy: string[] = []): Promise<Node> {
+export async function openNode(
+  gatehouse: Gatehouse,
+  api: string,
+  { trustProxy = [], now }: NodeOptions = {},
+): Promise<Node> {
   const { context, home } = gatehouse;
   const { store, log, config, people } = context;
-  const directory: TenantDirectory = openTenantDirectory(store, log, config.tenants);
+  const directory = openTenantDirectory(store, log, config.tenants);
+  const catalogue = openLiveCatalogue({ store, log });
   const pool = poolOf(context, gatehouse);
-  const access = openAccess({ store, log, people, config });
+  const access = openAccess({
+    ...{ config, store, log, people },
+    runtimeOf: (tenant) => pool.get(tenant),
+    productKey: (tenant, key) => catalogue.productKey(tenant, key),
+    fetchKeys: async (_tenant, address) => (await download(address, { reach: ['127.0.0.1'] })).body,
+    ...(now && { now }),
+  });
   const readOrigin = originReader(trustProxy, config.mtls.header);
-  const waiting = new Map<string, { called: Called; steps: Steps }>();
+  const waiting = new Map<string, Called>();
   let sent = 0;
 
-  const node = { access, tenant: home.tenant } as Node;
-  async function answer(request: IncomingMessage): Promise<object> {
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<object> {
     const { address, certificate } = readOrigin(request);
-    setFacts(request, { requestId: 'r', address, startedAt: Date.now(), certificate });
-    const { called, steps } = waiting.get(String(request.headers['x-test'])) as {
-      called: Called;
-      steps: Steps;
-    };
-    const tenant = (await directory.byHost(new URL(node.tenant.issuer).host)) as Tenant;
-    const runtime = await pool.get(tenant);
-    const call: AccessCall = {
-      ...{ request, runtime, api: await liveApi(context, tenant.id, api) },
-      ...{ version: version(), revision: revision(), operation: operation() },
-      ...called,
-    };
-    return steps(access, call);
+    const facts = { requestId: 'r', address, startedAt: Date.now(), certificate };
+    setFacts(request, facts);
+    const tenant = await directory.byHost(new URL(home.tenant.issuer).host);
+    if (!tenant) throw new Error('no tenant has the host');
+    return runSteps(access, {
+      ...{ request, response, facts, tenant },
+      ...{ version: version(), revision: revision(), operation: operation(), policy: policy() },
+      ...{ query: request.url?.split('?')[1], caller: undefined, key: undefined },
+      ...{ api: await liveApi(context, tenant.id, api) },
+      ...waiting.get(String(request.headers['x-test'])),
+    });
   }
 
-  const server: Server = createServer((request, response) => {
-    answer(request).then(
+  const server = createServer((request, response) => {
+    answer(request, response).then(
       (outcome) => response.end(JSON.stringify(outcome)),
       (error: Error) => response.writeHead(500).end(JSON.stringify({ error: error.stack })),
     );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return Object.assign(node, {
+  return {
+    access,
+    tenant: home.tenant,
     url,
-    async call(
-      headers: Record<string, string> = {},
-      called: Called = {},
-      { path = '/gateway/orders/items', method = 'GET', steps = tokenStep } = {},
-    ) {
+    async call(headers = {}, called = {}, { path = '/gateway/orders/items', method = 'GET' } = {}) {
       const id = String((sent += 1));
-      waiting.set(id, { called, steps });
+      waiting.set(id, called);
       const heard = await send(new URL(path, url), { method, headers: { ...headers, 'x-test': id } });
       waiting.delete(id);
-      return { status: heard.status, headers: heard.headers, ...(JSON.parse(heard.text) as object) };
+      const outcome = { status: heard.status, headers: heard.headers, ...(JSON.parse(heard.text) as object) };
+      if (heard.status !== 200) throw new Error(heard.text);
+      return outcome;
     },
+    refresh: () => catalogue.refresh(),
     async close() {
       directory.close();
+      catalogue.close();
       await access.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
-  });
+  };
 }
 
 async function liveApi({ store }: GatehouseContext, tenantId: string, name: string): Promise<LiveApi> {

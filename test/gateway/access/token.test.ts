@@ -15,7 +15,7 @@ import { deleteUser } from '../../../src/users/store.js';
 import { STORES } from '../../support/config.js';
 import { until } from '../../support/raw.js';
 import { startServer, type TestServer } from '../../support/server.js';
-import { openNode, operation, version, type Node, type Outcome } from './fixture.js';
+import { openNode, operation, policy, version, type Node, type Outcome } from './fixture.js';
 import { APPLICATION, bearer, TokenMaker } from './tokens.js';
 
 const NO_TOKEN = 'Bearer';
@@ -144,7 +144,10 @@ for (const kind of STORES)
     });
 
     it('is asked for an open operation whose policy requires scopes', async () => {
-      const called = { operation: operation({ open: true }), requireScopes: { scopes: ['read'] } };
+      const called = {
+        operation: operation({ open: true }),
+        policy: policy({ requireScopes: { scopes: ['read'] } }),
+      };
       assert.deepEqual(challengeOf(await node.call({}, called)), ['token', NO_TOKEN]);
     });
 
