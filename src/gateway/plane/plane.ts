@@ -72,14 +72,15 @@ const BAD_TARGET: Problem = {
   word: 'bad-path',
   detail: 'The address is longer than 8 KiB, or does not begin with /gateway/ and the suffix of an API.',
 };
-const BAD_CODING: Problem = {
+const BAD_FRAMING: Problem = {
   word: 'invalid-request',
   detail:
-    'The body has a transfer coding other than chunked. Send it with Transfer-Encoding: chunked or a Content-Length.',
+    'The version of HTTP is neither 1.0 nor 1.1, or the body has a transfer coding other than chunked of HTTP/1.1. Send a Content-Length, or Transfer-Encoding: chunked.',
 };
 
-/** Whether the body is framed in a way that the backend would not read otherwise (RFC 9112, 6.1). */
+/** Whether the request is framed in a way that the backend would not read otherwise (RFC 9112, 2.3 and 6.1). */
 const isFramedPlainly = ({ headers, httpVersion }: IncomingMessage): boolean => {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return false;
   const coding = headers['transfer-encoding'];
   return coding === undefined || (httpVersion === '1.1' && coding.toLowerCase() === 'chunked');
 };
@@ -170,7 +171,10 @@ export function openPlane(base: PlaneBase): Plane {
       const exchanged = { request, response, facts };
       const target = readTarget(request.url ?? '');
       if (!target) return sendProblem(exchanged, BAD_TARGET);
-      if (!isFramedPlainly(request)) return sendProblem(exchanged, BAD_CODING);
+      if (!isFramedPlainly(request)) {
+        response.shouldKeepAlive = false;
+        return sendProblem(exchanged, BAD_FRAMING);
+      }
       return soon(base.bySuffix(tenant, target.suffix), (api) => {
         const place = api && placeOf(api, target, request.headers);
         if (!place) return sendProblem(exchanged, NOT_FOUND);

@@ -95,7 +95,10 @@ describe('streams of the data plane', () => {
     const [plane] = await start((_request, response) => {
       const chunk = Buffer.alloc(64 * 1024);
       const more = (): void => {
-        while (sent < 64 * 1024 * 1024 && response.write(chunk)) sent += chunk.length;
+        while (sent < 64 * 1024 * 1024) {
+          sent += chunk.length;
+          if (!response.write(chunk)) return;
+        }
       };
       response.on('drain', more).on('error', () => undefined);
       more();
@@ -121,7 +124,10 @@ describe('streams of the data plane', () => {
     const chunk = Buffer.concat([Buffer.from('10000\r\n'), Buffer.alloc(65536), Buffer.from('\r\n')]);
     let sent = 0;
     const more = (): void => {
-      while (sent < 64 * 1024 * 1024 && socket.write(chunk)) sent += chunk.length;
+      while (sent < 64 * 1024 * 1024) {
+        sent += chunk.length;
+        if (!socket.write(chunk)) return;
+      }
     };
     socket.on('drain', more);
     more();
@@ -289,7 +295,7 @@ describe('streams of the data plane', () => {
     socket.write(
       [...POST, 'Expect: 100-continue', 'Content-Length: 4', 'Connection: close', '', ''].join('\r\n'),
     );
-    match(await answer, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*taken\r\n0\r\n\r\n$/);
+    match(await answer, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*\r\n\r\ntaken$/);
     equal(first, 'HTTP/1.1 100 Continue\r\n\r\n');
   });
 
