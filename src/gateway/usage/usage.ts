@@ -92,7 +92,8 @@ export function openUsage({ store, log, config, metrics, now }: UsageBase): Usag
       log.warn({ err }, 'usage of the gateway could not be written; it is tried again');
     }
     const lost = counts.putBack(batches);
-    if (lost > 0) log.error({ minutes: lost }, 'usage of the gateway is lost: the store took none for too long');
+    if (lost > 0)
+      log.error({ minutes: lost }, 'usage of the gateway is lost: the store took none for too long');
   }
 
   // One after the other, so that of two the second writes what came during the first.
