@@ -36,7 +36,9 @@ export function requestHeaders(variable: Names['variable'], set: Headers): strin
   ];
   return [
     ...own,
-    ...Object.entries(set).map(([name, value]) => `proxy_set_header ${name} ${quoted(value ?? '', variable('dollar'))};`),
+    ...Object.entries(set).map(
+      ([name, value]) => `proxy_set_header ${name} ${quoted(value ?? '', variable('dollar'))};`,
+    ),
   ];
 }
 

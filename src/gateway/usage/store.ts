@@ -36,7 +36,11 @@ export interface UsageRow extends Cell {
 }
 
 /** Adds up what a dimension has in several minutes: by the beginning of the step, and by name. */
-function sumsBy(dimension: number, step: Step, minutes: readonly ApiMinute[]): Map<number, Map<string, Cell>> {
+function sumsBy(
+  dimension: number,
+  step: Step,
+  minutes: readonly ApiMinute[],
+): Map<number, Map<string, Cell>> {
   const sums = new Map<number, Map<string, Cell>>();
   for (const { minute, cells } of minutes) {
     const startedAt = minute - (minute % (STEPS[step] * 1000));
@@ -67,7 +71,8 @@ export function rowsOf(apiId: string, minutes: readonly ApiMinute[]): UsageRow[]
   for (const [index, dimension] of DIMENSIONS.entries())
     for (const step of Object.keys(STEPS) as Step[])
       for (const [startedAt, byName] of inOrder(sumsBy(index, step, minutes)))
-        for (const [key, cell] of inOrder(byName)) rows.push({ apiId, step, dimension, startedAt, key, ...cell });
+        for (const [key, cell] of inOrder(byName))
+          rows.push({ apiId, step, dimension, startedAt, key, ...cell });
   return rows;
 }
 

@@ -43,7 +43,18 @@ describe('the answer to a proxy’s question', () => {
   it('is 204 with the backend, the target and the headers of the contract, and no others', async () => {
     decide = () =>
       forward({
-        headers: ['gatehouse-caller', 'jwt', 'Via', '1.1 a', 'Via', '1.1 gatehouse', 'X-Other', 'x', 'Host', 'y'],
+        headers: [
+          'gatehouse-caller',
+          'jwt',
+          'Via',
+          '1.1 a',
+          'Via',
+          '1.1 gatehouse',
+          'X-Other',
+          'x',
+          'Host',
+          'y',
+        ],
         answered: { vary: 'Origin', 'Set-Cookie': 'a=b' },
       });
     const { status, headers } = await ask();
@@ -62,7 +73,12 @@ describe('the answer to a proxy’s question', () => {
     let seen: unknown[] = [];
     decide = ({ request }) => {
       const names = request.rawHeaders.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase());
-      seen = [request.method, request.url, names.filter((name) => name.startsWith('gatehouse')), request.headers.connection];
+      seen = [
+        request.method,
+        request.url,
+        names.filter((name) => name.startsWith('gatehouse')),
+        request.headers.connection,
+      ];
       return forward();
     };
     await ask({ ...QUESTION, 'Gatehouse-Connection': 'keep-alive', 'X-Mine': '1' });
@@ -97,7 +113,10 @@ describe('the answer to a proxy’s question', () => {
   });
 
   it('lets a proxy carry what it was configured for, and nothing else', async () => {
-    const carried = async (policy: Policy | undefined, of = operation('GET /a', { operationId: 'a' })): Promise<boolean> => {
+    const carried = async (
+      policy: Policy | undefined,
+      of = operation('GET /a', { operationId: 'a' }),
+    ): Promise<boolean> => {
       const one = revision(policy === undefined ? {} : { policy });
       let answer = false;
       decide = ({ carries }) => {

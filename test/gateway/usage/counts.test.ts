@@ -89,9 +89,7 @@ describe('calls that are counted in memory', () => {
       if (n === 500) times.at += MINUTE;
       counts.count(call({ clientId: `client-${n}` }));
     }
-    const clients = rowsIn(counts).filter(
-      ({ dimension, step }) => dimension === 'client' && step === 'day',
-    );
+    const clients = rowsIn(counts).filter(({ dimension, step }) => dimension === 'client' && step === 'day');
     assert.equal(clients.length, MOST_KEYS + 1);
     assert.equal(clients.find(({ key }) => key === OTHER)?.calls, 20);
     times.at += 24 * 60 * MINUTE;
