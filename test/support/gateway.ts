@@ -68,7 +68,14 @@ export function documentOf(
   return {
     openapi: '3.0.3',
     info: { title, version: '1' },
-    components: { securitySchemes: { gatehouse: { type: 'oauth2', flows: {} } } },
+    components: {
+      securitySchemes: {
+        gatehouse: {
+          type: 'openIdConnect',
+          openIdConnectUrl: 'https://id.example.com/.well-known/openid-configuration',
+        },
+      },
+    },
     paths,
   };
 }
