@@ -99,7 +99,7 @@ export function openSqlite(
     inLargeTransaction: thread.holdsWrites,
     unhurried: (_connection, work) => work(),
     meta: metaOver(prepare),
-    listen: () => listenOn(() => writing),
+    listen: ({ own = false } = {}) => listenOn(() => (own ? reading.connection() : writing)),
     ping: async () => void (await knex.raw('SELECT 1 FROM sqlite_schema LIMIT 1')), // reads the file
     async close() {
       await writer.idle();
@@ -208,15 +208,16 @@ function threadOf(
 }
 
 /**
- * Hears of commits of other processes, of whatever: the number that the writer's connection sees of them changes. It is read once
- * in a turn of the event loop, which costs a microsecond.
+ * Hears of commits that other connections make, of whatever: the number that a connection sees of them changes. To the writer's
+ * connection those of other processes are such, to the reader's this process's own as well. It is read once in a turn of the
+ * event loop, which costs a microsecond.
  */
-function listenOn(writing: () => Database.Database | undefined): Listening {
+function listenOn(connection: () => Database.Database | undefined): Listening {
   let version: unknown;
   let isRead = false;
   const read = (): unknown => {
     try {
-      return writing()?.prepare('PRAGMA data_version').pluck().get();
+      return connection()?.prepare('PRAGMA data_version').pluck().get();
     } catch {
       return version; // it is read again in the next turn
     }

@@ -79,8 +79,11 @@ export interface Store {
    */
   unhurried<T>(trx: Knex.Transaction, work: () => Promise<T>): Promise<T>;
   readonly meta: Meta;
-  /** Begins to listen to what other processes announce; see announceChange. */
-  listen(): Listening;
+  /**
+   * Begins to listen to what other processes announce; see announceChange. With `own`, SQLite hears each commit of this process
+   * too; what PostgreSQL announces comes from this process as from others.
+   */
+  listen(options?: { own?: boolean }): Listening;
   /** Resolves when a trivial query does. */
   ping(): Promise<void>;
   close(): Promise<void>;

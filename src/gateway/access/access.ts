@@ -45,7 +45,7 @@ export type Access = {
 };
 
 export function openAccess(base: AccessBase): Access {
-  const listening = base.store.listen();
+  const listening = base.store.listen({ own: true });
   const changes = countChanges(listening);
   const tokens = new TokenChecks(changes);
   const keySets = new KeySets(base.fetchKeys, base.log);

@@ -49,8 +49,8 @@ export class CallerTokens {
   }
 
   #keptFor(caller: Caller): Map<string, Signed> {
-    let kept = this.#signed.get(caller);
-    if (!kept) this.#signed.set(caller, (kept = new Map()));
+    const kept = this.#signed.get(caller) ?? new Map<string, Signed>();
+    this.#signed.set(caller, kept);
     return kept;
   }
 }

@@ -1,4 +1,4 @@
-import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { parse } from '../../kernel/json.js';
 import type { Log } from '../../observe/index.js';
@@ -59,10 +59,11 @@ class KeySet {
   }
 
   async #read(): Promise<void> {
-    const set = parse<{ keys?: unknown }>((await this.fetch()).toString());
-    if (!Array.isArray(set.keys) || set.keys.length > MOST_KEYS)
-      throw new Error(`it is no set of at most ${MOST_KEYS} keys`);
-    this.#keys = createLocalJWKSet({ keys: set.keys });
+    // createLocalJWKSet checks the form of what it is given.
+    const set = parse<JSONWebKeySet>((await this.fetch()).toString());
+    const keys = createLocalJWKSet(set);
+    if (set.keys.length > MOST_KEYS) throw new Error(`the set has more than ${MOST_KEYS} keys`);
+    this.#keys = keys;
     this.#readAt = this.now();
   }
 }

@@ -92,6 +92,6 @@ export class TokenMaker {
 
   /** The claims of a token that works, under an id of its own. */
   async claims(): Promise<JWTPayload> {
-    return { ...decodeJwt(await this.own()), jti: newId(), iat: now(), exp: now() + 300 };
+    return Object.assign(decodeJwt(await this.own()), { jti: newId(), iat: now(), exp: now() + 300 });
   }
 }
