@@ -125,6 +125,21 @@ const DOCUMENTS: Row[] = [
     { path: '/paths/~1a/get/parameters/0/in', line: 6 },
   ],
   [
+    'a flow without its address',
+    `${HEAD}paths: {}\ncomponents:\n  securitySchemes:\n    a: {type: oauth2, flows: {implicit: {scopes: {}}}}`,
+    { message: 'Add "authorizationUrl".', path: '/components/securitySchemes/a/flows/implicit', line: 6 },
+  ],
+  [
+    'a security scheme without a name',
+    `${HEAD}paths: {}\ncomponents:\n  securitySchemes:\n    a: {type: apiKey, in: header}`,
+    { message: 'Add "name".', path: '/components/securitySchemes/a', line: 6 },
+  ],
+  [
+    'an unknown security scheme',
+    `${HEAD}paths: {}\ncomponents:\n  securitySchemes:\n    a: {type: basic}`,
+    { path: '/components/securitySchemes/a/type', line: 6 },
+  ],
+  [
     'a template without a parameter',
     `${PATHS}  /a/{id}:\n    get: {${OPERATION}}`,
     { rule: 'specification', path: '/paths/~1a~1{id}/get', line: 5, column: 5 },

@@ -9,7 +9,8 @@ function routerFor(...keys: string[]): Router {
     title: 'test',
     firstSegments: [],
     operations: keys.map((key) => {
-      const [method = '', path = ''] = key.split(' ');
+      const method = key.slice(0, key.indexOf(' '));
+      const path = key.slice(method.length + 1);
       return { key, method, path, open: false, scopes: [], permissions: [] };
     }),
   };
