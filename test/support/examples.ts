@@ -5,15 +5,12 @@ import { insertRole } from '../../src/roles/index.js';
 import { writeSettings } from '../../src/messaging/settings.js';
 import { listKeys, rotateKeys, scheduleOf } from '../../src/oidc/index.js';
 import { insertUser } from '../../src/users/index.js';
-import {
-  confirmationHash,
-  endingCode,
-  newConfirmationCode,
-} from '../../src/gateway/subscribers/codes.js';
+import { confirmationHash, endingCode, newConfirmationCode } from '../../src/gateway/subscribers/codes.js';
 import { putRequest, subscribe, subscriptionsOf } from '../../src/gateway/subscribers/store.js';
 import { insertPackage } from '../../src/gateway/packages/index.js';
 import { openCodes, phoneTarget } from '../../src/verification/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
+import { CATALOGUE_EXAMPLES, CATALOGUE_SETTLED } from './catalogue.js';
 import { pdf, png } from './files.js';
 import { call, type Example } from './management.js';
 import { RESERVED, PASSWORD, type TestServer } from './server.js';
@@ -25,6 +22,7 @@ export const EXAMPLES: Record<
   string,
   (server: TestServer, tenant: Tenant, token: string) => Promise<Example> | Example
 > = {
+  ...CATALOGUE_EXAMPLES,
   'apiresource.codes': () => ({}),
   'apiresource.get': () => ({}),
   'apiresource.scopes': () => ({}),
@@ -189,7 +187,11 @@ async function requested(
 ): Promise<{ id: string; code: string }> {
   const id = await newApi({ change }, tenant);
   const code = newConfirmationCode();
-  const request = { email: `person-${++made}@example.com`, locale: 'en', expiresAt: Date.now() + 60_000 } as const;
+  const request = {
+    email: `person-${++made}@example.com`,
+    locale: 'en',
+    expiresAt: Date.now() + 60_000,
+  } as const;
   await change((db) => putRequest(db, id, request, confirmationHash(vault, code)), tenant);
   return { id, code };
 }
@@ -301,6 +303,7 @@ const PROOFS = [
  * or nothing.
  */
 export const SETTLED: Record<string, readonly string[]> = {
+  ...CATALOGUE_SETTLED,
   'blob.post': ['value'],
   'blob.image': ['value'],
   'blob.base64': ['value'],
