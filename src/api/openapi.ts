@@ -158,7 +158,7 @@ export function describe(operations: readonly AnyOperation[]): Described {
       200: {
         description: BASIC.ok.description.en,
         content: raw
-          ? Object.assign({}, ...raw.map((type) => content(type)(data)))
+          ? Object.fromEntries(raw.flatMap((type) => Object.entries(content(type)(data))))
           : stream
             ? ndjson(data, sample)
             : {

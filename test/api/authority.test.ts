@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { spellings, writes, type AnyOperation } from '../../src/api/index.js';
 import { OPERATIONS } from '../../src/management.js';
+import { aboutPublished, publishIn } from '../support/catalogue.js';
 import { STORES } from '../support/config.js';
 import { administrator, type Caller, type Data } from '../support/area.js';
 import { EXAMPLES } from '../support/examples.js';
@@ -16,6 +17,8 @@ interface Strong {
   client: string;
   clientId: string;
   api: string;
+  /** Of the API, as it is at the gateway. */
+  published: Parameters<typeof aboutPublished>[0];
   /** Makes a registration token; returns its id. */
   registrationToken(): Promise<string>;
 }
@@ -61,6 +64,12 @@ const ABOUT_STRONGER: Record<string, (strong: Strong) => Example | Promise<Examp
   'messaging.delete': () => ({ params: { channel: 'mail' } }),
   'apiresource.put': ({ api }) => ({ body: { id: api, displayName: 'Changed' } }),
   'apiresource.delete': ({ api }) => ({ params: { id: api }, query: { cascade: 'true' } }),
+  ...Object.fromEntries(
+    Object.keys(aboutPublished({ id: '', currentId: '', revisionId: '', releaseId: '' })).map((id) => [
+      id,
+      ({ published }: Strong) => aboutPublished(published)[id] ?? {},
+    ]),
+  ),
   'apiresource.import': ({ clientId }) => ({
     body: { microServiceName: 'stronger', microServiceClientIDs: [clientId] },
   }),
@@ -125,6 +134,7 @@ for (const kind of STORES)
         client: client['id'],
         clientId: client['clientId'],
         api: api['id'],
+        published: await server.change((db) => publishIn(db, api['id'])),
         registrationToken: async () =>
           (await admin.done('POST', '/api/Client/RegistrationTokens', { scopes: ['isms.all'] }))['id'],
       };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writes } from '../../src/api/index.js';
 import { OPERATIONS } from '../../src/management.js';
 import { administrator, caller, type Caller, type Data } from '../support/area.js';
+import { CATALOGUE_HIDDEN } from '../support/catalogue.js';
 import { STORES } from '../support/config.js';
 import { EXAMPLES } from '../support/examples.js';
 import { clientToken, perform, userToken, type ApiAnswer } from '../support/management.js';
@@ -38,6 +39,7 @@ const MAY: Record<string, string> = {
 };
 /** Where it is another's, there is no such thing for them. */
 const HIDDEN = [
+  ...CATALOGUE_HIDDEN,
   'apiresource.verifyemail',
   'apiresource.postpackages',
   'apiresource.putpackage',

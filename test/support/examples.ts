@@ -10,6 +10,7 @@ import { putRequest, subscribe, subscriptionsOf } from '../../src/gateway/subscr
 import { insertPackage } from '../../src/gateway/packages/index.js';
 import { openCodes, phoneTarget } from '../../src/verification/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
+import { CATALOGUE_EXAMPLES, CATALOGUE_SETTLED } from './catalogue.js';
 import { pdf, png } from './files.js';
 import { call, type Example } from './management.js';
 import { RESERVED, PASSWORD, type TestServer } from './server.js';
@@ -21,6 +22,7 @@ export const EXAMPLES: Record<
   string,
   (server: TestServer, tenant: Tenant, token: string) => Promise<Example> | Example
 > = {
+  ...CATALOGUE_EXAMPLES,
   'apiresource.codes': () => ({}),
   'apiresource.get': () => ({}),
   'apiresource.scopes': () => ({}),
@@ -301,6 +303,7 @@ const PROOFS = [
  * or nothing.
  */
 export const SETTLED: Record<string, readonly string[]> = {
+  ...CATALOGUE_SETTLED,
   'blob.post': ['value'],
   'blob.image': ['value'],
   'blob.base64': ['value'],

@@ -51,13 +51,15 @@ export async function insertDocument(
 
 /** Literal first segments of a document's paths, which no version may be named like. */
 export async function firstSegmentsOf(db: TenantDb, documentId: string): Promise<string[]> {
-  const row = (await db.from('api_documents').where({ id: documentId }).first('first_segments')) as
-    Row | undefined;
+  const row = await db
+    .from('api_documents')
+    .where({ id: documentId })
+    .first<Row | undefined>('first_segments');
   return row ? parse<string[]>(row['first_segments']) : [];
 }
 
 export async function compiledDocument(db: TenantDb, documentId: string): Promise<CompiledDocument> {
-  const row = (await db.from('api_documents').where({ id: documentId }).first('compiled')) as Row;
+  const row = await db.from('api_documents').where({ id: documentId }).first<Row>('compiled');
   return parse<CompiledDocument>((await unpacked(row['compiled'])).toString());
 }
 
@@ -66,8 +68,10 @@ export async function sourceOf(
   db: TenantDb,
   documentId: string,
 ): Promise<{ source: Buffer; format: 'json' | 'yaml' } | undefined> {
-  const row = (await db.from('api_documents').where({ id: documentId }).first('source', 'source_format')) as
-    Row | undefined;
+  const row = await db
+    .from('api_documents')
+    .where({ id: documentId })
+    .first<Row | undefined>('source', 'source_format');
   return row && { source: await unpacked(row['source']), format: row['source_format'] as 'json' | 'yaml' };
 }
 

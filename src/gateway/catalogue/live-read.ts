@@ -13,9 +13,6 @@ import type {
 import type { DocumentReader } from './documents.js';
 import { toScheme } from './version-store.js';
 
-/** Documents in memory, by which many revisions are called. */
-export interface Documents extends Pick<DocumentReader, 'openapi' | 'compiled'> {}
-
 /** A revision with what it was made of: a row that says the same is the same revision. */
 interface MadeRevision {
   revision: LiveRevision;
@@ -75,7 +72,7 @@ function authServerOf(row: Row): 'self' | 'none' | LiveAuthServer {
 }
 
 /** Reads APIs as they are now. */
-export function apiReader(store: Store, documents: Documents) {
+export function apiReader(store: Store, documents: DocumentReader) {
   const selectApi = store.prepare(SELECT_API);
   const selectProducts = store.prepare(SELECT_PRODUCTS);
 
