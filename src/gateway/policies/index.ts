@@ -10,3 +10,4 @@ export { POLICY_SCHEMA, QUOTA_SCHEMA, RATE_LIMIT_SCHEMA } from './schemas.js';
 export { corsHeaders, isCorsHeader, isPreflight, preflight, withVary, type Cors } from './cors.js';
 export { ipFilter, type IpFilter } from './ip-filter.js';
 export { compilePolicy, type CompiledPolicy, type OperationPolicy } from './compile.js';
+export { openPolicies, type PoliciesBase } from './runner.js';

@@ -3,17 +3,21 @@ import { readNetwork, type Network } from '../../kernel/addresses.js';
 import type { Problem } from '../plane/problem.js';
 import type { PolicySteps } from '../types.js';
 
+/** Networks by family: a `BlockList` takes an IPv4 address for part of `::/0`, which means all of IPv6. */
+type Networks = Record<Network['family'], BlockList>;
+
 /** Which addresses may call. */
 export interface IpFilter {
   /** Undefined where all may that are not denied. */
-  allow: BlockList | undefined;
-  deny: BlockList | undefined;
+  allow: Networks | undefined;
+  deny: Networks | undefined;
 }
 
+/** Sockets that listen on IPv6 write an IPv4 caller so. */
 const MAPPED = /^::ffff:([0-9.]+)$/i;
 const MAPPED_BITS = 96;
 
-/** Sockets write an IPv4 caller as `::ffff:10.0.0.1` where they listen on IPv6; in hexadecimal, `URL` gives the dotted form no more. */
+/** The same address as `URL` writes it. */
 const MAPPED_HEX = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i;
 
 /** An IPv4-mapped address as the IPv4 address that it is (RFC 4291, 2.5.5.2); others as they are. */
@@ -26,9 +30,9 @@ function unmapped(address: string): string {
   return [upper >> 8, upper & 255, lower >> 8, lower & 255].join('.');
 }
 
-function listOf(networks: readonly string[] | undefined): BlockList | undefined {
+function listOf(networks: readonly string[] | undefined): Networks | undefined {
   if (!networks) return undefined;
-  const list = new BlockList();
+  const list = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const text of networks) {
     const network = readNetwork(text);
     if (network) add(list, network);
@@ -36,11 +40,11 @@ function listOf(networks: readonly string[] | undefined): BlockList | undefined 
   return list;
 }
 
-function add(list: BlockList, { address, bits, family }: Network): void {
+function add(list: Networks, { address, bits, family }: Network): void {
   const plain = unmapped(address);
   if (family === 'ipv6' && plain !== address && bits >= MAPPED_BITS)
-    list.addSubnet(plain, bits - MAPPED_BITS, 'ipv4');
-  else list.addSubnet(address, bits, family);
+    list.ipv4.addSubnet(plain, bits - MAPPED_BITS, 'ipv4');
+  else list[family].addSubnet(address, bits, family);
 }
 
 export const compileIpFilter = ({ allow, deny }: NonNullable<PolicySteps['ipFilter']>): IpFilter => ({
@@ -60,6 +64,6 @@ export function ipFilter(filter: IpFilter | undefined, address: string): Problem
   const version = plain.includes('%') ? 0 : isIP(plain);
   if (version === 0) return REFUSED;
   const family = version === 6 ? 'ipv6' : 'ipv4';
-  if (filter.deny?.check(plain, family)) return REFUSED;
-  return !filter.allow || filter.allow.check(plain, family) ? undefined : REFUSED;
+  if (filter.deny?.[family].check(plain, family)) return REFUSED;
+  return !filter.allow || filter.allow[family].check(plain, family) ? undefined : REFUSED;
 }

@@ -8,9 +8,15 @@ const MOST_ITEMS = 3;
 const LONGEST_TEXT = 1000;
 
 /** Keywords by which a value is made up. */
-const KEPT = ['format', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'maxLength', 'required'].concat(
-  ['readOnly', 'writeOnly', 'xml', 'maxProperties'],
-);
+const KEPT = [
+  'format',
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'maxLength',
+  'required',
+].concat(['readOnly', 'writeOnly', 'xml', 'maxProperties']);
 
 /**
  * A copy of a schema without references, from which an example can be made in bounded time: circles are cut, long lists and
@@ -29,7 +35,7 @@ class Expansion {
   /** @param times how often the example has the value */
   expand(schema: unknown, level: number, times: number): Part {
     if (!isPart(schema)) return {};
-    const part = this.#named(schema);
+    const part = this.reader.resolve(schema);
     this.#left -= times;
     if (this.#left < 0 || level > DEEPEST || this.#open.has(part)) return cut(part);
     this.#open.add(part);
@@ -38,15 +44,15 @@ class Expansion {
     return result;
   }
 
-  /** What a reference leads to. XML elements have the name of the schema, where they have no other one. */
-  #named(schema: Part): Part {
-    const part = this.reader.resolve(schema);
-    return part;
-  }
-
   /** A value that the document itself gives. */
   #value(part: Part, times: number): Part | undefined {
-    const given = [part['example'], part['const'], listOf(part['examples'])[0], listOf(part['enum'])[0], part['default']];
+    const given = [
+      part['example'],
+      part['const'],
+      listOf(part['examples'])[0],
+      listOf(part['enum'])[0],
+      part['default'],
+    ];
     const value = given.find((each) => each !== undefined);
     if (value === undefined) return undefined;
     this.#left -= times * Math.ceil((JSON.stringify(value) ?? '').length / CHARACTERS_AS_ONE);
@@ -61,7 +67,8 @@ class Expansion {
       result['properties'] = Object.fromEntries(
         Object.entries(part['properties']).map(([name, each]) => [name, inner(each)]),
       );
-    if (isPart(part['additionalProperties'])) result['additionalProperties'] = inner(part['additionalProperties'], 2);
+    if (isPart(part['additionalProperties']))
+      result['additionalProperties'] = inner(part['additionalProperties'], 2);
     if (part['items'] !== undefined) {
       const count = Math.min(Math.max(1, Number(part['minItems'] ?? 1) || 1), MOST_ITEMS);
       result['minItems'] = count;
@@ -71,18 +78,24 @@ class Expansion {
       result['prefixItems'] = listOf(part['prefixItems']).map((each) => inner(each));
     for (const name of ['oneOf', 'anyOf'])
       if (listOf(part[name]).length > 0) result[name] = [inner(listOf(part[name])[0])];
-    if (Array.isArray(part['allOf'])) result['allOf'] = alike(listOf(part['allOf']).map((each) => inner(each)), result);
+    if (Array.isArray(part['allOf']))
+      result['allOf'] = alike(
+        listOf(part['allOf']).map((each) => inner(each)),
+        result,
+      );
     return result;
   }
 
   #kept(part: Part, times: number): Part {
-    const kept = Object.fromEntries(KEPT.flatMap((name) => (part[name] === undefined ? [] : [[name, part[name]]])));
+    const kept = Object.fromEntries(
+      KEPT.flatMap((name) => (part[name] === undefined ? [] : [[name, part[name]]])),
+    );
     // A date has the length that it has.
     const isTime = /^(?:date|time)/.test(String(part['format']));
     if (isTime) delete kept['maxLength'];
     else if (typeof part['minLength'] === 'number') {
       kept['minLength'] = Math.min(part['minLength'], LONGEST_TEXT);
-      this.#left -= times * Math.ceil(kept['minLength'] as number / CHARACTERS_AS_ONE);
+      this.#left -= times * Math.ceil((kept['minLength'] as number) / CHARACTERS_AS_ONE);
     }
     return kept;
   }

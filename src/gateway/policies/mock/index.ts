@@ -22,7 +22,11 @@ export interface Mocks {
    */
   answer(
     status: number | undefined,
-    call: { operation: CompiledOperation; revision: Pick<LiveRevision, 'openapi'>; accept: string | undefined },
+    call: {
+      operation: CompiledOperation;
+      revision: Pick<LiveRevision, 'openapi'>;
+      accept: string | undefined;
+    },
   ): Promise<Answer>;
 }
 
@@ -64,7 +68,11 @@ interface Response {
 
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
-function responseOf(reader: DocumentReader, operation: CompiledOperation, asked: number | undefined): Response {
+function responseOf(
+  reader: DocumentReader,
+  operation: CompiledOperation,
+  asked: number | undefined,
+): Response {
   const [found] = reader.operations(operation);
   const { responses } = found?.operation ?? {};
   const named = isPart(responses) ? responses : {};
@@ -75,13 +83,19 @@ function responseOf(reader: DocumentReader, operation: CompiledOperation, asked:
 }
 
 const nameFor = (status: number, responses: Part): string | undefined =>
-  [String(status), `${String(status)[0]}XX`, `${String(status)[0]}xx`, 'default'].find((name) => name in responses);
+  [String(status), `${String(status)[0]}XX`, `${String(status)[0]}xx`, 'default'].find(
+    (name) => name in responses,
+  );
 
 const successIn = (names: readonly string[]): string | undefined =>
   names.toSorted().find((name) => /^2/.test(name)) ?? names.find((name) => name === 'default') ?? names[0];
 
 const statusOf = (name: string | undefined): number =>
-  /^[2-5][0-9]{2}$/.test(name ?? '') ? Number(name) : /^[2-5]xx$/i.test(name ?? '') ? Number(name?.[0]) * 100 : 200;
+  /^[2-5][0-9]{2}$/.test(name ?? '')
+    ? Number(name)
+    : /^[2-5]xx$/i.test(name ?? '')
+      ? Number(name?.[0]) * 100
+      : 200;
 
 /** The type in which an answer comes where the document has only a range. */
 function concrete(range: string): string {
@@ -90,13 +104,21 @@ function concrete(range: string): string {
   return range === 'text/*' ? 'text/plain' : 'application/octet-stream';
 }
 
-function answerOf(reader: DocumentReader, { status, content }: Response, written: string | undefined): Answer {
+function answerOf(
+  reader: DocumentReader,
+  { status, content }: Response,
+  written: string | undefined,
+): Answer {
   const type = written === undefined ? undefined : concrete(written);
   // A header's value is one line, whatever the document says.
   if (written === undefined || type === undefined || !readMediaType(type) || /[^\t\x20-\x7e]/.test(type))
     return { status, headers: [] };
   const media = reader.resolve(content[written]);
-  return { status, headers: ['Content-Type', type], body: textOf(reader, media, readMediaType(type)?.type ?? '') };
+  return {
+    status,
+    headers: ['Content-Type', type],
+    body: textOf(reader, media, readMediaType(type)?.type ?? ''),
+  };
 }
 
 function textOf(reader: DocumentReader, media: Part, type: string): string {
@@ -129,13 +151,16 @@ function written(value: unknown, type: string, media: Part, reader: DocumentRead
   if (typeof value === 'string') return value;
   if (isXml(type) && media['schema'] !== undefined) return String(sampled(reader, media['schema'], true));
   if (isForm(type) && isPart(value))
-    return new URLSearchParams(Object.entries(value).map(([name, each]) => [name, String(each)])).toString();
+    return new URLSearchParams(
+      Object.entries(value).map(([name, each]): [string, string] => [name, String(each)]),
+    ).toString();
   return JSON.stringify(value ?? null);
 }
 
 /** Whether an example is JSON in a text, as some documents write it, and not a value that is a text. */
 function isJsonAlready(value: unknown, media: Part, reader: DocumentReader): value is string {
-  if (typeof value !== 'string' || [reader.resolve(media['schema'])['type']].flat().includes('string')) return false;
+  if (typeof value !== 'string' || [reader.resolve(media['schema'])['type']].flat().includes('string'))
+    return false;
   try {
     parse(value);
     return true;

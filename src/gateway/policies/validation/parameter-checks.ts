@@ -37,8 +37,8 @@ export function parametersOf(
   alternatives: readonly Alternative[],
 ): Parameter[] {
   const [first = new Map<string, Part>(), ...others] = alternatives.map((each) => byName(reader, each));
-  return [...first].flatMap(([key, part]) => {
-    const parts = [part, ...others.flatMap((list) => list.get(key) ?? [])];
+  return [...first].flatMap(([key, part]): Parameter[] => {
+    const parts: Part[] = [part, ...others.flatMap((list): Part[] => [list.get(key) ?? []].flat())];
     return parts.length === 1 + others.length ? parameterOf(reader, translator, parts) : [];
   });
 }
