@@ -9,7 +9,7 @@ export interface ThreadOrder {
 export type ThreadAnswer = Prepared | { failed: string };
 
 parentPort?.on('message', ({ text }: ThreadOrder) => {
-  prepareText(text)
+  void prepareText(text)
     .catch((error: unknown) => ({
       failed: error instanceof Error ? (error.stack ?? error.message) : 'unknown',
     }))

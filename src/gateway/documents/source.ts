@@ -102,12 +102,16 @@ function inspect(root: unknown, hasAliases: boolean): void {
       throw bad('tooLarge', 'Use fewer aliases: the document becomes too large by them.');
     return { size, height: height + 1 };
   };
+  const open = new Set<object>();
   const check = (value: unknown, level: number): Measure => {
     if (typeof value !== 'object' || value === null) return { size: checkScalar(value), height: 0 };
+    if (open.has(value)) throw bad('alias', 'Remove the alias: it stands for something that it is in.');
     const known = hasAliases ? measured.get(value) : undefined;
     if (level + (known?.height ?? 1) > MAX_DEPTH) throw bad('tooDeep', `Nest at most ${MAX_DEPTH} levels.`);
     if (known) return known;
+    open.add(value);
     const measure = checkChildren(value, level);
+    open.delete(value);
     if (hasAliases) measured.set(value, measure);
     return measure;
   };

@@ -78,7 +78,7 @@ function compose(tokens: CST.Token[], length: number, lines: LineCounter): Docum
   refuse(
     faults.map(({ message, pos }) => ({
       rule: 'syntax',
-      message: `Correct the YAML: ${lowerFirst(message)}.`,
+      message: `Correct the YAML: ${sentence(message)}.`,
       position: positionAt(lines, pos[0]),
     })),
   );
@@ -91,12 +91,18 @@ function compose(tokens: CST.Token[], length: number, lines: LineCounter): Docum
   return document;
 }
 
-const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1).replace(/\.$/, '');
+/** The library's message on one line, without the rest of the text, which it quotes. */
+function sentence(message: string): string {
+  const text = message.replace(/\s+/g, ' ').replace(/\.$/, '');
+  return text.charAt(0).toLowerCase() + (text.length > 200 ? `${text.slice(1, 200)}…` : text.slice(1));
+}
 
 /** The name that a key has in JSON; undefined for a list, an object or nothing. */
 function nameOf(key: unknown): string | undefined {
   if (!isScalar(key) || key.value === null) return undefined;
-  return typeof key.value === 'symbol' ? '<<' : String(key.value);
+  const value: unknown = key.value;
+  if (typeof value === 'symbol') return '<<';
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 const startOf = (node: unknown): number =>
@@ -139,7 +145,7 @@ function valueOf(document: Document): unknown {
     return document.toJS({ maxAliasCount: -1 });
   } catch (error) {
     throw error instanceof RangeError || error instanceof ReferenceError || error instanceof TypeError
-      ? mistake('alias', `Correct the aliases: ${lowerFirst(error.message)}.`)
+      ? mistake('alias', `Correct the aliases: ${sentence(error.message)}.`)
       : error;
   }
 }

@@ -1,0 +1,365 @@
+import assert from 'node:assert/strict';
+import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
+import { DocumentRefused, type DocumentProblem } from '../../../src/gateway/types.js';
+
+/** A document that is good, as YAML lines. */
+const HEAD = 'openapi: 3.0.3\ninfo: {title: Orders, version: "1"}\n';
+const PATHS = `${HEAD}paths:\n`;
+const OPERATION = 'responses: {"200": {description: good}}';
+const nested = (levels: number): string => `${PATHS}  x-deep: ${'['.repeat(levels)}${']'.repeat(levels)}`;
+
+async function problemsOf(documents: Documents, source: Parameters<Documents['prepare']>[0]) {
+  try {
+    await documents.prepare(source);
+  } catch (error) {
+    assert.ok(error instanceof DocumentRefused, String(error));
+    return error.problems;
+  }
+  return [];
+}
+
+type Row = [title: string, text: string, expected: Partial<DocumentProblem>];
+
+const SYNTAX: Row[] = [
+  ['nothing', '', { rule: 'empty' }],
+  ['blanks', ' \n\n', { rule: 'empty' }],
+  ['a byte order mark alone', '\ufeff', { rule: 'empty' }],
+  ['null', 'null', { rule: 'empty' }],
+  ['a list', '[1]', { rule: 'notObject', line: 1, column: 1 }],
+  ['a text', '"openapi"', { rule: 'notObject', line: 1, column: 1 }],
+  ['a number', '3.1', { rule: 'notObject' }],
+  ['broken JSON', '{"openapi": "3.0.3",\n "info"}', { rule: 'syntax', line: 2, column: 8 }],
+  ['JSON with something behind it', '{"a": 1}\n}', { rule: 'syntax', line: 2, column: 1 }],
+  ['tabs as indentation', `${HEAD}paths:\n\t/a: {}`, { rule: 'syntax', line: 4, column: 1 }],
+  ['two YAML documents', 'a: 1\n---\nb: 2', { rule: 'syntax', line: 2 }],
+  ['a tag of another language', 'a: 1\nb: !!js/function x', { rule: 'syntax', line: 2, column: 4 }],
+  ['a tag of its own', 'a: !Ref x', { rule: 'syntax', line: 1, column: 4 }],
+  [
+    'a key twice in JSON',
+    '{"a": 1,\n "b": {"c": 1, "c": 2}}',
+    { rule: 'duplicateKey', path: '/b/c', line: 2, column: 16 },
+  ],
+  ['a key twice in YAML', 'a: 1\nb: 2\na: 3', { rule: 'duplicateKey', line: 3, column: 1 }],
+  [
+    'a key twice as number and text',
+    'a:\n  200: 1\n  "200": 2',
+    { rule: 'duplicateKey', line: 3, column: 3 },
+  ],
+  ['a list as a key', '? [a]\n: 1', { rule: 'key', line: 1, column: 3 }],
+  ['no key', '~: 1', { rule: 'key', line: 1, column: 1 }],
+  [
+    '__proto__ in JSON',
+    '{"a": {"__proto__": {}}}',
+    { rule: 'forbiddenKey', path: '/a/__proto__', line: 1, column: 8 },
+  ],
+  [
+    '__proto__ in YAML',
+    'a:\n  __proto__: {b: 1}',
+    { rule: 'forbiddenKey', path: '/a/__proto__', line: 2, column: 3 },
+  ],
+  ['half a character pair', '{"a":\n "\\ud800"}', { rule: 'characters', path: '/a', line: 1, column: 2 }],
+  ['half a character pair in a key', '{"\\udc00": 1}', { rule: 'characters' }],
+  ['half a character pair in the text', 'a: \ud800', { rule: 'characters', line: 1, column: 4 }],
+  ['NUL', 'a: 1\nb: \0', { rule: 'characters', line: 2, column: 4 }],
+  ['no finite number', 'a: .nan', { rule: 'number', path: '/a' }],
+  ['a number beyond JSON', '{"a": 1e999}', { rule: 'number', path: '/a', line: 1, column: 2 }],
+  ['101 levels of JSON', `{"a":${'['.repeat(100)}${']'.repeat(100)}}`, { rule: 'tooDeep', line: 1 }],
+  ['many levels of JSON', `{"a":\n${'['.repeat(500_000)}`, { rule: 'tooDeep', line: 2 }],
+  ['many levels of YAML in brackets', `a: ${'['.repeat(500_000)}`, { rule: 'tooDeep', line: 1 }],
+  ['many levels of YAML in lines', '- '.repeat(100_000), { rule: 'tooDeep', line: 1 }],
+  ['101 aliases', `a: &a 1\nb:\n${'  - *a\n'.repeat(101)}`, { rule: 'tooManyAliases', line: 103, column: 5 }],
+  ['an alias of nothing', 'a: *b', { rule: 'alias', line: 1, column: 4 }],
+  ['an alias in itself', 'a: &a\n  b: *a', { rule: 'alias', path: '/a/b', line: 2, column: 3 }],
+  ['a merge with itself', 'a: &a\n  <<: *a', {}],
+  ['20 MB', `${PATHS}  x-a: ${'x'.repeat(20_000_000)}`, { rule: 'tooLarge' }],
+  ['more than 16 MiB of UTF-8', `${PATHS}  x-a: ${'é'.repeat(8_500_000)}`, { rule: 'tooLarge' }],
+];
+
+/** Each line has nine aliases of the line before it. */
+const LAUGHS = [
+  'a0: &a0 lol',
+  ...Array.from({ length: 10 }, (_, n) => `a${n + 1}: &a${n + 1} [${Array(9).fill(`*a${n}`).join(', ')}]`),
+].join('\n');
+
+const DOCUMENTS: Row[] = [
+  ['a billion laughs', LAUGHS, { rule: 'tooLarge' }],
+  ['no version', 'info: {}', { rule: 'version', path: '', line: 1 }],
+  [
+    'another format',
+    'asyncapi: 3.0.0',
+    { rule: 'version', message: 'Add "openapi" with the version of OpenAPI, such as "3.1.0".' },
+  ],
+  [
+    'a version without quotes',
+    'swagger: 2.0',
+    { rule: 'version', message: 'Write the version in quotes: swagger: "2".', line: 1 },
+  ],
+  ['OpenAPI 3.2', 'info: {}\nopenapi: 3.2.0', { rule: 'version', path: '/openapi', line: 2 }],
+  ['Swagger 1.2', '{"swagger": "1.2"}', { rule: 'version', line: 1, column: 2 }],
+  ['OpenAPI 4', '{"openapi": "4.0.0"}', { rule: 'version' }],
+  ['no info', 'openapi: 3.0.3\npaths: {}', { rule: 'required', message: 'Add "info".', path: '' }],
+  [
+    'an unknown key',
+    `${HEAD}paths: {}\nrouts: {}`,
+    { rule: 'additionalProperties', path: '/routs', line: 4, column: 1 },
+  ],
+  [
+    'an unknown key in OpenAPI 3.1',
+    'openapi: 3.1.0\ninfo: {title: a, version: "1"}\npaths: {}\nrouts: {}',
+    { rule: 'unevaluatedProperties', path: '/routs', line: 4 },
+  ],
+  ['a path without a slash', `${PATHS}  a: {}`, { path: '/paths/a', line: 4, column: 3 }],
+  [
+    'no responses',
+    `${PATHS}  /a:\n    get: {}`,
+    { rule: 'required', message: 'Add "responses".', path: '/paths/~1a/get', line: 5, column: 5 },
+  ],
+  [
+    'a wrong type',
+    `${HEAD}paths: []`,
+    { rule: 'type', message: 'Write this as object.', path: '/paths', line: 3 },
+  ],
+  [
+    'a parameter in a wrong place',
+    `${PATHS}  /a:\n    get:\n      parameters: [{name: a, in: body, schema: {}}]\n      ${OPERATION}`,
+    { path: '/paths/~1a/get/parameters/0/in', line: 6 },
+  ],
+  [
+    'a flow without its address',
+    `${HEAD}paths: {}\ncomponents:\n  securitySchemes:\n    a: {type: oauth2, flows: {implicit: {scopes: {}}}}`,
+    { message: 'Add "authorizationUrl".', path: '/components/securitySchemes/a/flows/implicit', line: 6 },
+  ],
+  [
+    'a security scheme without a name',
+    `${HEAD}paths: {}\ncomponents:\n  securitySchemes:\n    a: {type: apiKey, in: header}`,
+    { message: 'Add "name".', path: '/components/securitySchemes/a', line: 6 },
+  ],
+  [
+    'an unknown security scheme',
+    `${HEAD}paths: {}\ncomponents:\n  securitySchemes:\n    a: {type: basic}`,
+    { path: '/components/securitySchemes/a/type', line: 6 },
+  ],
+  [
+    'a template without a parameter',
+    `${PATHS}  /a/{id}:\n    get: {${OPERATION}}`,
+    { rule: 'specification', path: '/paths/~1a~1{id}/get', line: 5, column: 5 },
+  ],
+  [
+    'an operationId twice',
+    `${PATHS}  /a:\n    get: {operationId: x, ${OPERATION}}\n    put: {operationId: x, ${OPERATION}}`,
+    { rule: 'specification', message: 'The operationId `x` is duplicated and must be made unique.' },
+  ],
+  [
+    'another file',
+    `${PATHS}  /a:\n    $ref: other.yaml#/a`,
+    {
+      rule: 'externalReference',
+      path: '/paths/~1a/$ref',
+      line: 5,
+      column: 5,
+      message: 'Put what "other.yaml#/a" names into this document: other files and addresses are not read.',
+    },
+  ],
+  [
+    'an address',
+    `${HEAD}paths: {}\ncomponents: {schemas: {A: {$ref: "http://127.0.0.1:1/a"}}}`,
+    { rule: 'externalReference', line: 4 },
+  ],
+  [
+    'a file of the system',
+    `${HEAD}paths: {}\ncomponents: {schemas: {A: {$ref: "file:///etc/passwd"}}}`,
+    { rule: 'externalReference', line: 4 },
+  ],
+  [
+    'an address without a scheme',
+    `${HEAD}paths: {}\ncomponents: {schemas: {A: {$ref: "//example.com/a"}}}`,
+    { rule: 'externalReference' },
+  ],
+  [
+    'another file for a map',
+    `${HEAD}paths: {$ref: paths.yaml}`,
+    { rule: 'externalReference', path: '/paths/$ref' },
+  ],
+  [
+    'a property map in another file',
+    `${HEAD}paths: {}\ncomponents: {schemas: {A: {properties: {$ref: ./a.json}}}}`,
+    { rule: 'externalReference' },
+  ],
+  [
+    'an empty reference',
+    `${HEAD}paths: {}\ncomponents: {schemas: {A: {$ref: ""}}}`,
+    { rule: 'externalReference' },
+  ],
+  [
+    'a reference to nothing',
+    `${HEAD}paths: {}\ncomponents:\n  schemas:\n    A: {$ref: "#/components/schemas/B"}`,
+    { rule: 'reference', path: '/components/schemas/A/$ref', line: 6, column: 9 },
+  ],
+  [
+    'a reference to a prototype',
+    `${HEAD}paths: {}\ncomponents: {schemas: {A: {$ref: "#/constructor"}}}`,
+    { rule: 'reference' },
+  ],
+  [
+    'references that go round',
+    `${HEAD}paths: {}\ncomponents: {schemas: {A: {$ref: "#/components/schemas/B"}, B: {$ref: "#/components/schemas/A"}}}`,
+    { rule: 'reference' },
+  ],
+  [
+    'a reference to another kind',
+    `${PATHS}  /a:\n    get:\n      responses: {"200": {$ref: "#/components/schemas/A"}}\ncomponents: {schemas: {A: {}}}`,
+    { rule: 'reference', line: 6 },
+  ],
+  [
+    'a reference to the whole',
+    `${HEAD}paths: {}\ncomponents: {schemas: {A: {$ref: "#"}}}`,
+    { rule: 'reference' },
+  ],
+  [
+    'security by no scheme',
+    `${PATHS}  /a:\n    get:\n      security: [{oauth: [x]}]\n      ${OPERATION}`,
+    { rule: 'security', path: '/paths/~1a/get/security/0', line: 6 },
+  ],
+  [
+    'a permission that is a number',
+    `${PATHS}  /a:\n    get: {x-permission: 5, ${OPERATION}}`,
+    { rule: 'permission', path: '/paths/~1a/get/x-permission', line: 5 },
+  ],
+  ['a query in a path', `${PATHS}  /a?b=1: {}`, { rule: 'path', path: '/paths/~1a?b=1', line: 4, column: 3 }],
+  ['a path of 9 KiB', `${PATHS}  ? /${'a'.repeat(9000)}\n  : {}`, { rule: 'path', line: 4 }],
+  ['a path of 101 segments', `${PATHS}  ${'/a'.repeat(101)}: {}`, { rule: 'path', line: 4 }],
+  [
+    'two templates of one form',
+    `openapi: 3.1.0\ninfo: {title: a, version: "1"}\npaths:\n  /a/{x}:\n    get: {parameters: [{name: x, in: path, required: true, schema: {}}]}\n  /a/{y}:\n    get: {parameters: [{name: y, in: path, required: true, schema: {}}]}`,
+    { rule: 'samePath', path: '/paths/~1a~1{y}/get', line: 7, column: 5 },
+  ],
+  [
+    'NUL in a title',
+    '{"openapi": "3.0.3", "info": {"title": "a\\u0000", "version": "1"}, "paths": {}}',
+    { rule: 'characters', path: '/info/title' },
+  ],
+];
+
+describe('a document that cannot be published', () => {
+  let documents: Documents;
+  before(() => (documents = openDocuments()));
+  after(() => documents.close());
+
+  for (const [title, text, expected] of [...SYNTAX, ...DOCUMENTS])
+    it(`is refused with its place: ${title}`, async () => {
+      const [problem] = await problemsOf(documents, { text });
+      assert.ok(problem, 'it was taken');
+      const { field, message } = problem;
+      const picked = Object.fromEntries(
+        Object.keys(expected).map((key) => [
+          key,
+          Object.entries(problem).find(([name]) => name === key)?.[1],
+        ]),
+      );
+      assert.deepEqual({ field, ...picked }, { field: 'document', ...expected });
+      assert.match(message, /\.$/);
+    });
+
+  it('has no lines when it was sent as an object', async () => {
+    assert.deepEqual(await problemsOf(documents, { value: { openapi: '3.0.3', info: {} } }), [
+      { field: 'document', rule: 'required', message: 'Add "paths".', path: '' },
+      { field: 'document', rule: 'required', message: 'Add "title".', path: '/info' },
+      { field: 'document', rule: 'required', message: 'Add "version".', path: '/info' },
+    ]);
+  });
+
+  for (const value of [null, undefined, [], 5, 'openapi: 3.0.3'])
+    it(`is refused as ${JSON.stringify(value)}`, async () => {
+      assert.equal((await problemsOf(documents, { value }))[0]?.rule, 'notObject');
+    });
+
+  it('is refused with 50 of its problems', async () => {
+    const paths = Array.from({ length: 3000 }, (_, n) => `  /a${n}:\n    get: {}\n`).join('');
+    const problems = await problemsOf(documents, { text: PATHS + paths });
+    assert.equal(problems.length, 50);
+    assert.deepEqual(
+      problems.slice(0, 2).map(({ path, line }) => [path, line]),
+      [
+        ['/paths/~1a0/get', 5],
+        ['/paths/~1a1/get', 7],
+      ],
+    );
+  });
+
+  it('names the place of a mistake in a part that is referred to', async () => {
+    const text = `${PATHS}  /a/{id}:\n    get:\n      parameters: [{$ref: "#/components/parameters/Id"}]\n      ${OPERATION}\ncomponents:\n  parameters:\n    Id: {name: id, in: path, schema: {}}`;
+    const [problem] = await problemsOf(documents, { text });
+    assert.deepEqual([problem?.path, problem?.line], ['/components/parameters/Id', 10]);
+  });
+});
+
+describe('a document at its limits', () => {
+  let documents: Documents;
+  before(() => (documents = openDocuments()));
+  after(() => documents.close());
+  const good: [title: string, text: string][] = [
+    ['a byte order mark', `\ufeff${HEAD}paths: {}`],
+    ['100 levels', nested(97)],
+    ['100 aliases', `${HEAD}paths: {}\nx-a: &a 1\nx-b:\n${'  - *a\n'.repeat(100)}`],
+    [
+      'merge keys',
+      `${PATHS}  /a:\n    get: &get {${OPERATION}}\n    put:\n      <<: *get\n      summary: Put`,
+    ],
+    ['a directive of YAML 1.1', `%YAML 1.1\n---\n${HEAD}paths: {}`],
+    ['stars in block texts', `${HEAD}paths: {}\nx-a: |\n${'  *not an alias\n'.repeat(200)}`],
+    ['numbers as response codes', `${PATHS}  /a:\n    get: {responses: {200: {description: good}}}`],
+    [
+      'names of prototypes',
+      `${HEAD}paths: {}\ncomponents: {schemas: {constructor: {properties: {toString: {}, hasOwnProperty: {}}, required: [valueOf]}}}`,
+    ],
+    [
+      'a $ref in an example',
+      `${HEAD}paths: {}\ncomponents: {schemas: {A: {example: {$ref: "http://x.example/a"}, default: {$ref: "#/none"}}}}`,
+    ],
+    [
+      'a property whose name is $ref',
+      `${HEAD}paths: {}\ncomponents: {schemas: {A: {properties: {$ref: {type: string}, example: {type: string}}}}}`,
+    ],
+    [
+      'a schema in itself',
+      `${HEAD}paths: {}\ncomponents: {schemas: {A: {properties: {a: {$ref: "#/components/schemas/A"}}}}}`,
+    ],
+    [
+      'webhooks alone',
+      'openapi: 3.1.0\ninfo: {title: a, version: "1"}\nwebhooks: {}\ncomponents: {schemas: {A: {$anchor: a}, B: {$ref: "#a"}}}',
+    ],
+    [
+      'a schema with an id',
+      'openapi: 3.1.0\ninfo: {title: a, version: "1"}\npaths: {}\ncomponents: {schemas: {A: {$id: "https://x.example/a", $defs: {b: {}}, $ref: "#/$defs/b"}}}',
+    ],
+    [
+      'a Swagger 2 property that is named hasOwnProperty',
+      'swagger: "2.0"\ninfo: {title: a, version: "1"}\npaths: {}\ndefinitions: {A: {properties: {constructor: {type: string}}, required: [constructor]}}',
+    ],
+  ];
+  for (const [title, text] of good)
+    it(`is taken: ${title}`, async () => {
+      assert.deepEqual(await problemsOf(documents, { text }), []);
+    });
+
+  it('keeps the text that was sent, and gives YAML as JSON', async () => {
+    const text = `${PATHS}  /a:\n    get: &get {${OPERATION}}\n    put:\n      <<: *get\n      summary: Put`;
+    const { source, sourceFormat, openapi } = await documents.prepare({ text });
+    assert.deepEqual([source, sourceFormat], [text, 'yaml']);
+    const operation = { responses: { 200: { description: 'good' } } };
+    assert.deepEqual(JSON.parse(openapi ?? ''), {
+      openapi: '3.0.3',
+      info: { title: 'Orders', version: '1' },
+      paths: { '/a': { get: operation, put: { ...operation, summary: 'Put' } } },
+    });
+  });
+
+  it('gives a JSON document once', async () => {
+    const value = { openapi: '3.0.3', info: { title: 'Orders', version: '1' }, paths: {} };
+    assert.deepEqual(await documents.prepare({ value }), {
+      compiled: { type: 'openapi-3.0', title: 'Orders', firstSegments: [], operations: [] },
+      source: JSON.stringify(value),
+      sourceFormat: 'json',
+    });
+  });
+});
