@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestFacts } from '../../kernel/request.js';
 import type { Soon } from '../../kernel/soon.js';
 import type { Tenant } from '../../tenants/index.js';
+import type { Router } from '../documents/index.js';
+import type { CompiledPolicy, OperationPolicy } from '../policies/index.js';
 import type {
   Caller,
   CompiledDocument,
@@ -10,7 +12,6 @@ import type {
   LiveRevision,
   LiveVersion,
   Policy,
-  PolicySteps,
   PresentedKey,
   StepResult,
 } from '../types.js';
@@ -54,36 +55,10 @@ export interface Call extends LocatedCall {
   readonly operation: CompiledOperation;
 }
 
-/** Finds operations of one document (documents/router.ts). */
-export interface Router {
-  /** The operation of a path; the methods of others on this path; or undefined where there is no such path. */
-  match(method: string, path: string): RouteMatch | { allow: string[] } | undefined;
-}
-
-export interface RouteMatch {
-  operation: CompiledOperation;
-  parameters: Readonly<Record<string, string>>;
-}
-
 /** What the plane takes of documents/. */
 export interface RouteSource {
   checkPath(path: string): 'ok' | 'bad';
   routerOf(document: CompiledDocument): Router;
-}
-
-/** What the plane itself does by an operation's policy, with its defaults (policies/compile.ts). */
-export interface OperationPolicy {
-  readonly steps: Pick<PolicySteps, 'setHeader' | 'rewrite'> & {
-    timeout: Required<NonNullable<PolicySteps['timeout']>>;
-    retry?: Required<NonNullable<PolicySteps['retry']>>;
-    circuitBreaker?: Required<NonNullable<PolicySteps['circuitBreaker']>>;
-  };
-}
-
-/** The policies of one revision. */
-export interface CompiledPolicy {
-  readonly base: OperationPolicy;
-  of(operation: CompiledOperation): OperationPolicy;
 }
 
 /** An answer that needs no backend: of a preflight, a mock, the cache. */
