@@ -21,7 +21,6 @@ export type {
   LocatedCall,
   PolicyRunner,
   Recorder,
-  Router,
   RouteSource,
   UsageEntry,
 } from './steps.js';

@@ -5,6 +5,7 @@ import { soon, type Soon } from '../../kernel/soon.js';
 import { whenClosed } from '../../kernel/when-closed.js';
 import type { Log } from '../../observe/index.js';
 import type { Tenant } from '../../tenants/index.js';
+import type { Router } from '../documents/index.js';
 import type { CompiledPolicy } from '../policies/index.js';
 import type { LiveApi, LiveRevision } from '../types.js';
 import { placeOf, readTarget, type Place } from './address.js';
@@ -15,15 +16,7 @@ import { openForwarder } from './forward.js';
 import { openPools } from './pools.js';
 import type { Problem } from './problem.js';
 import { openSequence, type Outcome } from './sequence.js';
-import type {
-  AccessSteps,
-  Call,
-  LocatedCall,
-  PolicyRunner,
-  Router,
-  RouteSource,
-  UsageEntry,
-} from './steps.js';
+import type { AccessSteps, Call, LocatedCall, PolicyRunner, RouteSource, UsageEntry } from './steps.js';
 import { openTunnels } from './tunnel.js';
 
 export interface PlaneBase {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestFacts } from '../../kernel/request.js';
 import type { Soon } from '../../kernel/soon.js';
 import type { Tenant } from '../../tenants/index.js';
+import type { Router } from '../documents/index.js';
 import type { CompiledPolicy, OperationPolicy } from '../policies/index.js';
 import type {
   Caller,
@@ -52,17 +53,6 @@ export interface LocatedCall {
 /** A call of an operation. */
 export interface Call extends LocatedCall {
   readonly operation: CompiledOperation;
-}
-
-/** Finds operations of one document (documents/router.ts). */
-export interface Router {
-  /** The operation of a path; the methods of others on this path; or undefined where there is no such path. */
-  match(method: string, path: string): RouteMatch | { allow: string[] } | undefined;
-}
-
-export interface RouteMatch {
-  operation: CompiledOperation;
-  parameters: Readonly<Record<string, string>>;
 }
 
 /** What the plane takes of documents/. */

@@ -38,7 +38,8 @@ export class UploadStream extends Readable {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     clearTimeout(this.#idle);
     this.#request.off('data', this.#onData).off('end', this.#onEnd);
-    if (!this.#request.destroyed) this.#request.pause();
+    // What still comes is let go: the backend has answered without it, or is gone.
+    if (!this.#request.destroyed) this.#request.resume();
     done(error);
   }
 

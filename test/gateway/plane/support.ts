@@ -137,7 +137,6 @@ export async function startPlane(
       settleHeaders(request, new URL(TENANT.issuer), address, facts.requestId);
       void (async () => plane.handle(request, response, TENANT, facts))().catch((error: unknown) => {
         errors.push(error);
-        console.log(error);
         response.destroy();
       });
     };
@@ -207,6 +206,7 @@ export async function startRawBackend(connected: (socket: Socket) => void): Prom
     backend.connections += 1;
     backend.sockets.add(socket);
     socket.on('error', () => undefined).on('close', () => backend.sockets.delete(socket));
+    socket.on('end', () => socket.end());
     connected(socket);
   });
   return backend;
