@@ -77,7 +77,7 @@ for (const kind of STORES)
     before(async () => {
       env = await environment(kind, { GATEHOUSE_OUTBOUND_ALLOW: '127.0.0.1:9001' }, 'started');
       store = await openStore(loadConfig(env, temporaryFolder()));
-      const home = (await store.knex('tenants').where({ home: true }).first('id')) as { id: string };
+      const home = await store.knex('tenants').where({ home: true }).first<{ id: string }>('id');
       tenantId = home.id;
       await publish(store, tenantId, 'orders', 'http://127.0.0.1:9001/base');
       await publish(store, tenantId, 'private', 'http://127.0.0.1:9002');

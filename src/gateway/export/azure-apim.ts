@@ -45,7 +45,7 @@ function literal(value: Value): unknown {
   if (value instanceof Expression) return `[${value.text}]`;
   if (Array.isArray(value)) return value.map((each: Value) => literal(each));
   if (typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, literal(each as Value)]));
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, literal(each)]));
 }
 
 interface Resource {

@@ -13,7 +13,7 @@ export async function readApis(store: Store, tenantId: string, suffix?: string):
   if (suffix !== undefined) void sets.where({ suffix });
   const read = apiReader(store, documentReader(store));
   const apis: LiveApi[] = [];
-  for (const row of (await sets.select('suffix')) as Row[]) {
+  for (const row of await sets.select<Row[]>('suffix')) {
     const found = await read(tenantId, row['suffix'] as string);
     if (found && found.api.versions.size > 0) apis.push(found.api);
   }

@@ -112,7 +112,7 @@ export function openCounts(now: () => number = Date.now): Counts {
   function stateOf(tenantId: string, apiId: string): ApiState {
     const day = Math.floor(batch.minute / DAY_MS);
     let ofTenant = states.get(tenantId);
-    if (!ofTenant) states.set(tenantId, (ofTenant = new Map()));
+    if (!ofTenant) states.set(tenantId, (ofTenant = new Map<string, ApiState>()));
     let state = ofTenant.get(apiId);
     if (!state) ofTenant.set(apiId, (state = newState(day)));
     if (state.day !== day) {
@@ -124,7 +124,7 @@ export function openCounts(now: () => number = Date.now): Counts {
 
   function cellsOf(tenantId: string, apiId: string): ApiCells {
     let ofTenant = batch.tenants.get(tenantId);
-    if (!ofTenant) batch.tenants.set(tenantId, (ofTenant = new Map()));
+    if (!ofTenant) batch.tenants.set(tenantId, (ofTenant = new Map<string, ApiCells>()));
     let api = ofTenant.get(apiId);
     if (!api) {
       api = {

@@ -90,8 +90,10 @@ export const gatewayUsageOperations = (base: UsageOperationsBase): readonly AnyO
 
 /** @throws NotFound where there is no such version, or it is of an API that the caller does not see */
 async function checkReadable(db: TenantDb, actor: Actor | undefined, apiId: string): Promise<void> {
-  const version = (await db.from('api_versions').where({ id: apiId }).first('api_resource_id')) as
-    Row | undefined;
+  const version = await db
+    .from('api_versions')
+    .where({ id: apiId })
+    .first<Row | undefined>('api_resource_id');
   const api =
     version && ownedBy(db, 'api_resources', confinedTo(actor)).where({ id: version['api_resource_id'] });
   if (!(await api?.first('id'))) throw new NotFound('apiId', `there is no version "${apiId}" of an API here`);

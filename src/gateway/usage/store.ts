@@ -45,7 +45,7 @@ function sumsBy(
   for (const { minute, cells } of minutes) {
     const startedAt = minute - (minute % (STEPS[step] * 1000));
     let byName = sums.get(startedAt);
-    if (!byName) sums.set(startedAt, (byName = new Map()));
+    if (!byName) sums.set(startedAt, (byName = new Map<string, Cell>()));
     for (const [name, cell] of cells[dimension] ?? []) {
       const key = storedName(name);
       const known = byName.get(key);
@@ -131,7 +131,10 @@ export async function readUsage(db: TenantDb, asked: Asked): Promise<Point[]> {
 /** Parts of a range that are read one by one; all at once where a step is one row. */
 function* slicesOf(asked: Asked): Generator<Asked> {
   const { from, to, step, dimension } = asked;
-  if (dimension === 'none') return yield asked;
+  if (dimension === 'none') {
+    yield asked;
+    return;
+  }
   const length = SLICE * STEPS[step] * 1000;
   for (let begin = from; begin < to; begin += length)
     yield { ...asked, from: begin, to: Math.min(to, begin + length) };
@@ -171,7 +174,7 @@ async function sumsOf(db: TenantDb, asked: Asked, names: readonly string[] | und
       )
       .groupBy('name')
       .orderBy('name');
-  return (await rows.sum(Object.fromEntries(SUMS.map((column) => [column, column])))) as Row[];
+  return rows.sum<Row[]>(Object.fromEntries(SUMS.map((column) => [column, column])));
 }
 
 function pointOf(row: Row, dimension: Dimension): Point {
