@@ -14,7 +14,7 @@ const ANNOUNCEMENT_MAIL = 'announcement_mail';
 const TABLE = 'api_announcements';
 
 /** So many mails are queued in one transaction: a few milliseconds. */
-const BATCH = 500;
+const BATCH = 200;
 
 /**
  * Mails the subscribers of an API, in the transaction of what they are told of. It writes two rows, however many the

@@ -171,7 +171,7 @@ for (const kind of STORES)
       assert.deepEqual(await counts(), [...before.slice(0, 3), 1]);
     });
 
-    it('is nothing for whoever unsubscribes while the mail waits for its connection', async () => {
+    it('is nothing for an address that unsubscribes while its mail waits for a connection', async () => {
       const api = await newApi(admin);
       await addMany(api, 1);
       const event = eventOf(api);
