@@ -19,6 +19,11 @@ export function mailOf(
 ): Mail {
   const places = { ...values, name: sender.name };
   const word = (part: string): string => say(locale, `mail.${template}.${part}`, places);
+  /** A link: its words and its address, and both as a line of text. */
+  const leadsTo = (words: string, path: PathOfIssuer) => {
+    const address = addressOf(sender, path);
+    return { words, address, line: say(locale, 'mail.leads_to', { words, address }) };
+  };
   const data = {
     locale,
     look: sender,
@@ -26,15 +31,10 @@ export function mailOf(
     lead: word('lead'),
     code: values['code'],
     quoted,
-    link: link === undefined ? undefined : { address: addressOf(sender, link), words: word('link') },
+    link: link === undefined ? undefined : leadsTo(word('link'), link),
     note: word('note'),
     unsubscribe:
-      unsubscribe === undefined
-        ? undefined
-        : {
-            address: addressOf(sender, unsubscribe),
-            words: say(locale, 'mail.unsubscribe'),
-          },
+      unsubscribe === undefined ? undefined : leadsTo(say(locale, 'mail.unsubscribe'), unsubscribe),
     footer: say(locale, 'mail.footer', { ...places, issuer: sender.issuer }),
   };
   return {

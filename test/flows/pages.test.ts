@@ -326,7 +326,7 @@ describe('the pages', () => {
             assert.equal(overflow, 0, `${name} is wider than ${width} px`);
           }
         });
-        assert.equal(seen.length, 32);
+        assert.equal(seen.length, 39);
         await visitor.close();
         await own.stop();
       });

@@ -1,6 +1,10 @@
 import type { Page } from 'playwright-core';
 import { outboxLink } from '../../src/dev-outbox.js';
 import { GRANT_TYPES } from '../../src/clients/index.js';
+import { confirmationHash, endingCode, newConfirmationCode } from '../../src/gateway/subscribers/codes.js';
+import { linkTo } from '../../src/gateway/subscribers/links.js';
+import { putRequest, subscriptionsOf } from '../../src/gateway/subscribers/store.js';
+import { tenantDb } from '../../src/store/index.js';
 import { PASSWORD, type TestServer } from './server.js';
 import { authorizePath } from './visitor.js';
 
@@ -89,6 +93,43 @@ async function tourOfAccount(
   await look('account-email-code');
 }
 
+/** The pages that mails about an API lead to: each asks, does it, and says when a link does nothing. */
+async function tourOfSubscriptions(
+  server: TestServer,
+  page: Page,
+  look: (name: string) => Promise<void>,
+): Promise<void> {
+  const { vault } = server.context;
+  const { id: tenantId } = server.home.tenant;
+  const email = 'carla@example.com';
+  const code = newConfirmationCode();
+  const api = await server.addApi('orders', [], { displayName: 'Orders' });
+  const request = { email, locale: 'en', expiresAt: Date.now() + 600_000 } as const;
+  await server.change((db) => putRequest(db, api, request, confirmationHash(vault, code)));
+  const press = async (): Promise<void> => {
+    await page.locator('form button').click();
+    await page.locator('[role=status]').waitFor();
+  };
+  const at = (path: string): Promise<unknown> => page.goto(server.issuer + path);
+  await at(linkTo('AddSubscription', api, code));
+  await look('subscribe');
+  await press();
+  await look('subscribe-done');
+  await at(linkTo('AddSubscription', api, code));
+  await look('subscribe-already');
+  await at(linkTo('AddSubscription', api, 'x'));
+  await look('subscribe-gone');
+  const { id } = await subscriptionsOf(tenantDb(server.context.store.knex, tenantId), api).first<{
+    id: string;
+  }>('id');
+  await at(linkTo('DelSubscription', api, endingCode(vault, tenantId, api, id)));
+  await look('unsubscribe');
+  await press();
+  await look('unsubscribe-done');
+  await at(linkTo('DelSubscription', api, 'x'));
+  await look('unsubscribe-gone');
+}
+
 /** Leads a browser, in any language, to every page in the state that a person meets it in. */
 export async function tour(
   server: TestServer,
@@ -150,6 +191,7 @@ export async function tour(
   if ((await page.locator('.scopes').count()) > 0) await page.locator('form button').first().click();
   await page.locator('pre').first().waitFor();
   await look('demo-tokens');
+  await tourOfSubscriptions(server, page, look);
   await page.goto(`${server.issuer}/connect/endsession`);
   await page.locator('form button').first().click();
   await page.locator('[role=status]').waitFor();

@@ -14,7 +14,7 @@ const ANNOUNCEMENT_MAIL = 'announcement_mail';
 const TABLE = 'api_announcements';
 
 /** So many mails are queued in one transaction: a few milliseconds. */
-const BATCH = 500;
+const BATCH = 200;
 
 /**
  * Mails the subscribers of an API, in the transaction of what they are told of. It writes two rows, however many the
@@ -46,12 +46,12 @@ export async function announce(db: TenantDb, announcement: Announcement): Promis
 async function queueBatch(db: TenantDb, id: string): Promise<boolean> {
   const row = (await db.from(TABLE).where({ id }).forUpdate().first()) as Row | undefined;
   if (!row || row['queued_at'] !== null) return false;
-  const next = (await subscriptionsOf(db, row['api_resource_id'] as string)
+  const next = await subscriptionsOf(db, row['api_resource_id'] as string)
     .where('id', '>', row['queued_to'] as string)
     .where('created_at', '<=', row['created_at'] as number)
     .orderBy('id')
     .limit(BATCH)
-    .select('id')) as { id: string }[];
+    .select<{ id: string }[]>('id');
   await queueMessages(
     db,
     ANNOUNCEMENT_MAIL,

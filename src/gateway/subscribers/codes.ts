@@ -10,7 +10,7 @@ export const newConfirmationCode = (): string => randomBytes(32).toString('base6
 
 export const confirmationHash = (vault: Vault, code: string): string => vault.hash(CONFIRMATION, code);
 
-/** What an address is counted by, so that the counts do not tell it. */
+/** What an address is counted by, so that the counts do not show it. */
 export const addressHash = (vault: Vault, key: string): string => vault.hash('subscription-address', key);
 
 const signatureOf = (vault: Vault, tenantId: string, apiId: string, id: string): string =>

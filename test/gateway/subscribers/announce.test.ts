@@ -87,7 +87,7 @@ for (const kind of STORES)
       const text = mail?.text ?? '';
       assert.ok(text.startsWith('There is a release of Orders v2. What is new:\n'), text);
       assert.ok(text.includes('\n    Orders can be cancelled.\n    Faster.\n'), text);
-      assert.ok(text.includes(`Open the address of the API:\n${server.issuer}/gateway/orders/v2\n`), text);
+      assert.ok(text.includes(`Open the address of the API: ${server.issuer}/gateway/orders/v2\n`), text);
       assert.ok(text.includes(`\nUnsubscribe: ${server.issuer}${linkIn(text, 'DelSubscription')}\n`), text);
       assert.equal(mail?.unsubscribe, server.issuer + linkIn(text, 'DelSubscription'));
       assert.ok(mail?.html?.includes('Orders can be cancelled.\nFaster.'));
@@ -110,7 +110,7 @@ for (const kind of STORES)
       const [mail] = await mailsTo(server, 'wang@example.com');
       assert.equal(mail?.subject, '“订单”更新通知');
       assert.match(mail?.text ?? '', /“订单”有新的更新，内容如下：\n\n {4}更快。/);
-      assert.match(mail?.text ?? '', /退订: http/);
+      assert.match(mail?.text ?? '', /退订：http/);
     });
 
     it('is once for each event, however often it is announced, also at the same time', async () => {
@@ -171,7 +171,7 @@ for (const kind of STORES)
       assert.deepEqual(await counts(), [...before.slice(0, 3), 1]);
     });
 
-    it('is nothing for whoever unsubscribes while the mail waits for its connection', async () => {
+    it('is nothing for an address that unsubscribes while its mail waits for a connection', async () => {
       const api = await newApi(admin);
       await addMany(api, 1);
       const event = eventOf(api);

@@ -130,7 +130,7 @@ for (const kind of STORES)
         assert.deepEqual(codeOf(await get(link)), [409, 300013]);
       });
 
-      it('by a link that does nothing for whoever has unsubscribed since', async () => {
+      it('by a link that does nothing once its address has unsubscribed', async () => {
         const api = await newApi(admin);
         const link = await confirmationLink(server, admin, api, 'left@example.com');
         await get(link);
