@@ -52,7 +52,7 @@ function openFixture(options: { maxBytes?: number } = {}) {
 }
 
 const bodyOf = (answer: Answer | string): string =>
-  typeof answer === 'string' ? answer : String(answer.body as Buffer);
+  typeof answer === 'string' ? answer : (answer.body ?? '').toString();
 const headersOf = (answer: Answer | string): Record<string, string> => {
   assert.ok(typeof answer !== 'string', 'there is no answer');
   const pairs = answer.headers.flatMap((name, at) =>
