@@ -6,7 +6,8 @@
  * It must never answer one caller with what was stored for another, unless the backend says so.
  */
 export { checkPolicy, isTimeZone } from './check.js';
-export { POLICY_SCHEMA, QUOTA_SCHEMA, RATE_LIMIT_SCHEMA } from './schemas.js';
+export { QUOTA_SCHEMA, RATE_LIMIT_SCHEMA } from './caller-schemas.js';
+export { POLICY_SCHEMA } from './schemas.js';
 export { corsHeaders, isCorsHeader, isPreflight, preflight, withVary, type Cors } from './cors.js';
 export { ipFilter, type IpFilter } from './ip-filter.js';
 export { compilePolicy, type CompiledPolicy, type OperationPolicy } from './compile.js';

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { LRUCache } from 'lru-cache';
 import { readNetwork, type Network } from '../../kernel/addresses.js';
 import type { Problem } from '../plane/problem.js';
 import type { PolicySteps } from '../types.js';
@@ -11,7 +12,11 @@ export interface IpFilter {
   /** Undefined where all may that are not denied. */
   allow: Networks | undefined;
   deny: Networks | undefined;
+  /** What was decided of the addresses that called last: to look one up in the lists takes some microseconds. */
+  known: LRUCache<string, boolean>;
 }
+
+const MOST_KNOWN = 1000;
 
 /** Sockets that listen on IPv6 write an IPv4 caller so. */
 const MAPPED = /^::ffff:([0-9.]+)$/i;
@@ -50,6 +55,7 @@ function add(list: Networks, { address, bits, family }: Network): void {
 export const compileIpFilter = ({ allow, deny }: NonNullable<PolicySteps['ipFilter']>): IpFilter => ({
   allow: listOf(allow),
   deny: listOf(deny),
+  known: new LRUCache({ max: MOST_KNOWN }),
 });
 
 const REFUSED: Problem = { word: 'address', detail: 'This API does not answer calls from your address.' };
@@ -60,10 +66,16 @@ const REFUSED: Problem = { word: 'address', detail: 'This API does not answer ca
  */
 export function ipFilter(filter: IpFilter | undefined, address: string): Problem | undefined {
   if (!filter) return undefined;
+  let may = filter.known.get(address);
+  if (may === undefined) filter.known.set(address, (may = mayCall(filter, address)));
+  return may ? undefined : REFUSED;
+}
+
+function mayCall({ allow, deny }: IpFilter, address: string): boolean {
   const plain = unmapped(address);
   const version = plain.includes('%') ? 0 : isIP(plain);
-  if (version === 0) return REFUSED;
+  if (version === 0) return false;
   const family = version === 6 ? 'ipv6' : 'ipv4';
-  if (filter.deny?.[family].check(plain, family)) return REFUSED;
-  return !filter.allow || filter.allow[family].check(plain, family) ? undefined : REFUSED;
+  if (deny?.[family].check(plain, family)) return false;
+  return !allow || allow[family].check(plain, family);
 }

@@ -52,9 +52,9 @@ function openFixture(options: { maxBytes?: number } = {}) {
 }
 
 const bodyOf = (answer: Answer | string): string =>
-  typeof answer === 'string' ? answer : String(answer.body);
+  typeof answer === 'string' ? answer : (answer.body ?? '').toString();
 const headersOf = (answer: Answer | string): Record<string, string> => {
-  assert.ok(typeof answer !== 'string', `it is a ${String(answer)}`);
+  assert.ok(typeof answer !== 'string', 'there is no answer');
   const pairs = answer.headers.flatMap((name, at) =>
     at % 2 === 0 ? [[name, answer.headers[at + 1] as string]] : [],
   );

@@ -115,9 +115,7 @@ export function keptHeaders(answer: AnswerHeaders): [name: string, value: string
       .map((name) => name.trim()),
   );
   return Object.entries(answer).flatMap(([name, value]) =>
-    isNotStored(name) || named.has(name)
-      ? []
-      : [value].flat().map((line): [string, string] => [name, line as string]),
+    isNotStored(name) || named.has(name) ? [] : [value].flat().map((line): [string, string] => [name, line]),
   );
 }
 

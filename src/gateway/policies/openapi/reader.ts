@@ -22,7 +22,8 @@ export class DocumentReader {
 
   /** Whether schemas are those of OpenAPI 3.0, which are not JSON Schema. */
   get isVersion30(): boolean {
-    return String(this.document['openapi'] ?? '').startsWith('3.0');
+    const { openapi } = this.document;
+    return typeof openapi === 'string' && openapi.startsWith('3.0');
   }
 
   /** What a reference such as `#/components/schemas/Item` names (RFC 6901). @throws DocumentPartError */
