@@ -191,19 +191,21 @@ describe('a pool of connections to another server', () => {
 
   it('has no more connections than it may, and one request at a time on each', async () => {
     const waiting: (() => void)[] = [];
-    let connections = 0;
+    let most = 0;
     const port = await answerer((request, response) => {
-      connections = Math.max(connections, waiting.length + 1);
+      if (request.url === '/first') return void response.end();
       waiting.push(() => response.end(request.url));
+      most = Math.max(most, waiting.length);
     });
     const pool = open(`http://127.0.0.1:${port}`, ['127.0.0.1'], { connections: 2 });
+    await get(pool, '/first'); // undici pipelines on connections that have answered once
     const answers = Promise.all(['/a', '/b', '/c'].map((path) => get(pool, path)));
-    await until(() => waiting.length === 2);
+    await until(() => waiting.length >= 2);
     waiting.shift()?.();
-    await until(() => waiting.length === 2);
+    await until(() => waiting.length >= 2);
     for (const done of waiting) done();
     assert.deepEqual(await answers, ['/a', '/b', '/c']);
-    assert.equal(connections, 2);
+    assert.equal(most, 2);
   });
 
   it('checks the connection of an upgrade like any other [SEC-R27]', async () => {
