@@ -17,7 +17,7 @@ import type { Tenant } from '../src/tenants/index.js';
  * with checks that let each call go on.
  */
 const [role = '', backend = '', apis = '1'] = process.argv.slice(2);
-const SMALL = Buffer.alloc(1024, 'x');
+const SMALL = Buffer.from(JSON.stringify({ text: 'x'.repeat(1013) }));
 const PIECE = Buffer.alloc(64 * 1024);
 const OPERATIONS = 50;
 

@@ -101,7 +101,7 @@ describe('WebSockets through the data plane', () => {
   it('says the same of the caller as with other requests', async () => {
     const socket = connect('/socket?a=%20');
     await opened(socket);
-    const [{ headers, url } = { headers: {}, url: '' }] = connections;
+    const { headers, url } = connections[0] as (typeof connections)[0];
     deepEqual(
       [url, headers['x-forwarded-for'], headers['cookie'], headers['via'], headers['x-request-id']],
       ['/base/socket?a=%20', undefined, undefined, '1.1 gatehouse', 'request-0001'],
