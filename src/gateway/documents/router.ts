@@ -22,7 +22,16 @@ export interface RouteMatch {
 
 interface Route {
   operation: CompiledOperation;
-  segments: readonly Segment[];
+  /** The segments that have parameters, each with its place in the path. */
+  templates: readonly { at: number; segment: Segment }[];
+}
+
+/** What find() needs of one request. */
+interface Search {
+  segments: readonly string[];
+  method: string;
+  /** The methods of paths that matched without this one. */
+  others: Set<string> | undefined;
 }
 
 /** A place behind some segments. Few have more than one kind of children. */
@@ -50,24 +59,32 @@ const newPlace = (): Place => ({
 export function routerOf(document: CompiledDocument): Router {
   const root = newPlace();
   const shapes: Shapes = new Map();
-  for (const operation of document.operations) add(root, operation, shapes);
+  let longest = 0;
+  for (const operation of document.operations) longest = Math.max(longest, add(root, operation, shapes));
   for (const place of shapes.keys())
     place.mixed?.sort((one, other) => compareSegments(one.segment, other.segment));
   return {
-    match: (method, path) => match(root, method, path),
+    match: (method, path) => match(root, longest, method, path),
     get steps() {
       return stepsFrom(root);
     },
   };
 }
 
-function add(root: Place, operation: CompiledOperation, shapes: Shapes): void {
+/** @returns how many segments the path has. */
+function add(root: Place, operation: CompiledOperation, shapes: Shapes): number {
   const segments = parsePath(operation.path);
   let place = root;
   for (const segment of segments) place = childFor(place, segment, shapes);
   place.routes ??= new Map();
   // The first one wins where two templates have the same form; compile() refuses such documents.
-  if (!place.routes.has(operation.method)) place.routes.set(operation.method, { operation, segments });
+  if (!place.routes.has(operation.method)) {
+    const templates = segments
+      .map((segment, at) => ({ at, segment }))
+      .filter(({ segment }) => segment.kind !== 'literal');
+    place.routes.set(operation.method, { operation, templates });
+  }
+  return segments.length;
 }
 
 function childFor(place: Place, segment: Segment, shapes: Shapes): Place {
@@ -91,73 +108,81 @@ function mixedChild(parent: Place, segment: Segment, shapes: Shapes): Place {
   return place;
 }
 
-function match(root: Place, method: string, path: string): ReturnType<Router['match']> {
-  const segments = segmentsOf(path);
+function match(root: Place, longest: number, method: string, path: string): ReturnType<Router['match']> {
+  const segments = segmentsOf(path, longest);
   if (!segments) return undefined;
-  const others = new Set<string>();
-  const route = find(root, 0, segments, method, others);
+  const search: Search = { segments, method, others: undefined };
+  const route = find(root, 0, search);
   if (route) return { operation: route.operation, parameters: parametersOf(route, segments) };
-  if (others.size === 0) return undefined;
+  const { others } = search;
+  if (!others) return undefined;
   if (others.has('GET')) others.add('HEAD');
   return { allow: [...others].sort() };
 }
 
-/** The decoded segments; undefined where no path of a document can be meant. Only the last one may be empty. */
-function segmentsOf(path: string): string[] | undefined {
+/**
+ * The decoded segments; undefined where no path of the document can be meant: it has no more than `longest`, and only the
+ * last one may be empty.
+ */
+function segmentsOf(path: string, longest: number): string[] | undefined {
   if (!path.startsWith('/')) return undefined;
-  const segments = path.split('/');
-  segments.shift();
-  for (let index = 0; index < segments.length; index += 1) {
-    const segment = segments[index] ?? '';
-    if (segment === '' && index < segments.length - 1) return undefined;
-    if (!segment.includes('%')) continue;
-    try {
-      segments[index] = decodeURIComponent(segment);
-    } catch {
-      return undefined;
-    }
+  const isEncoded = path.includes('%');
+  const segments: string[] = [];
+  for (let start = 1; start !== 0;) {
+    const slash = path.indexOf('/', start);
+    if (slash === start || segments.length === longest) return undefined;
+    const segment = slash === -1 ? path.slice(start) : path.slice(start, slash);
+    const decoded = isEncoded ? decodedSegment(segment) : segment;
+    if (decoded === undefined) return undefined;
+    segments.push(decoded);
+    start = slash + 1;
   }
   return segments;
 }
 
-function find(
-  place: Place,
-  index: number,
-  segments: readonly string[],
-  method: string,
-  others: Set<string>,
-): Route | undefined {
-  const segment = segments[index];
-  if (segment === undefined) return routeAt(place, method, others);
+function decodedSegment(segment: string): string | undefined {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return undefined;
+  }
+}
+
+function find(place: Place, index: number, search: Search): Route | undefined {
+  const segment = search.segments[index];
+  if (segment === undefined) return routeAt(place, search);
   const literal = place.literals?.get(segment);
-  const found = literal && find(literal, index + 1, segments, method, others);
+  const found = literal && find(literal, index + 1, search);
   if (found || segment === '') return found;
   if (place.mixed)
     for (const child of place.mixed) {
       if (!matchSegment(child.segment, segment)) continue;
-      const route = find(child.place, index + 1, segments, method, others);
+      const route = find(child.place, index + 1, search);
       if (route) return route;
     }
-  return place.template && find(place.template, index + 1, segments, method, others);
+  return place.template && find(place.template, index + 1, search);
 }
 
-function routeAt({ routes }: Place, method: string, others: Set<string>): Route | undefined {
+function routeAt({ routes }: Place, search: Search): Route | undefined {
   if (!routes) return undefined;
+  const { method } = search;
   const route = routes.get(method) ?? (method === 'HEAD' ? routes.get('GET') : undefined);
-  if (!route) for (const other of routes.keys()) others.add(other);
-  return route;
+  if (route) return route;
+  search.others ??= new Set();
+  for (const other of routes.keys()) search.others.add(other);
+  return undefined;
 }
 
-function parametersOf({ segments: templates }: Route, segments: readonly string[]): Record<string, string> {
+function parametersOf({ templates }: Route, segments: readonly string[]): Record<string, string> {
   const parameters = Object.create(null) as Record<string, string>;
-  templates.forEach((template, index) => {
-    const segment = segments[index] ?? '';
-    if (template.kind === 'template') parameters[template.name] = segment;
-    else if (template.kind === 'mixed') {
-      const values = matchSegment(template, segment) ?? [];
-      template.names.forEach((name, at) => (parameters[name] = values[at] ?? ''));
+  for (const { at, segment } of templates) {
+    const text = segments[at] ?? '';
+    if (segment.kind === 'template') parameters[segment.name] = text;
+    else if (segment.kind === 'mixed') {
+      const values = matchSegment(segment, text) ?? [];
+      segment.names.forEach((name, index) => (parameters[name] = values[index] ?? ''));
     }
-  });
+  }
   return parameters;
 }
 
