@@ -9,9 +9,11 @@ import {
   type CryptoKey,
   type JWK,
   type JWTHeaderParameters,
-  type JWTPayload,
 } from 'jose';
+import { KeySets } from '../../../src/gateway/access/key-sets.js';
+import { otherIssuer } from '../../../src/gateway/access/other-issuer.js';
 import type { LiveAuthServer } from '../../../src/gateway/types.js';
+import { until } from '../../support/raw.js';
 import { startServer, type TestServer } from '../../support/server.js';
 import { openNode, operation, version, type Called, type Node } from './fixture.js';
 import { bearer } from './tokens.js';
@@ -37,7 +39,6 @@ describe('a token of another authorization server', () => {
   let node: Node;
   let key: Key;
   let published: JWK[];
-  let asked = 0;
   let keyServer: Server;
   let called: Called;
 
@@ -47,10 +48,7 @@ describe('a token of another authorization server', () => {
     node = await openNode(server, 'orders');
     key = await newKey('one');
     published = [key.jwk];
-    keyServer = createServer((_request, response) => {
-      asked += 1;
-      response.end(JSON.stringify({ keys: published }));
-    });
+    keyServer = createServer((_request, response) => response.end(JSON.stringify({ keys: published })));
     await new Promise<void>((resolve) => keyServer.listen(0, '127.0.0.1', resolve));
     called = at('/keys');
   });
@@ -69,7 +67,7 @@ describe('a token of another authorization server', () => {
   }
 
   const token = (
-    claims: JWTPayload = {},
+    claims: Record<string, unknown> = {},
     { header = {}, by = key }: { header?: Partial<JWTHeaderParameters>; by?: Key } = {},
   ): Promise<string> =>
     new SignJWT({
@@ -93,7 +91,10 @@ describe('a token of another authorization server', () => {
   });
 
   it('has no permissions, whatever its subject is called', async () => {
-    const { userKey } = await server.addUser({ userName: 'root', roles: ['admin'] });
+    const { userKey } = await server.addUser({
+      userName: 'root',
+      claims: [{ type: 'permission', value: 'x' }],
+    });
     const needs = { ...called, operation: operation({ permissions: ['x'] }) };
     const { problem } = await node.call(bearer(await token({ sub: userKey })), needs);
     assert.equal(problem?.word, 'permission');
@@ -136,14 +137,39 @@ describe('a token of another authorization server', () => {
     });
 
   it('makes the keys be read again for a key that is not known, once in 30 seconds', async () => {
-    const mine = at('/rotating');
-    assert.equal((await node.call(bearer(await token()), mine)).problem, undefined);
-    const before = asked;
-    const unknown = await newKey('unknown');
-    for (let n = 0; n < 20; n++)
-      assert.equal((await node.call(bearer(await token({}, { by: unknown })), mine)).problem?.word, 'token');
-    assert.equal(asked - before, 0, 'the keys were read less than 30 seconds ago');
-    assert.equal((await node.call(bearer(await token()), mine)).problem, undefined);
+    let time = 0;
+    let reads = 0;
+    const other = await newKey('two');
+    let set: JWK[] = [key.jwk];
+    const fetchKeys = async (): Promise<Buffer> => {
+      reads += 1;
+      return Buffer.from(JSON.stringify({ keys: set }));
+    };
+    const sets = new KeySets(fetchKeys, server.context.log, () => time);
+    const jwksUri = 'https://login.example/keys';
+    const check = async (by: Key): Promise<boolean> => {
+      const found = otherIssuer(sets, server.home.tenant, {
+        id: 's',
+        issuer: ISSUER,
+        audience: 'theirs',
+        jwksUri,
+      });
+      return (await found.read(await token({}, { by }))) !== undefined;
+    };
+    assert.deepEqual([await check(key), reads], [true, 1]);
+    set = [key.jwk, other.jwk];
+    time = 29_999;
+    assert.deepEqual([await check(other), await check(key), reads], [false, true, 1]);
+    time = 30_000;
+    assert.deepEqual([await check(other), reads], [true, 2]);
+    for (let n = 0; n < 5; n++) assert.equal(await check(await newKey(`unknown ${n}`)), false);
+    assert.equal(reads, 2);
+    // Keys that were withdrawn are gone after five minutes; the call that finds them old does not wait.
+    set = [other.jwk];
+    time = 331_000;
+    assert.equal(await check(other), true);
+    await until(() => reads === 3);
+    await until(async () => !(await check(key)));
   });
 
   it('is refused where the keys cannot be read, or are none', async () => {
