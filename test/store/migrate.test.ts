@@ -40,6 +40,8 @@ const STEPS = [
   '0037_mqtt_password_sign_ins',
   '0038_grants_of_clients',
   '0039_owners_of_roles',
+  '0040_gateway',
+  '0041_subscribers_and_packages',
 ];
 const LATEST = Number(STEPS.at(-1)?.slice(0, 4));
 
