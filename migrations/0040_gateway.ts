@@ -72,7 +72,7 @@ async function versions(knex: Knex): Promise<void> {
     table.text('scope');
     // `self`, `none`, or the id of one of authorization_servers.
     table.text('auth_server_id').notNullable();
-    table.boolean('pass_token').notNullable();
+    table.boolean('pass_token').notNullable().defaultTo(false);
     table.text('current_revision_id').notNullable();
     table.integer('last_revision').notNullable();
     table.unique(['tenant_id', 'api_resource_id', 'name'], { indexName: 'api_versions_name' });
@@ -94,9 +94,9 @@ async function versions(knex: Knex): Promise<void> {
     own(table);
     table.text('version_id').notNullable();
     table.integer('number').notNullable();
-    table.boolean('online').notNullable();
+    table.boolean('online').notNullable().defaultTo(true);
     // Whether it has been current before: only the first time does its own description become the notes of a release.
-    table.boolean('was_current').notNullable();
+    table.boolean('was_current').notNullable().defaultTo(false);
     table.text('description');
     table.text('service_url').notNullable();
     table.text('document_id').notNullable();
@@ -126,7 +126,7 @@ async function products(knex: Knex): Promise<void> {
     table.text('name').notNullable();
     table.text('description');
     table.text('state').notNullable();
-    table.boolean('subscription_required').notNullable();
+    table.boolean('subscription_required').notNullable().defaultTo(true);
     table.text('rate_limit');
     table.text('quota');
     table.unique(['tenant_id', 'name'], { indexName: 'api_products_name' });
