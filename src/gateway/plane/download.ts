@@ -5,6 +5,8 @@ import { answerHeaders, answerTrailers, type BackendHead, type CorsHeaders } fro
 import type { Call, Recorder } from './steps.js';
 
 const PLAIN_MESSAGE = /^[\t\x20-\x7e]*$/;
+/** The longest body that is copied to go out with the head. */
+const MOST_AS_TEXT = 16 * 1024;
 const BODILESS = new Set([204, 304]);
 
 /** The backend's answer on its way to the caller. */
@@ -96,7 +98,9 @@ export class Download {
   #finish(chunk?: Buffer): void {
     this.#isEnded = true;
     this.#recorder?.end();
-    this.#response.end(chunk);
+    // Node sends a text with the head in one piece; each byte is one character of Latin-1.
+    if (chunk && chunk.length <= MOST_AS_TEXT) this.#response.end(chunk.toString('latin1'), 'latin1');
+    else this.#response.end(chunk);
   }
 }
 

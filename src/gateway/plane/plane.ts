@@ -57,6 +57,8 @@ interface Prepared {
 /** Operations of prepared revisions together: some 60 MB of routers (docs/performance.md). */
 const MOST_OPERATIONS = 60_000;
 
+const NO_PARAMETERS: Readonly<Record<string, string>> = {};
+
 const NOT_FOUND: Problem = {
   word: 'not-found',
   detail: 'No API is at this address. Check the suffix, the version and the revision number.',
@@ -142,11 +144,18 @@ export function openPlane(base: PlaneBase): Plane {
     const match = method === 'TRACE' ? undefined : made.router.match(method, place.path);
     const route = match && 'operation' in match ? match : undefined;
     const call: LocatedCall = {
-      ...start,
-      ...place,
+      request: start.request,
+      response: start.response,
+      tenant: start.tenant,
+      facts: start.facts,
+      api: start.api,
+      version: place.version,
+      revision: place.revision,
+      path: place.path,
+      query: place.query,
       method,
       operation: route?.operation,
-      parameters: route?.parameters ?? {},
+      parameters: route?.parameters ?? NO_PARAMETERS,
       router: made.router,
       policy: route ? made.policies.of(route.operation) : made.policies.base,
       policies: made.policies,
@@ -171,7 +180,9 @@ export function openPlane(base: PlaneBase): Plane {
       return soon(base.bySuffix(tenant, target.suffix), (api) => {
         const place = api && placeOf(api, target, request.headers);
         if (!place) return sendProblem(exchanged, NOT_FOUND);
-        return soon(prepare(place.revision), (made) => run({ ...exchanged, tenant, api }, place, made));
+        return soon(prepare(place.revision), (made) =>
+          run({ request, response, facts, tenant, api }, place, made),
+        );
       });
     },
     endTunnels: () => tunnels.end(),

@@ -23,11 +23,11 @@ export type CorsHeaders = Readonly<Record<string, string>> | undefined;
 
 const text = (raw: Buffer | string): string => (typeof raw === 'string' ? raw : raw.toString('latin1'));
 
-/** Names and values in turn. */
-function* pairsOf(raw: RawHeaders | undefined): Generator<[name: string, value: string]> {
-  if (!Array.isArray(raw)) return;
-  for (let at = 0; at + 1 < raw.length; at += 2)
-    yield [text(raw[at] as Buffer | string), text(raw[at + 1] as Buffer | string)];
+/** A head's names and values in turn; empty where there are none. */
+function listOf(raw: RawHeaders | undefined): string[] {
+  const list: string[] = [];
+  if (Array.isArray(raw)) for (const each of raw) list.push(text(each));
+  return list;
 }
 
 const isCors = (key: string): boolean => key.startsWith('access-control-');
@@ -41,13 +41,15 @@ export function answerHeaders(head: BackendHead, context: AnswerContext): string
   const named = namedIn(joined(head.headers['connection']));
   const changes = changesOf(call.policy.steps.setHeader?.response, NOT_ANSWERED);
   const list: string[] = [];
-  for (const [name, value] of pairsOf(head.rawHeaders)) {
+  const raw = listOf(head.rawHeaders);
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at] as string;
     const key = comparable(name);
     if (NOT_ANSWERED.has(key) && !(key === 'trailer' && mayHaveTrailers)) continue;
     if (named.has(key) || changes.names.has(key) || (cors !== undefined && isCors(key))) continue;
     // A status without a body has no length either; 304 may say the one of the answer that is kept (RFC 9110, 8.6).
     if (key === 'content-length' && (head.status === 204 || head.status < 200)) continue;
-    list.push(name, value);
+    list.push(name, raw[at + 1] as string);
   }
   list.push(...changes.set, ...ownHeaders(call, cors));
   return list;
@@ -62,11 +64,13 @@ export function ownHeaders({ facts }: Pick<LocatedCall, 'facts'>, cors: CorsHead
 }
 
 /** The trailers of the backend's answer for the caller. */
-export function answerTrailers(raw: RawHeaders | undefined): [string, string][] {
+export function answerTrailers(rawTrailers: RawHeaders | undefined): [string, string][] {
   const list: [string, string][] = [];
-  for (const [name, value] of pairsOf(raw)) {
-    const key = comparable(name);
-    if (!NOT_ANSWERED.has(key) && !NOT_IN_TRAILERS.has(key)) list.push([name, value]);
+  const raw = listOf(rawTrailers);
+  for (let at = 0; at < raw.length; at += 2) {
+    const key = comparable(raw[at] as string);
+    if (!NOT_ANSWERED.has(key) && !NOT_IN_TRAILERS.has(key))
+      list.push([raw[at] as string, raw[at + 1] as string]);
   }
   return list;
 }
