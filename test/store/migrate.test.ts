@@ -41,6 +41,7 @@ const STEPS = [
   '0038_grants_of_clients',
   '0039_owners_of_roles',
   '0040_gateway',
+  '0041_subscribers_and_packages',
   '0042_gateway_usage',
 ];
 const LATEST = Number(STEPS.at(-1)?.slice(0, 4));
