@@ -103,7 +103,8 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     const sender = codeSender(context.codes, vault, config.codes);
     couriers.set(MESSAGE, messageDelivery(messenger, vault));
     couriers.set(CODE_MESSAGE, codeDelivery(store, vault, messenger));
-    for (const [kind, deliver] of subscriberCouriers({ store, vault, messenger })) couriers.set(kind, deliver);
+    for (const [kind, deliver] of subscriberCouriers({ store, vault, messenger }))
+      couriers.set(kind, deliver);
     const files = await openFiles(config, store, log);
     const base = {
       ...context,
