@@ -5,5 +5,4 @@
  *
  * Never: a link or an icon that is no address of the web, or two packages of one name, platform and language.
  */
-export type { Package, PackageFields } from './types.js';
-export { insertPackage, replacePackage } from './store.js';
+export { insertPackage } from './store.js';
