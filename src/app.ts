@@ -172,8 +172,7 @@ export function createApp(base: AppBase): RequestListener {
     if (endpoint.face === 'brokers' && !response.headersSent) return mqtt.fail(request, response, err);
     base.log[hasLeft(request) ? 'info' : 'error']({ err, requestId: facts.requestId }, 'unexpected');
     if (response.headersSent) return void response.destroy();
-    if (err instanceof StoreUnavailable && endpoint.face === 'gateway')
-      return refuseWithoutStore(call, err);
+    if (err instanceof StoreUnavailable && endpoint.face === 'gateway') return refuseWithoutStore(call, err);
     if (err instanceof StoreUnavailable && !facts.unavailable) {
       facts.unavailable = err;
       return unavailable(call);

@@ -4,9 +4,7 @@ import { newApiResource, newScope, type ApiResource, type ApiScope } from './sch
 
 /** Area → verbs of operations that come with other pieces of the product; clients and roles can have their words already. */
 const TO_COME: Record<string, string[]> = {
-  apiresource: [
-    'history',
-  ],
+  apiresource: ['history'],
   file: ['base64'], // the older document has no such operation; its word opens the one of `blob`
   codegen: [
     'clients',

@@ -30,7 +30,10 @@ export const bodyGoesOn = (request: IncomingMessage): void => void renewed.set(r
  * @param seconds that a whole body, or the next piece of a long one, may take.
  * @param isFree whether a request's body has no such limit here.
  */
-export function slowBodies(seconds: number, isFree: (request: IncomingMessage) => boolean = () => false): SlowBodies {
+export function slowBodies(
+  seconds: number,
+  isFree: (request: IncomingMessage) => boolean = () => false,
+): SlowBodies {
   // Places that are used again. A Map makes itself a new table every few requests, and once it is old V8 takes for alive
   // what the tables before held: all of these requests, until the next full collection (docs/performance.md).
   const places: (Watched | undefined)[] = [];

@@ -11,7 +11,6 @@ const WORKERS = 4;
 
 for (const kind of STORES)
   describe(`kill -9 while things are changed over REST, on ${kind}`, function () {
-
     it('loses nothing that was acknowledged, and leaves nothing half written', async () => {
       const env = await environment(kind, {}, 'started');
       const issuer = `http://localhost:${env['PORT']}`;

@@ -8,4 +8,4 @@
  * the store does not answer.
  */
 export { openAccess, type Access, type AccessBase } from './access.js';
-export type { AccessCall, AccessPolicy, StoredKey } from './types.js';
+export type { AccessCall } from './types.js';

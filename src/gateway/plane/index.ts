@@ -8,21 +8,7 @@
  */
 export { PREFIX } from './address.js';
 export { askForBody } from './continue.js';
-export type { Dispatcher } from './dispatcher.js';
 export { openPlane, type Plane, type PlaneBase } from './plane.js';
-export { PROBLEMS, type Problem, type ProblemWord } from './problem.js';
-export { valuesOf } from './query.js';
-export type {
-  AccessSteps,
-  Answer,
-  CacheStore,
-  CacheTurn,
-  Call,
-  LocatedCall,
-  PolicyRunner,
-  Recorder,
-  RouteSource,
-  UsageEntry,
-} from './steps.js';
+export type { Problem, ProblemWord } from './problem.js';
+export type { AccessSteps, LocatedCall, PolicyRunner, UsageEntry } from './steps.js';
 export { upgradeListener } from './tunnel.js';
-export { readBody } from './upload.js';

@@ -18,7 +18,7 @@ export interface PoliciesBase {
 }
 
 /** The plane knows only a part of what `compile` makes, and hands it back. */
-const policyOf = ({ policy }: Pick<LocatedCall, 'policy'>): OperationPolicy => policy as OperationPolicy;
+const policyOf = ({ policy }: Pick<LocatedCall, 'policy'>): OperationPolicy => policy;
 
 /** Opens the steps of policies: one for the process, with its cache. */
 export function openPolicies({ askForBody, cache: cacheOptions }: PoliciesBase): PolicyRunner {
