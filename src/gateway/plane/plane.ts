@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import type { RequestFacts } from '../../kernel/request.js';
+import { hasBody, type RequestFacts } from '../../kernel/request.js';
 import { soon, type Soon } from '../../kernel/soon.js';
+import { whenRead } from '../../kernel/turn-phases.js';
 import { whenClosed } from '../../kernel/when-closed.js';
 import type { Log } from '../../observe/index.js';
 import type { Tenant } from '../../tenants/index.js';
@@ -168,22 +169,30 @@ export function openPlane(base: PlaneBase): Plane {
     return soon(sequence.run(call), (outcome) => finish(call, outcome));
   }
 
+  const begin: Plane['handle'] = (request, response, tenant, facts) => {
+    const exchanged = { request, response, facts };
+    const target = readTarget(request.url ?? '');
+    if (!target) return sendProblem(exchanged, BAD_TARGET);
+    if (!isFramedPlainly(request)) {
+      response.shouldKeepAlive = false;
+      return sendProblem(exchanged, BAD_FRAMING);
+    }
+    return soon(base.bySuffix(tenant, target.suffix), (api) => {
+      const place = api && placeOf(api, target, request.headers);
+      if (!place) return sendProblem(exchanged, NOT_FOUND);
+      return soon(prepare(place.revision), (made) =>
+        run({ request, response, facts, tenant, api }, place, made),
+      );
+    });
+  };
+
   return {
     handle(request, response, tenant, facts) {
-      const exchanged = { request, response, facts };
-      const target = readTarget(request.url ?? '');
-      if (!target) return sendProblem(exchanged, BAD_TARGET);
-      if (!isFramedPlainly(request)) {
-        response.shouldKeepAlive = false;
-        return sendProblem(exchanged, BAD_FRAMING);
-      }
-      return soon(base.bySuffix(tenant, target.suffix), (api) => {
-        const place = api && placeOf(api, target, request.headers);
-        if (!place) return sendProblem(exchanged, NOT_FOUND);
-        return soon(prepare(place.revision), (made) =>
-          run({ request, response, facts, tenant, api }, place, made),
-        );
-      });
+      if (!hasBody(request)) return begin(request, response, tenant, facts);
+      // What came with the head is read first: a bad chunk in it is refused before anything is sent on, and a short body is whole.
+      return new Promise<void>(whenRead).then(() =>
+        request.destroyed && !request.complete ? undefined : begin(request, response, tenant, facts),
+      );
     },
     endTunnels: () => tunnels.end(),
     close: () => {
