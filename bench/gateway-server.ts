@@ -9,7 +9,6 @@ import type { CompiledDocument, LiveApi, LiveRevision } from '../src/gateway/typ
 import { openOutboundPool } from '../src/kernel/outbound-pool.js';
 import { hasBody, setFacts } from '../src/kernel/request.js';
 import { settleTarget } from '../src/kernel/target.js';
-import { whenRead } from '../src/kernel/turn-phases.js';
 import type { Tenant } from '../src/tenants/index.js';
 
 /**
@@ -140,9 +139,7 @@ function planeProxy(): RequestListener {
     settleTarget(request);
     const facts = { requestId: 'bench-request', address: '203.0.113.7', startedAt: Date.now() };
     setFacts(request, facts);
-    const begin = (): void => void plane.handle(request, response, tenant, facts);
-    if (hasBody(request)) whenRead(begin);
-    else begin();
+    void plane.handle(request, response, tenant, facts);
   };
 }
 

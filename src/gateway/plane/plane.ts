@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import type { RequestFacts } from '../../kernel/request.js';
+import { hasBody, type RequestFacts } from '../../kernel/request.js';
 import { soon, type Soon } from '../../kernel/soon.js';
+import { whenRead } from '../../kernel/turn-phases.js';
 import { whenClosed } from '../../kernel/when-closed.js';
 import type { Log } from '../../observe/index.js';
 import type { Tenant } from '../../tenants/index.js';
@@ -80,6 +81,74 @@ const isFramedPlainly = ({ headers, httpVersion }: IncomingMessage): boolean => 
   return coding === undefined || (httpVersion === '1.1' && coding.toLowerCase() === 'chunked');
 };
 
+/** Prepares revisions at their first call, and keeps the most recently used ones. */
+function openPreparer(
+  routes: RouteSource,
+  policies: PolicyRunner,
+): (revision: LiveRevision) => Soon<Prepared> {
+  const prepared = new LRUCache<LiveRevision, Prepared>({ maxSize: MOST_OPERATIONS });
+  return (revision) => {
+    const found = prepared.get(revision);
+    if (found) return found;
+    return revision.document().then((document) => {
+      const made = {
+        router: routes.routerOf(document),
+        policies: policies.compile(revision.policy),
+      };
+      prepared.set(revision, made, { size: document.operations.length + 1 });
+      return made;
+    });
+  };
+}
+
+/** What is known of a call before its API's version is. */
+type Start = Pick<LocatedCall, 'request' | 'response' | 'tenant' | 'facts' | 'api'>;
+
+function callOf(start: Start, place: Place, { router, policies }: Prepared): LocatedCall {
+  const { method = '' } = start.request;
+  const match = method === 'TRACE' ? undefined : router.match(method, place.path);
+  const route = match && 'operation' in match ? match : undefined;
+  return {
+    request: start.request,
+    response: start.response,
+    tenant: start.tenant,
+    facts: start.facts,
+    api: start.api,
+    version: place.version,
+    revision: place.revision,
+    path: place.path,
+    query: place.query,
+    method,
+    operation: route?.operation,
+    parameters: route?.parameters ?? NO_PARAMETERS,
+    router,
+    policy: route ? policies.of(route.operation) : policies.base,
+    policies,
+    caller: undefined,
+    key: undefined,
+    body: undefined,
+    store: undefined,
+  };
+}
+
+/** Counts a call when its answer is out or its connection has closed. */
+function count(call: LocatedCall, usage: PlaneBase['usage']): void {
+  const started = performance.now();
+  whenClosed(call.response, () => {
+    const { response, tenant, api, version, revision, operation, caller } = call;
+    usage({
+      tenantId: tenant.id,
+      apiId: api.id,
+      versionId: version.apiId,
+      revisionId: revision.id,
+      operation: operation?.key,
+      clientId: caller?.clientId,
+      status: response.headersSent || response.statusCode === 101 ? response.statusCode : 499,
+      milliseconds: performance.now() - started,
+    });
+  });
+}
+
 export function openPlane(base: PlaneBase): Plane {
   const { routes, access, policies } = base;
   const pools = openPools(base.openPool);
@@ -93,38 +162,7 @@ export function openPlane(base: PlaneBase): Plane {
     certificateHeader: base.certificateHeader.toLowerCase(),
     log: base.log,
   });
-  const prepared = new LRUCache<LiveRevision, Prepared>({ maxSize: MOST_OPERATIONS });
-
-  function prepare(revision: LiveRevision): Soon<Prepared> {
-    const found = prepared.get(revision);
-    if (found) return found;
-    return revision.document().then((document) => {
-      const made = {
-        router: routes.routerOf(document),
-        policies: policies.compile(revision.policy),
-      };
-      prepared.set(revision, made, { size: document.operations.length + 1 });
-      return made;
-    });
-  }
-
-  /** Counts a call when its answer is out or its connection has closed. */
-  function count(call: LocatedCall): void {
-    const started = performance.now();
-    whenClosed(call.response, () => {
-      const { response, tenant, api, version, revision, operation, caller } = call;
-      base.usage({
-        tenantId: tenant.id,
-        apiId: api.id,
-        versionId: version.apiId,
-        revisionId: revision.id,
-        operation: operation?.key,
-        clientId: caller?.clientId,
-        status: response.headersSent || response.statusCode === 101 ? response.statusCode : 499,
-        milliseconds: performance.now() - started,
-      });
-    });
-  }
+  const prepare = openPreparer(routes, policies);
 
   function finish(call: LocatedCall, outcome: Outcome): Soon<void> {
     const cors = policies.corsHeaders(call);
@@ -135,55 +173,36 @@ export function openPlane(base: PlaneBase): Plane {
     return soon(access.callerHeader(ready), (caller) => forward(ready, { cors, caller }));
   }
 
-  function run(
-    start: Pick<LocatedCall, 'request' | 'response' | 'tenant' | 'facts' | 'api'>,
-    place: Place,
-    made: Prepared,
-  ): Soon<void> {
-    const { method = '' } = start.request;
-    const match = method === 'TRACE' ? undefined : made.router.match(method, place.path);
-    const route = match && 'operation' in match ? match : undefined;
-    const call: LocatedCall = {
-      request: start.request,
-      response: start.response,
-      tenant: start.tenant,
-      facts: start.facts,
-      api: start.api,
-      version: place.version,
-      revision: place.revision,
-      path: place.path,
-      query: place.query,
-      method,
-      operation: route?.operation,
-      parameters: route?.parameters ?? NO_PARAMETERS,
-      router: made.router,
-      policy: route ? made.policies.of(route.operation) : made.policies.base,
-      policies: made.policies,
-      caller: undefined,
-      key: undefined,
-      body: undefined,
-      store: undefined,
-    };
-    count(call);
+  function run(start: Start, place: Place, made: Prepared): Soon<void> {
+    const call = callOf(start, place, made);
+    count(call, base.usage);
     return soon(sequence.run(call), (outcome) => finish(call, outcome));
   }
 
+  const begin: Plane['handle'] = (request, response, tenant, facts) => {
+    const exchanged = { request, response, facts };
+    const target = readTarget(request.url ?? '');
+    if (!target) return sendProblem(exchanged, BAD_TARGET);
+    if (!isFramedPlainly(request)) {
+      response.shouldKeepAlive = false;
+      return sendProblem(exchanged, BAD_FRAMING);
+    }
+    return soon(base.bySuffix(tenant, target.suffix), (api) => {
+      const place = api && placeOf(api, target, request.headers);
+      if (!place) return sendProblem(exchanged, NOT_FOUND);
+      return soon(prepare(place.revision), (made) =>
+        run({ request, response, facts, tenant, api }, place, made),
+      );
+    });
+  };
+
   return {
     handle(request, response, tenant, facts) {
-      const exchanged = { request, response, facts };
-      const target = readTarget(request.url ?? '');
-      if (!target) return sendProblem(exchanged, BAD_TARGET);
-      if (!isFramedPlainly(request)) {
-        response.shouldKeepAlive = false;
-        return sendProblem(exchanged, BAD_FRAMING);
-      }
-      return soon(base.bySuffix(tenant, target.suffix), (api) => {
-        const place = api && placeOf(api, target, request.headers);
-        if (!place) return sendProblem(exchanged, NOT_FOUND);
-        return soon(prepare(place.revision), (made) =>
-          run({ request, response, facts, tenant, api }, place, made),
-        );
-      });
+      if (!hasBody(request)) return begin(request, response, tenant, facts);
+      // What came with the head is read first: a bad chunk in it is refused before anything is sent on, and a short body is whole.
+      return new Promise<void>(whenRead).then(() =>
+        request.destroyed && !request.complete ? undefined : begin(request, response, tenant, facts),
+      );
     },
     endTunnels: () => tunnels.end(),
     close: () => {

@@ -22,9 +22,8 @@ import type {
 } from '../../../src/gateway/types.js';
 import { settleHeaders } from '../../../src/kernel/forwarded.js';
 import { openOutboundPool } from '../../../src/kernel/outbound-pool.js';
-import { hasBody, setFacts, type RequestFacts } from '../../../src/kernel/request.js';
+import { setFacts, type RequestFacts } from '../../../src/kernel/request.js';
 import { settleTarget } from '../../../src/kernel/target.js';
-import { whenRead } from '../../../src/kernel/turn-phases.js';
 import type { Tenant } from '../../../src/tenants/index.js';
 
 /** A document of operations, each `GET /path`. */
@@ -108,7 +107,7 @@ export interface TestPlane {
 
 const TENANT = { id: 'home', name: 'home', issuer: 'https://id.example:8443' } as Tenant;
 
-/** A server that gives each request to a plane as the app does: its body begins to be read before it is decided on. */
+/** A server that gives each request to a plane as the app does. */
 export async function startPlane(
   apis: readonly LiveApi[],
   changes: Partial<PlaneBase> = {},
@@ -133,15 +132,11 @@ export async function startPlane(
     const address = (request.headers['x-test-address'] as string | undefined) ?? '203.0.113.7';
     const facts: RequestFacts = { requestId: 'request-0001', address, startedAt: Date.now() };
     setFacts(request, facts);
-    const begin = (): void => {
-      settleHeaders(request, new URL(TENANT.issuer), address, facts.requestId);
-      void (async () => plane.handle(request, response, TENANT, facts))().catch((error: unknown) => {
-        errors.push(error);
-        response.destroy();
-      });
-    };
-    if (hasBody(request)) whenRead(begin);
-    else begin();
+    settleHeaders(request, new URL(TENANT.issuer), address, facts.requestId);
+    void (async () => plane.handle(request, response, TENANT, facts))().catch((error: unknown) => {
+      errors.push(error);
+      response.destroy();
+    });
   };
   server.on('request', listener).on('checkContinue', listener).on('checkExpectation', listener);
   server.on('upgrade', upgradeListener(server, listener, isOurs));
