@@ -45,6 +45,7 @@ import { gatewayOperations } from './gateway/catalogue/operations.js';
 import type { GatewayServices } from './gateway/index.js';
 import { packageOperations } from './gateway/packages/operations.js';
 import { subscriberOperations } from './gateway/subscribers/operations.js';
+import { gatewayUsageOperations } from './gateway/usage/operations.js';
 import type { Uses } from './identity-resources/index.js';
 import { identityResourceOperations } from './identity-resources/operations.js';
 import { factsOf, hasLeft } from './kernel/request.js';
@@ -109,6 +110,12 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
   return [
     ...apiResourceOperations({ uses, holders }, vault, reserved),
     ...gatewayOperations({ ...services.gateway, reserved }),
+    ...gatewayUsageOperations({
+      get usage() {
+        return services.gateway.usage;
+      },
+      config,
+    }),
     ...subscriberOperations(services),
     ...packageOperations(),
     importOperation({ open: openClient, held: heldByNamed }, holders, reserved),

@@ -6,7 +6,7 @@ import type { CallTenant, FieldProblem } from '../api/index.js';
 import type { Config } from '../config.js';
 import { download, DownloadFailed } from '../kernel/download.js';
 import { Invalid } from '../kernel/errors.js';
-import { proxiesIn } from '../kernel/forwarded.js';
+import { plain, proxiesIn } from '../kernel/forwarded.js';
 import { openOutboundPool } from '../kernel/outbound-pool.js';
 import { checkOutbound } from '../kernel/outbound.js';
 import { mayUsePlainHttp } from '../kernel/private-networks.js';
@@ -16,6 +16,7 @@ import { gatewayReach } from '../outbound-reach.js';
 import { openAccess, type AccessBase } from './access/index.js';
 import { openLiveCatalogue, type CatalogueBase, type LiveCatalogue } from './catalogue/index.js';
 import { checkPath, openDocuments, routerOf } from './documents/index.js';
+import { answerAuthorize, AUTHORIZE_PATH } from './export/index.js';
 import { askForBody, openPlane, type Plane, type UsageEntry } from './plane/index.js';
 import { checkPolicy, openPolicies, POLICY_SCHEMA } from './policies/index.js';
 import { announce } from './subscribers/index.js';
@@ -25,7 +26,9 @@ import { openUsage, type Usage } from './usage/index.js';
 export { PREFIX, upgradeListener, type Plane } from './plane/index.js';
 
 /** What the management operations need of the gateway. */
-export type GatewayServices = Omit<CatalogueBase, 'reserved'>;
+export interface GatewayServices extends Omit<CatalogueBase, 'reserved'> {
+  usage: Usage;
+}
 
 export interface Gateway {
   services: GatewayServices;
@@ -55,6 +58,7 @@ export function openGateway(base: GatewayBase): Gateway {
       (await download(address, { reach: gatewayReach(config, tenant), ...KEY_SET })).body,
   });
   const usage = openUsage({ store, log, config, metrics });
+  const trustsProxy = proxiesIn(config.trustProxy);
   const plane = openPlane({
     bySuffix: (tenant, suffix) => live.bySuffix(tenant, suffix),
     routes: { checkPath, routerOf },
@@ -62,13 +66,13 @@ export function openGateway(base: GatewayBase): Gateway {
     policies: openPolicies({ askForBody }),
     openPool: (tenant, origin) => openOutboundPool(origin, gatewayReach(config, tenant)),
     usage: (entry) => count(usage, entry),
-    trustsProxy: proxiesIn(config.trustProxy),
+    trustsProxy,
     certificateHeader: config.mtls.header,
     log,
   });
   return {
-    services: managementServices(config, documents.prepare, live),
-    plane,
+    services: { ...managementServices(config, documents.prepare, live), usage },
+    plane: { ...plane, handle: answeringProxies(plane.handle, trustsProxy) },
     async close() {
       await plane.close();
       await access.close();
@@ -79,6 +83,17 @@ export function openGateway(base: GatewayBase): Gateway {
   };
 }
 
+/**
+ * Answers a proxy of `trustProxy` that asks about a call (export/authorize.ts): each call is handed over to the data plane here.
+ * To all others there is nothing at this path.
+ */
+const answeringProxies =
+  (handle: Plane['handle'], trustsProxy: (address: string) => boolean): Plane['handle'] =>
+  (request, response, tenant, facts) =>
+    request.url === AUTHORIZE_PATH && trustsProxy(plain(request.socket.remoteAddress ?? ''))
+      ? answerAuthorize(request, response, () => ({ kind: 'handOver' }))
+      : handle(request, response, tenant, facts);
+
 const count = (usage: Usage, { versionId, operation, ...entry }: UsageEntry): void =>
   usage.count({ ...entry, apiId: versionId, operation: operation ?? '' });
 
@@ -86,7 +101,7 @@ const managementServices = (
   config: Config,
   prepare: GatewayServices['prepare'],
   live: LiveCatalogue,
-): GatewayServices => ({
+): Omit<GatewayServices, 'usage'> => ({
   prepare,
   fetchDocument: (address, tenant) => fetchDocument(config, address, tenant),
   checkPolicy,

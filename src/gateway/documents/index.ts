@@ -6,5 +6,5 @@
  * Nothing here reads a file or an address: a `$ref` that leads out of the document is refused before any library sees it.
  */
 export { checkPath } from './check-path.js';
-export { openDocuments, type Documents, type DocumentsOptions } from './documents.js';
-export { routerOf, type RouteMatch, type Router } from './router.js';
+export { openDocuments, type Documents } from './documents.js';
+export { routerOf, type Router } from './router.js';

@@ -8,13 +8,7 @@
  * is left out, and named in the file.
  */
 export { addressBook } from './addresses.js';
-export {
-  answerAuthorize,
-  AUTHORIZE_PATH,
-  type Authorize,
-  type AuthorizeCall,
-  type Decision,
-} from './authorize.js';
+export { answerAuthorize, AUTHORIZE_PATH } from './authorize.js';
 export { exportApisix } from './apisix.js';
 export { exportAzure } from './azure-apim.js';
 export { readApis } from './catalogue.js';

@@ -46,9 +46,6 @@ export const isPreflight = (method: string | undefined, headers: IncomingHttpHea
   headers.origin !== undefined &&
   headers['access-control-request-method'] !== undefined;
 
-/** Whether a header of the backend's answer gives way to the step, where the policy has it. */
-export const isCorsHeader = (name: string): boolean => name.toLowerCase().startsWith('access-control-');
-
 /** Who may read an answer; undefined for an origin that may not. */
 function granted({ origins, credentials }: Cors, origin: string): Headers | undefined {
   if (origins === 'any') return { 'Access-Control-Allow-Origin': '*' };
@@ -89,7 +86,7 @@ const BY_ORIGIN: Headers = { Vary: 'Origin' };
 
 /**
  * The headers that an answer gets, a problem document too. `Vary` is added to the answer's own (`withVary`); the others replace
- * what the backend says (`isCorsHeader`).
+ * what the backend says, as do all of its `Access-Control-*` headers.
  * @param origin the request's `Origin`
  */
 export function corsHeaders(cors: Cors | undefined, origin: string | undefined): Readonly<Headers> {

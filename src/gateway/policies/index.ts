@@ -8,7 +8,7 @@
 export { checkPolicy, isTimeZone } from './check.js';
 export { QUOTA_SCHEMA, RATE_LIMIT_SCHEMA } from './caller-schemas.js';
 export { POLICY_SCHEMA } from './schemas.js';
-export { corsHeaders, isCorsHeader, isPreflight, preflight, withVary, type Cors } from './cors.js';
-export { ipFilter, type IpFilter } from './ip-filter.js';
+export { corsHeaders, isPreflight, preflight, withVary, type Cors } from './cors.js';
+export { ipFilter } from './ip-filter.js';
 export { compilePolicy, type CompiledPolicy, type OperationPolicy } from './compile.js';
-export { openPolicies, type PoliciesBase } from './runner.js';
+export { openPolicies } from './runner.js';

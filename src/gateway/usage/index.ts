@@ -6,5 +6,5 @@
  * Counting must never wait, fail a call, or keep more than a bounded number of names; a name of a caller's choice must
  * never become a label of a metric. A killed node loses what it has counted since it last wrote.
  */
-export { openUsage, type Usage, type UsageBase } from './usage.js';
+export { openUsage, type Usage } from './usage.js';
 export type { CountedCall } from './counts.js';
