@@ -80,9 +80,12 @@ const GOOD = [
   'https://app.example.com./x',
   'https://9.9.9.9:8443/x',
 ];
-/** Where an address has the origin of a redirect URI, or no fragment. */
+/** Where an address has the origin of a redirect URI, no query or no fragment, or has to answer. */
 const FEWER: Record<string, (address: string) => boolean> = {
   frontchannelLogoutUri: (address) => address.startsWith('https://app.example.com/'),
+  serviceUrl: (address) => !/[?#]/.test(address),
+  // It is fetched at once, and nothing answers there.
+  swaggerUrl: () => false,
 };
 const goodFor = (path: Path): string[] =>
   GOOD.filter(FEWER[nameOf(path)] ?? (() => true)).map((address) =>
@@ -93,6 +96,7 @@ const goodFor = (path: Path): string[] =>
 const AROUND: Record<string, object> = {
   'client.post': { template: 'web', redirectUris: ['https://app.example.com/cb'] },
   'client.put': { grantTypes: ['authorization_code'], redirectUris: ['https://app.example.com/cb'] },
+  swaggerUrl: {},
   endpoint: { driver: 'twilio', accountSid: 'AC1', authToken: 'x', from: '+15550001' },
 };
 
@@ -159,6 +163,8 @@ for (const kind of STORES)
         'policyUri',
         'postLogoutRedirectUris',
         'redirectUris',
+        'serviceUrl',
+        'swaggerUrl',
         'tosUri',
         'url',
         'urls',
@@ -185,6 +191,7 @@ for (const kind of STORES)
           const body = withValue(around, path, bad);
           const { status, text } = await answerTo(operation, example, body);
           assert.equal(status, 422, `${bad}: ${text}`);
+          assert.ok(text.includes(nameOf(path)), `${bad}: ${text}`);
         }
       });
 

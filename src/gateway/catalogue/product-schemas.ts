@@ -156,10 +156,10 @@ const ADDRESS = line(2000);
 
 const SERVER_FIELDS = {
   name: named,
-  issuer: { ...ADDRESS, minLength: 1, description: 'The `iss` of its tokens.' },
+  issuer: { ...shapes.webAddress, description: 'The `iss` of its tokens.' },
   audience: { ...line(500), minLength: 1, description: 'The `aud` that its tokens have for APIs here.' },
   jwksUri: orNull({
-    ...ADDRESS,
+    ...shapes.webAddress,
     description:
       'Where its keys are. Read from the issuer’s metadata (OpenID Connect Discovery) unless given.',
   }),

@@ -2,7 +2,7 @@ import { shapes } from '../../api/index.js';
 
 /** JSON Schemas of what the operations about versions, revisions and releases take and answer. */
 
-const { label, line, orNull, text, time } = shapes;
+const { label, line, orNull, text, time, webAddress } = shapes;
 
 /** An id of a version or a revision as callers see it. */
 export const gatewayId = { ...shapes.id, pattern: '^[A-Za-z0-9_-]*$' } as const;
@@ -88,7 +88,7 @@ export const VERSION = {
 
 /** Where a document comes from. */
 const SOURCE = {
-  swaggerUrl: orNull({ ...ADDRESS, description: 'The http(s) address of the OpenAPI document.' }),
+  swaggerUrl: orNull({ ...webAddress, description: 'The http(s) address of the OpenAPI document.' }),
   document: {
     type: ['object', 'string', 'null'],
     additionalProperties: true,
@@ -97,7 +97,7 @@ const SOURCE = {
 } as const;
 
 const serviceUrl = orNull({
-  ...ADDRESS,
+  ...webAddress,
   description:
     'The backend: http(s), without user, query and fragment. The document’s first server unless given.',
 });
