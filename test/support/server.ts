@@ -60,8 +60,11 @@ interface Dispatcher {
   close(): Promise<void>;
 }
 
-/** Closes what `send` and `fetch` keep open to a port and do not use, so that the server there need not wait until it is quiet. */
-function closeIdle(port: number): void {
+/**
+ * Closes the connections that `fetch` keeps open, wherever to, and those of `send` to a port, so that the server there need
+ * not wait until it is quiet.
+ */
+function closeIdleConnections(port: number): void {
   const fetching = globalThis as { [DISPATCHER]?: Dispatcher };
   const old = fetching[DISPATCHER];
   if (old) {
@@ -81,7 +84,7 @@ export async function startServer(
   let gatehouse = await start(config);
   const { home } = gatehouse;
   const stop = (): Promise<void> => {
-    closeIdle(gatehouse.port);
+    closeIdleConnections(gatehouse.port);
     return gatehouse.stop();
   };
   const { issuer } = home.tenant;
