@@ -39,6 +39,7 @@ describe('the management API’s page', () => {
     await closed;
     await way.getByText('Logout').waitFor();
     await way.getByText('Close').click();
+    await page.locator('#operations-tag-Role').click();
     const operation = page.locator('#operations-Role-role_get');
     await operation.getByRole('button').first().click();
     await operation.getByRole('button', { name: 'Try it out' }).click();
