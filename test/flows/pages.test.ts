@@ -307,6 +307,7 @@ describe('the pages', () => {
       it(`have nothing that axe-core finds, and fit the width (${locale}, ${looks
         .map(({ width, colorScheme }) => `${width} px ${colorScheme}`)
         .join(', ')})`, async function () {
+        this.timeout(600_000); // each page is looked at twice
         needsBrowser(this);
         const visitor = await newVisitor({ locale });
         const page = await visitor.newPage();
