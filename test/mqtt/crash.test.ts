@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { loadConfig } from '../../src/config.js';
+import { openStore } from '../../src/store/index.js';
 import { environment, STORES } from '../support/config.js';
 import { basic } from '../support/http.js';
 import { kill, serve } from '../support/process.js';
@@ -6,8 +8,11 @@ import { often } from '../support/profile.js';
 
 const SECRET = 'mqtt-secret-0123456789-0123456789';
 const DEVICES = often({ short: 20_000, long: 100_000 });
-/** Where the kill falls, as a part of the time that a list takes: while it is on its way, is written, or is done. */
-const KILLED_AFTER = often({ short: [0.5, 0.85], long: [0.2, 0.4, 0.6, 0.75, 0.9, 1.1] });
+/**
+ * When the kill falls: after a part of the time that a list takes, while it is on its way, is written, or is done; or as soon as
+ * another connection sees a row of it.
+ */
+const KILLED_AFTER = often({ short: [0.85, 'seen'], long: [0.2, 0.4, 0.6, 0.75, 0.9, 1.1, 'seen', 'seen'] });
 
 for (const store of STORES)
   describe(`a list of ${DEVICES} devices through kill -9, on ${store}`, function () {
@@ -36,6 +41,16 @@ for (const store of STORES)
         const answer = await fetch(api, { method: 'POST', headers, body: JSON.stringify(list) });
         return (await answer.text()).endsWith('"code":0}');
       };
+      const inStore = await openStore(loadConfig(env));
+      const rows = async (): Promise<number> => {
+        const [{ n = 0 } = {}] = await inStore
+          .knex('mqtt_credentials')
+          .count<{ n: number | string }[]>({ n: '*' });
+        return Number(n);
+      };
+      const seen = async (before: number): Promise<void> => {
+        while ((await rows()) === before) await new Promise((resolve) => setImmediate(resolve));
+      };
       let server = await serve(env);
       const began = performance.now();
       assert.ok(await post('first'));
@@ -43,11 +58,13 @@ for (const store of STORES)
       let expected = DEVICES;
       for (const [round, part] of KILLED_AFTER.entries()) {
         const acknowledged = post(String(round)).catch(() => false); // it died before the answer's end
-        await new Promise((resolve) => setTimeout(resolve, part * usual));
+        if (part === 'seen') await seen(expected);
+        else await new Promise((resolve) => setTimeout(resolve, Number(part) * usual));
         await kill(server, 'SIGKILL');
         const whole = await acknowledged;
         server = await serve(env);
         const there = await count();
+        assert.equal(await rows(), there);
         if (whole) assert.equal(there, expected + DEVICES);
         else assert.ok(there === expected || there === expected + DEVICES, `${there} of ${expected}`);
         if (there > expected) {
@@ -63,5 +80,6 @@ for (const store of STORES)
         expected = there;
       }
       await kill(server, 'SIGTERM');
+      await inStore.close();
     });
   });
