@@ -15,7 +15,7 @@ import { originReader, settleHeaders } from './kernel/forwarded.js';
 import { sendKept } from './kernel/kept-answer.js';
 import { renderPage, serveAsset, type Look } from './kernel/pages.js';
 import { soon } from './kernel/soon.js';
-import { settleTarget } from './kernel/target.js';
+import { pathOf, settleTarget } from './kernel/target.js';
 import { factsOf, hasLeft, setFacts, type RequestFacts } from './kernel/request.js';
 import { whenClosed } from './kernel/when-closed.js';
 import { rateHeaders, type Area, type Refusal } from './limits/index.js';
@@ -42,12 +42,6 @@ export interface AppBase extends OidcBase, Services, Pick<MqttBase, 'lockout' | 
 const HSTS = 'Strict-Transport-Security';
 const A_YEAR = 'max-age=31536000';
 const isHttps = (tenant: Tenant | undefined): boolean => tenant?.issuer.startsWith('https:') ?? false;
-
-/** A request's path, without its query. */
-const pathOf = (url = ''): string => {
-  const query = url.indexOf('?');
-  return query === -1 ? url : url.slice(0, query);
-};
 
 const REFUSAL_WAIT_MS = 250;
 const MOST_HELD = 500;

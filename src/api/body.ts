@@ -25,6 +25,24 @@ const tooDeep = (levels: number): Failure =>
     headers: { Connection: 'close' }, // the rest of it is not read
   });
 
+/** The pieces of a body, up to a number of bytes. @param what names the body in the message. @throws Failure: 413 */
+export async function* piecesUpTo(
+  most: number,
+  request: IncomingMessage,
+  what: string,
+): AsyncGenerator<Buffer> {
+  let length = 0;
+  for await (const chunk of piecesOf(request)) {
+    length += chunk.length;
+    if (length > most)
+      throw new Failure(413, BASIC.payloadTooLarge, {
+        message: `${what} may have ${most} bytes`,
+        headers: { Connection: 'close' },
+      });
+    yield chunk;
+  }
+}
+
 /** Reads a JSON body, and stops where it is too long or too deep. @throws Failure: 415, 413, 400 with the position */
 export async function readJson(
   request: IncomingMessage,
@@ -34,14 +52,7 @@ export async function readJson(
     throw new Failure(415, BASIC.unsupportedMediaType, { message: 'send the body as application/json' });
   const chunks: Buffer[] = [];
   const depth = openJsonDepth(levels);
-  let length = 0;
-  for await (const chunk of piecesOf(request)) {
-    length += chunk.length;
-    if (length > most)
-      throw new Failure(413, BASIC.payloadTooLarge, {
-        message: `a body may have ${most} bytes`,
-        headers: { Connection: 'close' },
-      });
+  for await (const chunk of piecesUpTo(most, request, 'a body')) {
     if (!depth.read(chunk)) throw tooDeep(levels);
     chunks.push(chunk);
   }

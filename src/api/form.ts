@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { piecesOf } from '../kernel/pieces.js';
+import { piecesUpTo } from './body.js';
 import { BASIC } from './codes.js';
 import { Failure } from './failure.js';
 
@@ -18,16 +18,7 @@ export async function readForm(request: IncomingMessage): Promise<Record<string,
       message: `send the body as ${FORM_TYPES.join(' or ')}`,
     });
   const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of piecesOf(request)) {
-    length += chunk.length;
-    if (length > LARGEST_FORM)
-      throw new Failure(413, BASIC.payloadTooLarge, {
-        message: `a form may have ${LARGEST_FORM} bytes`,
-        headers: { Connection: 'close' },
-      });
-    chunks.push(chunk);
-  }
+  for await (const chunk of piecesUpTo(LARGEST_FORM, request, 'a form')) chunks.push(chunk);
   // The platform's own parser reads both types.
   const body = new Response(Buffer.concat(chunks), { headers: { 'content-type': type } });
   const form = await body.formData().catch(() => {

@@ -1,5 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 
+/** A request target's path, without its query. */
+export function pathOf(url = ''): string {
+  const query = url.indexOf('?');
+  return query === -1 ? url : url.slice(0, query);
+}
+
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/is;
 
 /**

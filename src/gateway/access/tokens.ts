@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { soon, type Soon } from '../../kernel/soon.js';
+import { pathOf } from '../../kernel/target.js';
 import type { Problem } from '../plane/problem.js';
 import type { Caller } from '../types.js';
 import { readAuthorization } from './authorization-header.js';
@@ -32,11 +33,6 @@ const NOT_BOUND = 'The access token is bound to no key; send it as "Bearer".';
 
 /** Longer proofs are refused unread. */
 const LONGEST_PROOF = 8192;
-
-const pathOf = (url = ''): string => {
-  const query = url.indexOf('?');
-  return query === -1 ? url : url.slice(0, query);
-};
 
 const sameScopes = (one: ReadonlySet<string>, others: readonly string[]): boolean =>
   one.size === others.length && others.every((scope) => one.has(scope));
