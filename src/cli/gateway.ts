@@ -24,7 +24,7 @@ interface Options {
   ca: string;
 }
 
-/** How often `--watch` makes the file anew: addresses of backends may change without a change to an API. */
+/** How often `--watch` writes the file again: addresses of backends may change without a change to an API. */
 const WATCH_MS = 2000;
 
 export const gatewayCommand = (run: Run): Command =>

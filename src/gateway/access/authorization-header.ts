@@ -7,7 +7,7 @@ export type Authorization =
   | 'none'
   | 'malformed';
 
-/** Longer tokens do not fit beside other headers into what servers accept; no one's parser has to see them. */
+/** Longer tokens do not fit, with other headers, into what servers accept. They are refused before they are parsed. */
 const LONGEST_TOKEN = 8192;
 
 const NAME = 'authorization';

@@ -4,7 +4,7 @@ import type { LiveAuthServer } from '../types.js';
 import type { IssuedToken, TokenIssuer } from './issued-token.js';
 import type { KeySets } from './key-sets.js';
 
-/** Asymmetric ones only: a shared secret would let whoever checks tokens make some. */
+/** Asymmetric algorithms only: with a shared secret, a server that checks tokens could also issue them. */
 const ALGORITHMS = [
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
   ...['PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512'],

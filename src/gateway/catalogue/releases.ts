@@ -130,7 +130,7 @@ export const releaseOperations = (base: CatalogueBase): readonly AnyOperation[] 
   }),
   defineOperation({
     ...ofApi.own('putrelease', 'PUT', '/{id}/Releases/{releaseId}'),
-    summary: 'Change the notes of a release; nobody gets a mail',
+    summary: 'Change the notes of a release; subscribers get no mail',
     example: { notes: 'Orders can be cancelled before they are sent.' },
     schemas: { params: ONE, body: RELEASE_CHANGE, answer: RELEASE },
     authority: aboutApi(base),
@@ -140,7 +140,7 @@ export const releaseOperations = (base: CatalogueBase): readonly AnyOperation[] 
   }),
   defineOperation({
     ...ofApi.own('deleterelease', 'DELETE', '/{id}/Releases/{releaseId}'),
-    summary: 'Delete a release; nobody gets a mail',
+    summary: 'Delete a release; subscribers get no mail',
     schemas: { params: ONE, answer: shapes.DELETED },
     authority: aboutApi(base),
     async handle({ db, params }) {

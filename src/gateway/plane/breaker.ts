@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { steadyNow } from '../../kernel/clock.js';
 
-/** Whether a request may go to the backend, and what came of it. */
+/** Whether a request may go to the backend, and how it ended. */
 export interface Breaker {
   /** Milliseconds until a try is allowed again; 0 where the request may go now. A trial is the only one until it has ended. */
   enter(): number;
@@ -49,7 +49,7 @@ function breakerOf(circuit: Circuit, most: number, openMs: number, now: () => nu
       if (circuit.openedAt === undefined) return 0;
       const left = circuit.openedAt + openMs - now();
       if (left > 0) return left;
-      // Nobody knows how long the trial takes; those that are refused meanwhile come again after a second.
+      // The length of the trial is not known: calls that are refused meanwhile may retry after a second.
       if (circuit.onTrial) return 1000;
       isTrial = circuit.onTrial = true;
       return 0;

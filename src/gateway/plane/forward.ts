@@ -22,7 +22,7 @@ export interface ForwarderBase {
   log: Log;
 }
 
-/** What a call is sent on with, beside what it has itself. */
+/** What is added to a call when it is forwarded. */
 export interface ForwardOptions {
   cors: CorsHeaders;
   /** The value of `Gatehouse-Caller`. */

@@ -27,6 +27,6 @@ export interface Problem {
   /** What to change, for a developer. */
   detail: string;
   headers?: Record<string, string>;
-  /** Members beside those of RFC 9457, such as `errors` of a request that does not fit its document. */
+  /** Members in addition to those of RFC 9457, such as `errors` of a request that does not fit its document. */
   extensions?: Record<string, unknown>;
 }

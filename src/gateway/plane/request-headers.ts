@@ -4,7 +4,7 @@ import { forwardedFor } from './forwarded.js';
 import { changesOf, comparable, isIdentity, namedIn, NOT_SENT } from './headers.js';
 import { nextTrace } from './trace-context.js';
 
-/** What the headers to the backend depend on, beside the call itself. */
+/** What the headers to the backend depend on, in addition to the call. */
 export interface Outgoing {
   trustsProxy(address: string): boolean;
   /** The header in which proxies in front pass a client's certificate to this server, in lower case: not for backends. */

@@ -71,7 +71,7 @@ export class SchemaTranslator {
     const { $ref } = schema;
     if (typeof $ref !== 'string') return this.#withoutReference(schema);
     const target = { $ref: `#/$defs/${this.add(this.reader.at($ref))}` };
-    // What stands beside a reference counts from OpenAPI 3.1 on.
+    // From OpenAPI 3.1 on, siblings of a `$ref` count.
     return this.reader.isVersion30 ? target : { ...this.#withoutReference(schema), ...target };
   }
 
