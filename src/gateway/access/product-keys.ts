@@ -4,7 +4,8 @@ import type { Problem } from '../plane/problem.js';
 import { valuesOf } from '../plane/query.js';
 import type { LiveProduct, PresentedKey } from '../types.js';
 import { badProduct, badProductKey } from './challenges.js';
-import type { AccessCall, StoredKey } from './types.js';
+import type { LiveKey } from '../catalogue/index.js';
+import type { AccessCall } from './types.js';
 
 const PRODUCT_KEY_HEADER = 'ocp-apim-subscription-key';
 const PRODUCT_KEY_QUERY = 'subscription-key';
@@ -19,7 +20,7 @@ const SUSPENDED = 'The product key is suspended.';
 const EXPIRED = 'The product key has expired.';
 const OTHER_API = 'The product key is of a product that the API is not in.';
 
-export type FindKey = (tenant: Tenant, key: string) => Soon<StoredKey | undefined>;
+export type FindKey = (tenant: Tenant, key: string) => Soon<LiveKey | undefined>;
 
 /** Whether a call needs a key: where the API is in a product that asks for one, and in none that does not. */
 const isAsked = (products: readonly LiveProduct[]): boolean =>
@@ -35,7 +36,7 @@ function keysOf({ request, query }: AccessCall): Set<string> {
 /** The pair that a key belongs to, where it opens the API now. */
 function opened(
   { version: { products } }: AccessCall,
-  stored: StoredKey | undefined,
+  stored: LiveKey | undefined,
 ): Problem | { key: PresentedKey } {
   if (!stored) return badProductKey(UNKNOWN);
   const product = products.find(({ id }) => id === stored.productId);

@@ -36,14 +36,3 @@ export interface AccessPolicy {
   /** Under which name each limit counts: '' for all operations together, an operation's key for its own limit. */
   readonly countedAs: { readonly rateLimit: string; readonly quota: string };
 }
-
-/** A product key as it is stored now (catalogue/live.ts). */
-export interface StoredKey {
-  /** The key pair's id. */
-  id: string;
-  productId: string;
-  clientId?: string;
-  state: 'active' | 'suspended';
-  /** Epoch milliseconds. */
-  expiresAt?: number;
-}
