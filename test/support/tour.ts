@@ -196,6 +196,7 @@ export async function tour(
   await page.locator('form button').first().click();
   await page.locator('[role=status]').waitFor();
   await look('signing-out');
+  await page.waitForURL(`${server.issuer}/connect/endsession/success**`); // it goes on by itself
   await page.goto(`${server.issuer}/account/data`);
   await signIn(PASSWORD, 'brenda');
   await page.locator('input[name=sure]').check();
