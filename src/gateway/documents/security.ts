@@ -45,13 +45,9 @@ function scopesOf(document: Tree, alternative: Tree, pointer: string): string[] 
     if (!WITH_SCOPES.has(textAt(scheme, 'type') ?? '') || !Array.isArray(names)) continue;
     for (const scope of names as unknown[]) {
       if (typeof scope !== 'string' || !/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope))
-        throw mistake(
-          'security',
-          `Correct the scope ${quoted(String(scope))}: it has letters that no scope has.`,
-          {
-            path: pointer,
-          },
-        );
+        throw mistake('security', `Correct the scope ${quoted(scope)}: it has letters that no scope has.`, {
+          path: pointer,
+        });
       scopes.add(scope);
     }
   }

@@ -117,12 +117,8 @@ function inspect(root: unknown, hasAliases: boolean): void {
   };
   const isObject = typeof root === 'object' && root !== null && !Array.isArray(root);
   if (!isObject)
-    throw mistake(
-      'notObject',
-      `Send an object, not ${Array.isArray(root) ? 'a list' : quoted(String(root))}.`,
-      {
-        path: '',
-      },
-    );
+    throw mistake('notObject', `Send an object, not ${Array.isArray(root) ? 'a list' : quoted(root)}.`, {
+      path: '',
+    });
   check(root, 0);
 }

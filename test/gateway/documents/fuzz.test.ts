@@ -49,6 +49,11 @@ function placesOf(value: unknown, keys: string[] = []): string[][] {
 const strange = fc.oneof(
   fc.jsonValue(),
   fc.constantFrom<unknown>(null, 0, '', [], {}, { $ref: '#/paths' }, { $ref: 'a.yaml' }, { $ref: 5 }, [null]),
+  // What objects of JavaScript have by themselves, twice: lists are searched for equal items.
+  fc
+    .constantFrom('valueOf', 'toString', 'toJSON', 'constructor', 'hasOwnProperty', '__proto__', 'length')
+    .chain((name) => fc.constantFrom<unknown>(`{"${name}":1}`, `[{"${name}":1},{"${name}":1}]`))
+    .map((text) => JSON.parse(text as string) as unknown),
 );
 
 /** A real document in which one value is another, or one key is gone. */

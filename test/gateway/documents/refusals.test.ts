@@ -145,6 +145,11 @@ const DOCUMENTS: Row[] = [
     { rule: 'specification', path: '/paths/~1a~1{id}/get', line: 5, column: 5 },
   ],
   [
+    'a name of a component with a blank',
+    `${PATHS}  /a:\n    get: {${OPERATION}}\ncomponents:\n  securitySchemes:\n    my key: basic`,
+    { rule: 'specification', path: '/components/securitySchemes/my key', line: 8, column: 5 },
+  ],
+  [
     'an operationId twice',
     `${PATHS}  /a:\n    get: {operationId: x, ${OPERATION}}\n    put: {operationId: x, ${OPERATION}}`,
     { rule: 'specification', message: 'The operationId `x` is duplicated and must be made unique.' },

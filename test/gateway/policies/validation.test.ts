@@ -458,6 +458,24 @@ describe('validateRequest', () => {
     );
   });
 
+  for (const [title, schema] of [
+    ['enum', { enum: [{ a: 1 }, [2]] }],
+    ['const', { const: { a: 1 } }],
+    ['uniqueItems', { type: 'array', uniqueItems: true }],
+  ] as [string, object][])
+    it(`compares what has the names of an object's own methods: ${title}`, async () => {
+      for (const name of ['valueOf', 'toString', 'toJSON', 'constructor', '__proto__']) {
+        const value = JSON.parse(`[{"${name}":1},{"${name}":1}]`) as unknown[];
+        const sent = title === 'uniqueItems' ? value : value[0];
+        assert.match(await checkJson(bodyOf(schema), sent, 1000), /^invalid-request/);
+      }
+    });
+
+  it('takes an object that an enum lists, whatever the order of its names', async () => {
+    const document = bodyOf({ enum: [{ a: 1, b: 2 }] });
+    assert.equal(await checkJson(document, { b: 2, a: 1 }, 1000), 'passes');
+  });
+
   /** Each doubles the work with each level. */
   const DOUBLING = Object.fromEntries(
     Array.from({ length: 40 }, (_, at) => [

@@ -152,7 +152,10 @@ function written(value: unknown, type: string, media: Part, reader: DocumentRead
   if (isXml(type) && media['schema'] !== undefined) return String(sampled(reader, media['schema'], true));
   if (isForm(type) && isPart(value))
     return new URLSearchParams(
-      Object.entries(value).map(([name, each]): [string, string] => [name, String(each)]),
+      Object.entries(value).map(([name, each]): [string, string] => [
+        name,
+        typeof each === 'string' ? each : JSON.stringify(each),
+      ]),
     ).toString();
   return JSON.stringify(value ?? null);
 }

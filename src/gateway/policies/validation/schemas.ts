@@ -1,6 +1,6 @@
 import { isPart, listOf, type DocumentReader, DocumentPartError, type Part } from '../openapi/reader.js';
 
-/** A schema as the validator takes it: JSON Schema 2020-12 with two keywords of our own (`distinct`, `visit`). */
+/** A schema as the validator takes it: JSON Schema 2020-12 with three keywords of our own (`distinct`, `equals`, `visit`). */
 export type JsonSchema = Part | boolean;
 
 /** The largest schema of one operation, counted in schemas within it. */
@@ -10,7 +10,10 @@ const MOST_KEY_PATTERNS = 20;
 /** So many names or values cost about as much to compare as one schema to visit. */
 const COMPARED_AS_ONE = 8;
 
-/** Keywords that stay as they are. `uniqueItems` becomes `distinct`, which is not quadratic. */
+/**
+ * Keywords that stay as they are. `uniqueItems` becomes `distinct`, which is not quadratic; `enum` and `const` become `equals`
+ * where a value is an object or a list (see `canonicalJson`).
+ */
 const KEPT = [
   ...['type', 'enum', 'const', 'multipleOf', 'maximum', 'minimum', 'exclusiveMaximum', 'exclusiveMinimum'],
   ...['maxLength', 'minLength', 'pattern', 'maxItems', 'minItems', 'maxContains', 'minContains'],
@@ -89,6 +92,7 @@ export class SchemaTranslator {
           Object.entries(schema[name]).map(([key, each]) => [key, this.#translate(each)]),
         );
     if (schema['uniqueItems'] === true) result['distinct'] = true;
+    compareByText(result);
     this.#withoutReadOnly(schema, result);
     if (Object.keys(result['patternProperties'] ?? {}).length > MOST_KEY_PATTERNS)
       throw new DocumentPartError(`a schema has more than ${MOST_KEY_PATTERNS} patternProperties`);
@@ -109,6 +113,18 @@ export class SchemaTranslator {
       Object.hasOwn(properties, name) &&
       this.reader.resolve(properties[name])['readOnly'] === true;
     result['required'] = required.filter((name) => !isReadOnly(name));
+  }
+}
+
+const isScalar = (value: unknown): boolean => typeof value !== 'object' || value === null;
+
+function compareByText(schema: Part): void {
+  for (const keyword of ['enum', 'const']) {
+    if (!(keyword in schema)) continue;
+    const values = keyword === 'enum' ? listOf(schema[keyword]) : [schema[keyword]];
+    if (values.every(isScalar)) continue;
+    delete schema[keyword];
+    schema['allOf'] = [...listOf(schema['allOf']), { equals: values }];
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ErrorObject, Options, ValidateFunction } from 'ajv';
 import type * as Ajv2020Library from 'ajv/dist/2020.js';
+import { canonicalJson } from '../../../kernel/canonical-json.js';
 import { whenNeeded } from '../../../kernel/when-needed.js';
 import { DocumentPartError } from '../openapi/reader.js';
 import { compilePattern, PatternError, type Budget, type Pattern } from '../patterns/index.js';
@@ -110,25 +111,32 @@ function openAjv(budget: Budget, options: Options): InstanceType<typeof Ajv2020L
     error: { message: 'must not have the same item twice' },
     validate: (_: boolean, items: unknown[]): boolean => areDistinct(items, budget),
   });
+  ajv.addKeyword({
+    keyword: 'equals',
+    schemaType: 'array',
+    error: { message: 'must be one of the values that the document lists' },
+    compile: (values: unknown[]) => isOneOf(values, budget),
+  });
   return ajv;
+}
+
+function isOneOf(values: readonly unknown[], budget: Budget): (value: unknown) => boolean {
+  const texts = new Set(values.map(canonicalJson));
+  return (value) => {
+    const text = canonicalJson(value);
+    budget.spend(Math.ceil(text.length / CHARACTERS_AS_ONE));
+    return texts.has(text);
+  };
 }
 
 function areDistinct(items: readonly unknown[], budget: Budget): boolean {
   const seen = new Set<string>();
   return items.every((item) => {
-    const text = canonical(item);
+    const text = canonicalJson(item);
     budget.spend(1 + Math.ceil(text.length / CHARACTERS_AS_ONE));
     return seen.size < seen.add(text).size;
   });
 }
-
-/** JSON with the names of objects in order, so that equal values have equal texts. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, each: unknown) =>
-    each !== null && typeof each === 'object' && !Array.isArray(each)
-      ? Object.fromEntries(Object.entries(each).sort(([one], [other]) => (one < other ? -1 : 1)))
-      : each,
-  );
 
 function checkBy(find: () => ValidateFunction | undefined): Check {
   const validate = compiled(find);
