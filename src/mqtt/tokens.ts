@@ -209,7 +209,11 @@ function givenNamesIn(part: unknown): Record<string, unknown> {
 
 const MOST_RULES = 200;
 const LISTS = { pub: 'pub', sub: 'sub', all: 'pubsub' } as const;
-const WORDS: Record<string, Rule['action']> = { publish: 'pub', subscribe: 'sub', all: 'pubsub' };
+const WORDS = new Map<unknown, Rule['action']>([
+  ['publish', 'pub'],
+  ['subscribe', 'sub'],
+  ['all', 'pubsub'],
+]);
 
 /**
  * The `acl` claim as EMQX's JWT authenticator has it: `{"pub": […], "sub": […], "all": […]}`, or a list of
@@ -248,7 +252,7 @@ function parsed(field: string, text: string): unknown {
 
 function ofEntry(entry: unknown): unknown {
   const { permission, action, topic } = objectOf(entry);
-  return { topic, action: WORDS[String(action)], access: permission };
+  return { topic, action: WORDS.get(action), access: permission };
 }
 
 function ofLists(value: unknown): unknown[] {

@@ -483,13 +483,13 @@ for (const store of STORES)
     });
 
     it('refuses one whose acl claim can not be read, and says so to nobody but the log', async () => {
-      await server.addUser({ userName: 'cid', claims: [{ type: 'acl', value: '{"pub": ["a+/b"]}' }] });
-      const jwt = await token({
-        grant_type: 'password',
-        username: 'cid',
-        password: PASSWORD,
-        scope: 'mqtt.connect',
-      });
-      await denied('cid', jwt);
+      for (const [userName, value] of [
+        ['cid', '{"pub": ["a+/b"]}'],
+        ['una', '[{"permission": "allow", "action": {"toString": 1}, "topic": "t"}]'],
+        ['coe', '[{"permission": "allow", "action": "constructor", "topic": "t"}]'],
+      ] as const) {
+        await server.addUser({ userName, claims: [{ type: 'acl', value }] });
+        await denied(userName, await ofUser(userName));
+      }
     });
   });
