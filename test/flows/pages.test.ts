@@ -6,6 +6,7 @@ import type { Page } from 'playwright-core';
 import { localTime } from '../../src/kernel/pages.js';
 import { packageRoot } from '../../src/kernel/root.js';
 import { needsBrowser, newVisitor } from '../support/browser.js';
+import { oneOf } from '../support/profile.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 import { prepareTour, REDIRECT, tour, TOUR_LIMITS } from '../support/tour.js';
 import { authorizePath, obtainCode, Visitor } from '../support/visitor.js';
@@ -273,6 +274,15 @@ describe('the pages', () => {
   });
 
   describe('in a browser', () => {
+    interface Look {
+      width: number;
+      colorScheme: 'light' | 'dark';
+    }
+    const NARROW_LIGHT: Look = { width: 360, colorScheme: 'light' };
+    const NARROW_DARK: Look = { width: 360, colorScheme: 'dark' };
+    const WIDE_LIGHT: Look = { width: 1280, colorScheme: 'light' };
+    const WIDE_DARK: Look = { width: 1280, colorScheme: 'dark' };
+
     async function problems(page: Page): Promise<string[]> {
       const found = await page.evaluate(async () => {
         const { axe } = globalThis as unknown as {
@@ -289,21 +299,9 @@ describe('the pages', () => {
     }
 
     for (const [locale, looks] of [
-      [
-        'en-US',
-        [
-          { width: 360, colorScheme: 'light' },
-          { width: 1280, colorScheme: 'dark' },
-        ],
-      ],
-      [
-        'zh-CN',
-        [
-          { width: 1280, colorScheme: 'light' },
-          { width: 360, colorScheme: 'dark' },
-        ],
-      ],
-    ] as const)
+      ['en-US', [NARROW_LIGHT, WIDE_DARK]],
+      ['zh-CN', [WIDE_LIGHT, NARROW_DARK]],
+    ] satisfies [string, Look[]][])
       it(`have nothing that axe-core finds, and fit the width (${locale}, ${looks
         .map(({ width, colorScheme }) => `${width} px ${colorScheme}`)
         .join(', ')})`, async function () {
@@ -315,12 +313,14 @@ describe('the pages', () => {
         const own = await startServer('sqlite', {}, TOUR_LIMITS);
         await prepareTour(own);
         await tour(own, page, async (name) => {
-          seen.push(name);
+          const searched = oneOf(looks, seen.push(name));
           await page.evaluate(AXE);
-          for (const { width, colorScheme } of looks) {
+          for (const look of looks) {
+            const { width, colorScheme } = look;
             await page.setViewportSize({ width, height: 800 });
             await page.emulateMedia({ colorScheme });
-            assert.deepEqual(await problems(page), [], `${name}, ${width} px, ${colorScheme}`);
+            if (searched.includes(look))
+              assert.deepEqual(await problems(page), [], `${name}, ${width} px, ${colorScheme}`);
             const overflow = await page.evaluate<number>(
               'document.documentElement.scrollWidth - document.documentElement.clientWidth',
             );
