@@ -5,7 +5,15 @@ import { loadKeyRing } from '../../src/oidc/keys/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
 import { STORES } from '../support/config.js';
 import { EXAMPLES } from '../support/examples.js';
-import { clientToken, operation, perform, userToken, type Example } from '../support/management.js';
+import {
+  clientToken,
+  operation,
+  perform,
+  tokenSource,
+  userTokenSource,
+  type Example,
+} from '../support/management.js';
+import { oneOf, someOf } from '../support/profile.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -28,12 +36,21 @@ const namesOne = ({ schemas: { params, body } }: AnyOperation): boolean =>
 const NEEDS_EVERYTHING = new Set(['messaging.putmail', 'messaging.putsms', 'messaging.delete']);
 const EVERYTHING = ['isms.all', 'ids4.ms.all'];
 
+const WORDS = [
+  ...new Set(
+    OPERATIONS.flatMap(({ access }) => (access.kind === 'open' ? [] : spellings(access.area, access.verb))),
+  ),
+];
+
 for (const kind of STORES)
   describe(`every operation, on ${kind}`, () => {
     let server: TestServer;
     let home: Tenant;
     let other: Tenant;
-    let bad: Map<string, string>;
+    let bad: [what: string, token: string][];
+    let clientWith: (scopes: string[]) => Promise<string>;
+    let clientThereWith: (scopes: string[]) => Promise<string>;
+    let userWith: (scopes: string[], permissions: string[]) => Promise<string>;
     const made = new Map<string, Promise<string>>();
     /** A token that is made once for all who ask for the same. */
     const shared = (name: string, make: () => Promise<string>): Promise<string> => {
@@ -48,6 +65,9 @@ for (const kind of STORES)
       home = server.home.tenant;
       other = await server.addTenant('other', `other.localhost:${server.port}`);
       await server.addApi('orders', ['orders.read']);
+      clientWith = await tokenSource(server, WORDS);
+      clientThereWith = await tokenSource(server, WORDS, other);
+      userWith = await userTokenSource(server, WORDS);
       const good = await clientToken(server, ['isms.all']);
       const [header = '', payload = ''] = good.split('.');
       const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
@@ -63,7 +83,7 @@ for (const kind of STORES)
         revoked_at: Date.now(),
         expires_at: exp * 1000,
       });
-      bad = new Map([
+      bad = [
         ['nonsense', 'nonsense'],
         ['one whose signature is another’s', `${header}.${payload}.${revoked.split('.')[2]}`],
         ['one that has expired', await signedByUs(server, { ...claims, exp: Number(claims['iat']) - 1 })],
@@ -71,7 +91,7 @@ for (const kind of STORES)
         ['a revoked one', revoked],
         ['one of another tenant', await clientToken(server, ['isms.all'], other)],
         ['one for another API', await clientToken(server, ['orders.read'])],
-      ]);
+      ];
       // The key signs what it is told to, so that the refusals above are for their own reasons.
       assert.equal(
         (await perform(server, operation('role.get'), {}, { token: await signedByUs(server, claims) }))
@@ -85,7 +105,7 @@ for (const kind of STORES)
       assert.deepEqual(Object.keys(EXAMPLES).sort(), OPERATIONS.map(({ id }) => id).sort());
     });
 
-    for (const each of OPERATIONS) {
+    for (const [at, each] of OPERATIONS.entries()) {
       const { id, access } = each;
       const example = async (token = '', tenant = home) => EXAMPLES[id]?.(server, tenant, token) ?? {};
 
@@ -108,7 +128,7 @@ for (const kind of STORES)
 
       it(`${id} refuses a token that is not valid here [SEC-47]`, async () => {
         const sent = await untouched();
-        for (const [what, token] of bad) {
+        for (const [what, token] of someOf(bad, at)) {
           const { status, headers } = await perform(server, each, sent, { token });
           assert.equal(status, 401, what);
           assert.match(headers.get('www-authenticate') ?? '', /error="invalid_token"/);
@@ -130,7 +150,7 @@ for (const kind of STORES)
 
       it(`${id} refuses a user without the permission, and names it [SEC-18]`, async () => {
         const token = await shared(`user without ${plainest}`, () =>
-          userToken(server, [plainest], ['isms.codegen.clients']),
+          userWith([plainest], ['isms.codegen.clients']),
         );
         const { status, body } = await perform(server, each, await untouched(), { token });
         assert.deepEqual([status, body['data']], [403, { missing: 'permission', name: plainest }]);
@@ -140,18 +160,19 @@ for (const kind of STORES)
       const enough = NEEDS_EVERYTHING.has(id) ? serving.filter((word) => EVERYTHING.includes(word)) : serving;
       for (const word of serving.filter((each) => !enough.includes(each)))
         it(`${id} refuses ${word} alone, and names what it needs [SEC-R1]`, async () => {
-          const token = await shared(`client ${word}`, () => clientToken(server, [word]));
+          const token = await shared(`client ${word}`, () => clientWith([word]));
           const { status, body } = await perform(server, each, await example(token), { token });
           assert.deepEqual([status, body['data']], [403, { missing: 'permission', name: 'isms.all' }]);
         });
 
-      for (const word of enough)
+      for (const [place, word] of enough.entries())
         it(`${id} serves ${word}`, async () => {
           const callers = [
-            await shared(`client ${word}`, () => clientToken(server, [word])),
-            await shared(`user ${word}`, () => userToken(server, [word], [word])),
+            () => shared(`client ${word}`, () => clientWith([word])),
+            () => shared(`user ${word}`, () => userWith([word], [word])),
           ];
-          for (const token of callers) {
+          for (const caller of oneOf(callers, at + place)) {
+            const token = await caller();
             const sent = each.method === 'GET' ? await untouched() : await example(token);
             const { status, body } = await perform(server, each, sent, { token });
             assert.equal(status, 200, JSON.stringify(body));
@@ -160,7 +181,7 @@ for (const kind of STORES)
 
       if (each.home) {
         it(`${id} is for the home tenant’s administrators only [SEC-X4]`, async () => {
-          const there = await clientToken(server, [plainest], other);
+          const there = await clientThereWith([plainest]);
           const sent = await untouched();
           const { status, body } = await perform(server, each, sent, { token: there, tenant: other });
           assert.deepEqual([status, body['data']], [403, { missing: 'tenant', name: 'home' }]);
@@ -169,10 +190,10 @@ for (const kind of STORES)
       }
       if (!namesOne(each)) continue;
       it(`${id} does not know what is another tenant’s [SEC-47]`, async () => {
-        const words = enough.slice(0, 1);
-        const there = await clientToken(server, words, other);
+        const [word = ''] = enough;
+        const there = await shared(`client there ${word}`, () => clientThereWith([word]));
         const foreign = await example(there, other);
-        const token = await clientToken(server, words);
+        const token = await shared(`client ${word}`, () => clientWith([word]));
         assert.equal((await perform(server, each, foreign, { token })).status, 404);
         assert.equal((await perform(server, each, foreign, { token: there, tenant: other })).status, 200);
       });

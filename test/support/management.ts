@@ -127,39 +127,52 @@ export const operation = (id: string): AnyOperation => {
 
 let clients = 0;
 
-/** A new client of its own, with these scopes; each call gets it another token. */
+/** A new client of its own, with these scopes; each call gets it another token, for all of them or for those that are named. */
 export async function tokenSource(
   server: TestServer,
   scopes: string[],
   tenant?: Tenant,
-): Promise<() => Promise<string>> {
+): Promise<(asked?: string[]) => Promise<string>> {
   const clientId = `caller-${++clients}`;
   const settings = { grantTypes: [GRANT_TYPES.clientCredentials], scopes };
   const secret = await server.addClient(clientId, settings, tenant);
-  const form = { grant_type: 'client_credentials', scope: scopes.join(' ') };
-  return () => token(server, form, [clientId, secret], tenant);
+  return (asked = scopes) => {
+    const form = { grant_type: 'client_credentials', scope: asked.join(' ') };
+    return token(server, form, [clientId, secret], tenant);
+  };
 }
 
 /** A token of a new client of its own, with these scopes. */
 export const clientToken = async (server: TestServer, scopes: string[], tenant?: Tenant): Promise<string> =>
   (await tokenSource(server, scopes, tenant))();
 
+/** A new client with these scopes; each call gets it a token with some of them for a new user with these permissions. */
+export async function userTokenSource(
+  server: TestServer,
+  scopes: string[],
+  tenant?: Tenant,
+): Promise<(asked: string[], permissions: string[], roles?: string[]) => Promise<string>> {
+  const clientId = `caller-${++clients}`;
+  const settings = { grantTypes: [GRANT_TYPES.password], scopes };
+  const secret = await server.addClient(clientId, settings, tenant);
+  let users = 0;
+  return async (asked, permissions, roles = []) => {
+    const username = `user-${++users}-of-${clientId}`;
+    const claims = permissions.map((value) => ({ type: 'permission', value }));
+    await server.addUser({ userName: username, claims, roles }, tenant);
+    const form = { grant_type: 'password', username, password: PASSWORD, scope: asked.join(' ') };
+    return token(server, form, [clientId, secret], tenant);
+  };
+}
+
 /** A token of a new client with these scopes for a new user with these permissions. */
-export async function userToken(
+export const userToken = async (
   server: TestServer,
   scopes: string[],
   permissions: string[],
   tenant?: Tenant,
   roles: string[] = [],
-): Promise<string> {
-  const clientId = `caller-${++clients}`;
-  const settings = { grantTypes: [GRANT_TYPES.password], scopes };
-  const secret = await server.addClient(clientId, settings, tenant);
-  const claims = permissions.map((value) => ({ type: 'permission', value }));
-  await server.addUser({ userName: `user-of-${clientId}`, claims, roles }, tenant);
-  const form = { grant_type: 'password', username: `user-of-${clientId}`, password: PASSWORD };
-  return token(server, { ...form, scope: scopes.join(' ') }, [clientId, secret], tenant);
-}
+): Promise<string> => (await userTokenSource(server, scopes, tenant))(scopes, permissions, roles);
 
 async function token(
   server: TestServer,

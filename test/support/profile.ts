@@ -19,3 +19,7 @@ export const seedFor = (kind: StoreKind): number => (kind === 'sqlite' ? SEED : 
  */
 export const someOf = <T>(kinds: readonly T[], at: number): readonly T[] =>
   LONG ? kinds : kinds.filter((_, kind) => (kind + at + SEED) % 3 === 0);
+
+/** One of the kinds in the short run, as `someOf`: for each thing and each run another. */
+export const oneOf = <T>(kinds: readonly T[], at: number): readonly T[] =>
+  LONG ? kinds : kinds.filter((_, kind) => kind === (at + SEED) % kinds.length);

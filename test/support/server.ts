@@ -88,6 +88,7 @@ export async function startServer(
     return gatehouse.stop();
   };
   const { issuer } = home.tenant;
+  let hashed: Promise<string> | undefined;
   const inTenant = async <T>(
     tenant: Tenant,
     work: Parameters<typeof tenantTransaction<T>>[2],
@@ -130,7 +131,8 @@ export async function startServer(
           : '';
       }),
     addUser: async (user, tenant = home.tenant) => {
-      const hash = await gatehouse.context.passwords.hash(PASSWORD);
+      hashed ??= gatehouse.context.passwords.hash(PASSWORD);
+      const hash = await hashed;
       // Nothing of a tenant that servers keep is about its users, so they have no word of it.
       return tenantTransaction(gatehouse.context.store, tenant.id, (db) => insertUser(db, user, hash));
     },
