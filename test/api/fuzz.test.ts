@@ -12,7 +12,7 @@ import { perform, tokenSource, type ApiAnswer, type Example } from '../support/m
 import { often, SEED, seedFor } from '../support/profile.js';
 import { startServer, type TestServer } from '../support/server.js';
 
-const RUNS = often({ short: 8, long: 200 });
+const RUNS = often({ short: 5, long: 200 });
 const TABLES = [
   'tenants',
   'roles',

@@ -3,6 +3,7 @@ import { CLIENT_SETTINGS, type ClientSettings } from '../../src/clients/schema.j
 import { administrator, caller, type Caller, type Data } from '../support/area.js';
 import { STORES } from '../support/config.js';
 import { userToken, type ApiAnswer } from '../support/management.js';
+import { oneOf, placeOf } from '../support/profile.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const CALLBACK = 'https://app.example.com/callback';
@@ -129,15 +130,20 @@ for (const kind of STORES)
     };
 
     for (const setting of Object.keys(CLIENT_SETTINGS.properties) as (keyof ClientSettings)[])
-      for (const { has, change, own, trusted } of TRIES[setting])
+      for (const [at, { has, change, own, trusted }] of TRIES[setting].entries())
         it(`answers ${JSON.stringify(change)} after ${JSON.stringify(has)}: ${own}, trusted: ${trusted} [SEC-R5]`, async () => {
-          const { id } = await client(has);
-          assert.equal(outcome(await developer.ask('PUT', '/api/Client', { id, ...change })), own, 'own');
-          const { id: other } = await client({ ...has, requireConsent: false });
-          const answer = await developer.ask('PUT', '/api/Client', { id: other, ...change });
-          assert.equal(outcome(answer), trusted, 'trusted');
-          if (trusted === 'refused' && own === 'done')
-            assert.deepEqual(answer.body['data'], { missing: 'permission', name: TRUST });
+          const asOwn = async (): Promise<void> => {
+            const { id } = await client(has);
+            assert.equal(outcome(await developer.ask('PUT', '/api/Client', { id, ...change })), own);
+          };
+          const asTrusted = async (): Promise<void> => {
+            const { id } = await client({ ...has, requireConsent: false });
+            const answer = await developer.ask('PUT', '/api/Client', { id, ...change });
+            assert.equal(outcome(answer), trusted);
+            if (trusted === 'refused' && own === 'done')
+              assert.deepEqual(answer.body['data'], { missing: 'permission', name: TRUST });
+          };
+          for (const check of oneOf([asOwn, asTrusted], at + placeOf(kind))) await check();
         });
 
     it('take no number of sign-ins when they are made, of which a new client would count [SEC-R24]', async () => {

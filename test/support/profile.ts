@@ -16,10 +16,13 @@ export const seedFor = (kind: StoreKind): number => (kind === 'sqlite' ? SEED : 
  * A third of the kinds of input in the short run, and all of them in the long one: where each of many things is tried with each
  * kind, another third for each thing and each run.
  * @param at which of the things it is.
+ * @param part a third, or a smaller part.
  */
-export const someOf = <T>(kinds: readonly T[], at: number): readonly T[] =>
-  LONG ? kinds : kinds.filter((_, kind) => (kind + at + SEED) % 3 === 0);
+export const someOf = <T>(kinds: readonly T[], at: number, part = 3): readonly T[] =>
+  LONG ? kinds : kinds.filter((_, kind) => (kind + at + SEED) % part === 0);
 
 /** One of the kinds in the short run, as `someOf`: for each thing and each run another. */
-export const oneOf = <T>(kinds: readonly T[], at: number): readonly T[] =>
-  LONG ? kinds : kinds.filter((_, kind) => kind === (at + SEED) % kinds.length);
+export const oneOf = <T>(kinds: readonly T[], at: number): readonly T[] => someOf(kinds, at, kinds.length);
+
+/** For `at`, where a thing is tried on each store: what one of them is asked, the other is not. */
+export const placeOf = (kind: StoreKind): number => (kind === 'sqlite' ? 0 : 1);
