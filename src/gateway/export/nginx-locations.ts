@@ -48,7 +48,8 @@ export const question = (parts: ServerParts): string[] => {
 };
 
 /** What the locations of all APIs have in common. */
-export function ofCalls({ names: { prefix, variable } }: ServerParts): string[] {
+export function ofCalls(parts: ServerParts): string[] {
+  const { prefix, variable } = parts.names;
   return [
     `error_page 401 421 = @${prefix}_gatehouse;`,
     `error_page 403 500 = @${prefix}_problem;`,
@@ -59,7 +60,7 @@ export function ofCalls({ names: { prefix, variable } }: ServerParts): string[] 
     'proxy_pass_header Server;',
     'proxy_pass_header Date;',
     ...NOT_ANSWERED.map((name) => `proxy_hide_header ${name};`),
-    ...requestHeaders(variable, {}),
+    ...requestHeaders(parts, {}),
     ...answerHeaders(variable, {}),
   ];
 }
@@ -97,9 +98,11 @@ function knownAt(backends: ReadonlyMap<string, Backend>, api: LiveApi, revision:
 }
 
 function locationOf(
-  { names: { variable }, backends }: ServerParts,
+  parts: ServerParts,
   { api, path, revision }: { api: LiveApi; path: string; revision: LiveRevision },
 ): string[] {
+  const { backends } = parts;
+  const { variable } = parts.names;
   const known = knownAt(backends, api, revision);
   if (known.length === 0 || !backends.has(revision.id)) return [];
   const { request = {}, response = {} } = revision.policy?.setHeader ?? {};
@@ -110,7 +113,7 @@ function locationOf(
   return block(`location ^~ "${path}"`, [
     `set $${variable('backends')} "${known.join(',')}";`,
     `auth_request ${AUTHORIZE_PATH};`,
-    ...(Object.keys(request).length > 0 ? requestHeaders(variable, request) : []),
+    ...(Object.keys(request).length > 0 ? requestHeaders(parts, request) : []),
     ...(Object.keys(response).length > 0 ? answerHeaders(variable, response) : []),
     ...(hidden.length > 0 ? [...NOT_ANSWERED, ...hidden].map((name) => `proxy_hide_header ${name};`) : []),
     `proxy_pass $${variable('upstream')}$${variable('path')};`,
@@ -124,7 +127,11 @@ const problem = (word: string, title: string, status: number, detail: string): s
 const STATUSES = [400, 401, 403, 404, 405, 413, 415, 429, 431, 500, 502, 503, 504];
 
 export function problemLocations({ names: { prefix, variable } }: ServerParts): string[] {
-  const common = ['default_type application/problem+json;', ...answerHeaders(variable, {})];
+  const common = [
+    'default_type application/problem+json;',
+    'add_header Cache-Control no-store always;',
+    ...answerHeaders(variable, {}),
+  ];
   const own = (name: string, status: number, text: string): string[] =>
     block(`location @${prefix}_${name}`, [...common, `return ${status} '${text}';`]);
   return [

@@ -318,7 +318,7 @@ for (const keepAlive of [true, false])
       while (plane.usage.length === before) await new Promise((resolve) => setImmediate(resolve));
       const [entry, ...others] = plane.usage.slice(before);
       equal(others.length, 0);
-      ok(entry && entry.milliseconds > 0);
+      ok(entry?.milliseconds !== undefined && entry.milliseconds > 0);
       deepEqual(
         { ...entry, milliseconds: 0, revisionId: '' },
         {
