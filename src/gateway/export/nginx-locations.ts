@@ -26,7 +26,7 @@ export const toGatehouse = (parts: ServerParts): string[] => {
   return [
     ...identity(parts),
     `proxy_set_header Upgrade $${variable('upgrade')};`,
-    `proxy_set_header Connection $${variable('connection')};`,
+    `proxy_set_header Connection $${variable('named')};`,
     `proxy_pass http://${prefix}_gatehouse$request_uri;`,
   ];
 };
@@ -57,6 +57,9 @@ export function ofCalls(parts: ServerParts): string[] {
     `error_page 504 = @${prefix}_timeout;`,
     '# A backend must not move the call to another location.',
     'proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;',
+    ...['cr', 'lf'].map((name) => `sub_filter $${variable(name)} "";`),
+    'sub_filter_once off;',
+    'sub_filter_types *;',
     'proxy_pass_header Server;',
     'proxy_pass_header Date;',
     ...NOT_ANSWERED.map((name) => `proxy_hide_header ${name};`),

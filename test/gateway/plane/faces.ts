@@ -1,0 +1,65 @@
+import type { Context } from 'mocha';
+import { addressBook } from '../../../src/gateway/export/addresses.js';
+import { exportNginx } from '../../../src/gateway/export/nginx.js';
+import type { LiveApi } from '../../../src/gateway/types.js';
+import type { Tenant } from '../../../src/tenants/index.js';
+import { needsFiles } from '../../support/needs.js';
+import { freePort } from '../../support/ports.js';
+import { NGINX, startNginx } from '../export/nginx-server.js';
+
+/** How calls reach the data plane: at once, or by a real nginx with the exported configuration. */
+export const FACES = ['direct', 'nginx'] as const;
+export type Face = (typeof FACES)[number];
+
+const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
+
+/** Where connections of these tests may go. */
+export const REACH = ['127.0.0.1', 'localhost'];
+
+/** Skips what comes through nginx where it is not installed. Call it first in `before`. */
+export function needsFace(test: Context, face: Face): void {
+  if (face === 'nginx') needsFiles(test, [NGINX, AUTHORITIES], 'nginx-light and ca-certificates');
+}
+
+/**
+ * What nginx does otherwise than the data plane: the title of the test, and what docs/gateway-exports.md says of it.
+ * faces.test.ts sees to it that the page does.
+ */
+export const BY_NGINX: Readonly<Record<string, string>> = {
+  'sends on that the caller takes trailers': 'Trailers and `TE` do not pass',
+  'passes trailers of the backend on': 'Trailers and `TE` do not pass',
+  'drops headers of the connection from answers': '`Upgrade` and headers that `Connection` names pass',
+};
+
+/** `it` for one face: tests of what nginx does otherwise are of the data plane alone. */
+export const itThrough =
+  (face: Face) =>
+  (title: string, test: Mocha.AsyncFunc | Mocha.Func): void => {
+    if (face === 'direct' || BY_NGINX[title] === undefined) it(title, test);
+  };
+
+export interface FrontNginx {
+  port: number;
+  errors(): string;
+  stop(): Promise<void>;
+}
+
+/** Starts nginx in front of a data plane at a port of this machine. */
+export async function startFront(
+  { tenant, apis }: { tenant: Tenant; apis: readonly LiveApi[] },
+  { port: behind, certificateHeader }: { port: number; certificateHeader: string },
+): Promise<FrontNginx> {
+  const port = await freePort();
+  const text = await exportNginx(
+    { tenant, apis },
+    {
+      listen: `127.0.0.1:${port}`,
+      gatehouse: `http://127.0.0.1:${behind}`,
+      certificateHeader,
+      authorities: AUTHORITIES,
+      addressOf: addressBook(REACH),
+    },
+  );
+  const { errors, stop } = await startNginx(text, port);
+  return { port, errors, stop };
+}
