@@ -27,6 +27,8 @@ export const toGatehouse = (parts: ServerParts): string[] => {
     ...identity(parts),
     `proxy_set_header Upgrade $${variable('upgrade')};`,
     `proxy_set_header Connection $${variable('named')};`,
+    'proxy_pass_header Server;',
+    'proxy_pass_header Date;',
     `proxy_pass http://${prefix}_gatehouse$request_uri;`,
   ];
 };

@@ -28,6 +28,17 @@ export function needsFace(test: Context, face: Face): void {
 export const BY_NGINX: Readonly<Record<string, string>> = {
   'sends on that the caller takes trailers': 'Trailers and `TE` do not pass',
   'passes trailers of the backend on': 'Trailers and `TE` do not pass',
+  'lets interim answers end here': 'Interim answers of backends (103) break the call',
+  'refuses an extension with a bare LF, and sends nothing on':
+    'nginx takes lines that end with LF alone, and HTTP/0.9',
+  'refuses a bare LF, and sends nothing on': 'nginx takes lines that end with LF alone, and HTTP/0.9',
+  'refuses a bare LF among headers, and sends nothing on':
+    'nginx takes lines that end with LF alone, and HTTP/0.9',
+  'refuses no version of HTTP, and sends nothing on':
+    'nginx takes lines that end with LF alone, and HTTP/0.9',
+  'takes the name of the server out': 'nginx names itself in `Server` where the backend does not',
+  'ends a body that stops for too long':
+    '400, 408, 414, 431, 501, 502 and 505 of its own have no problem document',
   'drops headers of the connection from answers': '`Upgrade` and headers that `Connection` names pass',
 };
 

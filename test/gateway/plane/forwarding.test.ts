@@ -199,7 +199,10 @@ for (const [face, keepAlive] of [
     });
 
     it('sends on that the caller takes trailers', async () => {
-      await call({ path: '/gateway/orders/items', headers: { Connection: 'TE', TE: 'gzip;q=0.5, trailers' } });
+      await call({
+        path: '/gateway/orders/items',
+        headers: { Connection: 'TE', TE: 'gzip;q=0.5, trailers' },
+      });
       equal(seen.headers.te, 'trailers');
     });
 
