@@ -36,6 +36,8 @@ export const BY_NGINX: Readonly<Record<string, string>> = {
     'nginx takes lines that end with LF alone, and HTTP/0.9',
   'refuses no version of HTTP, and sends nothing on':
     'nginx takes lines that end with LF alone, and HTTP/0.9',
+  'counts a WebSocket at its end': 'Usage counts them when it decides them',
+  'ends all WebSockets when it is asked to': 'WebSockets stay open when Gatehouse stops',
   'takes the name of the server out': 'nginx names itself in `Server` where the backend does not',
   'ends a body that stops for too long':
     '400, 408, 414, 431, 501, 502 and 505 of its own have no problem document',
