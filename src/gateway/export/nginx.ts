@@ -64,11 +64,9 @@ const introduction = ({ tenant, apis }: ExportSource, leftOut: readonly LeftOut[
   '#',
   '# Gatehouse decides each call, and picks its backend; nginx carries it. An older file is never wrong: what it does not',
   '# know is handed over to Gatehouse. So are calls with one of these policies: cache, circuitBreaker, mock, retry, timeout,',
-  '# validateRequest, a setHeader or cors of a single operation; and OPTIONS.',
+  '# validateRequest, a setHeader or cors of a single operation; and OPTIONS that the document does not have.',
   '#',
-  '# What nginx does otherwise than Gatehouse: it answers 400, 414 and 431 of its own without a problem document; does not pass on',
-  '# trailers and TE; says 100 Continue itself; waits 300 s for headers of a backend as well; does not drop headers of answers that',
-  '# Connection names; does not pass on certificates of clients. Usage and metrics do not count the calls that it forwards.',
+  '# docs/gateway-exports.md says what nginx does otherwise than Gatehouse.',
   ...(leftOut.length > 0 ? ['#', '# Handed over to Gatehouse:'] : []),
   ...leftOut.map(({ what, why }) => `# - ${what}: ${why}`),
   '',
@@ -111,7 +109,14 @@ function httpLevel(
 }
 
 /** Headers of which each answer has one. */
-const COMMON_HEADERS = ['content_type', 'content_length', 'transfer_encoding', 'connection', 'date', 'server'];
+const COMMON_HEADERS = [
+  'content_type',
+  'content_length',
+  'transfer_encoding',
+  'connection',
+  'date',
+  'server',
+];
 
 /**
  * What nginx would let through unread: all that follows an interim answer (103, or a 101 that was not asked for), and an answer

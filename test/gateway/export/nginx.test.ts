@@ -432,7 +432,10 @@ describe('nginx with the exported configuration', () => {
   const HIDDEN = 'HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 2\r\n\r\nok';
   for (const [what, bytes] of [
     ['an interim answer', `HTTP/1.1 103 Early Hints\r\nDate: now\r\n\r\n${HIDDEN}`],
-    ['an interim answer with an empty body', `HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\n\r\n${HIDDEN}`],
+    [
+      'an interim answer with an empty body',
+      `HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\n\r\n${HIDDEN}`,
+    ],
     ['a change to a protocol that nobody asked for', `HTTP/1.1 101 Go\r\nUpgrade: x\r\n\r\n${HIDDEN}`],
     ['an empty line', `\n${HIDDEN}`],
     ['a first line in small letters', HIDDEN.replace('HTTP', 'http')],

@@ -41,6 +41,21 @@ export const BY_NGINX: Readonly<Record<string, string>> = {
   'takes the name of the server out': 'nginx names itself in `Server` where the backend does not',
   'ends a body that stops for too long':
     '400, 408, 414, 431, 501, 502 and 505 of its own have no problem document',
+  "breaks the caller's HTTP/1.0 connection when an answer with chunks breaks off":
+    'To callers of HTTP/1.0 an answer that breaks off ends like a whole one',
+  'answers HTTP/1.0 without chunks, and closes': '`Via` names HTTP/1.1, whatever the caller speaks',
+  'answers 502 to two lengths': 'Answers with two lengths, or with a length and chunks, are written anew',
+  'answers 502 to a length and chunks':
+    'Answers with two lengths, or with a length and chunks, are written anew',
+  'answers 502 to no HTTP at all':
+    'What is no HTTP, or a change to another protocol, reaches the caller without line ends',
+  'answers 502 to another protocol that nobody asked for':
+    'What is no HTTP, or a change to another protocol, reaches the caller without line ends',
+  'answers 502 to interim answers without end': 'Interim answers of backends (103) break the call',
+  'passes an answer on that comes before the body is sent, and stops sending it':
+    'The rest of a body that the backend does not take is read, and thrown away',
+  'passes many megabytes on unchanged both ways': 'A long body has to be sent before the answer begins',
+  'refuses without asking for the body': 'nginx says `100 Continue` itself',
   'drops headers of the connection from answers': '`Upgrade` and headers that `Connection` names pass',
 };
 
