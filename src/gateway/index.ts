@@ -6,7 +6,7 @@ import type { CallTenant, FieldProblem } from '../api/index.js';
 import type { Config } from '../config.js';
 import { download, DownloadFailed } from '../kernel/download.js';
 import { Invalid } from '../kernel/errors.js';
-import { plain, proxiesIn } from '../kernel/forwarded.js';
+import { proxiesIn } from '../kernel/forwarded.js';
 import { openOutboundPool } from '../kernel/outbound-pool.js';
 import { checkOutbound } from '../kernel/outbound.js';
 import { mayUsePlainHttp } from '../kernel/private-networks.js';
@@ -16,9 +16,9 @@ import { gatewayReach } from '../outbound-reach.js';
 import { openAccess, type AccessBase } from './access/index.js';
 import { openLiveCatalogue, type CatalogueBase, type LiveCatalogue } from './catalogue/index.js';
 import { checkPath, openDocuments, routerOf } from './documents/index.js';
-import { answerAuthorize, AUTHORIZE_PATH } from './export/index.js';
 import { askForBody, openPlane, type Plane, type UsageEntry } from './plane/index.js';
 import { checkPolicy, openPolicies, POLICY_SCHEMA } from './policies/index.js';
+import { answeringProxies } from './proxies.js';
 import { announce } from './subscribers/index.js';
 import { DocumentRefused } from './types.js';
 import { openUsage, type Usage } from './usage/index.js';
@@ -72,7 +72,7 @@ export function openGateway(base: GatewayBase): Gateway {
   });
   return {
     services: { ...managementServices(config, documents.prepare, live), usage },
-    plane: { ...plane, handle: answeringProxies(plane.handle, trustsProxy) },
+    plane: { ...plane, handle: answeringProxies(plane, trustsProxy) },
     async close() {
       await plane.close();
       await access.close();
@@ -82,17 +82,6 @@ export function openGateway(base: GatewayBase): Gateway {
     },
   };
 }
-
-/**
- * Answers a proxy of `trustProxy` that asks about a call (export/authorize.ts): each call is handed over to the data plane here.
- * To all others there is nothing at this path.
- */
-const answeringProxies =
-  (handle: Plane['handle'], trustsProxy: (address: string) => boolean): Plane['handle'] =>
-  (request, response, tenant, facts) =>
-    request.url === AUTHORIZE_PATH && trustsProxy(plain(request.socket.remoteAddress ?? ''))
-      ? answerAuthorize(request, response, () => ({ kind: 'handOver' }))
-      : handle(request, response, tenant, facts);
 
 const count = (usage: Usage, { versionId, operation, ...entry }: UsageEntry): void =>
   usage.count({ ...entry, apiId: versionId, operation: operation ?? '' });

@@ -21,6 +21,8 @@ export interface RequestFacts {
   /** Answered from memory, the same for everybody: nothing that the log needs a line of. */
   routine?: boolean;
   clientId?: string;
+  /** The call that a proxy in front asks about. The log has it in place of the question. */
+  asked?: { method: string; url: string };
   /** An error code in the protocol's words; absent when all went well. */
   outcome?: string;
 }

@@ -40,7 +40,11 @@ export const ANSWERED = [
   'Access-Control-Allow-Origin',
   'Access-Control-Expose-Headers',
   'Allow',
+  'DPoP-Nonce',
+  'RateLimit',
+  'RateLimit-Policy',
   'Retry-After',
+  'Strict-Transport-Security',
   'Vary',
   'WWW-Authenticate',
   'X-Request-Id',
@@ -112,15 +116,22 @@ export type Authorize = (call: AuthorizeCall) => Decision | Promise<Decision>;
 /** What a proxy does with `Connection` itself. */
 const HOP_WORDS = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settings', '']);
 
+/**
+ * Whether a header of the caller's is one that does reach backends, or one that the proxy drops. A proxy that takes `_` in names
+ * would pass on another spelling of what it drops.
+ */
+function canBeDropped(name: string): boolean {
+  const dashed = name.replaceAll('_', '-');
+  const isIdentity = dashed.startsWith('gatehouse-') || dashed.startsWith('x-forwarded-');
+  return name === dashed ? !isIdentity || KNOWN.has(name) : !isIdentity && !KNOWN.has(dashed);
+}
+
 /** Whether a header would reach the backend that the data plane drops: nginx drops headers by their whole names only. */
 function needsThePlane({ headers, rawHeaders }: IncomingMessage): boolean {
   const named = String(headers['gatehouse-connection'] ?? '').toLowerCase();
   if (named.split(',').some((word) => !HOP_WORDS.has(word.trim()))) return true;
   // As they came: the app has taken some of them out of `headers`.
-  return rawHeaders.some((text, at) => {
-    const name = at % 2 === 0 ? text.toLowerCase() : '';
-    return (name.startsWith('gatehouse-') || name.startsWith('x-forwarded-')) && !KNOWN.has(name);
-  });
+  return rawHeaders.some((text, at) => at % 2 === 0 && !canBeDropped(text.toLowerCase()));
 }
 
 /** Puts the call in place of the question, so that all that reads the request reads the call. */
@@ -139,26 +150,42 @@ const withoutQuestion = (raw: readonly string[]): string[] => {
   return raw.filter((_, at) => !asked.has((raw[at - (at % 2)] as string).toLowerCase()));
 };
 
-/** Answers a proxy's question. Rejects with what `authorize` throws; nothing is answered then. */
+/** Answers a proxy's question, and says how. Rejects with what `authorize` throws; nothing is answered then. */
 export async function answerAuthorize(
   request: IncomingMessage,
   response: ServerResponse,
   authorize: Authorize,
-): Promise<void> {
+): Promise<Decision['kind']> {
   const [method, target] = [request.headers['gatehouse-method'], request.headers['gatehouse-uri']];
-  if (typeof method !== 'string' || typeof target !== 'string') return answer(response, 401, {});
+  const decision =
+    typeof method === 'string' && typeof target === 'string'
+      ? await decisionOf(request, method, target, authorize)
+      : HAND_OVER;
+  if (decision.kind === 'handOver') answer(response, 401, {});
+  else if (decision.kind === 'refuse') refuse(response, decision);
+  else forward(response, decision);
+  return decision.kind;
+}
+
+const HAND_OVER: Decision = { kind: 'handOver' };
+
+async function decisionOf(
+  request: IncomingMessage,
+  method: string,
+  target: string,
+  authorize: Authorize,
+): Promise<Decision> {
   const backends = new Set(String(request.headers['gatehouse-backends'] ?? '').split(','));
   const handsOver = needsThePlane(request);
   restore(request, method, target);
-  const decision = handsOver
-    ? { kind: 'handOver' as const }
-    : await authorize({
-        request,
-        carries: (revision, operation) =>
-          backends.has(backendName(revision)) && isCarried(revision, operation),
-      });
-  if (decision.kind === 'handOver') return answer(response, 401, {});
-  if (decision.kind === 'refuse') return refuse(response, decision);
+  if (handsOver) return HAND_OVER;
+  return authorize({
+    request,
+    carries: (revision, operation) => backends.has(backendName(revision)) && isCarried(revision, operation),
+  });
+}
+
+function forward(response: ServerResponse, decision: Decision & { kind: 'forward' }): void {
   // Anything else would be part of the host's name, which the proxy puts before it.
   if (!decision.target.startsWith('/')) throw new Error('the target at a backend begins with a slash');
   answer(response, 204, {

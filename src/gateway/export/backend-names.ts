@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { CompiledOperation, LiveRevision, PolicySteps } from '../types.js';
+import { hasCache, isSafe } from '../policies/cache/changes.js';
 import { stepsOf } from './policy-steps.js';
 
 /**
@@ -34,6 +35,8 @@ export function isCarried(revision: LiveRevision, operation: CompiledOperation):
   const steps = stepsOf(revision, operation);
   return (
     OF_THE_PLANE.every((step) => steps[step] === undefined) &&
-    configured(steps) === configured(revision.policy ?? {})
+    configured(steps) === configured(revision.policy ?? {}) &&
+    // What a cache holds of a path ends when another operation of the path changes it.
+    (isSafe(operation.method) || !hasCache(revision.policy))
   );
 }

@@ -1,5 +1,5 @@
 import { ANSWERED, DROPPED, SENT } from './authorize.js';
-import type { Names } from './nginx-names.js';
+import type { Names, ServerParts } from './nginx-names.js';
 import { quoted } from './nginx-text.js';
 
 /** Headers of calls and of their answers, as directives. */
@@ -26,13 +26,13 @@ export const NOT_ANSWERED = [
 type Headers = Readonly<Record<string, string | null>>;
 
 /** nginx takes all `proxy_set_header` of one level: a location that adds one has to repeat the others. */
-export function requestHeaders(variable: Names['variable'], set: Headers): string[] {
+export function requestHeaders({ names: { variable }, options }: ServerParts, set: Headers): string[] {
   const own = [
     `proxy_set_header Host $${variable('host')};`,
     `proxy_set_header Upgrade $${variable('upgrade')};`,
     `proxy_set_header Connection $${variable('connection')};`,
     ...SENT.map((name) => `proxy_set_header ${name} $${variable(`send_${name}`)};`),
-    ...DROPPED.map((name) => `proxy_set_header ${name} "";`),
+    ...[...DROPPED, options.certificateHeader].map((name) => `proxy_set_header ${name} "";`),
   ];
   return [
     ...own,

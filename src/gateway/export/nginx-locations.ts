@@ -26,7 +26,9 @@ export const toGatehouse = (parts: ServerParts): string[] => {
   return [
     ...identity(parts),
     `proxy_set_header Upgrade $${variable('upgrade')};`,
-    `proxy_set_header Connection $${variable('connection')};`,
+    `proxy_set_header Connection $${variable('named')};`,
+    'proxy_pass_header Server;',
+    'proxy_pass_header Date;',
     `proxy_pass http://${prefix}_gatehouse$request_uri;`,
   ];
 };
@@ -48,7 +50,8 @@ export const question = (parts: ServerParts): string[] => {
 };
 
 /** What the locations of all APIs have in common. */
-export function ofCalls({ names: { prefix, variable } }: ServerParts): string[] {
+export function ofCalls(parts: ServerParts): string[] {
+  const { prefix, variable } = parts.names;
   return [
     `error_page 401 421 = @${prefix}_gatehouse;`,
     `error_page 403 500 = @${prefix}_problem;`,
@@ -56,10 +59,13 @@ export function ofCalls({ names: { prefix, variable } }: ServerParts): string[] 
     `error_page 504 = @${prefix}_timeout;`,
     '# A backend must not move the call to another location.',
     'proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;',
+    ...['cr', 'lf'].map((name) => `sub_filter $${variable(name)} "";`),
+    'sub_filter_once off;',
+    'sub_filter_types *;',
     'proxy_pass_header Server;',
     'proxy_pass_header Date;',
     ...NOT_ANSWERED.map((name) => `proxy_hide_header ${name};`),
-    ...requestHeaders(variable, {}),
+    ...requestHeaders(parts, {}),
     ...answerHeaders(variable, {}),
   ];
 }
@@ -97,9 +103,11 @@ function knownAt(backends: ReadonlyMap<string, Backend>, api: LiveApi, revision:
 }
 
 function locationOf(
-  { names: { variable }, backends }: ServerParts,
+  parts: ServerParts,
   { api, path, revision }: { api: LiveApi; path: string; revision: LiveRevision },
 ): string[] {
+  const { backends } = parts;
+  const { variable } = parts.names;
   const known = knownAt(backends, api, revision);
   if (known.length === 0 || !backends.has(revision.id)) return [];
   const { request = {}, response = {} } = revision.policy?.setHeader ?? {};
@@ -110,7 +118,7 @@ function locationOf(
   return block(`location ^~ "${path}"`, [
     `set $${variable('backends')} "${known.join(',')}";`,
     `auth_request ${AUTHORIZE_PATH};`,
-    ...(Object.keys(request).length > 0 ? requestHeaders(variable, request) : []),
+    ...(Object.keys(request).length > 0 ? requestHeaders(parts, request) : []),
     ...(Object.keys(response).length > 0 ? answerHeaders(variable, response) : []),
     ...(hidden.length > 0 ? [...NOT_ANSWERED, ...hidden].map((name) => `proxy_hide_header ${name};`) : []),
     `proxy_pass $${variable('upstream')}$${variable('path')};`,
@@ -124,7 +132,11 @@ const problem = (word: string, title: string, status: number, detail: string): s
 const STATUSES = [400, 401, 403, 404, 405, 413, 415, 429, 431, 500, 502, 503, 504];
 
 export function problemLocations({ names: { prefix, variable } }: ServerParts): string[] {
-  const common = ['default_type application/problem+json;', ...answerHeaders(variable, {})];
+  const common = [
+    'default_type application/problem+json;',
+    'add_header Cache-Control no-store always;',
+    ...answerHeaders(variable, {}),
+  ];
   const own = (name: string, status: number, text: string): string[] =>
     block(`location @${prefix}_${name}`, [...common, `return ${status} '${text}';`]);
   return [

@@ -64,11 +64,9 @@ const introduction = ({ tenant, apis }: ExportSource, leftOut: readonly LeftOut[
   '#',
   '# Gatehouse decides each call, and picks its backend; nginx carries it. An older file is never wrong: what it does not',
   '# know is handed over to Gatehouse. So are calls with one of these policies: cache, circuitBreaker, mock, retry, timeout,',
-  '# validateRequest, a setHeader or cors of a single operation; and OPTIONS.',
+  '# validateRequest, a setHeader or cors of a single operation; and OPTIONS that the document does not have.',
   '#',
-  '# What nginx does otherwise than Gatehouse: it answers 400, 414 and 431 of its own without a problem document; does not pass on',
-  '# trailers and TE; says 100 Continue itself; waits 300 s for headers of a backend as well; does not drop headers of answers that',
-  '# Connection names; does not pass on certificates of clients. Usage and metrics do not count the calls that it forwards.',
+  '# docs/gateway-exports.md says what nginx does otherwise than Gatehouse.',
   ...(leftOut.length > 0 ? ['#', '# Handed over to Gatehouse:'] : []),
   ...leftOut.map(({ what, why }) => `# - ${what}: ${why}`),
   '',
@@ -93,6 +91,12 @@ function httpLevel(
       '"~*^GET websocket$" websocket;',
     ]),
     ...block(`map $${variable('upgrade')} $${variable('connection')}`, ['default "";', 'websocket upgrade;']),
+    '# What the caller names there is dropped by Gatehouse. Its own connections do not end with those of callers.',
+    ...block(`map $http_connection $${variable('named')}`, [
+      'default $http_connection;',
+      '"~*^(close|keep-alive)$" "";',
+    ]),
+    ...unread(variable),
     ...byName('upstream', ({ name, revision }) => `${revision.serviceUrl.protocol}//${prefix}_${name}`),
     ...byName('host', ({ revision }) => revision.serviceUrl.host),
     ...byName('name', ({ revision }) => revision.serviceUrl.hostname.replace(/^\[|\]$/g, '')),
@@ -103,6 +107,32 @@ function httpLevel(
     '',
   ];
 }
+
+/** Headers of which each answer has one. */
+const COMMON_HEADERS = [
+  'content_type',
+  'content_length',
+  'transfer_encoding',
+  'connection',
+  'date',
+  'server',
+];
+
+/**
+ * What nginx would let through unread: all that follows an interim answer (103, or a 101 that was not asked for), and an answer
+ * whose first line it does not understand. Callers would take that for another answer, with all headers that must not reach
+ * them. Without line ends it is no answer to anybody (`sub_filter` in nginx-locations.ts).
+ */
+const unread = (variable: Names['variable']): string[] => {
+  const headers = COMMON_HEADERS.map((name) => `$upstream_http_${name}`).join('');
+  return ['cr', 'lf'].flatMap((name) =>
+    block(`map "$upstream_status|${headers}" $${variable(name)}`, [
+      'default "";',
+      `"~^(?:[0-9-]+[ ,:]+)*1[0-9][0-9]\\|" "${name === 'cr' ? '\r' : '\n'}";`,
+      `"~^[0-9 ,:-]*[0-9]\\|$" "${name === 'cr' ? '\r' : '\n'}";`,
+    ]),
+  );
+};
 
 /** The address is the one that was checked: nginx would look the name up again, and connect to whatever it finds. */
 function placeOf(address: string, { port, protocol }: URL): string {

@@ -42,26 +42,31 @@ function send({ request, response }: Exchanged, status: number, headers: string[
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
+/** The document of a problem (RFC 9457). */
+export const problemDocument = (
+  { requestId }: RequestFacts,
+  { word, detail, extensions }: Problem,
+): Record<string, unknown> => ({
+  type: `urn:gatehouse:gateway:${word}`,
+  title: TITLES[word],
+  status: PROBLEMS[word],
+  detail,
+  requestId,
+  ...extensions,
+});
+
 /**
- * Answers with a problem document (RFC 9457). HEAD gets the same head without the body.
+ * Answers with a problem document. HEAD gets the same head without the body.
  * @param cors headers for a browser's script, which could not read the problem without them.
  */
 export function sendProblem(exchanged: Exchanged, problem: Problem, cors?: CorsHeaders): void {
-  const { word, detail, headers = {}, extensions } = problem;
-  const status = PROBLEMS[word];
+  const { word, headers = {} } = problem;
   exchanged.facts.outcome = word;
-  const document = {
-    type: `urn:gatehouse:gateway:${word}`,
-    title: TITLES[word],
-    status,
-    detail,
-    requestId: exchanged.facts.requestId,
-    ...extensions,
-  };
+  const document = problemDocument(exchanged.facts, problem);
   const list = ['Content-Type', 'application/problem+json', 'Cache-Control', 'no-store'];
   for (const [name, value] of Object.entries(headers)) list.push(name, value);
   list.push(...ownHeaders(exchanged, cors));
-  send(exchanged, status, list, Buffer.from(JSON.stringify(document)));
+  send(exchanged, PROBLEMS[word], list, Buffer.from(JSON.stringify(document)));
 }
 
 /** Answers with what a step has made, or the cache has kept. */

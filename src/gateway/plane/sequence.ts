@@ -11,9 +11,20 @@ interface Step<C> {
   run(call: C): Soon<Outcome>;
 }
 
+/** The call is for somebody else to decide, from its beginning. Nothing of it was counted. */
+export interface HandedOver {
+  isHandedOver: true;
+}
+
+const HANDED_OVER: HandedOver = { isHandedOver: true };
+
 /** The checks of a call, in the order of the contract. */
 export interface Sequence {
-  run(call: LocatedCall): Soon<Outcome>;
+  /**
+   * @param carries asked as soon as the operation is known, before a step reads a token or counts something. Where it answers
+   * false, no further step runs.
+   */
+  run(call: LocatedCall, carries: (call: Call) => boolean): Soon<Outcome | HandedOver>;
 }
 
 export interface SequenceBase {
@@ -104,10 +115,11 @@ export function openSequence({ access, policies, checkPath }: SequenceBase): Seq
     },
   ];
   return {
-    run: (call) =>
-      soon(
-        runAll(beforeOperation, call),
-        (outcome) => outcome ?? (hasOperation(call) ? runAll(ofOperation, call) : NO_OPERATION),
-      ),
+    run: (call, carries) =>
+      soon(runAll(beforeOperation, call), (outcome): Soon<Outcome | HandedOver> => {
+        if (outcome) return outcome;
+        if (!hasOperation(call)) return NO_OPERATION;
+        return carries(call) ? runAll(ofOperation, call) : HANDED_OVER;
+      }),
   };
 }

@@ -129,7 +129,7 @@ export interface Recorder {
   abort(): void;
 }
 
-/** One call at its end, for the usage counts. */
+/** One call at its end, or when it is given to a proxy in front, for the usage counts. */
 export interface UsageEntry {
   tenantId: string;
   /** The API resource's id. */
@@ -139,7 +139,8 @@ export interface UsageEntry {
   /** The operation's key; undefined where no operation matched. */
   operation: string | undefined;
   clientId: string | undefined;
-  /** What the caller got; 499 where it left before the answer began. */
-  status: number;
-  milliseconds: number;
+  /** What the caller got; 499 where it left before the answer began. Undefined where a proxy in front forwards the call. */
+  status: number | undefined;
+  /** Undefined where a proxy in front forwards the call. */
+  milliseconds: number | undefined;
 }

@@ -4,6 +4,7 @@ import { hasBody } from '../../kernel/request.js';
 import type { Soon } from '../../kernel/soon.js';
 import { without } from '../plane/query.js';
 import type { Answer, CacheTurn, Call, LocatedCall, PolicyRunner } from '../plane/steps.js';
+import { hasCache, isSafe } from './cache/changes.js';
 import { openCache, type CacheOptions } from './cache/index.js';
 import { compilePolicy, type OperationPolicy } from './compile.js';
 import { corsHeaders, isPreflight, preflight } from './cors.js';
@@ -55,7 +56,7 @@ export function openPolicies({ askForBody, cache: cacheOptions }: PoliciesBase):
       const { method, revision, request, path } = call;
       const query = without(call.query, 'subscription-key');
       const address = { scope: revision, uri: query === undefined ? path : `${path}?${query}` };
-      if (!SAFE.has(method)) return hasCache(call) ? cache.changing(address) : undefined;
+      if (!isSafe(method)) return hasCache(revision.policy) ? cache.changing(address) : undefined;
       const step = policyOf(call).steps.cache;
       if (!step) return undefined;
       const { headers } = request;
@@ -69,13 +70,6 @@ export function openPolicies({ askForBody, cache: cacheOptions }: PoliciesBase):
     },
   };
 }
-
-const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
-
-/** Whether any operation of the revision has a cache. */
-const hasCache = ({ revision: { policy } }: Call): boolean =>
-  policy?.cache !== undefined ||
-  Object.values(policy?.operations ?? {}).some(({ cache }) => cache !== undefined);
 
 /**
  * A preflight request is answered by the policy of the operation that it asks about, else by the API's. Undefined where there

@@ -4,7 +4,7 @@ import { BUCKETS, bucketOf } from './histogram.js';
 export const DIMENSIONS = ['none', 'operation', 'client', 'status', 'revision'] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
-/** A call that has ended. */
+/** A call that has ended, or one that a proxy in front forwards. */
 export interface CountedCall {
   tenantId: string;
   /** The version's. */
@@ -14,14 +14,16 @@ export interface CountedCall {
   operation: string;
   /** Absent where there was no token. */
   clientId?: string | undefined;
-  /** HTTP status. */
-  status: number;
-  /** From the first look at the request to the end of the answer. */
-  milliseconds: number;
+  /** HTTP status; undefined where a proxy in front forwards the call, so that its end is not seen here. */
+  status: number | undefined;
+  /** From the first look at the request to the end of the answer; undefined where that is not seen here. */
+  milliseconds: number | undefined;
 }
 
 /** Calls that had none: no operation matched, no token came. */
 export const NONE = '(none)';
+/** The status of calls that a proxy in front forwards. */
+export const UNKNOWN = '(unknown)';
 /** Calls whose operation or client is not counted by its own name, because the day has had too many. */
 export const OTHER = '(other)';
 
@@ -39,6 +41,7 @@ const FIRST_ERROR = 400;
 export interface Cell {
   calls: number;
   errors: number;
+  /** Of the calls whose end was seen here. */
   histogram: number[];
 }
 
@@ -47,7 +50,7 @@ interface ApiState {
   /** The names that have counts of their own today, by dimension. */
   known: Set<string>[];
   day: number;
-  /** Of all its calls since it is known here, by the first digit of the status. */
+  /** Of all its calls since it is known here, by the first digit of the status; the last one is of statuses that are unknown. */
   classes: number[];
   seconds: number;
 }
@@ -93,7 +96,7 @@ const newCell = (): Cell => ({ calls: 0, errors: 0, histogram: new Array<number>
 const newState = (day: number): ApiState => ({
   known: DIMENSIONS.map(() => new Set<string>()),
   day,
-  classes: [0, 0, 0, 0, 0, 0],
+  classes: [0, 0, 0, 0, 0, 0, 0],
   seconds: 0,
 });
 
@@ -101,6 +104,15 @@ const sizeOf = ({ tenants }: Batch): number =>
   [...tenants.values()]
     .flatMap((apis) => [...apis.values()])
     .reduce((sum, api) => api.cells.reduce((total, byName) => total + byName.size, sum), 0);
+
+const LAST_CLASS = 5;
+const UNKNOWN_CLASS = 6;
+
+function classOf(status: number | undefined): number {
+  if (status === undefined) return UNKNOWN_CLASS;
+  const digit = Math.trunc(status / 100);
+  return digit >= 1 && digit <= LAST_CLASS ? digit : 0;
+}
 
 /** @param now in epoch milliseconds. */
 export function openCounts(now: () => number = Date.now): Counts {
@@ -177,23 +189,22 @@ export function openCounts(now: () => number = Date.now): Counts {
       const minute = at - (at % MINUTE_MS);
       if (minute !== batch.minute) begin(minute);
       const api = cellsOf(tenantId, apiId);
-      const bucket = bucketOf(milliseconds);
-      const failed = status >= FIRST_ERROR;
+      const bucket = milliseconds === undefined ? undefined : bucketOf(milliseconds);
+      const failed = status !== undefined && status >= FIRST_ERROR;
       const add = (dimension: number, name: string): void => {
         const cell = api.cells[dimension]?.get(name) ?? newCellOf(api, dimension, name);
         cell.calls += 1;
         if (failed) cell.errors += 1;
-        (cell.histogram[bucket] as number) += 1;
+        if (bucket !== undefined) (cell.histogram[bucket] as number) += 1;
       };
       add(0, '');
       add(1, operation === '' ? NONE : operation);
       add(2, clientId ?? NONE);
-      add(3, String(status));
+      add(3, status === undefined ? UNKNOWN : String(status));
       add(4, revisionId);
       const { state } = api;
-      const statusClass = Math.trunc(status / 100);
-      (state.classes[statusClass >= 1 && statusClass <= 5 ? statusClass : 0] as number) += 1;
-      if (milliseconds > 0) state.seconds += milliseconds / 1000;
+      (state.classes[classOf(status)] as number) += 1;
+      if (milliseconds !== undefined && milliseconds > 0) state.seconds += milliseconds / 1000;
     },
     take() {
       begin(batch.minute);

@@ -21,19 +21,20 @@ function middleOf(bucket: number): number {
   return bucket === BUCKETS - 1 ? LONGEST : Number((2 ** ((bucket - 0.5) / 2)).toPrecision(3));
 }
 
+/** Null where no latency is known. */
 export interface Percentiles {
-  p50: number;
-  p95: number;
-  p99: number;
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
 }
 
 /**
  * Percentiles by nearest rank, in milliseconds: at most 20 % off between 1 ms and 65 s, at most 0.5 ms off below that. What is
  * above is answered as 65,536.
- * @param histogram holds one latency at least.
  */
 export function percentilesOf(histogram: readonly number[]): Percentiles {
   const calls = histogram.reduce((sum, count) => sum + count, 0);
+  if (calls === 0) return { p50: null, p95: null, p99: null };
   const at = (share: number): number => {
     const rank = Math.ceil(share * calls);
     let seen = 0;

@@ -2,8 +2,8 @@ import type { Metrics, Sample } from '../../observe/index.js';
 import type { Row, Store } from '../../store/index.js';
 import type { ApiTotals, Counts } from './counts.js';
 
-/** The classes of statuses by their first digit; what is none of HTTP's is `other`. */
-const CLASSES = ['other', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+/** The classes of statuses by their first digit: what is none of HTTP's is `other`, and what a proxy forwards is `unknown`. */
+const CLASSES = ['other', '1xx', '2xx', '3xx', '4xx', '5xx', 'unknown'] as const;
 
 /** Tells Prometheus what was counted: by tenant, API and class of status, and by nothing that a caller chooses. */
 export function usageMetrics(metrics: Pick<Metrics, 'counters'>, store: Store, counts: Counts): void {
@@ -19,7 +19,7 @@ export function usageMetrics(metrics: Pick<Metrics, 'counters'>, store: Store, c
   };
   metrics.counters(
     'gatehouse_gateway_calls_total',
-    'Calls of APIs that ended, by tenant, API and class of status.',
+    'Calls of APIs by tenant, API and class of status; unknown where nginx forwards the call.',
     ['tenant', 'api', 'status'],
     () =>
       labelled(({ classes }) =>
@@ -30,7 +30,7 @@ export function usageMetrics(metrics: Pick<Metrics, 'counters'>, store: Store, c
   );
   metrics.counters(
     'gatehouse_gateway_call_seconds_total',
-    'Time that calls of APIs took together, by tenant and API.',
+    'Time that calls of APIs took together, by tenant and API, without those that nginx forwards.',
     ['tenant', 'api'],
     () => labelled(({ seconds }) => [{ labels: {}, value: seconds }]),
   );

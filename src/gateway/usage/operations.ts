@@ -10,7 +10,7 @@ import {
 import type { Config } from '../../config.js';
 import { Invalid, NotFound } from '../../kernel/errors.js';
 import type { Row, TenantDb } from '../../store/index.js';
-import { DIMENSIONS, NONE, OTHER, type Dimension } from './counts.js';
+import { DIMENSIONS, NONE, OTHER, UNKNOWN, type Dimension } from './counts.js';
 import { MOST_NAMES, readUsage, STEPS, type Asked, type Kept, type Step } from './store.js';
 import { keptFor, type Usage } from './usage.js';
 
@@ -39,13 +39,16 @@ const QUERY = {
       type: 'string',
       enum: DIMENSIONS,
       default: 'none',
-      description: `What the calls are told apart by. The ${MOST_NAMES} names with the most calls are answered, the others together as \`${OTHER}\`; \`${NONE}\` is calls without a token or an operation.`,
+      description: `What the calls are told apart by. The ${MOST_NAMES} names with the most calls are answered, the others together as \`${OTHER}\`; \`${NONE}\` is calls without a token or an operation, \`${UNKNOWN}\` the status of calls that nginx forwards.`,
     },
   },
 } as const;
 
 const count = { type: 'integer', minimum: 0 } as const;
-const latency = { type: 'number', description: 'Milliseconds; at most 20 % off, or 0.5 ms.' } as const;
+const latency = shapes.orNull({
+  type: 'number',
+  description: 'Milliseconds; at most 20 % off, or 0.5 ms. Null where nginx has forwarded all calls.',
+} as const);
 
 const SERIES = {
   type: 'array',
@@ -59,7 +62,10 @@ const SERIES = {
       time: { ...shapes.time, description: 'When the step begins.' },
       key: { type: 'string', description: 'Left out where `by` is `none`.' },
       calls: count,
-      errors: { ...count, description: 'Those with a status of 400 or more.' },
+      errors: {
+        ...count,
+        description: 'Those with a status of 400 or more; of calls that nginx forwards, none is known.',
+      },
       p50: latency,
       p95: latency,
       p99: latency,

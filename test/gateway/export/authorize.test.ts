@@ -92,6 +92,8 @@ describe('the answer to a proxy’s question', () => {
     assert.equal((await ask({ ...QUESTION, 'Gatehouse-Connection': 'close, X-Secret' })).status, 401);
     assert.equal((await ask({ ...QUESTION, 'X-Forwarded-User': 'root' })).status, 401);
     assert.equal((await ask({ ...QUESTION, 'Gatehouse-Other': 'x' })).status, 401);
+    for (const name of ['Gatehouse_Caller', 'X_Forwarded_For', 'X_Request_Id', 'x-Real_IP'])
+      assert.equal((await ask({ ...QUESTION, [name]: 'x' })).status, 401, name);
   });
 
   it('is 403 with the problem in a header that any proxy takes, cut where it is too long', async () => {
@@ -141,6 +143,9 @@ describe('the answer to a proxy’s question', () => {
       assert.equal(await carried({ operations: { a: steps } }), false);
       assert.equal(await carried({ operations: { other: steps } }), true);
     }
+    const changing = operation('PUT /a');
+    assert.equal(await carried({ operations: { a: { cache: { seconds: 1 } } } }, changing), false);
+    assert.equal(await carried(undefined, changing), true);
     assert.equal(await carried({ operations: { 'GET /a': { cors: { origins: ['*'] } } } }), false);
     assert.equal(await carried({ operations: { a: { setHeader: { request: { 'X-A': 'b' } } } } }), false);
   });

@@ -12,6 +12,7 @@ import type { NginxOptions } from '../../../src/gateway/export/nginx-names.js';
 import type { LiveApi, LiveRevision } from '../../../src/gateway/types.js';
 import { freePort } from '../../support/ports.js';
 import { needsFiles } from '../../support/needs.js';
+import { exchange } from '../../support/raw.js';
 import { api, operation, revision, TENANT, version } from './apis.js';
 import {
   bodyIn,
@@ -288,6 +289,7 @@ describe('nginx with the exported configuration', () => {
         'Gatehouse-Caller': 'forged',
         'Gatehouse-Backends': 'forged',
         'Ocp-Apim-Subscription-Key': 'key',
+        'Client-Cert': 'forged',
         traceparent: '00-x',
         Expect: '',
         TE: 'trailers',
@@ -425,6 +427,34 @@ describe('nginx with the exported configuration', () => {
       assert.equal(answer.headers['x-accel-redirect'], undefined);
     }
     assert.deepEqual(passedOn, []);
+  });
+
+  const HIDDEN = 'HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 2\r\n\r\nok';
+  for (const [what, bytes] of [
+    ['an interim answer', `HTTP/1.1 103 Early Hints\r\nDate: now\r\n\r\n${HIDDEN}`],
+    [
+      'an interim answer with an empty body',
+      `HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\n\r\n${HIDDEN}`,
+    ],
+    ['a change to a protocol that nobody asked for', `HTTP/1.1 101 Go\r\nUpgrade: x\r\n\r\n${HIDDEN}`],
+    ['an empty line', `\n${HIDDEN}`],
+    ['a first line in small letters', HIDDEN.replace('HTTP', 'http')],
+  ] as const)
+    it(`lets no answer through unread behind ${what}`, async () => {
+      answerOf = (request) => request.socket.end(bytes, 'latin1');
+      const text = await exchange(port, ['GET /gateway/orders/items/1 HTTP/1.1', 'Host: a']);
+      assert.doesNotMatch(text, /(?:^|[\r\n])set-cookie/i);
+    });
+
+  it('leaves line ends as they are in answers that it understands', async () => {
+    for (const bytes of [
+      'HTTP/1.1 200 OK\r\nDate: now\r\nConnection: close\r\n\r\na\r\nb\n',
+      'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: 103|\r\n\r\na\r\nb\n',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\na\r\nb\n\r\n0\r\n\r\n',
+    ]) {
+      answerOf = (request) => request.socket.end(bytes, 'latin1');
+      assert.equal((await get('/gateway/orders/items/1')).body, 'a\r\nb\n');
+    }
   });
 
   it('answers with a problem document where the backend breaks off', async () => {

@@ -6,6 +6,7 @@ import {
   type OutgoingHttpHeaders,
   type ServerResponse,
 } from 'node:http';
+import { itThrough, needsFace } from './faces.js';
 import { apiOf, documentOf, revisionOf, startBackend, startPlane, versionOf } from './support.js';
 import type { TestBackend, TestPlane } from './support.js';
 
@@ -27,6 +28,13 @@ interface Answered {
   trailers: IncomingMessage['trailers'];
 }
 
+const ORIGIN_WIDE = {
+  'Clear-Site-Data': '"*"',
+  'Service-Worker-Allowed': '/',
+  'Strict-Transport-Security': 'max-age=0',
+  'Alt-Svc': 'h3=":443"',
+};
+
 interface Asked {
   method?: string;
   path: string;
@@ -34,8 +42,13 @@ interface Asked {
   body?: string | Buffer;
 }
 
-for (const keepAlive of [true, false])
-  describe(`forwarding over ${keepAlive ? 'kept' : 'closed'} connections`, () => {
+for (const [face, keepAlive] of [
+  ['direct', true],
+  ['direct', false],
+  ['nginx', true],
+] as const)
+  describe(`forwarding over ${keepAlive ? 'kept' : 'closed'} connections, ${face}`, () => {
+    const it = itThrough(face);
     let backend: TestBackend;
     let plane: TestPlane;
     let agent: Agent;
@@ -48,7 +61,8 @@ for (const keepAlive of [true, false])
     };
     let answer: (response: ServerResponse, request: IncomingMessage) => void;
 
-    before(async () => {
+    before(async function () {
+      needsFace(this, face);
       agent = new Agent({ keepAlive });
       backend = await startBackend((request, response) => {
         const chunks: Buffer[] = [];
@@ -64,15 +78,17 @@ for (const keepAlive of [true, false])
           answer(response, request);
         });
       });
-      plane = await startPlane([apiOf(versionOf('', revisionOf(`${backend.url}/base`, DOCUMENT)))]);
+      plane = await startPlane([apiOf(versionOf('', revisionOf(`${backend.url}/base`, DOCUMENT)))], {
+        through: face,
+      });
     });
     beforeEach(() => {
       answer = (response) => response.end('hello');
     });
     after(async () => {
-      agent.destroy();
-      await plane.close();
-      await backend.close();
+      agent?.destroy();
+      await plane?.close();
+      await backend?.close();
     });
 
     function call({ method = 'GET', path, headers = {}, body }: Asked): Promise<Answered> {
@@ -169,7 +185,7 @@ for (const keepAlive of [true, false])
           'Keep-Alive': 'timeout=5',
           'Proxy-Authorization': 'Basic x',
           'Proxy-Connection': 'keep-alive',
-          TE: 'gzip;q=0.5, trailers',
+          TE: 'gzip;q=0.5',
           Upgrade: 'h2c',
           'X-Secret': '1',
         },
@@ -178,8 +194,16 @@ for (const keepAlive of [true, false])
         ['keep-alive', 'proxy-authorization', 'proxy-connection', 'te', 'upgrade', 'x-secret', 'via'].map(
           (name) => seen.headers[name],
         ),
-        [undefined, undefined, undefined, 'trailers', undefined, undefined, '1.1 gatehouse'],
+        [undefined, undefined, undefined, undefined, undefined, undefined, '1.1 gatehouse'],
       );
+    });
+
+    it('sends on that the caller takes trailers', async () => {
+      await call({
+        path: '/gateway/orders/items',
+        headers: { Connection: 'TE', TE: 'gzip;q=0.5, trailers' },
+      });
+      equal(seen.headers.te, 'trailers');
     });
 
     it('goes on with a trace, with a parent of its own', async () => {
@@ -239,14 +263,18 @@ for (const keepAlive of [true, false])
       deepEqual(values('X-Request-Id'), ['request-0001']);
     });
 
-    it('drops what acts on the whole origin, and headers of the connection', async () => {
+    it('drops what acts on the whole origin', async () => {
+      answer = (response) =>
+        response.writeHead(200, { ...ORIGIN_WIDE, 'Set-Cookie': ['a=1', 'b=2'], 'X-Kept': '1' }).end();
+      const { headers } = await call({ path: '/gateway/orders/items' });
+      for (const name of ['set-cookie', ...Object.keys(ORIGIN_WIDE)])
+        equal(headers[name.toLowerCase()], undefined, name);
+      equal(headers['x-kept'], '1');
+    });
+
+    it('drops headers of the connection from answers', async () => {
       answer = (response) => {
         response.writeHead(200, {
-          'Set-Cookie': ['a=1', 'b=2'],
-          'Clear-Site-Data': '"*"',
-          'Service-Worker-Allowed': '/',
-          'Strict-Transport-Security': 'max-age=0',
-          'Alt-Svc': 'h3=":443"',
           'Proxy-Authenticate': 'Basic',
           Upgrade: 'h2c',
           Connection: 'X-Hop, keep-alive',
@@ -318,7 +346,8 @@ for (const keepAlive of [true, false])
       while (plane.usage.length === before) await new Promise((resolve) => setImmediate(resolve));
       const [entry, ...others] = plane.usage.slice(before);
       equal(others.length, 0);
-      ok(entry && entry.milliseconds > 0);
+      if (face === 'direct') ok(Number(entry?.milliseconds) > 0);
+      else equal(entry?.milliseconds, undefined);
       deepEqual(
         { ...entry, milliseconds: 0, revisionId: '' },
         {
@@ -328,11 +357,21 @@ for (const keepAlive of [true, false])
           revisionId: '',
           operation: 'PUT /items/{id}',
           clientId: undefined,
-          status: 200,
+          status: face === 'direct' ? 200 : undefined,
           milliseconds: 0,
         },
       );
     });
+
+    if (face === 'nginx')
+      it('is done by nginx, but for calls with headers that it cannot drop', async () => {
+        const before = plane.decisions.length;
+        await call({ path: '/gateway/orders/items', headers: { 'X-Kept': '1' } });
+        await call({ path: '/gateway/orders/items', headers: { 'X-Forwarded-Anything': '1' } });
+        await call({ path: '/gateway/orders/items', headers: { Connection: 'X-Secret', 'X-Secret': '1' } });
+        await call({ path: '/gateway/orders/nothing' });
+        deepEqual(plane.decisions.slice(before), ['forward', 'hand over', 'hand over', 'refuse']);
+      });
 
     it('uses connections to the backend again', async () => {
       await call({ path: '/gateway/orders/items' });

@@ -20,11 +20,14 @@ import type {
   LiveVersion,
   Policy,
 } from '../../../src/gateway/types.js';
+import { answeringProxies } from '../../../src/gateway/proxies.js';
 import { settleHeaders } from '../../../src/kernel/forwarded.js';
 import { openOutboundPool } from '../../../src/kernel/outbound-pool.js';
 import { setFacts, type RequestFacts } from '../../../src/kernel/request.js';
 import { settleTarget } from '../../../src/kernel/target.js';
+import { whenClosed } from '../../../src/kernel/when-closed.js';
 import type { Tenant } from '../../../src/tenants/index.js';
+import { REACH, startFront, type Face } from './faces.js';
 
 /** A document of operations, each `GET /path`. */
 export const documentOf = (...keys: string[]): CompiledDocument => ({
@@ -96,7 +99,10 @@ export const openPolicies: PolicyRunner = {
 };
 
 export interface TestPlane {
+  /** Where calls go: its own, or that of nginx in front. */
   port: number;
+  /** What was decided of each call that nginx asked about, oldest first. */
+  decisions: ('forward' | 'refuse' | 'hand over')[];
   plane: Plane;
   server: Server;
   usage: UsageEntry[];
@@ -105,13 +111,21 @@ export interface TestPlane {
   close(): Promise<void>;
 }
 
+const CERTIFICATE_HEADER = 'x-client-certificate';
 const TENANT = { id: 'home', name: 'home', issuer: 'https://id.example:8443' } as Tenant;
 
-/** A server that gives each request to a plane as the app does. */
+const DECISIONS: Record<number, TestPlane['decisions'][number]> = {
+  204: 'forward',
+  401: 'hand over',
+  403: 'refuse',
+};
+
+/** A server that gives each request to a plane as the app does, by itself or behind nginx. */
 export async function startPlane(
   apis: readonly LiveApi[],
-  changes: Partial<PlaneBase> = {},
+  { through = 'direct', ...changes }: Partial<PlaneBase> & { through?: Face } = {},
 ): Promise<TestPlane> {
+  const decisions: TestPlane['decisions'] = [];
   const usage: UsageEntry[] = [];
   const errors: unknown[] = [];
   const plane = openPlane({
@@ -119,13 +133,14 @@ export async function startPlane(
     routes: { checkPath, routerOf },
     access: openAccess,
     policies: openPolicies,
-    openPool: (_tenant, origin) => openOutboundPool(origin, ['127.0.0.1', 'localhost']),
+    openPool: (_tenant, origin) => openOutboundPool(origin, REACH),
     usage: (entry) => void usage.push(entry),
     trustsProxy: () => false,
-    certificateHeader: 'x-client-certificate',
+    certificateHeader: CERTIFICATE_HEADER,
     log: pino({ level: 'silent' }),
     ...changes,
   });
+  const handle = answeringProxies(plane, () => through === 'nginx');
   const server = createServer({ keepAliveTimeout: 65_000 });
   const listener: RequestListener = (request, response) => {
     settleTarget(request);
@@ -133,7 +148,9 @@ export async function startPlane(
     const facts: RequestFacts = { requestId: 'request-0001', address, startedAt: Date.now() };
     setFacts(request, facts);
     settleHeaders(request, new URL(TENANT.issuer), address, facts.requestId);
-    void (async () => plane.handle(request, response, TENANT, facts))().catch((error: unknown) => {
+    if (request.url === '/gateway/authorize')
+      whenClosed(response, () => decisions.push(DECISIONS[response.statusCode] ?? 'hand over'));
+    void (async () => handle(request, response, TENANT, facts))().catch((error: unknown) => {
       errors.push(error);
       response.destroy();
     });
@@ -141,13 +158,20 @@ export async function startPlane(
   server.on('request', listener).on('checkContinue', listener).on('checkExpectation', listener);
   server.on('upgrade', upgradeListener(server, listener, isOurs));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const own = (server.address() as AddressInfo).port;
+  const front =
+    through === 'nginx'
+      ? await startFront({ tenant: TENANT, apis }, { port: own, certificateHeader: CERTIFICATE_HEADER })
+      : undefined;
   return {
-    port: (server.address() as AddressInfo).port,
+    port: front?.port ?? own,
+    decisions,
     plane,
     server,
     usage,
     errors,
     async close() {
+      await front?.stop();
       plane.endTunnels();
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();

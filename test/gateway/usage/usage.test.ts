@@ -113,6 +113,23 @@ for (const kind of STORES)
         );
     });
 
+    it('counts calls that a proxy forwards without errors and latencies, with a status that is unknown', async () => {
+      const tenantId = await newTenant();
+      const [node] = nodes() as [Usage];
+      node.count(call(tenantId, { status: undefined, milliseconds: undefined }));
+      const unknown = { p50: null, p95: null, p99: null };
+      await node.flush();
+      assert.deepEqual(await series(tenantId), [{ time: NOON, calls: 1, errors: 0, ...unknown }]);
+      node.count(call(tenantId, { status: 500 }));
+      await node.close();
+      const known = { p50: 4.76, p95: 4.76, p99: 4.76 };
+      assert.deepEqual(await series(tenantId), [{ time: NOON, calls: 2, errors: 1, ...known }]);
+      assert.deepEqual(await series(tenantId, { dimension: 'status' }), [
+        { time: NOON, key: '(unknown)', calls: 1, errors: 0, ...unknown },
+        { time: NOON, key: '500', calls: 1, errors: 1, ...known },
+      ]);
+    });
+
     it('names the operations with the most calls, and adds the others up', async () => {
       const tenantId = await newTenant();
       const [node] = nodes() as [Usage];

@@ -1,0 +1,22 @@
+import { plain } from '../kernel/forwarded.js';
+import { answerAuthorize, AUTHORIZE_PATH } from './export/index.js';
+import type { Plane } from './plane/index.js';
+
+/**
+ * The data plane's listener, which also answers a proxy of `trustProxy` that asks about a call (export/authorize.ts). To all
+ * others there is nothing at that path.
+ */
+export const answeringProxies =
+  (plane: Plane, trustsProxy: (address: string) => boolean): Plane['handle'] =>
+  (request, response, tenant, facts) => {
+    if (request.url !== AUTHORIZE_PATH || !trustsProxy(plain(request.socket.remoteAddress ?? '')))
+      return plane.handle(request, response, tenant, facts);
+    return answerAuthorize(request, response, async (asked) => {
+      const { method = '', url = '' } = asked.request;
+      facts.asked = { method, url };
+      return plane.authorize({ ...asked, response, tenant, facts });
+    }).then((kind) => {
+      // The call comes itself, and has a line of its own in the log.
+      if (kind === 'handOver') facts.routine = true;
+    });
+  };
