@@ -1,4 +1,4 @@
-import { Pool, type Dispatcher } from 'undici';
+import { Pool } from 'undici';
 import { insertApiResource, newApiResource } from '../../src/api-resources/index.js';
 import type { StoreKind } from '../support/config.js';
 import { GRANT_TYPES } from '../../src/clients/index.js';
