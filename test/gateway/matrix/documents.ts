@@ -13,8 +13,8 @@ const OTHERS: Readonly<Record<string, Data>> = {
   '/ship': { 'x-permission': 'ship', security: [{ gatehouse: [] }] },
 };
 
-function withOthers(document: Data): Data {
-  const paths = Object.entries(OTHERS).map(([path, more]) => [path, { get: { ...more, responses: GOOD } }]);
+function withOthers(document: Data, others: Readonly<Record<string, Data>>): Data {
+  const paths = Object.entries(others).map(([path, more]) => [path, { get: { ...more, responses: GOOD } }]);
   return { ...document, paths: { ...(document['paths'] as Data), ...Object.fromEntries(paths) } };
 }
 
@@ -34,6 +34,7 @@ export const ORDERS = {
       'GET /also': ['read'],
       'GET /permitted': [],
     }),
+    OTHERS,
   ),
   policy: {
     operations: {
@@ -52,21 +53,25 @@ const quota = (calls: number, period: string, timeZone = 'UTC'): object => ({
   quota: { calls, period, timeZone, by: 'api' },
 });
 
+const NUMBER = { name: 'n', in: 'query', required: true, schema: { type: 'integer' } };
+
 /** The API whose limits are tried, one at each path. */
 export const LIMITED = {
-  document: documentOf({
-    'GET /all': null,
-    'GET /also-all': null,
-    'GET /own': null,
-    'GET /client': null,
-    'GET /user': null,
-    'GET /address': null,
-    'GET /scope': ['limited.read'],
-    'GET /checked': null,
-    'GET /nodes': null,
-    'GET /quota': null,
-    'GET /day': null,
-  }),
+  document: withOthers(
+    documentOf({
+      'GET /all': null,
+      'GET /also-all': null,
+      'GET /own': null,
+      'GET /client': null,
+      'GET /user': null,
+      'GET /address': null,
+      'GET /scope': ['limited.read'],
+      'GET /nodes': null,
+      'GET /quota': null,
+      'GET /day': null,
+    }),
+    { '/checked': { security: [], parameters: [NUMBER] } },
+  ),
   policy: {
     ...once('api'),
     operations: {

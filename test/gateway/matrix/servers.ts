@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { insertApiResource, newApiResource } from '../../../src/api-resources/index.js';
 import type { StoreKind } from '../../support/config.js';
 import { ApiTeam, startBackend, startGateway, type Backend } from '../../support/gateway.js';
-import { send, type Said } from '../../support/http.js';
+import { send, type Heard, type Said } from '../../support/http.js';
 import { call, clientToken, type ApiAnswer } from '../../support/management.js';
 import { until } from '../../support/raw.js';
 import type { TestServer } from '../../support/server.js';
 import { APPLICATION, TokenMaker } from '../access/tokens.js';
 import { LIMITED, ORDERS } from './documents.js';
+import { openKeyed, type Keyed } from './keys.js';
 
 type Data = Record<string, unknown>;
 
@@ -29,6 +30,7 @@ export interface Matrix {
   abroad: TokenMaker;
   /** A call of one node: status, word of the problem, `WWW-Authenticate`, as far as there are such. */
   ask(node: 0 | 1, path: string, said?: Said): Promise<string>;
+  hear(node: 0 | 1, path: string, said?: Said): Promise<Heard>;
   /** What both nodes say; `said` is asked for each of them. */
   askBoth(path: string, said: () => Promise<Said>): Promise<string[]>;
   /** Calls both nodes until they say this. @returns the milliseconds that took. */
@@ -40,6 +42,9 @@ export interface Matrix {
   /** A product with these APIs. @returns its id. */
   product(apis: readonly ApiTeam[], more?: object): Promise<string>;
   keys(productId: string, more?: object): Promise<Keys>;
+  keyed: Keyed;
+  /** The API whose limits are tried. */
+  limited: ApiTeam;
   close(): Promise<void>;
 }
 
@@ -52,7 +57,7 @@ export const MACHINE = {
 };
 
 async function addTenantAbroad(server: TestServer): Promise<TokenMaker> {
-  const tenant = await server.addTenant('abroad', 'abroad.localhost');
+  const tenant = await server.addTenant('abroad', `abroad.localhost:${server.port}`);
   await server.change((db) => insertApiResource(db, newApiResource('orders', ['orders.read'])), tenant);
   const secret = await server.addClient('machine', { ...APPLICATION, scopes: ['orders.read'] }, tenant);
   return new TokenMaker(server, 'machine', secret, tenant);
@@ -82,9 +87,14 @@ export async function openMatrix(kind: StoreKind): Promise<Matrix> {
   const manage: Matrix['manage'] = (method, path, json) =>
     done(call(server, { method, path: `/api${path}`, token, json }));
 
+  const hear: Matrix['hear'] = (node, path, said = {}) =>
+    send(new URL(`/gateway/${path}`, `http://127.0.0.1:${ports[node]}`), {
+      ...said,
+      headers: { host, ...said.headers },
+    });
+
   async function ask(node: 0 | 1, path: string, said: Said = {}): Promise<string> {
-    const url = new URL(`/gateway/${path}`, `http://127.0.0.1:${ports[node]}`);
-    const { status, headers, text } = await send(url, { ...said, headers: { host, ...said.headers } });
+    const { status, headers, text } = await hear(node, path, said);
     const isProblem = headers.get('content-type')?.includes('problem+json');
     const word = isProblem && String((JSON.parse(text) as { type: string }).type).replace(/.*:/, '');
     return [status, word, headers.get('www-authenticate')].filter(Boolean).join(' ');
@@ -106,12 +116,12 @@ export async function openMatrix(kind: StoreKind): Promise<Matrix> {
   const team = await publish('orders', ORDERS, ['read', 'write', 'all']);
   await publish('parts', ORDERS, ['read'], { accessTokenFormat: 'opaque' });
   await publish('stock', ORDERS, ['read']);
-  await publish('limited', LIMITED, ['read', 'write']);
+  const limited = await publish('limited', LIMITED, ['read', 'write']);
   const machine = new TokenMaker(server, 'machine', await server.addClient('machine', MACHINE));
   const abroad = await addTenantAbroad(server);
 
-  return {
-    ...{ server, backend, team, machine, abroad, ask, manage, publish },
+  const matrix: Omit<Matrix, 'keyed'> = {
+    ...{ server, backend, team, machine, abroad, hear, ask, manage, publish, limited },
     async askBoth(path, said) {
       const outcomes: string[] = [];
       for (const node of [0, 1] as const) outcomes.push(await ask(node, path, await said()));
@@ -136,4 +146,5 @@ export async function openMatrix(kind: StoreKind): Promise<Matrix> {
       await backend.close();
     },
   };
+  return { ...matrix, keyed: await openKeyed(matrix) };
 }
