@@ -27,11 +27,18 @@ const ofClient =
     return { said: { headers: bearer(token) }, end: () => end(matrix, String(id)) };
   };
 
+const SHIP = [{ type: 'permission', value: 'orders.ship' }];
+
+/** The role whose users may ship. */
+export const CLERK = { name: 'clerk', claims: SHIP };
+
 const ofUser =
-  (userName: string, end: (matrix: Matrix, id: string) => Promise<unknown>): Begin =>
+  (
+    { userName, ...user }: { userName: string; claims?: typeof SHIP; roles?: string[] },
+    end: (matrix: Matrix, id: string) => Promise<unknown>,
+  ): Begin =>
   async (matrix) => {
-    const claims = [{ type: 'permission', value: 'orders.ship' }];
-    const { id } = await matrix.server.addUser({ userName, claims });
+    const { id } = await matrix.server.addUser({ userName, ...user });
     const { access_token: token } = await matrix.machine.ofUser(userName);
     return { said: { headers: bearer(String(token)) }, end: () => end(matrix, id) };
   };
@@ -73,19 +80,29 @@ export const ENDINGS: readonly [title: string, path: string, begin: Begin, outco
   [
     'the user is disabled',
     'orders/token',
-    ofUser('dora', ({ manage }, id) => manage('PUT', '/User', { id, status: 'disabled' })),
+    ofUser({ userName: 'dora' }, ({ manage }, id) => manage('PUT', '/User', { id, status: 'disabled' })),
     INVALID,
   ],
   [
     'the user is deleted',
     'orders/token',
-    ofUser('dirk', ({ manage }, id) => manage('DELETE', `/User/${id}`)),
+    ofUser({ userName: 'dirk' }, ({ manage }, id) => manage('DELETE', `/User/${id}`)),
     INVALID,
   ],
   [
     'the user loses the permission',
     'orders/ship',
-    ofUser('dave', ({ manage }, id) => manage('PUT', '/User', { id, claims: [] })),
+    ofUser({ userName: 'dave', claims: SHIP }, ({ manage }, id) =>
+      manage('PUT', '/User', { id, claims: [] }),
+    ),
+    '403 permission Bearer error="insufficient_scope"',
+  ],
+  [
+    'the user loses the role that has the permission',
+    'orders/ship',
+    ofUser({ userName: 'doris', roles: [CLERK.name] }, ({ manage }, id) =>
+      manage('PUT', '/User', { id, roles: [] }),
+    ),
     '403 permission Bearer error="insufficient_scope"',
   ],
   [
