@@ -73,13 +73,7 @@ for (const kind of STORES)
       assert.match(answer.headers.get('dpop-nonce') ?? '', /^[\w-]{43}$/);
     });
 
-    it('is refused as Bearer, with and without a proof', async () => {
-      assert.equal(challengeOf(await node.call(bearer(token))), BEARER);
-      assert.equal(challengeOf(await node.call({ ...bearer(token), dpop: await prove() })), BEARER);
-    });
-
-    const WRONG: [title: string, proof: () => Promise<string | undefined>, error: string][] = [
-      ['none', async () => undefined, 'invalid_dpop_proof'],
+    const WRONG: [title: string, proof: () => Promise<string>, error: string][] = [
       ['one that is no JWT', async () => 'no proof', 'invalid_dpop_proof'],
       ['one that is too long', async () => 'a'.repeat(8193), 'invalid_dpop_proof'],
       ['two', async () => `${await prove()}, ${await prove()}`, 'invalid_dpop_proof'],
@@ -97,11 +91,7 @@ for (const kind of STORES)
     ];
     for (const [title, proof, error] of WRONG)
       it(`is refused with a proof that is wrong: ${title}`, async () => {
-        const dpop = await proof();
-        const answer = await node.call({
-          authorization: `DPoP ${token}`,
-          ...(dpop !== undefined && { dpop }),
-        });
+        const answer = await node.call(withProof(await proof()));
         assert.equal(challengeOf(answer), dpopError(error));
         assert.equal(answer.problem?.headers?.['DPoP-Nonce'] !== undefined, error === 'use_dpop_nonce');
       });
@@ -116,11 +106,7 @@ for (const kind of STORES)
       assert.equal(challengeOf(await node.call(withProof(dpop))), dpopError('invalid_token'));
     });
 
-    it('is refused with a proof that comes again, on the other node as well, and of many at once', async () => {
-      const proof = await prove();
-      assert.equal((await node.call(withProof(proof))).caller?.clientId, 'machine');
-      for (const each of [node, other])
-        assert.equal(challengeOf(await each.call(withProof(proof))), dpopError('invalid_dpop_proof'));
+    it('is taken once with a proof that comes many times at once', async () => {
       const copies = withProof(await prove());
       const answers = await Promise.all(Array.from({ length: 20 }, () => node.call(copies)));
       assert.equal(answers.filter(({ caller }) => caller).length, 1);

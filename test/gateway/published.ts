@@ -1,0 +1,138 @@
+import { Pool } from 'undici';
+import { insertApiResource, newApiResource } from '../../src/api-resources/index.js';
+import type { StoreKind } from '../support/config.js';
+import { GRANT_TYPES } from '../../src/clients/index.js';
+import { ApiTeam, startBackend, startGateway } from '../support/gateway.js';
+import { clientToken, type ApiAnswer } from '../support/management.js';
+import { freePort } from '../support/ports.js';
+import type { TestServer } from '../support/server.js';
+import type { Described } from './described.js';
+import type { Made } from './requests-near.js';
+
+/** Who calls: with a token of all scopes, with one of a scope that no document names, without a token. */
+export type Who = 'full' | 'weak' | 'nobody';
+
+export interface Sent extends Made {
+  who: Who;
+}
+
+export interface Published {
+  server: TestServer;
+  /**
+   * Publishes a document as the next API. The backend is told which of the named operations a call is of.
+   * @param source `document` or `swaggerUrl`.
+   */
+  publish(source: object, named: readonly Described[]): Promise<ApiAnswer & { api: string; team: ApiTeam }>;
+  /**
+   * Sends requests to an API, several at once.
+   * @returns how each ended (status, word of the problem, Allow), and what came to the backend, in the order of the requests:
+   * method, path and operation.
+   */
+  callAll(api: string, requests: readonly Sent[]): Promise<{ answers: string[]; asked: string[] }>;
+  /** One request with a token of all scopes: its body is JSON, or a form where it is none. @returns status and word. */
+  callOnce(api: string, request: { method: string; path: string; body: string | undefined }): Promise<string>;
+  close(): Promise<void>;
+}
+
+const CALLERS = 16;
+const SCOPE = { full: 'all', weak: 'none' } as const;
+const scopesOf = (api: string): string[] => Object.values(SCOPE).map((scope) => `${api}.${scope}`);
+
+/** Publishes documents at one server, over one backend. @param most how many at most. */
+export async function openPublished(kind: StoreKind, most: number): Promise<Published> {
+  const backend = await startBackend((_request, response) => void response.end());
+  const port = String(await freePort());
+  const server = await startGateway(kind, [backend], {
+    PORT: port,
+    GATEHOUSE_OUTBOUND_ALLOW: `${backend.host},localhost:${port}`,
+  });
+  const pool = new Pool(`http://127.0.0.1:${port}`, { connections: CALLERS });
+  const apis = Array.from({ length: most }, (_, at) => `d${at}`);
+  const ids = await server.change(async (db) => {
+    const made: string[] = [];
+    for (const name of apis) made.push(await insertApiResource(db, newApiResource(name, scopesOf(name))));
+    return made;
+  });
+  const admin = await clientToken(server, ['isms.all']);
+  const secret = await server.addClient('caller', {
+    grantTypes: [GRANT_TYPES.clientCredentials],
+    scopes: apis.flatMap(scopesOf),
+  });
+  const tokenOf = async (api: string, scope: string): Promise<string> => {
+    const form = { grant_type: 'client_credentials', scope: `${api}.${scope}` };
+    const { body } = await server.post('/connect/token', form, server.basic('caller', secret));
+    return String(body['access_token']);
+  };
+  let used = 0;
+
+  async function ask(
+    path: string,
+    token: string | undefined,
+    {
+      method,
+      body,
+      headers,
+    }: { method: string; body?: string | undefined; headers?: Record<string, string> },
+  ): Promise<string> {
+    const answer = await pool.request({
+      method: method,
+      path: `/gateway/${path}`,
+      headers: {
+        host: new URL(server.issuer).host,
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      ...(body !== undefined && { body }),
+    });
+    const text = await answer.body.text();
+    const word = text && String((JSON.parse(text) as { type: string }).type).replace(/.*:/, '');
+    return [answer.statusCode, word, answer.headers['allow']].filter(Boolean).join(' ');
+  }
+
+  return {
+    server,
+    async publish(source, named) {
+      const [api = '', id = ''] = [apis[used], ids[used]];
+      used += 1;
+      const team = new ApiTeam(server, admin, id);
+      const operations = Object.fromEntries(
+        named.map(({ key }, at) => [key, { setHeader: { request: { 'x-operation': String(at) } } }]),
+      );
+      const answer = await team.publish({
+        suffix: api,
+        serviceUrl: `${backend.url}/base/${api}`,
+        policy: { operations },
+        notify: false,
+        ...source,
+      });
+      return { ...answer, api, team };
+    },
+    async callAll(api, requests) {
+      backend.asked.length = 0;
+      const tokens = { full: await tokenOf(api, SCOPE.full), weak: await tokenOf(api, SCOPE.weak) };
+      const answers = await Promise.all(
+        requests.map(({ method, path, who }, at) =>
+          ask(`${api}${path}?at=${at}`, who === 'nobody' ? undefined : tokens[who], { method }),
+        ),
+      );
+      const asked = backend.asked.map(({ method, url, headers }) => {
+        const [, target = '', at] = /^(.*)\?at=(\d+)$/.exec(url) ?? [];
+        return { at: Number(at), line: `${method} ${target} ${String(headers['x-operation'])}` };
+      });
+      return { answers, asked: asked.sort((one, other) => one.at - other.at).map(({ line }) => line) };
+    },
+    async callOnce(api, { method, path, body }) {
+      const type = body?.startsWith('{') ? 'application/json' : 'application/x-www-form-urlencoded';
+      return ask(`${api}${path}`, await tokenOf(api, SCOPE.full), {
+        method,
+        body,
+        headers: body === undefined ? {} : { 'content-type': type },
+      });
+    },
+    async close() {
+      await pool.close();
+      await server.stop();
+      await backend.close();
+    },
+  };
+}
