@@ -48,8 +48,8 @@ for (const kind of STORES)
       );
       return { id, name, subscriptionRequired: true, ...more };
     }
-    const keyOf = (productId: string) =>
-      server.change((db) => insertKey(db, { productId, name: 'key', clientId: null, expiresAt: null }));
+    const keyOf = (productId: string, clientId: string | null = null) =>
+      server.change((db) => insertKey(db, { productId, name: 'key', clientId, expiresAt: null }));
     const inProducts = (...products: LiveProduct[]): Called => ({ ...OPEN, version: version({ products }) });
     const said = ({ problem, key }: Outcome): unknown[] =>
       problem ? [problem.word, problem.headers?.['WWW-Authenticate']] : ['ok', key?.id];
@@ -84,6 +84,30 @@ for (const kind of STORES)
       const { primaryKey } = await keyOf(others.id);
       assert.deepEqual(said(await node.call({ [HEADER]: primaryKey }, inProducts(own))), [
         'product',
+        undefined,
+      ]);
+    });
+
+    it('a key of an application opens the API for its tokens, and for no other call', async () => {
+      const own = await product();
+      const [mine, foreign] = [await keyOf(own.id, 'keyed'), await keyOf(own.id, 'another')];
+      const secret = await server.addClient('keyed', APPLICATION);
+      const token = bearer(await new TokenMaker(server, 'keyed', secret).own());
+      const called = inProducts(own);
+      const REFUSED = ['product', undefined];
+      for (const key of [mine.primaryKey, mine.secondaryKey])
+        assert.deepEqual(said(await node.call({ [HEADER]: key, ...token }, called)), ['ok', mine.id]);
+      assert.deepEqual(said(await node.call({ [HEADER]: foreign.primaryKey, ...token }, called)), REFUSED);
+      assert.deepEqual(said(await node.call({ [HEADER]: mine.primaryKey }, called)), REFUSED);
+      const unchecked = { ...called, version: version({ products: [own], authServer: 'none' }) };
+      assert.deepEqual(said(await node.call({ [HEADER]: mine.primaryKey, ...token }, unchecked)), REFUSED);
+    });
+
+    it('a key of another application counts as none where no key is needed', async () => {
+      const [own, free] = [await product(), await product({ subscriptionRequired: false })];
+      const { primaryKey } = await keyOf(own.id, 'another');
+      assert.deepEqual(said(await node.call({ [HEADER]: primaryKey }, inProducts(own, free))), [
+        'ok',
         undefined,
       ]);
     });
