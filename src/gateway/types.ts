@@ -36,6 +36,10 @@ export interface CompiledOperation {
   scopes: string[][];
   /** The permissions that a user needs, all of them (`x-permission`). */
   permissions: string[];
+  /** Why the document cannot check requests of it (`validateRequest`); undefined where it can. */
+  uncheckable?: string;
+  /** Why the document gives no example of its answers (`mock`); undefined where it does. */
+  unmockable?: string;
 }
 
 /** One tenant's API at the gateway, as the catalogue says it now. It never changes: a change makes another one. */

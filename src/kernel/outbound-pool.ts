@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { buildConnector, Pool } from 'undici';
 import { AddressRefused, lookupFor } from './checked-addresses.js';
 import { canonicalName } from './outbound-entries.js';
+import { settleEnd } from './outbound-socket.js';
 import { destinationOf, isOutOfReach, isWithin, type Reach } from './private-networks.js';
 
 /**
@@ -37,8 +38,12 @@ export function connectorWithin(
 ): buildConnector.connector {
   const lookup = lookupFor(reach, port);
   const connect = buildConnector({ lookup, timeout, autoSelectFamilyAttemptTimeout: ATTEMPT_MS });
-  return ({ servername: _said, ...target }, callback) => {
+  return ({ servername: _said, ...target }, given) => {
     const { hostname } = target;
+    const callback: buildConnector.Callback = (...connected) => {
+      if (connected[1]) settleEnd(connected[1]);
+      given(...connected);
+    };
     if (isIP(hostname) === 0)
       return connect({ ...target, port: String(port), servername: canonicalName(hostname) }, callback);
     // No lookup is made for an address.

@@ -17,6 +17,17 @@ export const drained = (socket: Socket): Promise<string> =>
     socket.on('close', () => resolve(Buffer.concat(chunks).toString('latin1')));
   });
 
+/**
+ * Whether a connection was reset, once it is closed. A reset that comes together with bytes is reported as an ordinary end, but the
+ * system has forgotten the peer.
+ */
+export function resetOf(socket: Socket): () => boolean {
+  let wasReset = false;
+  socket.on('error', ({ code }: NodeJS.ErrnoException) => (wasReset ||= code === 'ECONNRESET'));
+  socket.on('end', () => (wasReset ||= socket.remoteAddress === undefined));
+  return () => wasReset;
+}
+
 /** What a server says to some lines of a request, which is the last of its connection. */
 export async function exchange(port: number, lines: readonly string[], body = ''): Promise<string> {
   const socket = await dial(port);

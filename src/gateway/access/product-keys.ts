@@ -18,6 +18,8 @@ const UNKNOWN = 'There is no such product key.';
 const SEVERAL = 'Two different product keys came; send one.';
 const SUSPENDED = 'The product key is suspended.';
 const EXPIRED = 'The product key has expired.';
+const OTHER_CLIENT =
+  'The product key is of another application; call with the key of the application that the access token was issued to.';
 const OTHER_API = 'The product key is of a product that the API is not in.';
 
 export type FindKey = (tenant: Tenant, key: string) => Soon<LiveKey | undefined>;
@@ -33,17 +35,19 @@ function keysOf({ request, query }: AccessCall): Set<string> {
   return new Set(all.filter((key) => key !== ''));
 }
 
+/** The tenant's client that calls. Another issuer can give its clients the same ids. */
+const ownClient = ({ caller, version }: AccessCall): string | undefined =>
+  version.authServer === 'self' ? caller?.clientId : undefined;
+
 /** The pair that a key belongs to, where it opens the API now. */
-function opened(
-  { version: { products } }: AccessCall,
-  stored: LiveKey | undefined,
-): Problem | { key: PresentedKey } {
+function opened(call: AccessCall, stored: LiveKey | undefined): Problem | { key: PresentedKey } {
   if (!stored) return badProductKey(UNKNOWN);
-  const product = products.find(({ id }) => id === stored.productId);
+  const product = call.version.products.find(({ id }) => id === stored.productId);
   if (!product) return badProduct(OTHER_API);
   if (stored.state !== 'active') return badProduct(SUSPENDED);
   if (stored.expiresAt !== undefined && stored.expiresAt <= Date.now()) return badProduct(EXPIRED);
   const { id, clientId } = stored;
+  if (clientId !== undefined && clientId !== ownClient(call)) return badProduct(OTHER_CLIENT);
   return { key: { id, product, ...(clientId !== undefined && { clientId }) } };
 }
 

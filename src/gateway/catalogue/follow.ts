@@ -1,3 +1,5 @@
+import { endsWithin } from '../../kernel/ends-within.js';
+import type { Soon } from '../../kernel/soon.js';
 import type { Log } from '../../observe/index.js';
 import { storeTime, type Store } from '../../store/index.js';
 import { CHANGES } from './changes.js';
@@ -6,6 +8,10 @@ import { CHANGES } from './changes.js';
 const ASK_MS = 50;
 /** How often they look for changes of which no word came. */
 const LOOK_MS = 900;
+/** A change is seen within this time: calls wait for a look where the last one that ended well is older. */
+const FRESH_MS = 1000;
+/** For so long at most: the store may be away. */
+const MOST_WAITED_MS = 2000;
 /** How far back before the last look a look for changes goes: more than transactions last. */
 const OVERLAP_MS = 60_000;
 
@@ -13,8 +19,11 @@ const OVERLAP_MS = 60_000;
 export interface Changes {
   /** Grows with each change to the tenant's catalogue, as far as it is known here. */
   versionOf(tenantId: string): number;
-  /** Looks where there was word of a change, or where none was looked for lately. Calls do not wait for it. */
-  ask(): void;
+  /**
+   * Looks where there was word of a change, or where none was looked for lately. Calls wait for what this answers: a promise
+   * where nobody has looked for a second, as when nobody has called.
+   */
+  ask(): Soon<void>;
   /** Looks now. A store that does not answer is written to the log. */
   look(): Promise<void>;
   close(): void;
@@ -30,6 +39,9 @@ export function followChanges(store: Store, log: Log): Changes {
   let [askedAt, lookedAt] = [readAt, readAt];
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
+  let waiting: Promise<void> | undefined;
+  /** The look that calls have waited for long enough. */
+  let inVain: Promise<void> | undefined;
 
   async function read(): Promise<void> {
     const started = performance.now();
@@ -55,13 +67,24 @@ export function followChanges(store: Store, log: Log): Changes {
     return running;
   }
 
+  /** What calls wait for while nothing is known of the last second. */
+  function wait(): Promise<void> | undefined {
+    const looking = running;
+    if (!looking || looking === inVain || performance.now() - readAt < FRESH_MS) return undefined;
+    return endsWithin(MOST_WAITED_MS, looking).then((hasEnded) => {
+      if (!hasEnded) inVain = looking;
+      waiting = undefined;
+    });
+  }
+
   return {
     versionOf: (tenantId) => versions.get(tenantId) ?? 0,
     ask() {
       const time = performance.now();
-      if (time - askedAt < ASK_MS) return;
+      if (waiting || time - askedAt < ASK_MS) return waiting;
       askedAt = time;
       if (listening.heard() || time - lookedAt > LOOK_MS) void look();
+      return (waiting = wait());
     },
     look,
     close: () => listening.close(),

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { endsWithin } from '../../kernel/ends-within.js';
-import type { Soon } from '../../kernel/soon.js';
+import { soon, type Soon } from '../../kernel/soon.js';
 import type { Log } from '../../observe/index.js';
 import type { Changes } from './follow.js';
 
@@ -69,8 +69,7 @@ export function openKept<T>({ changes, log, most, read }: KeptBase<T>) {
     return known.value;
   }
 
-  return (tenant: KeptFor, name: string): Soon<T | undefined> => {
-    changes.ask();
+  function find(tenant: KeptFor, name: string): Soon<T | undefined> {
     const key = `${tenant.id} ${name}`;
     const known = found.get(key) ?? misses.get(key);
     if (known !== undefined) {
@@ -84,5 +83,8 @@ export function openKept<T>({ changes, log, most, read }: KeptBase<T>) {
     const answer = (known ? orKnown(reading, known) : reading).finally(() => running.delete(key));
     running.set(key, answer);
     return answer;
-  };
+  }
+
+  return (tenant: KeptFor, name: string): Soon<T | undefined> =>
+    soon(changes.ask(), () => find(tenant, name));
 }

@@ -77,7 +77,10 @@ const hint = { type: 'string', description: 'How the key begins.' } as const;
 const KEY_FIELDS = {
   id: gatewayId,
   name: named,
-  clientId: orNull({ ...line(200), description: 'The application that it is meant for.' }),
+  clientId: orNull({
+    ...line(200),
+    description: 'The application that it is for: calls with it need an access token of this one.',
+  }),
   state: STATE,
   expiresAt,
   hints: {

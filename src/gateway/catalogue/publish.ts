@@ -6,6 +6,7 @@ import type { TenantDb } from '../../store/index.js';
 import type { CompiledDocument, Policy } from '../types.js';
 import { aboutApi, CODES, ofApi, versionOf } from './api.js';
 import { gatewayChanged } from './changes.js';
+import { checkCombination } from './combinations.js';
 import { compiledDocument, firstSegmentsOf, insertDocument, type PackedDocument } from './documents.js';
 import { setProductsOfVersion } from './product-store.js';
 import { refused } from './problems.js';
@@ -175,6 +176,8 @@ async function publishFirst(call: PublishCall): Promise<Version> {
   const { compiled } = packed;
   const policy = (body.policy ?? null) as Policy | null;
   checkPolicyFor(base, policy, compiled);
+  const access = await accessOf(call, undefined);
+  await checkCombination(access, policy, () => Promise.resolve(compiled));
   const revisionId = newId();
   const version = await insertVersion(
     db,
@@ -183,7 +186,7 @@ async function publishFirst(call: PublishCall): Promise<Version> {
       name: '',
       displayName: body.name ?? titleOf(compiled, api.displayName ?? api.name),
       description: body.description ?? descriptionOf(compiled),
-      ...(await accessOf(call, undefined)),
+      ...access,
       currentRevisionId: revisionId,
       lastRevision: 1,
     },
@@ -224,6 +227,9 @@ async function change(call: PublishCall, { version, revision }: Before): Promise
     (read ??= await compiledDocument(db, revision.documentId));
   const policy = changed(body.policy as Given<Policy>, revision.policy, null);
   if (policy && (packed || body.policy)) checkPolicyFor(base, policy, await compiled());
+  const access = await accessOf(call, version);
+  if (packed || body.policy || access.authServerId !== version.authServerId || access.scope !== version.scope)
+    await checkCombination(access, policy, compiled);
   const serviceUrl =
     body.serviceUrl === undefined
       ? revision.serviceUrl
@@ -240,7 +246,7 @@ async function change(call: PublishCall, { version, revision }: Before): Promise
     displayName: body.name ?? (named && body.name === null ? titleOf(named, api.name) : version.displayName),
     description:
       body.description ?? (named && body.description === null ? descriptionOf(named) : version.description),
-    ...(await accessOf(call, version)),
+    ...access,
   });
 }
 

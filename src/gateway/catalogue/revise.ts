@@ -5,6 +5,7 @@ import type { TenantDb } from '../../store/index.js';
 import type { Policy } from '../types.js';
 import { aboutApi, CODES, ofApi, revisionOfApi, versionOf } from './api.js';
 import { gatewayChanged } from './changes.js';
+import { checkCombination } from './combinations.js';
 import { firstSegmentsOf, insertDocument } from './documents.js';
 import { productsOfVersions, setProductsOfVersion } from './product-store.js';
 import { refused } from './problems.js';
@@ -61,6 +62,7 @@ export const publishRevisionOperation = (base: CatalogueBase): AnyOperation =>
         });
       const policy = (body.policy as Policy | null | undefined) ?? current.policy;
       checkPolicyFor(base, policy, compiled);
+      await checkCombination(version, policy, () => Promise.resolve(compiled));
       const number = version.lastRevision + 1;
       const revision = await insertRevision(db, {
         id: newId(),

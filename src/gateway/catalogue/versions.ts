@@ -23,6 +23,7 @@ import {
   revisionWithVersion,
 } from './api.js';
 import { gatewayChanged } from './changes.js';
+import { checkStoredCombination } from './combinations.js';
 import { firstSegmentsOf, sourceOf } from './documents.js';
 import { missing } from './problems.js';
 import { addRelease } from './releases.js';
@@ -101,6 +102,7 @@ const onlineOperation = (base: CatalogueBase): AnyOperation =>
           field: 'revisionId',
           code: CODES.onlineVersionFailed,
         });
+      await checkStoredCombination(db, version, revision);
       const notes = body.notes ?? (revision.wasCurrent ? '' : (revision.description ?? ''));
       await updateRevision(db, { ...revision, online: true, wasCurrent: true });
       const now = await updateVersion(db, { ...version, currentRevisionId: revision.id });

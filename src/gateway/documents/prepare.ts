@@ -1,3 +1,4 @@
+import { withFaults } from '../policies/index.js';
 import type { CompiledDocument, DocumentType } from '../types.js';
 import { compile } from './compile.js';
 import { DocumentMistakes, mistake, quoted, refuse, type Mistake } from './mistakes.js';
@@ -33,7 +34,7 @@ async function prepareSource({ value, format }: Source) {
   refuse(schemaMistakes(document, type));
   refuse(await ruleMistakes(document, type));
   const openapi = plainPaths(type === 'swagger-2.0' ? toOpenApi3(document) : document);
-  const compiled = compile(openapi, type);
+  const compiled = withFaults(compile(openapi, type), openapi);
   const isSame = format === 'json' && openapi === document;
   return { compiled, sourceFormat: format, ...(!isSame && { openapi: JSON.stringify(openapi) }) };
 }

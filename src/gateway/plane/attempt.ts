@@ -98,6 +98,8 @@ export class Attempt implements DispatchHandler {
   }
 
   onResponseData(controller: DispatchController, chunk: Buffer): void {
+    // When undici goes on it may give an empty piece. To pause at it would be to never come to the end.
+    if (chunk.length === 0) return;
     if (this.#isPassing) {
       if (!this.listener.data(chunk)) controller.pause();
       return;

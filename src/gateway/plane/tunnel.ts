@@ -106,13 +106,18 @@ export function openTunnels(): Tunnels {
       caller.destroy();
       backend.destroy();
     }
+    /** The backend's connection was lost: the caller must not take what it has for all of it. */
+    function breakOff(): void {
+      caller.resetAndDestroy();
+      end();
+    }
     open.add(end);
     const used = (): void => void idle.refresh();
     for (const [from, to] of [
       [caller, backend],
       [backend, caller],
     ] as const) {
-      from.on('data', used).on('error', end);
+      from.on('data', used).on('error', from === caller ? end : breakOff);
       // What a side sent before it closed still has to go out to the other; an abort has no such end.
       from.on('close', () => (from.readableEnded ? setTimeout(end, CLOSE_MS).unref() : end()));
       from.pipe(to);

@@ -5,6 +5,8 @@ import { readNetwork } from '../../kernel/addresses.js';
 import { once } from '../../kernel/once.js';
 import { schemaWords } from '../../kernel/schema-words.js';
 import type { CompiledDocument, CompiledOperation, Policy, PolicySteps } from '../types.js';
+import { documentProblems } from './check-document.js';
+import { below } from './fields.js';
 import { headerProblem } from './header-rules.js';
 import { LARGEST_POLICY, POLICY_SCHEMA } from './schemas.js';
 import { hasDotSegment, namesIn } from './templates.js';
@@ -27,7 +29,11 @@ export function checkPolicy(policy: unknown, document: CompiledDocument): FieldP
     return [problem('policy', 'maxLength', `may have ${LARGEST_POLICY} characters; make it shorter`)];
   const check = validator();
   const found = check(policy)
-    ? [...checkSteps('policy', policy), ...checkOperations(policy.operations ?? {}, document)]
+    ? [
+        ...checkSteps('policy', policy),
+        ...checkOperations(policy.operations ?? {}, document),
+        ...documentProblems(policy, document),
+      ]
     : (check.errors ?? []).filter(({ keyword }) => keyword !== 'propertyNames').map(problemOf);
   return found.slice(0, MOST_PROBLEMS);
 }
@@ -47,10 +53,6 @@ const problem = (field: string, rule: string, message: string): FieldProblem => 
   rule,
   message,
 });
-
-/** A field below another one, as a JSON pointer says it (RFC 6901). */
-const below = (field: string, name: string): string =>
-  `${field}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 
 function problemOf(error: ErrorObject): FieldProblem {
   const { instancePath, keyword, params, propertyName } = error;

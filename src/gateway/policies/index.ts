@@ -9,6 +9,7 @@ export { checkPolicy, isTimeZone } from './check.js';
 export { QUOTA_SCHEMA, RATE_LIMIT_SCHEMA } from './caller-schemas.js';
 export { POLICY_SCHEMA } from './schemas.js';
 export { corsHeaders, isPreflight, preflight, withVary, type Cors } from './cors.js';
+export { withFaults } from './document-faults.js';
 export { ipFilter } from './ip-filter.js';
 export { compilePolicy, type CompiledPolicy, type OperationPolicy } from './compile.js';
 export { openPolicies } from './runner.js';

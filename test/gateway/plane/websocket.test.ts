@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import { dial, drained, exchange, until } from '../../support/raw.js';
+import { dial, drained, exchange, resetOf, until } from '../../support/raw.js';
 import { FACES, itThrough, needsFace } from './faces.js';
 import {
   apiOf,
@@ -276,6 +276,26 @@ describe('backends that answer an upgrade in their own way', () => {
     ok(text.includes('\r\nX-Kept: 1\r\n') && !/set-cookie/i.test(text));
     ok(text.endsWith('\r\n\r\nfirst bytes'), text);
   });
+
+  for (const [when, wait] of [
+    ['right behind what it sends', () => Promise.resolve()],
+    ['later', (socket: Socket) => new Promise((resolve) => socket.once('data', resolve))],
+  ] as const)
+    it(`resets the caller’s connection where the backend resets its own ${when}`, async () => {
+      const plane = await start((socket) =>
+        socket.once('data', () => {
+          socket.write('HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nfirst bytes');
+          void wait(socket).then(() => socket.resetAndDestroy());
+        }),
+      );
+      const socket = await dial(plane.port);
+      const wasReset = resetOf(socket);
+      socket.on('data', () => socket.write('next bytes'));
+      const closed = drained(socket);
+      socket.write([...UPGRADE, '', ''].join('\r\n'));
+      match(await closed, /^(?:HTTP\/1\.1 101 [^]*first bytes)?$/);
+      ok(wasReset());
+    });
 
   it('ends the request to the backend when the caller leaves before its answer', async () => {
     let asked = false;

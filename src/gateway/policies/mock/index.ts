@@ -61,6 +61,31 @@ export function openMocks(): Mocks {
   };
 }
 
+/**
+ * Why an operation's answers have no example, where a reference within one leads to nothing that can be read; undefined where
+ * all have one.
+ */
+export function exampleFault(reader: DocumentReader, operation: CompiledOperation): string | undefined {
+  try {
+    for (const { operation: written } of reader.operations(operation).slice(0, 1))
+      for (const response of Object.values(partOf(written['responses'])))
+        for (const media of Object.values(partOf(reader.resolve(response)['content'])))
+          checkMedia(reader, reader.resolve(media));
+    return undefined;
+  } catch (error) {
+    if (error instanceof DocumentPartError) return error.message;
+    throw error;
+  }
+}
+
+const partOf = (value: unknown): Part => (isPart(value) ? value : {});
+
+/** @throws DocumentPartError */
+function checkMedia(reader: DocumentReader, media: Part): void {
+  if (exampleOf(reader, media) === undefined && media['schema'] !== undefined)
+    boundedSchema(reader, media['schema']);
+}
+
 interface Response {
   status: number;
   content: Part;

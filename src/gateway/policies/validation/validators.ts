@@ -1,6 +1,7 @@
 import type { ErrorObject, Options, ValidateFunction } from 'ajv';
 import type * as Ajv2020Library from 'ajv/dist/2020.js';
 import { canonicalJson } from '../../../kernel/canonical-json.js';
+import { once } from '../../../kernel/once.js';
 import { whenNeeded } from '../../../kernel/when-needed.js';
 import { DocumentPartError } from '../openapi/reader.js';
 import { compilePattern, PatternError, type Budget, type Pattern } from '../patterns/index.js';
@@ -57,9 +58,8 @@ export interface Validators {
 export function openValidators(definitions: Record<string, JsonSchema>): Validators {
   const budget = new RequestBudget();
   const compiler = (options: Options): ((place: number) => Check) => {
-    const ajv = openAjv(budget, options);
-    ajv.addSchema({ $id: 'operation', $defs: definitions });
-    return (place) => checkBy(() => ajv.getSchema(`operation#/$defs/${place}`));
+    const ajv = once(() => openAjv(budget, options).addSchema({ $id: 'operation', $defs: definitions }));
+    return (place) => checkBy(() => ajv().getSchema(`operation#/$defs/${place}`));
   };
   return { json: compiler({}), text: compiler({ coerceTypes: true }), refill: () => budget.refill() };
 }
