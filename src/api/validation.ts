@@ -103,7 +103,8 @@ const validator = (ajv: () => Ajv, schema: JSONSchema): Validate => {
 
 /**
  * Checks a body, and fills in defaults.
- * @param first whether to stop at the first problem: to find all of them costs more than anybody may ask for.
+ * @param first whether to stop at the first problem: to find all of them costs more than strangers may ask for, and in a large
+ * body more than anybody may.
  * @throws Failure with the fields
  */
 export const validateJson = (schema: JSONSchema, first = false): Validate =>

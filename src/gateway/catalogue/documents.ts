@@ -82,7 +82,8 @@ export interface DocumentReader {
   openapi(tenantId: string, documentId: string): Promise<Record<string, unknown>>;
 }
 
-export function documentReader(store: Store): DocumentReader {
+/** The text of a compiled document is read apart where its length counts. */
+export function documentReader(store: Store) {
   const column = (name: string): ((tenantId: string, documentId: string) => Promise<string>) => {
     const select = store.prepare(`SELECT ${name} AS text FROM api_documents WHERE tenant_id = ? AND id = ?`);
     return async (tenantId, documentId) => {
@@ -91,10 +92,11 @@ export function documentReader(store: Store): DocumentReader {
       return (await unpacked(row['text'])).toString();
     };
   };
-  const compiled = column('compiled');
+  const compiledText = column('compiled');
   const openapi = column('COALESCE(openapi, source)');
-  return {
-    compiled: async (...which) => parse(await compiled(...which)),
+  const reader: DocumentReader = {
+    compiled: async (...which) => parse(await compiledText(...which)),
     openapi: async (...which) => parse(await openapi(...which)),
   };
+  return { ...reader, compiledText };
 }

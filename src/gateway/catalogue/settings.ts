@@ -133,15 +133,11 @@ export function checkSegments(
   );
 }
 
-const LONGEST_NAME = 200;
-const LONGEST_DESCRIPTION = 20_000;
-
 /** Texts of a document, which may have any characters, as they are stored and shown. */
 const plain = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]+/gu, ' ').trim();
 
-export const titleOf = ({ title }: CompiledDocument, otherwise: string): string =>
-  plain(title).slice(0, LONGEST_NAME) || otherwise;
+export const titleOf = ({ title }: CompiledDocument, otherwise: string): string => plain(title) || otherwise;
 
 export const descriptionOf = ({ description }: CompiledDocument): string | null =>
-  description?.split('\n').map(plain).join('\n').slice(0, LONGEST_DESCRIPTION).trim() || null;
+  description?.split('\n').map(plain).join('\n').trim() || null;

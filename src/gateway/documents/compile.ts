@@ -1,5 +1,12 @@
 import type { CompiledDocument, CompiledOperation, DocumentType } from '../types.js';
-import { MAX_OPERATIONS, MAX_PATH_BYTES, MAX_ROUTER_STEPS, MAX_SEGMENTS } from './limits.js';
+import {
+  MAX_DESCRIPTION,
+  MAX_OPERATIONS,
+  MAX_PATH_BYTES,
+  MAX_ROUTER_STEPS,
+  MAX_SEGMENTS,
+  MAX_TITLE,
+} from './limits.js';
 import { mistake, quoted, refuse, type Mistake } from './mistakes.js';
 import { parsePath, shapeOf } from './path-template.js';
 import { METHODS, pathKeys, permissionsOf } from './paths.js';
@@ -22,8 +29,8 @@ export function compile(document: Tree, type: DocumentType): CompiledDocument {
     throw mistake('tooManyOperations', `Describe at most ${MAX_OPERATIONS} operations.`, { path: '/paths' });
   refuse(checkShapes(operations));
   const info = treeAt(document, 'info');
-  const title = keptText(info, 'title') ?? '';
-  const description = keptText(info, 'description');
+  const title = keptText(info, 'title', MAX_TITLE) ?? '';
+  const description = keptText(info, 'description', MAX_DESCRIPTION);
   const serverUrl = serverUrlOf(document);
   const compiled: CompiledDocument = {
     type,
@@ -40,11 +47,12 @@ export function compile(document: Tree, type: DocumentType): CompiledDocument {
   return compiled;
 }
 
-function keptText(info: Tree, key: string): string | undefined {
+/** The beginning of a text, which is in memory with the document. The end is no half of a character. */
+function keptText(info: Tree, key: string, most: number): string | undefined {
   const text = textAt(info, key);
   if (text?.includes('\0'))
     throw mistake('characters', 'Remove the NUL.', { path: pointerOf(['info', key]) });
-  return text;
+  return text?.slice(0, most).replace(/\p{Surrogate}$/u, '');
 }
 
 function checkPathKey(path: string): Mistake[] {

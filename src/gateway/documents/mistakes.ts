@@ -1,4 +1,5 @@
-import { MAX_PROBLEMS } from './limits.js';
+import { MAX_PROBLEMS, MAX_WORDS } from './limits.js';
+import { pointerOf, tokensOf } from './tree.js';
 
 export interface Position {
   /** From 1 on, as is the column. */
@@ -41,4 +42,22 @@ export function quoted(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   const line = text.replace(/[\p{C}\p{Z}]+/gu, ' ');
   return `"${line.length > 100 ? `${line.slice(0, 100)}…` : line}"`;
+}
+
+/** A mistake as it is answered. A document's names can be long; the pointer is to what stands above them then. */
+export function inShort({ message, path, ...others }: Mistake): Mistake {
+  const words =
+    message.length > MAX_WORDS ? `${message.slice(0, MAX_WORDS).replace(/\p{Surrogate}$/u, '')}…` : message;
+  return { ...others, message: words, ...(path !== undefined && { path: shortPointer(path) }) };
+}
+
+function shortPointer(pointer: string): string {
+  if (pointer.length <= MAX_WORDS) return pointer;
+  let short = '';
+  for (const token of tokensOf(pointer)) {
+    const next = short + pointerOf([token]);
+    if (next.length > MAX_WORDS) break;
+    short = next;
+  }
+  return short;
 }

@@ -1,7 +1,7 @@
 import { withFaults } from '../policies/index.js';
 import type { CompiledDocument, DocumentType } from '../types.js';
 import { compile } from './compile.js';
-import { DocumentMistakes, mistake, quoted, refuse, type Mistake } from './mistakes.js';
+import { DocumentMistakes, inShort, mistake, quoted, refuse, type Mistake } from './mistakes.js';
 import { plainPaths } from './paths.js';
 import { checkReferences } from './references.js';
 import { ruleMistakes } from './rules.js';
@@ -23,7 +23,7 @@ export async function prepareText(text: string): Promise<Prepared> {
     return { prepared: await prepareSource(source) };
   } catch (error) {
     if (!(error instanceof DocumentMistakes)) throw error;
-    return { refused: (source ? located(error, source) : error).list };
+    return { refused: (source ? located(error, source) : error).list.map(inShort) };
   }
 }
 

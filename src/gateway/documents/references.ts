@@ -67,6 +67,8 @@ interface Found {
 
 interface Walk {
   isSwagger: boolean;
+  /** What was walked; else it is data, until a reference leads to it. */
+  walked: Set<object>;
   tokens: (string | number)[];
   base: readonly (string | number)[];
   references: Found[];
@@ -81,6 +83,7 @@ interface Walk {
 export function checkReferences(document: Tree): void {
   const walk: Walk = {
     isSwagger: 'swagger' in document,
+    walked: new Set(),
     tokens: [],
     base: [],
     references: [],
@@ -89,7 +92,9 @@ export function checkReferences(document: Tree): void {
   walkObject(document, walk, undefined);
   const ended = new Set<string>();
   const found: Mistake[] = [];
+  // The list grows while it is read.
   for (const reference of walk.references) {
+    walkTarget(document, reference, walk);
     const wrong = checkReference(document, reference, walk, ended);
     if (wrong)
       found.push({
@@ -153,8 +158,22 @@ function sectionOf(tokens: readonly string[], isSwagger: boolean): string | unde
   return section === 'definitions' ? 'schemas' : section;
 }
 
+/** What a reference leads to is no data, wherever it stands. */
+function walkTarget(document: Tree, { ref, kind, base }: Found, walk: Walk): void {
+  const tokens = tokensOf(pointerOfRef(ref) ?? '');
+  for (const root of [[], base.map(String)]) {
+    const at = [...root, ...tokens];
+    const target = valueAt(document, at);
+    if (!isTree(target) || walk.walked.has(target)) continue;
+    walk.tokens = at;
+    walk.base = root;
+    walkObject(target, walk, kind);
+  }
+}
+
 /** An object whose keys have a meaning. */
 function walkObject(object: Tree, walk: Walk, kind: Kind | undefined): void {
+  walk.walked.add(object);
   const outer = walk.base;
   if (kind === 'schemas' && textAt(object, '$id') !== undefined && !walk.isSwagger)
     walk.base = [...walk.tokens];
@@ -175,6 +194,7 @@ const isData = (key: string, value: object, isSwagger: boolean): boolean =>
 
 /** An object whose keys are names. One with a `$ref` of text stands for another map. */
 function walkMap(map: Tree, walk: Walk, kind: Kind | undefined, name: string): void {
+  walk.walked.add(map);
   const hasExtensions = name === 'paths' || name === 'responses';
   if (name !== 'mapping' && name !== 'scopes') note(map, walk, undefined);
   for (const [key, value] of Object.entries(map)) {

@@ -1,4 +1,4 @@
-import { MAX_BYTES, MAX_DEPTH, MAX_EXPANDED_CHARACTERS } from './limits.js';
+import { MAX_BYTES, MAX_DEPTH, MAX_EXPANDED_CHARACTERS, MAX_KEY } from './limits.js';
 import { readJson } from './json-source.js';
 import { DocumentMistakes, mistake, quoted, type Mistake, type Position } from './mistakes.js';
 import { pointerOf } from './tree.js';
@@ -74,6 +74,7 @@ function inspect(root: unknown, hasAliases: boolean): void {
 
   const checkKey = (key: string): void => {
     if (key === '__proto__') throw bad('forbiddenKey', 'Rename the key "__proto__".');
+    if (key.length > MAX_KEY) throw bad('tooLong', `Use keys of at most ${MAX_KEY} characters.`);
     if (LONE_SURROGATE.test(key)) throw bad('characters', 'Remove the half character pair from the key.');
   };
   const checkScalar = (value: unknown): number => {

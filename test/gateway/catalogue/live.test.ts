@@ -58,6 +58,28 @@ for (const kind of STORES)
     const revise = async (more: object = {}): Promise<string> =>
       (await done(team.publishRevision({ document: pathsOf('/items', '/more'), ...more })))['id'] as string;
 
+    it('asks the store for nothing that can be no suffix', async () => {
+      const there = await tenant();
+      for (const text of ['', 'a'.repeat(33), 'a_b', 'é', 'a%41'])
+        assert.equal(live.bySuffix(there, text), undefined, text);
+    });
+
+    it('keeps documents in memory as far as their characters are allowed, and reads others again', async () => {
+      const { store, log } = server.context;
+      for (const [documentCharacters, isKept] of [
+        [100_000, true],
+        [10, false],
+      ] as const) {
+        const catalogue = openLiveCatalogue({ store, log, documentCharacters });
+        const api = await catalogue.bySuffix(await tenant(), suffix);
+        const revision = api?.versions.get('')?.current;
+        const [one, other] = [await revision?.document(), await revision?.document()];
+        assert.deepEqual(one, other);
+        assert.equal(one === other, isKept);
+        catalogue.close();
+      }
+    });
+
     it('have what was published', async () => {
       const { versions, ...api } = await found();
       assert.deepEqual(api, { id: team.id, name: suffix, audience: suffix, suffix, scheme: { in: 'path' } });

@@ -28,6 +28,16 @@ for (const kind of STORES)
     const countOf = async (table: string): Promise<number> =>
       Number((await server.context.store.knex(table).count({ n: '*' }).first<{ n: number }>()).n);
 
+    it('says the first problem of a body, which may have millions', async () => {
+      for (const body of [
+        { productIds: Array.from({ length: 200_000 }, () => 1) },
+        Object.fromEntries(Array.from({ length: 200_000 }, (_, index) => [`k${index}`, 1])),
+      ]) {
+        const { status, body: answer } = await team.publish({ suffix, document: DOCUMENT, ...body });
+        assert.deepEqual([status, (answer['data'] as Data[]).length], [422, 1]);
+      }
+    });
+
     it('answers the first version with its revision', async () => {
       const { createdAt, updatedAt, revisions, ...version } = await first({
         scope: ' orders.use  orders.more',

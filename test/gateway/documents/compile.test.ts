@@ -97,6 +97,24 @@ describe('a compiled document', () => {
       assert.equal((await compiled(document({ servers: list }))).serverUrl, expected);
     });
 
+  it('has no server whose address is long, with its variables or without', async () => {
+    const long = 'a'.repeat(1990);
+    const variables = { v: { default: long } };
+    for (const server of [
+      { url: `https://x.example/${long}` },
+      { url: 'https://x.example/{v}/{v}', variables },
+      { url: `https://x.example/${'/'.repeat(40_000)}a` },
+      { url: `https://x.example/${'{v}'.repeat(500_000)}`, variables },
+    ])
+      assert.equal((await compiled(document({ servers: [server] }))).serverUrl, undefined);
+  });
+
+  it('keeps the beginning of a long title and description, and no half character', async () => {
+    const info = { title: `${'t'.repeat(199)}😀`, description: `${'d'.repeat(20_000)}😀`, version: '1' };
+    const { title, description } = await compiled(document({ info }));
+    assert.deepEqual([title, description], ['t'.repeat(199), 'd'.repeat(20_000)]);
+  });
+
   it('ignores the servers of paths and operations', async () => {
     const elsewhere = { servers: [{ url: 'https://other.example' }] };
     const paths = { '/a': { ...elsewhere, get: { ...GOOD, ...elsewhere } } };

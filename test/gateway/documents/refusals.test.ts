@@ -347,6 +347,53 @@ describe('a document at its limits', () => {
       assert.deepEqual(await problemsOf(documents, { text }), []);
     });
 
+  const OUTSIDE = 'https://evil.example/a';
+  const hidden: [place: string, components: object, more: object, path: string][] = [
+    ['an extension', { A: { $ref: '#/x-a/b' } }, { 'x-a': { b: { $ref: OUTSIDE } } }, '/x-a/b/$ref'],
+    [
+      'an example',
+      {
+        A: { properties: { a: { $ref: '#/components/schemas/B/example' } } },
+        B: { example: { properties: { c: { $ref: OUTSIDE } } } },
+      },
+      {},
+      '/components/schemas/B/example/properties/c/$ref',
+    ],
+    [
+      'data behind data',
+      { A: { $ref: '#/x-a/b' } },
+      { 'x-a': { b: { items: { $ref: '#/x-c' } } }, 'x-c': { allOf: [{ $ref: OUTSIDE }] } },
+      '/x-c/allOf/0/$ref',
+    ],
+  ];
+  for (const [place, schemas, more, path] of hidden)
+    it(`refuses a $ref out of the document in ${place} that another $ref leads to`, async () => {
+      const value = {
+        openapi: '3.0.3',
+        info: { title: 'a', version: '1' },
+        paths: {},
+        components: { schemas },
+      };
+      const [problem] = await problemsOf(documents, { value: { ...value, ...more } });
+      assert.deepEqual([problem?.rule, problem?.path], ['externalReference', path]);
+    });
+
+  it('says what is wrong in short, however long the names of the document are', async () => {
+    const wrong = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`k${index}`, 1]));
+    const paths = { [`/${'a'.repeat(16_000)}`]: { get: wrong } };
+    const many = await problemsOf(documents, {
+      value: { openapi: '3.0.3', info: { title: 'a', version: '1' }, paths },
+    });
+    assert.equal(many.length, 50);
+    assert.ok(many.every(({ path }) => path === '/paths'));
+    const name = 'a'.repeat(1_000_000);
+    for (const text of [`{"a": 1, "${name}": 1, "${name}": 2}`, `a: 1\nb: *${name}`, `{"${name}": 1}`]) {
+      const problems = await problemsOf(documents, { text });
+      assert.equal(problems.length, 1);
+      assert.ok(JSON.stringify(problems).length < 1500, JSON.stringify(problems).slice(0, 200));
+    }
+  });
+
   it('keeps the text that was sent, and gives YAML as JSON', async () => {
     const text = `${PATHS}  /a:\n    get: &get {${OPERATION}}\n    put:\n      <<: *get\n      summary: Put`;
     const { source, sourceFormat, openapi } = await documents.prepare({ text });
