@@ -28,7 +28,11 @@ export async function release(db: TenantDb, uses: Uses, used: Used, cascade: boo
   // Without clients there may still be registrations that wait for it.
   if (clients === 0) return uses.takeAway(db, used);
   const what = served ? `the API "${api}"` : scopes.map((scope) => `"${scope}"`).join(', ');
-  throw new Conflict('clients', `${clients} clients use ${what}; take it from them, or add cascade=true`, {
-    clients,
-  });
+  throw new Conflict(
+    'clients',
+    `clients that use ${what}: ${clients}; take it from them, or add cascade=true`,
+    {
+      clients,
+    },
+  );
 }

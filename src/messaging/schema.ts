@@ -15,6 +15,8 @@ export interface Message {
   quoted?: string | undefined;
   /** Where the button of a mail leads; its words are `mail.<template>.link`. */
   link?: PathOfIssuer | undefined;
+  /** An address to call or to copy, not to open; its words are `mail.<template>.address`. */
+  address?: PathOfIssuer | undefined;
   /** What ends the subscription that a mail belongs to, by one click (RFC 8058). */
   unsubscribe?: PathOfIssuer | undefined;
 }

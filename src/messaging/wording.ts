@@ -14,15 +14,16 @@ const addressOf = ({ issuer }: Sender, path: PathOfIssuer): string =>
 const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim();
 
 export function mailOf(
-  { to, template, locale, values, quoted, link, unsubscribe }: Message,
+  { to, template, locale, values, quoted, link, address, unsubscribe }: Message,
   sender: Sender,
 ): Mail {
   const places = { ...values, name: sender.name };
   const word = (part: string): string => say(locale, `mail.${template}.${part}`, places);
-  /** A link: its words and its address, and both as a line of text. */
-  const leadsTo = (words: string, path: PathOfIssuer) => {
-    const address = addressOf(sender, path);
-    return { words, address, line: say(locale, 'mail.leads_to', { words, address }) };
+  /** An address with its words, and both as a line of text. */
+  const leadsTo = (words: string, path: PathOfIssuer | undefined) => {
+    if (path === undefined) return undefined;
+    const whole = addressOf(sender, path);
+    return { words, address: whole, line: say(locale, 'mail.leads_to', { words, address: whole }) };
   };
   const data = {
     locale,
@@ -31,10 +32,10 @@ export function mailOf(
     lead: word('lead'),
     code: values['code'],
     quoted,
-    link: link === undefined ? undefined : leadsTo(word('link'), link),
+    link: leadsTo(word('link'), link),
+    address: leadsTo(word('address'), address),
     note: word('note'),
-    unsubscribe:
-      unsubscribe === undefined ? undefined : leadsTo(say(locale, 'mail.unsubscribe'), unsubscribe),
+    unsubscribe: leadsTo(say(locale, 'mail.unsubscribe'), unsubscribe),
     footer: say(locale, 'mail.footer', { ...places, issuer: sender.issuer }),
   };
   return {

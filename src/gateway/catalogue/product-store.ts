@@ -74,7 +74,7 @@ export async function deleteProduct(db: TenantDb, id: string, cascade: boolean):
     .where((some) => void some.whereNull('expires_at').orWhere('expires_at', '>', Date.now()));
   const { keys } = (await live.count({ keys: '*' }).first()) as { keys: number | string };
   if (Number(keys) > 0 && !cascade)
-    throw new Conflict('keys', `${keys} keys of this product work; end them, or add cascade=true`, {
+    throw new Conflict('keys', `keys of this product that work: ${keys}; end them, or add cascade=true`, {
       keys: Number(keys),
     });
   await db.from('api_products').where({ id }).delete();

@@ -108,7 +108,8 @@ const PUBLISHED = {
     type: 'string',
     maxLength: 32,
     pattern: '^[a-zA-Z0-9-]*$',
-    description: 'Where the API is below /gateway/. Required at the first time.',
+    description:
+      'Where the API is below /gateway/; callers write it in the same case. Required at the first time.',
   }),
   swaggerUrl: SOURCE.swaggerUrl,
   name: orNull(line(200)),

@@ -200,7 +200,7 @@ const deleteVersionOperation = (base: CatalogueBase): AnyOperation =>
   defineOperation({
     ...ofGateway.own('deleteversion', 'DELETE', '/Versions/{apiId}'),
     summary:
-      'Delete a version with its revisions; the API is not published any more after the first one, which is the last',
+      'Delete a version with its revisions; deleting the first version, after all others, unpublishes the API',
     schemas: { params: VERSION_PARAMS, answer: shapes.DELETED },
     authority: aboutApiOf(
       base,
@@ -210,7 +210,7 @@ const deleteVersionOperation = (base: CatalogueBase): AnyOperation =>
       const version = await versionAt(db, params);
       const others = (await versionsOf(db, version.apiResourceId)).length - 1;
       if (version.name === '' && others > 0)
-        throw new Conflict('versions', `the API has ${others} other versions; delete them first`, {
+        throw new Conflict('versions', `other versions of the API: ${others}; delete them first`, {
           versions: others,
         });
       await deleteVersion(db, version);

@@ -56,6 +56,15 @@ export function located({ list }: DocumentMistakes, source: Source): DocumentMis
   );
 }
 
+/** People send the address or the file name of a document in its place. */
+function notObject(root: unknown): string {
+  const what = `Send an object, not ${Array.isArray(root) ? 'a list' : quoted(root)}.`;
+  if (typeof root !== 'string') return what;
+  return /^https?:/i.test(root)
+    ? `${what} The address of a document goes into swaggerUrl.`
+    : `${what} A text must be the JSON or YAML itself.`;
+}
+
 interface Measure {
   /** Characters of JSON, about. */
   size: number;
@@ -117,9 +126,6 @@ function inspect(root: unknown, hasAliases: boolean): void {
     return measure;
   };
   const isObject = typeof root === 'object' && root !== null && !Array.isArray(root);
-  if (!isObject)
-    throw mistake('notObject', `Send an object, not ${Array.isArray(root) ? 'a list' : quoted(root)}.`, {
-      path: '',
-    });
+  if (!isObject) throw mistake('notObject', notObject(root), { path: '' });
   check(root, 0);
 }

@@ -85,9 +85,12 @@ function mailOf(vault: Vault, tenantId: string, row: Row): Message {
     // A release without notes is said like a publication.
     template: text('kind') === 'release' && notes !== '' ? 'api_release' : 'api_publish',
     locale: row['locale'] as Locale,
-    values: { api: [text('api_name'), text('version_name')].filter(Boolean).join(' ') },
+    values: {
+      api: text('api_name'), // what people subscribe to: the API with all its versions
+      version: [text('api_name'), text('version_name')].filter(Boolean).join(' '),
+    },
     quoted: notes === '' ? undefined : notes,
-    link: path ?? undefined,
+    address: path ?? undefined,
     unsubscribe: linkTo(
       'DelSubscription',
       apiId,

@@ -27,6 +27,23 @@ const SYNTAX: Row[] = [
   ['null', 'null', { rule: 'empty' }],
   ['a list', '[1]', { rule: 'notObject', line: 1, column: 1 }],
   ['a text', '"openapi"', { rule: 'notObject', line: 1, column: 1 }],
+  [
+    'a file name',
+    'orders.json',
+    {
+      rule: 'notObject',
+      message: 'Send an object, not "orders.json". A text must be the JSON or YAML itself.',
+    },
+  ],
+  [
+    'an address',
+    'https://example.com/openapi.json',
+    {
+      rule: 'notObject',
+      message:
+        'Send an object, not "https://example.com/openapi.json". The address of a document goes into swaggerUrl.',
+    },
+  ],
   ['a number', '3.1', { rule: 'notObject' }],
   ['broken JSON', '{"openapi": "3.0.3",\n "info"}', { rule: 'syntax', line: 2, column: 8 }],
   ['JSON with something behind it', '{"a": 1}\n}', { rule: 'syntax', line: 2, column: 1 }],

@@ -83,15 +83,25 @@ for (const kind of STORES)
         }),
       );
       const [mail] = await mailsTo(server, 'told@example.com');
-      assert.equal(mail?.subject, 'A release of Orders v2');
+      assert.equal(mail?.subject, 'New release of Orders v2');
       const text = mail?.text ?? '';
-      assert.ok(text.startsWith('There is a release of Orders v2. What is new:\n'), text);
+      assert.ok(text.startsWith('Orders v2 has a new release. What is new:\n'), text);
       assert.ok(text.includes('\n    Orders can be cancelled.\n    Faster.\n'), text);
-      assert.ok(text.includes(`Open the address of the API: ${server.issuer}/gateway/orders/v2\n`), text);
+      assert.ok(text.includes(`Address of the API: ${server.issuer}/gateway/orders/v2\n`), text);
       assert.ok(text.includes(`\nUnsubscribe: ${server.issuer}${linkIn(text, 'DelSubscription')}\n`), text);
       assert.equal(mail?.unsubscribe, server.issuer + linkIn(text, 'DelSubscription'));
       assert.ok(mail?.html?.includes('Orders can be cancelled.\nFaster.'));
       assert.ok(mail?.html?.includes('white-space:pre-wrap'));
+    });
+
+    it('says which API they subscribed to, and shows its address without a link: a browser finds no page there', async () => {
+      const api = await newApi(admin);
+      await subscribed(server, admin, api, 'address@example.com');
+      await tell(eventOf(api, { versionName: 'v2', notes: 'Faster.', path: '/gateway/orders/v2' }));
+      const [mail] = await mailsTo(server, 'address@example.com');
+      assert.match(mail?.text ?? '', /\nYou get this mail because you subscribed to Orders\.\n/);
+      assert.ok(mail?.html?.includes(`>${server.issuer}/gateway/orders/v2<`));
+      assert.doesNotMatch(mail?.html ?? '', /href="[^"]*\/gateway\//);
     });
 
     it('is that it was published, where there are no notes', async () => {
@@ -100,7 +110,7 @@ for (const kind of STORES)
       await tell(eventOf(api, { kind: 'publish', notes: '' }));
       const [mail] = await mailsTo(server, 'published@example.com');
       assert.equal(mail?.subject, 'Orders was published');
-      assert.doesNotMatch(mail?.text ?? '', /Open the address/);
+      assert.doesNotMatch(mail?.text ?? '', /Address of the API/);
     });
 
     it('is in the language in which they were asked', async () => {
@@ -109,7 +119,7 @@ for (const kind of STORES)
       await tell(eventOf(api, { apiName: '订单', notes: '更快。' }));
       const [mail] = await mailsTo(server, 'wang@example.com');
       assert.equal(mail?.subject, '“订单”更新通知');
-      assert.match(mail?.text ?? '', /“订单”有新的更新，内容如下：\n\n {4}更快。/);
+      assert.match(mail?.text ?? '', /“订单”已更新，更新内容如下：\n\n {4}更快。/);
       assert.match(mail?.text ?? '', /退订：http/);
     });
 
@@ -225,7 +235,7 @@ for (const kind of STORES)
         }),
       );
       const [mail] = await mailsTo(server, 'lines@example.com');
-      assert.equal(mail?.subject, 'A release of Orders Bcc: everybody@example.com x v1 X-Other: 1');
+      assert.equal(mail?.subject, 'New release of Orders Bcc: everybody@example.com x v1 X-Other: 1');
     });
 
     describe('where they are many', () => {

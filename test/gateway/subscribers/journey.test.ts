@@ -58,7 +58,7 @@ for (const kind of STORES)
       );
       await server.outbox.deliver();
       const told = await mails.mailTo(email);
-      assert.equal(told.subject, 'A release of Orders v2');
+      assert.equal(told.subject, 'New release of Orders v2');
       assert.match(told.text ?? '', /Orders can be cancelled\.[\s\S]*订单可以取消。/);
       const header = told.headerLines.find(({ key }) => key === 'list-unsubscribe')?.line ?? '';
       const [, address = ''] = /^List-Unsubscribe: <(http\S+)>$/.exec(header) ?? [];
