@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Invalid, NotFound } from '../kernel/errors.js';
@@ -141,8 +141,13 @@ async function exported(
   }
 }
 
-/** Writes a file whole or not at all, unless it says the same already; answers whether it did. */
+/**
+ * Writes a file whole or not at all, unless it says the same already; answers whether it did.
+ * @throws Invalid where its folder is missing
+ */
 async function writeChanged(file: string, text: string): Promise<boolean> {
+  const folder = dirname(file);
+  if (!existsSync(folder)) throw new Invalid('out', `there is no folder ${folder}; make it first`);
   if (existsSync(file) && readFileSync(file, 'utf8') === text) return false;
   const aside = `${file}.${randomUUID()}.part`;
   try {

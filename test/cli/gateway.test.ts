@@ -114,6 +114,13 @@ for (const kind of STORES)
       assert.match(stderr, /no API is published at "nobody"/);
     });
 
+    it('says which folder is missing for the file, and ends with 5', async () => {
+      const folder = join(temporaryFolder(), 'missing');
+      const refused = await cli(['gateway', 'export', 'kong', '--out', join(folder, 'kong.yaml')], env);
+      assert.equal(refused.code, 5);
+      assert.equal(refused.stderr, `gatehouse: out: there is no folder ${folder}; make it first\n`);
+    });
+
     it('writes a file whole, and only where it changes', async () => {
       const folder = temporaryFolder();
       const file = join(folder, 'gatehouse.conf');

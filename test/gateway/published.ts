@@ -2,7 +2,7 @@ import { Pool } from 'undici';
 import { insertApiResource, newApiResource } from '../../src/api-resources/index.js';
 import type { StoreKind } from '../support/config.js';
 import { GRANT_TYPES } from '../../src/clients/index.js';
-import { ApiTeam, startBackend, startGateway } from '../support/gateway.js';
+import { ApiTeam, startBackend, startGateway, type Backend } from '../support/gateway.js';
 import { clientToken, type ApiAnswer } from '../support/management.js';
 import { freePort } from '../support/ports.js';
 import type { TestServer } from '../support/server.js';
@@ -38,6 +38,65 @@ const CALLERS = 16;
 const SCOPE = { full: 'all', weak: 'none' } as const;
 const scopesOf = (api: string): string[] => Object.values(SCOPE).map((scope) => `${api}.${scope}`);
 
+/** Adds API resources. @returns their ids. */
+const addApis = (server: TestServer, names: readonly string[]): Promise<string[]> =>
+  server.change(async (db) => {
+    const made: string[] = [];
+    for (const name of names) made.push(await insertApiResource(db, newApiResource(name, scopesOf(name))));
+    return made;
+  });
+
+interface Request {
+  method: string;
+  body?: string | undefined;
+  headers?: Record<string, string>;
+}
+
+/** Calls the gateway. @returns status, word of the problem, Allow. */
+const askerOf =
+  ({ issuer }: TestServer, pool: Pool) =>
+  async (path: string, token: string | undefined, { method, body, headers }: Request): Promise<string> => {
+    const answer = await pool.request({
+      method,
+      path: `/gateway/${path}`,
+      headers: {
+        host: new URL(issuer).host,
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      ...(body !== undefined && { body }),
+    });
+    const text = await answer.body.text();
+    const word = text && String((JSON.parse(text) as { type: string }).type).replace(/.*:/, '');
+    return [answer.statusCode, word, answer.headers['allow']].filter(Boolean).join(' ');
+  };
+
+/** Gets tokens of one of the scopes of an API. */
+async function tokensOf(
+  server: TestServer,
+  apis: readonly string[],
+): Promise<(api: string, scope: string) => Promise<string>> {
+  const secret = await server.addClient('caller', {
+    grantTypes: [GRANT_TYPES.clientCredentials],
+    scopes: apis.flatMap(scopesOf),
+  });
+  return async (api, scope) => {
+    const form = { grant_type: 'client_credentials', scope: `${api}.${scope}` };
+    const { body } = await server.post('/connect/token', form, server.basic('caller', secret));
+    return String(body['access_token']);
+  };
+}
+
+/** What came to the backend, in the order of the requests, which each have their number in the query. */
+const askedOf = ({ asked }: Backend): string[] =>
+  asked
+    .map(({ method, url, headers }) => {
+      const [, target = '', at] = /^(.*)\?at=(\d+)$/.exec(url) ?? [];
+      return { at: Number(at), line: `${method} ${target} ${String(headers['x-operation'])}` };
+    })
+    .sort((one, other) => one.at - other.at)
+    .map(({ line }) => line);
+
 /** Publishes documents at one server, over one backend. @param most how many at most. */
 export async function openPublished(kind: StoreKind, most: number): Promise<Published> {
   const backend = await startBackend((_request, response) => void response.end());
@@ -48,46 +107,12 @@ export async function openPublished(kind: StoreKind, most: number): Promise<Publ
   });
   const pool = new Pool(`http://127.0.0.1:${port}`, { connections: CALLERS });
   const apis = Array.from({ length: most }, (_, at) => `d${at}`);
-  const ids = await server.change(async (db) => {
-    const made: string[] = [];
-    for (const name of apis) made.push(await insertApiResource(db, newApiResource(name, scopesOf(name))));
-    return made;
-  });
+  const ids = await addApis(server, apis);
   const admin = await clientToken(server, ['isms.all']);
-  const secret = await server.addClient('caller', {
-    grantTypes: [GRANT_TYPES.clientCredentials],
-    scopes: apis.flatMap(scopesOf),
-  });
-  const tokenOf = async (api: string, scope: string): Promise<string> => {
-    const form = { grant_type: 'client_credentials', scope: `${api}.${scope}` };
-    const { body } = await server.post('/connect/token', form, server.basic('caller', secret));
-    return String(body['access_token']);
-  };
+  const tokenOf = await tokensOf(server, apis);
   let used = 0;
 
-  async function ask(
-    path: string,
-    token: string | undefined,
-    {
-      method,
-      body,
-      headers,
-    }: { method: string; body?: string | undefined; headers?: Record<string, string> },
-  ): Promise<string> {
-    const answer = await pool.request({
-      method: method,
-      path: `/gateway/${path}`,
-      headers: {
-        host: new URL(server.issuer).host,
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
-        ...headers,
-      },
-      ...(body !== undefined && { body }),
-    });
-    const text = await answer.body.text();
-    const word = text && String((JSON.parse(text) as { type: string }).type).replace(/.*:/, '');
-    return [answer.statusCode, word, answer.headers['allow']].filter(Boolean).join(' ');
-  }
+  const ask = askerOf(server, pool);
 
   return {
     server,
@@ -115,11 +140,7 @@ export async function openPublished(kind: StoreKind, most: number): Promise<Publ
           ask(`${api}${path}?at=${at}`, who === 'nobody' ? undefined : tokens[who], { method }),
         ),
       );
-      const asked = backend.asked.map(({ method, url, headers }) => {
-        const [, target = '', at] = /^(.*)\?at=(\d+)$/.exec(url) ?? [];
-        return { at: Number(at), line: `${method} ${target} ${String(headers['x-operation'])}` };
-      });
-      return { answers, asked: asked.sort((one, other) => one.at - other.at).map(({ line }) => line) };
+      return { answers, asked: askedOf(backend) };
     },
     async callOnce(api, { method, path, body }) {
       const type = body?.startsWith('{') ? 'application/json' : 'application/x-www-form-urlencoded';

@@ -70,6 +70,40 @@ async function done(answer: Promise<ApiAnswer>): Promise<Data> {
   return data;
 }
 
+/** Calls of the nodes at these ports, for the issuer's host. */
+function callsOf(
+  { issuer }: TestServer,
+  ports: readonly number[],
+): Pick<Matrix, 'hear' | 'ask' | 'askBoth' | 'untilBothSay'> {
+  const { host } = new URL(issuer);
+  const hear: Matrix['hear'] = (node, path, said = {}) =>
+    send(new URL(`/gateway/${path}`, `http://127.0.0.1:${ports[node]}`), {
+      ...said,
+      headers: { host, ...said.headers },
+    });
+
+  const ask: Matrix['ask'] = async (node, path, said) => {
+    const { status, headers, text } = await hear(node, path, said);
+    const isProblem = headers.get('content-type')?.includes('problem+json');
+    const word = isProblem && String((JSON.parse(text) as { type: string }).type).replace(/.*:/, '');
+    return [status, word, headers.get('www-authenticate')].filter(Boolean).join(' ');
+  };
+  return {
+    hear,
+    ask,
+    async askBoth(path, said) {
+      const outcomes: string[] = [];
+      for (const node of [0, 1] as const) outcomes.push(await ask(node, path, await said()));
+      return outcomes;
+    },
+    async untilBothSay(outcome, path, said) {
+      const began = performance.now();
+      for (const node of [0, 1] as const) await until(async () => (await ask(node, path, said)) === outcome);
+      return performance.now() - began;
+    },
+  };
+}
+
 let products = 0;
 
 export async function openMatrix(kind: StoreKind): Promise<Matrix> {
@@ -81,24 +115,11 @@ export async function openMatrix(kind: StoreKind): Promise<Matrix> {
     { limits: { shared: true }, trustProxy: ['127.0.0.1'] },
   );
   const second = await server.addNode();
-  const ports = [server.port, second.port];
-  const { host } = new URL(server.issuer);
   const token = await clientToken(server, ['isms.all']);
   const manage: Matrix['manage'] = (method, path, json) =>
     done(call(server, { method, path: `/api${path}`, token, json }));
 
-  const hear: Matrix['hear'] = (node, path, said = {}) =>
-    send(new URL(`/gateway/${path}`, `http://127.0.0.1:${ports[node]}`), {
-      ...said,
-      headers: { host, ...said.headers },
-    });
-
-  async function ask(node: 0 | 1, path: string, said: Said = {}): Promise<string> {
-    const { status, headers, text } = await hear(node, path, said);
-    const isProblem = headers.get('content-type')?.includes('problem+json');
-    const word = isProblem && String((JSON.parse(text) as { type: string }).type).replace(/.*:/, '');
-    return [status, word, headers.get('www-authenticate')].filter(Boolean).join(' ');
-  }
+  const calls = callsOf(server, [server.port, second.port]);
 
   async function publish(
     name: string,
@@ -121,17 +142,7 @@ export async function openMatrix(kind: StoreKind): Promise<Matrix> {
   const abroad = await addTenantAbroad(server);
 
   const matrix: Omit<Matrix, 'keyed'> = {
-    ...{ server, backend, team, machine, abroad, hear, ask, manage, publish, limited },
-    async askBoth(path, said) {
-      const outcomes: string[] = [];
-      for (const node of [0, 1] as const) outcomes.push(await ask(node, path, await said()));
-      return outcomes;
-    },
-    async untilBothSay(outcome, path, said) {
-      const began = performance.now();
-      for (const node of [0, 1] as const) await until(async () => (await ask(node, path, said)) === outcome);
-      return performance.now() - began;
-    },
+    ...{ server, backend, team, machine, abroad, ...calls, manage, publish, limited },
     async product(apis, more = {}) {
       const body = { name: `Product ${(products += 1)}`, apiIds: apis.map(({ id }) => id), ...more };
       return String((await manage('POST', '/Gateway/Products', body))['id']);
