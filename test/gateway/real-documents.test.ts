@@ -38,7 +38,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /** Of how many operations of a document the near misses are tried: of the big ones, some by chance. */
-const MOST_TRIED = often({ short: 30, long: Infinity });
+const MOST_TRIED = often({ short: 12, long: Infinity });
 /** A policy has at most so many operations. */
 const MOST_NAMED = 1000;
 
