@@ -15,7 +15,7 @@ import type { ProviderPool } from '../oidc/index.js';
 import { gatewayReach } from '../outbound-reach.js';
 import { openAccess, type AccessBase } from './access/index.js';
 import { openLiveCatalogue, type CatalogueBase, type LiveCatalogue } from './catalogue/index.js';
-import { checkPath, openDocuments, routerOf } from './documents/index.js';
+import { checkPath, openDocuments, routerOf, type Documents } from './documents/index.js';
 import { askForBody, openPlane, type Plane, type UsageEntry } from './plane/index.js';
 import { checkPolicy, openPolicies, POLICY_SCHEMA } from './policies/index.js';
 import { answeringProxies } from './proxies.js';
@@ -71,7 +71,7 @@ export function openGateway(base: GatewayBase): Gateway {
     log,
   });
   return {
-    services: { ...managementServices(config, documents.prepare, live), usage },
+    services: { ...managementServices(config, documents, live), usage },
     plane: { ...plane, handle: answeringProxies(plane, trustsProxy) },
     async close() {
       await plane.close();
@@ -88,10 +88,11 @@ const count = (usage: Usage, { versionId, operation, ...entry }: UsageEntry): vo
 
 const managementServices = (
   config: Config,
-  prepare: GatewayServices['prepare'],
+  { prepare, inPlace }: Pick<Documents, 'prepare' | 'inPlace'>,
   live: LiveCatalogue,
 ): Omit<GatewayServices, 'usage'> => ({
   prepare,
+  inPlace,
   fetchDocument: (address, tenant) => fetchDocument(config, address, tenant),
   checkPolicy,
   policySchema: POLICY_SCHEMA,

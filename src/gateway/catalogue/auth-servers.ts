@@ -11,6 +11,7 @@ import {
   type Page,
 } from '../../api/index.js';
 import { objectOf } from '../../kernel/json.js';
+import { isWebAddress } from '../../kernel/web-addresses.js';
 import { ROUTES } from '../../oidc/index.js';
 import { DocumentRefused } from '../types.js';
 import { ofApi, ofGateway } from './api.js';
@@ -109,9 +110,10 @@ interface ServerRequest {
   defaultScope?: Given<string>;
 }
 
-const textAt = (values: Record<string, unknown>, name: string): string | null => {
+/** An address in somebody else's metadata, which a browser may be sent to; null for what is none of the web. */
+const addressAt = (values: Record<string, unknown>, name: string): string | null => {
   const value = values[name];
-  return typeof value === 'string' && value.length <= 2000 && URL.parse(value) ? value : null;
+  return typeof value === 'string' && value.length <= 2000 && isWebAddress(value) ? value : null;
 };
 
 /**
@@ -128,12 +130,12 @@ async function keysOf(
   const metadata = await metadataOf(base, tenant, issuer);
   if (metadata['issuer'] !== issuer)
     throw refused('issuer', 'metadata', 'its metadata names another issuer; write it as they do');
-  const named = textAt(metadata, 'jwks_uri');
+  const named = addressAt(metadata, 'jwks_uri');
   if (named === null) throw refused('jwksUri', 'required', 'is missing: the issuer’s metadata names no keys');
   return {
     jwksUri: checkKeysAt(base, tenant, 'issuer', named),
-    authorizationEndpoint: textAt(metadata, 'authorization_endpoint'),
-    tokenEndpoint: textAt(metadata, 'token_endpoint'),
+    authorizationEndpoint: addressAt(metadata, 'authorization_endpoint'),
+    tokenEndpoint: addressAt(metadata, 'token_endpoint'),
   };
 }
 
@@ -225,10 +227,13 @@ export const authServerOperations = (base: CatalogueBase): readonly AnyOperation
       const body = withoutBlanks<ServerRequest>(sent);
       const before = await lockAuthServer(db, params.id);
       if (!before) throw missing('authorization server', params.id);
+      const issuer = body.issuer ?? before.issuer;
       const server = await updateAuthServer(db, {
         ...before,
+        // Another issuer does not have them.
+        ...(issuer !== before.issuer && { authorizationEndpoint: null, tokenEndpoint: null }),
         name: body.name ?? before.name,
-        issuer: body.issuer ?? before.issuer,
+        issuer,
         audience: body.audience ?? before.audience,
         defaultScope: changed(body.defaultScope, before.defaultScope, null),
         ...found,

@@ -1,5 +1,6 @@
 import { confinedTo, defineOperation, Failure, shapes, type AnyOperation } from '../../api/index.js';
 import { lockApiResource } from '../../api-resources/index.js';
+import { Conflict } from '../../kernel/errors.js';
 import { newId } from '../../kernel/ids.js';
 import type { TenantDb } from '../../store/index.js';
 import type { Policy } from '../types.js';
@@ -9,7 +10,7 @@ import { checkCombination } from './combinations.js';
 import { firstSegmentsOf, insertDocument } from './documents.js';
 import { productsOfVersions, setProductsOfVersion } from './product-store.js';
 import { refused } from './problems.js';
-import { findRevision, insertRevision } from './revision-store.js';
+import { countRevisions, findRevision, insertRevision } from './revision-store.js';
 import { PUBLISH_REVISION, PUBLISH_VERSION, REVISION, VERSION } from './schemas.js';
 import { backendOf, checkPolicyFor, checkSegments, withoutBlanks } from './settings.js';
 import { DOCUMENT_LIMITS, documentIn, sourceField } from './source.js';
@@ -30,6 +31,20 @@ export async function currentOf(db: TenantDb, version: Version): Promise<Revisio
   const revision = await findRevision(db, version.currentRevisionId);
   if (!revision) throw new Error('a version has a current revision');
   return revision;
+}
+
+/** So many revisions an API may have: they are listed with it, and those online are in memory. */
+export const MOST_REVISIONS = 500;
+
+/** @throws Conflict where one more would be too many. Hold the API by `lockApiResource`. */
+async function checkRevisions(db: TenantDb, apiResourceId: string): Promise<void> {
+  const revisions = await countRevisions(db, apiResourceId);
+  if (revisions < MOST_REVISIONS) return;
+  throw new Conflict(
+    'revisions',
+    `an API may have ${MOST_REVISIONS} revisions in all of its versions; delete some that are not current`,
+    { revisions },
+  );
 }
 
 /** The names of an API's versions but the first one's. */
@@ -54,6 +69,7 @@ export const publishRevisionOperation = (base: CatalogueBase): AnyOperation =>
       const version = await versionOf(db, api.id, body.apiId, CODES.revisionDetailFailed);
       const set = await setOf(db, api.id);
       const current = await currentOf(db, version);
+      await checkRevisions(db, api.id);
       const { compiled } = packed;
       if (version.name === '')
         checkSegments(set.scheme, await namesOf(db, api.id), compiled.firstSegments, {
@@ -98,6 +114,7 @@ export const publishVersionOperation = (base: CatalogueBase): AnyOperation =>
       const api = await lockApiResource(db, params.id, confinedTo(actor));
       const copied = await revisionOfApi(db, api.id, body.revisionId);
       const set = await setOf(db, api.id);
+      await checkRevisions(db, api.id);
       const name = body.apiVersionName.toLowerCase();
       const first = await findVersion(db, api.id);
       if (first)

@@ -49,6 +49,17 @@ export async function revisionsOf(
   return found;
 }
 
+/** How many revisions an API has, in all of its versions. */
+export async function countRevisions(db: TenantDb, apiResourceId: string): Promise<number> {
+  const versions = db.from('api_versions').where({ api_resource_id: apiResourceId }).select('id');
+  const { n } = (await db
+    .from('api_revisions')
+    .whereIn('version_id', versions)
+    .count({ n: '*' })
+    .first()) as { n: number | string };
+  return Number(n);
+}
+
 export type NewRevision = Omit<Revision, 'createdAt' | 'updatedAt'>;
 
 const columnsOf = (revision: NewRevision): Record<string, unknown> => ({

@@ -44,9 +44,11 @@ export async function documentIn(
   if (isGiven(source.document) && isGiven(source.swaggerUrl))
     throw refused('document', 'oneOf', 'send either document or swaggerUrl, not both', code);
   try {
-    const prepared = await prepareSource(base, tenant, source, code);
-    if (Buffer.byteLength(prepared.source) > LARGEST_DOCUMENT) throw tooLarge();
-    return await packDocument(prepared);
+    return await base.inPlace(tenant.id, async () => {
+      const prepared = await prepareSource(base, tenant, source, code);
+      if (Buffer.byteLength(prepared.source) > LARGEST_DOCUMENT) throw tooLarge();
+      return packDocument(prepared);
+    });
   } catch (error) {
     if (!(error instanceof DocumentRefused)) throw error;
     const problems = error.problems.map((problem) => atSource(problem, source));

@@ -15,6 +15,8 @@ import type {
 /** What the management operations need of the other modules of the gateway. */
 export interface CatalogueBase {
   prepare: PrepareDocument;
+  /** Around fetching and preparing: a tenant may do so with some documents at a time. @throws Busy */
+  inPlace<T>(tenantId: string, work: () => Promise<T>): Promise<T>;
   /** The text at an address that a caller has named. @throws DocumentRefused with the field `swaggerUrl` */
   fetchDocument(address: string, tenant: CallTenant): Promise<string>;
   /** What is wrong with a policy for a document; the fields begin with `policy`. */

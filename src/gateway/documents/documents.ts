@@ -11,11 +11,14 @@ import {
 import type { ThreadAnswer, ThreadOrder } from './document-thread.js';
 import { MAX_BYTES } from './limits.js';
 import { DocumentMistakes, mistake, type Mistake } from './mistakes.js';
+import { openPlaces, type InPlace } from './places.js';
 import type { Prepared } from './prepare.js';
 import { tooLarge } from './source.js';
 
 export interface Documents {
   prepare: PrepareDocument;
+  /** Around what is done with a document before it is stored, so that no tenant keeps others waiting. */
+  inPlace: InPlace;
   /** Ends the thread. What still waits fails. */
   close(): Promise<void>;
 }
@@ -50,6 +53,7 @@ export function openDocuments({
     return thread.prepare(text);
   };
   return {
+    inPlace: openPlaces(RETRY_AFTER_SECONDS),
     async prepare(source) {
       const text = textOf(source);
       if (turns.pendingCount >= waiting)

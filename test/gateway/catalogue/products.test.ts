@@ -219,6 +219,23 @@ for (const kind of STORES)
       );
     });
 
+    it('takes only addresses of the web out of metadata, and none of an issuer that is replaced', async () => {
+      metadata = {
+        issuer: issuer.url,
+        jwks_uri: `${issuer.url}/keys`,
+        authorization_endpoint: 'javascript:alert(1)',
+        token_endpoint: `${issuer.url}/token`,
+      };
+      const { id, authorizationEndpoint, tokenEndpoint } = await done(addServer());
+      assert.deepEqual([authorizationEndpoint, tokenEndpoint], [null, `${issuer.url}/token`]);
+      const change = { issuer: 'https://new.example.com', jwksUri: 'https://new.example.com/keys' };
+      const changed = await done(team.gateway('PUT', `/AuthServers/${id}`, change));
+      assert.deepEqual(
+        [changed['tokenEndpoint'], changed['jwksUri']],
+        [null, 'https://new.example.com/keys'],
+      );
+    });
+
     it('refuses an issuer whose metadata is of another, has no keys, or leads home', async () => {
       metadata = { issuer: 'https://other.example.com', jwks_uri: `${issuer.url}/keys` };
       assert.deepEqual(refusalOf(await addServer()), [422, 422, 'issuer', 'metadata']);

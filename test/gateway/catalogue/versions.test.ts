@@ -44,6 +44,26 @@ for (const kind of STORES)
         .where({ api_resource_id: team.id })
         .orderBy('created_at')) as Data[];
 
+    it('has 500 revisions at most, in all of its versions', async () => {
+      const { knex } = server.context.store;
+      const { id: last } = await revise();
+      const row = await knex('api_revisions').where({ id: first }).first<Data>();
+      const more = Array.from({ length: 498 }, (_, index) => ({
+        ...row,
+        id: `${first.slice(-12)}-${index}`,
+        number: index + 3,
+      }));
+      await knex.batchInsert('api_revisions', more, 50);
+      const refused = [
+        await team.publishRevision({ document: pathsOf('/items') }),
+        await team.call('POST', '/PublishVersion', { revisionId: first, apiVersionName: 'v2' }),
+      ];
+      for (const { status, body } of refused)
+        assert.deepEqual([status, body['data']], [409, { revisions: 500 }]);
+      await done(team.gateway('DELETE', `/Revisions/${last}`));
+      await makeVersion('v2');
+    });
+
     it('begin a revision online and not current, with the backend and policy of the current one', async () => {
       const {
         id: _id,
