@@ -81,7 +81,7 @@ for (const kind of STORES)
       const secret = await server.addClient(clientId, { grantTypes, scopes });
       const form = { grant_type: 'client_credentials', scope: scopes.join() };
       const { body } = await server.post('/connect/token', form, server.basic(clientId, secret));
-      const token = String((body)['access_token']);
+      const token = String(body['access_token']);
       return {
         before: '200 GET /items',
         after: '401 token',
@@ -151,7 +151,7 @@ for (const kind of STORES)
             scope: `${suffix}.read`,
           };
           const { body } = await server.post('/connect/token', form, server.basic(clientId, secret));
-          const token = String((body)['access_token']);
+          const token = String(body['access_token']);
           return {
             ...{ before: '200 GET /items', after: '401 token' },
             call: () => calling(path, bearer(token)),

@@ -5,7 +5,7 @@ import type { Breaker, Breakers } from './breaker.js';
 import { askForBody } from './continue.js';
 import { faultOf } from './faults.js';
 import { Forwarding } from './forwarding.js';
-import type { KeptPool, Pools } from './pools.js';
+import type { Backend, Pools } from './pools.js';
 import { requestHeaders } from './request-headers.js';
 import type { CorsHeaders } from './response-headers.js';
 import { backendTarget } from './rewrite.js';
@@ -59,7 +59,7 @@ export function openForwarder(base: ForwarderBase): (call: Call, options: Forwar
   function send(
     call: Call,
     { cors, caller }: ForwardOptions,
-    pool: KeptPool,
+    backend: Backend,
     path: string,
     body: Upload,
   ): void {
@@ -74,7 +74,7 @@ export function openForwarder(base: ForwarderBase): (call: Call, options: Forwar
     });
     new Forwarding({
       call,
-      pool,
+      backend,
       options: {
         path,
         method: call.method,
@@ -94,16 +94,15 @@ export function openForwarder(base: ForwarderBase): (call: Call, options: Forwar
 
   return (call, options) => {
     const backend = pools.backendOf(call.tenant, call.revision);
-    let pool: KeptPool;
     try {
-      pool = backend.pool();
+      backend.pool(); // what is out of reach is refused before its body is waited for
     } catch (error) {
       sendProblem(call, faultOf(error as Error).problem, options.cors);
       return;
     }
     const path = backendTarget(call, backend.base);
     return soon(bodyOf(call, call.policy.steps.timeout.idleSeconds * 1000), (body) =>
-      send(call, options, pool, path, body),
+      send(call, options, backend, path, body),
     );
   };
 }

@@ -8,7 +8,7 @@ import { askForBody } from './continue.js';
 import type { DispatchOptions, RawHeaders } from './dispatcher.js';
 import { Download } from './download.js';
 import { faultOf, type Fault } from './faults.js';
-import type { KeptPool } from './pools.js';
+import type { Backend, KeptPool } from './pools.js';
 import type { BackendHead, CorsHeaders } from './response-headers.js';
 import type { Call, CacheStore } from './steps.js';
 import type { Tunnels } from './tunnel.js';
@@ -17,7 +17,7 @@ import { MOST_REPEATED } from './upload.js';
 /** What one call is sent with. */
 export interface Sending {
   call: Call;
-  pool: KeptPool;
+  backend: Backend;
   options: DispatchOptions;
   breaker: Breaker | undefined;
   store: CacheStore | undefined;
@@ -46,6 +46,8 @@ const isFault = (status: number): boolean => status >= 502 && status <= 504;
  * just then. From the first byte of an answer that is passed on, nothing is tried again.
  */
 export class Forwarding implements AttemptListener {
+  /** Of the current attempt: each asks for it, as one that is not used for a while is closed. */
+  #pool: KeptPool | undefined;
   #attempt: Attempt | undefined;
   #download: Download | undefined;
   #backoff: NodeJS.Timeout | undefined;
@@ -120,17 +122,18 @@ export class Forwarding implements AttemptListener {
   }
 
   #try(): void {
-    const { pool, options, breaker } = this.sending;
+    const { backend, options, breaker } = this.sending;
     const waitMs = breaker?.enter() ?? 0;
     if (waitMs > 0) return this.#refuseAsOpen(waitMs);
+    const pool = (this.#pool = backend.pool());
     this.#attempt = new Attempt(this, pool.connections);
     pool.dispatcher.dispatch(options, this.#attempt);
   }
 
   /** A connection that was kept can be closed by the backend while a request is on its way; that request was not worked on. */
   #repeatsAtOnce(attempt: Attempt, { isReset }: Fault): boolean {
-    const { pool, options } = this.sending;
-    const wasKept = attempt.hasStarted && attempt.connections === pool.connections;
+    const { options } = this.sending;
+    const wasKept = attempt.hasStarted && attempt.connections === this.#pool?.connections;
     if (!isReset || !wasKept || this.#hasRepeated || !isRepeatable(options)) return false;
     this.#hasRepeated = true;
     return true;

@@ -22,6 +22,10 @@ const WANTS_TRAILERS = /(?:^|,)\s*trailers\s*(?:,|$)/i;
 /** The credentials of the token, which stop here unless the API passes them on. */
 const isToken = (name: string): boolean => name === 'authorization' || name === 'dpop';
 
+/** Whether the caller's token goes to the backend. */
+export const passesToken = ({ version }: Pick<Call, 'version'>): boolean =>
+  version.passToken || version.authServer === 'none';
+
 /** `Forwarded` (RFC 7239): what a trusted proxy said before is kept in front. */
 function forwardedOf({ request, facts, tenant }: Call, trustsProxy: Outgoing['trustsProxy']): string {
   const before = rawValues(request.rawHeaders, 'forwarded');
@@ -37,13 +41,13 @@ const firstNames = (list: readonly string[]): ReadonlySet<string> | undefined =>
 
 /** The headers of the request to the backend, as names and values in turn. The pool adds `Host` and the framing. */
 export function requestHeaders(call: Call, outgoing: Outgoing): string[] {
-  const { request, version, facts } = call;
+  const { request, facts } = call;
   const { rawHeaders, headers } = request;
   const certificate = outgoing.certificateHeader;
   const named = namedIn(headers.connection);
   const changes = changesOf(call.policy.steps.setHeader?.request, NOT_SENT);
   const conditions = firstNames(outgoing.conditions);
-  const passesToken = version.passToken || version.authServer === 'none';
+  const keepsToken = passesToken(call);
   const [parent, ...others] = rawValues(rawHeaders, 'traceparent');
   const trace = nextTrace(others.length === 0 ? parent : undefined);
   const list: string[] = [];
@@ -52,7 +56,7 @@ export function requestHeaders(call: Call, outgoing: Outgoing): string[] {
     const key = comparable(name);
     if (key === 'tracestate' ? !trace.continued : NOT_SENT.has(key)) continue;
     if (isIdentity(key) || key === certificate || named.has(key) || changes.names.has(key)) continue;
-    if ((!passesToken && isToken(key)) || conditions?.has(key)) continue;
+    if ((!keepsToken && isToken(key)) || conditions?.has(key)) continue;
     list.push(name, rawHeaders[at + 1] as string);
   }
   if (headers.te !== undefined && WANTS_TRAILERS.test(String(headers.te))) list.push('TE', 'trailers');

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { hasBody } from '../../kernel/request.js';
 import type { Soon } from '../../kernel/soon.js';
 import { without } from '../plane/query.js';
+import { passesToken } from '../plane/request-headers.js';
 import type { Answer, CacheTurn, Call, LocatedCall, PolicyRunner } from '../plane/steps.js';
 import { hasCache, isSafe } from './cache/changes.js';
 import { openCache, type CacheOptions } from './cache/index.js';
@@ -55,7 +56,9 @@ export function openPolicies({ askForBody, cache: cacheOptions }: PoliciesBase):
     cache(call): CacheTurn | undefined {
       const { method, revision, request, path } = call;
       const query = without(call.query, 'subscription-key');
-      const address = { scope: revision, uri: query === undefined ? path : `${path}?${query}` };
+      const target = query === undefined ? path : `${path}?${query}`;
+      // With a token a backend may answer otherwise.
+      const address = { scope: revision, uri: `${passesToken(call) ? 'token ' : ''}${target}` };
       if (!isSafe(method)) return hasCache(revision.policy) ? cache.changing(address) : undefined;
       const step = policyOf(call).steps.cache;
       if (!step) return undefined;

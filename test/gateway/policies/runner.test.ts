@@ -63,6 +63,7 @@ function callOf({
     response: new ServerResponse(request),
     method,
     facts: { requestId: 'r', address, startedAt: 0 },
+    version: { authServer: 'self', passToken: false },
     revision: rest.revision ?? revisionOf(policy),
     path: '/items',
     query,
