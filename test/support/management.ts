@@ -157,7 +157,7 @@ export async function userTokenSource(
   const secret = await server.addClient(clientId, settings, tenant);
   let users = 0;
   return async (asked, permissions, roles = []) => {
-    const username = `user-${++users}-of-${clientId}`;
+    const username = `user-of-${clientId}-${++users}`;
     const claims = permissions.map((value) => ({ type: 'permission', value }));
     await server.addUser({ userName: username, claims, roles }, tenant);
     const form = { grant_type: 'password', username, password: PASSWORD, scope: asked.join(' ') };
