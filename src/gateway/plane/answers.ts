@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestFacts } from '../../kernel/request.js';
-import { closeGently } from './linger.js';
+import { closeUnread } from './linger.js';
 import { changesOf, comparable, NOT_ANSWERED } from './headers.js';
 import { PROBLEMS, type Problem, type ProblemWord } from './problem.js';
 import { type CorsHeaders, ownHeaders } from './response-headers.js';
@@ -36,7 +36,7 @@ export interface Exchanged {
 /** Sends a head and a whole body. Nothing is sent where the caller has left or an answer has begun. */
 function send({ request, response }: Exchanged, status: number, headers: string[], body: Buffer): void {
   if (response.headersSent || response.destroyed) return;
-  if (!request.complete) closeGently(request, response);
+  closeUnread(request, response);
   if (status !== 204 && status !== 304) headers.push('Content-Length', String(body.length));
   response.writeHead(status, headers);
   response.end(request.method === 'HEAD' ? undefined : body);

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { RawHeaders } from './dispatcher.js';
-import { closeGently } from './linger.js';
+import { closeUnread } from './linger.js';
 import { answerHeaders, answerTrailers, type BackendHead, type CorsHeaders } from './response-headers.js';
 import type { Call, Recorder } from './steps.js';
 
@@ -45,7 +45,7 @@ export class Download {
       cors: this.cors,
       mayHaveTrailers: hasBody && length === undefined && request.httpVersion === '1.1',
     });
-    if (!request.complete) closeGently(request, response);
+    closeUnread(request, response);
     writeHead(response, head.status, head.message, headers);
     this.#recorder = recorder;
     if (!hasBody) return this.#finish();

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { hasBody } from '../../kernel/request.js';
 
 /** What a caller that is still sending has to read its answer and stop. */
 const LINGER_MS = 2000;
@@ -8,7 +9,9 @@ const LINGER_MS = 2000;
  * which something has come that was not read resets it, and the caller may lose the answer (RFC 9112, 9.6). So first only the
  * server's side is closed, and what still comes is read and let go.
  */
-export function closeGently(request: IncomingMessage, response: ServerResponse): void {
+export function closeUnread(request: IncomingMessage, response: ServerResponse): void {
+  // A request without a body becomes complete only after its listeners have run.
+  if (request.complete || !hasBody(request)) return;
   const { socket } = request;
   response.shouldKeepAlive = false;
   socket.destroySoon = () => {

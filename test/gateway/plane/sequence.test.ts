@@ -139,6 +139,15 @@ for (const face of FACES)
         ]);
     });
 
+    it('keeps the connection after a refusal and an answer of its own, where no body came', async () => {
+      for (const [path, said] of [
+        ['orders/items', { headers: { 'x-break': 'token' } }],
+        ['orders/nothing', {}],
+        ['orders/items', { method: 'OPTIONS' }],
+      ] as [string, Said][])
+        equal((await call(path, said)).headers.get('connection'), 'keep-alive', path);
+    });
+
     it('describes a problem as RFC 9457 does, without the backend’s address', async () => {
       const heard = await call('orders/items', { headers: { 'x-break': 'quota' } });
       deepEqual(JSON.parse(heard.text), {
