@@ -228,6 +228,13 @@ export const authServerOperations = (base: CatalogueBase): readonly AnyOperation
       const before = await lockAuthServer(db, params.id);
       if (!before) throw missing('authorization server', params.id);
       const issuer = body.issuer ?? before.issuer;
+      // The keys of the issuer of before would sign for the new one.
+      if (issuer !== before.issuer && body.jwksUri === undefined)
+        throw refused(
+          'jwksUri',
+          'required',
+          'is missing: another issuer has other keys; give their address, or null for that of its metadata',
+        );
       const server = await updateAuthServer(db, {
         ...before,
         // Another issuer does not have them.

@@ -236,6 +236,14 @@ for (const kind of STORES)
       );
     });
 
+    it('refuses another issuer with the keys of the one before', async () => {
+      const { id } = await done(addServer({ jwksUri: 'https://id.example.com/keys' }));
+      const change = { issuer: 'https://new.example.com' };
+      assert.deepEqual(refusalOf(await team.gateway('PUT', `/AuthServers/${id}`, change)), [
+        ...[422, 422, 'jwksUri', 'required'],
+      ]);
+    });
+
     it('refuses an issuer whose metadata is of another, has no keys, or leads home', async () => {
       metadata = { issuer: 'https://other.example.com', jwks_uri: `${issuer.url}/keys` };
       assert.deepEqual(refusalOf(await addServer()), [422, 422, 'issuer', 'metadata']);
