@@ -25,7 +25,7 @@ for (const kind of STORES)
     before(async () => {
       matrix = await openMatrix(kind);
       const { server, team, manage, publish } = matrix;
-      await publish('public', { ...ORDERS, authorizationServerId: 'none' });
+      await publish('public', { document: ORDERS.document, authorizationServerId: 'none' });
       const [{ revisions = [] } = {}] = (await team.call('GET', '/Versions')).body['data'] as {
         revisions?: { id: string }[];
       }[];

@@ -124,12 +124,6 @@ export const TOKEN_ROWS: readonly Row[] = [
   ['none, where the policy requires scopes', 'orders/required', NOTHING, NO_TOKEN],
   ['none, where none is asked', 'public/token', NOTHING, '200'],
   ['a bad one, where none is asked', 'public/token', withHeader('Bearer x.y.z'), '200'],
-  [
-    'a good one, where none is asked and the policy requires scopes',
-    'public/required',
-    scoped('orders.write'),
-    NO_TOKEN,
-  ],
   ['the same one at a later version', 'orders/v2/token', scoped('orders.write'), '200'],
 ];
 
