@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestFacts } from '../../kernel/request.js';
-import { closeUnread } from './linger.js';
+import { closeUnread, endStalled } from './linger.js';
 import { changesOf, comparable, NOT_ANSWERED } from './headers.js';
 import { PROBLEMS, type Problem, type ProblemWord } from './problem.js';
 import { type CorsHeaders, ownHeaders } from './response-headers.js';
@@ -26,6 +26,9 @@ const TITLES: Record<ProblemWord, string> = {
   timeout: 'The backend did not answer in time',
 };
 
+/** How long a caller may take nothing of an answer where no policy says it. */
+const DEFAULT_IDLE_MS = 300_000;
+
 /** A request, its answer, and what is known of it. */
 export interface Exchanged {
   request: IncomingMessage;
@@ -34,12 +37,19 @@ export interface Exchanged {
 }
 
 /** Sends a head and a whole body. Nothing is sent where the caller has left or an answer has begun. */
-function send({ request, response }: Exchanged, status: number, headers: string[], body: Buffer): void {
+function send(
+  { request, response }: Exchanged,
+  status: number,
+  headers: string[],
+  body: Buffer,
+  idleMs = DEFAULT_IDLE_MS,
+): void {
   if (response.headersSent || response.destroyed) return;
   closeUnread(request, response);
   if (status !== 204 && status !== 304) headers.push('Content-Length', String(body.length));
   response.writeHead(status, headers);
   response.end(request.method === 'HEAD' ? undefined : body);
+  endStalled(response, idleMs);
 }
 
 /** The document of a problem (RFC 9457). */
@@ -79,5 +89,6 @@ export function sendAnswer(call: LocatedCall, answer: Answer, cors?: CorsHeaders
     if (!NOT_ANSWERED.has(key) && key !== 'content-length' && !changes.names.has(key)) list.push(name, value);
   }
   list.push(...changes.set, ...ownHeaders(call, cors));
-  send(call, answer.status, list, Buffer.from(answer.body ?? ''));
+  const { idleSeconds } = call.policy.steps.timeout;
+  send(call, answer.status, list, Buffer.from(answer.body ?? ''), idleSeconds * 1000);
 }

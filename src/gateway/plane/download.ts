@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { RawHeaders } from './dispatcher.js';
-import { closeUnread } from './linger.js';
+import { closeUnread, endStalled } from './linger.js';
 import { answerHeaders, answerTrailers, type BackendHead, type CorsHeaders } from './response-headers.js';
 import type { Call, Recorder } from './steps.js';
 
@@ -67,9 +67,13 @@ export class Download {
       }
     }
     if (response.write(chunk)) return true;
+    endStalled(response, this.#idleMs);
     if (!this.#hasDrainListener) {
       this.#hasDrainListener = true;
-      response.on('drain', this.resume);
+      response.on('drain', () => {
+        response.socket?.setTimeout(0);
+        this.resume();
+      });
     }
     return false;
   }
@@ -101,6 +105,11 @@ export class Download {
     // Node sends a text with the head in one piece; each byte is one character of Latin-1.
     if (chunk && chunk.length <= MOST_AS_TEXT) this.#response.end(chunk.toString('latin1'), 'latin1');
     else this.#response.end(chunk);
+    endStalled(this.#response, this.#idleMs);
+  }
+
+  get #idleMs(): number {
+    return this.call.policy.steps.timeout.idleSeconds * 1000;
   }
 }
 

@@ -36,7 +36,7 @@ function bodyOf(call: Call, idleMs: number): Soon<Upload> {
   const length = Number(request.headers['content-length'] ?? 0);
   if (!policy.steps.retry || request.complete || length > MOST_REPEATED) return uploadOf(request, idleMs);
   askForBody(request, response);
-  return readBody(request, MOST_REPEATED).then(({ chunks, whole }) =>
+  return readBody(request, MOST_REPEATED, idleMs).then(({ chunks, whole }) =>
     whole ? Buffer.concat(chunks) : new UploadStream(request, chunks, idleMs),
   );
 }

@@ -71,25 +71,32 @@ export interface ReadBody {
 /**
  * Reads a request's body up to a bound. The rest is left unread.
  * @param most bytes.
+ * @param idleMs how long the caller may send nothing; its connection is closed then.
  * @throws Error where the caller leaves before its end.
  */
-export function readBody(request: IncomingMessage, most: number): Promise<ReadBody> {
+export function readBody(request: IncomingMessage, most: number, idleMs: number): Promise<ReadBody> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    const idle = setTimeout(() => request.destroy(), idleMs);
     const settle = (whole: boolean): void => {
+      clearTimeout(idle);
       request.off('data', onData).off('end', onEnd).off('error', reject).off('close', onClose);
       if (!whole) request.pause();
       resolve({ chunks, whole });
     };
     const onEnd = (): void => settle(true);
-    const onClose = (): void => reject(new Error('the caller left within its body'));
+    const onClose = (): void => {
+      clearTimeout(idle);
+      reject(new Error('the caller left within its body'));
+    };
     const onData = (chunk: Buffer): void => {
+      idle.refresh();
       chunks.push(chunk);
       size += chunk.length;
       if (size > most) settle(false);
     };
-    if (request.readableEnded) return resolve({ chunks, whole: true });
+    if (request.readableEnded) return settle(true);
     request.on('data', onData).on('end', onEnd).on('error', reject).on('close', onClose);
   });
 }

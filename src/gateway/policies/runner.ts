@@ -30,10 +30,13 @@ export function openPolicies({ askForBody, cache: cacheOptions }: PoliciesBase):
 
   async function validate(call: Call): Promise<Awaited<ReturnType<PolicyRunner['validate']>>> {
     const { request, response, query, operation, revision } = call;
-    const step = policyOf(call).steps.validateRequest;
+    const { validateRequest: step, timeout } = policyOf(call).steps;
     if (!step) return undefined;
-    const ask = (): void => askForBody(request, response);
-    const result = await validation.validate(step, { request, query, operation, revision, askForBody: ask });
+    const result = await validation.validate(step, {
+      ...{ request, query, operation, revision },
+      idleMs: timeout.idleSeconds * 1000,
+      askForBody: () => askForBody(request, response),
+    });
     if ('problem' in result) return result.problem;
     call.body = result.body;
     return undefined;

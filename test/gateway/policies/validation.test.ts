@@ -104,6 +104,7 @@ function openChecker() {
           query: request.url?.split('?')[1],
           operation: next.operation,
           revision: { openapi: () => Promise.resolve(next?.document as Record<string, unknown>) },
+          idleMs: 300_000,
           askForBody: () => asked(),
         };
         validation.validate(next.step, call).then((validated) => {

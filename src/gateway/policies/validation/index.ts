@@ -21,6 +21,8 @@ export interface ValidatedRequest {
   query: string | undefined;
   operation: CompiledOperation;
   revision: Pick<LiveRevision, 'openapi'>;
+  /** How long the caller may send nothing of its body. */
+  idleMs: number;
   /** Asks a caller that waits for it to send its body (100 Continue). */
   askForBody(): void;
 }
@@ -126,7 +128,7 @@ async function validateBody(check: OperationCheck, call: ValidatedRequest, most:
   const unread = refuseUnread(request, most);
   if (unread) return { problem: unread };
   call.askForBody();
-  const body = await readBody(request, most);
+  const body = await readBody(request, most, call.idleMs);
   if (!Buffer.isBuffer(body)) return { problem: body };
   const content = await contentOf(body, headers['content-encoding'], most);
   if (!Buffer.isBuffer(content)) return { problem: content };

@@ -37,16 +37,27 @@ export function refuseUnread({ headers }: IncomingMessage, most: number): Proble
 /**
  * Reads a whole body, and stops where it is too long. It rejects where the caller breaks it off.
  * @param most bytes
+ * @param idleMs how long the caller may send nothing; its connection is closed then.
  */
-export async function readBody(request: IncomingMessage, most: number): Promise<Buffer | Problem> {
+export async function readBody(
+  request: IncomingMessage,
+  most: number,
+  idleMs: number,
+): Promise<Buffer | Problem> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of piecesOf(request)) {
-    length += chunk.length;
-    if (length > most) return tooLarge(most);
-    chunks.push(chunk);
+  const idle = setTimeout(() => request.destroy(), idleMs);
+  try {
+    for await (const chunk of piecesOf(request)) {
+      idle.refresh();
+      length += chunk.length;
+      if (length > most) return tooLarge(most);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks, length);
+  } finally {
+    clearTimeout(idle);
   }
-  return Buffer.concat(chunks, length);
 }
 
 /** The content of a body, decompressed up to the same length: a short body can become any number of bytes. */
