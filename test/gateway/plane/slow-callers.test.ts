@@ -136,7 +136,10 @@ describe('slow callers', () => {
     await until(() => size > 8 * MEGABYTE);
     let isClosed = false;
     socket.on('close', () => (isClosed = true));
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    // The time is over for another one that began later.
+    await begin('GET /gateway/orders/large HTTP/1.1\nHost: a\n\n', false);
+    await until(async () => (await connections()) === 2);
+    await until(async () => (await connections()) < 2);
     ok(!isClosed, 'an unused connection has the time that the server gives it');
     size = 0;
     socket.write('PUT /gateway/orders/items HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n');
