@@ -82,6 +82,10 @@ export const perform = (
 
 const BOUNDARY = 'gatehouse-boundary';
 
+/** What a form has in a field: a text as it is, and anything else as JSON. */
+const asText = (value: unknown): string =>
+  typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+
 /** A form with a file, as a browser sends it; a text is a field, and bytes are a file. */
 export function asForm(body: unknown): { bytes: Buffer; headers: Record<string, string> } {
   const parts = Object.entries((body ?? {}) as Record<string, unknown>).flatMap(([name, value]) => [
@@ -91,9 +95,7 @@ export function asForm(body: unknown): { bytes: Buffer; headers: Record<string, 
           ? '; filename="file"\r\nContent-Type: application/octet-stream\r\n\r\n'
           : '\r\n\r\n'),
     ),
-    Buffer.isBuffer(value)
-      ? value
-      : Buffer.from(typeof value === 'string' ? value : (JSON.stringify(value) ?? '')),
+    Buffer.isBuffer(value) ? value : Buffer.from(asText(value)),
     Buffer.from('\r\n'),
   ]);
   return {
@@ -108,7 +110,7 @@ const asFields = (body: unknown): Pick<ApiRequest, 'text' | 'headers'> =>
     ? {}
     : {
         text: new URLSearchParams(
-          Object.entries(body as object).map(([name, value]): [string, string] => [name, String(value)]),
+          Object.entries(body ?? {}).map(([name, value]): [string, string] => [name, asText(value)]),
         ).toString(),
         headers: { 'content-type': 'application/x-www-form-urlencoded' },
       };
