@@ -285,23 +285,30 @@ export function openOutbox(
   }
 
   const running = new Map<string, Promise<void>>();
-  /** Sees to every lane that something is due in; those that are seen to already go on. Answers whether there was another. */
-  async function look(): Promise<boolean> {
+  /** How many lanes have been seen to; what they sent can have led to other messages. */
+  let seenTo = 0;
+  /** Sees to every lane that something is due in; those that are seen to already go on. */
+  async function look(): Promise<void> {
     await giveUpExpired();
-    let more = false;
     for await (const lane of lanesDue()) {
       if (closed || running.has(lane) || circuits.width(lane) === 0) continue;
-      more = true;
       const work = empty(lane)
         .catch((err: unknown) => log.error({ err, job: 'outbox' }, 'a lane failed; it is tried again'))
-        .finally(() => running.delete(lane));
+        .finally(() => {
+          running.delete(lane);
+          seenTo += 1;
+        });
       running.set(lane, work);
     }
-    return more;
   }
 
   async function deliver(): Promise<void> {
-    while ((await look()) || running.size > 0) await Promise.all(running.values());
+    let before: number;
+    do {
+      before = seenTo;
+      await look();
+      await Promise.all(running.values());
+    } while (seenTo > before);
   }
 
   const repeated = every(LOOK_SECONDS, 'outbox', log, look);

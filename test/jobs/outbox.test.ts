@@ -11,9 +11,12 @@ import {
 } from '../../src/jobs/index.js';
 import { takingTurns } from '../../src/jobs/turns.js';
 import { openAudit } from '../../src/observe/index.js';
-import { tenantTransaction } from '../../src/store/index.js';
+import { tenantTransaction, type Row, type Store } from '../../src/store/index.js';
+import { until } from '../support/raw.js';
 import { onEveryStore } from '../support/stores.js';
 import { createTenantAt } from '../support/tenants.js';
+
+type Statement = ReturnType<Store['prepare']>;
 
 const log = pino({ level: 'silent' });
 
@@ -133,6 +136,42 @@ onEveryStore('the outbox', (open) => {
     await queue(red, 1, { to: 'z' });
     await outbox.deliver();
     assert.deepEqual([sent, await left()], [['z'], 1200]);
+  });
+
+  it('has sent what a message led to that was under way while it looked', async () => {
+    const { begun, deliver, release } = courier();
+    let looks = 0;
+    const goOn: (() => void)[] = [];
+    /** Looks as ever, but the second and the third look go on late. */
+    const look = async (statement: Statement, values: Parameters<Statement['all']>): Promise<Row[]> => {
+      const rows = await statement.all(...values);
+      looks += 1;
+      if (looks === 2 || looks === 3) await new Promise<void>((resolve) => goOn.push(resolve));
+      return rows;
+    };
+    const prepare = (sql: string): Statement => {
+      const statement = open().prepare(sql);
+      return sql.includes('RECURSIVE lanes')
+        ? { ...statement, all: (...values) => look(statement, values) }
+        : statement;
+    };
+    const outbox = openOutbox({ ...open(), prepare }, log, openAudit(open()), () => async (message) => {
+      await deliver(message);
+      if ((message.payload as { to: string }).to === 'slow') await queue(red, 1, { to: 'mail' });
+    });
+    outboxes.push(outbox);
+    await queue(red, 1, { to: 'slow' });
+    const first = outbox.deliver();
+    await until(() => begun.length === 1);
+    const second = outbox.deliver();
+    await until(() => looks === 2);
+    release();
+    await until(() => looks === 3); // the first one is through with its message
+    goOn[0]?.();
+    await second;
+    assert.deepEqual(begun, ['red slow', 'red mail']);
+    goOn[1]?.();
+    await first;
   });
 
   it('tries a place that fails no more than a few times, and keeps what waits for it [SEC-R22]', async () => {
