@@ -81,6 +81,8 @@ export function openSqlite(
   const checkpoints = new Checkpoints(thread.knex, thread.holdingWrites, report);
   const reads = new GroupRead(reading.connection, waitMs);
   const writer = new GroupCommit(knex, waitMs, committed);
+  const commitsOfAll = commitsOfOthers(reading.connection);
+  const commitsOfProcesses = commitsOfOthers(() => writing);
   const statements = new Map<string, SqliteStatement>();
   const prepare = (sql: string): SqliteStatement => {
     let statement = statements.get(sql);
@@ -99,7 +101,7 @@ export function openSqlite(
     inLargeTransaction: thread.holdsWrites,
     unhurried: (_connection, work) => work(),
     meta: metaOver(prepare),
-    listen: ({ own = false } = {}) => listenOn(() => (own ? reading.connection() : writing)),
+    listen: ({ own = false } = {}) => listenTo(own ? commitsOfAll : commitsOfProcesses),
     ping: async () => void (await knex.raw('SELECT 1 FROM sqlite_schema LIMIT 1')), // reads the file
     async close() {
       await writer.idle();
@@ -208,28 +210,33 @@ function threadOf(
 }
 
 /**
- * Hears of commits that other connections make, of whatever: the number that a connection sees of them changes. To the writer's
- * connection those of other processes are such, to the reader's this process's own as well. It is read once in a turn of the
- * event loop, which costs a microsecond.
+ * A number that changes with each commit that another connection makes, of whatever. To the writer's connection those of other
+ * processes are such, to the reader's this process's own as well. It is read once in a turn of the event loop, which costs a
+ * microsecond, however many ask.
  */
-function listenOn(connection: () => Database.Database | undefined): Listening {
+function commitsOfOthers(connection: () => Database.Database | undefined): () => unknown {
   let version: unknown;
   let isRead = false;
-  const read = (): unknown => {
+  return () => {
+    if (isRead) return version;
+    isRead = true;
+    setImmediate(() => (isRead = false));
     try {
-      return connection()?.prepare('PRAGMA data_version').pluck().get();
+      version = connection()?.prepare('PRAGMA data_version').pluck().get();
     } catch {
-      return version; // it is read again in the next turn
+      // It is read again in the next turn.
     }
+    return version;
   };
+}
+
+function listenTo(commits: () => unknown): Listening {
+  let last: unknown;
   return {
     heard() {
-      if (isRead) return false;
-      isRead = true;
-      setImmediate(() => (isRead = false));
-      const before = version;
-      version = read();
-      return version !== before;
+      const before = last;
+      last = commits();
+      return last !== before;
     },
     close: () => undefined,
   };
