@@ -3,6 +3,7 @@ import type { RawHeaders } from './dispatcher.js';
 import { closeUnread, endStalled } from './linger.js';
 import { answerHeaders, answerTrailers, type BackendHead, type CorsHeaders } from './response-headers.js';
 import type { Call, Recorder } from './steps.js';
+import { countPassed } from './young-buffers.js';
 
 const PLAIN_MESSAGE = /^[\t\x20-\x7e]*$/;
 /** The longest body that is copied to go out with the head. */
@@ -59,6 +60,7 @@ export class Download {
     const response = this.#response;
     if (this.#isEnded || response.destroyed) return true;
     this.#recorder?.write(chunk);
+    countPassed(chunk.length);
     if (this.#left !== undefined) {
       this.#left -= chunk.length;
       if (this.#left === 0) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { hasBody } from '../../kernel/request.js';
+import { countPassed } from './young-buffers.js';
 
 /** The largest body that is kept to be sent again. */
 export const MOST_REPEATED = 64 * 1024;
@@ -45,6 +46,7 @@ export class UploadStream extends Readable {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#idle.refresh();
+    countPassed(chunk.length);
     if (!this.push(chunk)) this.#request.pause();
   };
 
