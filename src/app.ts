@@ -193,7 +193,7 @@ export function createApp(base: AppBase): RequestListener {
     whenClosed(response, () => {
       left();
       const milliseconds = performance.now() - started;
-      logRequest(base.log, { method, url, ...facts.asked, milliseconds }, response, facts);
+      logRequest(base.log, facts.asked ?? { method, url }, milliseconds, response, facts);
       base.metrics?.ended(
         { tenant: facts.tenantName ?? '', endpoint: endpoint.name, status: response.statusCode },
         milliseconds / 1000,

@@ -26,7 +26,8 @@ const pathForLog = (url: string): string =>
  */
 export function logRequest(
   log: Log,
-  { method, url, milliseconds }: { method: string | undefined; url: string; milliseconds: number },
+  { method, url }: { method?: string | undefined; url: string },
+  milliseconds: number,
   response: ServerResponse,
   facts: RequestFacts,
 ): void {

@@ -95,16 +95,20 @@ function checkToken(
   if (authServer === 'none') return requireScopes && noTokenIsChecked;
   const required = !call.operation.open || requireScopes !== undefined;
   return soon(runtimeOf(call.tenant), (runtime) =>
-    tokens.check(call, {
-      ...(authServer === 'self'
-        ? { source: runtime, issuer: () => ownIssuer(runtime), audience: call.api.audience }
-        : {
-            source: authServer,
-            issuer: () => otherIssuer(keySets, runtime.tenant, authServer),
-            audience: authServer.audience,
-          }),
-      runtime,
-      required,
-    }),
+    authServer === 'self'
+      ? tokens.check(call, {
+          source: runtime,
+          issuer: () => ownIssuer(runtime),
+          audience: call.api.audience,
+          runtime,
+          required,
+        })
+      : tokens.check(call, {
+          source: authServer,
+          issuer: () => otherIssuer(keySets, runtime.tenant, authServer),
+          audience: authServer.audience,
+          runtime,
+          required,
+        }),
   );
 }

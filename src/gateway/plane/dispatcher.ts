@@ -18,7 +18,7 @@ export interface DispatchOptions {
   body: Buffer | Readable | null;
   headersTimeout: number;
   bodyTimeout: number;
-  upgrade?: string;
+  upgrade: string | null;
 }
 
 export interface DispatchController {

@@ -82,7 +82,7 @@ export function openForwarder(base: ForwarderBase): (call: Call, options: Forwar
         body,
         headersTimeout: policy.steps.timeout.seconds * 1000,
         bodyTimeout: policy.steps.timeout.idleSeconds * 1000,
-        ...(canBecomeTunnel(request) && { upgrade: 'websocket' }),
+        upgrade: canBecomeTunnel(request) ? 'websocket' : null,
       },
       breaker: breakerOf(call, breakers),
       store,

@@ -35,7 +35,7 @@ const LONGEST_BACKOFF_MS = 10_000;
 
 /** Whether the request can be sent twice: what it does is the same then (RFC 9110, 9.2.2), and its body is at hand. */
 const isRepeatable = ({ method, body, upgrade }: DispatchOptions): boolean =>
-  upgrade === undefined &&
+  upgrade === null &&
   REPEATABLE.has(method) &&
   (body === null || (Buffer.isBuffer(body) && body.length <= MOST_REPEATED));
 

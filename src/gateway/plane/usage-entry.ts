@@ -3,7 +3,7 @@ import type { LocatedCall, UsageEntry } from './steps.js';
 /** A call as it is counted. */
 export const usageOf = (
   { tenant, api, version, revision, operation, caller }: LocatedCall,
-  ended: Pick<UsageEntry, 'status' | 'milliseconds'>,
+  { status, milliseconds }: Pick<UsageEntry, 'status' | 'milliseconds'>,
 ): UsageEntry => ({
   tenantId: tenant.id,
   apiId: api.id,
@@ -11,5 +11,6 @@ export const usageOf = (
   revisionId: revision.id,
   operation: operation?.key,
   clientId: caller?.clientId,
-  ...ended,
+  status,
+  milliseconds,
 });
