@@ -10,10 +10,12 @@ import { openOutboundPool } from '../src/kernel/outbound-pool.js';
 import { hasBody, setFacts } from '../src/kernel/request.js';
 import { settleTarget } from '../src/kernel/target.js';
 import type { Tenant } from '../src/tenants/index.js';
+import { ApiTeam, documentOf as openApiOf, startGateway } from '../test/support/gateway.js';
+import { clientToken } from '../test/support/management.js';
 
 /**
- * The servers of bench/gateway.ts, each in a process of its own: the backend, a bare proxy on `Pool.dispatch`, and the data plane
- * with checks that let each call go on.
+ * The servers of bench/gateway.ts, each in a process of its own: the backend, a bare proxy on `Pool.dispatch`, the data plane with
+ * checks that let each call go on, and the whole server with an API that asks for a token.
  */
 const [role = '', backend = '', apis = '1'] = process.argv.slice(2);
 const SMALL = Buffer.from(JSON.stringify({ text: 'x'.repeat(1013) }));
@@ -143,15 +145,38 @@ function planeProxy(): RequestListener {
   };
 }
 
-const ROLES: Record<string, () => RequestListener> = {
+/** The server as people run it. Answers its port, and a token for the API. */
+async function product(): Promise<[port: number, token: string]> {
+  const server = await startGateway('sqlite', [new URL(backend)]);
+  const team = await ApiTeam.begin(server, 'api-0', ['read']);
+  const operations = Array.from(
+    { length: OPERATIONS },
+    (_, n) =>
+      [`${n % 2 === 0 ? 'GET' : 'POST'} /resources-${n >> 1}/{id}/parts/{part}`, ['api-0.read']] as const,
+  );
+  const published = await team.publish({
+    suffix: 'api-0',
+    serviceUrl: backend,
+    document: openApiOf(Object.fromEntries(operations)),
+  });
+  if (published.status !== 200) throw new Error(JSON.stringify(published.body));
+  return [Number(new URL(server.issuer).port), await clientToken(server, ['api-0.read'])];
+}
+
+const LISTENERS: Record<string, () => RequestListener> = {
   backend: () => answerAsBackend,
   bare: bareProxy,
   plane: planeProxy,
 };
 
-const listener = ROLES[role]?.();
-if (!listener) throw new Error(`no such role: ${role}`);
-const server = createServer({ keepAliveTimeout: 65_000 }, listener);
-server.listen(0, '127.0.0.1', () => {
-  console.log(`${role} listens at ${(server.address() as AddressInfo).port}.`);
-});
+if (role === 'product') {
+  const [port, token] = await product();
+  console.log(`${role} takes ${token} and listens at ${port}.`);
+} else {
+  const listener = LISTENERS[role]?.();
+  if (!listener) throw new Error(`no such role: ${role}`);
+  const server = createServer({ keepAliveTimeout: 65_000 }, listener);
+  server.listen(0, '127.0.0.1', () => {
+    console.log(`${role} listens at ${(server.address() as AddressInfo).port}.`);
+  });
+}

@@ -1,5 +1,6 @@
 import { request as ask } from 'node:http';
 import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import {
   calm,
   compare,
@@ -16,8 +17,9 @@ import type { Repeated, Waited } from './measure.js';
 
 /**
  * The data plane next to a bare proxy on undici's `Pool.dispatch`, in turns: CPU of a request, waits, 1 GB each way with what it
- * does to memory, and 1,000 APIs of 50 operations next to one.
+ * does to memory, and 1,000 APIs of 50 operations next to one. The whole server checks a token as well.
  */
+const SERVER = fileURLToPath(new URL('gateway-server.js', import.meta.url));
 const APIS = 1000;
 const ROUNDS = 5;
 const AMOUNT = 6000;
@@ -27,25 +29,28 @@ const LOOK_MS = 20;
 interface Started {
   pid: number;
   port: number;
+  /** What the API asks for; empty where it asks for nothing. */
+  token: string;
   stop(): void;
 }
 
 async function start(how: typeof startServer, ...args: string[]): Promise<Started> {
-  let port = 0;
-  const child = await how(
-    ['--import=tsx', 'bench/gateway-server.ts', ...args],
-    { NODE_ENV: 'production' },
-    '.\n',
-    process.cwd(),
-    (output) => (port = Number(/listens at (\d+)\./.exec(output)?.[1])),
-  );
-  return { pid: child.pid ?? 0, port, stop: () => child.kill() };
+  let [port, token] = [0, ''];
+  const child = await how([SERVER, ...args], { NODE_ENV: 'production' }, '.\n', process.cwd(), (output) => {
+    port = Number(/listens at (\d+)\./.exec(output)?.[1]);
+    token = /takes (\S+) /.exec(output)?.[1] ?? '';
+  });
+  return { pid: child.pid ?? 0, port, token, stop: () => child.kill() };
 }
 
-const requestOf = (port: number, api: number): Repeated => ({
-  url: `http://127.0.0.1:${port}/gateway/api-${api}/resources-7/a1/parts/b2`,
+const requestOf = ({ port, token }: Started, api = 0): Repeated => ({
+  url: `http://localhost:${port}/gateway/api-${api}/resources-7/a1/parts/b2`,
   method: 'GET',
-  headers: { Accept: 'text/plain', 'User-Agent': 'bench' },
+  headers: {
+    Accept: 'text/plain',
+    'User-Agent': 'bench',
+    ...(token && { Authorization: `Bearer ${token}` }),
+  },
   body: '',
 });
 
@@ -85,19 +90,19 @@ async function growth({ pid, port }: Started, upload: boolean): Promise<[mib: nu
 async function measureWaits(plane: Started, bare: Started): Promise<void> {
   const waits: { plane: Waited[]; bare: Waited[] } = { plane: [], bare: [] };
   for (let round = 0; round < ROUNDS; round += 1)
-    for (const [name, { port }] of [
+    for (const [name, server] of [
       ['bare', bare],
       ['plane', plane],
     ] as const)
-      waits[name].push(await calm(port, [bytesOf(requestOf(port, 0))], 1000, 4));
+      waits[name].push(await calm(server.port, [bytesOf(requestOf(server))], 1000, 4));
   console.log('\nwaits of four callers, one request after the other');
   console.log(`  bare         ${said(waits.bare)}`);
   console.log(`  plane        ${said(waits.plane)}`);
 }
 
 async function measureMany(one: Started, many: Started): Promise<void> {
-  const spread = Array.from({ length: APIS }, (_, api) => requestOf(many.port, api));
-  const single = requestOf(one.port, 0);
+  const spread = Array.from({ length: APIS }, (_, api) => requestOf(many, api));
+  const single = requestOf(one);
   await load(many.pid, spread, APIS * 4);
   const samples = { one: [] as number[], many: [] as number[] };
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -118,14 +123,19 @@ const url = `http://127.0.0.1:${backend.port}`;
 const bare = await start(startOnFirstCore, 'bare', url);
 const plane = await start(startOnFirstCore, 'plane', url);
 const many = await start(startOnFirstCore, 'plane', url, String(APIS));
+const product = await start(startOnFirstCore, 'product', url);
 pinLoad();
 try {
-  await compare(
-    'a GET of 1 KB (aim 0.7)',
-    { name: 'plane', pid: plane.pid, request: requestOf(plane.port, 0) },
-    { name: 'bare', pid: bare.pid, request: requestOf(bare.port, 0) },
-    { rounds: ROUNDS, amount: AMOUNT },
-  );
+  for (const [title, name, server] of [
+    ['a GET of 1 KB, open to all', 'plane', plane],
+    ['a GET of 1 KB of the whole server, with a token (aim 0.7)', 'server', product],
+  ] as const)
+    await compare(
+      title,
+      { name, pid: server.pid, request: requestOf(server) },
+      { name: 'bare', pid: bare.pid, request: requestOf(bare) },
+      { rounds: ROUNDS, amount: AMOUNT },
+    );
   await measureWaits(plane, bare);
   await measureMany(plane, many);
   console.log('\n1 GB through the plane (aim: 29 MiB of growth, which is 30 MB)');
@@ -140,5 +150,5 @@ try {
       );
     }
 } finally {
-  for (const each of [bare, plane, many, backend]) each.stop();
+  for (const each of [bare, plane, many, product, backend]) each.stop();
 }

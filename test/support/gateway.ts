@@ -42,7 +42,7 @@ export async function startBackend(answer: RequestListener = echo): Promise<Back
 /** A server that may reach these backends. */
 export const startGateway = (
   kind: StoreKind,
-  backends: readonly Backend[],
+  backends: readonly Pick<Backend, 'host'>[],
   more: Record<string, string> = {},
   file: Record<string, unknown> = {},
 ): Promise<TestServer> =>
