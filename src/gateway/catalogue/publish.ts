@@ -3,8 +3,8 @@ import { confinedTo } from '../../api/index.js';
 import { lockApiResource } from '../../api-resources/index.js';
 import { newId } from '../../kernel/ids.js';
 import type { TenantDb } from '../../store/index.js';
-import type { CompiledDocument, Policy } from '../types.js';
-import { aboutApi, CODES, ofApi, versionOf } from './api.js';
+import type { Announcement, CompiledDocument, Policy } from '../types.js';
+import { aboutApi, CODES, joining, ofApi, versionOf } from './api.js';
 import { gatewayChanged } from './changes.js';
 import { checkCombination } from './combinations.js';
 import { compiledDocument, firstSegmentsOf, insertDocument, type PackedDocument } from './documents.js';
@@ -101,7 +101,7 @@ export const publishOperation = (base: CatalogueBase): AnyOperation =>
       const set = await writeSet(call, before);
       const version = await (before ? change(call, before) : publishFirst(call));
       if (call.body.productIds !== undefined || !before)
-        await setProductsOfVersion(db, version.id, call.body.productIds ?? []);
+        await setProductsOfVersion(db, version.id, call.body.productIds ?? [], () => joining.product(actor));
       await checkNames(call, set.scheme);
       if (call.body.notify ?? true)
         await base.announce(db, {

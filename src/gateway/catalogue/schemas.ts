@@ -114,7 +114,11 @@ const PUBLISHED = {
   swaggerUrl: SOURCE.swaggerUrl,
   name: orNull(line(200)),
   description: orNull(text(20_000)),
-  productIds: orNull(productIds),
+  productIds: orNull({
+    ...productIds,
+    description:
+      'The products that the version is in. To add one, you need `isms.gateway.putproduct` as well; confined callers cannot.',
+  }),
   serviceUrl,
   authorizationServerId: orNull({
     ...gatewayId,
