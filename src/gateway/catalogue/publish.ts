@@ -118,20 +118,21 @@ export const publishOperation = (base: CatalogueBase): AnyOperation =>
       if (call.body.productIds !== undefined || !before)
         await setProductsOfVersion(db, version.id, call.body.productIds ?? [], () => joining.product(actor));
       await checkNames(call, set.scheme);
-      if (call.body.notify ?? true)
-        await base.announce(db, {
-          id: newId(),
-          apiResourceId: api.id,
-          apiName: version.displayName,
-          kind: 'publish',
-          versionName: version.name,
-          notes: '',
-        });
+      const announced = (call.body.notify ?? true) && (await base.announce(db, publicationOf(version)));
       await gatewayChanged(db);
-      return shownVersion(db, version, { set, tenant });
+      return { ...(await shownVersion(db, version, { set, tenant })), announced };
     },
     finish: () => base.changed(),
   });
+
+const publicationOf = ({ apiResourceId, displayName, name }: Version): Announcement => ({
+  id: newId(),
+  apiResourceId,
+  apiName: displayName,
+  kind: 'publish',
+  versionName: name,
+  notes: '',
+});
 
 /** @throws Failure: 404 for a version that is none of the API's */
 async function publishedBefore({ db, api, body }: PublishCall): Promise<Before | undefined> {

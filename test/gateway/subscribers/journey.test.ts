@@ -54,7 +54,7 @@ for (const kind of STORES)
           versionName: 'v2',
           notes: 'Orders can be cancelled.\n\n订单可以取消。',
           path: '/gateway/orders/v2',
-        }),
+        }, 100),
       );
       await server.outbox.deliver();
       const told = await mails.mailTo(email);
@@ -89,7 +89,7 @@ for (const kind of STORES)
           kind: 'publish',
           versionName: '',
           notes: '',
-        }),
+        }, 100),
       );
       await server.outbox.deliver();
       assert.equal(mails.mails.length, before);

@@ -250,7 +250,7 @@ for (const kind of STORES)
             kind: 'release',
             versionName: '',
             notes: 'New',
-          }),
+          }, 100),
         );
         const [mail] = await mailsTo(server, email);
         return { api, link: linkIn(mail?.text, 'DelSubscription') };
