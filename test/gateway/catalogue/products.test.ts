@@ -277,6 +277,22 @@ for (const kind of STORES)
       assert.equal((await team.gateway('DELETE', `/AuthServers/${id}`)).status, 404);
     });
 
+    it('takes a key that has expired as it was read, and no other time that has passed', async () => {
+      const { id } = await product();
+      const { id: keyId } = await done(team.gateway('POST', `/Products/${id}/Keys`, { name: 'shop' }));
+      await server.context.store
+        .knex('api_product_keys')
+        .where({ id: keyId as string })
+        .update({ expires_at: 1_000 });
+      const path = `/Products/${id}/Keys/${keyId}`;
+      const renamed = await done(
+        team.gateway('PUT', path, { name: 'old', expiresAt: '1970-01-01T00:00:01.000Z' }),
+      );
+      assert.deepEqual([renamed['name'], renamed['expiresAt']], ['old', '1970-01-01T00:00:01.000Z']);
+      const refused = await team.gateway('PUT', path, { expiresAt: '1970-01-01T00:00:02.000Z' });
+      assert.deepEqual(refusalOf(refused), [422, 422, 'expiresAt', 'future']);
+    });
+
     describe('puts an API into a product', () => {
       /** Calls as who has these words as scopes. */
       const as =
