@@ -33,11 +33,7 @@ describe('a method that no operation at an address has', () => {
       const others = METHODS.filter((method) => !declared.includes(method));
       assert.ok(others.includes('PATCH'));
       for (const method of others.slice(0, 2))
-        assert.deepEqual(
-          await ask(method, address),
-          [405, declared.join(', '), 405],
-          `${method} ${address}`,
-        );
+        assert.deepEqual(await ask(method, address), [405, declared.join(', '), 405], `${method} ${address}`);
     }
   });
 

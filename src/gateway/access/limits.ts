@@ -167,9 +167,12 @@ export class CallLimits {
     for (const [seconds, { end }] of this.#rates) if (end <= steady) this.#rates.delete(seconds);
   }
 
+  /** Tells the store the last counts. Without an answer they are lost, and the process stops all the same. */
   async close(): Promise<void> {
     await this.#repeated.close();
-    await this.share();
+    await this.share().catch((err: unknown) =>
+      this.base.log.error({ err }, 'the last counts of limits are lost'),
+    );
   }
 }
 

@@ -1,4 +1,13 @@
-import { aboutOne, areaAt, confinedTo, Failure, BASIC, holds, type Actor, type Code } from '../../api/index.js';
+import {
+  aboutOne,
+  areaAt,
+  confinedTo,
+  Failure,
+  BASIC,
+  holds,
+  type Actor,
+  type Code,
+} from '../../api/index.js';
 import {
   findApiResource,
   heldByApi,

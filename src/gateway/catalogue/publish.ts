@@ -79,19 +79,28 @@ interface Before {
 const FAILED = CODES.publishFailed;
 
 /** One operation that needs a scope of the API `orders`. */
-const EXAMPLE_DOCUMENT = `openapi: 3.0.3
-info: { title: Orders, version: "1" }
-components:
-  securitySchemes:
-    gatehouse: { type: openIdConnect, openIdConnectUrl: "https://id.example.com/.well-known/openid-configuration" }
-paths:
-  /items/{id}:
-    get:
-      operationId: readItem
-      security: [{ gatehouse: [orders.read] }]
-      parameters: [{ name: id, in: path, required: true, schema: { type: string } }]
-      responses: { "200": { description: The item } }
-`;
+const EXAMPLE_DOCUMENT = {
+  openapi: '3.0.3',
+  info: { title: 'Orders', version: '1' },
+  components: {
+    securitySchemes: {
+      gatehouse: {
+        type: 'openIdConnect',
+        openIdConnectUrl: 'https://id.example.com/.well-known/openid-configuration',
+      },
+    },
+  },
+  paths: {
+    '/items/{id}': {
+      get: {
+        operationId: 'readItem',
+        security: [{ gatehouse: ['orders.read'] }],
+        parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+        responses: { 200: { description: 'The item' } },
+      },
+    },
+  },
+};
 
 export const publishOperation = (base: CatalogueBase): AnyOperation =>
   defineOperation({

@@ -33,7 +33,13 @@ const QUERY = listQuery({
 
 const ONE = paramsWith('releaseId');
 
-const shown = <R extends Release>({ versionId, apiResourceId: _api, createdAt, updatedAt, ...release }: R) => ({
+const shown = <R extends Release>({
+  versionId,
+  apiResourceId: _api,
+  createdAt,
+  updatedAt,
+  ...release
+}: R) => ({
   ...release,
   apiId: versionId,
   createdAt: shapes.iso(createdAt),

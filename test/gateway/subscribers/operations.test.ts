@@ -266,14 +266,18 @@ for (const kind of STORES)
         await subscribed(server, admin, api, email);
         const { announce } = await import('../../../src/gateway/subscribers/index.js');
         await server.change((db) =>
-          announce(db, {
-            id: `event-of-${api}`,
-            apiResourceId: api,
-            apiName: 'Orders',
-            kind: 'release',
-            versionName: '',
-            notes: 'New',
-          }, 100),
+          announce(
+            db,
+            {
+              id: `event-of-${api}`,
+              apiResourceId: api,
+              apiName: 'Orders',
+              kind: 'release',
+              versionName: '',
+              notes: 'New',
+            },
+            100,
+          ),
         );
         const [mail] = await mailsTo(server, email);
         return { api, link: linkIn(mail?.text, 'DelSubscription') };
