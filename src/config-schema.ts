@@ -306,8 +306,9 @@ export const CONFIG_SCHEMA = {
     gateway: {
       type: 'object',
       additionalProperties: false,
-      required: ['usage'],
+      required: ['announcementsPerDay', 'usage'],
       properties: {
+        announcementsPerDay: { type: 'integer', minimum: 0, maximum: 10000 },
         usage: {
           type: 'object',
           additionalProperties: false,

@@ -21,6 +21,7 @@ export const BASIC = {
   noPermission: row(401, 'NoPermission', 'No valid access token was sent', '没有有效的访问令牌'),
   forbidden: row(403, 'Forbidden', 'The token does not allow this', '没有权限'),
   notFound: row(404, 'NotFound', 'There is no such thing', '不存在'),
+  methodNotAllowed: row(405, 'MethodNotAllowed', 'The address has no such method', '该地址不支持此方法'),
   conflict: row(409, 'Conflict', 'It conflicts with what is there', '与现有数据冲突'),
   preconditionFailed: row(412, 'PreconditionFailed', 'It was changed by somebody else', '数据已被他人修改'),
   payloadTooLarge: row(413, 'PayloadTooLarge', 'The request is too large', '请求过大'),

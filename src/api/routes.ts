@@ -32,10 +32,22 @@ export function apiApp(operations: readonly AnyOperation[], base: ApiBase): Koa 
   app.use(answerFailures(base, linkFailures(operations, base)));
   app.use(answerBrowsers(base));
   app.use(router.routes());
-  app.use(() => {
-    throw new Failure(404, BASIC.notFound, { message: 'there is no such operation; /openapi.json has all' });
+  app.use((ctx) => {
+    throw nothingAt(ctx);
   });
   return app;
+}
+
+/** What no operation answers. The router has left the declared methods of the path, HEAD with GET (RFC 9110, 15.5.6). */
+function nothingAt(ctx: Context): Failure {
+  const layers = (ctx['matched'] ?? []) as { methods: string[] }[];
+  const allow = [...new Set(layers.flatMap(({ methods }) => methods))].sort().join(', ');
+  if (allow === '')
+    return new Failure(404, BASIC.notFound, { message: 'there is no such operation; /openapi.json has all' });
+  return new Failure(405, BASIC.methodNotAllowed, {
+    message: `the address has no ${ctx.method}; use ${allow}`,
+    headers: { Allow: allow },
+  });
 }
 
 /** `/api/Role/Codes` is no role's id. */

@@ -24,6 +24,9 @@ interface Options {
   ca: string;
 }
 
+/** What only nginx is told: the others have their own way to say it. */
+const OF_NGINX = ['listen', 'gatehouse', 'ca'] as const;
+
 /** How often `--watch` writes the file again: addresses of backends may change without a change to an API. */
 const WATCH_MS = 2000;
 
@@ -76,8 +79,9 @@ Reload nginx after each change:
   gatehouse gateway export nginx --out /etc/nginx/conf.d/gatehouse.conf --watch |
     while read -r _; do nginx -t && nginx -s reload; done`,
     )
-    .action((product: string, options: Options) =>
+    .action((product: string, options: Options, command: Command) =>
       withContext(run, async (context) => {
+        checkOptions(product, (name) => command.getOptionValueSource(name) === 'cli');
         const tenant = await tenantOf(context, options.tenant);
         const { addressBook } = await import('../gateway/export/index.js');
         const { gatewayReach } = await import('../outbound-reach.js');
@@ -98,6 +102,12 @@ Reload nginx after each change:
         if (options.watch) await watch(run, file, write);
       }),
     );
+
+/** @throws Invalid for an option that the product does not use */
+function checkOptions(product: string, isGiven: (name: string) => boolean): void {
+  const given = product === 'nginx' ? undefined : OF_NGINX.find(isGiven);
+  if (given !== undefined) throw new Invalid(given, 'is for nginx only; leave it out');
+}
 
 /** @throws Invalid */
 function productOf(text: string): Product {

@@ -110,7 +110,7 @@ const managementServices = (
     mayUsePlainHttp(gatewayReach(config, tenant), url)
       ? outOfReach('jwksUri', config, url, tenant)
       : { field: 'jwksUri', rule: 'https', message: 'must begin with https://' },
-  announce,
+  announce: (db, announcement) => announce(db, announcement, config.gateway.announcementsPerDay),
   changed: () => live.refresh(),
 });
 

@@ -15,6 +15,8 @@ export class DownloadFailed extends Error {
   constructor(
     readonly reason: DownloadFailure,
     message: string,
+    /** For the log: undici's or the system's code, which names no address. */
+    readonly code?: string,
   ) {
     super(message);
   }
@@ -167,7 +169,7 @@ function failureOf(error: unknown, redirected: boolean, signal: AbortSignal): Do
       `the address ${redirected ? 'redirects to' : 'is in'} a private network, which this server does not connect to; ` +
         'give a public one, or ask the operator to allow it with outbound.allow',
     );
-  const { code } = error as { code?: unknown };
+  const { code } = error as { code?: string };
   if (signal.aborted || code === 'UND_ERR_CONNECT_TIMEOUT')
     return new DownloadFailed(
       'timeout',
@@ -176,6 +178,7 @@ function failureOf(error: unknown, redirected: boolean, signal: AbortSignal): Do
   return new DownloadFailed(
     'unreachable',
     'the document cannot be read from the address; correct it, or see that its server answers',
+    code,
   );
 }
 

@@ -82,8 +82,18 @@ function newResolver(): dns.promises.Resolver {
 /** A name has no address, and its name servers say so. */
 const isNone = ({ code }: NodeJS.ErrnoException): boolean => code === 'ENOTFOUND' || code === 'ENODATA';
 
+/** A name leads nowhere. The code is the resolver's: logs have it in place of the message, which names the host. */
+class NameUnresolved extends Error {
+  constructor(
+    message: string,
+    readonly code: string,
+  ) {
+    super(message);
+  }
+}
+
 /** No answer of the name servers came in time. */
-class NoAnswerOfDns extends Error {}
+class NoAnswerOfDns extends NameUnresolved {}
 
 /** The addresses that DNS has, of the first of these names that has any. @throws Error */
 async function askDns(host: string, names: readonly string[]): Promise<LookupAddress[]> {
@@ -112,10 +122,11 @@ async function askDns(host: string, names: readonly string[]): Promise<LookupAdd
     clearTimeout(deadline);
   }
   const [error] = errors.filter((each) => !isNone(each));
-  if (!error) throw new Error(`"${host}" has no address`);
+  if (!error) throw new NameUnresolved(`"${host}" has no address`, 'ENOTFOUND');
   if (isOver || error.code === 'ETIMEOUT')
-    throw new NoAnswerOfDns(`the name servers of "${host}" do not answer`);
-  throw new Error(`the address of "${host}" cannot be found (${error.code})`);
+    throw new NoAnswerOfDns(`the name servers of "${host}" do not answer`, 'ETIMEOUT');
+  const code = error.code ?? error.name;
+  throw new NameUnresolved(`the address of "${host}" cannot be found (${code})`, code);
 }
 
 const askSystem = (host: string): Promise<LookupAddress[]> => dns.promises.lookup(host, { all: true });

@@ -1,3 +1,4 @@
+import { StoreUnavailable } from '../kernel/errors.js';
 import type { Store } from '../store/index.js';
 
 /** What is counted under one name. */
@@ -36,6 +37,19 @@ interface CountRow {
   id: string;
   count: number;
   expires_at: number;
+}
+
+/** A count as it is being told to the store. */
+interface Told {
+  key: string;
+  count: Count;
+  here: number;
+}
+
+function learn({ count, here }: Told, everywhere: number, now: number): void {
+  count.everywhere = everywhere;
+  count.here -= here;
+  count.learnedAt = now;
 }
 
 /**
@@ -82,7 +96,8 @@ export class CountWindow {
   }
 
   /**
-   * Adds this node's counts to the store's, and learns the sums. What could not be written is told again the next time.
+   * Adds this node's counts to the store's, and learns the sums. What could not be written is told again the next time; what
+   * the store refuses (its tenant is deleted) stays counted here only.
    * @param worth the part of its quota from which on a count is told.
    */
   share(store: Store, worth: number, now: number): Promise<void> {
@@ -99,11 +114,21 @@ export class CountWindow {
       await this.#tellBatch(store, told.slice(at, at + BATCH), now);
   }
 
-  async #tellBatch(
-    store: Store,
-    batch: readonly { key: string; count: Count; here: number }[],
-    now: number,
-  ): Promise<void> {
+  /** One row that the store refuses must not keep the counts of all others from it, so such a batch is told in halves. */
+  async #tellBatch(store: Store, batch: readonly Told[], now: number): Promise<void> {
+    try {
+      await this.#write(store, batch, now);
+    } catch (error) {
+      if (error instanceof StoreUnavailable) throw error;
+      const middle = Math.ceil(batch.length / 2);
+      const halves = batch.length > 1 ? [batch.slice(0, middle), batch.slice(middle)] : [];
+      for (const half of halves) await this.#tellBatch(store, half, now);
+      const [only] = batch;
+      if (only && batch.length === 1) learn(only, only.count.everywhere + only.here, now);
+    }
+  }
+
+  async #write(store: Store, batch: readonly Told[], now: number): Promise<void> {
     const rows = batch.map(({ key, here, count: { tenantId } }) => ({
       tenant_id: tenantId,
       id: `${this.start}:${key}`,
@@ -117,11 +142,8 @@ export class CountWindow {
       .merge({ count: store.knex.raw('rate_counts.count + excluded.count') as unknown as number })
       .returning(['id', 'count']);
     const sums = new Map(answered.map(({ id, count }) => [id, Number(count)]));
-    for (const { key, count, here } of batch) {
-      count.everywhere = sums.get(`${this.start}:${key}`) ?? count.everywhere + here;
-      count.here -= here;
-      count.learnedAt = now;
-    }
+    for (const told of batch)
+      learn(told, sums.get(`${this.start}:${told.key}`) ?? told.count.everywhere + told.here, now);
   }
 
   #keyOf({ prefix, name }: CountName): string {
@@ -136,6 +158,7 @@ export class CountWindow {
       count = { here: 0, everywhere: 0, learnedAt: -Infinity, tenantId: of.tenantId, quota };
       this.#counts.set(key, count);
     }
+    count.quota = quota; // it may have been changed within the window
     return count;
   }
 }

@@ -64,12 +64,19 @@ const isFrame = (line: string): boolean => /^\s+at /.test(line);
 const messageOf = (error: Error): string =>
   error instanceof SyntaxError ? 'a text cannot be parsed' : withoutFileNames(error.message.slice(0, 500));
 
+/** The system's code, OpenSSL's or a library's: words of a program, with nothing of a request in them. */
+function codeIn(error: Error): { code?: string } {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? { code } : {};
+}
+
 /** Errors of the store have no values in them (store/errors.ts); those of the file system name files. */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { type: typeof error };
   return {
     type: error.name,
     ...(error instanceof StoreUnavailable && { reason: error.reason }),
+    ...codeIn(error),
     message: messageOf(error),
     stack: error.stack?.split('\n').filter(isFrame).slice(0, 7).join('\n'),
   };

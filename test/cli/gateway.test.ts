@@ -114,6 +114,17 @@ for (const kind of STORES)
       assert.match(stderr, /no API is published at "nobody"/);
     });
 
+    it('refuses what only nginx is told for other products', async () => {
+      for (const [product, option, value] of [
+        ['kong', 'listen', '8081'],
+        ['apisix', 'gatehouse', 'http://127.0.0.1:3000'],
+        ['azure-apim', 'ca', '/etc/ssl/certs/ca.crt'],
+      ] as const) {
+        const { code, stderr } = await cli(['gateway', 'export', product, `--${option}`, value], env);
+        assert.deepEqual([code, stderr], [5, `gatehouse: ${option}: is for nginx only; leave it out\n`]);
+      }
+    });
+
     it('says which folder is missing for the file, and ends with 5', async () => {
       const folder = join(temporaryFolder(), 'missing');
       const refused = await cli(['gateway', 'export', 'kong', '--out', join(folder, 'kong.yaml')], env);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { needsBrowser, newVisitor, stopBrowser } from '../support/browser.js';
 import { STORES } from '../support/config.js';
+import { awayFromFullHour } from '../support/full-hours.js';
 import {
   ApiTeam,
   documentOf,
@@ -93,6 +94,7 @@ for (const kind of STORES)
     });
 
     it('is in a product with a key and a limit', async () => {
+      await awayFromFullHour(30);
       const product = await team.gateway('POST', '/Products', {
         name: 'Starter',
         apiIds: [team.id],

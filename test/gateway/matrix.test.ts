@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { STORES } from '../support/config.js';
+import { awayFromFullHour } from '../support/full-hours.js';
 import type { Said } from '../support/http.js';
 import { until } from '../support/raw.js';
 import { ITEM, ORDERS } from './matrix/documents.js';
@@ -122,6 +123,7 @@ for (const kind of STORES)
       let callers: Callers;
       before(async () => {
         callers = await openCallers(matrix);
+        await awayFromFullHour(60);
       });
 
       for (const [title, steps] of LIMIT_ROWS)

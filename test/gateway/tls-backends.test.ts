@@ -66,18 +66,25 @@ describe('backends by https', () => {
       assert.equal(status, 200, text);
       return (JSON.parse(text) as { data: { id: string } }).data.id;
     };
+    const authorizationServerId = await ask('POST', 'Gateway/AuthServers', {
+      ...{ name: 'Partner', issuer: 'https://partner.example', audience: 'api' },
+      jwksUri: `https://${HOST}:${unknown.port}/keys`,
+    });
+    const publish = async (suffix: string, serviceUrl: string, more: object = {}): Promise<void> => {
+      const id = await ask('POST', 'ApiResource', { name: suffix });
+      const document = documentOf({ 'GET /items': null, 'GET /cut': null });
+      await ask('PUT', `ApiResource/${id}/Publish`, { suffix, document, serviceUrl, ...more });
+    };
+    await publish('no-host', 'https://missing.invalid');
+    await publish('no-keys', 'https://missing.invalid', { authorizationServerId });
     for (const [suffix, host, { port }] of [
       ['by-address', HOST, trusted],
       ['by-name', 'localhost', trusted],
       ['unknown', HOST, unknown],
       ['misnamed', HOST, misnamed],
       ['misnamed-by-name', 'localhost', misnamed],
-    ] as const) {
-      const id = await ask('POST', 'ApiResource', { name: suffix });
-      const document = documentOf({ 'GET /items': null, 'GET /cut': null });
-      const serviceUrl = `https://${host}:${port}`;
-      await ask('PUT', `ApiResource/${id}/Publish`, { suffix, document, serviceUrl });
-    }
+    ] as const)
+      await publish(suffix, `https://${host}:${port}`);
   });
   after(async () => {
     await kill(process, 'SIGKILL');
@@ -86,6 +93,16 @@ describe('backends by https', () => {
       server.close();
     }
   });
+
+  /** A line of the log, as soon as it is there. */
+  async function logged(message: string, having = ''): Promise<Record<string, unknown>> {
+    const found = (): string | undefined =>
+      `${process.stdout()}${process.stderr()}`
+        .split('\n')
+        .find((line) => line.includes(`"${message}"`) && line.includes(having));
+    await until(() => found() !== undefined);
+    return JSON.parse(found() ?? '') as Record<string, unknown>;
+  }
 
   for (const suffix of ['by-address', 'by-name'])
     it(`are called ${suffix} where an authority that Node trusts has signed the certificate`, async () => {
@@ -107,14 +124,23 @@ describe('backends by https', () => {
       const said = `${text}${JSON.stringify([...headers])}`;
       assert.ok(!/secret-backend|other\.example|certificate|SELF_SIGNED|ALTNAME/i.test(said), said);
       assert.deepEqual(backend().asked, []);
-      const lines = (): Record<string, unknown>[] =>
-        `${process.stdout()}${process.stderr()}`
-          .split('\n')
-          .filter((line) => line.includes(requestId ?? ''))
-          .map((line) => JSON.parse(line) as Record<string, unknown>);
-      await until(() => lines().some(({ msg }) => msg === 'backend failed'));
-      assert.equal(lines().find(({ msg }) => msg === 'backend failed')?.['code'], code);
+      assert.equal((await logged('backend failed', requestId))['code'], code);
     });
+
+  it('whose host has no address are 502, and the log has the code of the resolver', async () => {
+    const { status, text } = await send(new URL('/gateway/no-host/items', issuer));
+    const { requestId = '' } = JSON.parse(text) as Record<string, string>;
+    assert.equal(status, 502);
+    // Which one depends on the name servers of this machine.
+    assert.match(String((await logged('backend failed', requestId))['code']), /^[A-Z_]{5,}$/);
+  });
+
+  it('that have the keys of an issuer are refused alike, and the log says why', async () => {
+    const headers = { authorization: 'Bearer eyJhbGciOiJFUzI1NiJ9.e30.AAAA' };
+    assert.equal((await send(new URL('/gateway/no-keys/items', issuer), { headers })).status, 401);
+    const { err } = await logged('the keys of an authorization server cannot be read');
+    assert.equal((err as Record<string, unknown>)['code'], 'DEPTH_ZERO_SELF_SIGNED_CERT');
+  });
 
   it('that are reset within a body break the answer', async () => {
     const socket = await dial(Number(new URL(issuer).port));

@@ -145,6 +145,13 @@ describe('the download of a document', () => {
       const address = `http://inside.example:${await freePort()}/`;
       assert.equal(await failure(address, { reach: ['inside.example'] }), 'unreachable');
     });
+
+    it('has the code of the system for the log', async () => {
+      const reach = ['inside.example'];
+      const refused = download(`http://inside.example:${await freePort()}/`, { reach });
+      await assert.rejects(refused, { reason: 'unreachable', code: 'ECONNREFUSED' });
+      await assert.rejects(download('http://missing.example/', { reach: [] }), { code: 'ENOTFOUND' });
+    });
   });
 
   it('follows five redirects and no more, all of them where it was said otherwise', async () => {

@@ -158,7 +158,8 @@ describe('what goes out', () => {
       assert.equal(await addressWithin({ host: 'v6.example', port: 25 }, ['::1']), '::1');
     });
 
-    it('says which name has no address', async () => {
+    it('says which name has no address, with the code of the resolver for the log', async () => {
+      await assert.rejects(textAt('missing.example'), { code: 'ENOTFOUND' });
       await assert.rejects(textAt('missing.example'), /^Error: "missing\.example" has no address$/);
       await assert.rejects(textAt('empty.example'), /^Error: "empty\.example" has no address$/);
       await assert.rejects(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import pino from 'pino';
 import type { Config } from '../../src/config.js';
-import { openLimits, rateHeaders, type Limits } from '../../src/limits/index.js';
+import { CountWindow, openLimits, rateHeaders, type Limits } from '../../src/limits/index.js';
 import { onEveryStore } from '../support/stores.js';
 import { createTenantAt } from '../support/tenants.js';
 
@@ -25,8 +25,9 @@ onEveryStore('limits', (open) => {
     red = (await open().transaction((trx) => createTenantAt(trx, 'red', 'red.example.com'))).id;
     blue = (await open().transaction((trx) => createTenantAt(trx, 'blue', 'blue.example.com'))).id;
   });
+  /** All in one window, whatever the clock says. */
   const limiter = (more: Partial<Config['limits']> = {}): Limits =>
-    openLimits(open(), pino({ level: 'silent' }), { ...QUOTAS, shared: false, ...more });
+    openLimits(open(), pino({ level: 'silent' }), { ...QUOTAS, shared: false, ...more }, () => 7_200_000);
   const times = (count: number, ask: () => unknown): unknown[] =>
     Array.from({ length: count }, ask).filter((answer) => answer !== undefined);
 
@@ -112,6 +113,29 @@ onEveryStore('limits', (open) => {
     await one.share();
     for (const limits of [one, two]) assert.ok(limits.byClient('token', red, 'shared') ?? limits === one);
     assert.equal(two.byClient('token', blue, 'shared'), undefined);
+  });
+
+  it('are one for all nodes after one of the tenants is deleted', async () => {
+    const gone = await open().transaction((trx) => createTenantAt(trx, 'gone', 'gone.example.com'));
+    const [one, two] = [limiter(), limiter()];
+    times(3, () => one.byClient('token', gone.id, 'told'));
+    times(3, () => one.byClient('token', red, 'told'));
+    await open().knex('tenants').where({ id: gone.id }).delete();
+    await one.share();
+    assert.equal(two.byClient('token', red, 'told'), undefined);
+    await two.share();
+    assert.equal(two.byClient('token', red, 'told')?.dimension, 'client');
+  });
+
+  it('are one for all nodes when they are lowered within a window', async () => {
+    const name = { prefix: 'lowered', name: '', tenantId: red };
+    const [here, there] = [new CountWindow(1, 2), new CountWindow(1, 2)];
+    assert.ok(here.take(name, 1_000_000));
+    assert.ok(here.take(name, 2));
+    await here.share(open(), 1 / 20, 0);
+    assert.ok(there.take(name, 2));
+    await there.share(open(), 1 / 20, 0);
+    assert.equal(there.take(name, 2), false);
   });
 
   it('stay in bounded memory, however many addresses ask', () => {

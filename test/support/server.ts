@@ -16,6 +16,7 @@ import { tenantTransaction, type TenantDb } from '../../src/store/index.js';
 import { touchTenant, type Tenant } from '../../src/tenants/index.js';
 import { insertUser, type NewUser, type User } from '../../src/users/index.js';
 import { configFor, type StoreKind } from './config.js';
+import { awayFromFullHour } from './full-hours.js';
 import { freePort } from './ports.js';
 import { createTenantAt } from './tenants.js';
 
@@ -60,6 +61,10 @@ interface Dispatcher {
   close(): Promise<void>;
 }
 
+/** Of windows that tests use whole: what is left of one when a server begins is enough for the tests of a file. */
+const HOUR = 3600;
+const ROOM_SECONDS = 60;
+
 /**
  * Closes the connections that `fetch` keeps open, wherever to, and those of `send` to a port, so that the server there need
  * not wait until it is quiet.
@@ -81,6 +86,7 @@ export async function startServer(
   file: Record<string, unknown> = {},
 ): Promise<TestServer> {
   const config = await configFor(kind, more, file, 'started');
+  if (config.limits.windowSeconds === HOUR) await awayFromFullHour(ROOM_SECONDS);
   let gatehouse = await start(config);
   const { home } = gatehouse;
   const stop = (): Promise<void> => {

@@ -21,7 +21,7 @@ const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).to
 
 /**
  * The value of `Gatehouse-Caller`: a JWT that says who calls, for the backend, which checks it by the tenant's key set. One is
- * signed for a token and revision, and used again until it is half a minute old or the caller's permissions change.
+ * signed for a token, suffix and revision, and used again until it is half a minute old or the caller's permissions change.
  */
 export class CallerTokens {
   /** A caller's object lives as long as its access token is known and has the same scopes. */
@@ -37,7 +37,7 @@ export class CallerTokens {
     }: { caller: Caller; permissions: ReadonlySet<string>; runtime: TenantRuntime },
   ): Soon<string> {
     const kept = this.#keptFor(caller);
-    const what = `${call.revision.id} ${call.key?.product.id ?? ''}`;
+    const what = `${call.api.suffix} ${call.revision.id} ${call.key?.product.id ?? ''}`;
     const now = performance.now();
     const last = kept.get(what);
     if (last && last.permissions === permissions && last.runtime === runtime && now - last.madeAt < REUSE_MS)

@@ -35,7 +35,8 @@ const WORTH_SHARING = 1 / 20;
 const STALE_MS = 2000;
 /** How long a window is kept after its end, so that its last calls are told to the store. */
 const KEPT_MS = 10_000;
-const LONGEST_NAME = 200;
+/** Names that the store takes as they are, so that what it answers has the same one. */
+const PLAIN_NAME = /^[\x20-\x7e]{1,200}$/;
 
 const WORDS: Record<CountBy, string> = {
   client: 'client',
@@ -154,16 +155,24 @@ export class CallLimits {
   /** Tells the store what was counted here, and learns what other nodes have counted. */
   async share(): Promise<void> {
     const steady = steadyNow();
-    for (const window of this.#quotas.values()) await window.share(this.base.store, 0, steady);
-    for (const [key, { end }] of this.#quotas) if (end < this.#now() - KEPT_MS) this.#quotas.delete(key);
-    if (this.base.shared)
-      for (const window of this.#rates.values())
-        if (steady < window.end) await window.share(this.base.store, WORTH_SHARING, steady);
+    this.#forget(steady);
+    const { store, shared } = this.base;
+    for (const window of this.#quotas.values()) await window.share(store, 0, steady);
+    if (shared) for (const window of this.#rates.values()) await window.share(store, WORTH_SHARING, steady);
   }
 
+  /** Lets go of windows that are over, whether or not the store answers. */
+  #forget(steady: number): void {
+    for (const [key, { end }] of this.#quotas) if (end < this.#now() - KEPT_MS) this.#quotas.delete(key);
+    for (const [seconds, { end }] of this.#rates) if (end <= steady) this.#rates.delete(seconds);
+  }
+
+  /** Tells the store the last counts. Without an answer they are lost, and the process stops all the same. */
   async close(): Promise<void> {
     await this.#repeated.close();
-    await this.share();
+    await this.share().catch((err: unknown) =>
+      this.base.log.error({ err }, 'the last counts of limits are lost'),
+    );
   }
 }
 
@@ -172,8 +181,8 @@ function nameOf(call: AccessCall, limit: string, what: string, by: CountBy): Cou
   const name = `${what}:${countedFor(call, by)}`;
   return {
     prefix: `${limit}:${tenantId}`,
-    // A client of another authorization server may have an id of any length.
-    name: name.length <= LONGEST_NAME ? name : hash('sha256', name, 'base64url'),
+    // A client of another authorization server may have an id of any length and characters.
+    name: PLAIN_NAME.test(name) ? name : hash('sha256', name, 'base64url'),
     tenantId,
   };
 }

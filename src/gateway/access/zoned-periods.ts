@@ -7,6 +7,13 @@ export interface Period {
   end: number;
 }
 
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** Where clocks go back over midnight, it comes twice: a day begins with the first. */
+const firstInstant = (time: DateTime): number =>
+  Math.min(...time.getPossibleOffsets().map((each) => each.toMillis()));
+
 /**
  * The period of a quota that an instant is in, by the clocks of a time zone: hours and days as they show them, weeks from
  * Monday on (ISO 8601), months of the calendar. A day in which clocks change has 23 or 25 hours.
@@ -14,9 +21,15 @@ export interface Period {
  * @param timeZone a name of the IANA database, such as `Europe/Berlin`
  */
 export function periodAt(now: number, period: Quota['period'], timeZone: string): Period {
-  const start = DateTime.fromMillis(now, { zone: timeZone }).startOf(period);
+  const time = DateTime.fromMillis(now, { zone: timeZone });
+  if (period === 'hour') {
+    // By the offset of this instant: some clocks go back by half an hour.
+    const start = now - ((now + time.offset * MINUTE_MS) % HOUR_MS);
+    return { start, end: start + HOUR_MS };
+  }
+  const start = time.startOf(period);
   const end = start.plus({ [period]: 1 }).startOf(period);
-  return { start: start.toMillis(), end: end.toMillis() };
+  return { start: firstInstant(start), end: firstInstant(end) };
 }
 
 /** Computing a period takes some microseconds, so the one that lasts is kept. */

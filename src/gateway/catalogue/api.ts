@@ -1,4 +1,13 @@
-import { aboutOne, areaAt, confinedTo, Failure, BASIC, type Actor, type Code } from '../../api/index.js';
+import {
+  aboutOne,
+  areaAt,
+  confinedTo,
+  Failure,
+  BASIC,
+  holds,
+  type Actor,
+  type Code,
+} from '../../api/index.js';
 import {
   findApiResource,
   heldByApi,
@@ -79,5 +88,27 @@ export function onlyForTenant(actor: Actor | undefined): void {
   throw new Failure(403, BASIC.forbidden, {
     message: 'this belongs to the whole tenant, and you see your own things only; ask an administrator',
     data: { missing: 'permission', name: 'isms.all' },
+  });
+}
+
+/**
+ * A product opens its APIs to all who have a key of it, and its limits hold for them: to put an API into a product, callers need
+ * authority over both. Either side may end it alone.
+ */
+export const joining = {
+  /** For who may change the API. @throws Failure: 403 */
+  product(actor: Actor | undefined): void {
+    onlyForTenant(actor);
+    needsWord(actor, 'isms.gateway.putproduct');
+  },
+  /** For who may change the product. @throws Failure: 403 */
+  api: (actor: Actor | undefined): void => needsWord(actor, 'isms.apiresource.publish'),
+} as const;
+
+function needsWord(actor: Actor | undefined, name: string): void {
+  if (actor && holds(actor, name)) return;
+  throw new Failure(403, BASIC.forbidden, {
+    message: `to put an API into a product you need "${name}" as well; ask an administrator`,
+    data: { missing: 'permission', name },
   });
 }

@@ -78,7 +78,7 @@ export async function deleteAuthServer(db: TenantDb, id: string): Promise<void> 
   if (Number(versions) > 0)
     throw new Conflict(
       'versions',
-      `${versions} versions of APIs take its tokens; publish them with another`,
+      `versions of APIs that take its tokens: ${versions}; publish them with another`,
       {
         versions: Number(versions),
       },

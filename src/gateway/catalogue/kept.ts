@@ -24,6 +24,13 @@ interface Known<T> {
   until?: number;
 }
 
+/** A reading that runs, and of which state of the catalogue and of the tenant it is at least. */
+interface Running<T> {
+  catalogue: number;
+  tenant: number;
+  answer: Promise<T | undefined>;
+}
+
 interface KeptBase<T> {
   changes: Changes;
   log: Log;
@@ -40,21 +47,24 @@ interface KeptBase<T> {
 export function openKept<T>({ changes, log, most, read }: KeptBase<T>) {
   const found = new LRUCache<string, Known<T>>({ max: most });
   const misses = new LRUCache<string, Known<T>>({ max: most });
-  /** Readings that run, which all who ask meanwhile share. */
-  const running = new Map<string, Promise<T | undefined>>();
+  /** Readings that run, which all share who ask before another change is known. */
+  const running = new Map<string, Running<T>>();
 
+  // The numbers are taken before the rows are read: a change that comes in between is read once more.
   async function readNow(
-    tenant: KeptFor,
+    { id, version }: KeptFor,
     name: string,
-    key: string,
+    catalogue: number,
     before?: Known<T>,
   ): Promise<T | undefined> {
-    // The number is taken before the rows are read: a change that comes in between is read once more.
-    const catalogue = changes.versionOf(tenant.id);
-    const value = await read(tenant.id, name, before?.value);
+    const key = `${id} ${name}`;
+    const value = await read(id, name, before?.value);
+    const last = found.get(key) ?? misses.get(key);
+    // A reading that began later may have ended before.
+    if (last && (last.catalogue > catalogue || last.tenant > version)) return value;
     const [into, from] = value === undefined ? [misses, found] : [found, misses];
     from.delete(key);
-    into.set(key, { value, catalogue, tenant: tenant.version });
+    into.set(key, { value, catalogue, tenant: version });
     return value;
   }
 
@@ -77,12 +87,17 @@ export function openKept<T>({ changes, log, most, read }: KeptBase<T>) {
         return known.value;
       if (known.until !== undefined && performance.now() < known.until) return known.value;
     }
+    const catalogue = changes.versionOf(tenant.id);
     const there = running.get(key);
-    if (there) return there;
-    const reading = readNow(tenant, name, key, known);
-    const answer = (known ? orKnown(reading, known) : reading).finally(() => running.delete(key));
-    running.set(key, answer);
-    return answer;
+    // One that began before a change may have read the rows before it.
+    if (there && there.catalogue >= catalogue && there.tenant >= tenant.version) return there.answer;
+    const reading = readNow(tenant, name, catalogue, known);
+    const mine: Running<T> = { catalogue, tenant: tenant.version, answer: reading };
+    mine.answer = (known ? orKnown(reading, known) : reading).finally(() => {
+      if (running.get(key) === mine) running.delete(key);
+    });
+    running.set(key, mine);
+    return mine.answer;
   }
 
   return (tenant: KeptFor, name: string): Soon<T | undefined> =>

@@ -26,10 +26,11 @@ const shown = <T extends ProductKey>({ productId: _product, expiresAt, ...key }:
   expiresAt: expiresAt === null ? null : shapes.iso(expiresAt),
 });
 
-/** @throws Failure: 422 for a time that has passed */
-function endOf(expiresAt: string | null): number | null {
+/** @param before of a key that is there, which may have expired. @throws Failure: 422 for a time that has passed */
+function endOf(expiresAt: string | null, before: number | null = null): number | null {
   const end = expiresAt === null ? null : Date.parse(expiresAt);
-  if (end !== null && end <= Date.now()) throw refused('expiresAt', 'future', 'must be in the future');
+  if (end !== null && end !== before && end <= Date.now())
+    throw refused('expiresAt', 'future', 'must be in the future');
   return end;
 }
 
@@ -87,7 +88,7 @@ export const keyOperations = (base: CatalogueBase): readonly AnyOperation[] => [
         ...key,
         name: body.name ?? key.name,
         state: body.state ?? key.state,
-        expiresAt: body.expiresAt === undefined ? key.expiresAt : endOf(body.expiresAt),
+        expiresAt: body.expiresAt === undefined ? key.expiresAt : endOf(body.expiresAt, key.expiresAt),
       });
       await gatewayChanged(db);
       return shown(changed);

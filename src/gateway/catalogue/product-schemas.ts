@@ -26,7 +26,8 @@ const PRODUCT_FIELDS = {
     maxItems: 1000,
     uniqueItems: true,
     items: gatewayId,
-    description: 'The versions that are in it: the `apiId` of each.',
+    description:
+      'The versions that are in it: the `apiId` of each. To add one, you need `isms.apiresource.publish` as well.',
   }),
   rateLimit,
   quota,

@@ -92,14 +92,16 @@ async function related(
   return found;
 }
 
-/** Makes the ids of the other side those that are given. */
+/** Makes the ids of the other side those that are given. @param mayAdd throws where the caller may add none. */
 async function relate(
   db: TenantDb,
   [own, other]: readonly [string, string],
   id: string,
   wanted: readonly string[],
+  mayAdd: () => void,
 ): Promise<void> {
   const has = (await related(db, [own, other], [id])).get(id) ?? [];
+  if (wanted.some((one) => !has.includes(one))) mayAdd();
   for (const each of has.filter((one) => !wanted.includes(one)))
     await db
       .from('api_product_versions')
@@ -114,10 +116,18 @@ const OF_VERSION = ['version_id', 'product_id'] as const;
 
 export const versionsOfProducts = (db: TenantDb, ids: readonly string[]) => related(db, OF_PRODUCT, ids);
 export const productsOfVersions = (db: TenantDb, ids: readonly string[]) => related(db, OF_VERSION, ids);
-export const setVersionsOfProduct = (db: TenantDb, id: string, versions: readonly string[]) =>
-  relate(db, OF_PRODUCT, id, versions);
-export const setProductsOfVersion = (db: TenantDb, id: string, products: readonly string[]) =>
-  relate(db, OF_VERSION, id, products);
+export const setVersionsOfProduct = (
+  db: TenantDb,
+  id: string,
+  versions: readonly string[],
+  mayAdd: () => void,
+) => relate(db, OF_PRODUCT, id, versions, mayAdd);
+export const setProductsOfVersion = (
+  db: TenantDb,
+  id: string,
+  products: readonly string[],
+  mayAdd: () => void,
+) => relate(db, OF_VERSION, id, products, mayAdd);
 
 /**
  * The first of these ids that nothing has, by its place in the list. Those that are there stay until the transaction ends.

@@ -15,7 +15,7 @@ import {
 import type { TenantDb } from '../../store/index.js';
 import { isTimeZone } from '../policies/index.js';
 import type { Quota, RateLimit } from '../types.js';
-import { ofApi, ofGateway } from './api.js';
+import { joining, ofApi, ofGateway } from './api.js';
 import { gatewayChanged } from './changes.js';
 import {
   deleteProduct,
@@ -96,14 +96,18 @@ function productOf(body: ProductRequest, before?: Product) {
   };
 }
 
-/** @throws Failure: 422 for a version that is not there */
-async function putApis(db: TenantDb, productId: string, { apiIds }: ProductRequest): Promise<void> {
+/** @throws Failure: 422 for a version that is not there, 403 */
+async function putApis(
+  { db, actor }: { db: TenantDb; actor: Actor | undefined },
+  productId: string,
+  { apiIds }: ProductRequest,
+): Promise<void> {
   if (apiIds === undefined) return;
   const wanted = apiIds ?? [];
   const at = await firstUnknown(db, 'api_versions', wanted);
   if (at !== undefined)
     throw refused(`apiIds/${at}`, 'unknown', `"${wanted[at]}" is no apiId of a published version`);
-  await setVersionsOfProduct(db, productId, wanted);
+  await setVersionsOfProduct(db, productId, wanted, () => joining.api(actor));
 }
 
 interface ListCall {
@@ -156,7 +160,7 @@ export const productOperations = (base: CatalogueBase): readonly AnyOperation[] 
     async handle({ db, actor, body: sent }) {
       const body = withoutBlanks<ProductRequest>(sent);
       const product = await insertProduct(db, productOf(body));
-      await putApis(db, product.id, body);
+      await putApis({ db, actor }, product.id, body);
       await gatewayChanged(db);
       return shownNow(db, actor, product);
     },
@@ -174,7 +178,7 @@ export const productOperations = (base: CatalogueBase): readonly AnyOperation[] 
       const before = await lockProduct(db, params.id);
       if (!before) throw missing('product', params.id);
       const product = await updateProduct(db, { ...before, ...productOf(body, before) });
-      await putApis(db, product.id, body);
+      await putApis({ db, actor }, product.id, body);
       await gatewayChanged(db);
       return shownNow(db, actor, product);
     },

@@ -3,8 +3,8 @@ import { confinedTo } from '../../api/index.js';
 import { lockApiResource } from '../../api-resources/index.js';
 import { newId } from '../../kernel/ids.js';
 import type { TenantDb } from '../../store/index.js';
-import type { CompiledDocument, Policy } from '../types.js';
-import { aboutApi, CODES, ofApi, versionOf } from './api.js';
+import type { Announcement, CompiledDocument, Policy } from '../types.js';
+import { aboutApi, CODES, joining, ofApi, versionOf } from './api.js';
 import { gatewayChanged } from './changes.js';
 import { checkCombination } from './combinations.js';
 import { compiledDocument, firstSegmentsOf, insertDocument, type PackedDocument } from './documents.js';
@@ -78,13 +78,37 @@ interface Before {
 
 const FAILED = CODES.publishFailed;
 
+/** One operation that needs a scope of the API `orders`. */
+const EXAMPLE_DOCUMENT = {
+  openapi: '3.0.3',
+  info: { title: 'Orders', version: '1' },
+  components: {
+    securitySchemes: {
+      gatehouse: {
+        type: 'openIdConnect',
+        openIdConnectUrl: 'https://id.example.com/.well-known/openid-configuration',
+      },
+    },
+  },
+  paths: {
+    '/items/{id}': {
+      get: {
+        operationId: 'readItem',
+        security: [{ gatehouse: ['orders.read'] }],
+        parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+        responses: { 200: { description: 'The item' } },
+      },
+    },
+  },
+};
+
 export const publishOperation = (base: CatalogueBase): AnyOperation =>
   defineOperation({
     ...ofApi.own('publish', 'PUT', '/{id}/Publish'),
     summary: 'Publish an API at the gateway, or change what is published',
     example: {
       suffix: 'orders',
-      document: 'openapi: 3.0.3\ninfo: { title: Orders, version: "1" }\npaths: {}\n',
+      document: EXAMPLE_DOCUMENT,
       serviceUrl: 'https://orders.example.com/v1',
     },
     schemas: { params: shapes.params, body: PUBLISH, answer: VERSION },
@@ -101,22 +125,23 @@ export const publishOperation = (base: CatalogueBase): AnyOperation =>
       const set = await writeSet(call, before);
       const version = await (before ? change(call, before) : publishFirst(call));
       if (call.body.productIds !== undefined || !before)
-        await setProductsOfVersion(db, version.id, call.body.productIds ?? []);
+        await setProductsOfVersion(db, version.id, call.body.productIds ?? [], () => joining.product(actor));
       await checkNames(call, set.scheme);
-      if (call.body.notify ?? true)
-        await base.announce(db, {
-          id: newId(),
-          apiResourceId: api.id,
-          apiName: version.displayName,
-          kind: 'publish',
-          versionName: version.name,
-          notes: '',
-        });
+      const announced = (call.body.notify ?? true) && (await base.announce(db, publicationOf(version)));
       await gatewayChanged(db);
-      return shownVersion(db, version, { set, tenant });
+      return { ...(await shownVersion(db, version, { set, tenant })), announced };
     },
     finish: () => base.changed(),
   });
+
+const publicationOf = ({ apiResourceId, displayName, name }: Version): Announcement => ({
+  id: newId(),
+  apiResourceId,
+  apiName: displayName,
+  kind: 'publish',
+  versionName: name,
+  notes: '',
+});
 
 /** @throws Failure: 404 for a version that is none of the API's */
 async function publishedBefore({ db, api, body }: PublishCall): Promise<Before | undefined> {

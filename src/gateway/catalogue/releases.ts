@@ -33,14 +33,20 @@ const QUERY = listQuery({
 
 const ONE = paramsWith('releaseId');
 
-const shown = ({ versionId, apiResourceId: _api, createdAt, updatedAt, ...release }: Release) => ({
+const shown = <R extends Release>({
+  versionId,
+  apiResourceId: _api,
+  createdAt,
+  updatedAt,
+  ...release
+}: R) => ({
   ...release,
   apiId: versionId,
   createdAt: shapes.iso(createdAt),
   updatedAt: shapes.iso(updatedAt),
 });
 
-/** Adds a release, and announces it where it says something. */
+/** Adds a release, and announces it where it says something. `announced` is whether its subscribers get a mail. */
 export async function addRelease(
   base: CatalogueBase,
   db: TenantDb,
@@ -50,7 +56,7 @@ export async function addRelease(
     notes,
     notify,
   }: { version: Version; revision: Revision; notes: string; notify: boolean },
-): Promise<Release> {
+): Promise<Release & { announced: boolean }> {
   const { apiResourceId } = version;
   const release = await insertRelease(db, {
     apiResourceId,
@@ -58,16 +64,18 @@ export async function addRelease(
     revisionId: revision.id,
     notes,
   });
-  if (notify && notes.trim() !== '')
-    await base.announce(db, {
+  const announced =
+    notify &&
+    notes.trim() !== '' &&
+    (await base.announce(db, {
       id: release.id,
       apiResourceId,
       apiName: version.displayName,
       kind: 'release',
       versionName: version.name,
       notes,
-    });
-  return release;
+    }));
+  return { ...release, announced };
 }
 
 interface Target {

@@ -143,7 +143,8 @@ export const publishVersionOperation = (base: CatalogueBase): AnyOperation =>
         author: actor?.userKey ?? actor?.clientId ?? '',
       });
       const products = (await productsOfVersions(db, [copied.version.id])).get(copied.version.id) ?? [];
-      await setProductsOfVersion(db, version.id, products);
+      // The version that is copied is in them already.
+      await setProductsOfVersion(db, version.id, products, () => undefined);
       await gatewayChanged(db);
       return shownVersion(db, version, { set, tenant });
     },

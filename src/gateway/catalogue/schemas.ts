@@ -32,6 +32,12 @@ const VERSION_SCHEME = {
   },
 } as const;
 
+const announced = {
+  type: 'boolean',
+  description:
+    'In the answer to what is announced: whether its subscribers get a mail. They get `gateway.announcementsPerDay` of an API in 24 hours; what is beyond works, without a mail.',
+} as const;
+
 const productIds = { type: 'array', maxItems: 100, uniqueItems: true, items: gatewayId } as const;
 
 export const REVISION = {
@@ -81,6 +87,7 @@ export const VERSION = {
     scope: orNull(scope),
     passToken: { type: 'boolean' },
     revisions: { type: 'array', items: REVISION, description: 'The newest first.' },
+    announced,
     createdAt: time,
     updatedAt: time,
   },
@@ -114,7 +121,11 @@ const PUBLISHED = {
   swaggerUrl: SOURCE.swaggerUrl,
   name: orNull(line(200)),
   description: orNull(text(20_000)),
-  productIds: orNull(productIds),
+  productIds: orNull({
+    ...productIds,
+    description:
+      'The products that the version is in. To add one, you need `isms.gateway.putproduct` as well; confined callers cannot.',
+  }),
   serviceUrl,
   authorizationServerId: orNull({
     ...gatewayId,
@@ -223,6 +234,7 @@ export const RELEASE = {
     apiId: gatewayId,
     revisionId: gatewayId,
     notes: text(10_000),
+    announced,
     createdAt: time,
     updatedAt: time,
   },

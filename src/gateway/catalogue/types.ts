@@ -28,7 +28,7 @@ export interface CatalogueBase {
   /** The same for the address of another issuer's keys, which is `https:` unless the operator opens the way. */
   checkKeysUrl(url: URL, tenant: CallTenant): FieldProblem | undefined;
   /** Queues the mails to the API's subscribers, in the transaction of the event. */
-  announce(db: TenantDb, announcement: Announcement): Promise<void>;
+  announce(db: TenantDb, announcement: Announcement): Promise<boolean>;
   /** Called after a committed change, before it is answered: the next call to this node must see it. */
   changed(): Promise<void>;
   /** Audiences that not every API may have. */

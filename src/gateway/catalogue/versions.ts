@@ -106,9 +106,9 @@ const onlineOperation = (base: CatalogueBase): AnyOperation =>
       const notes = body.notes ?? (revision.wasCurrent ? '' : (revision.description ?? ''));
       await updateRevision(db, { ...revision, online: true, wasCurrent: true });
       const now = await updateVersion(db, { ...version, currentRevisionId: revision.id });
-      await addRelease(base, db, { version: now, revision, notes, notify: true });
+      const { announced } = await addRelease(base, db, { version: now, revision, notes, notify: true });
       await gatewayChanged(db);
-      return shownVersion(db, now, { set, tenant });
+      return { ...(await shownVersion(db, now, { set, tenant })), announced };
     },
     finish: () => base.changed(),
   });

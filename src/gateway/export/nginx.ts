@@ -58,7 +58,7 @@ async function backendsOf(apis: readonly LiveApi[], { addressOf }: NginxOptions)
 }
 
 const introduction = ({ tenant, apis }: ExportSource, leftOut: readonly LeftOut[]): string[] => [
-  `# Gatehouse, tenant ${commented(tenant.name)}: ${apis.length} APIs. Written by "gatehouse gateway export nginx"; do not edit.`,
+  `# Gatehouse, tenant ${commented(tenant.name)}, APIs: ${apis.length}. Written by "gatehouse gateway export nginx"; do not edit.`,
   '# Include it in the http block of nginx 1.22 or newer, with "variables_hash_max_size 2048;" next to it. Gatehouse must trust this',
   '# nginx (GATEHOUSE_TRUST_PROXY).',
   '#',

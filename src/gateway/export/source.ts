@@ -26,7 +26,7 @@ export const commentsOf = (
   leftOut: readonly LeftOut[],
 ): string =>
   [
-    `# Gatehouse, tenant ${commented(tenant.name)}: ${apis.length} APIs. Written by "gatehouse gateway export ${product}".`,
+    `# Gatehouse, tenant ${commented(tenant.name)}, APIs: ${apis.length}. Written by "gatehouse gateway export ${product}".`,
     ...introduction.map((line) => `# ${line}`),
     ...(leftOut.length > 0 ? ['#', '# Not exported:'] : []),
     ...leftOut.map(({ what, why }) => `# - ${commented(what)}: ${why}`),

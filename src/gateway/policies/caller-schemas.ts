@@ -152,7 +152,6 @@ export const REQUIRE_SCOPES_SCHEMA = step(
   {
     scopes: {
       type: 'array',
-      minItems: 1,
       maxItems: 50,
       uniqueItems: true,
       items: {
@@ -161,7 +160,8 @@ export const REQUIRE_SCOPES_SCHEMA = step(
         pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$',
         examples: ['orders.write'],
       },
-      description: 'Scopes that the token must have, all of them.',
+      description:
+        'Scopes that the token must have, all of them. Empty: a token of any scope, for operations that the document leaves open too.',
     },
     permissions: {
       type: 'array',

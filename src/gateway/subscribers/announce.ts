@@ -15,12 +15,15 @@ const TABLE = 'api_announcements';
 
 /** So many mails are queued in one transaction: a few milliseconds. */
 const BATCH = 200;
+const DAY_MS = 86_400_000;
 
 /**
- * Mails the subscribers of an API, in the transaction of what they are told of. It writes two rows, however many the
+ * Mails the subscribers of an API, in the transaction of what they are told of. It writes three rows, however many the
  * subscribers are; the mails are queued later, in batches. An id that was announced before is left alone.
+ * @param perDay so many announcements an API may have in 24 hours.
+ * @returns false where it has had as many: then no mail is sent.
  */
-export async function announce(db: TenantDb, announcement: Announcement): Promise<void> {
+export async function announce(db: TenantDb, announcement: Announcement, perDay: number): Promise<boolean> {
   const { id, apiResourceId, apiName, kind, versionName, notes, path = null } = announcement;
   const now = Date.now();
   const written = await db.insertFree(TABLE, ['id'], 'created_at', [
@@ -35,7 +38,13 @@ export async function announce(db: TenantDb, announcement: Announcement): Promis
       created_at: now,
     },
   ]);
-  if (written.size > 0) await queueMessage(db, ANNOUNCEMENT, { announcement: id });
+  if (written.size === 0) return true;
+  if (!(await db.count(`announcement:${apiResourceId}`, perDay, DAY_MS))) {
+    await db.from(TABLE).where({ id }).delete();
+    return false;
+  }
+  await queueMessage(db, ANNOUNCEMENT, { announcement: id });
+  return true;
 }
 
 /**

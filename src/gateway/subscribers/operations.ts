@@ -68,6 +68,16 @@ interface LinkCall {
 const titleOf = ({ displayName, name }: { displayName: string | null; name: string }): string =>
   displayName || name;
 
+/** What makes a link of a text, in the scripts that mail programs know: a dot in a host, an at sign, slashes, a scheme. */
+const OF_LINKS =
+  /[.．。｡](?=\p{Default_Ignorable_Code_Point}*\p{L}|\d+[.．。｡]\d+[.．。｡]\d)|[@＠]|[:：]?[/／\\]{2,}|(?<=\b(?:mailto|tel|https?))[:：]/giu;
+
+/**
+ * A name as a mail has it that nobody has asked for. Mail programs make links of what looks like an address, so the name of an
+ * API could send people elsewhere in the tenant's name.
+ */
+const withoutLinks = (name: string): string => name.replace(OF_LINKS, ' ').trim();
+
 const onTheList = (): Failure =>
   new Failure(409, CODES.emailAddFailed, { message: 'the address is on the list of subscribers' });
 
@@ -171,7 +181,7 @@ const requestOperation = (base: SubscriberBase): AnyOperation =>
         to: email,
         template: 'subscription',
         locale: language,
-        values: { api: titleOf(api) },
+        values: { api: withoutLinks(titleOf(api)) },
         link: linkTo('AddSubscription', api.id, code),
       });
       return { email, expiresAt: shapes.iso(expiresAt) };

@@ -1,4 +1,5 @@
 import { BUCKETS, bucketOf } from './histogram.js';
+import { storedName } from './names.js';
 
 /** What calls are counted by; each call counts once in each of them. */
 export const DIMENSIONS = ['none', 'operation', 'client', 'status', 'revision'] as const;
@@ -59,7 +60,7 @@ interface ApiState {
 export interface ApiMinute {
   /** Epoch milliseconds. */
   minute: number;
-  /** By name, for each of DIMENSIONS. */
+  /** By name as it is stored, for each of DIMENSIONS. */
   cells: Map<string, Cell>[];
 }
 
@@ -158,7 +159,8 @@ export function openCounts(now: () => number = Date.now): Counts {
   }
 
   function newCellOf({ state, cells: all }: ApiCells, dimension: number, name: string): Cell {
-    const counted = nameFor(state.known[dimension] as Set<string>, name);
+    // Another issuer's clients have ids of any length: they are kept as they are stored.
+    const counted = nameFor(state.known[dimension] as Set<string>, storedName(name));
     const byName = all[dimension] as Map<string, Cell>;
     let cell = byName.get(counted);
     if (!cell) {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Row, TenantDb } from '../../store/index.js';
 import { DIMENSIONS, OTHER, type ApiMinute, type Cell, type Dimension } from './counts.js';
 import { BUCKETS, percentilesOf, type Percentiles } from './histogram.js';
@@ -14,18 +13,6 @@ const TABLE = 'gateway_usage';
 const KEY = ['api_id', 'step', 'dimension', 'started_at', 'key'];
 const HISTOGRAM = Array.from({ length: BUCKETS }, (_, bucket) => `h${bucket}`);
 const SUMS = ['calls', 'errors', ...HISTOGRAM];
-
-/** Characters that a name is kept with: PostgreSQL takes no index entry of more than 2,700 bytes. */
-const LONGEST_NAME = 300;
-const DIGEST = 16;
-
-/** A name as it is stored: text that both databases take, shortened in a way that keeps names apart. */
-export function storedName(name: string): string {
-  const text = name.replace(/[\p{Cs}\0]/gu, '\ufffd');
-  if (text.length <= LONGEST_NAME) return text;
-  const digest = createHash('sha256').update(text).digest('hex').slice(0, DIGEST);
-  return `${text.slice(0, LONGEST_NAME).replace(/\p{Cs}/gu, '')}…${digest}`;
-}
 
 export interface UsageRow extends Cell {
   apiId: string;
@@ -47,9 +34,8 @@ function sumsBy(
     let byName = sums.get(startedAt);
     if (!byName) sums.set(startedAt, (byName = new Map<string, Cell>()));
     for (const [name, cell] of cells[dimension] ?? []) {
-      const key = storedName(name);
-      const known = byName.get(key);
-      if (!known) byName.set(key, { ...cell, histogram: [...cell.histogram] });
+      const known = byName.get(name);
+      if (!known) byName.set(name, { ...cell, histogram: [...cell.histogram] });
       else addCell(known, cell);
     }
   }

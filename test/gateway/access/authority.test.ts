@@ -3,7 +3,7 @@ import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { insertRole } from '../../../src/roles/index.js';
 import { STORES } from '../../support/config.js';
 import { startServer, type TestServer } from '../../support/server.js';
-import { openNode, operation, revision, version, type Node } from './fixture.js';
+import { liveApi, openNode, operation, revision, version, type Node } from './fixture.js';
 import { APPLICATION, bearer, TokenMaker } from './tokens.js';
 
 const SCOPES = ['orders.read', 'orders.write', 'orders.all'];
@@ -71,12 +71,15 @@ for (const kind of STORES)
       });
     });
 
-    it('the JWT is made once for a token and revision, and is no access token', async () => {
+    it('the JWT is made once for a token, suffix and revision, and is no access token', async () => {
       const mine = bearer(await machine.own());
       const [one, two] = [await node.call(mine), await node.call(mine)];
       assert.equal(one.token, two.token);
       const elsewhere = await node.call(mine, { revision: revision({ id: 'r2', number: 2 }) });
       assert.equal(decodeJwt(elsewhere.token ?? '')['revision'], 2);
+      const api = await liveApi(server.context, server.home.tenant.id, 'orders');
+      const renamed = await node.call(mine, { api: { ...api, suffix: 'renamed' } });
+      assert.equal(decodeJwt(renamed.token ?? '').aud, 'urn:gatehouse:gateway:renamed');
       assert.equal((await node.call(bearer(one.token ?? ''))).problem?.word, 'token');
       assert.equal((await node.call({}, { operation: operation({ open: true }) })).token, undefined);
     });

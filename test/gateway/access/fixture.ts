@@ -202,7 +202,7 @@ export async function openNode(
   };
 }
 
-async function liveApi({ store }: GatehouseContext, tenantId: string, name: string): Promise<LiveApi> {
+export async function liveApi({ store }: GatehouseContext, tenantId: string, name: string): Promise<LiveApi> {
   const stored = await findApiResourceByName(tenantDb(store.knex, tenantId), name);
   return {
     id: stored?.id ?? 'none',

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import type { LiveProduct } from '../../../src/gateway/types.js';
 import type { Gatehouse } from '../../../src/main.js';
-import { STORES } from '../../support/config.js';
+import { openStore } from '../../../src/store/index.js';
+import { configFor, STORES } from '../../support/config.js';
 import { startServer, type TestServer } from '../../support/server.js';
+import type { AccessCall } from '../../../src/gateway/access/index.js';
+import { CallLimits } from '../../../src/gateway/access/limits.js';
 import { openNode, operation, policy, version, type Called, type Node } from './fixture.js';
 
 /** What depends on the time, and on nodes that start; test/gateway/matrix.test.ts has all other limits. */
@@ -57,6 +60,42 @@ for (const kind of STORES)
       await node.access.shareLimits();
       assert.deepEqual(await refused(other, call), GOOD);
       assert.deepEqual(await refused(other, call), ['quota', '86400']);
+    });
+
+    it('hold for clients of another issuer, whose ids the store cannot take', async () => {
+      const { store, log } = server.context;
+      const limitsOf = (): CallLimits => new CallLimits({ store, log, shared: false, now });
+      const [one, two] = [limitsOf(), limitsOf()];
+      const check = (limits: CallLimits, clientId: string): unknown => {
+        const caller = { subject: clientId, clientId, scopes: new Set<string>(), expiresAt: Infinity };
+        const call = { tenant: server.home.tenant, caller, key: undefined, facts: { address: '192.0.2.1' } };
+        const rules = { version: version(), policy: policy({ quota: { calls: 1, period: 'month' } }) };
+        return limits.check({ ...call, ...rules } as unknown as AccessCall);
+      };
+      for (const id of ['a\0b', 'a\ud800b', 'ü', 'x'.repeat(8000), 'plain']) {
+        assert.equal(await check(one, id), undefined);
+        await one.share();
+        assert.equal(
+          ((await check(two, id)) as { word?: string } | undefined)?.word,
+          'quota',
+          id.slice(0, 9),
+        );
+      }
+      await one.close();
+      await two.close();
+    });
+
+    it('end with a node whose store does not answer', async () => {
+      const store = await openStore(await configFor(kind, {}, {}, 'migrated'));
+      const limits = new CallLimits({ store, log: server.context.log, shared: true, now });
+      const rules = {
+        version: version(),
+        policy: policy({ quota: { calls: 9, period: 'month', by: 'api' } }),
+      };
+      const call = { tenant: server.home.tenant, facts: { address: '192.0.2.1' }, ...rules };
+      assert.equal(await limits.check(call as unknown as AccessCall), undefined);
+      await store.close();
+      await limits.close();
     });
 
     it('are counted on by a node that starts again', async () => {

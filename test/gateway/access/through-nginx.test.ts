@@ -8,6 +8,7 @@ import { findUser } from '../../../src/users/index.js';
 import { updateUser } from '../../../src/users/store.js';
 import { STORES } from '../../support/config.js';
 import { newDpopKey, proofOf } from '../../support/dpop.js';
+import { awayFromFullHour } from '../../support/full-hours.js';
 import {
   ApiTeam,
   documentOf,
@@ -207,6 +208,7 @@ for (const kind of STORES)
       });
 
       it('asks for a product key, counts its calls, and refuses it within a second when it is suspended', async () => {
+        await awayFromFullHour(30);
         const product = await stock.gateway('POST', '/Products', {
           ...{ name: `stock ${face}`, apiIds: [stock.id], rateLimit: LIMIT },
         });
@@ -241,6 +243,7 @@ for (const kind of STORES)
         it(`counts each call of /${path} once, and refuses what is over the limit`, async () => {
           const token = await (await newClient()).own();
           const answers: unknown[] = [];
+          await awayFromFullHour(10);
           for (let n = 0; n < LIMIT.calls; n += 1)
             answers.push((await call(`orders/${path}`, { token })).status);
           answers.push(...problemOf(await call(`orders/${path}`, { token })));

@@ -64,6 +64,47 @@ const ROWS: [title: string, rows: Row[]][] = [
     ],
   ],
   [
+    'is one day from the first midnight on where clocks go back over midnight',
+    [
+      [
+        '2026-11-01T03:30:00.000Z',
+        'day',
+        'America/Havana',
+        '2026-10-31T04:00:00.000Z',
+        '2026-11-01T04:00:00.000Z',
+      ],
+      ...['2026-11-01T04:30:00.000Z', '2026-11-01T05:30:00.000Z', '2026-11-01T12:00:00.000Z'].map(
+        (now): Row => [now, 'day', 'America/Havana', '2026-11-01T04:00:00.000Z', '2026-11-02T05:00:00.000Z'],
+      ),
+      [
+        '2026-11-01T12:00:00.000Z',
+        'month',
+        'America/Havana',
+        '2026-11-01T04:00:00.000Z',
+        '2026-12-01T05:00:00.000Z',
+      ],
+    ],
+  ],
+  [
+    'is an hour that has the instant in it where clocks go back by half an hour',
+    [
+      [
+        '2026-04-04T14:45:00.000Z',
+        'hour',
+        'Australia/Lord_Howe',
+        '2026-04-04T14:00:00.000Z',
+        '2026-04-04T15:00:00.000Z',
+      ],
+      [
+        '2026-04-04T15:15:00.000Z',
+        'hour',
+        'Australia/Lord_Howe',
+        '2026-04-04T14:30:00.000Z',
+        '2026-04-04T15:30:00.000Z',
+      ],
+    ],
+  ],
+  [
     'is an hour as the zone’s clocks show it, each of two that show the same',
     [
       [

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Data } from '../../support/area.js';
 import { STORES } from '../../support/config.js';
 import { ApiTeam, startBackend, startGateway, type Backend } from '../../support/gateway.js';
-import { call, userToken, type ApiAnswer } from '../../support/management.js';
+import { call, clientToken, userToken, type ApiAnswer } from '../../support/management.js';
 import type { TestServer } from '../../support/server.js';
 import { done, pathsOf, refusalOf, SERVICE } from './support.js';
 
@@ -275,6 +275,83 @@ for (const kind of STORES)
       await done(team.publish({ authorizationServerId: null }));
       await done(team.gateway('DELETE', `/AuthServers/${id}`));
       assert.equal((await team.gateway('DELETE', `/AuthServers/${id}`)).status, 404);
+    });
+
+    it('takes a key that has expired as it was read, and no other time that has passed', async () => {
+      const { id } = await product();
+      const { id: keyId } = await done(team.gateway('POST', `/Products/${id}/Keys`, { name: 'shop' }));
+      await server.context.store
+        .knex('api_product_keys')
+        .where({ id: keyId as string })
+        .update({ expires_at: 1_000 });
+      const path = `/Products/${id}/Keys/${keyId}`;
+      const renamed = await done(
+        team.gateway('PUT', path, { name: 'old', expiresAt: '1970-01-01T00:00:01.000Z' }),
+      );
+      assert.deepEqual([renamed['name'], renamed['expiresAt']], ['old', '1970-01-01T00:00:01.000Z']);
+      const refused = await team.gateway('PUT', path, { expiresAt: '1970-01-01T00:00:02.000Z' });
+      assert.deepEqual(refusalOf(refused), [422, 422, 'expiresAt', 'future']);
+    });
+
+    describe('puts an API into a product', () => {
+      /** Calls as who has these words as scopes. */
+      const as =
+        (token: string) =>
+        (method: string, path: string, json?: object): Promise<ApiAnswer> =>
+          call(server, { method, path: `/api${path}`, json, token });
+      const refused = ({ status, body }: ApiAnswer): unknown[] => [status, body['data']];
+
+      it('for who may change both, from either side', async () => {
+        const { id } = await product();
+        const publish = `/ApiResource/${team.id}/Publish`;
+        const publisher = as(await clientToken(server, ['isms.apiresource.all']));
+        const seller = as(await clientToken(server, ['isms.gateway.all']));
+        const both = as(await clientToken(server, ['isms.apiresource.publish', 'isms.gateway.putproduct']));
+        assert.deepEqual(refused(await publisher('PUT', publish, { productIds: [id] })), [
+          403,
+          { missing: 'permission', name: 'isms.gateway.putproduct' },
+        ]);
+        for (const answer of [
+          await seller('PUT', `/Gateway/Products/${id}`, { apiIds: [team.id] }),
+          await seller('POST', '/Gateway/Products', { name: 'Joined', apiIds: [team.id] }),
+        ])
+          assert.deepEqual(refused(answer), [
+            403,
+            { missing: 'permission', name: 'isms.apiresource.publish' },
+          ]);
+        assert.deepEqual((await done(team.gateway('GET', `/Products/${id}`)))['apiIds'], []);
+        for (const [end, path, fields] of [
+          [publisher, publish, { productIds: null }],
+          [seller, `/Gateway/Products/${id}`, { apiIds: [] }],
+        ] as const) {
+          await done(both('PUT', publish, { productIds: [id] }));
+          // What is there stays, and may be sent again.
+          await done(publisher('PUT', publish, { productIds: [id] }));
+          await done(seller('PUT', `/Gateway/Products/${id}`, { apiIds: [team.id] }));
+          await done(end('PUT', path, fields));
+          assert.deepEqual((await done(team.gateway('GET', `/Products/${id}`)))['apiIds'], []);
+        }
+        await done(both('PUT', `/Gateway/Products/${id}`, { apiIds: [team.id] }));
+        await done(team.publish({ productIds: null }));
+      });
+
+      it('for no developer, whose product it is not', async () => {
+        const { id } = await product();
+        const words = ['isms.gateway.all', 'isms.apiresource.all'];
+        const developer = as(await userToken(server, words, words, undefined, ['developer']));
+        const api = await done(developer('POST', '/ApiResource', { name: 'developers-own' }));
+        const fields = { suffix: 'developers-own', document: pathsOf('/items'), serviceUrl: SERVICE };
+        const publish = `/ApiResource/${api['id']}/Publish`;
+        assert.deepEqual(refused(await developer('PUT', publish, { ...fields, productIds: [id] })), [
+          403,
+          { missing: 'permission', name: 'isms.all' },
+        ]);
+        await done(developer('PUT', publish, fields));
+        await done(team.gateway('PUT', `/Products/${id}`, { apiIds: [api['id']] }));
+        // It is the developer's API: it leaves as its owner says.
+        await done(developer('PUT', publish, { productIds: [] }));
+        assert.deepEqual((await done(team.gateway('GET', `/Products/${id}`)))['apiIds'], []);
+      });
     });
 
     it('shows a developer no keys, and of products their own APIs only', async () => {

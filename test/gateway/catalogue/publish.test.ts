@@ -54,6 +54,7 @@ for (const kind of STORES)
         authorizationServerId: 'self',
         scope: 'orders.use orders.more',
         passToken: false,
+        announced: true,
       });
       assert.match(`${createdAt} ${updatedAt}`, /^\d{4}-.*Z \d{4}-.*Z$/);
       const [{ id, author, createdAt: _made, updatedAt: _changed, ...revision }] = revisions as [Data];

@@ -343,6 +343,33 @@ for (const kind of STORES)
       assert.equal(copy.status, 404);
     });
 
+    it('tell subscribers of 20 events in 24 hours, and go on without a mail', async () => {
+      const { knex } = server.context.store;
+      const count = (id = `announcement:${team.id}`) => knex('rate_counts').where({ id });
+      const release = (notes = 'New'): Promise<Data> => done(team.call('POST', '/Releases', { notes }));
+      await count().update({ count: 18 });
+      // Two at once: the last mail of the day is one of theirs.
+      assert.equal((await release())['announced'], true);
+      const both = await Promise.all([release(), release()]);
+      assert.deepEqual(both.map(({ announced: told }) => told as unknown).sort(), [false, true]);
+      const before = (await announced()).length;
+      const revision = await revise({ releaseNote: 'Changed' });
+      assert.deepEqual(
+        [
+          (await done(team.setOnline(revision['id'] as string)))['announced'],
+          (await done(team.publish({ name: 'Other' })))['announced'],
+          (await done(team.publish({ notify: false })))['announced'],
+        ],
+        [false, false, false],
+      );
+      const [version] = await versions();
+      assert.deepEqual([version?.['name'], version?.['announced']], ['Other', undefined]);
+      assert.equal((await releases()).length, 4);
+      assert.equal((await announced()).length, before);
+      await count().update({ expires_at: Date.now() });
+      assert.equal((await release())['announced'], true);
+    });
+
     it('announce a publication unless they are told not to', async () => {
       const kinds = async (): Promise<unknown[]> =>
         (await announced()).map((each) => each['kind'] as unknown);

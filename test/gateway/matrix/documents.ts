@@ -32,6 +32,7 @@ export const ORDERS = {
       'GET /all': ['write', 'orders.read'],
       'GET /required': null,
       'GET /also': ['read'],
+      'GET /any-token': null,
       'GET /permitted': [],
     }),
     OTHERS,
@@ -40,6 +41,7 @@ export const ORDERS = {
     operations: {
       'GET /required': { requireScopes: { scopes: ['write'] } },
       'GET /also': { requireScopes: { scopes: ['write'] } },
+      'GET /any-token': { requireScopes: { scopes: [] } },
       'GET /permitted': { requireScopes: { scopes: ['read'], permissions: ['ship'] } },
     },
   },

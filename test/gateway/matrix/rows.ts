@@ -122,6 +122,8 @@ export const TOKEN_ROWS: readonly Row[] = [
   ['none, where one of the alternatives is open', 'orders/open-or-scope', NOTHING, '200'],
   ['a bad one in the query, where it means nothing', 'orders/open?access_token=x', NOTHING, '200'],
   ['none, where the policy requires scopes', 'orders/required', NOTHING, NO_TOKEN],
+  ['none, where the policy requires a token of any scope', 'orders/any-token', NOTHING, NO_TOKEN],
+  ['one of any scope, where the policy requires it', 'orders/any-token', scoped('orders.read'), '200'],
   ['none, where none is asked', 'public/token', NOTHING, '200'],
   ['a bad one, where none is asked', 'public/token', withHeader('Bearer x.y.z'), '200'],
   ['the same one at a later version', 'orders/v2/token', scoped('orders.write'), '200'],

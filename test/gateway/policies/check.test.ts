@@ -65,6 +65,11 @@ const REFUSED: [title: string, policy: unknown, ...problems: [string, string][]]
     ['policy/quota/timeZone', 'pattern'],
   ],
   ['cors without origins', { cors: { credentials: true } }, ['policy/cors/origins', 'required']],
+  [
+    'required scopes without their list',
+    { requireScopes: { permissions: ['items'] } },
+    ['policy/requireScopes/scopes', 'required'],
+  ],
   ['an empty list of origins', { cors: { origins: [] } }, ['policy/cors/origins', 'minItems']],
   [
     'every origin with credentials',

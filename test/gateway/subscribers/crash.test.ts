@@ -52,8 +52,8 @@ for (const kind of STORES)
         })),
       ),
     );
-    const tell = (): Promise<void> =>
-      tenantTransaction(context.store, home.id, (db) => announce(db, { ...event, apiResourceId: api }));
+    const tell = (): Promise<unknown> =>
+      tenantTransaction(context.store, home.id, (db) => announce(db, { ...event, apiResourceId: api }, 100));
     const queuedTo = async (): Promise<string> =>
       (await knex('api_announcements').first<{ queued_to: string }>('queued_to')).queued_to;
     /** What a worker had when it died is free at once, and not a minute later. */

@@ -46,15 +46,19 @@ for (const kind of STORES)
       assert.deepEqual(await listOf(admin, api), [email]);
 
       await server.change((db) =>
-        announce(db, {
-          id: 'release-1',
-          apiResourceId: api,
-          apiName: 'Orders',
-          kind: 'release',
-          versionName: 'v2',
-          notes: 'Orders can be cancelled.\n\n订单可以取消。',
-          path: '/gateway/orders/v2',
-        }),
+        announce(
+          db,
+          {
+            id: 'release-1',
+            apiResourceId: api,
+            apiName: 'Orders',
+            kind: 'release',
+            versionName: 'v2',
+            notes: 'Orders can be cancelled.\n\n订单可以取消。',
+            path: '/gateway/orders/v2',
+          },
+          100,
+        ),
       );
       await server.outbox.deliver();
       const told = await mails.mailTo(email);
@@ -82,14 +86,18 @@ for (const kind of STORES)
 
       const before = mails.mails.length;
       await server.change((db) =>
-        announce(db, {
-          id: 'release-2',
-          apiResourceId: api,
-          apiName: 'Orders',
-          kind: 'publish',
-          versionName: '',
-          notes: '',
-        }),
+        announce(
+          db,
+          {
+            id: 'release-2',
+            apiResourceId: api,
+            apiName: 'Orders',
+            kind: 'publish',
+            versionName: '',
+            notes: '',
+          },
+          100,
+        ),
       );
       await server.outbox.deliver();
       assert.equal(mails.mails.length, before);

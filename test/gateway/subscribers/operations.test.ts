@@ -79,6 +79,29 @@ for (const kind of STORES)
         assert.deepEqual([status, body['code']], [409, 300013]);
       });
 
+      it('without a link in the name of the API', async () => {
+        const names: [displayName: string, shown: string][] = [
+          ['Pay at https://evil.example/login now', 'Pay at https evil example/login now'],
+          ['evil.example', 'evil example'],
+          ['evil．example', 'evil example'],
+          ['evil。example', 'evil example'],
+          ['evil.\u200bexample', 'evil \u200bexample'],
+          ['Call 192.0.2.1', 'Call 192 0.2.1'],
+          ['Write to me@evil.example', 'Write to me evil example'],
+          ['//evil', 'evil'],
+          ['mailto:me', 'mailto me'],
+          ['Orders v. 2.0, read/write: all', 'Orders v. 2.0, read/write: all'],
+        ];
+        for (const [at, [displayName, shown]] of names.entries()) {
+          const api = await newApi(admin, displayName);
+          const email = `link-${at}@example.com`;
+          await confirmationLink(server, admin, api, email);
+          const [mail] = await mailsTo(server, email);
+          assert.equal(mail?.subject, `Confirm your subscription to ${shown}`);
+          assert.ok(mail?.text.includes(`mail when ${shown} is published`), mail?.text);
+        }
+      });
+
       it('and void the link of the mail before', async () => {
         const api = await newApi(admin);
         const first = await confirmationLink(server, admin, api, 'again@example.com');
@@ -243,14 +266,18 @@ for (const kind of STORES)
         await subscribed(server, admin, api, email);
         const { announce } = await import('../../../src/gateway/subscribers/index.js');
         await server.change((db) =>
-          announce(db, {
-            id: `event-of-${api}`,
-            apiResourceId: api,
-            apiName: 'Orders',
-            kind: 'release',
-            versionName: '',
-            notes: 'New',
-          }),
+          announce(
+            db,
+            {
+              id: `event-of-${api}`,
+              apiResourceId: api,
+              apiName: 'Orders',
+              kind: 'release',
+              versionName: '',
+              notes: 'New',
+            },
+            100,
+          ),
         );
         const [mail] = await mailsTo(server, email);
         return { api, link: linkIn(mail?.text, 'DelSubscription') };

@@ -7,7 +7,8 @@ import {
   OTHER,
   type CountedCall,
 } from '../../../src/gateway/usage/counts.js';
-import { rowsOf, storedName } from '../../../src/gateway/usage/store.js';
+import { storedName } from '../../../src/gateway/usage/names.js';
+import { rowsOf } from '../../../src/gateway/usage/store.js';
 
 const MINUTE = 60_000;
 const NOON = Date.parse('2026-03-01T12:00:00Z');
@@ -42,6 +43,21 @@ const minuteRows = (counts: ReturnType<typeof openCounts>) =>
     .map(({ dimension, key, calls, errors }) => [dimension, key, calls, errors]);
 
 describe('calls that are counted in memory', () => {
+  it('keep names of clients as short as they are stored, however long they come', () => {
+    const { counts } = clock();
+    const long = (end: string): CountedCall => call({ clientId: 'x'.repeat(8000) + end });
+    for (const end of ['1', '1', '2']) counts.count(long(end));
+    const [batch] = counts.take();
+    const [, , clients] = batch?.tenants.get('t')?.get('a')?.cells ?? [];
+    assert.deepEqual(
+      [...(clients ?? [])].map(([name, { calls }]) => [name.length, calls]),
+      [
+        [317, 2],
+        [317, 1],
+      ],
+    );
+  });
+
   it('count once by each of operation, client, status and revision, and once together', () => {
     const { counts } = clock();
     counts.count(call());

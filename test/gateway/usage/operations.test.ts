@@ -11,7 +11,9 @@ import { insertVersion } from './support.js';
 
 const DAY = 86_400_000;
 const NOW = Date.parse('2026-03-01T12:34:56Z');
-const config = { gateway: { usage: { minuteHours: 48, hourDays: 92, dayDays: 1100 } } };
+const config = {
+  gateway: { announcementsPerDay: 20, usage: { minuteHours: 48, hourDays: 92, dayDays: 1100 } },
+};
 const KEPT = { minute: 2 * DAY, hour: 92 * DAY, day: 1100 * DAY };
 
 describe('the range of a series', () => {

@@ -11,7 +11,9 @@ import { createTenantAt } from '../../support/tenants.js';
 
 const HOUR = 3_600_000;
 const NOON = Date.parse('2026-03-01T12:00:00Z');
-const config = { gateway: { usage: { minuteHours: 48, hourDays: 92, dayDays: 1100 } } };
+const config = {
+  gateway: { announcementsPerDay: 20, usage: { minuteHours: 48, hourDays: 92, dayDays: 1100 } },
+};
 const silent = pino({ level: 'silent' });
 
 for (const kind of STORES)
