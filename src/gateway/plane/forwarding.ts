@@ -60,7 +60,8 @@ export class Forwarding implements AttemptListener {
 
   begin(): void {
     whenClosed(this.sending.call.response, () => this.#closed());
-    this.#try();
+    // Nobody would end an attempt that begins when the caller has left already.
+    if (!this.#isOver) this.#try();
   }
 
   started(): void {
