@@ -114,9 +114,11 @@ export class Forwarding implements AttemptListener {
       return;
     }
     const { breaker } = this.sending;
-    if (fault.isOurs) breaker?.abandoned();
+    const isRepeated = this.#repeatsAtOnce(attempt, fault);
+    // A connection that was kept for too long says nothing of the backend either.
+    if (fault.isOurs || isRepeated) breaker?.abandoned();
     else breaker?.failed();
-    if (this.#repeatsAtOnce(attempt, fault)) return this.#try();
+    if (isRepeated) return this.#try();
     const status = fault.problem.word === 'timeout' ? 504 : 502;
     if (!fault.isOurs && this.#mayRetry(status, !attempt.hasStarted)) return this.#retryLater();
     this.#refuse(fault);

@@ -231,7 +231,10 @@ for (const face of FACES)
     });
 
     describe('kept connections', () => {
-      async function startDropping(answered: number): Promise<[TestPlane, TestBackend, string[]]> {
+      async function startDropping(
+        answered: number,
+        policy: Policy = {},
+      ): Promise<[TestPlane, TestBackend, string[]]> {
         const heads: string[] = [];
         const raw = await startRawBackend((socket) => {
           socket.on('data', (chunk: Buffer) => {
@@ -240,7 +243,7 @@ for (const face of FACES)
             socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
           });
         });
-        return [await start({}, raw.url), raw, heads];
+        return [await start(policy, raw.url), raw, heads];
       }
 
       it('sends a request again, once, that met a connection that the backend closed', async () => {
@@ -281,6 +284,14 @@ for (const face of FACES)
         const refused = await call(plane);
         deepEqual(
           [refused.status, wordOf(refused), refused.headers.get('retry-after')],
+      it('does not count it against the backend', async () => {
+        const [plane, raw] = await startDropping(1, { circuitBreaker: { failures: 1, openSeconds: 60 } });
+        for (let n = 0; n < 3; n += 1) equal((await call(plane)).status, 200);
+        await plane.close();
+        open.pop();
+        await raw.close();
+      });
+
           [503, 'circuit-open', '1'],
         );
         equal(asked.length, 2);
