@@ -15,7 +15,15 @@ import {
 } from './support.js';
 import type { TestBackend, TestPlane } from './support.js';
 
-const DOCUMENT = documentOf('GET /items', 'POST /items', 'PUT /items', 'GET /items/{id}', 'DELETE /items');
+const DOCUMENT = documentOf(
+  'GET /items',
+  'POST /items',
+  'PUT /items',
+  'GET /items/{id}',
+  'DELETE /items',
+  'GET /files/{name}.json',
+  'GET /pairs/{a}-{b}',
+);
 
 for (const face of FACES)
   describe(`policies that the data plane carries out, ${face}`, () => {
@@ -143,6 +151,26 @@ for (const face of FACES)
       });
     });
 
+    describe('rewrite with what a caller makes of a template', () => {
+      it('never leads out of the path of the backend', async () => {
+        const plane = await start({
+          operations: {
+            'GET /files/{name}.json': { rewrite: { path: '/store/{name}/content' } },
+            'GET /pairs/{a}-{b}': { rewrite: { path: '/pairs/{a}{b}' } },
+          },
+        });
+        for (const path of ['/files/...json', '/files/..%2Fx.json', '/files/..%5C.json', '/pairs/.-.']) {
+          const heard = await call(plane, path);
+          deepEqual([heard.status, wordOf(heard)], [400, 'bad-path'], path);
+        }
+        await call(plane, '/files/a..json');
+        deepEqual(
+          asked.map(({ url }) => url),
+          ['/base/store/a./content'],
+        );
+      });
+    });
+
     describe('timeout', () => {
       it('answers 504 where no answer begins in time', async () => {
         const plane = await start({ timeout: { seconds: 1 } });
@@ -256,6 +284,14 @@ for (const face of FACES)
         await raw.close();
       });
 
+      it('does not count it against the backend', async () => {
+        const [plane, raw] = await startDropping(1, { circuitBreaker: { failures: 1, openSeconds: 60 } });
+        for (let n = 0; n < 3; n += 1) equal((await call(plane)).status, 200);
+        await plane.close();
+        open.pop();
+        await raw.close();
+      });
+
       it('never sends a POST again', async () => {
         const [plane, raw, heads] = await startDropping(1);
         await call(plane);
@@ -284,14 +320,6 @@ for (const face of FACES)
         const refused = await call(plane);
         deepEqual(
           [refused.status, wordOf(refused), refused.headers.get('retry-after')],
-      it('does not count it against the backend', async () => {
-        const [plane, raw] = await startDropping(1, { circuitBreaker: { failures: 1, openSeconds: 60 } });
-        for (let n = 0; n < 3; n += 1) equal((await call(plane)).status, 200);
-        await plane.close();
-        open.pop();
-        await raw.close();
-      });
-
           [503, 'circuit-open', '1'],
         );
         equal(asked.length, 2);
