@@ -77,7 +77,7 @@ export function requestHeaders(call: Call, outgoing: Outgoing): string[] {
 }
 
 /** The values of a header, in their order. The app changes `headers`; these are as they came. */
-function rawValues(raw: readonly string[], name: string): string[] {
+export function rawValues(raw: readonly string[], name: string): string[] {
   const values: string[] = [];
   for (let at = 0; at < raw.length; at += 2) {
     const given = raw[at] as string;

@@ -1,5 +1,6 @@
 import { soon, type Soon } from '../../kernel/soon.js';
 import type { StepResult } from '../types.js';
+import { leadsBack } from './loops.js';
 import type { Problem } from './problem.js';
 import { pathBehind } from './rewrite.js';
 import type { AccessSteps, Answer, Call, LocatedCall, PolicyRunner } from './steps.js';
@@ -120,6 +121,7 @@ export function openSequence({ access, policies, checkPath }: SequenceBase): Seq
           return undefined;
         }),
     },
+    { name: 'loop', run: ({ request }) => asProblem(leadsBack(request)) },
   ];
   return {
     run: (call, carries) =>

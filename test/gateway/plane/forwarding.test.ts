@@ -206,6 +206,16 @@ for (const [face, keepAlive] of [
       equal(seen.headers.te, 'trailers');
     });
 
+    it('ends a call that goes round in a circle', async () => {
+      const answered: number[] = [];
+      for (const via of [
+        '1.1 gatehouse, 1.0 proxy, 1.1 gatehouse',
+        '1.1 gatehouse,1.0 gatehouse, 1.1 gatehouse',
+      ])
+        answered.push((await call({ path: '/gateway/orders/items', headers: { via } })).status);
+      deepEqual(answered, [200, 502]);
+    });
+
     it('goes on with a trace, with a parent of its own', async () => {
       const trace = '0af7651916cd43dd8448eb211c80319c';
       await call({
