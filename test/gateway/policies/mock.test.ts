@@ -3,6 +3,7 @@ import { openMocks } from '../../../src/gateway/policies/mock/index.js';
 import { operation } from './support.js';
 
 const READ = 'GET /items';
+const READING = operation(READ);
 const documentOf = (responses: object, schemas: object = {}): Record<string, unknown> => ({
   openapi: '3.0.3',
   components: { schemas },
@@ -120,6 +121,17 @@ describe('mock', () => {
     const schema = { type: 'object', xml: { name: 'item' }, properties: { id: { type: 'integer' } } };
     const { body } = await mock(documentOf({ 200: { content: { 'application/xml': { schema } } } }));
     assert.equal(body.trim(), '<item>\n  <id>0</id>\n</item>');
+  });
+
+  it('reads the document once, and has one body in memory for all callers', async () => {
+    let reads = 0;
+    const revision = { openapi: () => Promise.resolve(((reads += 1), BOTH)) };
+    const { answer } = openMocks();
+    const ask = async (accept: string) => answer(undefined, { operation: READING, revision, accept });
+    const [one, same, text] = await Promise.all([ask('*/*'), ask('*/*'), ask('text/plain')]);
+    const later = await ask('application/json');
+    assert.deepEqual([String(one.body), String(text.body), reads], ['1', 'one', 1]);
+    assert.ok(Buffer.isBuffer(one.body) && one.body === same.body && one.body === later.body);
   });
 
   it('sends no header that the document smuggles in', async () => {

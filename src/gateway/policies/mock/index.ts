@@ -6,11 +6,13 @@
 import { LRUCache } from 'lru-cache';
 import type * as Sampler from 'openapi-sampler';
 import { parse } from '../../../kernel/json.js';
+import type { Soon } from '../../../kernel/soon.js';
 import { whenNeeded } from '../../../kernel/when-needed.js';
 import type { Answer } from '../../plane/steps.js';
 import type { CompiledOperation, LiveRevision } from '../../types.js';
 import { acceptedType, isForm, isJson, isXml, readMediaType } from '../openapi/media-types.js';
-import { DocumentPartError, DocumentReader, isPart, type Part } from '../openapi/reader.js';
+import { DocumentPartError, isPart, type DocumentReader, type Part } from '../openapi/reader.js';
+import { openReaders, type ReaderOf } from '../openapi/readers.js';
 import { boundedSchema } from './bounded-schema.js';
 
 const sampler = whenNeeded<typeof Sampler>('openapi-sampler');
@@ -27,14 +29,20 @@ export interface Mocks {
       revision: Pick<LiveRevision, 'openapi'>;
       accept: string | undefined;
     },
-  ): Promise<Answer>;
+  ): Soon<Answer>;
 }
 
-/** Bytes of answers that are kept, of all APIs together. */
-const MOST_BYTES = 16 * 1024 * 1024;
+/**
+ * Bytes of answers that are kept, of all APIs together. The largest one fits, which is three times as long as the largest document
+ * (percent-encoded): one that does not would be made again for each call.
+ */
+const MOST_BYTES = 64 * 1024 * 1024;
 const OF_AN_ANSWER = 500;
+const MOST_RESPONSES = 20_000;
 
-export function openMocks(): Mocks {
+export function openMocks(readerOf: ReaderOf = openReaders()): Mocks {
+  /** The types that a response can have. */
+  const offers = new LRUCache<string, readonly string[]>({ max: MOST_RESPONSES });
   const kept = new LRUCache<string, Answer>({
     maxSize: MOST_BYTES,
     sizeCalculation: ({ body }) => OF_AN_ANSWER + Buffer.byteLength(body ?? ''),
@@ -46,17 +54,35 @@ export function openMocks(): Mocks {
     names.set(operation, name);
     return name;
   };
+  function known(name: string, accept: string | undefined): Answer | undefined {
+    const types = offers.get(name);
+    return types && kept.get(`${name} ${acceptedType(accept, types) ?? ''}`);
+  }
+
+  function make(
+    name: string,
+    reader: DocumentReader,
+    response: Response,
+    accept: string | undefined,
+  ): Answer {
+    const types = Object.keys(response.content);
+    const type = acceptedType(accept, types);
+    const answer = answerOf(reader, response, type);
+    offers.set(name, types);
+    kept.set(`${name} ${type ?? ''}`, answer);
+    return answer;
+  }
+
   return {
-    async answer(status, { operation, revision, accept }) {
-      const reader = new DocumentReader(await revision.openapi());
-      const response = responseOf(reader, operation, status);
-      const type = acceptedType(accept, Object.keys(response.content));
-      const key = `${nameOf(operation)} ${response.status} ${type ?? ''}`;
-      const known = kept.get(key);
-      if (known) return known;
-      const answer = answerOf(reader, response, type);
-      kept.set(key, answer);
-      return answer;
+    answer(status, { operation, revision, accept }) {
+      const name = `${nameOf(operation)} ${status ?? ''}`;
+      return (
+        known(name, accept) ??
+        readerOf(revision).then(
+          (reader) =>
+            known(name, accept) ?? make(name, reader, responseOf(reader, operation, status), accept),
+        )
+      );
     },
   };
 }
@@ -142,7 +168,7 @@ function answerOf(
   return {
     status,
     headers: ['Content-Type', type],
-    body: textOf(reader, media, readMediaType(type)?.type ?? ''),
+    body: Buffer.from(textOf(reader, media, readMediaType(type)?.type ?? '')),
   };
 }
 
