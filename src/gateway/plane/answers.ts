@@ -3,7 +3,7 @@ import type { RequestFacts } from '../../kernel/request.js';
 import { closeUnread, endStalled } from './linger.js';
 import { changesOf, comparable, NOT_ANSWERED } from './headers.js';
 import { PROBLEMS, type Problem, type ProblemWord } from './problem.js';
-import { type CorsHeaders, ownHeaders } from './response-headers.js';
+import { type CorsHeaders, isCors, ownHeaders } from './response-headers.js';
 import type { Answer, LocatedCall } from './steps.js';
 
 const TITLES: Record<ProblemWord, string> = {
@@ -86,7 +86,8 @@ export function sendAnswer(call: LocatedCall, answer: Answer, cors?: CorsHeaders
   for (let at = 0; at < answer.headers.length; at += 2) {
     const [name, value] = [answer.headers[at] as string, answer.headers[at + 1] as string];
     const key = comparable(name);
-    if (!NOT_ANSWERED.has(key) && key !== 'content-length' && !changes.names.has(key)) list.push(name, value);
+    if (NOT_ANSWERED.has(key) || key === 'content-length' || changes.names.has(key)) continue;
+    if (cors === undefined || !isCors(key)) list.push(name, value);
   }
   list.push(...changes.set, ...ownHeaders(call, cors));
   const { idleSeconds } = call.policy.steps.timeout;
