@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { plain } from '../../kernel/forwarded.js';
 import type { Call } from './steps.js';
 import { forwardedFor } from './forwarded.js';
@@ -74,6 +75,22 @@ export function requestHeaders(call: Call, outgoing: Outgoing): string[] {
   if (outgoing.caller !== undefined) list.push('Gatehouse-Caller', outgoing.caller);
   list.push(...outgoing.conditions, ...changes.set);
   return list;
+}
+
+/**
+ * A request's headers as a backend may read them, by the names that they are compared by: without those that `Connection` names,
+ * which stop here, and with all lines of a name, of some of which Node keeps the first. What is decided by a header (validation,
+ * the cache) must not be decided by another value than the backend's.
+ */
+export function endToEndHeaders({ rawHeaders, headers }: IncomingMessage): Record<string, string> {
+  const named = namedIn(headers.connection);
+  const values = new Map<string, string>();
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const key = comparable(rawHeaders[at] as string);
+    const [before, value] = [values.get(key), rawHeaders[at + 1] as string];
+    if (!named.has(key)) values.set(key, before === undefined ? value : `${before}, ${value}`);
+  }
+  return Object.fromEntries(values);
 }
 
 /** The values of a header, in their order. The app changes `headers`; these are as they came. */
