@@ -12,7 +12,7 @@ export interface Outgoing {
   certificateHeader: string;
   /** The value of `Gatehouse-Caller`, where a token was checked. */
   caller: string | undefined;
-  /** Headers of the cache that replace the caller's, as names and values in turn. */
+  /** Conditions of the cache, which replace all of the caller's, as names and values in turn. */
   conditions: readonly string[];
   /** The length of a body that is streamed, where the caller said it. */
   contentLength: string | undefined;
@@ -37,8 +37,8 @@ function forwardedOf({ request, facts, tenant }: Call, trustsProxy: Outgoing['tr
   return forwardedFor(facts.address, tenant.issuer);
 }
 
-const firstNames = (list: readonly string[]): ReadonlySet<string> | undefined =>
-  list.length === 0 ? undefined : new Set(list.filter((_, at) => at % 2 === 0).map(comparable));
+/** By one of them a caller could have the backend confirm something else than what the cache asks about by the other. */
+const CONDITIONS: ReadonlySet<string> = new Set(['if-none-match', 'if-modified-since']);
 
 /** The headers of the request to the backend, as names and values in turn. The pool adds `Host` and the framing. */
 export function requestHeaders(call: Call, outgoing: Outgoing): string[] {
@@ -47,7 +47,7 @@ export function requestHeaders(call: Call, outgoing: Outgoing): string[] {
   const certificate = outgoing.certificateHeader;
   const named = namedIn(headers.connection);
   const changes = changesOf(call.policy.steps.setHeader?.request, NOT_SENT);
-  const conditions = firstNames(outgoing.conditions);
+  const isCacheAsking = outgoing.conditions.length > 0;
   const keepsToken = passesToken(call);
   const [parent, ...others] = rawValues(rawHeaders, 'traceparent');
   const trace = nextTrace(others.length === 0 ? parent : undefined);
@@ -57,7 +57,7 @@ export function requestHeaders(call: Call, outgoing: Outgoing): string[] {
     const key = comparable(name);
     if (key === 'tracestate' ? !trace.continued : NOT_SENT.has(key)) continue;
     if (isIdentity(key) || key === certificate || named.has(key) || changes.names.has(key)) continue;
-    if ((!keepsToken && isToken(key)) || conditions?.has(key)) continue;
+    if ((!keepsToken && isToken(key)) || (isCacheAsking && CONDITIONS.has(key))) continue;
     list.push(name, rawHeaders[at + 1] as string);
   }
   if (headers.te !== undefined && WANTS_TRAILERS.test(String(headers.te))) list.push('TE', 'trailers');
