@@ -83,9 +83,9 @@ export function storingOf(
 
 /** The names of a `Vary` header; undefined where there are too many, or one by which no two calls are the same. */
 function varyOf(header: string | readonly string[] | undefined): string[] | undefined {
-  const names = (lineOf(header) ?? '').split(',').map((name) => comparable(name.trim()));
-  const found = names.filter((name) => name !== '');
-  const isOfOneCall = found.some((name) => name === '*' || OF_GATEWAY.has(name));
+  const names = (lineOf(header) ?? '').split(',').map((name) => name.trim());
+  const found = names.filter((name) => name !== '').map(comparable);
+  const isOfOneCall = names.includes('*') || found.some((name) => OF_GATEWAY.has(name));
   return isOfOneCall || found.length > MOST_VARY ? undefined : found;
 }
 
