@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { openMocks } from '../../../src/gateway/policies/mock/index.js';
+import { exampleFault, openMocks } from '../../../src/gateway/policies/mock/index.js';
+import { DocumentReader } from '../../../src/gateway/policies/openapi/reader.js';
 import { operation } from './support.js';
 
 const READ = 'GET /items';
@@ -133,6 +134,17 @@ describe('mock', () => {
     assert.deepEqual([String(one.body), String(text.body), reads], ['1', 'one', 1]);
     assert.ok(Buffer.isBuffer(one.body) && one.body === same.body && one.body === later.body);
   });
+
+  const NOTHING: [string, Record<string, unknown>][] = [
+    ['response that is not there', documentOf({ 200: { $ref: '#/none' } })],
+    ['example that is not there', documentOf({ 200: json({ examples: { a: { $ref: '#/none' } } }) })],
+    ['example that is too long', documentOf({ 200: json({ example: 'x'.repeat(16 * 1024 * 1024) }) })],
+  ];
+  for (const [title, document] of NOTHING)
+    it(`answers without a body for an ${title}, which publishing refuses`, async () => {
+      assert.deepEqual(await mock(document), { status: 200, type: undefined, body: '' });
+      assert.ok(exampleFault(new DocumentReader(document), READING));
+    });
 
   it('sends no header that the document smuggles in', async () => {
     const document = documentOf({ 200: { content: { 'text/plain\r\nX-Evil: 1': { example: 'x' } } } });

@@ -22,21 +22,19 @@ export interface Mocks {
    * The answer of an operation by its document.
    * @param status which response; undefined: the first successful one
    */
-  answer(
-    status: number | undefined,
-    call: {
-      operation: CompiledOperation;
-      revision: Pick<LiveRevision, 'openapi'>;
-      accept: string | undefined;
-    },
-  ): Soon<Answer>;
+  answer(status: number | undefined, call: MockedCall): Soon<Answer>;
 }
 
-/**
- * Bytes of answers that are kept, of all APIs together. The largest one fits, which is three times as long as the largest document
- * (percent-encoded): one that does not would be made again for each call.
- */
-const MOST_BYTES = 64 * 1024 * 1024;
+export interface MockedCall {
+  operation: CompiledOperation;
+  revision: Pick<LiveRevision, 'openapi'>;
+  accept: string | undefined;
+}
+
+/** Bytes of one body. A longer one would not be kept, and be made again for each call. */
+const LONGEST_BODY = 16 * 1024 * 1024;
+/** Bytes of answers that are kept, of all APIs together. */
+const MOST_BYTES = 4 * LONGEST_BODY;
 const OF_AN_ANSWER = 500;
 const MOST_RESPONSES = 20_000;
 
@@ -62,12 +60,11 @@ export function openMocks(readerOf: ReaderOf = openReaders()): Mocks {
   function make(
     name: string,
     reader: DocumentReader,
-    response: Response,
-    accept: string | undefined,
+    { status, operation, accept }: { status: number | undefined } & Pick<MockedCall, 'operation' | 'accept'>,
   ): Answer {
-    const types = Object.keys(response.content);
+    const { types, answerAs } = responseFor(reader, operation, status);
     const type = acceptedType(accept, types);
-    const answer = answerOf(reader, response, type);
+    const answer = answerAs(type);
     offers.set(name, types);
     kept.set(`${name} ${type ?? ''}`, answer);
     return answer;
@@ -79,12 +76,38 @@ export function openMocks(readerOf: ReaderOf = openReaders()): Mocks {
       return (
         known(name, accept) ??
         readerOf(revision).then(
-          (reader) =>
-            known(name, accept) ?? make(name, reader, responseOf(reader, operation, status), accept),
+          (reader) => known(name, accept) ?? make(name, reader, { status, operation, accept }),
         )
       );
     },
   };
+}
+
+/**
+ * The response of an operation, with the types that it can have. It has no body where the document cannot give one: publishing
+ * refuses as much of that as it has time to find.
+ */
+function responseFor(
+  reader: DocumentReader,
+  operation: CompiledOperation,
+  asked: number | undefined,
+): { types: readonly string[]; answerAs(type: string | undefined): Answer } {
+  const empty = { status: asked ?? 200, headers: [] };
+  const response = orElse(undefined, () => responseOf(reader, operation, asked));
+  if (!response) return { types: [], answerAs: () => empty };
+  return {
+    types: Object.keys(response.content),
+    answerAs: (type) => orElse({ ...empty, status: response.status }, () => answerOf(reader, response, type)),
+  };
+}
+
+function orElse<T>(instead: T, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof DocumentPartError) return instead;
+    throw error;
+  }
 }
 
 /**
@@ -108,8 +131,9 @@ const partOf = (value: unknown): Part => (isPart(value) ? value : {});
 
 /** @throws DocumentPartError */
 function checkMedia(reader: DocumentReader, media: Part): void {
-  if (exampleOf(reader, media) === undefined && media['schema'] !== undefined)
-    boundedSchema(reader, media['schema']);
+  const example = exampleOf(reader, media);
+  if (example !== undefined) bodyOf(JSON.stringify(example));
+  else if (media['schema'] !== undefined) boundedSchema(reader, media['schema']);
 }
 
 interface Response {
@@ -168,8 +192,15 @@ function answerOf(
   return {
     status,
     headers: ['Content-Type', type],
-    body: Buffer.from(textOf(reader, media, readMediaType(type)?.type ?? '')),
+    body: bodyOf(textOf(reader, media, readMediaType(type)?.type ?? '')),
   };
+}
+
+/** @throws DocumentPartError */
+function bodyOf(text: string): Buffer {
+  if (text.length > LONGEST_BODY || Buffer.byteLength(text) > LONGEST_BODY)
+    throw new DocumentPartError('an example is longer than 16 MiB');
+  return Buffer.from(text);
 }
 
 function textOf(reader: DocumentReader, media: Part, type: string): string {
