@@ -158,6 +158,8 @@ for (const [face, keepAlive] of [
           'X-Real-IP': '1.2.3.4',
           'Gatehouse-Caller': 'forged',
           Gatehouse_Caller: 'forged',
+          'Gatehouse.Caller': 'forged',
+          'X*Forwarded+For': '1.2.3.4',
           X_Forwarded_Proto: 'http',
           Cookie: 'session=1',
           'X-Client-Certificate': 'forged',
