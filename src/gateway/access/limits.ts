@@ -156,6 +156,8 @@ export class CallLimits {
     const steady = steadyNow();
     for (const window of this.#quotas.values()) await window.share(this.base.store, 0, steady);
     for (const [key, { end }] of this.#quotas) if (end < this.#now() - KEPT_MS) this.#quotas.delete(key);
+    // Nobody may call again by a limit of the same length, and thousands of callers would stay in memory.
+    for (const [seconds, { end }] of this.#rates) if (end <= steady) this.#rates.delete(seconds);
     if (this.base.shared)
       for (const window of this.#rates.values())
         if (steady < window.end) await window.share(this.base.store, WORTH_SHARING, steady);
