@@ -487,7 +487,7 @@ describe('validateRequest', () => {
     ['a reference out of the document', bodyOf({ $ref: 'https://example.com/schema' })],
     ['a reference to nothing', bodyOf({ $ref: '#/components/schemas/None' })],
     ['a rule of another type', bodyOf({ type: 'integer', minimum: 'one' })],
-    ['too many schemas', bodyOf({ allOf: Array.from({ length: 5001 }, () => ({})) })],
+    ['too many schemas', bodyOf({ allOf: Array.from({ length: 2001 }, () => ({})) })],
   ];
   for (const [title, document] of UNCHECKABLE)
     it(`passes nothing unchecked by a document with ${title}`, async () =>
