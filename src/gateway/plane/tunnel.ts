@@ -132,6 +132,7 @@ function parseAgain(server: Server, request: IncomingMessage, socket: Socket, he
   }
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
   server.emit('connection', socket);
+  socket.resume(); // it is paused where the request has waited
 }
 
 function withoutUpgrade(connection: string): string {
