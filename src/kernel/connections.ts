@@ -10,7 +10,11 @@ import { plain } from './forwarded.js';
  */
 export function boundConnections(server: Server, most: number, isProxy: (address: string) => boolean): void {
   const open = new Map<string, number>();
+  const counted = new WeakSet<Socket>();
   server.on('connection', (socket: Socket) => {
+    // One whose upgrade was ignored is given to the server again.
+    if (counted.has(socket)) return;
+    counted.add(socket);
     const peer = plain(socket.remoteAddress ?? '');
     if (isProxy(peer)) return;
     const network = networkOf(peer);

@@ -48,6 +48,12 @@ describe('connections of one address', () => {
     await until(() => isServed('127.0.0.2'));
   });
 
+  it('are counted once, though the server gets one of them again [SEC-R20]', async () => {
+    await serveAtMost(2, () => false);
+    server.once('connection', (socket: Socket) => server.emit('connection', socket));
+    assert.deepEqual([await isServed('127.0.0.2'), await isServed('127.0.0.2')], [true, true]);
+  });
+
   it('are not counted for a proxy in front [SEC-R20]', async () => {
     await serveAtMost(1, (address) => address === '127.0.0.2');
     assert.deepEqual([await isServed('127.0.0.2'), await isServed('127.0.0.2')], [true, true]);

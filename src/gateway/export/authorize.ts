@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CompiledOperation, LiveRevision } from '../types.js';
+import { comparable } from '../plane/headers.js';
 import { backendName, isCarried } from './backend-names.js';
 
 /**
@@ -121,7 +122,7 @@ const HOP_WORDS = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settin
  * would pass on another spelling of what it drops.
  */
 function canBeDropped(name: string): boolean {
-  const dashed = name.replaceAll('_', '-');
+  const dashed = comparable(name);
   const isIdentity = dashed.startsWith('gatehouse-') || dashed.startsWith('x-forwarded-');
   return name === dashed ? !isIdentity || KNOWN.has(name) : !isIdentity && !KNOWN.has(dashed);
 }

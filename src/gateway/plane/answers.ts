@@ -3,7 +3,7 @@ import type { RequestFacts } from '../../kernel/request.js';
 import { closeUnread, endStalled } from './linger.js';
 import { changesOf, comparable, NOT_ANSWERED } from './headers.js';
 import { PROBLEMS, type Problem, type ProblemWord } from './problem.js';
-import { type CorsHeaders, ownHeaders } from './response-headers.js';
+import { type CorsHeaders, isCors, ownHeaders } from './response-headers.js';
 import type { Answer, LocatedCall } from './steps.js';
 
 const TITLES: Record<ProblemWord, string> = {
@@ -86,9 +86,12 @@ export function sendAnswer(call: LocatedCall, answer: Answer, cors?: CorsHeaders
   for (let at = 0; at < answer.headers.length; at += 2) {
     const [name, value] = [answer.headers[at] as string, answer.headers[at + 1] as string];
     const key = comparable(name);
-    if (!NOT_ANSWERED.has(key) && key !== 'content-length' && !changes.names.has(key)) list.push(name, value);
+    if (NOT_ANSWERED.has(key) || key === 'content-length' || changes.names.has(key)) continue;
+    if (cors === undefined || !isCors(key)) list.push(name, value);
   }
   list.push(...changes.set, ...ownHeaders(call, cors));
   const { idleSeconds } = call.policy.steps.timeout;
-  send(call, answer.status, list, Buffer.from(answer.body ?? ''), idleSeconds * 1000);
+  const { status, body = '' } = answer;
+  // A body that is kept is the same memory for all callers that take their time.
+  send(call, status, list, Buffer.isBuffer(body) ? body : Buffer.from(body), idleSeconds * 1000);
 }

@@ -3,7 +3,10 @@ import { steadyNow } from '../../kernel/clock.js';
 
 /** Whether a request may go to the backend, and how it ended. */
 export interface Breaker {
-  /** Milliseconds until a try is allowed again; 0 where the request may go now. A trial is the only one until it has ended. */
+  /**
+   * Milliseconds until a try is allowed again; 0 where the request may go now. A trial is the only one until it has ended, or has
+   * taken as long as the circuit stays open: a caller that sends its body slowly must not keep all others out.
+   */
   enter(): number;
   succeeded(): void;
   failed(): void;
@@ -21,7 +24,8 @@ interface Circuit {
   failures: number;
   /** When it opened, in milliseconds of the steady clock; undefined while it is closed. */
   openedAt: number | undefined;
-  onTrial: boolean;
+  /** When the trial began that runs now. */
+  trialAt: number | undefined;
 }
 
 const MOST_CIRCUITS = 20_000;
@@ -32,7 +36,7 @@ export function openBreakers(now: () => number = steadyNow): Breakers {
   return {
     get(name, { failures, openSeconds }) {
       let circuit = circuits.get(name);
-      if (!circuit) circuits.set(name, (circuit = { failures: 0, openedAt: undefined, onTrial: false }));
+      if (!circuit) circuits.set(name, (circuit = { failures: 0, openedAt: undefined, trialAt: undefined }));
       return breakerOf(circuit, failures, openSeconds * 1000, now);
     },
   };
@@ -42,22 +46,24 @@ function breakerOf(circuit: Circuit, most: number, openMs: number, now: () => nu
   let isTrial = false;
   const open = (): void => {
     circuit.openedAt = now();
-    circuit.onTrial = false;
+    circuit.trialAt = undefined;
   };
   return {
     enter() {
       if (circuit.openedAt === undefined) return 0;
-      const left = circuit.openedAt + openMs - now();
+      const time = now();
+      const left = circuit.openedAt + openMs - time;
       if (left > 0) return left;
       // The length of the trial is not known: calls that are refused meanwhile may retry after a second.
-      if (circuit.onTrial) return 1000;
-      isTrial = circuit.onTrial = true;
+      if (circuit.trialAt !== undefined && time < circuit.trialAt + openMs) return 1000;
+      circuit.trialAt = time;
+      isTrial = true;
       return 0;
     },
     succeeded() {
       // An answer to a request that was under way when the circuit opened does not close it: only a trial does.
       if (circuit.openedAt !== undefined && !isTrial) return;
-      Object.assign(circuit, { failures: 0, openedAt: undefined, onTrial: false });
+      Object.assign(circuit, { failures: 0, openedAt: undefined, trialAt: undefined });
       isTrial = false;
     },
     failed() {
@@ -69,7 +75,8 @@ function breakerOf(circuit: Circuit, most: number, openMs: number, now: () => nu
       if (circuit.openedAt === undefined && circuit.failures >= most) open();
     },
     abandoned() {
-      if (isTrial) isTrial = circuit.onTrial = false;
+      if (isTrial) circuit.trialAt = undefined;
+      isTrial = false;
     },
   };
 }

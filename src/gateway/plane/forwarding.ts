@@ -60,7 +60,8 @@ export class Forwarding implements AttemptListener {
 
   begin(): void {
     whenClosed(this.sending.call.response, () => this.#closed());
-    this.#try();
+    // Nobody would end an attempt that begins when the caller has left already.
+    if (!this.#isOver) this.#try();
   }
 
   started(): void {
@@ -113,9 +114,11 @@ export class Forwarding implements AttemptListener {
       return;
     }
     const { breaker } = this.sending;
-    if (fault.isOurs) breaker?.abandoned();
+    const isRepeated = this.#repeatsAtOnce(attempt, fault);
+    // A connection that was kept for too long says nothing of the backend either.
+    if (fault.isOurs || isRepeated) breaker?.abandoned();
     else breaker?.failed();
-    if (this.#repeatsAtOnce(attempt, fault)) return this.#try();
+    if (isRepeated) return this.#try();
     const status = fault.problem.word === 'timeout' ? 504 : 502;
     if (!fault.isOurs && this.#mayRetry(status, !attempt.hasStarted)) return this.#retryLater();
     this.#refuse(fault);

@@ -30,17 +30,19 @@ export const NOT_SENT: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
-/**
- * Names that say who calls. Some backends read `_` in a name as `-` (CGI, WSGI), so an underscore must not bring them past
- * the gateway.
- */
+/** Names that say who calls. */
 export const isIdentity = (name: string): boolean =>
   name.startsWith('x-forwarded-') || name.startsWith('gatehouse-');
 
-/** A header's name as it is compared. */
+const UNUSUAL = /[^a-z0-9-]/;
+
+/**
+ * A header's name as it is compared. Backends that write names into variables read `_` as `-` (CGI, WSGI), and some all other
+ * characters too (lighttpd), so another spelling must not bring a header past the gateway.
+ */
 export const comparable = (name: string): string => {
   const lower = name.toLowerCase();
-  return lower.includes('_') ? lower.replaceAll('_', '-') : lower;
+  return UNUSUAL.test(lower) ? lower.replace(/[^a-z0-9]/g, '-') : lower;
 };
 
 /**

@@ -11,10 +11,12 @@ function decode(text: string): string {
   return new URLSearchParams(`x=${text}`).get('x') ?? text;
 }
 
-const nameOf = (part: string): string => {
+/** Whether a part has a name. Decoding makes no text longer, so what is shorter is not decoded: a query can have 4,000 parts. */
+function isNamed(part: string, name: string): boolean {
   const at = part.indexOf('=');
-  return decode(at === -1 ? part : part.slice(0, at));
-};
+  const written = at === -1 ? part : part.slice(0, at);
+  return written.length >= name.length && decode(written) === name;
+}
 
 /** Whether the query may have a parameter of this name, without looking at each part. */
 const mayHave = (query: string, name: string): boolean =>
@@ -25,7 +27,7 @@ export function valuesOf(query: string | undefined, name: string): string[] {
   if (query === undefined || !mayHave(query, name)) return [];
   const values: string[] = [];
   for (const part of query.split('&')) {
-    if (nameOf(part) !== name) continue;
+    if (!isNamed(part, name)) continue;
     const at = part.indexOf('=');
     values.push(at === -1 ? '' : decode(part.slice(at + 1)));
   }
@@ -36,7 +38,7 @@ export function valuesOf(query: string | undefined, name: string): string[] {
 export function without(query: string | undefined, name: string): string | undefined {
   if (query === undefined || !mayHave(query, name)) return query;
   const parts = query.split('&');
-  const left = parts.filter((part) => nameOf(part) !== name);
+  const left = parts.filter((part) => !isNamed(part, name));
   if (left.length === parts.length) return query;
   return left.length === 0 ? undefined : left.join('&');
 }
@@ -48,7 +50,7 @@ export function withValue(query: string | undefined, name: string, value: string
   let done = false;
   const parts: string[] = [];
   for (const part of query.split('&')) {
-    if (nameOf(part) !== name) parts.push(part);
+    if (!isNamed(part, name)) parts.push(part);
     else if (!done) {
       parts.push(set);
       done = true;

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { plain } from '../../kernel/forwarded.js';
 import type { Call } from './steps.js';
 import { forwardedFor } from './forwarded.js';
@@ -11,7 +12,7 @@ export interface Outgoing {
   certificateHeader: string;
   /** The value of `Gatehouse-Caller`, where a token was checked. */
   caller: string | undefined;
-  /** Headers of the cache that replace the caller's, as names and values in turn. */
+  /** Conditions of the cache, which replace all of the caller's, as names and values in turn. */
   conditions: readonly string[];
   /** The length of a body that is streamed, where the caller said it. */
   contentLength: string | undefined;
@@ -36,8 +37,8 @@ function forwardedOf({ request, facts, tenant }: Call, trustsProxy: Outgoing['tr
   return forwardedFor(facts.address, tenant.issuer);
 }
 
-const firstNames = (list: readonly string[]): ReadonlySet<string> | undefined =>
-  list.length === 0 ? undefined : new Set(list.filter((_, at) => at % 2 === 0).map(comparable));
+/** By one of them a caller could have the backend confirm something else than what the cache asks about by the other. */
+const CONDITIONS: ReadonlySet<string> = new Set(['if-none-match', 'if-modified-since']);
 
 /** The headers of the request to the backend, as names and values in turn. The pool adds `Host` and the framing. */
 export function requestHeaders(call: Call, outgoing: Outgoing): string[] {
@@ -46,7 +47,7 @@ export function requestHeaders(call: Call, outgoing: Outgoing): string[] {
   const certificate = outgoing.certificateHeader;
   const named = namedIn(headers.connection);
   const changes = changesOf(call.policy.steps.setHeader?.request, NOT_SENT);
-  const conditions = firstNames(outgoing.conditions);
+  const isCacheAsking = outgoing.conditions.length > 0;
   const keepsToken = passesToken(call);
   const [parent, ...others] = rawValues(rawHeaders, 'traceparent');
   const trace = nextTrace(others.length === 0 ? parent : undefined);
@@ -56,7 +57,7 @@ export function requestHeaders(call: Call, outgoing: Outgoing): string[] {
     const key = comparable(name);
     if (key === 'tracestate' ? !trace.continued : NOT_SENT.has(key)) continue;
     if (isIdentity(key) || key === certificate || named.has(key) || changes.names.has(key)) continue;
-    if ((!keepsToken && isToken(key)) || conditions?.has(key)) continue;
+    if ((!keepsToken && isToken(key)) || (isCacheAsking && CONDITIONS.has(key))) continue;
     list.push(name, rawHeaders[at + 1] as string);
   }
   if (headers.te !== undefined && WANTS_TRAILERS.test(String(headers.te))) list.push('TE', 'trailers');
@@ -76,8 +77,24 @@ export function requestHeaders(call: Call, outgoing: Outgoing): string[] {
   return list;
 }
 
+/**
+ * A request's headers as a backend may read them, by the names that they are compared by: without those that `Connection` names,
+ * which stop here, and with all lines of a name, of some of which Node keeps the first. What is decided by a header (validation,
+ * the cache) must not be decided by another value than the backend's.
+ */
+export function endToEndHeaders({ rawHeaders, headers }: IncomingMessage): Record<string, string> {
+  const named = namedIn(headers.connection);
+  const values = new Map<string, string>();
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const key = comparable(rawHeaders[at] as string);
+    const [before, value] = [values.get(key), rawHeaders[at + 1] as string];
+    if (!named.has(key)) values.set(key, before === undefined ? value : `${before}, ${value}`);
+  }
+  return Object.fromEntries(values);
+}
+
 /** The values of a header, in their order. The app changes `headers`; these are as they came. */
-function rawValues(raw: readonly string[], name: string): string[] {
+export function rawValues(raw: readonly string[], name: string): string[] {
   const values: string[] = [];
   for (let at = 0; at < raw.length; at += 2) {
     const given = raw[at] as string;

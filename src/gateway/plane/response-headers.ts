@@ -30,7 +30,8 @@ function listOf(raw: RawHeaders | undefined): string[] {
   return list;
 }
 
-const isCors = (key: string): boolean => key.startsWith('access-control-');
+/** Whether `cors` decides on a header alone, where there is such a policy. */
+export const isCors = (key: string): boolean => key.startsWith('access-control-');
 
 const joined = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value.join(',') : value;

@@ -1,6 +1,8 @@
 import { soon, type Soon } from '../../kernel/soon.js';
 import type { StepResult } from '../types.js';
+import { leadsBack } from './loops.js';
 import type { Problem } from './problem.js';
+import { pathBehind } from './rewrite.js';
 import type { AccessSteps, Answer, Call, LocatedCall, PolicyRunner } from './steps.js';
 
 /** How a call ends at a step; undefined where it goes on. */
@@ -71,6 +73,12 @@ function checkOperation(call: LocatedCall): Outcome {
 const answerOptions = (call: LocatedCall): Outcome =>
   call.operation ? undefined : { answer: { status: 204, headers: ['Allow', methodsOf(call).join(', ')] } };
 
+/** A value of a path template that is harmless as it came can become `..` by `rewrite`, as that of `/{name}.json` does. */
+const isGoodPath = (call: LocatedCall, checkPath: SequenceBase['checkPath']): boolean => {
+  const [path, behind] = [call.path, pathBehind(call)];
+  return !path.includes('#') && checkPath(path) === 'ok' && (behind === path || checkPath(behind) === 'ok');
+};
+
 const hasOperation = (call: LocatedCall): call is Call => call.operation !== undefined;
 
 function runAll<C>(steps: readonly Step<C>[], call: C, from = 0): Soon<Outcome> {
@@ -87,7 +95,7 @@ export function openSequence({ access, policies, checkPath }: SequenceBase): Seq
     { name: 'address', run: (call) => soon(policies.address(call), asProblem) },
     {
       name: 'path',
-      run: ({ path }) => (path.includes('#') || checkPath(path) === 'bad' ? BAD_PATH : undefined),
+      run: (call) => (isGoodPath(call, checkPath) ? undefined : BAD_PATH),
     },
     { name: 'operation', run: checkOperation },
     {
@@ -113,6 +121,7 @@ export function openSequence({ access, policies, checkPath }: SequenceBase): Seq
           return undefined;
         }),
     },
+    { name: 'loop', run: ({ request }) => asProblem(leadsBack(request)) },
   ];
   return {
     run: (call, carries) =>

@@ -1,6 +1,8 @@
 import { ServerResponse, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { outsideRequests } from '../../kernel/outside-requests.js';
+import { whenClosed } from '../../kernel/when-closed.js';
 import { sendProblem } from './answers.js';
 import { answerHeaders, type BackendHead } from './response-headers.js';
 import type { Call } from './steps.js';
@@ -13,12 +15,15 @@ export interface Tunnels {
   end(): void;
 }
 
-/** What comes on a caller's socket between its request and the backend's 101. */
-interface Waiting {
-  socket: Socket;
-  /** What came behind the request's head. */
+/** What comes on a caller's socket behind a request, while that waits. */
+interface Collected {
   chunks: Buffer[];
   stop(): void;
+}
+
+/** The same between a request and the backend's 101. */
+interface Waiting extends Collected {
+  socket: Socket;
 }
 
 /** What one side has to take the rest and close when the other has closed. */
@@ -35,8 +40,8 @@ export const isWebSocket = ({ method, headers, httpVersion }: IncomingMessage): 
 /** Whether a request came as an upgrade, so that its socket can become a tunnel. */
 export const canBecomeTunnel = (request: IncomingMessage): boolean => waiting.has(request);
 
-/** Reads a socket whose request waits for its answer, so that its end is seen. */
-function watch(request: IncomingMessage, socket: Socket, head: Buffer): void {
+/** Reads a socket whose request waits, so that its end is seen. */
+function collect(socket: Socket, head: Buffer): Collected {
   const chunks = head.length > 0 ? [head] : [];
   let size = head.length;
   const onData = (chunk: Buffer): void => {
@@ -50,7 +55,33 @@ function watch(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.off('data', onData).off('end', onEnd);
     socket.pause();
   };
-  waiting.set(request, { socket, chunks, stop });
+  return { chunks, stop };
+}
+
+/** The answer that a connection is busy with; behind it Node gives the connection the next one. */
+const answerOn = (socket: Socket & { _httpMessage?: ServerResponse | null }): ServerResponse | undefined =>
+  socket._httpMessage ?? undefined;
+
+/**
+ * Does what an upgrade asks for when the answers to the requests before it are out. Callers may send it without waiting for them,
+ * and a connection has one answer at a time: Node throws where it gets another.
+ */
+function whenAnswered(socket: Socket, head: Buffer, begin: (head: Buffer) => void): void {
+  if (!answerOn(socket)) return begin(head);
+  const onError = (): void => void socket.destroy();
+  socket.on('error', onError);
+  const { chunks, stop } = collect(socket, head);
+  const next = (): void => {
+    // The caller has left, or the answer before was the connection's last.
+    if (socket.destroyed || socket.writableEnded) return stop();
+    const answer = answerOn(socket);
+    if (answer) return whenClosed(answer, () => setImmediate(next));
+    stop();
+    socket.off('error', onError);
+    socket.setTimeout(0); // Node's, for a connection that is not used
+    outsideRequests(() => begin(Buffer.concat(chunks)));
+  };
+  next();
 }
 
 /**
@@ -62,17 +93,30 @@ export const upgradeListener =
   (server: Server, listener: RequestListener, isOurs: (request: IncomingMessage) => boolean) =>
   (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     const socket = stream as Socket;
-    if (!isWebSocket(request) || !isOurs(request)) return parseAgain(server, request, socket, head);
-    socket.on('error', () => socket.destroy());
-    const response = new ServerResponse(request);
-    response.shouldKeepAlive = false;
-    response.assignSocket(socket);
-    // Node closes the connection behind a response of its own; this one is made here, and nothing else waits for its end.
-    // eslint-disable-next-line no-restricted-syntax
-    response.on('finish', () => socket.destroySoon());
-    watch(request, socket, head);
-    listener(request, response);
+    const isTunnel = isWebSocket(request) && isOurs(request);
+    whenAnswered(socket, head, (behind) =>
+      isTunnel
+        ? answerTunnel(request, socket, behind, listener)
+        : parseAgain(server, request, socket, behind),
+    );
   };
+
+function answerTunnel(
+  request: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+  listener: RequestListener,
+): void {
+  socket.on('error', () => socket.destroy());
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  // Node closes the connection behind a response of its own; this one is made here, and nothing else waits for its end.
+  // eslint-disable-next-line no-restricted-syntax
+  response.on('finish', () => socket.destroySoon());
+  waiting.set(request, { socket, ...collect(socket, head) });
+  listener(request, response);
+}
 
 const OF_UPGRADES = new Set(['upgrade', 'http2-settings']);
 
@@ -88,6 +132,7 @@ function parseAgain(server: Server, request: IncomingMessage, socket: Socket, he
   }
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
   server.emit('connection', socket);
+  socket.resume(); // it is paused where the request has waited
 }
 
 function withoutUpgrade(connection: string): string {

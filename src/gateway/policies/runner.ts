@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { hasBody } from '../../kernel/request.js';
 import type { Soon } from '../../kernel/soon.js';
 import { without } from '../plane/query.js';
-import { passesToken } from '../plane/request-headers.js';
+import { endToEndHeaders, passesToken } from '../plane/request-headers.js';
+import { isWebSocket } from '../plane/tunnel.js';
 import type { Answer, CacheTurn, Call, LocatedCall, PolicyRunner } from '../plane/steps.js';
 import { hasCache, isSafe } from './cache/changes.js';
 import { openCache, type CacheOptions } from './cache/index.js';
@@ -11,6 +12,7 @@ import { compilePolicy, type OperationPolicy } from './compile.js';
 import { corsHeaders, isPreflight, preflight } from './cors.js';
 import { ipFilter } from './ip-filter.js';
 import { openMocks } from './mock/index.js';
+import { openReaders } from './openapi/readers.js';
 import { openRequestValidation } from './validation/index.js';
 
 export interface PoliciesBase {
@@ -24,8 +26,9 @@ const policyOf = ({ policy }: Pick<LocatedCall, 'policy'>): OperationPolicy => p
 
 /** Opens the steps of policies: one for the process, with its cache. */
 export function openPolicies({ askForBody, cache: cacheOptions }: PoliciesBase): PolicyRunner {
-  const validation = openRequestValidation();
-  const mocks = openMocks();
+  const readerOf = openReaders();
+  const validation = openRequestValidation(readerOf);
+  const mocks = openMocks(readerOf);
   const cache = openCache(cacheOptions);
 
   async function validate(call: Call): Promise<Awaited<ReturnType<PolicyRunner['validate']>>> {
@@ -48,7 +51,10 @@ export function openPolicies({ askForBody, cache: cacheOptions }: PoliciesBase):
     preflight: preflightAnswer,
     corsHeaders(call) {
       const { cors } = policyOf(call);
-      return cors && corsHeaders(cors, call.request.headers.origin);
+      const { method, request } = call;
+      // The answer to a preflight request has all of its headers already.
+      if (!cors || isPreflight(method, request.headers)) return undefined;
+      return corsHeaders(cors, request.headers.origin);
     },
     validate: (call) => (policyOf(call).steps.validateRequest ? validate(call) : undefined),
     mock(call): Soon<Answer | undefined> {
@@ -64,12 +70,11 @@ export function openPolicies({ askForBody, cache: cacheOptions }: PoliciesBase):
       const address = { scope: revision, uri: `${passesToken(call) ? 'token ' : ''}${target}` };
       if (!isSafe(method)) return hasCache(revision.policy) ? cache.changing(address) : undefined;
       const step = policyOf(call).steps.cache;
-      if (!step) return undefined;
-      const { headers } = request;
+      if (!step || isWebSocket(request)) return undefined;
       return cache.lookup(step, {
         ...address,
         method,
-        headers,
+        headers: endToEndHeaders(request),
         hasBody: hasBody(request),
         caller: callerName(call),
       });

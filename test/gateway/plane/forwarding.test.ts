@@ -158,6 +158,8 @@ for (const [face, keepAlive] of [
           'X-Real-IP': '1.2.3.4',
           'Gatehouse-Caller': 'forged',
           Gatehouse_Caller: 'forged',
+          'Gatehouse.Caller': 'forged',
+          'X*Forwarded+For': '1.2.3.4',
           X_Forwarded_Proto: 'http',
           Cookie: 'session=1',
           'X-Client-Certificate': 'forged',
@@ -204,6 +206,16 @@ for (const [face, keepAlive] of [
         headers: { Connection: 'TE', TE: 'gzip;q=0.5, trailers' },
       });
       equal(seen.headers.te, 'trailers');
+    });
+
+    it('ends a call that goes round in a circle', async () => {
+      const answered: number[] = [];
+      for (const via of [
+        '1.1 gatehouse, 1.0 proxy, 1.1 gatehouse',
+        '1.1 gatehouse,1.0 gatehouse, 1.1 gatehouse',
+      ])
+        answered.push((await call({ path: '/gateway/orders/items', headers: { via } })).status);
+      deepEqual(answered, [200, 502]);
     });
 
     it('goes on with a trace, with a parent of its own', async () => {

@@ -15,7 +15,15 @@ import {
 } from './support.js';
 import type { TestBackend, TestPlane } from './support.js';
 
-const DOCUMENT = documentOf('GET /items', 'POST /items', 'PUT /items', 'GET /items/{id}', 'DELETE /items');
+const DOCUMENT = documentOf(
+  'GET /items',
+  'POST /items',
+  'PUT /items',
+  'GET /items/{id}',
+  'DELETE /items',
+  'GET /files/{name}.json',
+  'GET /pairs/{a}-{b}',
+);
 
 for (const face of FACES)
   describe(`policies that the data plane carries out, ${face}`, () => {
@@ -143,6 +151,26 @@ for (const face of FACES)
       });
     });
 
+    describe('rewrite with what a caller makes of a template', () => {
+      it('never leads out of the path of the backend', async () => {
+        const plane = await start({
+          operations: {
+            'GET /files/{name}.json': { rewrite: { path: '/store/{name}/content' } },
+            'GET /pairs/{a}-{b}': { rewrite: { path: '/pairs/{a}{b}' } },
+          },
+        });
+        for (const path of ['/files/...json', '/files/..%2Fx.json', '/files/..%5C.json', '/pairs/.-.']) {
+          const heard = await call(plane, path);
+          deepEqual([heard.status, wordOf(heard)], [400, 'bad-path'], path);
+        }
+        await call(plane, '/files/a..json');
+        deepEqual(
+          asked.map(({ url }) => url),
+          ['/base/store/a./content'],
+        );
+      });
+    });
+
     describe('timeout', () => {
       it('answers 504 where no answer begins in time', async () => {
         const plane = await start({ timeout: { seconds: 1 } });
@@ -231,7 +259,10 @@ for (const face of FACES)
     });
 
     describe('kept connections', () => {
-      async function startDropping(answered: number): Promise<[TestPlane, TestBackend, string[]]> {
+      async function startDropping(
+        answered: number,
+        policy: Policy = {},
+      ): Promise<[TestPlane, TestBackend, string[]]> {
         const heads: string[] = [];
         const raw = await startRawBackend((socket) => {
           socket.on('data', (chunk: Buffer) => {
@@ -240,7 +271,7 @@ for (const face of FACES)
             socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
           });
         });
-        return [await start({}, raw.url), raw, heads];
+        return [await start(policy, raw.url), raw, heads];
       }
 
       it('sends a request again, once, that met a connection that the backend closed', async () => {
@@ -248,6 +279,14 @@ for (const face of FACES)
         await call(plane);
         const heard = await call(plane);
         deepEqual([heard.status, heads, raw.connections], [200, ['GET', 'GET', 'GET'], 2]);
+        await plane.close();
+        open.pop();
+        await raw.close();
+      });
+
+      it('does not count it against the backend', async () => {
+        const [plane, raw] = await startDropping(1, { circuitBreaker: { failures: 1, openSeconds: 60 } });
+        for (let n = 0; n < 3; n += 1) equal((await call(plane)).status, 200);
         await plane.close();
         open.pop();
         await raw.close();

@@ -297,6 +297,60 @@ describe('backends that answer an upgrade in their own way', () => {
       ok(wasReset());
     });
 
+  describe('behind requests that have no answer yet', () => {
+    const FIRST = 'GET /gateway/orders/socket HTTP/1.1\r\nHost: a\r\n\r\n';
+    /** Answers each request, the first two when it is told to. */
+    async function startWaiting(): Promise<[TestPlane, Socket[]]> {
+      const waiting: Socket[] = [];
+      const plane = await start((socket) =>
+        socket.on('data', (chunk: Buffer) => {
+          if (chunk.includes('websocket'))
+            return void socket.end(
+              'HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nin it',
+            );
+          if (waiting.length < 2) return void waiting.push(socket);
+          return void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlast');
+        }),
+      );
+      return [plane, waiting];
+    }
+    const answer = (socket: Socket | undefined, text: string): void =>
+      void socket?.write(`HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`);
+
+    for (const [what, upgrade, last] of [
+      ['a WebSocket begins', UPGRADE, 'in it'],
+      [
+        'another upgrade is ignored',
+        ['GET /gateway/orders/socket HTTP/1.1', 'Host: a', 'Connection: upgrade, close', 'Upgrade: h2c'],
+        'last',
+      ],
+    ] as const)
+      it(`${what} when their answers are out`, async () => {
+        const [plane, waiting] = await startWaiting();
+        const socket = await dial(plane.port);
+        const heard = drained(socket);
+        socket.write(FIRST + FIRST);
+        await until(() => waiting.length === 2);
+        socket.write([...upgrade, '', ''].join('\r\n'));
+        await exchange(plane.port, ['GET /gateway/orders/socket HTTP/1.1', 'Host: a']); // it has been read
+        answer(waiting[0], 'one');
+        answer(waiting[1], 'two');
+        const text = await heard;
+        match(text, new RegExp(`one.*two.*HTTP/1.1 (?:101|200) .*${last}$`, 's'));
+      });
+
+    it('ends with them when the caller leaves', async () => {
+      const [plane, waiting] = await startWaiting();
+      const socket = await dial(plane.port);
+      socket.write(FIRST);
+      await until(() => waiting.length === 1);
+      socket.write([...UPGRADE, '', ''].join('\r\n'));
+      await exchange(plane.port, ['GET /gateway/orders/nothing HTTP/1.1', 'Host: a']); // it has been read
+      socket.resetAndDestroy();
+      await until(() => waiting[0]?.destroyed === true);
+    });
+  });
+
   it('ends the request to the backend when the caller leaves before its answer', async () => {
     let asked = false;
     let left = false;

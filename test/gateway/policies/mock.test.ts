@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { openMocks } from '../../../src/gateway/policies/mock/index.js';
+import { exampleFault, openMocks } from '../../../src/gateway/policies/mock/index.js';
+import { DocumentReader } from '../../../src/gateway/policies/openapi/reader.js';
 import { operation } from './support.js';
 
 const READ = 'GET /items';
+const READING = operation(READ);
 const documentOf = (responses: object, schemas: object = {}): Record<string, unknown> => ({
   openapi: '3.0.3',
   components: { schemas },
@@ -121,6 +123,28 @@ describe('mock', () => {
     const { body } = await mock(documentOf({ 200: { content: { 'application/xml': { schema } } } }));
     assert.equal(body.trim(), '<item>\n  <id>0</id>\n</item>');
   });
+
+  it('reads the document once, and has one body in memory for all callers', async () => {
+    let reads = 0;
+    const revision = { openapi: () => Promise.resolve(((reads += 1), BOTH)) };
+    const { answer } = openMocks();
+    const ask = async (accept: string) => answer(undefined, { operation: READING, revision, accept });
+    const [one, same, text] = await Promise.all([ask('*/*'), ask('*/*'), ask('text/plain')]);
+    const later = await ask('application/json');
+    assert.deepEqual([String(one.body), String(text.body), reads], ['1', 'one', 1]);
+    assert.ok(Buffer.isBuffer(one.body) && one.body === same.body && one.body === later.body);
+  });
+
+  const NOTHING: [string, Record<string, unknown>][] = [
+    ['response that is not there', documentOf({ 200: { $ref: '#/none' } })],
+    ['example that is not there', documentOf({ 200: json({ examples: { a: { $ref: '#/none' } } }) })],
+    ['example that is too long', documentOf({ 200: json({ example: 'x'.repeat(16 * 1024 * 1024) }) })],
+  ];
+  for (const [title, document] of NOTHING)
+    it(`answers without a body for an ${title}, which publishing refuses`, async () => {
+      assert.deepEqual(await mock(document), { status: 200, type: undefined, body: '' });
+      assert.ok(exampleFault(new DocumentReader(document), READING));
+    });
 
   it('sends no header that the document smuggles in', async () => {
     const document = documentOf({ 200: { content: { 'text/plain\r\nX-Evil: 1': { example: 'x' } } } });

@@ -55,7 +55,7 @@ function callOf({
   ...rest
 }: Asked): Call {
   const request = new IncomingMessage(new Socket());
-  Object.assign(request, { method, url: '/', headers });
+  Object.assign(request, { method, url: '/', headers, rawHeaders: Object.entries(headers).flat() });
   const policies = runner.compile(policy);
   const called = rest.operation ?? LIST;
   return {

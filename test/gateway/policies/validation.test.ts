@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createServer, request as send, type Server } from 'node:http';
+import { createServer, request as send, type OutgoingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { openRequestValidation, type Validated } from '../../../src/gateway/policies/validation/index.js';
@@ -76,7 +76,11 @@ const V30 = {
               schema: {
                 type: 'object',
                 required: ['n'],
-                properties: { n: { type: 'integer' }, l: { type: 'array', items: { type: 'integer' } } },
+                properties: {
+                  n: { type: 'integer' },
+                  s: { maxLength: 1 },
+                  l: { type: 'array', items: { type: 'integer' } },
+                },
               },
             },
           },
@@ -126,7 +130,7 @@ function openChecker() {
         unfinished = false,
       }: {
         path?: string;
-        headers?: Record<string, string>;
+        headers?: OutgoingHttpHeaders;
         body?: string | Buffer;
         document?: object;
         step?: typeof STEP;
@@ -252,7 +256,7 @@ describe('validateRequest', () => {
 
   const REFUSED: [
     title: string,
-    headers: Record<string, string>,
+    headers: OutgoingHttpHeaders,
     body: string | Buffer | undefined,
     expected: string,
   ][] = [
@@ -262,6 +266,37 @@ describe('validateRequest', () => {
     ['another text encoding', { 'content-type': 'application/json; charset="utf-16"' }, '{}', 'media-type'],
     ['an unknown content encoding', { ...JSON_TYPE, 'content-encoding': 'br' }, '{}', 'media-type'],
     ['two content encodings', { ...JSON_TYPE, 'content-encoding': 'gzip, gzip' }, '{}', 'media-type'],
+    ['two types', { 'content-type': ['application/json', 'text/plain'] }, '{"name":"a"}', 'media-type'],
+    [
+      'a type in another spelling as well',
+      { ...JSON_TYPE, content_type: 'text/plain' },
+      '{"name":"a"}',
+      'media-type',
+    ],
+    [
+      'a type that Connection keeps from the backend',
+      { ...JSON_TYPE, connection: 'content-type' },
+      '{"name":"a"}',
+      'media-type',
+    ],
+    [
+      'a content encoding that Connection keeps from the backend',
+      { ...JSON_TYPE, 'content-encoding': 'gzip', connection: 'close, Content-Encoding' },
+      gzipSync('{"name":"a"}'),
+      'invalid-request | body : must be UTF-8',
+    ],
+    [
+      'two text encodings',
+      { 'content-type': 'application/json; x="; charset=utf-8"; charset=utf-7' },
+      '{"name":"a"}',
+      'media-type',
+    ],
+    [
+      'a text encoding in another form',
+      { 'content-type': "application/json; charset*=us-ascii''utf-7" },
+      '{"name":"a"}',
+      'media-type',
+    ],
     ['what is not gzip', { ...JSON_TYPE, 'content-encoding': 'gzip' }, '{}', 'invalid-request'],
     [
       'bytes that are no UTF-8',
@@ -340,6 +375,8 @@ describe('validateRequest', () => {
     ['l=1', 'invalid-request | body : must have the property "n"'],
     ['n=1&n=2', 'invalid-request | body /n: must not be given more than once'],
     ['n=%zz', 'invalid-request | body : must be percent-encoded UTF-8'],
+    ['n=1&s=é', 'passes'],
+    ['n=1&s=éé', 'invalid-request | body /s: must NOT have more than 1 characters'],
   ];
   for (const [body, expected] of FORMS)
     it(`checks the form ${body}`, async () =>
@@ -403,6 +440,11 @@ describe('validateRequest', () => {
     const call = { path: '/?q=a', headers: { 'x-trace': 'x' } };
     assert.equal(said(await checker.check(LIST, call)), 'invalid-request | header X-Trace: must be integer');
     assert.equal(said(await checker.check(LIST, { ...call, step: { ...STEP, headers: false } })), 'passes');
+    const spelled = { ...call, headers: { x_trace: 'x' } };
+    assert.equal(
+      said(await checker.check(LIST, spelled)),
+      'invalid-request | header X-Trace: must be integer',
+    );
   });
 
   it('leaves out what the policy switches off', async () => {
@@ -445,7 +487,7 @@ describe('validateRequest', () => {
     ['a reference out of the document', bodyOf({ $ref: 'https://example.com/schema' })],
     ['a reference to nothing', bodyOf({ $ref: '#/components/schemas/None' })],
     ['a rule of another type', bodyOf({ type: 'integer', minimum: 'one' })],
-    ['too many schemas', bodyOf({ allOf: Array.from({ length: 5001 }, () => ({})) })],
+    ['too many schemas', bodyOf({ allOf: Array.from({ length: 2001 }, () => ({})) })],
   ];
   for (const [title, document] of UNCHECKABLE)
     it(`passes nothing unchecked by a document with ${title}`, async () =>

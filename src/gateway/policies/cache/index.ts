@@ -6,6 +6,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type CachePolicyClass from 'http-cache-semantics';
+import { steadyNow } from '../../../kernel/clock.js';
 import { whenNeeded } from '../../../kernel/when-needed.js';
 import type { Answer, CacheStore, CacheTurn } from '../../plane/steps.js';
 import { Entries, type Entry, type Place } from './entries.js';
@@ -45,7 +46,7 @@ export interface ResponseCache {
 export interface CacheOptions {
   /** Bytes of all kept answers together. */
   maxBytes?: number;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, which never step back: an answer must not get younger. */
   now?: () => number;
 }
 
@@ -59,7 +60,7 @@ interface Parts {
   Policy: () => typeof CachePolicyClass;
 }
 
-export function openCache({ maxBytes = MOST_BYTES, now = Date.now }: CacheOptions = {}): ResponseCache {
+export function openCache({ maxBytes = MOST_BYTES, now = steadyNow }: CacheOptions = {}): ResponseCache {
   let clocked: typeof CachePolicyClass | undefined;
   const parts: Parts = {
     entries: new Entries(maxBytes),

@@ -1,11 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { comparable } from '../../plane/headers.js';
 import { isNotStored } from '../header-rules.js';
 
 /** Headers of an answer by lower-case name. */
 export type AnswerHeaders = Readonly<Record<string, string | readonly string[]>>;
 
 const MOST_VARY = 20;
-const BY_CALLER: ReadonlySet<string> = new Set(['authorization', 'cookie', 'proxy-authorization']);
+/** Each caller has its own value of these, also where the gateway makes it (`Gatehouse-Caller`). */
+const BY_CALLER: ReadonlySet<string> = new Set([
+  ...['authorization', 'cookie', 'dpop', 'gatehouse-caller', 'proxy-authorization'],
+]);
+/** Of these the backend gets a value that the gateway makes, of the call or of the caller's address. */
+const OF_GATEWAY: ReadonlySet<string> = new Set([
+  ...['forwarded', 'traceparent', 'tracestate', 'via', 'x-request-id'],
+]);
 /** Requests that the cache leaves alone: for a part, or for a change of what they know already (RFC 9110, 13 and 14). */
 const PASSED_ON = ['range', 'if-range', 'if-match', 'if-unmodified-since'];
 
@@ -73,14 +81,12 @@ export function storingOf(
   };
 }
 
-/** The names of a `Vary` header; undefined where there are too many, or `*`. */
+/** The names of a `Vary` header; undefined where there are too many, or one by which no two calls are the same. */
 function varyOf(header: string | readonly string[] | undefined): string[] | undefined {
-  const names = (lineOf(header) ?? '')
-    .toLowerCase()
-    .split(',')
-    .map((name) => name.trim());
-  const found = names.filter((name) => name !== '');
-  return found.includes('*') || found.length > MOST_VARY ? undefined : found;
+  const names = (lineOf(header) ?? '').split(',').map((name) => name.trim());
+  const found = names.filter((name) => name !== '').map(comparable);
+  const isOfOneCall = names.includes('*') || found.some((name) => OF_GATEWAY.has(name));
+  return isOfOneCall || found.length > MOST_VARY ? undefined : found;
 }
 
 /**

@@ -6,11 +6,13 @@
 import { LRUCache } from 'lru-cache';
 import type * as Sampler from 'openapi-sampler';
 import { parse } from '../../../kernel/json.js';
+import type { Soon } from '../../../kernel/soon.js';
 import { whenNeeded } from '../../../kernel/when-needed.js';
 import type { Answer } from '../../plane/steps.js';
 import type { CompiledOperation, LiveRevision } from '../../types.js';
 import { acceptedType, isForm, isJson, isXml, readMediaType } from '../openapi/media-types.js';
-import { DocumentPartError, DocumentReader, isPart, type Part } from '../openapi/reader.js';
+import { DocumentPartError, isPart, type DocumentReader, type Part } from '../openapi/reader.js';
+import { openReaders, type ReaderOf } from '../openapi/readers.js';
 import { boundedSchema } from './bounded-schema.js';
 
 const sampler = whenNeeded<typeof Sampler>('openapi-sampler');
@@ -20,21 +22,25 @@ export interface Mocks {
    * The answer of an operation by its document.
    * @param status which response; undefined: the first successful one
    */
-  answer(
-    status: number | undefined,
-    call: {
-      operation: CompiledOperation;
-      revision: Pick<LiveRevision, 'openapi'>;
-      accept: string | undefined;
-    },
-  ): Promise<Answer>;
+  answer(status: number | undefined, call: MockedCall): Soon<Answer>;
 }
 
-/** Bytes of answers that are kept, of all APIs together. */
-const MOST_BYTES = 16 * 1024 * 1024;
-const OF_AN_ANSWER = 500;
+export interface MockedCall {
+  operation: CompiledOperation;
+  revision: Pick<LiveRevision, 'openapi'>;
+  accept: string | undefined;
+}
 
-export function openMocks(): Mocks {
+/** Bytes of one body. A longer one would not be kept, and be made again for each call. */
+const LONGEST_BODY = 16 * 1024 * 1024;
+/** Bytes of answers that are kept, of all APIs together. */
+const MOST_BYTES = 4 * LONGEST_BODY;
+const OF_AN_ANSWER = 500;
+const MOST_RESPONSES = 20_000;
+
+export function openMocks(readerOf: ReaderOf = openReaders()): Mocks {
+  /** The types that a response can have. */
+  const offers = new LRUCache<string, readonly string[]>({ max: MOST_RESPONSES });
   const kept = new LRUCache<string, Answer>({
     maxSize: MOST_BYTES,
     sizeCalculation: ({ body }) => OF_AN_ANSWER + Buffer.byteLength(body ?? ''),
@@ -46,19 +52,62 @@ export function openMocks(): Mocks {
     names.set(operation, name);
     return name;
   };
+  function known(name: string, accept: string | undefined): Answer | undefined {
+    const types = offers.get(name);
+    return types && kept.get(`${name} ${acceptedType(accept, types) ?? ''}`);
+  }
+
+  function make(
+    name: string,
+    reader: DocumentReader,
+    { status, operation, accept }: { status: number | undefined } & Pick<MockedCall, 'operation' | 'accept'>,
+  ): Answer {
+    const { types, answerAs } = responseFor(reader, operation, status);
+    const type = acceptedType(accept, types);
+    const answer = answerAs(type);
+    offers.set(name, types);
+    kept.set(`${name} ${type ?? ''}`, answer);
+    return answer;
+  }
+
   return {
-    async answer(status, { operation, revision, accept }) {
-      const reader = new DocumentReader(await revision.openapi());
-      const response = responseOf(reader, operation, status);
-      const type = acceptedType(accept, Object.keys(response.content));
-      const key = `${nameOf(operation)} ${response.status} ${type ?? ''}`;
-      const known = kept.get(key);
-      if (known) return known;
-      const answer = answerOf(reader, response, type);
-      kept.set(key, answer);
-      return answer;
+    answer(status, { operation, revision, accept }) {
+      const name = `${nameOf(operation)} ${status ?? ''}`;
+      return (
+        known(name, accept) ??
+        readerOf(revision).then(
+          (reader) => known(name, accept) ?? make(name, reader, { status, operation, accept }),
+        )
+      );
     },
   };
+}
+
+/**
+ * The response of an operation, with the types that it can have. It has no body where the document cannot give one: publishing
+ * refuses as much of that as it has time to find.
+ */
+function responseFor(
+  reader: DocumentReader,
+  operation: CompiledOperation,
+  asked: number | undefined,
+): { types: readonly string[]; answerAs(type: string | undefined): Answer } {
+  const empty = { status: asked ?? 200, headers: [] };
+  const response = orElse(undefined, () => responseOf(reader, operation, asked));
+  if (!response) return { types: [], answerAs: () => empty };
+  return {
+    types: Object.keys(response.content),
+    answerAs: (type) => orElse({ ...empty, status: response.status }, () => answerOf(reader, response, type)),
+  };
+}
+
+function orElse<T>(instead: T, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof DocumentPartError) return instead;
+    throw error;
+  }
 }
 
 /**
@@ -82,8 +131,9 @@ const partOf = (value: unknown): Part => (isPart(value) ? value : {});
 
 /** @throws DocumentPartError */
 function checkMedia(reader: DocumentReader, media: Part): void {
-  if (exampleOf(reader, media) === undefined && media['schema'] !== undefined)
-    boundedSchema(reader, media['schema']);
+  const example = exampleOf(reader, media);
+  if (example !== undefined) bodyOf(JSON.stringify(example));
+  else if (media['schema'] !== undefined) boundedSchema(reader, media['schema']);
 }
 
 interface Response {
@@ -142,8 +192,15 @@ function answerOf(
   return {
     status,
     headers: ['Content-Type', type],
-    body: textOf(reader, media, readMediaType(type)?.type ?? ''),
+    body: bodyOf(textOf(reader, media, readMediaType(type)?.type ?? '')),
   };
+}
+
+/** @throws DocumentPartError */
+function bodyOf(text: string): Buffer {
+  if (text.length > LONGEST_BODY || Buffer.byteLength(text) > LONGEST_BODY)
+    throw new DocumentPartError('an example is longer than 16 MiB');
+  return Buffer.from(text);
 }
 
 function textOf(reader: DocumentReader, media: Part, type: string): string {

@@ -7,12 +7,17 @@ export interface MediaType {
 
 const TYPE = /^[\t ]*([!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}\/[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100})[\t ]*(?:;|$)/;
 const CHARSET = /;[\t ]*charset[\t ]*=[\t ]*"?([^;"\t ]{1,40})"?/i;
+const CHARSET_NAME = /charset/gi;
+/** No charset that anybody knows. Readers disagree on which of two counts, and on another form of one (`charset*=`). */
+const UNCLEAR = 'unclear';
 
 /** Reads a `Content-Type`; undefined for what is none. */
 export function readMediaType(header: string | undefined): MediaType | undefined {
   const type = TYPE.exec(header ?? '')?.[1];
-  if (type === undefined) return undefined;
-  return { type: type.toLowerCase(), charset: CHARSET.exec(header ?? '')?.[1]?.toLowerCase() };
+  if (header === undefined || type === undefined) return undefined;
+  const named = header.match(CHARSET_NAME)?.length ?? 0;
+  const read = named === 1 ? CHARSET.exec(header)?.[1]?.toLowerCase() : undefined;
+  return { type: type.toLowerCase(), charset: named === 0 ? undefined : (read ?? UNCLEAR) };
 }
 
 /** Whether a media type has JSON as its syntax (RFC 6839, 3.1). */

@@ -1,7 +1,7 @@
 import { contentFor, isForm, isJson, readMediaType } from '../openapi/media-types.js';
 import { isPart, listOf, type DocumentReader, type Part } from '../openapi/reader.js';
 import type { RequestError } from './errors.js';
-import { readJsonText } from './json-text.js';
+import { readJsonText, textOf } from './json-text.js';
 import { readFields, textStyleOf, valueIn, type Fields, type TextStyle } from './parameters.js';
 import type { SchemaTranslator } from './schemas.js';
 import type { Check, Misfit, Validators } from './validators.js';
@@ -89,7 +89,8 @@ function checkJson(check: Check | undefined, content: Buffer): RequestError[] {
 }
 
 function checkForm(check: Check | undefined, content: Buffer, styles: BodyContent['fields']): RequestError[] {
-  const fields = readFields(content.toString('latin1'));
+  const text = textOf(content);
+  const fields = text === undefined ? undefined : readFields(text);
   if (!fields) return [{ in: 'body', message: 'must be percent-encoded UTF-8' }];
   if (!check) return [];
   const value = formValue(fields, styles);

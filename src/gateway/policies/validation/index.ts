@@ -8,8 +8,10 @@ import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { hasBody } from '../../../kernel/request.js';
 import type { Problem } from '../../plane/problem.js';
+import { endToEndHeaders } from '../../plane/request-headers.js';
 import type { CompiledOperation, LiveRevision, PolicySteps } from '../../types.js';
-import { DocumentPartError, DocumentReader } from '../openapi/reader.js';
+import { DocumentPartError, type DocumentReader } from '../openapi/reader.js';
+import { openReaders, type ReaderOf } from '../openapi/readers.js';
 import type { RequestError } from './errors.js';
 import { openOperationCheck, type OperationCheck } from './operation-check.js';
 import { contentOf, readBody, refuseUnread } from './request-body.js';
@@ -44,7 +46,7 @@ const MOST_ERRORS = 20;
 
 type Found = OperationCheck | DocumentPartError;
 
-export function openRequestValidation(): RequestValidation {
+export function openRequestValidation(readerOf: ReaderOf = openReaders()): RequestValidation {
   // Operations are objects of one document: another document, though it says the same, has others.
   const kept = new LRUCache<CompiledOperation, Found>({
     maxSize: MOST_KEPT,
@@ -54,7 +56,7 @@ export function openRequestValidation(): RequestValidation {
 
   async function make(operation: CompiledOperation, revision: ValidatedRequest['revision']): Promise<Found> {
     try {
-      const found = open(new DocumentReader(await revision.openapi()), operation);
+      const found = open(await readerOf(revision), operation);
       kept.set(operation, found);
       return found;
     } finally {
@@ -78,15 +80,13 @@ export function openRequestValidation(): RequestValidation {
       const check = await find(call.operation, call.revision);
       if (check instanceof DocumentPartError) return { problem: uncheckable(check) };
       const { query, request } = call;
+      const headers = endToEndHeaders(request);
       const problem = guarded(() => {
         check.begin();
-        return [
-          ...(step.query ? check.query(query) : []),
-          ...(step.headers ? check.headers(request.headers) : []),
-        ];
+        return [...(step.query ? check.query(query) : []), ...(step.headers ? check.headers(headers) : [])];
       });
       if (problem) return { problem };
-      return step.body ? validateBody(check, call, step.maxBytes) : { body: undefined };
+      return step.body ? validateBody(check, call, headers, step.maxBytes) : { body: undefined };
     },
   };
 }
@@ -115,9 +115,13 @@ const NO_TYPE: Problem = {
     'Send the body in a media type that the document has for this operation, in UTF-8, with its Content-Type.',
 };
 
-async function validateBody(check: OperationCheck, call: ValidatedRequest, most: number): Promise<Validated> {
+async function validateBody(
+  check: OperationCheck,
+  call: ValidatedRequest,
+  headers: Readonly<Record<string, string>>,
+  most: number,
+): Promise<Validated> {
   const { request } = call;
-  const { headers } = request;
   if (!hasBody(request))
     return check.needsBody
       ? { problem: refused([{ in: 'body', message: 'is missing' }]) }
@@ -125,7 +129,7 @@ async function validateBody(check: OperationCheck, call: ValidatedRequest, most:
   if (!check.takesBody) return { problem: NO_BODY };
   const checkBody = check.body(headers['content-type']);
   if (!checkBody) return { problem: NO_TYPE };
-  const unread = refuseUnread(request, most);
+  const unread = refuseUnread(headers, most);
   if (unread) return { problem: unread };
   call.askForBody();
   const body = await readBody(request, most, call.idleMs);

@@ -24,7 +24,8 @@ export function readJsonText(bytes: Uint8Array): ParsedJson {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function textOf(bytes: Uint8Array): string | undefined {
+/** A text of UTF-8; undefined for other bytes. */
+export function textOf(bytes: Uint8Array): string | undefined {
   try {
     return utf8.decode(bytes);
   } catch {

@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { CompiledOperation } from '../../types.js';
 import type { DocumentReader } from '../openapi/reader.js';
 import { bodyChecks, contentOf, type BodyCheck } from './body-checks.js';
@@ -16,7 +15,8 @@ export interface OperationCheck {
   readonly needsBody: boolean;
   /** @param query as it was sent, without `?` */
   query(query: string | undefined): RequestError[];
-  headers(headers: IncomingHttpHeaders): RequestError[];
+  /** @param headers see endToEndHeaders */
+  headers(headers: Readonly<Record<string, string>>): RequestError[];
   /** The check of a body of this `Content-Type`; undefined where the document has no such type. */
   body(contentType: string | undefined): BodyCheck | undefined;
   /** To be called at the beginning of all checks of one request that run without a pause. */

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import { comparable } from '../../plane/headers.js';
 import { isJson, readMediaType } from '../openapi/media-types.js';
 import { isPart, listOf, type DocumentReader, type Part } from '../openapi/reader.js';
 import type { RequestError } from './errors.js';
@@ -94,7 +94,7 @@ export interface ParameterCheck {
 /** @throws DocumentPartError where its schema cannot be compiled */
 export function parameterCheck(parameter: Parameter, validators: Validators): ParameterCheck {
   const { in: place, name, style } = parameter;
-  const key = place === 'header' ? name.toLowerCase() : name;
+  const key = place === 'header' ? comparable(name) : name;
   const check: Check = style ? textCheck(validators.text(parameter.place)) : validators.json(parameter.place);
   const error = ({ pointer, message }: Misfit): RequestError => ({
     in: place,
@@ -128,6 +128,6 @@ function jsonIn(fields: Fields, name: string): { value: unknown } | { problem: s
     : readJsonText(Buffer.from(values[0] ?? ''));
 }
 
-/** Headers as fields, by their names in lower case. */
-export const headerFields = (headers: IncomingHttpHeaders): Fields =>
-  new Map(Object.entries(headers).map(([name, value]) => [name, [value ?? []].flat()]));
+/** Headers as fields, by the names that they are compared by. */
+export const headerFields = (headers: Readonly<Record<string, string>>): Fields =>
+  new Map(Object.entries(headers).map(([name, value]) => [name, [value]]));

@@ -29,7 +29,10 @@ export function encodingOf(header: string | undefined): 'gzip' | 'identity' | un
 }
 
 /** Why a body is not read at all: its encoding, or the length that it says. */
-export function refuseUnread({ headers }: IncomingMessage, most: number): Problem | undefined {
+export function refuseUnread(
+  headers: Readonly<Record<string, string | undefined>>,
+  most: number,
+): Problem | undefined {
   if (encodingOf(headers['content-encoding']) === undefined) return ENCODING;
   return Number(headers['content-length'] ?? 0) > most ? tooLarge(most) : undefined;
 }
