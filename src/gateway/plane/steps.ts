@@ -95,7 +95,8 @@ export interface PolicyRunner {
   preflight(call: LocatedCall): Soon<Answer | undefined>;
   /**
    * Headers that `cors` adds to each answer, problems included. They replace the backend's `Access-Control-*` headers, and `Vary`
-   * is added to the backend's own. Undefined where there is no such policy: the backend's own pass.
+   * is added to the backend's own. Undefined where there is no such policy (the backend's own pass), and for a preflight request,
+   * whose answer has all of them.
    */
   corsHeaders(call: LocatedCall): Readonly<Record<string, string>> | undefined;
   /** `validateRequest`; sets `call.body` where it reads the body (400 `invalid-request`, 413, 415). */

@@ -51,10 +51,10 @@ const POLICIES: PolicyRunner = {
     request.headers['access-control-request-method'] === undefined
       ? undefined
       : { status: 204, headers: ['Access-Control-Allow-Methods', 'GET'] },
-  corsHeaders: ({ request, api }) =>
-    api.suffix !== 'orders' || request.headers.origin === undefined
+  corsHeaders: ({ request: { method, headers }, api }) =>
+    api.suffix !== 'orders' || headers.origin === undefined || method === 'OPTIONS'
       ? undefined
-      : { 'Access-Control-Allow-Origin': request.headers.origin, Vary: 'Origin' },
+      : { 'Access-Control-Allow-Origin': headers.origin, Vary: 'Origin' },
   validate: later('invalid-request'),
   mock: ({ request }) =>
     request.headers['x-mock'] === undefined

@@ -122,7 +122,8 @@ describe('the steps of a policy in the data plane', () => {
 
   it('answer a mock', async () => {
     const answer = await runner.mock(callOf({ policy: { mock: {} } }));
-    assert.deepEqual(answer, { status: 200, headers: ['Content-Type', 'application/json'], body: '[1]' });
+    const body = Buffer.from('[1]');
+    assert.deepEqual(answer, { status: 200, headers: ['Content-Type', 'application/json'], body });
   });
 
   const policy: Policy = { operations: { listItems: { cache: { seconds: 60 } } } };
