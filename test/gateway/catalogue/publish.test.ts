@@ -189,7 +189,7 @@ for (const kind of STORES)
         [422, 300011, 'swaggerUrl', 'private'],
       ],
     ] as [string, object, unknown[]][])
-      it(`refuses ${what}, and stores nothing [SEC-G24]`, async () => {
+      it(`refuses ${what}, and stores nothing [SEC-G24]${refusal[3] === 'private' ? ' [SEC-G8]' : ''}`, async () => {
         const answer = await team.publish({ suffix, document: DOCUMENT, serviceUrl: SERVICE, ...body });
         assert.deepEqual(refusalOf(answer), refusal, JSON.stringify(answer.body));
         assert.deepEqual((await team.call('GET', '/Versions')).body['data'], []);
