@@ -77,7 +77,9 @@ describe('callers that leave while their call is decided', () => {
     await new Promise((resolve) => setTimeout(resolve, 1100)); // the circuit is open for a second
     await leave();
     const trial = call();
-    await until(async () => answers.length > 1 || (await Promise.race([trial, 'waits'])) !== 'waits');
+    await until(
+      async () => answers.length > 1 || (await Promise.race([trial, Promise.resolve('waits')])) !== 'waits',
+    );
     answers[1]?.end('well again');
     equal((await trial).text, 'well again');
   });
