@@ -97,7 +97,7 @@ for (const kind of STORES)
       }
     });
 
-    it('has nginx connect only to where the operator lets the tenant go', async () => {
+    it('has nginx connect only to where the operator lets the tenant go [SEC-G8]', async () => {
       const { stdout } = await cli(['gateway', 'export', 'nginx', '--listen', '127.0.0.1:8081'], env);
       assert.match(stdout, /server 127\.0\.0\.1:9001 max_fails=0;/);
       assert.doesNotMatch(stdout, /9002/);
@@ -168,7 +168,7 @@ for (const kind of STORES)
       assert.equal(await text(stdout), `changed ${file}\nchanged ${file}\n`);
     });
 
-    it('refuses what would be read as configuration', async () => {
+    it('refuses what would be read as configuration [SEC-G30]', async () => {
       for (const args of [
         ['--listen', '80; return 200'],
         ['--gatehouse', 'http://a:1;b'],

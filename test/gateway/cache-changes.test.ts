@@ -130,7 +130,7 @@ for (const kind of STORES)
       await seen((text) => !before.includes(text));
     });
 
-    it('are none where the document asks for a token now', async () => {
+    it('are none where the document asks for a token now [SEC-G19]', async () => {
       await cached();
       await done(team.publish({ document: documentOf({ 'GET /items': ['read'] }), notify: false }));
       await seen((text) => text === '401');

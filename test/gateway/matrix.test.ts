@@ -43,17 +43,19 @@ for (const kind of STORES)
     });
     after(() => matrix.close());
 
-    const check = (what: string, rows: readonly Row[]): void => {
+    /** A call that is let through proves no row of the checklist. */
+    const proofOf = (outcome: string, row: string): string => (outcome === '200' ? '' : ` ${row}`);
+    const check = (what: string, rows: readonly Row[], row: string): void => {
       for (const [title, path, said, outcome] of rows)
-        it(`with ${what}: ${title}: ${outcome}`, async () => {
+        it(`with ${what}: ${title}: ${outcome}${proofOf(outcome, row)}`, async () => {
           assert.deepEqual(await matrix.askBoth(path, () => said(matrix)), [outcome, outcome]);
         });
     };
-    check('a token', TOKEN_ROWS);
-    check('a scope', SCOPE_ROWS);
-    check('a permission', PERMISSION_ROWS);
+    check('a token', TOKEN_ROWS, '[SEC-G11]');
+    check('a scope', SCOPE_ROWS, '[SEC-G13]');
+    check('a permission', PERMISSION_ROWS, '[SEC-G13]');
 
-    it('with a token in the query: 401, and the backend gets nothing', async () => {
+    it('with a token in the query: 401, and the backend gets nothing [SEC-G11]', async () => {
       const token = await matrix.machine.own();
       const before = matrix.backend.asked.length;
       assert.equal(await matrix.ask(0, `orders/token?access_token=${token}`), '401 token Bearer');
@@ -80,7 +82,7 @@ for (const kind of STORES)
           assert.deepEqual(await matrix.askBoth('orders/token', said), [outcome(), outcome()]);
         });
 
-      it('with a proof that comes again: 401 on both nodes', async () => {
+      it('with a proof that comes again: 401 on both nodes [SEC-G12]', async () => {
         const said = shown('DPoP', await bound.prove());
         assert.equal(await matrix.ask(0, 'orders/token', said), '200');
         const again = dpop('invalid_dpop_proof');
@@ -89,7 +91,7 @@ for (const kind of STORES)
     });
 
     for (const [title, path, begin, outcome] of ENDINGS)
-      it(`within a second after ${title}: ${outcome}, on both nodes`, async () => {
+      it(`within a second after ${title}: ${outcome}, on both nodes [SEC-G14]`, async () => {
         const { said, end } = await begin(matrix);
         assert.deepEqual(await matrix.askBoth(path, async () => said), ['200', '200']);
         await end();
@@ -97,13 +99,13 @@ for (const kind of STORES)
       });
 
     for (const [title, pathOf, saidOf, outcome] of KEY_ROWS)
-      it(`with a product key: ${title}: ${outcome}`, async () => {
+      it(`with a product key: ${title}: ${outcome}${proofOf(outcome, '[SEC-G16]')}`, async () => {
         const { keys } = matrix.keyed;
         const said = async (): Promise<Said> => saidOf(keys);
         assert.deepEqual(await matrix.askBoth(pathOf(keys), said), [outcome, outcome]);
       });
 
-    it('with a product key: the backend gets none', async () => {
+    it('with a product key: the backend gets none [SEC-G15]', async () => {
       const { primaryKey } = matrix.keyed.keys.own;
       await matrix.ask(0, `keyed/item?subscription-key=${primaryKey}&x=1`, keyed(primaryKey));
       const { url, headers } = matrix.backend.asked.at(-1) ?? {};
@@ -149,7 +151,7 @@ for (const kind of STORES)
         return [...new Set(outcomes)];
       };
 
-      it('of twenty calls is reached by the calls of both nodes together', async () => {
+      it('of twenty calls is reached by the calls of both nodes together [SEC-G18]', async () => {
         assert.deepEqual(await call(0, '/nodes', 19), ['200']);
         await until(async () => (await counted('/nodes')) === 19);
         assert.deepEqual(await call(1, '/nodes', 1), ['200']);
@@ -163,7 +165,7 @@ for (const kind of STORES)
         assert.equal(headers.get('ratelimit-policy'), '"api";q=20;w=3600');
       });
 
-      it('of three calls a month is reached by the calls of both nodes together', async () => {
+      it('of three calls a month is reached by the calls of both nodes together [SEC-G18]', async () => {
         assert.deepEqual(await call(0, '/quota', 2), ['200']);
         await until(async () => (await counted('/quota')) === 2);
         assert.deepEqual(await call(1, '/quota', 1), ['200']);

@@ -154,7 +154,7 @@ for (const kind of STORES)
           assert.deepEqual([rule, line, column, path], refused);
         });
       else
-        it(`${name} is published, and each operation is reached and nothing else is`, async () => {
+        it(`${name} is published, and each operation is reached and nothing else is [SEC-G4]`, async () => {
           const revision = await publishAndCall(read(document), { document });
           assert.equal(revision['documentType'], TYPES[name.slice(0, 3)]);
         });

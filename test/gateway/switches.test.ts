@@ -46,7 +46,7 @@ for (const kind of STORES)
       await Promise.all([old.close(), young.close()]);
     });
 
-    it(`lose and mix none of ${REQUESTS} requests to two nodes`, async () => {
+    it(`lose and mix none of ${REQUESTS} requests to two nodes [SEC-G24]`, async () => {
       const answers = new Map<string, number>();
       let sent = 0;
       const caller = async (): Promise<void> => {

@@ -115,7 +115,7 @@ describe('backends by https', () => {
     ['another address', 'misnamed', () => misnamed, 'ERR_TLS_CERT_ALTNAME_INVALID'],
     ['another name', 'misnamed-by-name', () => misnamed, 'ERR_TLS_CERT_ALTNAME_INVALID'],
   ] as const)
-    it(`are not called with the certificate of ${what}: 502, and only the log says why`, async () => {
+    it(`are not called with the certificate of ${what}: 502, and only the log says why [SEC-G6]`, async () => {
       const { status, text, headers } = await send(new URL(`/gateway/${suffix}/items`, issuer));
       const { type, detail, requestId, ...others } = JSON.parse(text) as Record<string, string>;
       assert.deepEqual([status, type], [502, 'urn:gatehouse:gateway:backend']);
@@ -142,7 +142,7 @@ describe('backends by https', () => {
     assert.equal((err as Record<string, unknown>)['code'], 'DEPTH_ZERO_SELF_SIGNED_CERT');
   });
 
-  it('that are reset within a body break the answer', async () => {
+  it('that are reset within a body break the answer [SEC-G5]', async () => {
     const socket = await dial(Number(new URL(issuer).port));
     const wasReset = resetOf(socket);
     let got = '';

@@ -232,7 +232,7 @@ for (const kind of STORES)
     ];
 
     for (const [what, prepare] of CHANGES)
-      it(`see ${what} within a second, while they call`, async () => {
+      it(`see ${what} within a second, while they call [SEC-G14]`, async () => {
         const change = await prepare();
         while ((await change.call()) !== change.before) await new Promise((resolve) => setImmediate(resolve));
         await change.make();

@@ -42,7 +42,7 @@ describe('a pool of connections to another server', () => {
           );
         });
 
-        it(`makes no connection to ${scheme}://${host}, whatever was opened [SEC-R27]`, async () => {
+        it(`makes no connection to ${scheme}://${host}, whatever was opened [SEC-R27] [SEC-G8]`, async () => {
           const pool = new Pool(`${scheme}://${host}:${inside.port}`, {
             connect: connectorWithin(inside.port, []),
           });
@@ -111,7 +111,7 @@ describe('a pool of connections to another server', () => {
     });
     afterEach(() => names.close());
 
-    it('connects to the address that was checked, at each connection again [SEC-R27]', async () => {
+    it('connects to the address that was checked, at each connection again [SEC-R27] [SEC-G8]', async () => {
       answers['rebinding.example'] = [['127.0.0.2'], ['127.0.0.1']];
       const pool = open(`http://rebinding.example:${port}`, ['127.0.0.2'], { connections: 1 });
       assert.equal(await get(pool), 'ok');

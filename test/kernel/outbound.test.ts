@@ -226,7 +226,7 @@ describe('what goes out', () => {
       assert.deepEqual(candidatesOf(resolvConf, host), candidates);
     });
 
-  it('checks where a redirect leads like the first address [SEC-R27]', async () => {
+  it('checks where a redirect leads like the first address [SEC-R27] [SEC-G8]', async () => {
     const inside = await counter('127.0.0.1');
     const port = await answerer(
       (request, response) =>

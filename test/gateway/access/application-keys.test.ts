@@ -42,7 +42,7 @@ for (const kind of STORES)
     const said = ({ problem, key }: Outcome): unknown[] =>
       problem ? [problem.word, problem.headers?.['WWW-Authenticate']] : ['ok', key?.id];
 
-    it('open the API for its tokens, and for no other call', async () => {
+    it('open the API for its tokens, and for no other call [SEC-G16]', async () => {
       const own = await product();
       const [mine, foreign] = [await keyOf(own.id, 'keyed'), await keyOf(own.id, 'another')];
       const secret = await server.addClient('keyed', APPLICATION);

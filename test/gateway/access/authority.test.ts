@@ -46,7 +46,7 @@ for (const kind of STORES)
       );
     });
 
-    it('the backend gets the caller as a JWT of the tenant, and no access token', async () => {
+    it('the backend gets the caller as a JWT of the tenant, and no access token [SEC-G15]', async () => {
       const { userKey } = await server.addUser({ userName: 'cora', roles: ['clerk'] });
       const called = { version: version({ name: 'v2' }), revision: revision({ number: 3 }) };
       const { token = '' } = await node.call(bearer(await tokenOf('cora')), called);
@@ -71,7 +71,7 @@ for (const kind of STORES)
       });
     });
 
-    it('the JWT is made once for a token, suffix and revision, and is no access token', async () => {
+    it('the JWT is made once for a token, suffix and revision, and is no access token [SEC-G15]', async () => {
       const mine = bearer(await machine.own());
       const [one, two] = [await node.call(mine), await node.call(mine)];
       assert.equal(one.token, two.token);

@@ -90,13 +90,13 @@ for (const kind of STORES)
       ['one with an unknown nonce', () => prove({ nonce: 'A'.repeat(43) }), 'use_dpop_nonce'],
     ];
     for (const [title, proof, error] of WRONG)
-      it(`is refused with a proof that is wrong: ${title}`, async () => {
+      it(`is refused with a proof that is wrong: ${title} [SEC-G12]`, async () => {
         const answer = await node.call(withProof(await proof()));
         assert.equal(challengeOf(answer), dpopError(error));
         assert.equal(answer.problem?.headers?.['DPoP-Nonce'] !== undefined, error === 'use_dpop_nonce');
       });
 
-    it('is refused with the proof of a key that is not its own', async () => {
+    it('is refused with the proof of a key that is not its own [SEC-G12]', async () => {
       const stranger = await newDpopKey();
       const ath = createHash('sha256').update(token).digest('base64url');
       const dpop = await new SignJWT({ htm: 'GET', htu: `${server.issuer}${PATH}`, ath, jti: randomUUID() })
@@ -106,7 +106,7 @@ for (const kind of STORES)
       assert.equal(challengeOf(await node.call(withProof(dpop))), dpopError('invalid_token'));
     });
 
-    it('is taken once with a proof that comes many times at once', async () => {
+    it('is taken once with a proof that comes many times at once [SEC-G12]', async () => {
       const copies = withProof(await prove());
       const answers = await Promise.all(Array.from({ length: 20 }, () => node.call(copies)));
       assert.equal(answers.filter(({ caller }) => caller).length, 1);
@@ -136,7 +136,7 @@ for (const kind of STORES)
       assert.equal(challengeOf(answer), dpopError('invalid_token'));
     });
 
-    it('is taken with its TLS certificate, and refused with another or without one', async () => {
+    it('is taken with its TLS certificate, and refused with another or without one [SEC-G12]', async () => {
       const [own, stranger] = ['device', 'stranger'].map((name) =>
         newCertificate(`/CN=${name}`, `DNS:${name}`),
       );

@@ -40,7 +40,7 @@ for (const kind of STORES)
     };
     const GOOD = [undefined, undefined];
 
-    it('of a product, counted by two nodes, begins again at midnight in its time zone, on both', async () => {
+    it('of a product, counted by two nodes, begins again at midnight in its time zone, on both [SEC-G18]', async () => {
       time = Date.parse('2026-03-10T15:59:00Z');
       const product: LiveProduct = {
         id: 'starter',
@@ -98,7 +98,7 @@ for (const kind of STORES)
       await limits.close();
     });
 
-    it('are counted on by a node that starts again', async () => {
+    it('are counted on by a node that starts again [SEC-G18]', async () => {
       const call = called({ policy: policy({ quota: { calls: 3, period: 'month', by: 'api' } }) });
       assert.deepEqual(await refused(node, call), GOOD);
       await node.access.shareLimits();

@@ -90,7 +90,7 @@ describe('a token of another authorization server', () => {
     }
   });
 
-  it('has no permissions, whatever its subject is called', async () => {
+  it('has no permissions, whatever its subject is called [SEC-G13]', async () => {
     const { userKey } = await server.addUser({
       userName: 'root',
       claims: [{ type: 'permission', value: 'x' }],
@@ -131,7 +131,7 @@ describe('a token of another authorization server', () => {
     ['of the tenant’s own form, opaque', async () => 'A'.repeat(43)],
   ];
   for (const [title, text] of REFUSED)
-    it(`is refused with 401: one ${title}`, async () => {
+    it(`is refused with 401: one ${title} [SEC-G11]`, async () => {
       const { problem } = await node.call(bearer(await text()), called);
       assert.deepEqual([problem?.word, problem?.headers?.['WWW-Authenticate']], ['token', INVALID]);
     });
@@ -172,7 +172,7 @@ describe('a token of another authorization server', () => {
     await until(async () => !(await check(key)));
   });
 
-  it('is refused where the keys cannot be read, or are none', async () => {
+  it('is refused where the keys cannot be read, or are none [SEC-G11]', async () => {
     assert.equal(
       (await node.call(bearer(await token()), at('', { jwksUri: 'http://127.0.0.1:1/' }))).problem?.word,
       'token',

@@ -167,7 +167,7 @@ for (const kind of STORES)
         ],
       ];
       for (const [what, said, expected] of REFUSED)
-        it(`refuses ${what}, and asks no backend`, async () => {
+        it(`refuses ${what}, and asks no backend [SEC-G4] [SEC-G11]`, async () => {
           const before = backend.asked.length;
           assert.deepEqual(await refused(call('orders/items/7', await said())), expected);
           assert.equal(backend.asked.length, before);
@@ -182,14 +182,14 @@ for (const kind of STORES)
         );
       });
 
-      it('refuses a token within a second of its revocation', async () => {
+      it('refuses a token within a second of its revocation [SEC-G14]', async () => {
         const token = await machine.own();
         assert.equal((await call('orders/items/7', { token })).status, 200);
         await machine.revoke(token);
         await isRefusedSoon('token', () => call('orders/items/7', { token }));
       });
 
-      it('refuses a user within a second who loses the permission', async () => {
+      it('refuses a user within a second who loses the permission [SEC-G14]', async () => {
         const userName = `clerk-${face}`;
         await server.addUser({ userName, roles: ['clerk'] });
         await server.addUser({ userName: `visitor-${face}` });
@@ -240,7 +240,7 @@ for (const kind of STORES)
         // Answered by the data plane: the question of nginx must not count as well.
         ['mocked', 'rate-limit'],
       ] as const)
-        it(`counts each call of /${path} once, and refuses what is over the limit`, async () => {
+        it(`counts each call of /${path} once, and refuses what is over the limit [SEC-G18]`, async () => {
           const token = await (await newClient()).own();
           const answers: unknown[] = [];
           await awayFromFullHour(10);
@@ -279,7 +279,7 @@ for (const kind of STORES)
       });
 
       if (face === 'nginx') {
-        it('believes no address that a caller names itself', async () => {
+        it('believes no address that a caller names itself [SEC-G1]', async () => {
           const headers = {
             'x-forwarded-for': '203.0.113.7',
             forwarded: 'for=203.0.113.7',
@@ -288,7 +288,7 @@ for (const kind of STORES)
           assert.deepEqual(problemOf(await call('orders/inside', { headers })), [403, 'address']);
         });
 
-        it('gives nobody the answer to a question of nginx', async () => {
+        it('gives nobody the answer to a question of nginx [SEC-G29]', async () => {
           const question = { 'gatehouse-method': 'GET', 'gatehouse-uri': '/gateway/orders/open' };
           const { status, headers } = await call('authorize', { headers: question });
           assert.deepEqual([status, headers.get('gatehouse-path')], [404, null]);

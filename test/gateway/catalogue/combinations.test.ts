@@ -125,13 +125,13 @@ for (const kind of STORES)
         'permission',
       ],
     ] as const) {
-      it(`are refused at the first publication: ${what}`, async () => {
+      it(`are refused at the first publication: ${what} [SEC-G22]`, async () => {
         const answer = await publish({ ...body, authorizationServerId: serverOf(name) });
         assert.deepEqual(refusalOf(answer), [422, 422, field, rule], JSON.stringify(answer.body));
         assert.deepEqual((await team.call('GET', '/Versions')).body['data'], []);
       });
 
-      it(`are refused at a change of either: ${what}`, async () => {
+      it(`are refused at a change of either: ${what} [SEC-G22]`, async () => {
         await done(publish(body));
         const answer = await team.publish({ authorizationServerId: serverOf(name), notify: false });
         assert.deepEqual(refusalOf(answer), [422, 422, field, rule]);

@@ -9,7 +9,7 @@ const ENOUGH = 12;
 
 for (const kind of STORES)
   describe(`kill -9 in the middle of publishing, on ${kind}`, () => {
-    it('leaves each publication whole or not at all, and loses none that was answered', async () => {
+    it('leaves each publication whole or not at all, and loses none that was answered [SEC-G24]', async () => {
       const env = await environment(kind, {}, 'started');
       const issuer = `http://localhost:${env['PORT']}`;
       let token = '';

@@ -206,7 +206,7 @@ for (const kind of STORES)
       }
     });
 
-    it('find product keys, and see at once when one is replaced or suspended', async () => {
+    it('find product keys, and see at once when one is replaced or suspended [SEC-G16]', async () => {
       const { id } = await done(team.gateway('POST', '/Products', { name: `keys of ${suffix}` }));
       const path = `/Products/${id}/Keys`;
       const key = await done(team.gateway('POST', path, { name: 'shop' }));
@@ -226,7 +226,7 @@ for (const kind of STORES)
       assert.deepEqual(await holder(primaryKey), { ...pair, state: 'suspended' });
     });
 
-    it('never are half changed: the current revision is always among those that are online', async () => {
+    it('never are half changed: the current revision is always among those that are online [SEC-G24]', async () => {
       const ids = [first, await revise()];
       let switching = true;
       const look = async (): Promise<number> => {

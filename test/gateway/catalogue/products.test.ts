@@ -122,7 +122,7 @@ for (const kind of STORES)
       assert.equal((await team.gateway('GET', `/Products/${other['id']}/Keys`)).status, 404);
     });
 
-    it('shows keys once, and stores their hashes', async () => {
+    it('shows keys once, and stores their hashes [SEC-G16]', async () => {
       const { id } = await product();
       const { primaryKey, secondaryKey, ...key } = await done(
         team.gateway('POST', `/Products/${id}/Keys`, { name: 'shop' }),
@@ -148,7 +148,7 @@ for (const kind of STORES)
       assert.ok(!JSON.stringify(row).includes(primaryKey as string));
     });
 
-    it('replaces one key of a pair, and leaves the other', async () => {
+    it('replaces one key of a pair, and leaves the other [SEC-G16]', async () => {
       const { id } = await product();
       const key = await done(team.gateway('POST', `/Products/${id}/Keys`, { name: 'shop' }));
       const hashes = () =>
@@ -244,7 +244,7 @@ for (const kind of STORES)
       ]);
     });
 
-    it('refuses an issuer whose metadata is of another, has no keys, or leads home', async () => {
+    it('refuses an issuer whose metadata is of another, has no keys, or leads home [SEC-G8]', async () => {
       metadata = { issuer: 'https://other.example.com', jwks_uri: `${issuer.url}/keys` };
       assert.deepEqual(refusalOf(await addServer()), [422, 422, 'issuer', 'metadata']);
       metadata = { issuer: issuer.url };
@@ -335,7 +335,7 @@ for (const kind of STORES)
         await done(team.publish({ productIds: null }));
       });
 
-      it('for no developer, whose product it is not', async () => {
+      it('for no developer, whose product it is not [SEC-G25]', async () => {
         const { id } = await product();
         const words = ['isms.gateway.all', 'isms.apiresource.all'];
         const developer = as(await userToken(server, words, words, undefined, ['developer']));
@@ -354,7 +354,7 @@ for (const kind of STORES)
       });
     });
 
-    it('shows a developer no keys, and of products their own APIs only', async () => {
+    it('shows a developer no keys, and of products their own APIs only [SEC-G25]', async () => {
       const { id } = await product({ apiIds: [team.id] });
       const words = ['isms.gateway.all', 'isms.apiresource.all'];
       const token = await userToken(server, words, words, undefined, ['developer']);

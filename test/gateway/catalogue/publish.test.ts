@@ -189,7 +189,7 @@ for (const kind of STORES)
         [422, 300011, 'swaggerUrl', 'private'],
       ],
     ] as [string, object, unknown[]][])
-      it(`refuses ${what}, and stores nothing`, async () => {
+      it(`refuses ${what}, and stores nothing [SEC-G24]${refusal[3] === 'private' ? ' [SEC-G8]' : ''}`, async () => {
         const answer = await team.publish({ suffix, document: DOCUMENT, serviceUrl: SERVICE, ...body });
         assert.deepEqual(refusalOf(answer), refusal, JSON.stringify(answer.body));
         assert.deepEqual((await team.call('GET', '/Versions')).body['data'], []);
@@ -205,7 +205,7 @@ for (const kind of STORES)
       assert.equal(typeof problem?.['line'], 'number', JSON.stringify(problem));
     });
 
-    it('refuses a document over 16 MiB, as text and as an object', async () => {
+    it('refuses a document over 16 MiB, as text and as an object [SEC-G23]', async () => {
       const large = 'x'.repeat(16 * 1024 * 1024);
       const text = await team.publish({ suffix, serviceUrl: SERVICE, document: `# ${large}\n` });
       assert.equal(text.status, 413);

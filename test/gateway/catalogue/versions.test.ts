@@ -169,7 +169,7 @@ for (const kind of STORES)
       assert.deepEqual([changed['description'], changed['isOnline']], ['First', true]);
     });
 
-    it('delete a revision or make it current, never both', async () => {
+    it('delete a revision or make it current, never both [SEC-G24]', async () => {
       for (let n = 0; n < 5; n += 1) {
         const { id } = await revise();
         const [online, deleted] = await Promise.all([
@@ -343,7 +343,7 @@ for (const kind of STORES)
       assert.equal(copy.status, 404);
     });
 
-    it('tell subscribers of 20 events in 24 hours, and go on without a mail', async () => {
+    it('tell subscribers of 20 events in 24 hours, and go on without a mail [SEC-G27]', async () => {
       const { knex } = server.context.store;
       const count = (id = `announcement:${team.id}`) => knex('rate_counts').where({ id });
       const release = (notes = 'New'): Promise<Data> => done(team.call('POST', '/Releases', { notes }));

@@ -14,7 +14,7 @@ const refusedWith = (message: string) => (error: unknown) =>
   error.message === message;
 
 describe('the thread of documents', () => {
-  it('ends at its limit of time, and another one takes the next document', async () => {
+  it('ends at its limit of time, and another one takes the next document [SEC-G23]', async () => {
     const documents = openDocuments({ timeoutMs: 4000 });
     try {
       await documents.prepare({ text: GOOD });
@@ -30,7 +30,7 @@ describe('the thread of documents', () => {
     }
   });
 
-  it('ends at its limit of memory, and another one takes the next document', async () => {
+  it('ends at its limit of memory, and another one takes the next document [SEC-G23]', async () => {
     const documents = openDocuments({ heapMegabytes: 64 });
     try {
       await assert.rejects(

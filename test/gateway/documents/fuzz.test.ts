@@ -183,7 +183,7 @@ describe('routers and paths that chance made', () => {
     fc.string({ maxLength: 12, unit: 'grapheme' }).map((text) => `/${encodeURIComponent(text)}`),
   );
 
-  it('match what fills their template, and nothing else', () => {
+  it('match what fills their template, and nothing else [SEC-G4]', () => {
     fc.assert(
       fc.property(routers, paths, (router, path) => {
         const match = router.match('GET', path);

@@ -20,7 +20,7 @@ describe('places for documents', () => {
     await documents.close();
   });
 
-  it('are taken while a document is fetched', async () => {
+  it('are taken while a document is fetched [SEC-G23]', async () => {
     const held: ServerResponse[] = [];
     const backend = await startBackend((_request, response) => void held.push(response));
     const server = await startGateway('sqlite', [backend]);

@@ -267,8 +267,13 @@ describe('a document that cannot be published', () => {
   before(() => (documents = openDocuments()));
   after(() => documents.close());
 
+  /** Rules of which each row proves one of the security checklist. */
+  const BOUNDS = ['tooDeep', 'tooLarge', 'tooManyAliases', 'externalReference'];
+  const proofOf = ({ rule = '' }: Partial<DocumentProblem>): string =>
+    BOUNDS.includes(rule) ? ' [SEC-G23]' : '';
+
   for (const [title, text, expected] of [...SYNTAX, ...DOCUMENTS])
-    it(`is refused with its place: ${title}`, async () => {
+    it(`is refused with its place: ${title}${proofOf(expected)}`, async () => {
       const [problem] = await problemsOf(documents, { text });
       assert.ok(problem, 'it was taken');
       const { field, message } = problem;
@@ -384,7 +389,7 @@ describe('a document at its limits', () => {
     ],
   ];
   for (const [place, schemas, more, path] of hidden)
-    it(`refuses a $ref out of the document in ${place} that another $ref leads to`, async () => {
+    it(`refuses a $ref out of the document in ${place} that another $ref leads to [SEC-G23]`, async () => {
       const value = {
         openapi: '3.0.3',
         info: { title: 'a', version: '1' },

@@ -168,5 +168,6 @@ describe('the form of a path', () => {
   ];
   for (const path of good)
     it(`is good: ${path.slice(0, 40) || 'nothing'}`, () => assert.equal(checkPath(path), 'ok'));
-  for (const path of bad) it(`is bad: ${path.slice(0, 40)}`, () => assert.equal(checkPath(path), 'bad'));
+  for (const path of bad)
+    it(`is bad: ${path.slice(0, 40)} [SEC-G3]`, () => assert.equal(checkPath(path), 'bad'));
 });

@@ -108,13 +108,13 @@ describe('the answer to a proxy’s question', () => {
     assert.deepEqual(JSON.parse(answer.headers.get('gatehouse-problem') ?? ''), short);
   });
 
-  it('is none where the target would become part of the backend’s host', async () => {
+  it('is none where the target would become part of the backend’s host [SEC-G3]', async () => {
     decide = () => forward({ target: '@evil.example.com/' });
     await assert.rejects(ask());
     assert.match(String(thrown), /begins with a slash/);
   });
 
-  it('lets a proxy carry what it was configured for, and nothing else', async () => {
+  it('lets a proxy carry what it was configured for, and nothing else [SEC-G29]', async () => {
     const carried = async (
       policy: Policy | undefined,
       of = operation('GET /a', { operationId: 'a' }),

@@ -86,7 +86,7 @@ describe('the export for nginx', () => {
     assert.equal(checkedByNginx(await exported([])).code, 0);
   });
 
-  it('reads nothing of a tenant’s data as configuration', async function () {
+  it('reads nothing of a tenant’s data as configuration [SEC-G30]', async function () {
     const evil = [
       'x"; } } server { listen 18081; location / { return 200 "mine"; } } #',
       '$host ${request_uri} $gatehouse_dollar',
@@ -277,7 +277,7 @@ describe('nginx with the exported configuration', () => {
     assert.deepEqual(asked, ['POST', '/gateway/orders/items/a%2Fb?x=%20&y', 'Bearer t']);
   });
 
-  it('drops what the caller says of itself, and adds what Gatehouse says', async () => {
+  it('drops what the caller says of itself, and adds what Gatehouse says [SEC-G1]', async () => {
     await get('/gateway/orders/items/1', {
       headers: {
         Authorization: 'Bearer t',
@@ -308,7 +308,7 @@ describe('nginx with the exported configuration', () => {
     });
   });
 
-  it('hands a call over as it came where a header can not be dropped', async () => {
+  it('hands a call over as it came where a header can not be dropped [SEC-G29]', async () => {
     for (const headers of [
       { 'Gatehouse-New': 'x' },
       { 'X-Forwarded-User': 'admin' },
@@ -372,7 +372,7 @@ describe('nginx with the exported configuration', () => {
     assert.deepEqual(heard, []);
   });
 
-  it('does not let anybody ask from outside, however the path is written', async () => {
+  it('does not let anybody ask from outside, however the path is written [SEC-G29]', async () => {
     for (const path of [
       '/gateway/authorize',
       '/gateway/authorize?x',
@@ -389,7 +389,7 @@ describe('nginx with the exported configuration', () => {
     assert.deepEqual(passedOn, []);
   });
 
-  it('keeps from the caller what acts on the issuer’s origin, and sets what the policy says', async () => {
+  it('keeps from the caller what acts on the issuer’s origin, and sets what the policy says [SEC-G7]', async () => {
     answerOf = (_, response) =>
       response
         .writeHead(201, {
@@ -419,7 +419,7 @@ describe('nginx with the exported configuration', () => {
     });
   });
 
-  it('lets no backend move a call elsewhere inside nginx', async () => {
+  it('lets no backend move a call elsewhere inside nginx [SEC-G7]', async () => {
     for (const target of ['/gateway/authorize', '/connect/token', '@gatehouse']) {
       answerOf = (_, response) => response.writeHead(200, { 'X-Accel-Redirect': target }).end('mine');
       const answer = await get('/gateway/orders/items/1');
@@ -440,7 +440,7 @@ describe('nginx with the exported configuration', () => {
     ['an empty line', `\n${HIDDEN}`],
     ['a first line in small letters', HIDDEN.replace('HTTP', 'http')],
   ] as const)
-    it(`lets no answer through unread behind ${what}`, async () => {
+    it(`lets no answer through unread behind ${what} [SEC-G7]`, async () => {
       answerOf = (request) => request.socket.end(bytes, 'latin1');
       const text = await exchange(port, ['GET /gateway/orders/items/1 HTTP/1.1', 'Host: a']);
       assert.doesNotMatch(text, /(?:^|[\r\n])set-cookie/i);
@@ -520,7 +520,7 @@ describe('nginx with the exported configuration', () => {
       sending.end();
     });
 
-  it('passes WebSocket on, and no other protocol, under which calls would get past the checks', async () => {
+  it('passes WebSocket on, and no other protocol, under which calls would get past the checks [SEC-G29]', async () => {
     assert.equal(await upgrade('websocket'), 'echo ping /base/items/a%2Fb?x=1');
     assert.match(await upgrade('h2c'), /^heard GET/);
     assert.match(await upgrade('websocket', 'POST'), /^heard POST/);

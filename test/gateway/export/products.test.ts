@@ -329,7 +329,7 @@ describe('the export for Azure API Management', () => {
     );
   });
 
-  it('takes a tenant’s text for text, and for no expression of a template or a policy', async () => {
+  it('takes a tenant’s text for text, and for no expression of a template or a policy [SEC-G30]', async () => {
     const evil = "[reference('secret')]";
     const template = await azure([
       api(
@@ -377,7 +377,7 @@ describe('what a product cannot demand as Gatehouse does', () => {
   const one = (more: Partial<Parameters<typeof operation>[1]>, policy = {}): LiveApi =>
     api([version({ revisions: [revision({ operations: [operation('GET /x', more)], policy })] })]);
 
-  it('is left out with its operation, and named', async () => {
+  it('is left out with its operation, and named [SEC-G30]', async () => {
     for (const [made, reason] of [
       [one({ permissions: ['orders.admin'] }), 'it asks a permission, which only Gatehouse knows of'],
       [one({}, { mock: {} }), 'its policy mock has no counterpart'],
@@ -405,7 +405,7 @@ describe('what a product cannot demand as Gatehouse does', () => {
     ]);
   });
 
-  it('is left out where a header’s value would be read as a template', async () => {
+  it('is left out where a header’s value would be read as a template [SEC-G30]', async () => {
     const said = await leftOut(one({}, { setHeader: { request: { 'X-A': '$(os.execute("x"))' } } }));
     assert.match(String(said['kong']), /read as templates/);
     assert.match(String(said['apisix']), /read as variables/);

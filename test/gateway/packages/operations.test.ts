@@ -261,7 +261,7 @@ for (const kind of STORES)
       assert.deepEqual([status, body['code']], [409, 300014]);
     });
 
-    it('belong to developers as far as the API does', async () => {
+    it('belong to developers as far as the API does [SEC-G25]', async () => {
       const words = ['isms.apiresource.all'];
       const developer = caller(server, await userToken(server, words, words, undefined, ['developer']));
       const own = await newApi(developer);

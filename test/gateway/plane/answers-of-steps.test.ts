@@ -76,7 +76,7 @@ describe('answers of policies in the data plane', () => {
       equal(headers.get('vary'), 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers');
     });
 
-    it('replaces what the backend has granted, in a kept answer too', async () => {
+    it('replaces what the backend has granted, in a kept answer too [SEC-G20]', async () => {
       const plane = await start({ cache: { seconds: 60 }, cors: { origins: [APP] } });
       sharing({ 'Access-Control-Allow-Origin': '*', 'Access-Control-Allow-Credentials': 'true' });
       const granted = async (origin: string) => {
@@ -117,7 +117,7 @@ describe('answers of policies in the data plane', () => {
       ],
       ['the request’s id', 'X-Request-Id', [], []],
     ] as const)
-      it(`keeps answers apart that depend on ${what}`, async () => {
+      it(`keeps answers apart that depend on ${what} [SEC-G19]`, async () => {
         const plane = await start({ cache: { seconds: 60 } });
         sharing({ Vary: vary });
         for (const lines of [first, second])

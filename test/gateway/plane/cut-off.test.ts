@@ -62,7 +62,7 @@ describe('an answer that ends where its connection does', () => {
         match(got.text, /all of it/);
       });
 
-      it(`is broken where the connection is reset, ${what}`, async () => {
+      it(`is broken where the connection is reset, ${what} [SEC-G5]`, async () => {
         let reset = (): void => undefined;
         answer = (socket) => {
           socket.write(`${head}begun`);

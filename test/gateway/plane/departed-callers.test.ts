@@ -56,7 +56,7 @@ describe('callers that leave while their call is decided', () => {
     waits = false;
   }
 
-  it('do not begin a request to the backend any more', async () => {
+  it('do not begin a request to the backend any more [SEC-G9]', async () => {
     await start({});
     await leave();
     const heard = call();

@@ -148,7 +148,7 @@ for (const [face, keepAlive] of [
       match(String(seen.headers['traceparent']), /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
     });
 
-    it('drops what a caller says about itself, in any spelling', async () => {
+    it('drops what a caller says about itself, in any spelling [SEC-G1]', async () => {
       await call({
         path: '/gateway/orders/items',
         headers: {
@@ -179,7 +179,7 @@ for (const [face, keepAlive] of [
       ]);
     });
 
-    it('drops headers of the connection, and those that Connection names', async () => {
+    it('drops headers of the connection, and those that Connection names [SEC-G2]', async () => {
       await call({
         path: '/gateway/orders/items',
         headers: {
@@ -208,7 +208,7 @@ for (const [face, keepAlive] of [
       equal(seen.headers.te, 'trailers');
     });
 
-    it('ends a call that goes round in a circle', async () => {
+    it('ends a call that goes round in a circle [SEC-G10]', async () => {
       const answered: number[] = [];
       for (const via of [
         '1.1 gatehouse, 1.0 proxy, 1.1 gatehouse',
@@ -246,7 +246,7 @@ for (const [face, keepAlive] of [
         equal(seen.headers['tracestate'], undefined);
       });
 
-    it('takes the product key out of the query', async () => {
+    it('takes the product key out of the query [SEC-G15]', async () => {
       await call({ path: '/gateway/orders/items?a=1&subscription-key=s&b=%20&subscription%2Dkey=t&' });
       equal(seen.url, '/base/items?a=1&b=%20&');
     });
@@ -275,7 +275,7 @@ for (const [face, keepAlive] of [
       deepEqual(values('X-Request-Id'), ['request-0001']);
     });
 
-    it('drops what acts on the whole origin', async () => {
+    it('drops what acts on the whole origin [SEC-G7]', async () => {
       answer = (response) =>
         response.writeHead(200, { ...ORIGIN_WIDE, 'Set-Cookie': ['a=1', 'b=2'], 'X-Kept': '1' }).end();
       const { headers } = await call({ path: '/gateway/orders/items' });

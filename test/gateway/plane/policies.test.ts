@@ -107,7 +107,7 @@ for (const face of FACES)
         equal(asked[0]?.headers.authorization, 'Basic abc');
       });
 
-      it('never sets what says who calls, or what frames the message', async () => {
+      it('never sets what says who calls, or what frames the message [SEC-G1]', async () => {
         const plane = await start({
           setHeader: {
             request: {
@@ -152,7 +152,7 @@ for (const face of FACES)
     });
 
     describe('rewrite with what a caller makes of a template', () => {
-      it('never leads out of the path of the backend', async () => {
+      it('never leads out of the path of the backend [SEC-G3]', async () => {
         const plane = await start({
           operations: {
             'GET /files/{name}.json': { rewrite: { path: '/store/{name}/content' } },
@@ -180,7 +180,7 @@ for (const face of FACES)
         equal(heard.headers.get('content-type'), 'application/problem+json');
       });
 
-      it('breaks an answer off that stops for too long', async () => {
+      it('breaks an answer off that stops for too long [SEC-G5]', async () => {
         const plane = await start({ timeout: { idleSeconds: 1 } });
         answer = (response) => void response.write('begun');
         const text = await exchange(plane.port, ['GET /gateway/orders/items HTTP/1.1', 'Host: a']);
@@ -369,7 +369,7 @@ for (const face of FACES)
     });
 
     describe('backends that cannot be reached', () => {
-      it('answers 502 where the connection is refused', async () => {
+      it('answers 502 where the connection is refused [SEC-G6]', async () => {
         const gone = await startBackend(() => undefined);
         await gone.close();
         const plane = await start({}, gone.url);
@@ -378,7 +378,7 @@ for (const face of FACES)
         ok(!heard.text.includes('127.0.0.1'));
       });
 
-      it('answers 502 where the address is out of reach', async () => {
+      it('answers 502 where the address is out of reach [SEC-G8]', async () => {
         const plane = await start({}, 'http://10.1.2.3:81');
         const heard = await call(plane);
         deepEqual([heard.status, wordOf(heard)], [502, 'backend']);

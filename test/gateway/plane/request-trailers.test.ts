@@ -68,7 +68,7 @@ describe('trailers of a request', () => {
     ['that comes in pieces', [`${HEAD}3\r\nabc\r\n`, `3\r\ndef\r\n`, END]],
     ['whose trailers come in pieces', [`${HEAD}6\r\nabcdef\r\n0\r\nX-S`, END.slice('0\r\nX-S'.length)]],
   ] as const)
-    it(`are dropped, and change nothing of the framing, in a request ${what}`, async () => {
+    it(`are dropped, and change nothing of the framing, in a request ${what} [SEC-G1]`, async () => {
       const socket = await dial(plane.port);
       const answer = drained(socket);
       const first = new Promise((resolve) => socket.once('data', resolve));
@@ -90,7 +90,7 @@ describe('trailers of a request', () => {
     });
 
   for (const trailer of ['Content-Length: 7', 'Transfer-Encoding: chunked'])
-    it(`are refused where they say the framing again: ${trailer}`, async () => {
+    it(`are refused where they say the framing again: ${trailer} [SEC-G2]`, async () => {
       const socket = await dial(plane.port);
       const answer = drained(socket);
       socket.write(`${HEAD}6\r\nabcdef\r\n0\r\n${trailer}\r\n\r\n${NEXT}`);

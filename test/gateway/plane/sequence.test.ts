@@ -107,7 +107,7 @@ for (const face of FACES)
       [400, 'invalid-request'],
     ] as const;
     CHECKS.forEach(([status, word], at) =>
-      it(`checks ${word} before what comes after it, and asks no backend`, async () => {
+      it(`checks ${word} before what comes after it, and asks no backend [SEC-G4]`, async () => {
         const broken = CHECKS.slice(at).map(([, each]) => each);
         deepEqual(outcomeOf(await call('orders/items', { headers: { 'x-break': broken.join(' ') } })), [
           status,
@@ -117,7 +117,7 @@ for (const face of FACES)
       }),
     );
 
-    it('checks the address before the path, and that before the token', async () => {
+    it('checks the address before the path, and that before the token [SEC-G3]', async () => {
       const path = 'orders/a%5C..%5Cb';
       deepEqual(outcomeOf(await call(path, { headers: { 'x-break': 'address token' } })), [403, 'address']);
       deepEqual(outcomeOf(await call(path, { headers: { 'x-break': 'token' } })), [400, 'bad-path']);

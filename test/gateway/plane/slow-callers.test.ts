@@ -109,7 +109,7 @@ describe('slow callers', () => {
     ['a policy that validates requests', 'checked/'],
     ['neither', ''],
   ] as const)
-    it(`are ended where they stop within a body, by ${what}`, async () => {
+    it(`are ended where they stop within a body, by ${what} [SEC-G9]`, async () => {
       const socket = await begin(
         `PUT /gateway/orders/${version}items HTTP/1.1\nHost: a\nContent-Type: text/plain\nContent-Length: 9\n\nbegun`,
       );
@@ -121,7 +121,7 @@ describe('slow callers', () => {
     ['the backend’s', 'large'],
     ['a mock’s', 'mocked/items'],
   ] as const)
-    it(`are ended where they stop to read an answer that is ${what}`, async () => {
+    it(`are ended where they stop to read an answer that is ${what} [SEC-G9]`, async () => {
       await begin(`GET /gateway/orders/${path} HTTP/1.1\nHost: a\n\n`, false);
       await until(async () => (await connections()) === 1);
       await until(async () => (await connections()) === 0);
@@ -146,7 +146,7 @@ describe('slow callers', () => {
     await until(() => size > 0);
   });
 
-  it(`${SLOW} at once hold up no others, and take little memory`, async () => {
+  it(`${SLOW} at once hold up no others, and take little memory [SEC-G9]`, async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 4 });
     /** One after the other, so that no connection to the backend waits for its turn until its time is over. */
     const reaching = async (request: string, isReading: boolean): Promise<Socket> => {

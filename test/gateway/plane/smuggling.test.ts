@@ -88,7 +88,7 @@ for (const face of FACES)
       ['no version of HTTP', 'GET /gateway/orders/items\r\n\r\n'],
       ['a space in the target', 'GET /gateway/orders/items x HTTP/1.1\r\nHost: a\r\n\r\n'],
     ] as const)
-      it(`refuses ${what}, and sends nothing on`, async () => {
+      it(`refuses ${what}, and sends nothing on [SEC-G2]`, async () => {
         const text = await say(bytes);
         match(text, REFUSED[face]);
         deepEqual(text.match(/HTTP\/1\.\d \d{3}/g)?.length, 1);
@@ -110,7 +110,7 @@ for (const face of FACES)
           ok(!/\n(?<!\r\n)/.test(got), got);
         });
 
-    it('breaks both sides off at a bad chunk that comes later', async () => {
+    it('breaks both sides off at a bad chunk that comes later [SEC-G2]', async () => {
       const socket = await dial(plane.port);
       const answer = drained(socket);
       socket.write(`${POST}${CHUNKED}\r\n3\r\nabc\r\n`);
@@ -123,7 +123,7 @@ for (const face of FACES)
       ok(!got.includes('admin'), got);
     });
 
-    it('takes what follows a body for another request of the caller, not of the backend', async () => {
+    it('takes what follows a body for another request of the caller, not of the backend [SEC-G2]', async () => {
       const first = `GET /gateway/orders/items HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc`;
       const text = await say(`${first}GET /admin HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
       deepEqual(text.match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 200', 'HTTP/1.1 400']);

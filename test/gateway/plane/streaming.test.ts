@@ -148,7 +148,7 @@ for (const face of FACES)
       socket.destroy();
     });
 
-    it('ends the request to the backend when the caller leaves before the answer', async () => {
+    it('ends the request to the backend when the caller leaves before the answer [SEC-G9]', async () => {
       let leftAt = 0;
       let began = false;
       const [plane] = await start((request) => {
@@ -181,7 +181,7 @@ for (const face of FACES)
       ok(leftAt - at < ABORT_MS, `it took ${leftAt - at} ms`);
     });
 
-    it('breaks the request to the backend off when the caller leaves within its body', async () => {
+    it('breaks the request to the backend off when the caller leaves within its body [SEC-G5]', async () => {
       let got = '';
       let ended = false;
       let closed = false;
@@ -202,7 +202,7 @@ for (const face of FACES)
       ['a length', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nbegun'],
     ] as const)
       for (const version of ['1.1', '1.0'])
-        it(`breaks the caller's HTTP/${version} connection when an answer with ${framing} breaks off`, async () => {
+        it(`breaks the caller's HTTP/${version} connection when an answer with ${framing} breaks off [SEC-G5]`, async () => {
           const [plane] = await startRaw((socket) => socket.once('data', () => socket.end(head)));
           const socket = await dial(plane.port);
           let reset = false;
@@ -240,7 +240,7 @@ for (const face of FACES)
       ],
       ['interim answers without end', 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(1000)],
     ] as const)
-      it(`answers 502 to ${what}`, async () => {
+      it(`answers 502 to ${what} [SEC-G6]`, async () => {
         const [plane, backend] = await startRaw((socket) =>
           socket.once('data', () => socket.write(head, 'latin1')),
         );
@@ -250,7 +250,7 @@ for (const face of FACES)
         ok(!/x-bad|x-many|x-large/i.test(text));
       });
 
-    it('answers 502 to headers without end', async () => {
+    it('answers 502 to headers without end [SEC-G6]', async () => {
       const [plane] = await startRaw((socket) =>
         socket.once('data', () => {
           socket.write('HTTP/1.1 200 OK\r\n');

@@ -154,7 +154,7 @@ for (const face of FACES)
       equal((await atCaller)[0], 1006);
     });
 
-    it('checks the call first, and connects to no backend where it refuses', async () => {
+    it('checks the call first, and connects to no backend where it refuses [SEC-G4]', async () => {
       const text = await exchange(plane.port, [
         UPGRADE[0]?.replace('socket ', 'socket?without-token ') ?? '',
         ...UPGRADE.slice(1),

@@ -322,13 +322,13 @@ describe('the cache', () => {
     assert.equal(bodyOf(lookup({ uri: '/3' })).length, 900);
   });
 
-  it('keeps revisions apart', () => {
+  it('keeps revisions apart [SEC-G19]', () => {
     const { fill, lookup } = openFixture();
     fill({ 'cache-control': 'public' });
     assert.equal(lookup({ scope: {} }), 'miss');
   });
 
-  it('gives no answer to another caller or address unless the backend says so, whatever they are called', () => {
+  it('gives no answer to another caller or address unless the backend says so, whatever they are called [SEC-G19]', () => {
     const name = fc.string({ minLength: 1 });
     const control = fc.constantFrom(
       '',

@@ -283,21 +283,21 @@ describe('the check of a policy', () => {
   });
 
   for (const [title, policy, ...problems] of REFUSED)
-    it(`refuses ${title}`, () => assert.deepEqual(problemsOf(policy), problems));
+    it(`refuses ${title} [SEC-G22]`, () => assert.deepEqual(problemsOf(policy), problems));
 
   for (const name of NEVER) {
-    it(`refuses to set ${name} in requests`, () =>
+    it(`refuses to set ${name} in requests [SEC-G22]`, () =>
       assert.deepEqual(problemsOf({ setHeader: { request: { [name]: 'x' } } }), [
         [`policy/setHeader/request/${name}`, 'header'],
       ]));
-    it(`refuses to remove ${name} from answers`, () =>
+    it(`refuses to remove ${name} from answers [SEC-G22]`, () =>
       assert.deepEqual(problemsOf({ setHeader: { response: { [name]: null } } }), [
         [`policy/setHeader/response/${name}`, 'header'],
       ]));
   }
 
   for (const name of NEVER_IN_ANSWERS)
-    it(`refuses to set ${name} in answers`, () =>
+    it(`refuses to set ${name} in answers [SEC-G7]`, () =>
       assert.deepEqual(problemsOf({ setHeader: { response: { [name]: 'x' } } }), [
         [`policy/setHeader/response/${name}`, 'header'],
       ]));

@@ -69,12 +69,12 @@ describe('CORS', () => {
     '',
     `${APP}.evil.example`,
   ])
-    it(`grants nothing to the origin "${other}"`, () => {
+    it(`grants nothing to the origin "${other}" [SEC-G20]`, () => {
       assert.deepEqual(preflight(cors({ origins: [APP] }), asking(other), ['GET']), { Vary: PREFLIGHT_VARY });
       assert.deepEqual(corsHeaders(cors({ origins: [APP] }), other), { Vary: 'Origin' });
     });
 
-  it('never grants access to private networks', () => {
+  it('never grants access to private networks [SEC-G20]', () => {
     const headers = { ...asking(APP), 'access-control-request-private-network': 'true' };
     const answer = preflight(cors({ origins: [APP] }), headers, ['GET']);
     assert.equal(answer['Access-Control-Allow-Private-Network'], undefined);
@@ -94,7 +94,7 @@ describe('CORS', () => {
       assert.equal(answer['Access-Control-Allow-Headers'], undefined);
     });
 
-  it('answers * for every origin, and never with credentials', () => {
+  it('answers * for every origin, and never with credentials [SEC-G20]', () => {
     const any = cors({ origins: ['*'], credentials: true });
     assert.deepEqual(corsHeaders(any, APP), { 'Access-Control-Allow-Origin': '*' });
   });
@@ -124,7 +124,7 @@ describe('CORS', () => {
     assert.equal(withVary('*', 'Origin'), '*');
   });
 
-  it('never names an origin that the policy does not name, whatever is sent', () => {
+  it('never names an origin that the policy does not name, whatever is sent [SEC-G20]', () => {
     const origin = fc.oneof(
       fc.string(),
       fc.webUrl(),

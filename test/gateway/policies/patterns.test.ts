@@ -86,7 +86,7 @@ describe('patterns of documents', () => {
       assert.ok(budget.spent < text.length * 200, `${budget.spent} steps`);
     });
 
-  it('stops where the budget of a request is spent', () => {
+  it('stops where the budget of a request is spent [SEC-G21]', () => {
     assert.throws(() => compilePattern('^(a+)+$', counting(1000)).test('a'.repeat(5000)), /too much/);
   });
 

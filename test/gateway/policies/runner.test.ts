@@ -147,7 +147,7 @@ describe('the steps of a policy in the data plane', () => {
     ['query', { query: 'a=1' }, { query: 'a=2' }],
   ];
   for (const [title, one, other] of APART)
-    it(`give no answer of the cache to a caller with another ${title}`, () => {
+    it(`give no answer of the cache to a caller with another ${title} [SEC-G19]`, () => {
       const revision = revisionOf(policy);
       fill(callOf({ policy, revision, ...one }));
       assert.equal(isAnswered(callOf({ policy, revision, ...one })), true);

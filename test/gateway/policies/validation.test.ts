@@ -319,7 +319,7 @@ describe('validateRequest', () => {
     ],
   ];
   for (const [title, headers, body, expected] of REFUSED)
-    it(`refuses ${title}`, async () => {
+    it(`refuses ${title} [SEC-G21]`, async () => {
       const validated = await checker.check(CREATE, { headers, ...(body !== undefined && { body }) });
       assert.equal(said(validated), expected);
     });
@@ -336,7 +336,7 @@ describe('validateRequest', () => {
       'media-type',
     ));
 
-  it('reads a body that is too long only until it is', async () => {
+  it('reads a body that is too long only until it is [SEC-G21]', async () => {
     const validated = await checker.check(CREATE, {
       headers: { ...JSON_TYPE, 'content-length': '1000000000' },
       body: '{',
@@ -490,7 +490,7 @@ describe('validateRequest', () => {
     ['too many schemas', bodyOf({ allOf: Array.from({ length: 2001 }, () => ({})) })],
   ];
   for (const [title, document] of UNCHECKABLE)
-    it(`passes nothing unchecked by a document with ${title}`, async () =>
+    it(`passes nothing unchecked by a document with ${title} [SEC-G21]`, async () =>
       assert.equal(await checkJson(document, 'aa'), 'invalid-request'));
 
   it('checks patterns in time that is in proportion to the text', async () => {
@@ -545,7 +545,7 @@ describe('validateRequest', () => {
     ],
   ];
   for (const [title, document, value] of COSTLY)
-    it(`stops in bounded time with ${title}`, async () => {
+    it(`stops in bounded time with ${title} [SEC-G21]`, async () => {
       assert.match(await checkJson(document, value, 8_000_000), /^invalid-request/);
     });
 });

@@ -123,7 +123,7 @@ for (const kind of STORES)
       assert.match(mail?.text ?? '', /退订：http/);
     });
 
-    it('is once for each event, however often it is announced, also at the same time', async () => {
+    it('is once for each event, however often it is announced, also at the same time [SEC-G27]', async () => {
       const api = await newApi(admin);
       await subscribed(server, admin, api, 'once@example.com');
       const event = eventOf(api);
@@ -135,7 +135,7 @@ for (const kind of STORES)
       assert.equal((await mailsTo(server, 'once@example.com')).length, before + 2);
     });
 
-    it('is nothing where the change that it is about was rolled back', async () => {
+    it('is nothing where the change that it is about was rolled back [SEC-G27]', async () => {
       const api = await newApi(admin);
       await subscribed(server, admin, api, 'rolled@example.com');
       const event = eventOf(api);
@@ -152,7 +152,7 @@ for (const kind of STORES)
       assert.equal((await mailsTo(server, 'rolled@example.com')).length, before + 1);
     });
 
-    it('is nothing for addresses that did not confirm, unsubscribed, confirmed later, or subscribed to another API', async () => {
+    it('is nothing for addresses that did not confirm, unsubscribed, confirmed later, or subscribed to another API [SEC-G26]', async () => {
       const [api, other] = [await newApi(admin), await newApi(admin)];
       await admin.done('POST', `/api/ApiResource/${api}/Subscriptions/VerifyEmail`, {
         email: 'asked@example.com',
@@ -181,7 +181,7 @@ for (const kind of STORES)
       assert.deepEqual(await counts(), [...before.slice(0, 3), 1]);
     });
 
-    it('is nothing for an address that unsubscribes while its mail waits for a connection', async () => {
+    it('is nothing for an address that unsubscribes while its mail waits for a connection [SEC-G28]', async () => {
       const api = await newApi(admin);
       await addMany(api, 1);
       const event = eventOf(api);
@@ -224,7 +224,7 @@ for (const kind of STORES)
       await deliver('announcement_mail', { announcement: event.id, subscription: `${api}-000000` }, never);
     });
 
-    it('cannot add a header, whatever the API and its notes are called', async () => {
+    it('cannot add a header, whatever the API and its notes are called [SEC-G26]', async () => {
       const api = await newApi(admin);
       await subscribed(server, admin, api, 'lines@example.com');
       await tell(

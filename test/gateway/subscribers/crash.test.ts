@@ -16,7 +16,7 @@ const SUBSCRIBERS = often({ short: 20_000, long: 60_000 });
 const SOME_MAILS = 100;
 
 for (const kind of STORES)
-  it(`the mails to ${SUBSCRIBERS} subscribers survive kill -9 while they are queued and sent: each is queued once, none arrives twice, on ${kind}`, async function () {
+  it(`the mails to ${SUBSCRIBERS} subscribers survive kill -9 while they are queued and sent: each is queued once, none arrives twice, on ${kind} [SEC-G27]`, async function () {
     this.timeout(240_000);
     const mails = await startMailServer();
     const env = await environment(

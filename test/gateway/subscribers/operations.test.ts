@@ -30,7 +30,7 @@ for (const kind of STORES)
       admin.ask('POST', `/api/ApiResource/${api}/Subscriptions/VerifyEmail`, { email });
 
     describe('ask an address by mail', () => {
-      it('with one link, which is good for 24 hours; nothing is on the list before it is used', async () => {
+      it('with one link, which is good for 24 hours; nothing is on the list before it is used [SEC-G26]', async () => {
         const api = await newApi(admin, 'Orders');
         const before = Date.now();
         const { status, data } = await verify(api, 'carla@example.com');
@@ -164,7 +164,7 @@ for (const kind of STORES)
         assert.deepEqual(await listOf(admin, api), []);
       });
 
-      it('not by a code that is wrong, too long, expired, or another API’s', async () => {
+      it('not by a code that is wrong, too long, expired, or another API’s [SEC-G26]', async () => {
         const api = await newApi(admin);
         const other = await newApi(admin);
         const link = await confirmationLink(server, admin, api, 'expired@example.com');
@@ -295,7 +295,7 @@ for (const kind of STORES)
         assert.deepEqual(await listOf(admin, api), []);
       });
 
-      it('by one click of a mail program, without cookies, in either kind of form (RFC 8058)', async () => {
+      it('by one click of a mail program, without cookies, in either kind of form (RFC 8058) [SEC-G28]', async () => {
         const form = { 'List-Unsubscribe': 'One-Click' };
         const multipart = asForm(form);
         for (const [n, said] of [
@@ -311,7 +311,7 @@ for (const kind of STORES)
         }
       });
 
-      it('by no form that says something else', async () => {
+      it('by no form that says something else [SEC-G28]', async () => {
         const { api, link } = await endingLink('form@example.com');
         const multipart = asForm({ 'List-Unsubscribe': 'One-Click' });
         for (const [status, said] of [
@@ -334,7 +334,7 @@ for (const kind of STORES)
         assert.deepEqual(await listOf(admin, api), ['form@example.com']);
       });
 
-      it('not by a code that is wrong, or another subscriber’s or API’s', async () => {
+      it('not by a code that is wrong, or another subscriber’s or API’s [SEC-G28]', async () => {
         const { api, link } = await endingLink('stays@example.com');
         const { api: other, link: others } = await endingLink('other@example.com');
         const [code, theirs] = [link, others].map(
@@ -475,7 +475,7 @@ for (const kind of STORES)
         );
       });
 
-      it('to developers of their own APIs only', async () => {
+      it('to developers of their own APIs only [SEC-G25]', async () => {
         const words = ['isms.apiresource.all'];
         const developer = caller(server, await userToken(server, words, words, undefined, ['developer']));
         const own = await newApi(developer);
@@ -521,7 +521,7 @@ for (const kind of STORES)
       assert.ok(wait > 0 && wait <= most, String(wait));
     };
 
-    it('come to an address once a minute for an API, three times a day, and to five a day in all', async () => {
+    it('come to an address once a minute for an API, three times a day, and to five a day in all [SEC-G26]', async () => {
       const apis = await Promise.all(Array.from({ length: 4 }, () => newApi(admin)));
       const [first = ''] = apis;
       assert.equal((await verify(first, 'carla@example.com'))[0], 200);

@@ -137,7 +137,7 @@ for (const kind of STORES)
       assert.deepEqual(rest, { key: 'GET /items', calls: 1, errors: 0, p50: 13.5, p95: 13.5, p99: 13.5 });
     });
 
-    it('answers confined developers for their own APIs only', async () => {
+    it('answers confined developers for their own APIs only [SEC-G25]', async () => {
       assert.equal(((await ask(developer, { apiId: own })) as unknown[]).length, 1);
       await assert.rejects(ask(developer, { apiId: others }), NotFound);
       assert.deepEqual(await ask(administrator, { apiId: others }), []);
