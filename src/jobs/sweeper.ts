@@ -19,6 +19,7 @@ const PERISHABLE: { table: string; key: string[] }[] = [
   { table: 'issued_tokens', key: ['tenant_id', 'id'] },
   { table: 'verification_codes', key: ['tenant_id', 'target'] },
   { table: 'api_subscription_requests', key: ['tenant_id', 'api_resource_id', 'email_key'] },
+  { table: 'api_announcements', key: ['tenant_id', 'id'] },
   { table: 'known_addresses', key: ['tenant_id', 'account', 'address'] },
   { table: 'mqtt_token_sign_ins', key: ['tenant_id', 'id'] },
   { table: 'mqtt_password_sign_ins', key: ['tenant_id', 'id', 'expires_at'] },

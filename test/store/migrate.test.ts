@@ -43,6 +43,7 @@ const STEPS = [
   '0040_gateway',
   '0041_subscribers_and_packages',
   '0042_gateway_usage',
+  '0043_announcements_expire',
 ];
 const LATEST = Number(STEPS.at(-1)?.slice(0, 4));
 

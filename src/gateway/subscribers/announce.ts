@@ -16,6 +16,8 @@ const TABLE = 'api_announcements';
 /** So many mails are queued in one transaction: a few milliseconds. */
 const BATCH = 200;
 const DAY_MS = 86_400_000;
+/** An announcement is kept for longer than the outbox tries to send its mails. */
+const KEPT_MS = 7 * DAY_MS;
 
 /**
  * Mails the subscribers of an API, in the transaction of what they are told of. It writes three rows, however many the
@@ -36,6 +38,7 @@ export async function announce(db: TenantDb, announcement: Announcement, perDay:
       notes,
       path,
       created_at: now,
+      expires_at: now + KEPT_MS,
     },
   ]);
   if (written.size === 0) return true;

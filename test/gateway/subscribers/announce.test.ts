@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import pino from 'pino';
 import { insertApiResource, newApiResource } from '../../../src/api-resources/index.js';
 import { announce, subscriberCouriers } from '../../../src/gateway/subscribers/index.js';
 import type { Announcement } from '../../../src/gateway/types.js';
-import { OutcomeUnknown, type Deliver, type Message } from '../../../src/jobs/index.js';
+import { openSweeper, OutcomeUnknown, type Deliver, type Message } from '../../../src/jobs/index.js';
 import type { Messenger } from '../../../src/messaging/index.js';
 import { tenantDb } from '../../../src/store/index.js';
 import type { Tenant } from '../../../src/tenants/index.js';
@@ -133,6 +134,20 @@ for (const kind of STORES)
       await Promise.all([tell(event), tell(event), tell(other), tell(other)]);
       await tell({ ...event, notes: 'Other notes.' });
       assert.equal((await mailsTo(server, 'once@example.com')).length, before + 2);
+    });
+
+    it('is forgotten a week later, when its mails are sent or given up', async () => {
+      const event = eventOf(await newApi(admin));
+      await tell(event);
+      const { store } = server.context;
+      const rows = () => store.knex('api_announcements').where({ id: event.id });
+      const [row] = (await rows()) as { created_at: number; expires_at: number }[];
+      assert.equal(Number(row?.expires_at) - Number(row?.created_at), 7 * 86_400_000);
+      await rows().update({ expires_at: Date.now() });
+      const sweeper = openSweeper(store, pino({ level: 'silent' }), { enabled: false, intervalSeconds: 1 });
+      await sweeper.sweep();
+      await sweeper.close();
+      assert.deepEqual(await rows(), []);
     });
 
     it('is nothing where the change that it is about was rolled back [SEC-G27]', async () => {
