@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CompiledOperation, LiveRevision } from '../types.js';
-import { comparable } from '../plane/headers.js';
+import { comparable, isIdentity } from '../plane/headers.js';
 import { backendName, isCarried } from './backend-names.js';
 
 /**
@@ -123,8 +123,8 @@ const HOP_WORDS = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settin
  */
 function canBeDropped(name: string): boolean {
   const dashed = comparable(name);
-  const isIdentity = dashed.startsWith('gatehouse-') || dashed.startsWith('x-forwarded-');
-  return name === dashed ? !isIdentity || KNOWN.has(name) : !isIdentity && !KNOWN.has(dashed);
+  if (name === dashed) return !isIdentity(name) || KNOWN.has(name);
+  return !isIdentity(dashed) && !KNOWN.has(dashed);
 }
 
 /** Whether a header would reach the backend that the data plane drops: nginx drops headers by their whole names only. */

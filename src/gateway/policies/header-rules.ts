@@ -1,3 +1,5 @@
+import { isIdentity } from '../plane/headers.js';
+
 /** Headers of one connection, not of the message (RFC 9110, 7.6.1), and those that frame it (RFC 9112, 6). */
 const CONNECTION: ReadonlySet<string> = new Set([
   ...['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization'],
@@ -20,8 +22,7 @@ const OF_ORIGIN: ReadonlySet<string> = new Set([
   ...['public-key-pins', 'public-key-pins-report-only', 'accept-ch', 'critical-ch', 'origin-agent-cluster'],
 ]);
 
-const isGatewayName = (name: string): boolean =>
-  OF_GATEWAY.has(name) || name.startsWith('x-forwarded-') || name.startsWith('gatehouse-');
+const isGatewayName = (name: string): boolean => OF_GATEWAY.has(name) || isIdentity(name);
 
 /**
  * Why a policy may not set or remove a header, with what to do; undefined where it may.
