@@ -94,21 +94,21 @@ async function related(
 
 /** Makes the ids of the other side those that are given. @param mayAdd throws where the caller may add none. */
 async function relate(
-  db: TenantDb,
   [own, other]: readonly [string, string],
+  db: TenantDb,
   id: string,
   wanted: readonly string[],
   mayAdd: () => void,
 ): Promise<void> {
   const has = (await related(db, [own, other], [id])).get(id) ?? [];
-  if (wanted.some((one) => !has.includes(one))) mayAdd();
+  const added = wanted.filter((one) => !has.includes(one));
+  if (added.length > 0) mayAdd();
   for (const each of has.filter((one) => !wanted.includes(one)))
     await db
       .from('api_product_versions')
       .where({ [own]: id, [other]: each })
       .delete();
-  for (const each of wanted.filter((one) => !has.includes(one)))
-    await db.insert('api_product_versions', { [own]: id, [other]: each });
+  for (const each of added) await db.insert('api_product_versions', { [own]: id, [other]: each });
 }
 
 const OF_PRODUCT = ['product_id', 'version_id'] as const;
@@ -116,18 +116,8 @@ const OF_VERSION = ['version_id', 'product_id'] as const;
 
 export const versionsOfProducts = (db: TenantDb, ids: readonly string[]) => related(db, OF_PRODUCT, ids);
 export const productsOfVersions = (db: TenantDb, ids: readonly string[]) => related(db, OF_VERSION, ids);
-export const setVersionsOfProduct = (
-  db: TenantDb,
-  id: string,
-  versions: readonly string[],
-  mayAdd: () => void,
-) => relate(db, OF_PRODUCT, id, versions, mayAdd);
-export const setProductsOfVersion = (
-  db: TenantDb,
-  id: string,
-  products: readonly string[],
-  mayAdd: () => void,
-) => relate(db, OF_VERSION, id, products, mayAdd);
+export const setVersionsOfProduct = relate.bind(undefined, OF_PRODUCT);
+export const setProductsOfVersion = relate.bind(undefined, OF_VERSION);
 
 /**
  * The first of these ids that nothing has, by its place in the list. Those that are there stay until the transaction ends.
