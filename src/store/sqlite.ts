@@ -210,9 +210,8 @@ function threadOf(
 }
 
 /**
- * A number that changes with each commit that another connection makes, of whatever. To the writer's connection those of other
- * processes are such, to the reader's this process's own as well. It is read once in a turn of the event loop, which costs a
- * microsecond, however many ask.
+ * A number that changes with each commit of another connection. The writer's connection sees those of other processes, the
+ * reader's those of this process as well. It is read once in a turn of the event loop, which costs a microsecond, however many ask.
  */
 function commitsOfOthers(connection: () => Database.Database | undefined): () => unknown {
   let version: unknown;

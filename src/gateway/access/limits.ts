@@ -161,7 +161,7 @@ export class CallLimits {
     if (shared) for (const window of this.#rates.values()) await window.share(store, WORTH_SHARING, steady);
   }
 
-  /** Lets go of windows that are over, whether or not the store answers. */
+  /** Removes windows that have ended, before the store is asked: it may not answer. */
   #forget(steady: number): void {
     for (const [key, { end }] of this.#quotas) if (end < this.#now() - KEPT_MS) this.#quotas.delete(key);
     for (const [seconds, { end }] of this.#rates) if (end <= steady) this.#rates.delete(seconds);
