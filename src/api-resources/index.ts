@@ -1,4 +1,9 @@
-export { newApiResource, type ApiResource, type EnabledApiResource } from './schema.js';
+export {
+  newApiResource,
+  type ApiResource,
+  type EnabledApiResource,
+  type StoredApiResource,
+} from './schema.js';
 export {
   MANAGEMENT_API,
   managementResource,

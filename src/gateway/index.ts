@@ -72,7 +72,7 @@ export function openGateway(base: GatewayBase): Gateway {
   });
   return {
     services: { ...managementServices(config, documents, live), usage },
-    plane: { ...plane, handle: answeringProxies(plane, trustsProxy) },
+    plane: { ...plane, handle: answeringProxies(plane, trustsProxy, log) },
     async close() {
       await plane.close();
       await access.close();

@@ -1,15 +1,30 @@
+import type { Logger } from 'pino';
 import { plain } from '../kernel/forwarded.js';
 import { answerAuthorize, AUTHORIZE_PATH } from './export/index.js';
 import type { Plane } from './plane/index.js';
 
 /**
  * The data plane's listener, which also answers a proxy of `trustProxy` that asks about a call (export/authorize.ts). To all
- * others there is nothing at that path.
+ * others there is nothing at that path; the log has it once, for an operator who has not named the proxy.
  */
-export const answeringProxies =
-  (plane: Plane, trustsProxy: (address: string) => boolean): Plane['handle'] =>
-  (request, response, tenant, facts) => {
-    if (request.url !== AUTHORIZE_PATH || !trustsProxy(plain(request.socket.remoteAddress ?? '')))
+export function answeringProxies(
+  plane: Plane,
+  trustsProxy: (address: string) => boolean,
+  log: Pick<Logger, 'warn'>,
+): Plane['handle'] {
+  let warned = false;
+  const isTrusted = (address: string): boolean => {
+    const trusted = trustsProxy(address);
+    if (!trusted && !warned)
+      log.warn(
+        { address },
+        'a proxy that is not trusted asks about calls, and gets 404: name it in GATEHOUSE_TRUST_PROXY',
+      );
+    warned ||= !trusted;
+    return trusted;
+  };
+  return (request, response, tenant, facts) => {
+    if (request.url !== AUTHORIZE_PATH || !isTrusted(plain(request.socket.remoteAddress ?? '')))
       return plane.handle(request, response, tenant, facts);
     return answerAuthorize(request, response, async (asked) => {
       const { method = '', url = '' } = asked.request;
@@ -20,3 +35,4 @@ export const answeringProxies =
       if (kind === 'handOver') facts.routine = true;
     });
   };
+}

@@ -122,7 +122,7 @@ export class CallLimits {
     }
     const name = nameOf(call, `gateway rate ${limit.seconds}`, what, by);
     if (window.take(name, limit.calls)) return undefined;
-    return tooMany('rate-limit', by, { quota: limit.calls, window, time });
+    return tooMany('rate-limit', by, { quota: limit.calls, span: `${limit.seconds} s`, window, time });
   }
 
   #countQuotas(call: AccessCall, rules: readonly Rule<Quota>[]): Soon<Problem | undefined> {
@@ -137,7 +137,9 @@ export class CallLimits {
     const window = this.#quotaWindow(time, period, timeZone);
     const name = nameOf(call, `gateway quota ${period}`, what, by);
     const take = (): Problem | undefined =>
-      window.take(name, calls) ? undefined : tooMany('quota', by, { quota: calls, window, time });
+      window.take(name, calls)
+        ? undefined
+        : tooMany('quota', by, { quota: calls, span: `one ${period}`, window, time });
     const steady = steadyNow();
     if (steady - window.learnedAt(name, calls) <= STALE_MS) return take();
     return window.learn(this.base.store, name, calls, steady).then(take);
@@ -190,13 +192,13 @@ function nameOf(call: AccessCall, limit: string, what: string, by: CountBy): Cou
 function tooMany(
   word: 'rate-limit' | 'quota',
   by: CountBy,
-  { quota, window, time }: { quota: number; window: CountWindow; time: number },
+  { quota, span, window, time }: { quota: number; span: string; window: CountWindow; time: number },
 ): Problem {
   const retryAfter = Math.max(1, Math.ceil((window.end - time) / 1000));
   const seconds = Math.round((window.end - window.start) / 1000);
   return {
     word,
-    detail: `This ${WORDS[by]} may make ${quota} calls in this time. Call again in ${retryAfter} s.`,
+    detail: `This ${WORDS[by]} may make ${quota} calls in ${span}. Call again in ${retryAfter} s.`,
     headers: rateHeaders({ dimension: by, quota, window: seconds, retryAfter }),
   };
 }

@@ -5,7 +5,7 @@ export const refusal = (problems: readonly FieldProblem[], code: Code = BASIC.un
   new Failure(422, code, {
     message: problems
       .slice(0, 3)
-      .map(({ field, message }) => `${field}: ${message}`)
+      .map(({ field, message }) => `${field}: ${message.replace(/\.$/, '')}`)
       .join('; '),
     data: problems,
   });

@@ -50,7 +50,11 @@ export function schemeOf({ in: place, name }: { in: string; name?: Given<string>
 export async function checkProducts(db: TenantDb, ids: readonly string[]): Promise<void> {
   const at = await firstUnknown(db, 'api_products', ids);
   if (at !== undefined)
-    throw refused(`productIds/${at}`, 'unknown', `there is no product "${ids[at]}" in this tenant`);
+    throw refused(
+      `productIds/${at}`,
+      'unknown',
+      `no product has the id "${ids[at]}"; GET /api/Gateway/Products lists them`,
+    );
 }
 
 /** Who issues the tokens, by the new name of the field and by the older one. @throws Failure: 422 */

@@ -51,7 +51,7 @@ const setColumns = ({ suffix, scheme, lastPublish }: NewVersionSet): Record<stri
 const suffixTaken = (suffix: string): Record<string, [string, string]> => ({
   api_version_sets_suffix_key: [
     'suffix',
-    `another API has the suffix "${suffix}", in whatever case; choose another one`,
+    `another API has the suffix "${suffix}", in this or another case; choose another one`,
   ],
 });
 

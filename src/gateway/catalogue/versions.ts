@@ -131,7 +131,7 @@ interface RevisionCall {
 const isCurrent = (what: string): Conflict =>
   new Conflict(
     'isCurrent',
-    `the revision is the current one of its version, and ${what}; put another online first`,
+    `the revision is the current one of its version, and ${what}; make another one current first`,
   );
 
 const revisionOperations = (base: CatalogueBase): readonly AnyOperation[] => [

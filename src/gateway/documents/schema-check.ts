@@ -131,8 +131,14 @@ function mistakeOf(error: ErrorObject): Mistake {
   const params = error.params as Tree;
   const unknown = textAt(params, 'additionalProperty') ?? textAt(params, 'unevaluatedProperty');
   const path = unknown === undefined ? error.instancePath : error.instancePath + pointerOf([unknown]);
-  return { rule: error.keyword, message: adviceFor(error, params), path };
+  const message = isPathWithoutSlash(error.instancePath, unknown)
+    ? `Begin the path ${quoted(unknown)} with "/".`
+    : adviceFor(error, params);
+  return { rule: error.keyword, message, path };
 }
+
+const isPathWithoutSlash = (place: string, key: string | undefined): key is string =>
+  place === '/paths' && key !== undefined && !key.startsWith('/');
 
 function adviceFor({ keyword, message, propertyName }: ErrorObject, params: Tree): string {
   switch (keyword) {

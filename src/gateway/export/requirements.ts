@@ -166,7 +166,7 @@ function lostOf(what: string, { version, revision, operations, productKey }: Exp
   }));
   const others = version.revisions.size - 1;
   if (others > 0)
-    lost.push({ what, why: `${others} revisions that are online under ;rev=N are not exported` });
+    lost.push({ what, why: `revisions that are online under ;rev=N are not exported: ${others}` });
   if (Object.values(revision.policy?.operations ?? {}).some(({ rateLimit, quota }) => rateLimit ?? quota))
     lost.push({ what, why: 'rateLimit and quota of single operations are not exported' });
   if (productKey) lost.push({ what, why: 'product keys are stored as hashes only: make new ones' });

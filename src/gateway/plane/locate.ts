@@ -37,7 +37,7 @@ const NO_PARAMETERS: Readonly<Record<string, string>> = {};
 const NOT_FOUND = {
   problem: {
     word: 'not-found',
-    detail: 'No API is at this address. Check the suffix, the version and the revision number.',
+    detail: 'No API is at this address. Check the suffix and its case, the version and the revision number.',
   },
 } as const;
 const BAD_TARGET = {

@@ -55,22 +55,26 @@ const problem = (field: string, rule: string, message: string): FieldProblem => 
 });
 
 function problemOf(error: ErrorObject): FieldProblem {
-  const { instancePath, keyword, params, propertyName } = error;
+  const { instancePath, keyword, params, parentSchema, propertyName } = error;
   const { additionalProperty, missingProperty } = params as {
     additionalProperty?: string;
     missingProperty?: string;
   };
   const name = additionalProperty ?? missingProperty ?? propertyName;
   const field = `policy${name === undefined ? instancePath : below(instancePath, name)}`;
-  if (additionalProperty !== undefined) return problem(field, 'unknown', unknownWords(instancePath, name));
+  if (additionalProperty !== undefined)
+    return problem(field, 'unknown', unknownWords(instancePath, name, parentSchema));
   if (missingProperty !== undefined) return problem(field, 'required', 'is missing; add it');
   return problem(field, keyword, schemaWords(error));
 }
 
-const unknownWords = (path: string, name: string | undefined): string =>
-  path === '/rewrite' && name === 'path'
-    ? 'belongs to one operation; move it into operations'
-    : 'is not known here; take it out';
+function unknownWords(path: string, name: string | undefined, schema: ErrorObject['parentSchema']): string {
+  if (path === '/rewrite' && name === 'path') return 'belongs to one operation; move it into operations';
+  const known = Object.keys((schema?.['properties'] ?? {}) as object);
+  return known.length === 0
+    ? 'is not known here; take it out'
+    : `is not known here; take it out, or write one of ${known.join(', ')}`;
+}
 
 function checkOperations(
   operations: Record<string, PolicySteps>,

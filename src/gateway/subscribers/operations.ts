@@ -11,7 +11,12 @@ import {
   shapes,
   type AnyOperation,
 } from '../../api/index.js';
-import { API_RESOURCE_CODES as CODES, findApiResource, lockApiResource } from '../../api-resources/index.js';
+import {
+  API_RESOURCE_CODES as CODES,
+  findApiResource,
+  lockApiResource,
+  type StoredApiResource,
+} from '../../api-resources/index.js';
 import type { Config } from '../../config.js';
 import { queueText, type Messenger } from '../../messaging/index.js';
 import type { TenantDb, Vault } from '../../store/index.js';
@@ -32,6 +37,7 @@ import {
   findRequest,
   findSubscription,
   isSubscribed,
+  publishedName,
   putRequest,
   subscribe,
   subscriptionsOf,
@@ -65,8 +71,9 @@ interface LinkCall {
   query: { code: string };
 }
 
-const titleOf = ({ displayName, name }: { displayName: string | null; name: string }): string =>
-  displayName || name;
+/** The name of an API on pages and in mails. */
+const titleOf = async (db: TenantDb, { id, displayName, name }: StoredApiResource): Promise<string> =>
+  (await publishedName(db, id)) ?? (displayName || name);
 
 /** What makes a link of a text, in the scripts that mail programs know: a dot in a host, an at sign, slashes, a scheme. */
 const OF_LINKS =
@@ -181,7 +188,7 @@ const requestOperation = (base: SubscriberBase): AnyOperation =>
         to: email,
         template: 'subscription',
         locale: language,
-        values: { api: withoutLinks(titleOf(api)) },
+        values: { api: withoutLinks(await titleOf(db, api)) },
         link: linkTo('AddSubscription', api.id, code),
       });
       return { email, expiresAt: shapes.iso(expiresAt) };
@@ -199,7 +206,7 @@ function confirmOperations({ vault }: SubscriberBase): AnyOperation[] {
       states: { [CODES.emailAddFailed.code]: 'already', [CODES.subscriptionFailed.code]: 'full' },
       async about(call: LinkCall) {
         const { email } = await confirmable(vault, call);
-        return { email, api: titleOf(await findApiResource(call.db, call.params.id)) };
+        return { email, api: await titleOf(call.db, await findApiResource(call.db, call.params.id)) };
       },
     },
     async handle(call: LinkCall) {
@@ -236,7 +243,7 @@ function endOperations({ vault }: SubscriberBase): AnyOperation[] {
       view: 'unsubscribe',
       async about(call: LinkCall) {
         const { email } = await endable(vault, call);
-        return { email, api: titleOf(await findApiResource(call.db, call.params.id)) };
+        return { email, api: await titleOf(call.db, await findApiResource(call.db, call.params.id)) };
       },
     },
     async handle(call: LinkCall) {

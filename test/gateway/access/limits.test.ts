@@ -55,6 +55,10 @@ for (const kind of STORES)
       assert.deepEqual(await refused(other, call), ['quota', '60']);
       time = Date.parse('2026-03-10T15:59:59.999Z');
       assert.deepEqual(await refused(other, call), ['quota', '1']);
+      assert.equal(
+        (await other.call({}, call)).problem?.detail,
+        'This API may make 2 calls in one day. Call again in 1 s.',
+      );
       time = Date.parse('2026-03-10T16:00:00Z');
       assert.deepEqual(await refused(node, call), GOOD);
       await node.access.shareLimits();

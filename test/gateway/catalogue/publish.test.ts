@@ -196,6 +196,15 @@ for (const kind of STORES)
         assert.equal((await team.call('GET', '/PublishConfiguration')).body['data'], null);
       });
 
+    it('says all that is wrong in one message, without full stops before its semicolons', async () => {
+      const { body } = await team.publish({
+        suffix,
+        serviceUrl: SERVICE,
+        document: { openapi: '3.0.3', info: { title: 'Orders' }, paths: { a: {} } },
+      });
+      assert.equal(body['message'], 'document: Add "version"; document: Begin the path "a" with "/"');
+    });
+
     it('says at which line a document is wrong', async () => {
       const document =
         'openapi: 3.0.3\ninfo: { title: Orders, version: "1" }\npaths:\n  /items:\n    get: [\n';
@@ -231,6 +240,10 @@ for (const kind of STORES)
         serviceUrl: SERVICE,
       });
       assert.deepEqual([answer.status, answer.body['code']], [409, 300011]);
+      assert.equal(
+        answer.body['message'],
+        `another API has the suffix "${suffix.toUpperCase()}", in this or another case; choose another one`,
+      );
     });
 
     it('gives a suffix to one of two that publish at the same moment', async () => {

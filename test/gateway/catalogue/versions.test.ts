@@ -163,8 +163,19 @@ for (const kind of STORES)
     });
 
     it('keep the current revision online and there', async () => {
-      assert.equal((await team.gateway('PUT', `/Revisions/${first}`, { isOnline: false })).status, 409);
-      assert.equal((await team.gateway('DELETE', `/Revisions/${first}`)).status, 409);
+      for (const [method, what, body] of [
+        ['PUT', 'stays online', { isOnline: false }],
+        ['DELETE', 'cannot be deleted', undefined],
+      ] as const) {
+        const answer = await team.gateway(method, `/Revisions/${first}`, body);
+        assert.deepEqual(
+          [answer.status, answer.body['message']],
+          [
+            409,
+            `the revision is the current one of its version, and ${what}; make another one current first`,
+          ],
+        );
+      }
       const changed = await done(team.gateway('PUT', `/Revisions/${first}`, { description: 'First' }));
       assert.deepEqual([changed['description'], changed['isOnline']], ['First', true]);
     });

@@ -125,7 +125,21 @@ const DOCUMENTS: Row[] = [
     'openapi: 3.1.0\ninfo: {title: a, version: "1"}\npaths: {}\nrouts: {}',
     { rule: 'unevaluatedProperties', path: '/routs', line: 4 },
   ],
-  ['a path without a slash', `${PATHS}  a: {}`, { path: '/paths/a', line: 4, column: 3 }],
+  [
+    'a path without a slash',
+    `${PATHS}  a: {}`,
+    { path: '/paths/a', message: 'Begin the path "a" with "/".', line: 4, column: 3 },
+  ],
+  [
+    'a path without a slash in OpenAPI 3.1',
+    'openapi: 3.1.0\ninfo: {title: a, version: "1"}\npaths:\n  a: {}',
+    { message: 'Begin the path "a" with "/".', line: 4 },
+  ],
+  [
+    'a path without a slash in Swagger 2',
+    'swagger: "2.0"\ninfo: {title: a, version: "1"}\npaths:\n  a: {}',
+    { message: 'Begin the path "a" with "/".', line: 4 },
+  ],
   [
     'no responses',
     `${PATHS}  /a:\n    get: {}`,

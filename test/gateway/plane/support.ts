@@ -128,6 +128,7 @@ export async function startPlane(
   const decisions: TestPlane['decisions'] = [];
   const usage: UsageEntry[] = [];
   const errors: unknown[] = [];
+  const log = changes.log ?? pino({ level: 'silent' });
   const plane = openPlane({
     bySuffix: (_tenant, suffix) => apis.find((api) => api.suffix === suffix),
     routes: { checkPath, routerOf },
@@ -137,10 +138,10 @@ export async function startPlane(
     usage: (entry) => void usage.push(entry),
     trustsProxy: () => false,
     certificateHeader: CERTIFICATE_HEADER,
-    log: pino({ level: 'silent' }),
+    log,
     ...changes,
   });
-  const handle = answeringProxies(plane, () => through === 'nginx');
+  const handle = answeringProxies(plane, () => through === 'nginx', log);
   const server = createServer({ keepAliveTimeout: 65_000 });
   const listener: RequestListener = (request, response) => {
     settleTarget(request);

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { checkPolicy } from '../../../src/gateway/policies/index.js';
 import { ITEMS } from './support.js';
 
+const KEYS =
+  'rateLimit, quota, cors, ipFilter, setHeader, rewrite, timeout, retry, circuitBreaker, cache, requireScopes, validateRequest, mock';
+
 const problemsOf = (policy: unknown): [string, string][] =>
   checkPolicy(policy, ITEMS).map(({ field, rule }) => [field, rule]);
 
@@ -317,6 +320,15 @@ describe('the check of a policy', () => {
   const said = (policy: unknown): string | undefined => checkPolicy(policy, ITEMS)[0]?.message;
 
   it('says what to write', () => {
+    assert.equal(
+      said({ ratelimit: {} }),
+      `is not known here; take it out, or write one of ${KEYS}, operations`,
+    );
+    assert.equal(
+      said({ operations: { readItem: { ratelimit: {} } } }),
+      `is not known here; take it out, or write one of ${KEYS}`,
+    );
+    assert.equal(said({ mock: { state: 1 } }), 'is not known here; take it out, or write one of status');
     assert.equal(said({ rewrite: { prefix: 'v3' } }), 'must be of the form of "/v3"');
     assert.equal(said({ rewrite: { path: '/x' } }), 'belongs to one operation; move it into operations');
     assert.equal(said({ quota: { calls: 1, period: 'year' } }), 'must be one of hour, day, week, month');

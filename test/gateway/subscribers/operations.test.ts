@@ -3,6 +3,7 @@ import { administrator, caller, type Caller } from '../../support/area.js';
 import { GENEROUS, STORES } from '../../support/config.js';
 import { bodyOf, send, type Heard, type Said } from '../../support/http.js';
 import { asForm, call, clientToken, userToken } from '../../support/management.js';
+import { documentOf } from '../../support/gateway.js';
 import { startServer, type TestServer } from '../../support/server.js';
 import { confirmationLink, linkIn, listOf, mailsTo, newApi, subscribed } from './list.js';
 
@@ -100,6 +101,21 @@ for (const kind of STORES)
           assert.equal(mail?.subject, `Confirm your subscription to ${shown}`);
           assert.ok(mail?.text.includes(`mail when ${shown} is published`), mail?.text);
         }
+      });
+
+      it('by the name that the API was published by', async () => {
+        const api = await newApi(admin, 'Own name');
+        const document = documentOf({ 'GET /items': null }, 'Orders');
+        await admin.done('PUT', `/api/ApiResource/${api}/Publish`, {
+          suffix: 'published-name',
+          serviceUrl: 'https://backend.example',
+          document,
+        });
+        const link = await confirmationLink(server, admin, api, 'published@example.com');
+        const [mail] = await mailsTo(server, 'published@example.com');
+        assert.equal(mail?.subject, 'Confirm your subscription to Orders');
+        const { text } = await get(link, { headers: BROWSER });
+        assert.match(text, /<h1[^>]*>Subscribe to Orders\?<\/h1>/);
       });
 
       it('and void the link of the mail before', async () => {
