@@ -8,6 +8,9 @@ export interface ThreadOrder {
 
 export type ThreadAnswer = Prepared | { failed: string };
 
+/** What the thread sends: that it has started, and an answer to each order. */
+export type ThreadMessage = 'ready' | ThreadAnswer;
+
 parentPort?.on('message', ({ text }: ThreadOrder) => {
   void prepareText(text)
     .catch((error: unknown) => ({
@@ -15,3 +18,4 @@ parentPort?.on('message', ({ text }: ThreadOrder) => {
     }))
     .then((answer: ThreadAnswer) => parentPort?.postMessage(answer));
 });
+parentPort?.postMessage('ready' satisfies ThreadMessage);

@@ -8,7 +8,7 @@ import {
   type PrepareDocument,
   type PreparedDocument,
 } from '../types.js';
-import type { ThreadAnswer, ThreadOrder } from './document-thread.js';
+import type { ThreadAnswer, ThreadMessage, ThreadOrder } from './document-thread.js';
 import { MAX_BYTES } from './limits.js';
 import { DocumentMistakes, mistake, type Mistake } from './mistakes.js';
 import { openPlaces, type InPlace } from './places.js';
@@ -102,13 +102,16 @@ class DocumentThread {
   readonly #limits: ThreadLimits;
   #settle: { done(answer: Prepared): void; failed(error: Error): void } | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #isReady = false;
   hasEnded = false;
 
   constructor(limits: ThreadLimits) {
     this.#limits = limits;
     this.#worker = new Worker(THREAD, { resourceLimits: { maxOldGenerationSizeMb: limits.heapMegabytes } });
     this.#worker.unref();
-    this.#worker.on('message', (answer: ThreadAnswer) => this.#answer(answer));
+    this.#worker.on('message', (message: ThreadMessage) =>
+      message === 'ready' ? this.#begin() : this.#answer(message),
+    );
     this.#worker.once('error', (error: Error & { code?: string }) => {
       const isMemory = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
       this.#fail(isMemory ? tooComplex('memory') : error);
@@ -122,9 +125,19 @@ class DocumentThread {
     const order: ThreadOrder = { text };
     return new Promise((done, failed) => {
       this.#settle = { done, failed };
-      this.#timer = setTimeout(() => this.#fail(tooComplex('time')), this.#limits.timeoutMs);
+      if (this.#isReady) this.#startTimer();
       this.#worker.postMessage(order);
     });
+  }
+
+  /** The time that a thread takes to start is not the document's. */
+  #begin(): void {
+    this.#isReady = true;
+    if (this.#settle) this.#startTimer();
+  }
+
+  #startTimer(): void {
+    this.#timer = setTimeout(() => this.#fail(tooComplex('time')), this.#limits.timeoutMs);
   }
 
   async end(): Promise<void> {
