@@ -138,6 +138,7 @@ for (const kind of STORES)
       await server.outbox.deliver();
       const told = await mails.mailTo(email);
       assert.match(told.text ?? '', /Two items at once/);
+      assert.ok(told.text?.includes(`Address of the API: ${server.issuer}/gateway/orders\n`), told.text);
       const unsubscribe = told.headers.get('list') as { unsubscribe: { url: string } };
       const left = await fetch(unsubscribe.unsubscribe.url, {
         method: 'POST',

@@ -39,7 +39,7 @@ import {
   updateVersionSet,
   versionsOf,
 } from './version-store.js';
-import { shownVersion } from './view.js';
+import { pathOf, shownVersion } from './view.js';
 
 interface PublishRequest {
   apiId?: Given<string>;
@@ -127,20 +127,21 @@ export const publishOperation = (base: CatalogueBase): AnyOperation =>
       if (call.body.productIds !== undefined || !before)
         await setProductsOfVersion(db, version.id, call.body.productIds ?? [], () => joining.product(actor));
       await checkNames(call, set.scheme);
-      const announced = (call.body.notify ?? true) && (await base.announce(db, publicationOf(version)));
+      const announced = (call.body.notify ?? true) && (await base.announce(db, publicationOf(version, set)));
       await gatewayChanged(db);
       return { ...(await shownVersion(db, version, { set, tenant })), announced };
     },
     finish: () => base.changed(),
   });
 
-const publicationOf = ({ apiResourceId, displayName, name }: Version): Announcement => ({
+const publicationOf = (version: Version, set: Pick<VersionSet, 'suffix' | 'scheme'>): Announcement => ({
   id: newId(),
-  apiResourceId,
-  apiName: displayName,
+  apiResourceId: version.apiResourceId,
+  apiName: version.displayName,
   kind: 'publish',
-  versionName: name,
+  versionName: version.name,
   notes: '',
+  path: pathOf(version, set),
 });
 
 /** @throws Failure: 404 for a version that is none of the API's */
