@@ -145,7 +145,8 @@ export function problemLocations({ names: { prefix, variable } }: ServerParts): 
       ...STATUSES.flatMap((status) =>
         block(`if ($${variable('status')} = ${status})`, [`return ${status} $${variable('problem')};`]),
       ),
-      `return 503 '${problem('undecided', 'The call cannot be decided now', 503, 'Gatehouse does not answer. Try again.')}';`,
+      '# Gatehouse did not decide: it does not answer, or does not trust this nginx (GATEHOUSE_TRUST_PROXY).',
+      `return 503 '${problem('undecided', 'The call cannot be decided now', 503, 'The call could not be decided. Try again.')}';`,
     ]),
     ...own(
       'backend',
