@@ -436,6 +436,16 @@ describe('nginx with the exported configuration', () => {
     });
   });
 
+  for (const [what, own, expected] of [
+    ['of Gatehouse where it has counted the call', { RateLimit: '"client";r=1;t=9' }, '"client";r=1;t=9'],
+    ['of the backend where it has not', {}, '"backend";r=5;t=1'],
+  ] as const)
+    it(`passes the RateLimit ${what}`, async () => {
+      answerOf = (_request, response) => response.setHeader('RateLimit', '"backend";r=5;t=1').end('yes');
+      decide = () => forwarding({ answered: own });
+      assert.equal((await get('/gateway/orders/items/1')).headers['ratelimit'], expected);
+    });
+
   it('lets no backend move a call elsewhere inside nginx [SEC-G7]', async () => {
     for (const target of ['/gateway/authorize', '/connect/token', '@gatehouse']) {
       answerOf = (_, response) => response.writeHead(200, { 'X-Accel-Redirect': target }).end('mine');
