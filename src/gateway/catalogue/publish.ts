@@ -1,6 +1,6 @@
 import { defineOperation, shapes, type AnyOperation, type Actor, type CallTenant } from '../../api/index.js';
 import { confinedTo } from '../../api/index.js';
-import { lockApiResource } from '../../api-resources/index.js';
+import { lockApiResource, type StoredApiResource } from '../../api-resources/index.js';
 import { newId } from '../../kernel/ids.js';
 import type { TenantDb } from '../../store/index.js';
 import type { Announcement, CompiledDocument, Policy } from '../types.js';
@@ -10,6 +10,7 @@ import { checkCombination } from './combinations.js';
 import { compiledDocument, firstSegmentsOf, insertDocument, type PackedDocument } from './documents.js';
 import { setProductsOfVersion } from './product-store.js';
 import { refused } from './problems.js';
+import { currentOf } from './revise.js';
 import { findRevision, insertRevision, updateRevision } from './revision-store.js';
 import { PUBLISH, VERSION } from './schemas.js';
 import {
@@ -40,6 +41,7 @@ import {
   versionsOf,
 } from './version-store.js';
 import { pathOf, shownVersion } from './view.js';
+import { scopeWarnings, type Warning } from './warnings.js';
 
 interface PublishRequest {
   apiId?: Given<string>;
@@ -64,7 +66,7 @@ interface PublishCall {
   db: TenantDb;
   tenant: CallTenant;
   actor: Actor | undefined;
-  api: { id: string; name: string; displayName: string | null };
+  api: StoredApiResource;
   body: PublishRequest;
   packed: PackedDocument | undefined;
 }
@@ -129,7 +131,8 @@ export const publishOperation = (base: CatalogueBase): AnyOperation =>
       await checkNames(call, set.scheme);
       const announced = (call.body.notify ?? true) && (await base.announce(db, publicationOf(version, set)));
       await gatewayChanged(db);
-      return { ...(await shownVersion(db, version, { set, tenant })), announced };
+      const warnings = await warningsOf(call, version);
+      return { ...(await shownVersion(db, version, { set, tenant })), announced, warnings };
     },
     finish: () => base.changed(),
   });
@@ -144,6 +147,12 @@ const publicationOf = (version: Version, set: Pick<VersionSet, 'suffix' | 'schem
   path: pathOf(version, set),
 });
 
+async function warningsOf({ db, api, body, packed }: PublishCall, version: Version): Promise<Warning[]> {
+  const { policy } = await currentOf(db, version);
+  const document = packed && { field: sourceField(body), compiled: packed.compiled };
+  return scopeWarnings(db, api, { access: version, policy, document });
+}
+
 /** @throws Failure: 404 for a version that is none of the API's */
 async function publishedBefore({ db, api, body }: PublishCall): Promise<Before | undefined> {
   const set = await findVersionSet(db, api.id);
@@ -154,9 +163,7 @@ async function publishedBefore({ db, api, body }: PublishCall): Promise<Before |
     return undefined;
   }
   const version = await versionOf(db, api.id, body.apiId, CODES.revisionDetailFailed);
-  const revision = await findRevision(db, version.currentRevisionId);
-  if (!revision) throw new Error('a version has a current revision');
-  return { set, version, revision };
+  return { set, version, revision: await currentOf(db, version) };
 }
 
 /** Writes where the API is reached. @throws Conflict when the suffix is taken, Failure: 422 */
