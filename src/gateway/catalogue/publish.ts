@@ -9,6 +9,7 @@ import { gatewayChanged } from './changes.js';
 import { checkCombination } from './combinations.js';
 import { compiledDocument, firstSegmentsOf, insertDocument, type PackedDocument } from './documents.js';
 import { setProductsOfVersion } from './product-store.js';
+import { EXAMPLE_DOCUMENT } from './example.js';
 import { refused } from './problems.js';
 import { currentOf } from './revise.js';
 import { findRevision, insertRevision, updateRevision } from './revision-store.js';
@@ -41,7 +42,7 @@ import {
   versionsOf,
 } from './version-store.js';
 import { pathOf, shownVersion } from './view.js';
-import { scopeWarnings, type Warning } from './warnings.js';
+import { warned } from './warnings.js';
 
 interface PublishRequest {
   apiId?: Given<string>;
@@ -80,30 +81,6 @@ interface Before {
 
 const FAILED = CODES.publishFailed;
 
-/** One operation that needs a scope of the API `orders`. */
-const EXAMPLE_DOCUMENT = {
-  openapi: '3.0.3',
-  info: { title: 'Orders', version: '1' },
-  components: {
-    securitySchemes: {
-      gatehouse: {
-        type: 'openIdConnect',
-        openIdConnectUrl: 'https://id.example.com/.well-known/openid-configuration',
-      },
-    },
-  },
-  paths: {
-    '/items/{id}': {
-      get: {
-        operationId: 'readItem',
-        security: [{ gatehouse: ['orders.read'] }],
-        parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
-        responses: { 200: { description: 'The item' } },
-      },
-    },
-  },
-};
-
 export const publishOperation = (base: CatalogueBase): AnyOperation =>
   defineOperation({
     ...ofApi.own('publish', 'PUT', '/{id}/Publish'),
@@ -131,8 +108,11 @@ export const publishOperation = (base: CatalogueBase): AnyOperation =>
       await checkNames(call, set.scheme);
       const announced = (call.body.notify ?? true) && (await base.announce(db, publicationOf(version, set)));
       await gatewayChanged(db);
-      const warnings = await warningsOf(call, version);
-      return { ...(await shownVersion(db, version, { set, tenant })), announced, warnings };
+      return {
+        ...(await shownVersion(db, version, { set, tenant })),
+        announced,
+        ...(await warningsOf(call, version)),
+      };
     },
     finish: () => base.changed(),
   });
@@ -147,10 +127,13 @@ const publicationOf = (version: Version, set: Pick<VersionSet, 'suffix' | 'schem
   path: pathOf(version, set),
 });
 
-async function warningsOf({ db, api, body, packed }: PublishCall, version: Version): Promise<Warning[]> {
+async function warningsOf(
+  { db, api, body, packed }: PublishCall,
+  version: Version,
+): ReturnType<typeof warned> {
   const { policy } = await currentOf(db, version);
   const document = packed && { field: sourceField(body), compiled: packed.compiled };
-  return scopeWarnings(db, api, { access: version, policy, document });
+  return warned(db, api, { access: version, policy, document });
 }
 
 /** @throws Failure: 404 for a version that is none of the API's */

@@ -17,7 +17,7 @@ import { DOCUMENT_LIMITS, documentIn, sourceField } from './source.js';
 import type { CatalogueBase, Revision, Version, VersionSet } from './types.js';
 import { findVersion, findVersionSet, insertVersion, updateVersion, versionsOf } from './version-store.js';
 import { shownRevision, shownVersion } from './view.js';
-import { scopeWarnings } from './warnings.js';
+import { warned } from './warnings.js';
 
 const FAILED = CODES.revisionPublishFailed;
 
@@ -99,8 +99,10 @@ export const publishRevisionOperation = (base: CatalogueBase): AnyOperation =>
       await updateVersion(db, { ...version, lastRevision: number });
       await gatewayChanged(db);
       const document = { field: sourceField(body), compiled };
-      const warnings = await scopeWarnings(db, api, { access: version, policy, document });
-      return { ...shownRevision(revision, version, { set, tenant }), warnings };
+      return {
+        ...shownRevision(revision, version, { set, tenant }),
+        ...(await warned(db, api, { access: version, policy, document })),
+      };
     },
     finish: () => base.changed(),
   });

@@ -7,7 +7,7 @@ export const WARNINGS = {
   type: 'array',
   maxItems: MOST_WARNINGS,
   description:
-    'In the answer to Publish and PublishRevision: what works and is hardly meant so, such as scopes that the API resource does not have. Scopes of a document are looked at when it is sent.',
+    'In the answer to Publish and PublishRevision: what works and is hardly meant so, such as scopes that the API resource does not have. Scopes of a document are looked at when it is sent. Absent where there is nothing to say.',
   items: {
     title: 'GatewayWarning',
     type: 'object',

@@ -8,13 +8,13 @@ import type { Version } from './types.js';
 import { MOST_WARNINGS } from './warning-schemas.js';
 
 /** What works as it was published, and is hardly meant so. */
-export interface Warning {
+interface Warning {
   field: string;
   message: string;
 }
 
 /** What is published of a version. */
-export interface Published {
+interface Published {
   access: Pick<Version, 'authServerId' | 'scope'>;
   policy: Policy | null;
   /** With the field that it came in; undefined where none was sent. */
@@ -33,7 +33,7 @@ const MISSING = 'which this API resource does not have; add it to the resource, 
  * Warnings of scopes that no token for the API can have: such a token has scopes of the API, and of the provider itself. Tokens of
  * other issuers have scopes that are not known here.
  */
-export async function scopeWarnings(db: TenantDb, api: Api, published: Published): Promise<Warning[]> {
+async function scopeWarnings(db: TenantDb, api: Api, published: Published): Promise<Warning[]> {
   const { access, policy, document } = published;
   if (access.authServerId !== 'self') return [];
   const words = wordsOf(published);
@@ -82,4 +82,14 @@ function ofOperations(
           ? `1 operation asks for the scope ${quoted(scope)}, ${MISSING} it.`
           : `${count} operations ask for the scope ${quoted(scope)}, ${MISSING} them.`,
     }));
+}
+
+/** What the answer to a publish says in addition to what is published: nothing where there are no warnings. */
+export async function warned(
+  db: TenantDb,
+  api: Api,
+  published: Published,
+): Promise<{ warnings?: Warning[] }> {
+  const warnings = await scopeWarnings(db, api, published);
+  return warnings.length > 0 ? { warnings } : {};
 }

@@ -89,7 +89,7 @@ for (const kind of STORES)
       });
       const sent = (): string => JSON.stringify(document).replace('SUFFIX', suffix);
       const warningsIn = ({ warnings }: Data): unknown[] =>
-        (warnings as Data[]).map(({ field, message }) => `${field}: ${message}`);
+        ((warnings ?? []) as Data[]).map(({ field, message }) => `${field}: ${message}`);
       const long = `${'x'.repeat(100)}…`;
       const WARNINGS = [
         'document: 2 operations ask for the scope "write", which this API resource does not have; add it to the resource, or no token can call them.',
