@@ -50,6 +50,34 @@ const FORWARDING = new RegExp(
 const isForwarded = ({ rawHeaders }: IncomingMessage): boolean =>
   rawHeaders.some((name, n) => n % 2 === 0 && FORWARDING.test(name));
 
+/** A piece of a message's text, and the address that it leads to where it is one. */
+interface Piece {
+  text: string;
+  href?: string;
+}
+
+/** An address as messages have it; what ends a sentence is not of it. */
+const ADDRESS = /https?:\/\/[^\s<>"'`]*[^\s<>"'`.,;:!?)\]]/gi;
+
+/**
+ * A message's text in pieces, of which addresses at the issuer are links. Addresses elsewhere stay text: people and tenants have
+ * written parts of messages.
+ */
+export function linkedPieces(text: string, issuer: string): Piece[] {
+  const { origin } = new URL(issuer);
+  const pieces: Piece[] = [];
+  let from = 0;
+  for (const { 0: address, index } of text.matchAll(ADDRESS)) {
+    const url = URL.parse(address);
+    if (url?.origin !== origin || url.username + url.password !== '') continue;
+    if (index > from) pieces.push({ text: text.slice(from, index) });
+    pieces.push({ text: address, href: url.href });
+    from = index + address.length;
+  }
+  if (from < text.length) pieces.push({ text: text.slice(from) });
+  return pieces;
+}
+
 /**
  * `/dev/outbox`: what was shown instead of sent. Codes for any account stand there, so only a browser sees it that was opened
  * with the link which the start printed, on this machine, and never in production.
@@ -79,6 +107,7 @@ export function serveOutbox(
     const messages = open
       ? screen.of(tenant.id).map((shown) => ({
           ...shown,
+          pieces: linkedPieces(shown.text, tenant.issuer),
           at: new Date(shown.at).toISOString(),
           shownAt: localTime(pickLocale(ctx), shown.at),
         }))

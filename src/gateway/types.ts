@@ -213,6 +213,6 @@ export interface Announcement {
   kind: 'publish' | 'release';
   versionName: string;
   notes: string;
-  /** Where the version is called, as a path at the issuer (`/gateway/orders/v2`): the mail has a link to it. */
-  path?: `/${string}`;
+  /** Where it is called, as a path at the issuer (`/gateway/orders/v2`): the mail shows its address. Absent where it is offline. */
+  path?: `/${string}` | undefined;
 }

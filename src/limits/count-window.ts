@@ -66,12 +66,13 @@ export class CountWindow {
     readonly end: number,
   ) {}
 
-  /** Counts one more, unless there are `quota` of them; answers whether it was counted. */
-  take(of: CountName, quota: number): boolean {
+  /** Counts one more, unless there are `quota` of them. @returns how many may follow; undefined where it was not counted. */
+  take(of: CountName, quota: number): number | undefined {
     const count = this.#countOf(of, quota);
-    if (count.here + count.everywhere >= quota) return false;
+    const left = quota - count.here - count.everywhere;
+    if (left <= 0) return undefined;
     count.here += 1;
-    return true;
+    return left - 1;
   }
 
   /** Undoes what `take` has counted. */

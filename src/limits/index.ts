@@ -1,2 +1,11 @@
 export { CountWindow, type CountName } from './count-window.js';
-export { openLimits, rateHeaders, type Area, type Limits, type RateWindow, type Refusal } from './limiter.js';
+export {
+  openLimits,
+  rateFields,
+  rateHeaders,
+  type Area,
+  type Limits,
+  type RateState,
+  type RateWindow,
+  type Refusal,
+} from './limiter.js';

@@ -64,16 +64,33 @@ export interface Limits {
   close(): Promise<void>;
 }
 
-/** RateLimit header fields (draft-ietf-httpapi-ratelimit-headers), and Retry-After (RFC 9110, 10.2.3). */
-export const rateHeaders = ({
+/** A limit that a request has counted for. */
+export interface RateState extends Omit<RateWindow, 'retryAfter'> {
+  /** How many may follow in this window. */
+  left: number;
+  /** Seconds until the window ends. */
+  reset: number;
+}
+
+/** RateLimit header fields (draft-ietf-httpapi-ratelimit-headers). */
+export const rateFields = ({
   dimension,
   quota,
   window,
+  left,
+  reset,
+}: RateState): Record<'RateLimit' | 'RateLimit-Policy', string> => ({
+  RateLimit: `"${dimension}";r=${left};t=${reset}`,
+  'RateLimit-Policy': `"${dimension}";q=${quota};w=${window}`,
+});
+
+/** The same of a limit that is used up, and Retry-After (RFC 9110, 10.2.3). */
+export const rateHeaders = ({
   retryAfter,
+  ...window
 }: RateWindow): Record<'Retry-After' | 'RateLimit' | 'RateLimit-Policy', string> => ({
   'Retry-After': String(retryAfter),
-  RateLimit: `"${dimension}";r=0;t=${retryAfter}`,
-  'RateLimit-Policy': `"${dimension}";q=${quota};w=${window}`,
+  ...rateFields({ ...window, left: 0, reset: retryAfter }),
 });
 
 const SHARE_SECONDS = 1;
@@ -122,9 +139,8 @@ export function openLimits(
       const start = Math.floor(time / windowMs) * windowMs;
       current = new CountWindow(start, start + windowMs);
     }
-    return current.take(nameOf(area, dimension, tenantId, name), quota)
-      ? undefined
-      : refusal(dimension, quota, time);
+    const left = current.take(nameOf(area, dimension, tenantId, name), quota);
+    return left === undefined ? refusal(dimension, quota, time) : undefined;
   }
 
   const share = (): Promise<void> => current.share(store, WORTH_SHARING, now());

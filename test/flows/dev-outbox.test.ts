@@ -219,6 +219,27 @@ describe('the outbox page', () => {
     assert.deepEqual([status, text.includes(ADDRESS)], [403, false]);
   });
 
+  it('makes links of addresses of its own server, and of no others [SEC-R15]', async () => {
+    const { issuer, home, screen } = server;
+    const text = [
+      `Open ${issuer}/a?b=1&c=2. Then (${issuer}/d) <script>x</script>`,
+      `https://elsewhere.example/e ${issuer}.elsewhere.example/f ${issuer.replace('://', '://u@')}/g`,
+      `javascript:alert(1) ${issuer}/"><img>`,
+    ].join('\n');
+    screen.show({ channel: 'mail', tenantId: home.tenant.id, to: 'l@example.com', text, at: Date.now() });
+    const { html } = await (await opened()).go('/dev/outbox');
+    const message = /<pre class="message">([^]*?)<\/pre>/.exec(html)?.[1] ?? '';
+    assert.deepEqual(
+      [...message.matchAll(/<a href="([^"]*)">([^<]*)<\/a>/g)].map(([, href, words]) => [href, words]),
+      [
+        [`${issuer}/a?b=1&amp;c=2`, `${issuer}/a?b=1&amp;c=2`],
+        [`${issuer}/d`, `${issuer}/d`],
+        [`${issuer}/`, `${issuer}/`],
+      ],
+    );
+    assert.doesNotMatch(message.replace(/<a href="[^"]*">|<\/a>/g, ''), /[<>"]/);
+  });
+
   for (const header of FORWARDING)
     it(`is not there for a request with ${header}, the right cookie or link or not [SEC-R15]`, async () => {
       const visitor = await opened();

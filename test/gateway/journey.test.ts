@@ -111,7 +111,10 @@ for (const kind of STORES)
           headers: key === undefined ? {} : { 'ocp-apim-subscription-key': key },
         });
       assert.deepEqual(problemOf(await withKey()), [401, 'product-key']);
-      assert.equal((await withKey(primaryKey)).status, 200);
+      const first = await withKey(primaryKey);
+      assert.equal(first.status, 200);
+      assert.match(first.headers.get('ratelimit') ?? '', /^"key";r=1;t=\d+$/);
+      assert.equal(first.headers.get('ratelimit-policy'), '"key";q=2;w=3600');
       assert.equal((await withKey(secondaryKey)).status, 200);
       const limited = await withKey(primaryKey);
       assert.deepEqual(problemOf(limited), [429, 'rate-limit']);
@@ -138,6 +141,7 @@ for (const kind of STORES)
       await server.outbox.deliver();
       const told = await mails.mailTo(email);
       assert.match(told.text ?? '', /Two items at once/);
+      assert.ok(told.text?.includes(`Address of the API: ${server.issuer}/gateway/orders\n`), told.text);
       const unsubscribe = told.headers.get('list') as { unsubscribe: { url: string } };
       const left = await fetch(unsubscribe.unsubscribe.url, {
         method: 'POST',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { migrate, openStore, schemaStatus, type Store } from '../../src/store/index.js';
+import { findProduct, updateProduct } from '../../src/gateway/catalogue/product-store.js';
+import { migrate, openStore, schemaStatus, tenantDb, type Store } from '../../src/store/index.js';
 import { configFor, STORES } from '../support/config.js';
 
 /** A column as both databases describe it. */
@@ -159,6 +160,31 @@ for (const kind of STORES)
       await migrate(store);
       for (const table of ['clients', 'client_secrets', 'client_registrations'])
         assert.equal((await store.knex(table)).length, ROWS - 1, table);
+    });
+
+    it('keep products whose names differ in case alone, and let them be changed', async () => {
+      await migrate(store, 43);
+      await store.knex('api_products').delete();
+      const [tenant] = await store.knex('tenants').pluck<string[]>('id');
+      const others = { tenant_id: tenant, state: 'published', updated_at: 0 };
+      const rows = ['gold', 'Gold', 'GOLD'].map((name, n) => ({
+        ...others,
+        id: name,
+        name,
+        created_at: 3 - n,
+      }));
+      await store.knex('api_products').insert(rows);
+      await migrate(store);
+      assert.deepEqual(await store.knex('api_products').orderBy('created_at').pluck<string[]>('name_key'), [
+        'gold',
+        'gold\nGold',
+        'gold\ngold',
+      ]);
+      const db = tenantDb(store.knex, String(tenant));
+      const product = await findProduct(db, 'Gold');
+      assert.ok(product);
+      assert.equal((await updateProduct(db, product, { ...product, description: 'x' })).description, 'x');
+      await assert.rejects(updateProduct(db, product, { ...product, name: 'gOLD' }), /has the name "gOLD"/);
     });
 
     it('leave the references between tables in force', async () => {

@@ -8,4 +8,5 @@
  * the store does not answer.
  */
 export { openAccess, type Access, type AccessBase } from './access.js';
+export { lacking } from './scopes.js';
 export type { AccessCall } from './types.js';

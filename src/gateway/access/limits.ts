@@ -3,7 +3,7 @@ import { every, type Repeated } from '../../jobs/index.js';
 import { networkOf } from '../../kernel/addresses.js';
 import { steadyNow } from '../../kernel/clock.js';
 import { soon, type Soon } from '../../kernel/soon.js';
-import { CountWindow, rateHeaders, type CountName } from '../../limits/index.js';
+import { CountWindow, rateHeaders, type CountName, type RateState } from '../../limits/index.js';
 import type { Log } from '../../observe/index.js';
 import type { Store } from '../../store/index.js';
 import type { Problem } from '../plane/problem.js';
@@ -103,7 +103,7 @@ export class CallLimits {
     this.#repeated = every(SHARE_SECONDS, 'limits of the gateway', base.log, () => this.share());
   }
 
-  /** Counts a call; answers the problem where it is one too many. */
+  /** Counts a call, and notes the nearest limit in it; answers the problem where it is one too many. */
   check(call: AccessCall): Soon<Problem | undefined> {
     for (const rule of rulesOf(call, 'rateLimit')) {
       const problem = this.#countRate(call, rule);
@@ -121,8 +121,9 @@ export class CallLimits {
       this.#rates.set(limit.seconds, (window = new CountWindow(start, start + lengthMs)));
     }
     const name = nameOf(call, `gateway rate ${limit.seconds}`, what, by);
-    if (window.take(name, limit.calls)) return undefined;
-    return tooMany('rate-limit', by, { quota: limit.calls, span: `${limit.seconds} s`, window, time });
+    const left = window.take(name, limit.calls);
+    const counted = { call, by, quota: limit.calls, window, time };
+    return left === undefined ? tooMany('rate-limit', `${limit.seconds} s`, counted) : note(counted, left);
   }
 
   #countQuotas(call: AccessCall, rules: readonly Rule<Quota>[]): Soon<Problem | undefined> {
@@ -136,10 +137,11 @@ export class CallLimits {
     const time = this.#now();
     const window = this.#quotaWindow(time, period, timeZone);
     const name = nameOf(call, `gateway quota ${period}`, what, by);
-    const take = (): Problem | undefined =>
-      window.take(name, calls)
-        ? undefined
-        : tooMany('quota', by, { quota: calls, span: `one ${period}`, window, time });
+    const take = (): Problem | undefined => {
+      const left = window.take(name, calls);
+      const counted = { call, by, quota: calls, window, time };
+      return left === undefined ? tooMany('quota', `one ${period}`, counted) : note(counted, left);
+    };
     const steady = steadyNow();
     if (steady - window.learnedAt(name, calls) <= STALE_MS) return take();
     return window.learn(this.base.store, name, calls, steady).then(take);
@@ -189,16 +191,37 @@ function nameOf(call: AccessCall, limit: string, what: string, by: CountBy): Cou
   };
 }
 
-function tooMany(
-  word: 'rate-limit' | 'quota',
-  by: CountBy,
-  { quota, span, window, time }: { quota: number; span: string; window: CountWindow; time: number },
-): Problem {
-  const retryAfter = Math.max(1, Math.ceil((window.end - time) / 1000));
-  const seconds = Math.round((window.end - window.start) / 1000);
+/** A limit that a call was counted for, or was one too many for. */
+interface Counted {
+  call: AccessCall;
+  by: CountBy;
+  quota: number;
+  window: CountWindow;
+  /** In milliseconds of the window's clock. */
+  time: number;
+}
+
+/** What the headers say of a limit but how many calls are left. */
+const stateOf = ({ by, quota, window, time }: Counted): Omit<RateState, 'left'> => ({
+  dimension: by,
+  quota,
+  window: Math.round((window.end - window.start) / 1000),
+  reset: Math.max(1, Math.ceil((window.end - time) / 1000)),
+});
+
+/** Keeps what the answer says of limits: the one with the fewest calls left. */
+function note(counted: Counted, left: number): undefined {
+  const { call } = counted;
+  if (call.limit === undefined || left < call.limit.left) call.limit = { ...stateOf(counted), left };
+}
+
+function tooMany(word: 'rate-limit' | 'quota', span: string, counted: Counted): Problem {
+  const { call, by, quota } = counted;
+  const { reset: retryAfter, ...state } = stateOf(counted);
+  call.limit = undefined; // the problem says it itself
   return {
     word,
     detail: `This ${WORDS[by]} may make ${quota} calls in ${span}. Call again in ${retryAfter} s.`,
-    headers: rateHeaders({ dimension: by, quota, window: seconds, retryAfter }),
+    headers: rateHeaders({ ...state, retryAfter }),
   };
 }

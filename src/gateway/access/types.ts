@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestFacts } from '../../kernel/request.js';
+import type { RateState } from '../../limits/index.js';
 import type { Tenant } from '../../tenants/index.js';
 import type {
   Caller,
@@ -28,6 +29,8 @@ export interface AccessCall {
   caller: Caller | undefined;
   /** Set by the step `productKey`. */
   key: PresentedKey | undefined;
+  /** Set by the step `limits`: of the limits that have counted the call, the one with the fewest calls left. */
+  limit: RateState | undefined;
 }
 
 /** What of an operation's policy is about access (policies/compile.ts). */

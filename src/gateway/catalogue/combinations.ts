@@ -11,7 +11,7 @@ import type { Revision, Version } from './types.js';
 type Access = Pick<Version, 'authServerId' | 'scope'>;
 
 /** The steps of a policy with the fields that they are in: those of all operations, and of each that it names. */
-function stepsOf(policy: Policy | null): [field: string, steps: PolicySteps][] {
+export function stepsOf(policy: Policy | null): [field: string, steps: PolicySteps][] {
   const named = Object.entries(policy?.operations ?? {}).map(([name, steps]): [string, PolicySteps] => [
     below('policy/operations', name),
     steps,

@@ -1,6 +1,7 @@
 import { Conflict } from '../../kernel/errors.js';
 import { newId } from '../../kernel/ids.js';
 import { parse } from '../../kernel/json.js';
+import { foldName } from '../../kernel/names.js';
 import { uniquely, type Row, type TenantDb } from '../../store/index.js';
 import type { Quota, RateLimit } from '../types.js';
 import type { Product } from './types.js';
@@ -32,8 +33,9 @@ export async function lockProduct(db: TenantDb, id: string): Promise<Product | u
 
 export type NewProduct = Omit<Product, 'id' | 'createdAt' | 'updatedAt'>;
 
-const columnsOf = (product: NewProduct): Record<string, unknown> => ({
-  name: product.name,
+const nameColumns = ({ name }: NewProduct): Record<string, string> => ({ name, name_key: foldName(name) });
+
+const otherColumns = (product: NewProduct): Record<string, unknown> => ({
   description: product.description,
   state: product.state,
   subscription_required: product.subscriptionRequired,
@@ -41,26 +43,45 @@ const columnsOf = (product: NewProduct): Record<string, unknown> => ({
   quota: product.quota && JSON.stringify(product.quota),
 });
 
-const naming = <T>(name: string, write: () => Promise<T>): Promise<T> =>
-  uniquely({ api_products_name: ['name', `another product has the name "${name}"`] }, write);
+function naming<T>(name: string, write: () => Promise<T>): Promise<T> {
+  const taken: [string, string] = [
+    'name',
+    `another product has the name "${name}", in this or another case; choose another one`,
+  ];
+  return uniquely({ api_products_name: taken, api_products_name_key: taken }, write);
+}
 
 /** @throws Conflict when the name is taken */
 export async function insertProduct(db: TenantDb, product: NewProduct): Promise<Product> {
   const [id, now] = [newId(), Date.now()];
   await naming(product.name, () =>
-    db.insert('api_products', { id, ...columnsOf(product), created_at: now, updated_at: now }),
+    db.insert('api_products', {
+      id,
+      ...nameColumns(product),
+      ...otherColumns(product),
+      created_at: now,
+      updated_at: now,
+    }),
   );
   return { ...product, id, createdAt: now, updatedAt: now };
 }
 
-/** @throws Conflict when the name is taken */
-export async function updateProduct(db: TenantDb, product: Product): Promise<Product> {
+/**
+ * A name that stays keeps its key: another product can have it in another case since before that was refused (migration 44).
+ * @throws Conflict when a new name is taken
+ */
+export async function updateProduct(db: TenantDb, before: Product, after: NewProduct): Promise<Product> {
+  const product = { ...before, ...after };
   const updatedAt = Date.now();
   await naming(product.name, async () =>
     db
       .from('api_products')
       .where({ id: product.id })
-      .update({ ...columnsOf(product), updated_at: updatedAt }),
+      .update({
+        ...(product.name !== before.name && nameColumns(product)),
+        ...otherColumns(product),
+        updated_at: updatedAt,
+      }),
   );
   return { ...product, updatedAt };
 }

@@ -177,7 +177,7 @@ export const productOperations = (base: CatalogueBase): readonly AnyOperation[] 
       const body = withoutBlanks<ProductRequest>(sent);
       const before = await lockProduct(db, params.id);
       if (!before) throw missing('product', params.id);
-      const product = await updateProduct(db, { ...before, ...productOf(body, before) });
+      const product = await updateProduct(db, before, productOf(body, before));
       await putApis({ db, actor }, product.id, body);
       await gatewayChanged(db);
       return shownNow(db, actor, product);

@@ -1,6 +1,6 @@
 import { defineOperation, shapes, type AnyOperation, type Actor, type CallTenant } from '../../api/index.js';
 import { confinedTo } from '../../api/index.js';
-import { lockApiResource } from '../../api-resources/index.js';
+import { lockApiResource, type StoredApiResource } from '../../api-resources/index.js';
 import { newId } from '../../kernel/ids.js';
 import type { TenantDb } from '../../store/index.js';
 import type { Announcement, CompiledDocument, Policy } from '../types.js';
@@ -9,7 +9,9 @@ import { gatewayChanged } from './changes.js';
 import { checkCombination } from './combinations.js';
 import { compiledDocument, firstSegmentsOf, insertDocument, type PackedDocument } from './documents.js';
 import { setProductsOfVersion } from './product-store.js';
+import { EXAMPLE_DOCUMENT } from './example.js';
 import { refused } from './problems.js';
+import { currentOf } from './revise.js';
 import { findRevision, insertRevision, updateRevision } from './revision-store.js';
 import { PUBLISH, VERSION } from './schemas.js';
 import {
@@ -39,7 +41,8 @@ import {
   updateVersionSet,
   versionsOf,
 } from './version-store.js';
-import { shownVersion } from './view.js';
+import { pathOf, shownVersion } from './view.js';
+import { warned } from './warnings.js';
 
 interface PublishRequest {
   apiId?: Given<string>;
@@ -64,7 +67,7 @@ interface PublishCall {
   db: TenantDb;
   tenant: CallTenant;
   actor: Actor | undefined;
-  api: { id: string; name: string; displayName: string | null };
+  api: StoredApiResource;
   body: PublishRequest;
   packed: PackedDocument | undefined;
 }
@@ -77,30 +80,6 @@ interface Before {
 }
 
 const FAILED = CODES.publishFailed;
-
-/** One operation that needs a scope of the API `orders`. */
-const EXAMPLE_DOCUMENT = {
-  openapi: '3.0.3',
-  info: { title: 'Orders', version: '1' },
-  components: {
-    securitySchemes: {
-      gatehouse: {
-        type: 'openIdConnect',
-        openIdConnectUrl: 'https://id.example.com/.well-known/openid-configuration',
-      },
-    },
-  },
-  paths: {
-    '/items/{id}': {
-      get: {
-        operationId: 'readItem',
-        security: [{ gatehouse: ['orders.read'] }],
-        parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
-        responses: { 200: { description: 'The item' } },
-      },
-    },
-  },
-};
 
 export const publishOperation = (base: CatalogueBase): AnyOperation =>
   defineOperation({
@@ -127,21 +106,35 @@ export const publishOperation = (base: CatalogueBase): AnyOperation =>
       if (call.body.productIds !== undefined || !before)
         await setProductsOfVersion(db, version.id, call.body.productIds ?? [], () => joining.product(actor));
       await checkNames(call, set.scheme);
-      const announced = (call.body.notify ?? true) && (await base.announce(db, publicationOf(version)));
+      const announced = (call.body.notify ?? true) && (await base.announce(db, publicationOf(version, set)));
       await gatewayChanged(db);
-      return { ...(await shownVersion(db, version, { set, tenant })), announced };
+      return {
+        ...(await shownVersion(db, version, { set, tenant })),
+        announced,
+        ...(await warningsOf(call, version)),
+      };
     },
     finish: () => base.changed(),
   });
 
-const publicationOf = ({ apiResourceId, displayName, name }: Version): Announcement => ({
+const publicationOf = (version: Version, set: Pick<VersionSet, 'suffix' | 'scheme'>): Announcement => ({
   id: newId(),
-  apiResourceId,
-  apiName: displayName,
+  apiResourceId: version.apiResourceId,
+  apiName: version.displayName,
   kind: 'publish',
-  versionName: name,
+  versionName: version.name,
   notes: '',
+  path: pathOf(version, set),
 });
+
+async function warningsOf(
+  { db, api, body, packed }: PublishCall,
+  version: Version,
+): ReturnType<typeof warned> {
+  const { policy } = await currentOf(db, version);
+  const document = packed && { field: sourceField(body), compiled: packed.compiled };
+  return warned(db, api, { access: version, policy, document });
+}
 
 /** @throws Failure: 404 for a version that is none of the API's */
 async function publishedBefore({ db, api, body }: PublishCall): Promise<Before | undefined> {
@@ -153,9 +146,7 @@ async function publishedBefore({ db, api, body }: PublishCall): Promise<Before |
     return undefined;
   }
   const version = await versionOf(db, api.id, body.apiId, CODES.revisionDetailFailed);
-  const revision = await findRevision(db, version.currentRevisionId);
-  if (!revision) throw new Error('a version has a current revision');
-  return { set, version, revision };
+  return { set, version, revision: await currentOf(db, version) };
 }
 
 /** Writes where the API is reached. @throws Conflict when the suffix is taken, Failure: 422 */

@@ -20,11 +20,12 @@ import {
   toRelease,
   updateRelease,
 } from './release-store.js';
-import { currentOf } from './revise.js';
+import { currentOf, setOf } from './revise.js';
 import { findRevisionByNumber } from './revision-store.js';
 import { gatewayId, NEW_RELEASE, paramsWith, RELEASE, RELEASE_CHANGE } from './schemas.js';
 import { withoutBlanks, type Given } from './settings.js';
-import type { CatalogueBase, Release, Revision, Version } from './types.js';
+import type { CatalogueBase, Release, Revision, Version, VersionSet } from './types.js';
+import { toldPathOf } from './view.js';
 
 const QUERY = listQuery({
   orderby: { type: 'string', enum: ['createdAt'] },
@@ -46,16 +47,19 @@ const shown = <R extends Release>({
   updatedAt: shapes.iso(updatedAt),
 });
 
+interface ReleaseOf {
+  set: VersionSet;
+  version: Version;
+  revision: Revision;
+  notes: string;
+  notify: boolean;
+}
+
 /** Adds a release, and announces it where it says something. `announced` is whether its subscribers get a mail. */
 export async function addRelease(
   base: CatalogueBase,
   db: TenantDb,
-  {
-    version,
-    revision,
-    notes,
-    notify,
-  }: { version: Version; revision: Revision; notes: string; notify: boolean },
+  { set, version, revision, notes, notify }: ReleaseOf,
 ): Promise<Release & { announced: boolean }> {
   const { apiResourceId } = version;
   const release = await insertRelease(db, {
@@ -74,6 +78,7 @@ export async function addRelease(
       kind: 'release',
       versionName: version.name,
       notes,
+      path: toldPathOf(revision, version, set),
     }));
   return { ...release, announced };
 }
@@ -133,7 +138,9 @@ export const releaseOperations = (base: CatalogueBase): readonly AnyOperation[] 
     async handle({ db, actor, params, body }) {
       const api = await lockApiResource(db, params.id, confinedTo(actor));
       const target = await targetOf(db, api.id, withoutBlanks<Target>(body));
-      return shown(await addRelease(base, db, { ...target, notes: body.notes, notify: body.notify ?? true }));
+      const set = await setOf(db, api.id);
+      const { notes, notify } = body;
+      return shown(await addRelease(base, db, { set, ...target, notes, notify: notify ?? true }));
     },
   }),
   defineOperation({

@@ -17,6 +17,7 @@ import { DOCUMENT_LIMITS, documentIn, sourceField } from './source.js';
 import type { CatalogueBase, Revision, Version, VersionSet } from './types.js';
 import { findVersion, findVersionSet, insertVersion, updateVersion, versionsOf } from './version-store.js';
 import { shownRevision, shownVersion } from './view.js';
+import { warned } from './warnings.js';
 
 const FAILED = CODES.revisionPublishFailed;
 
@@ -97,7 +98,11 @@ export const publishRevisionOperation = (base: CatalogueBase): AnyOperation =>
       });
       await updateVersion(db, { ...version, lastRevision: number });
       await gatewayChanged(db);
-      return shownRevision(revision, version, { set, tenant });
+      const document = { field: sourceField(body), compiled };
+      return {
+        ...shownRevision(revision, version, { set, tenant }),
+        ...(await warned(db, api, { access: version, policy, document })),
+      };
     },
     finish: () => base.changed(),
   });

@@ -1,4 +1,5 @@
 import { shapes } from '../../api/index.js';
+import { WARNINGS } from './warning-schemas.js';
 
 /** JSON Schemas of what the operations about versions, revisions and releases take and answer. */
 
@@ -61,6 +62,7 @@ export const REVISION = {
     operationCount: { type: 'integer', minimum: 0 },
     policy: POLICY,
     author: { ...line(200), description: 'Who has published it: a `userKey`, or a `clientId`.' },
+    warnings: WARNINGS,
     createdAt: time,
     updatedAt: time,
   },
@@ -88,6 +90,7 @@ export const VERSION = {
     passToken: { type: 'boolean' },
     revisions: { type: 'array', items: REVISION, description: 'The newest first.' },
     announced,
+    warnings: WARNINGS,
     createdAt: time,
     updatedAt: time,
   },

@@ -106,7 +106,7 @@ const onlineOperation = (base: CatalogueBase): AnyOperation =>
       const notes = body.notes ?? (revision.wasCurrent ? '' : (revision.description ?? ''));
       await updateRevision(db, { ...revision, online: true, wasCurrent: true });
       const now = await updateVersion(db, { ...version, currentRevisionId: revision.id });
-      const { announced } = await addRelease(base, db, { version: now, revision, notes, notify: true });
+      const { announced } = await addRelease(base, db, { set, version: now, revision, notes, notify: true });
       await gatewayChanged(db);
       return { ...(await shownVersion(db, now, { set, tenant })), announced };
     },

@@ -6,10 +6,23 @@ import type { Revision, Version, VersionSet } from './types.js';
 
 type Place = { set: Pick<VersionSet, 'suffix' | 'scheme'>; tenant: CallTenant };
 
-/** Where a version is called: versions that a header or a query parameter names share the address of the first one. */
-function urlOf(version: Version, { set, tenant }: Place): string {
-  const base = `${tenant.issuer}/gateway/${set.suffix}`;
+/** Where a version is called, at the issuer: versions that a header or a query parameter names share the path of the first one. */
+export function pathOf(version: Version, set: Place['set']): `/${string}` {
+  const base = `/gateway/${set.suffix}` as const;
   return set.scheme.in === 'path' && version.name !== '' ? `${base}/${version.name}` : base;
+}
+
+const privatePathOf = (revision: Revision, version: Version, set: Place['set']): `/${string}` =>
+  `${pathOf(version, set)};rev=${revision.number}`;
+
+/** Where a revision is called, for those who are told of it: undefined where it is offline. */
+export function toldPathOf(
+  revision: Revision,
+  version: Version,
+  set: Place['set'],
+): `/${string}` | undefined {
+  if (revision.id === version.currentRevisionId) return pathOf(version, set);
+  return revision.online ? privatePathOf(revision, version, set) : undefined;
 }
 
 export const shownRevision = (revision: Revision, version: Version, place: Place) => ({
@@ -19,7 +32,7 @@ export const shownRevision = (revision: Revision, version: Version, place: Place
   isCurrent: revision.id === version.currentRevisionId,
   isOnline: revision.online,
   description: revision.description,
-  privateUrl: `${urlOf(version, place)};rev=${revision.number}`,
+  privateUrl: place.tenant.issuer + privatePathOf(revision, version, place.set),
   serviceUrl: revision.serviceUrl,
   documentType: revision.documentType,
   operationCount: revision.operationCount,
@@ -42,7 +55,7 @@ export async function shownVersions(db: TenantDb, versions: readonly Version[], 
     description: version.description,
     suffix: place.set.suffix,
     versionScheme: place.set.scheme,
-    url: urlOf(version, place),
+    url: place.tenant.issuer + pathOf(version, place.set),
     productIds: products.get(version.id) ?? [],
     authorizationServerId: version.authServerId,
     scope: version.scope,

@@ -7,4 +7,5 @@
  */
 export { checkPath } from './check-path.js';
 export { openDocuments, type Documents } from './documents.js';
+export { quoted } from './mistakes.js';
 export { routerOf, type Router } from './router.js';

@@ -3,6 +3,7 @@ import type { DocumentType } from '../types.js';
 import { MAX_PROBLEMS } from './limits.js';
 import type { Mistake } from './mistakes.js';
 import { METHODS, pathKeys } from './paths.js';
+import { adviceOf } from './specification-messages.js';
 import { dereference, isTree, listAt, pointerOf, refOf, treeAt, without, type Tree } from './tree.js';
 
 /**
@@ -100,10 +101,11 @@ function placesOf(document: Tree): Map<string, string> {
 
 function mistakeOf(message: string, places: ReadonlyMap<string, string>): Mistake {
   const [first = message] = message.split('\n');
+  const found = { rule: 'specification', message: adviceOf(first) };
   for (const [, named = ''] of message.matchAll(/`(\/[^`]*)`/g))
     for (let place = named; place !== ''; place = place.slice(0, Math.max(0, place.lastIndexOf('/')))) {
       const path = places.get(place);
-      if (path !== undefined) return { rule: 'specification', message: first, path };
+      if (path !== undefined) return { ...found, path };
     }
-  return { rule: 'specification', message: first };
+  return found;
 }

@@ -40,7 +40,6 @@ const withOwnUniqueItems = (ajv: Ajv): Ajv =>
     keyword: 'uniqueItems',
     type: 'array',
     schemaType: 'boolean',
-    error: { message: 'must not have the same item twice' },
     validate: (isAsked: boolean, items: unknown[]): boolean =>
       !isAsked || new Set(items.map(canonicalJson)).size === items.length,
   });
@@ -140,7 +139,17 @@ function mistakeOf(error: ErrorObject): Mistake {
 const isPathWithoutSlash = (place: string, key: string | undefined): key is string =>
   place === '/paths' && key !== undefined && !key.startsWith('/');
 
-function adviceFor({ keyword, message, propertyName }: ErrorObject, params: Tree): string {
+/** What may not stand together. */
+function contradicting(schema: unknown): string {
+  const names = isTree(schema) && Array.isArray(schema['required']) ? (schema['required'] as unknown[]) : [];
+  if (names.length === 1) return `Remove ${quoted(names[0])}: it has no meaning here.`;
+  return names.length > 1
+    ? `Remove one of ${names.map(quoted).join(' and ')}.`
+    : 'Remove what has no meaning here.';
+}
+
+function adviceFor({ keyword, propertyName, schema }: ErrorObject, params: Tree): string {
+  const limit = String(params['limit']);
   switch (keyword) {
     case 'required':
       return `Add ${quoted(params['missingProperty'])}.`;
@@ -156,7 +165,33 @@ function adviceFor({ keyword, message, propertyName }: ErrorObject, params: Tree
       return `Write ${quoted(params['allowedValue'])}.`;
     case 'pattern':
       return `Write ${propertyName === undefined ? 'a text' : 'a key'} that fits ${String(params['pattern'])}.`;
+    case 'minItems':
+    case 'minProperties':
+      return `Add something: ${limit} or more are needed here.`;
+    case 'maxItems':
+    case 'maxProperties':
+      return `Remove something: ${limit} or fewer can stand here.`;
+    case 'minLength':
+      return `Write a text of ${limit} or more characters.`;
+    case 'maxLength':
+      return `Write a text of ${limit} or fewer characters.`;
+    case 'minimum':
+    case 'exclusiveMinimum':
+    case 'maximum':
+    case 'exclusiveMaximum':
+      return `Write a number that is ${String(params['comparison'])} ${limit}.`;
+    case 'multipleOf':
+      return `Write a multiple of ${String(params['multipleOf'])}.`;
+    case 'uniqueItems':
+      return 'Remove what is there twice.';
+    case 'propertyNames':
+      return `Rename the key ${quoted(params['propertyName'])}.`;
+    case 'not':
+      return contradicting(schema);
+    case 'oneOf':
+    case 'anyOf':
+      return 'Write this in one of the forms that the version of OpenAPI has for it.';
     default:
-      return `Correct this: it ${message ?? 'is not valid'}.`;
+      return 'Write this as the version of OpenAPI says.';
   }
 }

@@ -91,9 +91,12 @@ function compose(tokens: CST.Token[], length: number, lines: LineCounter): Docum
   return document;
 }
 
-/** The library's message on one line, without the rest of the text, which it quotes. */
+/** The library's message on one line, without the rest of the text, which it quotes. What it says that should be has to be. */
 function sentence(message: string): string {
-  const text = message.replace(/\s+/g, ' ').replace(/\.$/, '');
+  const text = message
+    .replace(/\s+/g, ' ')
+    .replace(/\.$/, '')
+    .replace(/\bshould\b/g, 'must');
   return text.charAt(0).toLowerCase() + (text.length > 200 ? `${text.slice(1, 200)}…` : text.slice(1));
 }
 

@@ -23,6 +23,12 @@ export const NOT_ANSWERED = [
   'X-Request-Id',
 ];
 
+/** Headers that Gatehouse says where a limit has counted the call, and the backend else: one value of the two. */
+export const OF_LIMITS = ['RateLimit', 'RateLimit-Policy'] as const;
+
+/** The variable that has the value for the caller. */
+export const limitVariable = (variable: Names['variable'], name: string): string => variable(`said_${name}`);
+
 type Headers = Readonly<Record<string, string | null>>;
 
 /** nginx takes all `proxy_set_header` of one level: a location that adds one has to repeat the others. */
@@ -42,11 +48,19 @@ export function requestHeaders({ names: { variable }, options }: ServerParts, se
   ];
 }
 
+/** nginx takes all `add_header` of one level as well. What a policy decides on is said once. */
 export function answerHeaders(variable: Names['variable'], set: Headers): string[] {
+  const decided = new Set(Object.keys(set).map((name) => name.toLowerCase()));
+  const ofLimits: readonly string[] = OF_LIMITS;
   return [
     'add_header Content-Security-Policy sandbox always;',
     'add_header X-Content-Type-Options nosniff always;',
-    ...ANSWERED.map((name) => `add_header ${name} $${variable(`answer_${name}`)} always;`),
+    ...ANSWERED.filter((name) => !ofLimits.includes(name)).map(
+      (name) => `add_header ${name} $${variable(`answer_${name}`)} always;`,
+    ),
+    ...OF_LIMITS.filter((name) => !decided.has(name.toLowerCase())).map(
+      (name) => `add_header ${name} $${limitVariable(variable, name)} always;`,
+    ),
     ...Object.entries(set).flatMap(([name, value]) =>
       value === null ? [] : [`add_header ${name} ${quoted(value, variable('dollar'))} always;`],
     ),

@@ -1,7 +1,7 @@
 import type { LiveApi, LiveRevision, LiveVersion } from '../types.js';
 import { AUTHORIZE_PATH } from './authorize.js';
 import { configured } from './backend-names.js';
-import { answerHeaders, NOT_ANSWERED, requestHeaders } from './nginx-headers.js';
+import { answerHeaders, NOT_ANSWERED, OF_LIMITS, requestHeaders } from './nginx-headers.js';
 import { revisionsOf, type Backend, type ServerParts } from './nginx-names.js';
 import { block } from './nginx-text.js';
 
@@ -9,6 +9,9 @@ import { block } from './nginx-text.js';
 
 /** So many names of backends go with a question. */
 const MOST_NAMES = 100;
+
+/** What does not pass from backends as it comes. */
+const HIDDEN = [...NOT_ANSWERED, ...OF_LIMITS];
 
 /** Headers to Gatehouse that it believes from a proxy, each with a value of nginx's own. */
 const identity = ({ host, options: { certificateHeader } }: ServerParts): string[] => [
@@ -64,7 +67,7 @@ export function ofCalls(parts: ServerParts): string[] {
     'sub_filter_types *;',
     'proxy_pass_header Server;',
     'proxy_pass_header Date;',
-    ...NOT_ANSWERED.map((name) => `proxy_hide_header ${name};`),
+    ...HIDDEN.map((name) => `proxy_hide_header ${name};`),
     ...requestHeaders(parts, {}),
     ...answerHeaders(variable, {}),
   ];
@@ -120,7 +123,7 @@ function locationOf(
     `auth_request ${AUTHORIZE_PATH};`,
     ...(Object.keys(request).length > 0 ? requestHeaders(parts, request) : []),
     ...(Object.keys(response).length > 0 ? answerHeaders(variable, response) : []),
-    ...(hidden.length > 0 ? [...NOT_ANSWERED, ...hidden].map((name) => `proxy_hide_header ${name};`) : []),
+    ...(hidden.length > 0 ? [...HIDDEN, ...hidden].map((name) => `proxy_hide_header ${name};`) : []),
     `proxy_pass $${variable('upstream')}$${variable('path')};`,
   ]);
 }
@@ -145,7 +148,8 @@ export function problemLocations({ names: { prefix, variable } }: ServerParts): 
       ...STATUSES.flatMap((status) =>
         block(`if ($${variable('status')} = ${status})`, [`return ${status} $${variable('problem')};`]),
       ),
-      `return 503 '${problem('undecided', 'The call cannot be decided now', 503, 'Gatehouse does not answer. Try again.')}';`,
+      '# Gatehouse did not decide: it does not answer, or does not trust this nginx (GATEHOUSE_TRUST_PROXY).',
+      `return 503 '${problem('undecided', 'The call cannot be decided now', 503, 'The call could not be decided. Try again.')}';`,
     ]),
     ...own(
       'backend',

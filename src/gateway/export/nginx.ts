@@ -1,6 +1,7 @@
 import type { LiveApi, LiveRevision } from '../types.js';
 import { ANSWERED, AUTHORIZE_PATH, SENT } from './authorize.js';
 import { backendName } from './backend-names.js';
+import { limitVariable, OF_LIMITS } from './nginx-headers.js';
 import { locationsOf, ofCalls, problemLocations, question, toGatehouse } from './nginx-locations.js';
 import {
   namesOf,
@@ -97,6 +98,14 @@ function httpLevel(
       '"~*^(close|keep-alive)$" "";',
     ]),
     ...unread(variable),
+    '# Where Gatehouse has counted the call, its own value wins.',
+    ...OF_LIMITS.flatMap((name) => {
+      const own = variable(`answer_${name}`);
+      return block(`map $${own} $${limitVariable(variable, name)}`, [
+        `default $${own};`,
+        `"" $upstream_http_${name.toLowerCase().replaceAll('-', '_')};`,
+      ]);
+    }),
     ...byName('upstream', ({ name, revision }) => `${revision.serviceUrl.protocol}//${prefix}_${name}`),
     ...byName('host', ({ revision }) => revision.serviceUrl.host),
     ...byName('name', ({ revision }) => revision.serviceUrl.hostname.replace(/^\[|\]$/g, '')),

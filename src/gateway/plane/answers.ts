@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestFacts } from '../../kernel/request.js';
+import type { RateState } from '../../limits/index.js';
 import { closeUnread, endStalled } from './linger.js';
 import { changesOf, comparable, NOT_ANSWERED } from './headers.js';
 import { PROBLEMS, type Problem, type ProblemWord } from './problem.js';
-import { type CorsHeaders, isCors, ownHeaders } from './response-headers.js';
+import { type CorsHeaders, isCors, isRate, ownHeaders } from './response-headers.js';
 import type { Answer, LocatedCall } from './steps.js';
 
 const TITLES: Record<ProblemWord, string> = {
@@ -34,6 +35,8 @@ export interface Exchanged {
   request: IncomingMessage;
   response: ServerResponse;
   facts: RequestFacts;
+  /** See LocatedCall. */
+  limit?: RateState | undefined;
 }
 
 /** Sends a head and a whole body. Nothing is sent where the caller has left or an answer has begun. */
@@ -87,9 +90,10 @@ export function sendAnswer(call: LocatedCall, answer: Answer, cors?: CorsHeaders
     const [name, value] = [answer.headers[at] as string, answer.headers[at + 1] as string];
     const key = comparable(name);
     if (NOT_ANSWERED.has(key) || key === 'content-length' || changes.names.has(key)) continue;
+    if (call.limit !== undefined && isRate(key)) continue;
     if (cors === undefined || !isCors(key)) list.push(name, value);
   }
-  list.push(...changes.set, ...ownHeaders(call, cors));
+  list.push(...changes.set, ...ownHeaders(call, cors, changes.names));
   const { idleSeconds } = call.policy.steps.timeout;
   const { status, body = '' } = answer;
   // A body that is kept is the same memory for all callers that take their time.

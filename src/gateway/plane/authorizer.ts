@@ -1,4 +1,5 @@
 import { soon, type Soon } from '../../kernel/soon.js';
+import { rateFields } from '../../limits/index.js';
 import type { AuthorizeCall, Decision } from '../export/authorize.js';
 import { problemDocument } from './answers.js';
 import type { Decide, Decided } from './decide.js';
@@ -27,14 +28,17 @@ export type Authorizer = (asked: AskedCall) => Soon<Decision>;
 
 const HAND_OVER: Decision = { kind: 'handOver' };
 
+/** A call, with what is known of it where its API was found. */
+type Asked = IncomingCall & Partial<Pick<LocatedCall, 'limit'>>;
+
 /** What the caller gets in addition: what is set on the answer already, and what the gateway says with each answer. */
-function answered({ response, facts }: IncomingCall, cors: CorsHeaders): Record<string, string> {
+function answered({ response, facts, limit }: Asked, cors: CorsHeaders): Record<string, string> {
   const all: Record<string, string> = {};
   for (const [name, value] of Object.entries(response.getHeaders())) all[name] = String(value);
-  return { ...all, ...cors, 'X-Request-Id': facts.requestId };
+  return { ...all, ...cors, ...(limit && rateFields(limit)), 'X-Request-Id': facts.requestId };
 }
 
-function refusal(incoming: IncomingCall, problem: Problem, cors?: CorsHeaders): Decision {
+function refusal(incoming: Asked, problem: Problem, cors?: CorsHeaders): Decision {
   incoming.facts.outcome = problem.word;
   return {
     kind: 'refuse',

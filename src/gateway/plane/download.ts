@@ -86,7 +86,7 @@ export class Download {
    */
   end(rawTrailers: RawHeaders | undefined): void {
     if (this.#isEnded) return;
-    const trailers = answerTrailers(rawTrailers);
+    const trailers = answerTrailers(this.call, rawTrailers);
     if (trailers.length > 0 && this.#response.chunkedEncoding) this.#response.addTrailers(trailers);
     this.#finish();
   }

@@ -3,6 +3,7 @@ import type { Log } from '../../observe/index.js';
 import { sendProblem } from './answers.js';
 import type { Breaker, Breakers } from './breaker.js';
 import { askForBody } from './continue.js';
+import { openFaultLog } from './fault-log.js';
 import { faultOf } from './faults.js';
 import { Forwarding } from './forwarding.js';
 import type { Backend, Pools } from './pools.js';
@@ -54,7 +55,8 @@ function breakerOf(
 
 /** Sends calls that have passed all steps to their backends. */
 export function openForwarder(base: ForwarderBase): (call: Call, options: ForwardOptions) => Soon<void> {
-  const { pools, breakers, tunnels, trustsProxy, certificateHeader, log } = base;
+  const { pools, breakers, tunnels, trustsProxy, certificateHeader } = base;
+  const logFault = openFaultLog(base.log);
 
   function send(
     call: Call,
@@ -88,7 +90,7 @@ export function openForwarder(base: ForwarderBase): (call: Call, options: Forwar
       store,
       cors,
       tunnels,
-      log,
+      logFault,
     }).begin();
   }
 
@@ -97,7 +99,9 @@ export function openForwarder(base: ForwarderBase): (call: Call, options: Forwar
     try {
       backend.pool(); // what is out of reach is refused before its body is waited for
     } catch (error) {
-      sendProblem(call, faultOf(error as Error).problem, options.cors);
+      const fault = faultOf(error as Error);
+      logFault(call, fault.code, true);
+      sendProblem(call, fault.problem, options.cors);
       return;
     }
     const path = backendTarget(call, backend.base);

@@ -1,12 +1,12 @@
 import type { Duplex } from 'node:stream';
 import { whenClosed } from '../../kernel/when-closed.js';
-import type { Log } from '../../observe/index.js';
 import { sendAnswer, sendProblem } from './answers.js';
 import { Attempt, type AttemptListener } from './attempt.js';
 import type { Breaker } from './breaker.js';
 import { askForBody } from './continue.js';
 import type { DispatchOptions, RawHeaders } from './dispatcher.js';
 import { Download } from './download.js';
+import type { LogFault } from './fault-log.js';
 import { faultOf, type Fault } from './faults.js';
 import type { Backend, KeptPool } from './pools.js';
 import type { BackendHead, CorsHeaders } from './response-headers.js';
@@ -23,7 +23,7 @@ export interface Sending {
   store: CacheStore | undefined;
   cors: CorsHeaders;
   tunnels: Tunnels;
-  log: Log;
+  logFault: LogFault;
 }
 
 class CallerLeft extends Error {
@@ -107,17 +107,19 @@ export class Forwarding implements AttemptListener {
   failed(attempt: Attempt, error: Error): void {
     if (this.#isOver) return;
     const fault = faultOf(error);
-    this.#log(fault);
+    const { breaker, call, logFault } = this.sending;
     if (this.#download) {
+      logFault(call, fault.code, true);
       if (!this.#download.isEnded) this.#download.breakOff();
       this.#isOver = true;
       return;
     }
-    const { breaker } = this.sending;
     const isRepeated = this.#repeatsAtOnce(attempt, fault);
     // A connection that was kept for too long says nothing of the backend either.
-    if (fault.isOurs || isRepeated) breaker?.abandoned();
-    else breaker?.failed();
+    const isOfBackend = !fault.isOurs && !isRepeated;
+    logFault(call, fault.code, isOfBackend);
+    if (isOfBackend) breaker?.failed();
+    else breaker?.abandoned();
     if (isRepeated) return this.#try();
     const status = fault.problem.word === 'timeout' ? 504 : 502;
     if (!fault.isOurs && this.#mayRetry(status, !attempt.hasStarted)) return this.#retryLater();
@@ -179,12 +181,6 @@ export class Forwarding implements AttemptListener {
     this.#download?.breakOff();
     this.sending.breaker?.abandoned();
     this.#attempt?.abort(new CallerLeft());
-  }
-
-  #log({ code }: Fault): void {
-    const { call, log } = this.sending;
-    const { facts, api, revision } = call;
-    log.info({ requestId: facts.requestId, api: api.id, revision: revision.id, code }, 'backend failed');
   }
 }
 

@@ -108,6 +108,7 @@ function callOf(
     policies,
     caller: undefined,
     key: undefined,
+    limit: undefined,
     body: undefined,
     store: undefined,
   };

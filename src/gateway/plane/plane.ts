@@ -29,6 +29,8 @@ export interface PlaneBase extends LocatorBase {
   /** The header in which proxies pass a client's certificate to this server. */
   certificateHeader: string;
   log: Log;
+  /** The time of circuit breakers, in milliseconds; the steady clock where it is left out. */
+  now?: () => number;
 }
 
 export interface Plane {
@@ -69,7 +71,13 @@ export function openPlane(base: PlaneBase): Plane {
     trustsProxy: base.trustsProxy,
     certificateHeader: base.certificateHeader.toLowerCase(),
   };
-  const forward = openForwarder({ pools, tunnels, breakers: openBreakers(), ...outgoing, log: base.log });
+  const forward = openForwarder({
+    pools,
+    tunnels,
+    breakers: openBreakers(base.now),
+    ...outgoing,
+    log: base.log,
+  });
 
   function run(call: LocatedCall): Soon<void> {
     count(call, base.usage);

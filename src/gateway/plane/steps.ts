@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestFacts } from '../../kernel/request.js';
 import type { Soon } from '../../kernel/soon.js';
+import type { RateState } from '../../limits/index.js';
 import type { Tenant } from '../../tenants/index.js';
 import type { Router } from '../documents/index.js';
 import type { CompiledPolicy, OperationPolicy } from '../policies/index.js';
@@ -44,6 +45,8 @@ export interface LocatedCall {
   caller: Caller | undefined;
   /** Set by the step `product-key`. */
   key: PresentedKey | undefined;
+  /** Set by the step `limits`: of the limits that have counted the call, the one with the fewest calls left. */
+  limit: RateState | undefined;
   /** The whole body, where a step had to read it. It goes to the backend as it is. */
   body: Buffer | undefined;
   /** Set by the step `cache`. */
@@ -79,7 +82,7 @@ export interface AccessSteps {
   permissions(call: Call): Soon<StepResult>;
   /** Checks the product key and sets `call.key` (401 `product-key`, 403 `product`). */
   productKey(call: Call): Soon<StepResult>;
-  /** 429 `rate-limit`, `quota`. */
+  /** Counts the call, and sets `call.limit` (429 `rate-limit`, `quota`). */
   limits(call: Call): Soon<StepResult>;
   /** The value of `Gatehouse-Caller`; undefined where no token was checked. */
   callerHeader(call: Call): Soon<string | undefined>;

@@ -16,7 +16,7 @@ import type {
 import { download } from '../../../src/kernel/download.js';
 import { originReader } from '../../../src/kernel/forwarded.js';
 import { setFacts } from '../../../src/kernel/request.js';
-import { openLimits } from '../../../src/limits/index.js';
+import { openLimits, type RateState } from '../../../src/limits/index.js';
 import type { Gatehouse } from '../../../src/main.js';
 import { openMessenger, openScreen } from '../../../src/messaging/index.js';
 import { openArtifacts, openProviderPool, type ProviderPool } from '../../../src/oidc/index.js';
@@ -77,6 +77,8 @@ export interface Outcome {
   problem?: Problem;
   caller?: Omit<Caller, 'scopes'> & { scopes: string[] };
   key?: PresentedKey;
+  /** The nearest limit. */
+  limit?: RateState;
   /** The value of Gatehouse-Caller. */
   token?: string;
   error?: string;
@@ -105,10 +107,11 @@ async function runSteps(access: Access, call: AccessCall): Promise<object> {
     const problem = await access[step](call);
     if (problem) return { problem };
   }
-  const { caller, key } = call;
+  const { caller, key, limit } = call;
   return {
     ...(caller && { caller: { ...caller, scopes: [...caller.scopes] } }),
     ...(key && { key }),
+    ...(limit && { limit }),
     token: await access.callerHeader(call),
   };
 }
@@ -164,7 +167,7 @@ export async function openNode(
     return runSteps(access, {
       ...{ request, response, facts, tenant },
       ...{ version: version(), revision: revision(), operation: operation(), policy: policy() },
-      ...{ query: request.url?.split('?')[1], caller: undefined, key: undefined },
+      ...{ query: request.url?.split('?')[1], caller: undefined, key: undefined, limit: undefined },
       ...{ api: await liveApi(context, tenant.id, api) },
       ...waiting.get(String(request.headers['x-test'])),
     });

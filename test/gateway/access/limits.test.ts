@@ -66,6 +66,23 @@ for (const kind of STORES)
       assert.deepEqual(await refused(other, call), ['quota', '86400']);
     });
 
+    it('and rate limits: the one with the fewest calls left goes with the answer', async () => {
+      time = Date.parse('2026-04-10T15:59:00Z');
+      const limitOf = async (steps: AccessCall['policy']['steps']): Promise<unknown> =>
+        (await node.call({}, called({ policy: policy(steps) }))).limit;
+      const quota = { calls: 4, period: 'day', by: 'api' } as const;
+      assert.deepEqual(await limitOf({ rateLimit: { calls: 9, seconds: 3600, by: 'api' }, quota }), {
+        ...{ dimension: 'api', quota: 4, window: 86_400, left: 3, reset: 28_860 },
+      });
+      const { reset, ...nearest } = (await limitOf({
+        rateLimit: { calls: 2, seconds: 3600, by: 'address' },
+        quota,
+      })) as { reset: number };
+      assert.ok(reset > 0 && reset <= 3600);
+      assert.deepEqual(nearest, { dimension: 'address', quota: 2, window: 3600, left: 1 });
+      assert.equal(await limitOf({}), undefined);
+    });
+
     it('hold for clients of another issuer, whose ids the store cannot take', async () => {
       const { store, log } = server.context;
       const limitsOf = (): CallLimits => new CallLimits({ store, log, shared: false, now });

@@ -109,6 +109,19 @@ for (const kind of STORES)
       assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 409]);
     });
 
+    it('gives a name to one product in any case, of two at the same moment too', async () => {
+      const named = (name: string): Promise<ApiAnswer> => team.gateway('POST', '/Products', { name });
+      const answers = await Promise.all([named('Gold'), named('gold')]);
+      assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 409]);
+      assert.equal((await named('GOLD')).status, 409);
+      const { id, name } = answers.find(({ status }) => status === 200)?.data ?? {};
+      const silver = await product();
+      const change = (of: unknown, to: unknown): Promise<ApiAnswer> =>
+        team.gateway('PUT', `/Products/${String(of)}`, { name: to });
+      assert.equal((await change(silver['id'], 'gOLD')).status, 409);
+      assert.deepEqual((await done(change(id, 'gOLD')))['name'], 'gOLD', String(name));
+    });
+
     it('is not deleted while keys work, unless they are to end', async () => {
       const { id } = await product();
       const key = await done(team.gateway('POST', `/Products/${id}/Keys`, { name: 'shop' }));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type Data } from '../../support/area.js';
 import { STORES } from '../../support/config.js';
-import { ApiTeam, startGateway } from '../../support/gateway.js';
+import { ApiTeam, documentOf, startGateway } from '../../support/gateway.js';
 import type { TestServer } from '../../support/server.js';
 import { done, pathsOf, refusalOf, SERVICE } from './support.js';
 
@@ -55,6 +55,10 @@ for (const kind of STORES)
         scope: 'orders.use orders.more',
         passToken: false,
         announced: true,
+        warnings: ['orders.use', 'orders.more'].map((scope) => ({
+          field: 'scope',
+          message: `Calls need the scope "${scope}", which this API resource does not have; add it to the resource, or no token can call them.`,
+        })),
       });
       assert.match(`${createdAt} ${updatedAt}`, /^\d{4}-.*Z \d{4}-.*Z$/);
       const [{ id, author, createdAt: _made, updatedAt: _changed, ...revision }] = revisions as [Data];
@@ -71,6 +75,67 @@ for (const kind of STORES)
         documentType: 'openapi-3.0',
         operationCount: 2,
         policy: null,
+      });
+    });
+
+    describe('warns of scopes that no token can have', () => {
+      const document = documentOf({
+        'GET /a': ['read'],
+        'GET /b': [`SUFFIX.read`],
+        'GET /c': ['write'],
+        'PUT /c': ['write', 'openid'],
+        'GET /d': ['x'.repeat(300)],
+        'GET /e': null,
+      });
+      const sent = (): string => JSON.stringify(document).replace('SUFFIX', suffix);
+      const warningsIn = ({ warnings }: Data): unknown[] =>
+        ((warnings ?? []) as Data[]).map(({ field, message }) => `${field}: ${message}`);
+      const long = `${'x'.repeat(100)}…`;
+      const WARNINGS = [
+        'document: 2 operations ask for the scope "write", which this API resource does not have; add it to the resource, or no token can call them.',
+        `document: 1 operation asks for the scope "${long}", which this API resource does not have; add it to the resource, or no token can call it.`,
+      ];
+
+      it('in the answer to Publish', async () => {
+        assert.deepEqual(warningsIn(await first({ document: sent() })), WARNINGS);
+      });
+
+      it('in the answer to PublishRevision', async () => {
+        assert.deepEqual(warningsIn(await first()), []);
+        assert.deepEqual(warningsIn(await done(team.publishRevision({ document: sent() }))), WARNINGS);
+      });
+
+      it('of a policy', async () => {
+        const requireScopes = { scopes: ['read', 'admin'] };
+        assert.deepEqual(
+          warningsIn(await first({ policy: { operations: { 'GET /items': { requireScopes } } } })),
+          [
+            'policy/operations/GET ~1items/requireScopes/scopes: Calls need the scope "admin", which this API resource does not have; add it to the resource, or no token can call them.',
+          ],
+        );
+      });
+
+      it('and not of operations that another alternative opens', async () => {
+        const security = [{ gatehouse: ['write'] }, { gatehouse: ['read'] }];
+        const { paths, ...others } = documentOf({ 'GET /a': ['write'] }) as { paths: Data };
+        const either = { ...others, paths: { '/a': { get: { ...paths['/a'].get, security } } } };
+        assert.deepEqual(warningsIn(await first({ document: either })), []);
+      });
+
+      it('and not where no token is asked for', async () => {
+        const answer = await first({ document: sent(), authorizationServerId: 'none' });
+        assert.deepEqual(warningsIn(answer), []);
+      });
+
+      it('and not where the resource has the scope of everything', async () => {
+        team = await ApiTeam.begin(server, `all-${suffix}`, ['all']);
+        assert.deepEqual(warningsIn(await first({ document: documentOf({ 'GET /a': ['write'] }) })), []);
+      });
+
+      it('20 times at most', async () => {
+        const many = Array.from({ length: 30 }, (_, n): [string, string[]] => [`GET /p${n}`, [`s${n}`]]);
+        const answer = await first({ document: documentOf(Object.fromEntries(many)) });
+        assert.equal(warningsIn(answer).length, 20);
       });
     });
 

@@ -42,7 +42,7 @@ for (const kind of STORES)
       (await server.context.store
         .knex('api_announcements')
         .where({ api_resource_id: team.id })
-        .orderBy('created_at')) as Data[];
+        .orderBy(['created_at', 'id'])) as Data[];
 
     it('has 500 revisions at most, in all of its versions', async () => {
       const { knex } = server.context.store;
@@ -379,6 +379,28 @@ for (const kind of STORES)
       assert.equal((await announced()).length, before);
       await count().update({ expires_at: Date.now() });
       assert.equal((await release())['announced'], true);
+    });
+
+    it('are announced with the address at which they are called', async () => {
+      const suffix = `/gateway/api-${apis}`;
+      const { id: second } = await revise();
+      const { id: offline } = await revise();
+      const { apiId } = await makeVersion('v2');
+      await done(team.gateway('PUT', `/Revisions/${offline}`, { isOnline: false }));
+      const targets = [{}, { apiId }, { revisionId: second }, { revisionId: offline }];
+      for (const target of targets) await done(team.call('POST', '/Releases', { notes: 'New', ...target }));
+      await done(team.setOnline(second as string, { notes: 'Switched' }));
+      assert.deepEqual(
+        (await announced()).map(({ kind: event, path }) => [event, path] as unknown[]),
+        [
+          ['publish', suffix],
+          ['release', suffix],
+          ['release', `${suffix}/v2`],
+          ['release', `${suffix};rev=2`],
+          ['release', null],
+          ['release', suffix],
+        ],
+      );
     });
 
     it('announce a publication unless they are told not to', async () => {

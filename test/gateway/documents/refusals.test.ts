@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
+import { adviceOf } from '../../../src/gateway/documents/specification-messages.js';
 import { DocumentRefused, type DocumentProblem } from '../../../src/gateway/types.js';
 
 /** A document that is good, as YAML lines. */
@@ -183,7 +186,7 @@ const DOCUMENTS: Row[] = [
   [
     'an operationId twice',
     `${PATHS}  /a:\n    get: {operationId: x, ${OPERATION}}\n    put: {operationId: x, ${OPERATION}}`,
-    { rule: 'specification', message: 'The operationId `x` is duplicated and must be made unique.' },
+    { message: 'Give each operation an operationId of its own: "x" is there twice.' },
   ],
   [
     'another file',
@@ -276,6 +279,48 @@ const DOCUMENTS: Row[] = [
   ],
 ];
 
+/** How a problem is said: what to change, as a sentence. */
+const SENTENCE = /^(?!.*(?:\(s\)|must NOT|\bshould\b|`))[A-Z].*[.…]$/;
+
+const SWAGGER = 'swagger: "2.0"\ninfo: {title: a, version: "1"}\n';
+const PARAMETERS = (...list: string[]): string =>
+  `${PATHS}  /a/{id}:\n    get: {parameters: [${list.join(', ')}], ${OPERATION}}`;
+const ID = '{name: id, in: path, required: true, schema: {}}';
+const schema = (text: string): string => `${HEAD}paths: {}\ncomponents: {schemas: {A: ${text}}}`;
+
+/** What is broken, and what to change. */
+const MESSAGES: [text: string, message: string][] = [
+  [PARAMETERS(), 'Describe the path parameter "id" in "parameters".'],
+  [
+    `${PATHS}  /{a}/{b}/{c}:\n    get: {${OPERATION}}`,
+    'Describe the path parameters "a", "b" and "c" in "parameters".',
+  ],
+  [
+    PARAMETERS(ID, '{name: x, in: path, required: true, schema: {}}'),
+    'Remove the path parameter "x", or write "{x}" in the path.',
+  ],
+  [PARAMETERS(ID, '{name: a, in: query, schema: {type: array}}'), 'Add "items" to the array.'],
+  [
+    PARAMETERS(ID, '{name: a, in: query, schema: {type: string}}', '{name: a, in: query, schema: {}}'),
+    'Remove one of the parameters "a" with the place "query".',
+  ],
+  [
+    `${SWAGGER}paths:\n  /a:\n    get: {parameters: [{name: a, in: body, schema: {}}, {name: b, in: body, schema: {}}], ${OPERATION}}`,
+    'Describe one body parameter, not 2.',
+  ],
+  [
+    `${SWAGGER}paths:\n  /a:\n    get: {parameters: [{name: a, in: formData, type: file}], ${OPERATION}}`,
+    'Add "multipart/form-data" to "consumes": a parameter is a file.',
+  ],
+  [schema('{enum: []}'), 'Add something: 1 or more are needed here.'],
+  [schema('{required: [a, a]}'), 'Remove what is there twice.'],
+  [schema('{maxLength: -1}'), 'Write a number that is >= 0.'],
+  [
+    `${HEAD}paths: {}\ncomponents: {parameters: {A: {name: a, in: query, schema: {}, example: 1, examples: {}}}}`,
+    'Remove one of "example" and "examples".',
+  ],
+];
+
 describe('a document that cannot be published', () => {
   let documents: Documents;
   before(() => (documents = openDocuments()));
@@ -298,8 +343,35 @@ describe('a document that cannot be published', () => {
         ]),
       );
       assert.deepEqual({ field, ...picked }, { field: 'document', ...expected });
-      assert.match(message, /\.$/);
+      assert.match(message, SENTENCE);
     });
+
+  for (const [text, expected] of MESSAGES)
+    it(`is refused with what to change: ${expected}`, async () => {
+      const messages = (await problemsOf(documents, { text })).map(({ message }) => message);
+      assert.ok(messages.includes(expected), JSON.stringify(messages));
+      for (const message of messages) assert.match(message, SENTENCE);
+    });
+
+  it('has advice of the gateway’s own for each rule of the library', () => {
+    const library = readFileSync(fileURLToPath(import.meta.resolve('@readme/openapi-parser')), 'utf8');
+    const said = library.matchAll(
+      /(?:report(?:Error|Issue)\(\s*|const error = )(`(?:\\.|[^\\`])*`|"[^"]*")(?=\s*[);])/g,
+    );
+    const messages = [...said]
+      .map(([, text = '']) =>
+        text
+          .slice(1, -1)
+          .replaceAll('\\`', '`')
+          .replace(/\$\{[^}]*\}/g, '7'),
+      )
+      .filter((text) => text.includes(' '));
+    assert.ok(messages.length >= 25, String(messages.length));
+    for (const message of messages) {
+      assert.doesNotMatch(adviceOf(message), /^Correct what breaks/, message);
+      assert.match(adviceOf(message), SENTENCE);
+    }
+  });
 
   it('has no lines when it was sent as an object', async () => {
     assert.deepEqual(await problemsOf(documents, { value: { openapi: '3.0.3', info: {} } }), [

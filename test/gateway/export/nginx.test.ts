@@ -161,7 +161,7 @@ describe('nginx with the exported configuration', () => {
   let port: number;
   let heard: Heard[] = [];
   let passedOn: Heard[] = [];
-  let decide: (request: IncomingMessage) => Decision | 'down';
+  let decide: (request: IncomingMessage) => Decision | 'down' | 'untrusting';
   let answerOf: RequestListener;
   let current: LiveRevision;
   const header = '"quoted" $host \\ ü';
@@ -235,6 +235,7 @@ describe('nginx with the exported configuration', () => {
     await answerAuthorize(request, response, ({ request: call, carries }) => {
       const decision = decide(call);
       if (decision === 'down') return response.destroy() && { kind: 'handOver' };
+      if (decision === 'untrusting') return response.writeHead(404).end() && { kind: 'handOver' };
       if (decision.kind === 'forward' && !carries(decision.revision, operation('GET /items/{id}')))
         return { kind: 'handOver' };
       return decision;
@@ -364,13 +365,29 @@ describe('nginx with the exported configuration', () => {
     assert.deepEqual(heard, []);
   });
 
-  it('refuses with a problem document where Gatehouse does not answer', async () => {
-    decide = () => 'down';
-    const answer = await get('/gateway/orders/items/1');
-    assert.equal(answer.status, 503);
-    assert.equal((JSON.parse(answer.body) as { status: number }).status, 503);
-    assert.deepEqual(heard, []);
-  });
+  for (const [what, decision] of [
+    ['does not answer', 'down'],
+    ['does not trust it', 'untrusting'],
+  ] as const)
+    it(`refuses with one problem document where Gatehouse ${what}, and says nothing of Gatehouse`, async () => {
+      decide = () => decision;
+      const answer = await get('/gateway/orders/items/1');
+      const { requestId, ...document } = JSON.parse(answer.body) as Record<string, unknown>;
+      assert.match(String(requestId), /^[0-9a-f]{32}$/);
+      assert.deepEqual(
+        [answer.status, document],
+        [
+          503,
+          {
+            type: 'urn:gatehouse:gateway:undecided',
+            title: 'The call cannot be decided now',
+            status: 503,
+            detail: 'The call could not be decided. Try again.',
+          },
+        ],
+      );
+      assert.deepEqual(heard, []);
+    });
 
   it('does not let anybody ask from outside, however the path is written [SEC-G29]', async () => {
     for (const path of [
@@ -418,6 +435,16 @@ describe('nginx with the exported configuration', () => {
       'x-answer': Buffer.from(header).toString('latin1'),
     });
   });
+
+  for (const [what, own, expected] of [
+    ['of Gatehouse where it has counted the call', { RateLimit: '"client";r=1;t=9' }, '"client";r=1;t=9'],
+    ['of the backend where it has not', {}, '"backend";r=5;t=1'],
+  ] as const)
+    it(`passes the RateLimit ${what}`, async () => {
+      answerOf = (_request, response) => response.setHeader('RateLimit', '"backend";r=5;t=1').end('yes');
+      decide = () => forwarding({ answered: own });
+      assert.equal((await get('/gateway/orders/items/1')).headers['ratelimit'], expected);
+    });
 
   it('lets no backend move a call elsewhere inside nginx [SEC-G7]', async () => {
     for (const target of ['/gateway/authorize', '/connect/token', '@gatehouse']) {
@@ -531,6 +558,7 @@ describe('nginx with the exported configuration', () => {
   });
 
   it('writes nothing of refused calls to its log of errors', () => {
-    assert.doesNotMatch(nginx.errors(), /auth request unexpected status: 4/);
+    // 404 is of a Gatehouse that does not trust it.
+    assert.doesNotMatch(nginx.errors(), /auth request unexpected status: 4(?!04)/);
   });
 });

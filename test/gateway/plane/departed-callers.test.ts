@@ -22,6 +22,8 @@ describe('callers that leave while their call is decided', () => {
   /** Lets the steps of a call that waits go on. */
   let goOn: (() => void) | undefined;
   let waits: boolean;
+  /** What circuits take for the time, in milliseconds. */
+  let time: number;
 
   before(async () => {
     backend = await startBackend((_request, response) => void answers.push(response));
@@ -30,6 +32,7 @@ describe('callers that leave while their call is decided', () => {
     answers = [];
     goOn = undefined;
     waits = true;
+    time = 0;
   });
   afterEach(() => plane.close());
   after(() => backend.close());
@@ -37,6 +40,7 @@ describe('callers that leave while their call is decided', () => {
   async function start(policy: Policy): Promise<void> {
     const document = documentOf('GET /items', 'PUT /items');
     plane = await startPlane([apiOf(versionOf('', revisionOf(backend.url, document, { policy })))], {
+      now: () => time,
       access: {
         ...openAccess,
         token: () => (waits ? new Promise((resolve) => (goOn = () => resolve(undefined))) : undefined),
@@ -74,7 +78,7 @@ describe('callers that leave while their call is decided', () => {
     equal((await fault).status, 503);
     plane.usage.length = 0;
     waits = true;
-    await new Promise((resolve) => setTimeout(resolve, 1100)); // the circuit is open for a second
+    time = 1000; // the circuit was open for a second
     await leave();
     let heard = '';
     void call().then(({ text }) => (heard = text));
