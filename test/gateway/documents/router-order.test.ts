@@ -134,7 +134,7 @@ const path = pathOf(
   fc.oneof({ weight: 6, arbitrary: fc.constantFrom(...TEXTS) }, { weight: 1, arbitrary: numbered }),
 );
 const operations = fc
-  .array(fc.tuple(fc.constantFrom('GET', 'HEAD', 'PUT', 'POST', 'TRACE'), template), { maxLength: 60 })
+  .array(fc.tuple(fc.constantFrom('GET', 'HEAD', 'PUT', 'POST', 'TRACE'), template), { minLength: 20, maxLength: 60 })
   .map((keys) =>
     keys.map(([method, written]): CompiledOperation => {
       const key = `${method} ${written}`;
