@@ -1,5 +1,7 @@
 import type { CompiledDocument, CompiledOperation } from '../types.js';
-import { compareSegments, matchSegment, parsePath, shapeOf, type Segment } from './path-template.js';
+import { matchSegment } from './path-template.js';
+import * as layout from './router-cells.js';
+import { stepsFrom, treeOf, type MixedSegment } from './router-tree.js';
 
 export interface Router {
   /**
@@ -20,104 +22,139 @@ export interface RouteMatch {
   parameters: Readonly<Record<string, string>>;
 }
 
-interface Route {
-  operation: CompiledOperation;
-  /** The segments that have parameters, each with its place in the path. */
-  templates: readonly { at: number; segment: Segment }[];
-}
+const GET = layout.METHODS.indexOf('GET');
+const HEAD = layout.METHODS.indexOf('HEAD');
 
 /** What find() needs of one request. */
 interface Search {
   segments: readonly string[];
-  method: string;
-  /** The methods of paths that matched without this one. */
-  others: Set<string> | undefined;
+  /** The segments' hashes, as far as they were needed: each is made once, however many places are visited. */
+  hashes: (number | undefined)[];
+  /** An index of METHODS, or -1. */
+  method: number;
+  /** The methods of paths that matched without this one, each a bit. */
+  others: number;
 }
-
-/** A place behind some segments. Few have more than one kind of children. */
-interface Place {
-  literals: Map<string, Place> | undefined;
-  mixed: { segment: Segment; place: Place }[] | undefined;
-  template: Place | undefined;
-  routes: Map<string, Route> | undefined;
-}
-
-/** The mixed children of places by their shape, while a router is made. */
-type Shapes = Map<Place, Map<string, Place>>;
-
-const newPlace = (): Place => ({
-  literals: undefined,
-  mixed: undefined,
-  template: undefined,
-  routes: undefined,
-});
 
 /**
  * A router of a document's operations. Segments are matched decoded and one by one: a literal one before one with text and
  * templates, that before a template alone, from left to right. Each place of the tree is visited at most once for a request.
  */
 export function routerOf(document: CompiledDocument): Router {
-  const root = newPlace();
-  const shapes: Shapes = new Map();
-  let longest = 0;
-  for (const operation of document.operations) longest = Math.max(longest, add(root, operation, shapes));
-  for (const place of shapes.keys())
-    place.mixed?.sort((one, other) => compareSegments(one.segment, other.segment));
-  return {
-    match: (method, path) => match(root, longest, method, path),
-    get steps() {
-      return stepsFrom(root);
-    },
-  };
+  const { root, longest } = treeOf(document);
+  return new CellRouter(layout.cellsOf(root), document.operations, longest, stepsFrom(root));
 }
 
-/** @returns how many segments the path has. */
-function add(root: Place, operation: CompiledOperation, shapes: Shapes): number {
-  const segments = parsePath(operation.path);
-  let place = root;
-  for (const segment of segments) place = childFor(place, segment, shapes);
-  place.routes ??= new Map();
-  // The first one wins where two templates have the same form; compile() refuses such documents.
-  if (!place.routes.has(operation.method)) {
-    const templates = segments
-      .map((segment, at) => ({ at, segment }))
-      .filter(({ segment }) => segment.kind !== 'literal');
-    place.routes.set(operation.method, { operation, templates });
+/** A class, because a closure would be two more objects that a call reads. */
+class CellRouter implements Router {
+  private readonly cells: Int32Array;
+  private readonly names: readonly string[];
+  private readonly mixed: readonly MixedSegment[];
+
+  constructor(
+    { cells, names, mixed }: layout.Cells,
+    private readonly operations: readonly CompiledOperation[],
+    private readonly longest: number,
+    readonly steps: number,
+  ) {
+    this.cells = cells;
+    this.names = names;
+    this.mixed = mixed;
   }
-  return segments.length;
-}
 
-function childFor(place: Place, segment: Segment, shapes: Shapes): Place {
-  if (segment.kind === 'template') return (place.template ??= newPlace());
-  if (segment.kind === 'mixed') return mixedChild(place, segment, shapes);
-  place.literals ??= new Map();
-  let child = place.literals.get(segment.text);
-  if (!child) place.literals.set(segment.text, (child = newPlace()));
-  return child;
-}
-
-function mixedChild(parent: Place, segment: Segment, shapes: Shapes): Place {
-  let children = shapes.get(parent);
-  if (!children) shapes.set(parent, (children = new Map<string, Place>()));
-  const shape = shapeOf(segment);
-  let place = children.get(shape);
-  if (!place) {
-    children.set(shape, (place = newPlace()));
-    (parent.mixed ??= []).push({ segment, place });
+  match(method: string, path: string): ReturnType<Router['match']> {
+    const segments = segmentsOf(path, this.longest);
+    if (!segments) return undefined;
+    const hashes = new Array<number | undefined>(segments.length);
+    const search = { segments, hashes, method: layout.METHODS.indexOf(method), others: 0 };
+    const route = this.find(0, 0, search);
+    const operation = route === 0 ? undefined : this.operations[this.cell(route + layout.OPERATION)];
+    if (operation) return { operation, parameters: this.parametersOf(route, segments) };
+    return search.others === 0 ? undefined : { allow: methodsOf(search.others) };
   }
-  return place;
+
+  /** 0 is behind the last cell: it is never asked for. */
+  private cell(at: number): number {
+    return this.cells[at] ?? 0;
+  }
+
+  /** Where the route is, or 0. A template is tried last: nothing is left to try when its place is gone to. */
+  private find(from: number, first: number, search: Search): number {
+    let place = from;
+    for (let index = first; ; index += 1) {
+      const segment = search.segments[index];
+      if (segment === undefined) return this.routeAt(this.cell(place + layout.ROUTES), search);
+      const table = this.cell(place + layout.LITERALS);
+      if (table !== 0) {
+        const hash = (search.hashes[index] ??= layout.hashOf(segment));
+        const child = layout.literalChild(this.cells, table, segment, hash);
+        const route = child === 0 ? 0 : this.find(child, index + 1, search);
+        if (route !== 0) return route;
+      }
+      if (segment === '') return 0;
+      const mixed = this.cell(place + layout.MIXED);
+      const route = mixed === 0 ? 0 : this.findMixed(mixed, index, search);
+      if (route !== 0) return route;
+      place = this.cell(place + layout.TEMPLATE);
+      if (place === 0) return 0;
+    }
+  }
+
+  private findMixed(children: number, index: number, search: Search): number {
+    const text = search.segments[index] ?? '';
+    const end = children + 1 + 2 * this.cell(children);
+    for (let at = children + 1; at < end; at += 2) {
+      const segment = this.mixed[this.cell(at)];
+      if (!segment || !matchSegment(segment, text)) continue;
+      const route = this.find(this.cell(at + 1), index + 1, search);
+      if (route !== 0) return route;
+    }
+    return 0;
+  }
+
+  private routeAt(routes: number, search: Search): number {
+    if (routes === 0) return 0;
+    let [get, methods] = [0, 0];
+    let route = routes + 1;
+    for (let left = this.cell(routes); left > 0; left -= 1) {
+      const method = this.cell(route + layout.METHOD);
+      if (method === search.method) return route;
+      if (method === GET) get = route;
+      methods |= 1 << method;
+      route += layout.PARAMETERS + 2 * this.cell(route + layout.COUNT);
+    }
+    if (search.method === HEAD && get !== 0) return get;
+    search.others |= methods;
+    return 0;
+  }
+
+  private parametersOf(route: number, segments: readonly string[]): Record<string, string> {
+    const parameters = Object.create(null) as Record<string, string>;
+    const start = route + layout.PARAMETERS;
+    const end = start + 2 * this.cell(route + layout.COUNT);
+    for (let at = start; at < end; at += 2) {
+      const text = segments[this.cell(at)] ?? '';
+      const name = this.cell(at + 1);
+      if (name >= 0) parameters[this.names[name] ?? ''] = text;
+      else addValues(parameters, this.mixed[~name], text);
+    }
+    return parameters;
+  }
 }
 
-function match(root: Place, longest: number, method: string, path: string): ReturnType<Router['match']> {
-  const segments = segmentsOf(path, longest);
-  if (!segments) return undefined;
-  const search: Search = { segments, method, others: undefined };
-  const route = find(root, 0, search);
-  if (route) return { operation: route.operation, parameters: parametersOf(route, segments) };
-  const { others } = search;
-  if (!others) return undefined;
-  if (others.has('GET')) others.add('HEAD');
-  return { allow: [...others].sort() };
+function addValues(
+  parameters: Record<string, string>,
+  segment: MixedSegment | undefined,
+  text: string,
+): void {
+  const values = (segment && matchSegment(segment, text)) ?? [];
+  segment?.names.forEach((name, index) => (parameters[name] = values[index] ?? ''));
+}
+
+/** In their order, which is sorted. */
+function methodsOf(bits: number): string[] {
+  const all = bits & (1 << GET) ? bits | (1 << HEAD) : bits;
+  return layout.METHODS.filter((_, index) => all & (1 << index));
 }
 
 /**
@@ -146,51 +183,4 @@ function decodedSegment(segment: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function find(place: Place, index: number, search: Search): Route | undefined {
-  const segment = search.segments[index];
-  if (segment === undefined) return routeAt(place, search);
-  const literal = place.literals?.get(segment);
-  const found = literal && find(literal, index + 1, search);
-  if (found || segment === '') return found;
-  if (place.mixed)
-    for (const child of place.mixed) {
-      if (!matchSegment(child.segment, segment)) continue;
-      const route = find(child.place, index + 1, search);
-      if (route) return route;
-    }
-  return place.template && find(place.template, index + 1, search);
-}
-
-function routeAt({ routes }: Place, search: Search): Route | undefined {
-  if (!routes) return undefined;
-  const { method } = search;
-  const route = routes.get(method) ?? (method === 'HEAD' ? routes.get('GET') : undefined);
-  if (route) return route;
-  search.others ??= new Set();
-  for (const other of routes.keys()) search.others.add(other);
-  return undefined;
-}
-
-function parametersOf({ templates }: Route, segments: readonly string[]): Record<string, string> {
-  const parameters = Object.create(null) as Record<string, string>;
-  for (const { at, segment } of templates) {
-    const text = segments[at] ?? '';
-    if (segment.kind === 'template') parameters[segment.name] = text;
-    else if (segment.kind === 'mixed') {
-      const values = matchSegment(segment, text) ?? [];
-      segment.names.forEach((name, index) => (parameters[name] = values[index] ?? ''));
-    }
-  }
-  return parameters;
-}
-
-/** A request takes one literal at most, and may try all the others. */
-function stepsFrom(place: Place): number {
-  let steps = 1 + (place.template ? stepsFrom(place.template) : 0);
-  for (const child of place.mixed ?? []) steps += stepsFrom(child.place);
-  let most = 0;
-  for (const child of place.literals?.values() ?? []) most = Math.max(most, stepsFrom(child));
-  return steps + most;
 }

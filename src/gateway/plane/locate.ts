@@ -29,7 +29,7 @@ interface Prepared {
   policies: CompiledPolicy;
 }
 
-/** Operations of prepared revisions together: some 60 MB of routers (docs/performance.md). */
+/** Operations of prepared revisions together: some 8 MB of routers, and what the documents themselves take (docs/performance.md). */
 const MOST_OPERATIONS = 60_000;
 
 const NO_PARAMETERS: Readonly<Record<string, string>> = {};

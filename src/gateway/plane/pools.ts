@@ -5,6 +5,7 @@ import type { Dispatcher } from './dispatcher.js';
 
 /** A pool of kept connections to one origin. */
 export interface KeptPool {
+  readonly name: string;
   readonly dispatcher: Dispatcher;
   /** How many connections it has made so far. */
   connections: number;
@@ -26,6 +27,21 @@ export interface Pools {
 
 const MOST_POOLS = 1000;
 
+/** One object with all that a call reads of it: with many revisions none of it is in the processor's caches. */
+class RevisionBackend implements Backend {
+  constructor(
+    readonly base: string,
+    private readonly name: string,
+    private readonly tenant: Tenant,
+    private readonly url: URL,
+    private readonly poolOf: (name: string, tenant: Tenant, url: URL) => KeptPool,
+  ) {}
+
+  pool(): KeptPool {
+    return this.poolOf(this.name, this.tenant, this.url);
+  }
+}
+
 /**
  * Keeps pools by tenant and origin. The least recently used ones are closed when there are too many; what is under way in them
  * goes on.
@@ -41,11 +57,11 @@ export function openPools(open: (tenant: Tenant, origin: URL) => Dispatcher, mos
   const pools = new LRUCache<string, KeptPool>({ max: most, dispose: close });
   const backends = new WeakMap<LiveRevision, Backend>();
 
-  function poolOf(tenant: Tenant, url: URL, name: string): KeptPool {
+  function poolOf(name: string, tenant: Tenant, url: URL): KeptPool {
     let pool = pools.get(name);
     if (!pool) {
       const dispatcher = open(tenant, url);
-      const made = (pool = { dispatcher, connections: 0 });
+      const made = (pool = { name, dispatcher, connections: 0 });
       dispatcher.on('connect', () => (made.connections += 1));
       pools.set(name, pool);
     }
@@ -59,7 +75,8 @@ export function openPools(open: (tenant: Tenant, origin: URL) => Dispatcher, mos
         const { serviceUrl } = revision;
         const name = `${tenant.id} ${serviceUrl.origin}`;
         const base = serviceUrl.pathname.replace(/\/+$/, '');
-        backend = { base, pool: () => poolOf(tenant, serviceUrl, name) };
+        // The pool's own text of the name: one that is equal would be more memory that each call reads.
+        backend = new RevisionBackend(base, pools.peek(name)?.name ?? name, tenant, serviceUrl, poolOf);
         backends.set(revision, backend);
       }
       return backend;
