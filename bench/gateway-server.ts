@@ -15,7 +15,7 @@ import { clientToken } from '../test/support/management.js';
 
 /**
  * The servers of bench/gateway.ts, each in a process of its own: the backend, a bare proxy on `Pool.dispatch`, the data plane with
- * checks that let each call go on, and the whole server with an API that asks for a token.
+ * checks that let each call go on, and the whole server with an API that asks for a token (`product`) or for none (`open`).
  */
 const [role = '', backend = '', apis = '1'] = process.argv.slice(2);
 const SMALL = Buffer.from(JSON.stringify({ text: 'x'.repeat(1013) }));
@@ -145,8 +145,8 @@ function planeProxy(): RequestListener {
   };
 }
 
-/** The server as people run it. Answers its port, and a token for the API. */
-async function product(): Promise<[port: number, token: string]> {
+/** The server as people run it, with an API that asks for a token or for none. Answers its port, and a token for the API. */
+async function product(authorizationServerId: 'self' | 'none'): Promise<[port: number, token: string]> {
   const server = await startGateway('sqlite', [new URL(backend)]);
   const team = await ApiTeam.begin(server, 'api-0', ['read']);
   const operations = Array.from(
@@ -157,6 +157,7 @@ async function product(): Promise<[port: number, token: string]> {
   const published = await team.publish({
     suffix: 'api-0',
     serviceUrl: backend,
+    authorizationServerId,
     document: openApiOf(Object.fromEntries(operations)),
   });
   if (published.status !== 200) throw new Error(JSON.stringify(published.body));
@@ -169,8 +170,8 @@ const LISTENERS: Record<string, () => RequestListener> = {
   plane: planeProxy,
 };
 
-if (role === 'product') {
-  const [port, token] = await product();
+if (role === 'product' || role === 'open') {
+  const [port, token] = await product(role === 'open' ? 'none' : 'self');
   console.log(`${role} takes ${token} and listens at ${port}.`);
 } else {
   const listener = LISTENERS[role]?.();

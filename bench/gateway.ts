@@ -123,11 +123,13 @@ const url = `http://127.0.0.1:${backend.port}`;
 const bare = await start(startOnFirstCore, 'bare', url);
 const plane = await start(startOnFirstCore, 'plane', url);
 const many = await start(startOnFirstCore, 'plane', url, String(APIS));
+const open = { ...(await start(startOnFirstCore, 'open', url)), token: '' };
 const product = await start(startOnFirstCore, 'product', url);
 pinLoad();
 try {
   for (const [title, name, server] of [
-    ['a GET of 1 KB, open to all', 'plane', plane],
+    ['a GET of 1 KB through the data plane alone', 'plane', plane],
+    ['a GET of 1 KB of the whole server, without a token', 'server', open],
     ['a GET of 1 KB of the whole server, with a token (aim 0.7)', 'server', product],
   ] as const)
     await compare(
@@ -150,5 +152,5 @@ try {
       );
     }
 } finally {
-  for (const each of [bare, plane, many, product, backend]) each.stop();
+  for (const each of [bare, plane, many, open, product, backend]) each.stop();
 }
