@@ -87,6 +87,34 @@ const refusal = ([first = BASIC.error]: Code[]): Json => ({
   data: first === BASIC.unprocessable ? [{ field: 'name', rule: 'required', message: 'is missing' }] : null,
 });
 
+const header = (name: string, description: string): Json => ({
+  ...{ name, in: 'header', required: false, description },
+  schema: { type: 'string' },
+});
+
+const LAST_EVENT_ID = header(
+  'Last-Event-ID',
+  'Of a stream of events: the `id` of the last one that you got. Nothing is sent until there is a newer one.',
+);
+const PREFER = header(
+  'Prefer',
+  '`respond-async`: do not wait for the end of the work; the answer is 202 (RFC 7240).',
+);
+
+/** What a call answers that no longer waits for the work that it has started. */
+const accepted = (data: unknown, sample: unknown): Json => ({
+  description: 'The work goes on. Read it at `Location`.',
+  headers: { Location: { description: 'Where the work is read.', schema: { type: 'string' } } },
+  content: json(enveloped(data), done(sample)),
+});
+
+/** Events of a thing, each with the thing as JSON in its `data`. */
+const eventStream = (): Json =>
+  content('text/event-stream')({
+    type: 'string',
+    description: 'Server-sent events whose `data` is what `data` of the JSON answer is.',
+  });
+
 function parametersOf(operation: AnyOperation, components: Components): Json[] {
   const of = (where: 'path' | 'query', schema: JSONSchema | undefined): Json[] => {
     const { properties = {}, required = [] } = (schema ?? {}) as {
@@ -105,16 +133,14 @@ function parametersOf(operation: AnyOperation, components: Components): Json[] {
   const conditional =
     operation.current === undefined
       ? []
-      : [
-          {
-            name: 'If-Match',
-            in: 'header',
-            required: false,
-            description: 'The ETag of what you read; 412 when it was changed since.',
-            schema: { type: 'string' },
-          },
-        ];
-  return [...of('path', operation.schemas.params), ...of('query', operation.schemas.query), ...conditional];
+      : [header('If-Match', 'The ETag of what you read; 412 when it was changed since.')];
+  return [
+    ...of('path', operation.schemas.params),
+    ...of('query', operation.schemas.query),
+    ...conditional,
+    ...(operation.events ? [LAST_EVENT_ID] : []),
+    ...(operation.starts ? [PREFER] : []),
+  ];
 }
 
 function failuresOf({
@@ -167,8 +193,10 @@ export function describe(operations: readonly AnyOperation[]): Described {
                   list ? { ...done([sample]), total: 1, skip: 0, take: 10 } : done(sample),
                 ),
                 ...(operation.link && html()),
+                ...(operation.events && eventStream()),
               },
       },
+      ...(operation.starts && { 202: accepted(data, sample) }),
     };
     for (const [status, codes] of failuresOf(operation))
       responses[status] = {

@@ -32,6 +32,7 @@ const TABLES = [
   'api_products',
   'api_product_keys',
   'authorization_servers',
+  'tracked_jobs',
   'clients',
   'audit',
   'blobs',

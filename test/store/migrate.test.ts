@@ -45,6 +45,7 @@ const STEPS = [
   '0042_gateway_usage',
   '0043_announcements_expire',
   '0044_product_names',
+  '0045_tracked_jobs',
 ];
 const LATEST = Number(STEPS.at(-1)?.slice(0, 4));
 

@@ -8,6 +8,7 @@ import { insertUser } from '../../src/users/index.js';
 import { confirmationHash, endingCode, newConfirmationCode } from '../../src/gateway/subscribers/codes.js';
 import { putRequest, subscribe, subscriptionsOf } from '../../src/gateway/subscribers/store.js';
 import { insertPackage } from '../../src/gateway/packages/index.js';
+import { insertJob } from '../../src/jobs/tracked/store.js';
 import { openCodes, phoneTarget } from '../../src/verification/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
 import { CATALOGUE_EXAMPLES, CATALOGUE_SETTLED } from './catalogue.js';
@@ -55,6 +56,8 @@ export const EXAMPLES: Record<
     body: { description: 'Changed' },
   }),
   'apiresource.deletepackage': async (server, tenant) => ({ params: await newPackage(server, tenant) }),
+  'codegen.job': async (server, tenant) => ({ params: { id: await newJob(server, tenant) } }),
+  'codegen.deletejob': async (server, tenant) => ({ params: { id: await newJob(server, tenant) } }),
   'client.codes': () => ({}),
   'client.get': () => ({}),
   'client.detail': async (server, tenant) => ({ params: { id: await newClient(server, tenant) } }),
@@ -225,6 +228,12 @@ async function newPackage(server: TestServer, tenant: Tenant): Promise<{ id: str
   const fields = { ...packageFields(), icon: null, description: null, showIndex: 0, tags: [] };
   const made = await server.change((db) => insertPackage(db, id, fields), tenant);
   return { id, packageId: made.id };
+}
+
+/** A job that waits: no node knows its kind. */
+async function newJob(server: TestServer, tenant: Tenant): Promise<string> {
+  const apiId = await newApi(server, tenant);
+  return (await server.change((db) => insertJob(db, { kind: 'example', apiId, input: {} }), tenant)).id;
 }
 
 const newPhone = (): string => `+86139${String(10_000_000 + ++made)}`;

@@ -11,7 +11,7 @@ import {
   reservedAudiences,
   type ClientSettings,
 } from '../../src/clients/index.js';
-import { start, type Gatehouse } from '../../src/main.js';
+import { start, type Gatehouse, type StartOptions } from '../../src/main.js';
 import { tenantTransaction, type TenantDb } from '../../src/store/index.js';
 import { touchTenant, type Tenant } from '../../src/tenants/index.js';
 import { insertUser, type NewUser, type User } from '../../src/users/index.js';
@@ -35,7 +35,7 @@ export interface TestServer extends Gatehouse {
   /** Stops it, and starts another on the same store. */
   restart(): Promise<void>;
   /** One more process of the same issuer, as far as the store can tell, at a port of its own. */
-  addNode(): Promise<Gatehouse>;
+  addNode(options?: StartOptions): Promise<Gatehouse>;
   /** A change to a tenant as the command line makes one: the change, then word to the servers. */
   change<T>(work: (db: TenantDb) => Promise<T>, tenant?: Tenant): Promise<T>;
   /** POST of a form; the answer's body parsed as JSON where it is JSON. */
@@ -84,10 +84,11 @@ export async function startServer(
   kind: StoreKind,
   more: Record<string, string> = {},
   file: Record<string, unknown> = {},
+  options: StartOptions = {},
 ): Promise<TestServer> {
   const config = await configFor(kind, more, file, 'started');
   if (config.limits.windowSeconds === HOUR) await awayFromFullHour(ROOM_SECONDS);
-  let gatehouse = await start(config);
+  let gatehouse = await start(config, options);
   const { home } = gatehouse;
   const stop = (): Promise<void> => {
     closeIdleConnections(gatehouse.port);
@@ -123,7 +124,7 @@ export async function startServer(
     stop,
     async restart() {
       await stop();
-      gatehouse = await start(config);
+      gatehouse = await start(config, options);
     },
     addClient: (clientId, settings, tenant = home.tenant) =>
       inTenant(tenant, async (db) => {
@@ -144,7 +145,7 @@ export async function startServer(
     },
     addApi: (name, scopes, more) =>
       inTenant(home.tenant, (db) => insertApiResource(db, newApiResource(name, scopes, more))),
-    addNode: async () => start({ ...config, port: await freePort() }),
+    addNode: async (ofNode = {}) => start({ ...config, port: await freePort() }, ofNode),
     change: (work, tenant = home.tenant) => inTenant(tenant, work),
     addTenant: (name, host) => gatehouse.context.store.transaction((trx) => createTenantAt(trx, name, host)),
     async post(path, form, headers = {}) {
