@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
+import { openGenerators } from './codegen/index.js';
 import { openFiles } from './blobs/open.js';
 import { longestLife, type Config } from './config.js';
 import { openContext, type GatehouseContext } from './context.js';
@@ -135,7 +136,17 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     if (scraped && scrapedAt) await listen(scraped, scrapedAt);
     const gateway = openGateway({ ...base, pool, metrics });
     const { plane, services } = gateway;
-    const handle = createApp({ ...base, pool, directory, readiness, metrics, plane, gateway: services });
+    const generators = openGenerators(config.codegen, log);
+    const handle = createApp({
+      ...base,
+      pool,
+      directory,
+      readiness,
+      metrics,
+      plane,
+      generators,
+      gateway: services,
+    });
     const bodies = slowBodies(config.server.requestTimeoutSeconds, isForGateway);
     const server = createServer({
       headersTimeout: config.server.headersTimeoutSeconds * 1000,
@@ -181,6 +192,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       await draining.drain(server, config.server.shutdownDelaySeconds * 1000, DRAIN_MS);
       scraped?.close();
       directory.close();
+      await generators.close();
       await gateway.close();
       bodies.close();
       const closed = Promise.all(jobs.map((job) => job.close())).then(() => {
