@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
 import { openFiles } from './blobs/open.js';
 import { longestLife, type Config } from './config.js';
-import { codegenKinds } from './codegen/index.js';
+import { codegenKinds, openGenerators } from './codegen/index.js';
 import { openContext, type GatehouseContext } from './context.js';
 import { openGateway, PREFIX, upgradeListener } from './gateway/index.js';
 import { checkConfig, checkHome, ensureHome, type FirstSecrets, type Home } from './first-start.js';
@@ -146,10 +146,11 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     if (scraped && scrapedAt) await listen(scraped, scrapedAt);
     const gateway = openGateway({ ...base, pool, metrics });
     const { plane, services } = gateway;
+    const generators = openGenerators(config.codegen, log);
     const tracked = openJobQueue({ store, log, kinds: codegenKinds(), ...options.jobs });
     const handle = createApp({
       ...base,
-      ...{ pool, directory, readiness, metrics, plane },
+      ...{ pool, directory, readiness, metrics, plane, generators },
       ...{ gateway: services, jobs: tracked },
     });
     const bodies = slowBodies(config.server.requestTimeoutSeconds, isForGateway);
@@ -177,7 +178,6 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     const jobs = [
       openSweeper(store, log, config.sweeper),
       outbox,
-      tracked,
       limits,
       passwordSignIns,
       every(config.keys.intervalSeconds, 'key rotation', log, rotate),
@@ -199,6 +199,9 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       await draining.drain(server, config.server.shutdownDelaySeconds * 1000, DRAIN_MS);
       scraped?.close();
       directory.close();
+      // Jobs first: what ends them is that the server stops, not that a tool of theirs has ended.
+      await tracked.close();
+      await generators.close();
       await gateway.close();
       bodies.close();
       const closed = Promise.all(jobs.map((job) => job.close())).then(() => {

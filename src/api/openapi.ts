@@ -194,6 +194,8 @@ export function describe(operations: readonly AnyOperation[]): Described {
                 ),
                 ...(operation.link && html()),
                 ...(operation.events && eventStream()),
+                ...(operation.download &&
+                  content(operation.download.type)({ type: 'string', format: 'binary' })),
               },
       },
       ...(operation.starts && { 202: accepted(data, sample) }),

@@ -23,6 +23,15 @@ import { announce } from './subscribers/index.js';
 import { DocumentRefused } from './types.js';
 import { openUsage, type Usage } from './usage/index.js';
 
+export {
+  DOCUMENT_LIMITS,
+  givesDocument,
+  withDocument,
+  type Source,
+  type SourceBase,
+} from './catalogue/index.js';
+export { exampleAnswers, type ExampleAnswer } from './policies/index.js';
+export type { PreparedDocument } from './types.js';
 export { PREFIX, upgradeListener, type Plane } from './plane/index.js';
 
 /** What the management operations need of the gateway. */
