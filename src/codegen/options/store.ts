@@ -84,13 +84,13 @@ export async function putOptions(
 
 /** What is set, without the token. */
 export async function findSettings(db: TenantDb, key: OptionsKey): Promise<Settings | undefined> {
-  const row = (await rowOf(db, key).first('settings')) as Row | undefined;
+  const row = await rowOf(db, key).first<Row | undefined>('settings');
   return row && parse<Settings>(row['settings']);
 }
 
 /** Changes the version among settings that are there. The token stays as it is. */
 export async function setVersion(db: TenantDb, key: OptionsKey, version: string): Promise<void> {
-  const row = (await rowOf(db, key).forUpdate().first('settings')) as Row | undefined;
+  const row = await rowOf(db, key).forUpdate().first<Row | undefined>('settings');
   if (!row) return;
   const settings = { ...parse<Settings>(row['settings']), version };
   await rowOf(db, key).update({ settings: JSON.stringify(settings), updated_at: Date.now() });
