@@ -24,6 +24,7 @@ import { DocumentRefused } from './types.js';
 import { openUsage, type Usage } from './usage/index.js';
 
 export {
+  currentDocument,
   DOCUMENT_LIMITS,
   givesDocument,
   withDocument,
