@@ -1,3 +1,4 @@
+import { Failure, type FieldProblem } from '../api/failure.js';
 import {
   Busy,
   ConfigError,
@@ -34,6 +35,28 @@ export function table(rows: string[][]): string[] {
   );
 }
 
+/** Of failures that the management API answers as well. */
+const EXIT_OF_STATUS: Readonly<Record<number, number>> = {
+  404: EXIT.notFound,
+  409: EXIT.conflict,
+  413: EXIT.invalid,
+  422: EXIT.invalid,
+};
+
+const MOST_PROBLEMS = 20;
+
+/** What is wrong with a document, with its place in the text. */
+function problemLines(data: unknown): string[] {
+  if (!Array.isArray(data)) return [];
+  return (data as Partial<FieldProblem>[])
+    .slice(0, MOST_PROBLEMS)
+    .flatMap(({ line, column, path, message }) =>
+      line === undefined || message === undefined
+        ? []
+        : [`line ${line}${column === undefined ? '' : `:${column}`} ${path ?? ''} ${message}`],
+    );
+}
+
 /** One line on standard error, and the exit code that belongs to it. */
 export function explain({ env, stderr }: Io, error: unknown): number {
   const line = (text: string): void => void stderr.write(`gatehouse: ${text}\n`);
@@ -53,6 +76,11 @@ export function explain({ env, stderr }: Io, error: unknown): number {
       : error instanceof Conflict
         ? EXIT.conflict
         : EXIT.invalid;
+  }
+  if (error instanceof Failure) {
+    line(error.message);
+    for (const text of problemLines(error.data)) stderr.write(`  ${text}\n`);
+    return EXIT_OF_STATUS[error.status] ?? EXIT.failed;
   }
   // The reader that closed the pipe of standard output needs no message.
   if ((error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE') return EXIT.failed;

@@ -14,6 +14,7 @@ import { mqttAppCommand } from './mqtt-app.js';
 import { mqttCommand } from './mqtt.js';
 import { EXIT, EXIT_HELP, explain } from './output.js';
 import { registrationCommand } from './registration.js';
+import { sdkCommand } from './sdk.js';
 import { serveCommand } from './serve.js';
 import { tenantCommand } from './tenant.js';
 import { userCommand } from './user.js';
@@ -41,6 +42,7 @@ function programFor(run: Run): Command {
     .addCommand(mqttAppCommand(run))
     .addCommand(mqttCommand(run))
     .addCommand(gatewayCommand(run))
+    .addCommand(sdkCommand(run))
     .addCommand(keysCommand(run))
     .addCommand(doctorCommand(run));
   for (const command of all(program))

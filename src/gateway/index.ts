@@ -14,7 +14,12 @@ import type { Metrics } from '../observe/index.js';
 import type { ProviderPool } from '../oidc/index.js';
 import { gatewayReach } from '../outbound-reach.js';
 import { openAccess, type AccessBase } from './access/index.js';
-import { openLiveCatalogue, type CatalogueBase, type LiveCatalogue } from './catalogue/index.js';
+import {
+  openLiveCatalogue,
+  type CatalogueBase,
+  type LiveCatalogue,
+  type SourceBase,
+} from './catalogue/index.js';
 import { checkPath, openDocuments, routerOf, type Documents } from './documents/index.js';
 import { askForBody, openPlane, type Plane, type UsageEntry } from './plane/index.js';
 import { checkPolicy, openPolicies, POLICY_SCHEMA } from './policies/index.js';
@@ -51,6 +56,12 @@ export interface GatewayBase extends Pick<AccessBase, 'store' | 'log' | 'people'
   config: Config;
   pool: Pick<ProviderPool, 'get'>;
   metrics: Metrics | undefined;
+}
+
+/** What reads documents where no server runs: for the command line. */
+export function openDocumentSources(config: Config): SourceBase & Pick<Documents, 'close'> {
+  const documents = openDocuments();
+  return { ...documents, ...sourcesOf(config, documents) };
 }
 
 /** What a key set may have, and how long it may take. */
@@ -105,14 +116,21 @@ const count = (usage: Usage, entry: UsageEntry): void =>
     milliseconds: entry.milliseconds,
   });
 
-const managementServices = (
+const sourcesOf = (
   config: Config,
   { prepare, inPlace }: Pick<Documents, 'prepare' | 'inPlace'>,
-  live: LiveCatalogue,
-): Omit<GatewayServices, 'usage'> => ({
+): SourceBase => ({
   prepare,
   inPlace,
   fetchDocument: (address, tenant) => fetchDocument(config, address, tenant),
+});
+
+const managementServices = (
+  config: Config,
+  documents: Pick<Documents, 'prepare' | 'inPlace'>,
+  live: LiveCatalogue,
+): Omit<GatewayServices, 'usage'> => ({
+  ...sourcesOf(config, documents),
   checkPolicy,
   policySchema: POLICY_SCHEMA,
   checkServiceUrl: (url, tenant) => outOfReach('serviceUrl', config, url, tenant),
