@@ -337,7 +337,6 @@ onEveryStore('the queue of tracked jobs', (open) => {
     await assert.rejects(enqueue(queue, 'one more', last), tooMany(/^200 jobs of the tenant/));
     await enqueue(queue, 'b', await newApi(open(), blue), blue);
     const { id }: { id: string } = await open().knex('tracked_jobs').where({ tenant_id: red }).first('id');
-    };
     await cancel(id);
     await enqueue(queue, 'instead', last);
   });
