@@ -66,8 +66,15 @@ function fieldsOf(heading: string, schema: unknown): string[] {
   ];
 }
 
+const EVENTS =
+  'With `Accept: text/event-stream` it answers server-sent events, each with the same object as JSON in `data`: the newest state, then ' +
+  'each change, and at last `event: end`. `Last-Event-ID` is taken.';
+const STARTS =
+  'The call waits until the work has ended, 120 s at most. Then, or at once with `Prefer: respond-async`, it answers 202 with ' +
+  '`Location`.';
+
 function section(operation: AnyOperation): string[] {
-  const { method, path, summary, access, schemas, list, conflicts = {} } = operation;
+  const { method, path, summary, access, schemas, list, events, starts, conflicts = {} } = operation;
   const answer = schemas.answer as Shape;
   return [
     `### ${method} ${path}`,
@@ -85,6 +92,8 @@ function section(operation: AnyOperation): string[] {
     ...fieldsOf('Body', schemas.body),
     `Answers ${list ? `a list of ${typeOf(answer)}` : typeOf(answer).replace(/^list/, 'a list')}.`,
     '',
+    ...(events ? [EVENTS, ''] : []),
+    ...(starts ? [STARTS, ''] : []),
     ...Object.values(conflicts).map(
       ({ code, name: of, description }) => `- 409, \`${code}\` ${of}: ${description.en}`,
     ),

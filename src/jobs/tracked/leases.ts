@@ -174,9 +174,9 @@ async function standing(
   knex: Knex,
   leases: readonly Lease[],
 ): Promise<{ token: string; cancelled: boolean }[]> {
-  const rows = (await rowsOf(knex, leases)
+  const rows: Row[] = await rowsOf(knex, leases)
     .whereNotNull('lease_token')
-    .select('lease_token', 'cancel_requested')) as Row[];
+    .select('lease_token', 'cancel_requested');
   return rows.map((row) => ({
     token: row['lease_token'] as string,
     cancelled: Number(row['cancel_requested']) === 1,
@@ -185,7 +185,7 @@ async function standing(
 
 /** The versions of jobs by `tenant id`, without those that are deleted. */
 export async function versionsOf(knex: Knex, keys: readonly JobKey[]): Promise<Map<string, number>> {
-  const rows = (await rowsOf(knex, keys).select('tenant_id', 'id', 'version')) as Row[];
+  const rows: Row[] = await rowsOf(knex, keys).select('tenant_id', 'id', 'version');
   return new Map(rows.map((row) => [nameOf(keyOf(row)), Number(row['version'])]));
 }
 

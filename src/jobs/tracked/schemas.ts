@@ -35,7 +35,11 @@ export const JOB = {
       items: { type: 'string' },
       description: 'The last lines of the tools that it runs, the newest last.',
     },
-    result: { type: 'object', description: 'Where it is done.' },
+    result: {
+      type: 'object',
+      additionalProperties: true,
+      description: 'Where it is done: what its kind says.',
+    },
     failure: FAILURE,
     createdAt: shapes.time,
     updatedAt: shapes.time,

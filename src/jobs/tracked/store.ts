@@ -59,11 +59,11 @@ export async function insertJob(db: TenantDb, { kind, apiId, input }: NewJob): P
   if (text.length > MOST_INPUT) throw new Error(`the input of a job of ${kind} is too large`);
   await db.lockTenant();
   await checkRoom(db, apiId);
-  const newest = (await db
+  const newest: Row | undefined = await db
     .from(TABLE)
     .where({ api_resource_id: apiId })
     .orderBy('place', 'desc')
-    .first('place')) as Row | undefined;
+    .first('place');
   const now = Date.now();
   const row: Row = {
     id: newId(),
@@ -88,11 +88,11 @@ export async function insertJob(db: TenantDb, { kind, apiId, input }: NewJob): P
 }
 
 async function checkRoom(db: TenantDb, apiId: string): Promise<void> {
-  const open = (await db
+  const open: Row[] = await db
     .from(TABLE)
     .whereNull('ended_at')
     .limit(MOST_OF_TENANT)
-    .select('api_resource_id')) as Row[];
+    .select('api_resource_id');
   const ofApi = open.filter((row) => row['api_resource_id'] === apiId).length;
   if (ofApi >= MOST_OF_API) throw tooMany(`${MOST_OF_API} jobs of this API`);
   if (open.length >= MOST_OF_TENANT) throw tooMany(`${MOST_OF_TENANT} jobs of the tenant`);

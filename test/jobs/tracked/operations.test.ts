@@ -59,8 +59,7 @@ for (const kind of STORES)
       streams.push(opened);
       return opened;
     };
-    const read = async (path: string): Promise<Data> =>
-      (await caller(server, token).ask('GET', path)).data as Data;
+    const read = async (path: string): Promise<Data> => (await caller(server, token).ask('GET', path)).data;
 
     it('reads a job', async () => {
       const { path, id, apiId, name } = await begin();
@@ -93,7 +92,7 @@ for (const kind of STORES)
 
     it('shows a developer the jobs of their own APIs only [SEC-R4]', async () => {
       const may = ['isms.codegen.releasesdk', 'isms.apiresource.all'];
-      const [role] = (await admin.ask('GET', '/api/Role?q.name=developer')).body['data'] as unknown as [Data];
+      const [role] = (await admin.ask('GET', '/api/Role?q.name=developer')).body['data'] as [Data];
       const claims = may.map((value) => ({ type: 'permission', value }));
       await admin.done('PUT', '/api/Role', { id: role['id'], claims });
       const theirs = await userToken(server, may, [], undefined, ['developer']);

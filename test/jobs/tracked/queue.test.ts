@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import pino from 'pino';
 import { defineCodes, Failure } from '../../../src/api/index.js';
-import { openSweeper, RunEnded, type AnyJobKind, type JobQueue } from '../../../src/jobs/index.js';
+import { openSweeper, type AnyJobKind, type JobQueue, type RunEnded } from '../../../src/jobs/index.js';
 import { cancelJob } from '../../../src/jobs/tracked/store.js';
 import { deleteRowsOfTenant, tenantTransaction } from '../../../src/store/index.js';
 import { until } from '../../support/raw.js';
@@ -336,9 +336,7 @@ onEveryStore('the queue of tracked jobs', (open) => {
     const last = await newApi(open(), red);
     await assert.rejects(enqueue(queue, 'one more', last), tooMany(/^200 jobs of the tenant/));
     await enqueue(queue, 'b', await newApi(open(), blue), blue);
-    const { id } = (await open().knex('tracked_jobs').where({ tenant_id: red }).first('id')) as {
-      id: string;
-    };
+    const { id }: { id: string } = await open().knex('tracked_jobs').where({ tenant_id: red }).first('id');
     await cancel(id);
     await enqueue(queue, 'instead', last);
   });

@@ -65,7 +65,8 @@ onEveryStore('a call that starts a job', (open) => {
       unexpected: (_request, error) => assert.fail(error as Error),
       note: () => undefined,
     };
-    const made = createServer(apiApp([startOperation(queue)], base as ApiBase).callback());
+    const app = apiApp([startOperation(queue)], base as ApiBase).callback();
+    const made = createServer((...asked) => void app(...asked));
     await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
     return made;
   };
