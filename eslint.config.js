@@ -8,6 +8,7 @@ import tseslint from 'typescript-eslint';
 const ROOMS = [
   'demo',
   'account',
+  'codegen',
   'gateway',
   'mqtt',
   'oidc',

@@ -40,6 +40,7 @@ import { issuedTokenOperations } from './clients/issued-tokens.js';
 import { clientOperations } from './clients/operations.js';
 import { registrationAccessOperation } from './clients/registration-access.js';
 import { registrationTokenOperations } from './clients/registration.js';
+import { historyOperations } from './codegen/history/operations.js';
 import type { Config } from './config.js';
 import { gatewayOperations } from './gateway/catalogue/operations.js';
 import type { GatewayServices } from './gateway/index.js';
@@ -118,6 +119,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
     }),
     ...subscriberOperations(services),
     ...packageOperations(),
+    ...historyOperations(),
     importOperation({ open: openClient, held: heldByNamed }, holders, reserved),
     ...clientOperations(vault, (tenant) => reachOfTenant(config, tenant), reserved, keptNames, holders),
     ...registrationTokenOperations(vault),
