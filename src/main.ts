@@ -3,10 +3,19 @@ import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
 import { openFiles } from './blobs/open.js';
 import { longestLife, type Config } from './config.js';
+import { codegenKinds } from './codegen/index.js';
 import { openContext, type GatehouseContext } from './context.js';
 import { openGateway, PREFIX, upgradeListener } from './gateway/index.js';
 import { checkConfig, checkHome, ensureHome, type FirstSecrets, type Home } from './first-start.js';
-import { every, openOutbox, openSweeper, type Deliver, type Outbox } from './jobs/index.js';
+import {
+  every,
+  openJobQueue,
+  openOutbox,
+  openSweeper,
+  type Deliver,
+  type JobQueueOptions,
+  type Outbox,
+} from './jobs/index.js';
 import {
   BACK_CHANNEL_LOGOUT,
   backChannelDelivery,
@@ -76,6 +85,8 @@ export interface StartOptions {
   announce?: (line: string) => void;
   /** Called with what the first start has made as soon as it is stored: it is not said again. */
   made?: (secrets: FirstSecrets) => void;
+  /** For tests: other kinds of tracked jobs, and other times. */
+  jobs?: Partial<JobQueueOptions>;
 }
 
 /** Starts the whole server. @throws ConfigError, SchemaMismatch with the store closed again. */
@@ -135,7 +146,12 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     if (scraped && scrapedAt) await listen(scraped, scrapedAt);
     const gateway = openGateway({ ...base, pool, metrics });
     const { plane, services } = gateway;
-    const handle = createApp({ ...base, pool, directory, readiness, metrics, plane, gateway: services });
+    const tracked = openJobQueue({ store, log, kinds: codegenKinds(), ...options.jobs });
+    const handle = createApp({
+      ...base,
+      ...{ pool, directory, readiness, metrics, plane },
+      ...{ gateway: services, jobs: tracked },
+    });
     const bodies = slowBodies(config.server.requestTimeoutSeconds, isForGateway);
     const server = createServer({
       headersTimeout: config.server.headersTimeoutSeconds * 1000,
@@ -161,6 +177,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     const jobs = [
       openSweeper(store, log, config.sweeper),
       outbox,
+      tracked,
       limits,
       passwordSignIns,
       every(config.keys.intervalSeconds, 'key rotation', log, rotate),
@@ -178,6 +195,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     );
     const stop = async (): Promise<void> => {
       plane.endTunnels();
+      tracked.endFollowing();
       await draining.drain(server, config.server.shutdownDelaySeconds * 1000, DRAIN_MS);
       scraped?.close();
       directory.close();

@@ -17,6 +17,7 @@ import {
 import { apiApp } from './api/routes.js';
 import { importOperation } from './api-resources/import.js';
 import {
+  findApiResource,
   findApiResourceByName,
   offerScopesOf,
   ownApisOf,
@@ -49,6 +50,7 @@ import { subscriberOperations } from './gateway/subscribers/operations.js';
 import { gatewayUsageOperations } from './gateway/usage/operations.js';
 import type { Uses } from './identity-resources/index.js';
 import { identityResourceOperations } from './identity-resources/operations.js';
+import { jobOperations, type JobServices } from './jobs/index.js';
 import { factsOf, hasLeft } from './kernel/request.js';
 import { keepAnswer, type KeptAnswer } from './kernel/kept-answer.js';
 import type { Look } from './kernel/pages.js';
@@ -80,7 +82,7 @@ import { userOperations } from './users/operations.js';
 import { registrationOperations, type RegistrationBase } from './users/registration.js';
 
 /** What operations need of what runs. */
-export interface Services extends RegistrationBase, BlobServices {
+export interface Services extends RegistrationBase, BlobServices, JobServices {
   pool: ProviderPool;
   directory: TenantDirectory;
   config: Config;
@@ -144,6 +146,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
       tenant.home ? 'anywhere' : gatewayReach(config, tenant),
     ),
     ...blobOperations(services),
+    ...jobOperations(services, findApiResource),
   ];
 };
 

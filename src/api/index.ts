@@ -44,6 +44,7 @@ export {
   type CallTenant,
   type Line,
   type Page,
+  type StartedWork,
   type RawAnswer,
 } from './operation.js';
 export {

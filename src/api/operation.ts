@@ -6,7 +6,7 @@ import type { Access, Actor } from './access.js';
 import type { Authority, Judge } from './authority.js';
 import type { BodyLimits } from './body.js';
 import type { Code, Language } from './codes.js';
-import type { FieldProblem } from './failure.js';
+import type { Failure, FieldProblem } from './failure.js';
 import type { LinkPage } from './links.js';
 
 /** The tenant of a call, as far as operations need to know it. */
@@ -65,6 +65,44 @@ export interface Page<T> {
   next?: string | undefined;
 }
 
+/** A thing as it is now, as an event of a stream. */
+export interface ThingEvent<A> {
+  /** What kind of event it is. */
+  event: string;
+  /** Another one for each change of the thing; callers send the last one that they got as `Last-Event-ID`. */
+  id: string;
+  data: A;
+  /** Whether none follows. */
+  last: boolean;
+}
+
+/** How callers follow the thing that an operation reads, by server-sent events (events.ts). */
+export interface Following<C, A> {
+  /** Reads the thing for each event, for the caller as they are then. @throws NotFound where they do not see it any more */
+  read(call: C): Promise<ThingEvent<A>>;
+  /**
+   * Yields true when the thing may have changed, and false from time to time when it has not, until `signal` is aborted.
+   * @throws Failure where too many follow already
+   */
+  changes(call: Omit<C, 'db' | 'everything'>, signal: AbortSignal): AsyncIterable<boolean>;
+}
+
+/** Work that goes on after the change that starts it (started-work.ts). The operation answers what is known of the work. */
+export interface StartedWork<A> {
+  /** Where the work is read. */
+  location(answer: A): string;
+  /** Waits until the work has ended, for as long as a caller should wait. No transaction is open meanwhile. */
+  wait(answer: A, tenantId: string, signal: AbortSignal): Promise<WorkOutcome<A>>;
+}
+
+/** How work is after the wait. */
+export interface WorkOutcome<A> {
+  answer: A;
+  ended: boolean;
+  /** Why it did not do what was asked. */
+  failure?: Failure | undefined;
+}
+
 /**
  * What is the same of an operation whatever its schemas are.
  * - `changes`: what else has to follow a change: `provider` where sign-in and tokens depend on it, so that it works from the
@@ -105,6 +143,8 @@ interface Declared {
  * - `finish`: what follows the committed change and may take long, in transactions of its own; the caller waits for it;
  * - `target`: what the audit row names; the answer's id where it says nothing;
  * - `current`: what `If-Match` is compared with, as its own `detail` answers it, read in the same transaction;
+ * - `events`: how callers that accept `text/event-stream` follow what a GET reads;
+ * - `starts`: set where the change starts work that goes on after it: the caller waits for its end, or asks not to;
  * - `link`: set where a link in a mail leads to it: a browser gets pages, and changes nothing by GET. Another GET does what the
  *   POST of the same address does, so it is a change.
  */
@@ -120,6 +160,8 @@ interface Operation<Schemas, C, A, R> extends Declared {
   readonly target?: (call: C, answer: A) => string;
   readonly current?: { answer: JSONSchema; read: (call: C) => Promise<unknown> };
   readonly link?: LinkPage<C>;
+  readonly events?: Following<C, A>;
+  readonly starts?: StartedWork<A>;
   handle(call: C, prepared: R): Promise<A>;
   readonly finish?: (answer: A) => Promise<void>;
 }

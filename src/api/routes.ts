@@ -1,20 +1,23 @@
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
 import type { Knex } from 'knex';
-import { retryingDeadlocks, tenantDb } from '../store/index.js';
+import { retryingDeadlocks } from '../store/index.js';
 import { Busy, Conflict, Invalid, NotFound, StoreUnavailable } from '../kernel/errors.js';
 import { admitted } from './authenticate.js';
 import { judgeOf, type Holdings } from './authority.js';
 import type { ApiBase } from './base.js';
+import { callOn, type Input } from './call-on.js';
 import { callerNow, checkCaller, checkToken } from './caller-now.js';
 import { BASIC, languageOf, type Language } from './codes.js';
 import { envelope, listEnvelope } from './envelope.js';
 import { etagOf, has, refuseChanges, sameAs } from './etag.js';
+import { answerEvents, asksForEvents } from './events.js';
 import { Failure } from './failure.js';
 import { reader, type Stay } from './input.js';
 import { answerLink, linkFailures } from './links.js';
 import { writes, type AnyCall, type AnyOperation, type Page, type RawAnswer } from './operation.js';
 import type { PagingQuery } from './paging.js';
+import { answerWork } from './started-work.js';
 import { performStream } from './streams.js';
 import { presenter } from './validation.js';
 
@@ -77,11 +80,14 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
         perform: async () =>
           present(await change(operation, base, ctx, input, { prepared: undefined, echoed, stay, shown })),
       });
+    if (operation.events && asksForEvents(ctx))
+      return answerEvents(operation, operation.events, base, ctx, input);
     if (operation.acts) await checkCaller(operation, base, callOn(base.store.knex, operation, input));
     const prepared = await (operation.receive?.read(ctx, input) ?? operation.prepare?.(input));
     const answer = writes(operation)
       ? await change(operation, base, ctx, input, { prepared, echoed, stay, shown })
       : await operation.handle(callOn(base.store.knex, operation, input), prepared);
+    if (operation.starts) return answerWork(operation.starts, ctx, { tenant, language, answer, present });
     if (operation.list) {
       const page = answer as Page<unknown>;
       ctx.body = listEnvelope(
@@ -117,16 +123,6 @@ function answerWith(ctx: Context, { method }: AnyOperation, { etag, body, type =
   ctx.type = type;
   ctx.body = body;
 }
-
-type Input = Omit<AnyCall, 'db' | 'everything'>;
-
-/** What the handler is given, over one connection: the tenant's tables, and the others' only where it is about all of them. */
-const callOn = (connection: Knex, { home }: AnyOperation, input: Input): AnyCall =>
-  ({
-    ...input,
-    db: tenantDb(connection, input.tenant.id),
-    ...(home && { everything: connection }),
-  }) as AnyCall;
 
 const GONE: Holdings = new Map();
 
@@ -222,10 +218,11 @@ const answerBrowsers =
       if (origin.length <= LONGEST_ORIGIN && (await base.mayCallFrom(ctx.req, origin)))
         ctx.set({
           'Access-Control-Allow-Origin': origin,
-          'Access-Control-Expose-Headers': 'ETag, Retry-After, WWW-Authenticate, X-Request-Id',
+          'Access-Control-Expose-Headers':
+            'ETag, Location, Preference-Applied, Retry-After, WWW-Authenticate, X-Request-Id',
           'Access-Control-Allow-Methods': 'GET, POST, PUT, DELETE',
           'Access-Control-Allow-Headers':
-            'Authorization, Content-Type, If-Match, If-None-Match, X-Request-Id',
+            'Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID, Prefer, X-Request-Id',
           'Access-Control-Max-Age': '600',
         });
     }

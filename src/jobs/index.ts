@@ -15,3 +15,18 @@ export {
   type Route,
 } from './outbox.js';
 export { BATCH, openSweeper, type Sweeper } from './sweeper.js';
+export {
+  JOB,
+  jobOperations,
+  openJobQueue,
+  RunEnded,
+  startsJob,
+  type AnyJobKind,
+  type Job,
+  type JobFailure,
+  type JobKind,
+  type JobQueue,
+  type JobQueueOptions,
+  type JobServices,
+  type RunningJob,
+} from './tracked/index.js';

@@ -23,6 +23,7 @@ const PERISHABLE: { table: string; key: string[] }[] = [
   { table: 'known_addresses', key: ['tenant_id', 'account', 'address'] },
   { table: 'mqtt_token_sign_ins', key: ['tenant_id', 'id'] },
   { table: 'mqtt_password_sign_ins', key: ['tenant_id', 'id', 'expires_at'] },
+  { table: 'tracked_jobs', key: ['tenant_id', 'id'] },
   { table: 'gateway_usage', key: ['tenant_id', 'api_id', 'step', 'dimension', 'started_at', 'key'] },
 ];
 

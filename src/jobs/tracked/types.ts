@@ -24,13 +24,15 @@ export interface Job {
   /** From 0 to 100; it never falls within one run. */
   percent: number;
   /** The last lines of the tools that it runs, the newest last. Nothing sensitive is in them. */
-  lastLines: readonly string[];
+  lastLines: string[];
   /** Where it is done. */
   result?: Readonly<Record<string, unknown>>;
   /** Where it failed. */
   failure?: JobFailure;
   /** ISO 8601. */
   createdAt: string;
+  /** When anything of it was last stored. */
+  updatedAt: string;
   endedAt?: string;
 }
 
@@ -53,6 +55,12 @@ export interface RunningJob<Input> {
   readonly note: unknown;
   /** Stores a note, at most 64 KiB of JSON. When it resolves, a later run will find it. @throws as `step` */
   setNote(note: unknown): Promise<void>;
+  /**
+   * Passes the point of no return: from here on, and in later runs, a caller's DELETE does not cancel the job. Call it right before
+   * something that nothing undoes, such as the publication of a package, where the steps after it have to follow.
+   * @throws as `step`, where the job was cancelled before
+   */
+  commit(): Promise<void>;
 }
 
 /** A kind of jobs: what is done, and what of its input is stored. Its input is JSON without secrets. */

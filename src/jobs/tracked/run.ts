@@ -1,0 +1,185 @@
+import { BASIC, Failure } from '../../api/index.js';
+import { parse } from '../../kernel/json.js';
+import type { Log } from '../../observe/index.js';
+import { holdJob, RunEnded, type Hold, type HoldTimes } from './hold.js';
+import type { Ending, Lease, Leases, Taken } from './leases.js';
+import { openLines, plainLine, type Lines } from './lines.js';
+import type { JobFailure, JobKind, RunningJob } from './types.js';
+
+/** In milliseconds. */
+export interface RunTimes extends HoldTimes {
+  /** How long the work has for its end once it is cancelled. */
+  cancel: number;
+}
+
+export type AnyJobKind = JobKind<unknown, Readonly<Record<string, unknown>>>;
+
+/** A job that this node runs. */
+export interface Run extends Pick<Hold, 'lease' | 'left'> {
+  /** Renews the lease and stores new lines, where it is time. */
+  keep(): Promise<void>;
+  abort(why: RunEnded['why']): void;
+  /** Gives the job to another node now, whether or not the work has ended. */
+  release(): Promise<void>;
+}
+
+export interface RunBase {
+  leases: Leases;
+  times: RunTimes;
+  log: Log;
+  /** Called when the job was changed in the store. */
+  changed(lease: Lease): void;
+}
+
+const MOST_BYTES = 64 * 1024;
+const LONGEST_STEP = 100;
+const LONGEST_MESSAGE = 8000;
+const RETRY_MS = 1000;
+
+/** Runs a job whose lease was just taken. */
+export function startRun(base: RunBase, lease: Lease, taken: Taken, kind: AnyJobKind): Run {
+  const { leases, times, log } = base;
+  const hold = holdJob(leases, lease, times);
+  const lines = openLines(parse<string[]>(taken.lastLines));
+  const job = runningJob(base, hold, lines, taken);
+  const { finish, release } = endings(base, hold, lines);
+  let cancelling: NodeJS.Timeout | undefined;
+
+  async function perform(): Promise<void> {
+    const ending = await endingOf(kind, job, log);
+    const why = hold.why();
+    if (ending.state === 'done') await finish(ending);
+    else if (why === 'stopped') await release();
+    else await finish(why === 'cancelled' ? { state: 'cancelled' } : ending);
+  }
+
+  void perform().catch((err: unknown) => {
+    log.error({ err, job: lease.id }, 'the end of a job could not be stored; it is run again');
+    hold.leave();
+  });
+  void hold.left.then(() => clearTimeout(cancelling));
+  return {
+    lease,
+    left: hold.left,
+    release,
+    abort(why) {
+      hold.abort(why);
+      // Work that ignores the signal goes on, but the job is cancelled, and nothing more is stored of it.
+      if (why === 'cancelled' && !hold.isLeft())
+        cancelling ??= setTimeout(() => void finish({ state: 'cancelled' }), times.cancel).unref();
+    },
+    async keep() {
+      await hold.keep();
+      if (!hold.isLeft() && lines.changed() && (await leases.lines(lease, lines.toJson())))
+        base.changed(lease);
+    },
+  };
+}
+
+/** The job as its kind sees it. */
+function runningJob(
+  { leases, changed }: RunBase,
+  hold: Hold,
+  lines: Lines,
+  { apiId, input, note, committed: wasCommitted }: Taken,
+): RunningJob<unknown> {
+  const { lease, signal } = hold;
+  let committed = wasCommitted;
+  /** What is past the point of no return goes on for as long as a server that stops waits for it. */
+  async function write(change: () => Promise<boolean>): Promise<void> {
+    const why = hold.why() ?? (hold.isLeft() ? 'lost' : undefined);
+    if (why !== undefined && !(committed && why === 'stopped')) throw new RunEnded(why);
+    await hold.write(change);
+    changed(lease);
+  }
+  return {
+    id: lease.id,
+    tenantId: lease.tenantId,
+    apiId,
+    input: parse(input),
+    note: note === null ? undefined : parse(note),
+    signal,
+    async step(name, percent) {
+      const whole = Math.round(Math.min(100, Math.max(0, percent)));
+      await write(() => leases.step(lease, plainLine(name, LONGEST_STEP), whole, lines.toJson()));
+    },
+    line: (text) => lines.add(text),
+    async setNote(value) {
+      const text = JSON.stringify(value ?? null);
+      if (text.length > MOST_BYTES) throw new RangeError('the note of a job is too large');
+      await write(() => leases.note(lease, text));
+    },
+    async commit() {
+      await write(() => leases.commit(lease));
+      committed = true;
+    },
+  };
+}
+
+/** How this node lets go of a job. */
+function endings({ leases, log, changed }: RunBase, hold: Hold, lines: Lines) {
+  const { lease } = hold;
+  let finishing: Promise<void> | undefined;
+
+  /** Stores how the job ended, as long as this node holds it. */
+  async function store(ending: Ending): Promise<void> {
+    while (!hold.isLeft()) {
+      try {
+        if (await leases.end(lease, ending, lines.toJson())) changed(lease);
+        else log.warn({ job: lease.id }, 'a job ended after its lease was lost');
+        return hold.leave();
+      } catch (err) {
+        log.warn({ err, job: lease.id }, 'the end of a job could not be stored; it is tried again');
+        await Promise.race([hold.left, wait(RETRY_MS)]);
+      }
+    }
+  }
+
+  return {
+    finish: (ending: Ending): Promise<void> => (finishing ??= store(ending)),
+    async release(): Promise<void> {
+      if (finishing || hold.isLeft()) return finishing;
+      const isBack = await leases.release(lease);
+      if (!isBack) await leases.end(lease, { state: 'cancelled' }, lines.toJson());
+      changed(lease);
+      hold.leave();
+    },
+  };
+}
+
+const wait = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
+
+/** What is stored of a failure of the server's own. */
+const unexpected = (message: string = BASIC.failed.description.en): JobFailure => ({
+  status: 500,
+  code: BASIC.failed.code,
+  codeName: BASIC.failed.name,
+  message,
+});
+
+/** Why a job is given up that was begun too often. */
+export const GIVEN_UP = unexpected('the server ended in each run of this job; start a new one');
+
+async function endingOf(kind: AnyJobKind, job: RunningJob<unknown>, log: Log): Promise<Ending> {
+  try {
+    const result = JSON.stringify(await kind.run(job));
+    if (result.length > MOST_BYTES) throw new Error(`the result of a job of ${kind.name} is too large`);
+    return { state: 'done', result };
+  } catch (err) {
+    if (err instanceof Failure) return { state: 'failed', failure: JSON.stringify(failureOf(err)) };
+    if (!job.signal.aborted) log.error({ err, job: job.id, kind: kind.name }, 'a job failed');
+    return { state: 'failed', failure: JSON.stringify(unexpected()) };
+  }
+}
+
+function failureOf({ status, code, message, data }: Failure): JobFailure {
+  const failure: JobFailure = {
+    status,
+    code: code.code,
+    codeName: code.name,
+    message: (message || code.description.en).slice(0, LONGEST_MESSAGE),
+  };
+  const fits = data !== null && data !== undefined && JSON.stringify(data).length <= MOST_BYTES;
+  return fits ? { ...failure, data } : failure;
+}
