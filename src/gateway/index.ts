@@ -23,6 +23,7 @@ import { announce } from './subscribers/index.js';
 import { DocumentRefused } from './types.js';
 import { openUsage, type Usage } from './usage/index.js';
 
+export { currentDocument } from './catalogue/index.js';
 export { PREFIX, upgradeListener, type Plane } from './plane/index.js';
 
 /** What the management operations need of the gateway. */

@@ -75,6 +75,18 @@ export async function sourceOf(
   return row && { source: await unpacked(row['source']), format: row['source_format'] as 'json' | 'yaml' };
 }
 
+/** A document as OpenAPI 3. */
+export async function openapiOf(
+  db: TenantDb,
+  documentId: string,
+): Promise<Record<string, unknown> | undefined> {
+  const row = await db
+    .from('api_documents')
+    .where({ id: documentId })
+    .first<Row | undefined>('openapi', 'source');
+  return row && parse((await unpacked(row['openapi'] ?? row['source'])).toString());
+}
+
 /** Reads documents for the data plane. */
 export interface DocumentReader {
   compiled(tenantId: string, documentId: string): Promise<CompiledDocument>;

@@ -5,5 +5,6 @@
  * plane, and sees a change at the next call on the node that made it, and within a second on the others.
  * It must never store half of a publication, show a product key twice, or answer a call by a half-changed API.
  */
+export { currentDocument } from './current-document.js';
 export { openLiveCatalogue, type LiveCatalogue, type LiveKey } from './live.js';
 export type { CatalogueBase } from './types.js';
