@@ -23,7 +23,9 @@ import { announce } from './subscribers/index.js';
 import { DocumentRefused } from './types.js';
 import { openUsage, type Usage } from './usage/index.js';
 
-export { currentDocument } from './catalogue/index.js';
+export { currentDocument, type CatalogueBase } from './catalogue/index.js';
+export { putPackage } from './packages/index.js';
+export { DocumentRefused, type Announcement } from './types.js';
 export { PREFIX, upgradeListener, type Plane } from './plane/index.js';
 
 /** What the management operations need of the gateway. */

@@ -6,7 +6,10 @@ import type { Files, Generator, Generators, OpenApi } from '../../src/codegen/ty
 import { temporaryFolder } from './config.js';
 
 /** Generates real code by hey-api, in a process of its own: what is about the rest of a release needs no more of a generator. */
-export async function heyApi(document: OpenApi, client: 'fetch' | 'axios' | 'angular' = 'fetch'): Promise<Files> {
+export async function heyApi(
+  document: OpenApi,
+  client: 'fetch' | 'axios' | 'angular' = 'fetch',
+): Promise<Files> {
   const folder = temporaryFolder();
   const [input, path] = [join(folder, 'openapi.json'), join(folder, 'out')];
   writeFileSync(input, JSON.stringify(document));
@@ -23,7 +26,9 @@ export async function heyApi(document: OpenApi, client: 'fetch' | 'axios' | 'ang
 }
 
 function filesIn(folder: string): Files {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
   return new Map(
     files.map(({ parentPath, name }) => {
       const file = join(parentPath, name);

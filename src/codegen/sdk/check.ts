@@ -19,9 +19,14 @@ const failed = (message: string, lastLines: readonly string[]): Failure =>
   new Failure(422, CODEGEN_CODES.generateFailed, { message, data: { lastLines } });
 
 /** A problem as a compiler prints it, with the document's operation where one is known. */
-function lineOf({ file, line, message }: CompileProblem, operations: ReturnType<typeof operationsIn>): string {
+function lineOf(
+  { file, line, message }: CompileProblem,
+  operations: ReturnType<typeof operationsIn>,
+): string {
   const place = file === '' ? '' : `${file}${line > 0 ? `:${line}` : ''}: `;
-  const found = operations.find((each) => each.file === file && each.lines[0] <= line && line <= each.lines[1]);
+  const found = operations.find(
+    (each) => each.file === file && each.lines[0] <= line && line <= each.lines[1],
+  );
   return `${place}${message}${found ? ` (${found.operation})` : ''}`;
 }
 
@@ -57,7 +62,9 @@ const REASONS: Readonly<Record<ChildFailed['reason'], string>> = {
 
 async function answerTo(order: CompileOrder, limits: ChildLimits): Promise<CompileAnswer> {
   try {
-    return parse<CompileAnswer>(await runChild('compile-child', import.meta.url, JSON.stringify(order), limits));
+    return parse<CompileAnswer>(
+      await runChild('compile-child', import.meta.url, JSON.stringify(order), limits),
+    );
   } catch (error) {
     if (!(error instanceof ChildFailed)) throw error;
     throw failed(REASONS[error.reason], error.lastLines);

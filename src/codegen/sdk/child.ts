@@ -31,7 +31,11 @@ const MOST_WORDS = 16 * 1024;
 function argumentsOf(module: string, here: string): string[] {
   const url = threadUrl(module, here);
   if (url.protocol === 'file:') return [fileURLToPath(url)];
-  return ['--input-type=module', '--eval', decodeURIComponent(url.href.replace(/^data:text\/javascript,/, ''))];
+  return [
+    '--input-type=module',
+    '--eval',
+    decodeURIComponent(url.href.replace(/^data:text\/javascript,/, '')),
+  ];
 }
 
 /**

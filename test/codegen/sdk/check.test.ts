@@ -26,7 +26,14 @@ describe('the check of generated code', () => {
       [],
       { example: 'import { c } from "./index.js"; c.length;' },
     );
-    assert.deepEqual([...files.keys()].sort(), ['a.d.ts', 'a.js', 'b/index.d.ts', 'b/index.js', 'index.d.ts', 'index.js']);
+    assert.deepEqual([...files.keys()].sort(), [
+      'a.d.ts',
+      'a.js',
+      'b/index.d.ts',
+      'b/index.js',
+      'index.d.ts',
+      'index.js',
+    ]);
     assert.equal(files.get('index.js'), "export * from './a.js';\nexport { c } from './b/index.js';\n");
     assert.match(files.get('index.d.ts') ?? '', /import\('\.\/a\.js'\)/);
     assert.equal(exampleIsGood, true);
