@@ -42,6 +42,7 @@ import { clientOperations } from './clients/operations.js';
 import { registrationAccessOperation } from './clients/registration-access.js';
 import { registrationTokenOperations } from './clients/registration.js';
 import { historyOperations } from './codegen/history/operations.js';
+import { optionsOperations } from './codegen/options/operations.js';
 import type { Config } from './config.js';
 import { gatewayOperations } from './gateway/catalogue/operations.js';
 import type { GatewayServices } from './gateway/index.js';
@@ -122,6 +123,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
     ...subscriberOperations(services),
     ...packageOperations(),
     ...historyOperations(),
+    ...optionsOperations({ vault, reachOf: (tenant) => gatewayReach(config, tenant) }),
     importOperation({ open: openClient, held: heldByNamed }, holders, reserved),
     ...clientOperations(vault, (tenant) => reachOfTenant(config, tenant), reserved, keptNames, holders),
     ...registrationTokenOperations(vault),

@@ -172,12 +172,14 @@ export function keysCommand(run: Run): Command {
 async function sealedColumns(): Promise<SealedColumn[]> {
   const { OIDC_SEALED_COLUMNS } = await import('../oidc/sealed.js');
   const { MESSAGING_SEALED_COLUMNS } = await import('../messaging/settings.js');
+  const { CODEGEN_SEALED_COLUMNS } = await import('../codegen/options/store.js');
   const { OUTBOX_SEALED_COLUMNS } = await import('../jobs/index.js');
   const { TENANT_SEALED_COLUMNS } = await import('../tenants/secrets.js');
   return [
     ...TENANT_SEALED_COLUMNS,
     ...OIDC_SEALED_COLUMNS,
     ...MESSAGING_SEALED_COLUMNS,
+    ...CODEGEN_SEALED_COLUMNS,
     ...OUTBOX_SEALED_COLUMNS,
   ];
 }
