@@ -41,8 +41,7 @@ import { issuedTokenOperations } from './clients/issued-tokens.js';
 import { clientOperations } from './clients/operations.js';
 import { registrationAccessOperation } from './clients/registration-access.js';
 import { registrationTokenOperations } from './clients/registration.js';
-import { historyOperations } from './codegen/history/operations.js';
-import { optionsOperations } from './codegen/options/operations.js';
+import { codegenOperations, type OpenGenerators } from './codegen/index.js';
 import type { Config } from './config.js';
 import { gatewayOperations } from './gateway/catalogue/operations.js';
 import type { GatewayServices } from './gateway/index.js';
@@ -88,6 +87,7 @@ export interface Services extends RegistrationBase, BlobServices, JobServices {
   directory: TenantDirectory;
   config: Config;
   gateway: GatewayServices;
+  generators: OpenGenerators;
 }
 
 const uses: Uses = {
@@ -122,8 +122,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
     }),
     ...subscriberOperations(services),
     ...packageOperations(),
-    ...historyOperations(),
-    ...optionsOperations({ vault, reachOf: (tenant) => gatewayReach(config, tenant) }),
+    ...codegenOperations({ ...services, reachOf: (tenant) => gatewayReach(config, tenant) }),
     importOperation({ open: openClient, held: heldByNamed }, holders, reserved),
     ...clientOperations(vault, (tenant) => reachOfTenant(config, tenant), reserved, keptNames, holders),
     ...registrationTokenOperations(vault),

@@ -1,6 +1,7 @@
 import { dirname, posix } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import type * as TS from 'typescript';
 import { parse } from '../../kernel/json.js';
 
 /**
@@ -37,7 +38,7 @@ export interface CompileAnswer {
   output: [path: string, text: string][];
 }
 
-type TypeScript = typeof import('typescript');
+type TypeScript = typeof TS;
 
 const ROOT = '/sdk/';
 const OUT = '/out/';
@@ -123,10 +124,7 @@ function hostOf(ts: TypeScript, sources: ReadonlyMap<string, string>, output: Co
     directoryExists: (path: string) => folders.has(path.replace(/(.)\/$/, '$1')),
     getDirectories: () => [],
     readFile: read,
-    getSourceFile(
-      path: string,
-      options: import('typescript').ScriptTarget | import('typescript').CreateSourceFileOptions,
-    ) {
+    getSourceFile(path: string, options: TS.ScriptTarget | TS.CreateSourceFileOptions) {
       const source = read(path);
       return source === undefined ? undefined : ts.createSourceFile(path, source, options);
     },
@@ -137,7 +135,7 @@ function hostOf(ts: TypeScript, sources: ReadonlyMap<string, string>, output: Co
     useCaseSensitiveFileNames: () => true,
     getNewLine: () => '\n',
     writeFile: (path: string, text: string) => void output.push([path.slice(OUT.length), text]),
-  } satisfies import('typescript').CompilerHost;
+  } satisfies TS.CompilerHost;
 }
 
 function compile(ts: TypeScript, order: CompileOrder): CompileAnswer {

@@ -92,7 +92,7 @@ export async function askRegistry(
       throw new RegistryUnreachable(
         `the registry redirects (${status}), which is not followed; set "registry" to the address that it redirects to`,
       );
-    const read = await bodyOf(answer.body as AsyncIterable<Buffer>, most, cut);
+    const read = await bodyOf(answer.body, most, cut);
     if (!read) throw new RegistryUnreachable(`the registry answers with more than ${most} bytes`);
     return { status, body: read };
   } catch (error) {

@@ -41,7 +41,7 @@ export const packDocument = (document: OpenApi): Promise<string> => packed(JSON.
 
 /** The document of the last release; undefined where there was none. */
 export async function releasedDocument(db: TenantDb, key: SdkKey): Promise<OpenApi | undefined> {
-  const row = (await db.from('sdk_documents').where(columnsOf(key)).first('document')) as Row | undefined;
+  const row = await db.from('sdk_documents').where(columnsOf(key)).first<Row | undefined>('document');
   return row && parse<OpenApi>((await unpacked(row['document'])).toString());
 }
 
