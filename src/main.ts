@@ -48,7 +48,8 @@ import {
   type SendingTenant,
 } from './messaging/index.js';
 import type { Store } from './store/index.js';
-import { findTenantById, finishDeletions, openTenantDirectory } from './tenants/index.js';
+import { gatewayReach } from './outbound-reach.js';
+import { findTenantById, finishDeletions, openTenantDirectory, type Tenant } from './tenants/index.js';
 import { CODE_MESSAGE, codeDelivery, codeSender } from './users/index.js';
 
 const DRAIN_MS = 10_000;
@@ -147,7 +148,12 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     const gateway = openGateway({ ...base, pool, metrics });
     const { plane, services } = gateway;
     const generators = openGenerators(config.codegen, log);
-    const tracked = openJobQueue({ store, log, kinds: codegenKinds(), ...options.jobs });
+    const kinds = codegenKinds({
+      ...{ store, vault, generators, gateway: services },
+      tenantOf: jobTenant(store),
+      reachOf: (tenant) => gatewayReach(config, tenant),
+    });
+    const tracked = openJobQueue({ store, log, kinds, ...options.jobs });
     const handle = createApp({
       ...base,
       ...{ pool, directory, readiness, metrics, plane, generators },
@@ -229,6 +235,15 @@ export async function start(config: Config, options: StartOptions = {}): Promise
 }
 
 /** The tenant that messages are from, as they show it. */
+/** The tenant of a job. A tenant that is deleted takes its jobs with it. */
+const jobTenant =
+  ({ knex }: Store) =>
+  async (tenantId: string): Promise<Tenant> => {
+    const tenant = await findTenantById(knex, tenantId);
+    if (!tenant) throw new Error('the tenant of a job is gone');
+    return tenant;
+  };
+
 const sendingTenant =
   ({ knex }: Store) =>
   async (tenantId: string): Promise<SendingTenant | undefined> => {

@@ -42,7 +42,6 @@ import { clientOperations } from './clients/operations.js';
 import { registrationAccessOperation } from './clients/registration-access.js';
 import { registrationTokenOperations } from './clients/registration.js';
 import { codegenOperations, type OpenGenerators } from './codegen/index.js';
-import { optionsOperations } from './codegen/options/operations.js';
 import type { Config } from './config.js';
 import { gatewayOperations } from './gateway/catalogue/operations.js';
 import type { GatewayServices } from './gateway/index.js';
@@ -123,8 +122,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
     }),
     ...subscriberOperations(services),
     ...packageOperations(),
-    ...codegenOperations(services),
-    ...optionsOperations({ vault, reachOf: (tenant) => gatewayReach(config, tenant) }),
+    ...codegenOperations({ ...services, reachOf: (tenant) => gatewayReach(config, tenant) }),
     importOperation({ open: openClient, held: heldByNamed }, holders, reserved),
     ...clientOperations(vault, (tenant) => reachOfTenant(config, tenant), reserved, keptNames, holders),
     ...registrationTokenOperations(vault),

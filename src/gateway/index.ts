@@ -33,11 +33,13 @@ export {
   DOCUMENT_LIMITS,
   givesDocument,
   withDocument,
+  type CatalogueBase,
   type Source,
   type SourceBase,
 } from './catalogue/index.js';
+export { putPackage } from './packages/index.js';
 export { exampleAnswers, type ExampleAnswer } from './policies/index.js';
-export type { PreparedDocument } from './types.js';
+export { DocumentRefused, type Announcement, type PreparedDocument } from './types.js';
 export { PREFIX, upgradeListener, type Plane } from './plane/index.js';
 
 /** What the management operations need of the gateway. */

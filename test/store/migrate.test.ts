@@ -46,6 +46,7 @@ const STEPS = [
   '0043_announcements_expire',
   '0044_product_names',
   '0045_tracked_jobs',
+  '0046_sdk_releases',
   '0047_codegen_options',
 ];
 const LATEST = Number(STEPS.at(-1)?.slice(0, 4));
