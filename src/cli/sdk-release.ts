@@ -65,23 +65,26 @@ async function start(
   apiId: string,
   { language, platform, document, tag }: ReleaseOptions,
 ): Promise<Job> {
-  const { openGenerators, startRelease } = await import('../codegen/index.js');
-  const { enqueueJob } = await import('../jobs/index.js');
+  const { npmOptionsOf, openGenerators, startRelease } = await import('../codegen/index.js');
+  const { insertJob } = await import('../jobs/tracked/store.js');
+  const { lockApiResource } = await import('../api-resources/index.js');
   const { gatewayReach } = await import('../outbound-reach.js');
   const generators = openGenerators(context.config.codegen, { warn: () => undefined });
   try {
-    return await change(context, tenant, 'codegen.releasesdk', apiId, (db) =>
-      startRelease(
+    return await change(context, tenant, 'codegen.releasesdk', apiId, async (db) => {
+      await lockApiResource(db, apiId);
+      return startRelease(
         {
           generators,
           vault: context.vault,
           reachOf: () => gatewayReach(context.config, tenant),
-          enqueue: enqueueJob,
+          npmOptionsOf,
+          enqueue: insertJob,
         },
         { db, tenant, apiId },
         { platform, language, swaggerUrl: document ?? null, tags: tag },
-      ),
-    );
+      );
+    });
   } finally {
     await generators.close();
   }

@@ -17,7 +17,11 @@ import { commonOptionsOf, npmOptionsOf, setReleasedVersion } from './options/ind
 import { optionsOperations } from './options/operations.js';
 import { releaseKind, releaseOperations } from './sdk/index.js';
 
+export { documentOfApi } from './api-document.js';
 export { openGenerators, type OpenGenerators } from './generators/index.js';
+export { npmOptionsOf } from './options/index.js';
+export { startRelease } from './sdk/index.js';
+export { readDocument } from './source.js';
 
 /** What the operations of code generation need of what runs. */
 export interface CodegenBase extends JobServices {

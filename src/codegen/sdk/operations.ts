@@ -6,9 +6,11 @@ import {
   TAGS,
   tagsOf,
   type AnyOperation,
+  type CallTenant,
 } from '../../api/index.js';
 import { lockApiResource } from '../../api-resources/index.js';
-import { JOB, startsJob, type JobServices } from '../../jobs/index.js';
+import { JOB, startsJob, type Job, type JobServices } from '../../jobs/index.js';
+import type { TenantDb } from '../../store/index.js';
 import { GENERATOR_NAME } from '../history/schemas.js';
 import { RELEASE_SDK, type ReleaseBase } from './release.js';
 import { checkOptions, checkPlatform, clientFor } from './target.js';
@@ -37,7 +39,34 @@ const RELEASE = {
   },
 } as const;
 
-/** Starts a release. What can be wrong with it is checked at once, and again when its turn has come. */
+/** What a caller asks for, by the API or the command line. */
+interface ReleaseRequest {
+  platform: string;
+  language: string;
+  swaggerUrl?: string | null | undefined;
+  tags?: Parameters<typeof tagsOf>[0] | undefined;
+}
+
+type Starting = Pick<ReleaseServices, 'generators' | 'vault' | 'reachOf' | 'npmOptionsOf'> &
+  Pick<JobServices['jobs'], 'enqueue'>;
+
+/**
+ * Starts a release in the caller's transaction, which holds the API resource. What can be wrong with it is checked at once, and again
+ * when its turn has come.
+ * @throws Failure 422
+ */
+export async function startRelease(
+  { generators, vault, reachOf, npmOptionsOf, enqueue }: Starting,
+  { db, tenant, apiId }: { db: TenantDb; tenant: CallTenant; apiId: string },
+  { platform, language, swaggerUrl = null, tags = null }: ReleaseRequest,
+): Promise<Job> {
+  checkPlatform(platform);
+  const generator = await clientFor(generators, language);
+  checkOptions(await npmOptionsOf(db, vault, apiId, generator.name), reachOf(tenant));
+  const input: ReleaseInput = { language: generator.name, swaggerUrl, tags: tagsOf(tags) };
+  return enqueue(db, { kind: RELEASE_SDK, apiId, input });
+}
+
 const releaseOperation = (services: ReleaseServices): AnyOperation =>
   defineOperation({
     ...at.own('releasesdk', 'POST', '/ReleaseSDK'),
@@ -51,16 +80,7 @@ const releaseOperation = (services: ReleaseServices): AnyOperation =>
     schemas: { body: RELEASE, answer: JOB },
     async handle({ db, tenant, actor, body }) {
       const { id } = await lockApiResource(db, body.apiId, confinedTo(actor));
-      checkPlatform(body.platform);
-      const generator = await clientFor(services.generators, body.language);
-      const options = await services.npmOptionsOf(db, services.vault, id, generator.name);
-      checkOptions(options, services.reachOf(tenant));
-      const input: ReleaseInput = {
-        language: generator.name,
-        swaggerUrl: body.swaggerUrl ?? null,
-        tags: tagsOf(body.tags ?? null),
-      };
-      return services.jobs.enqueue(db, { kind: RELEASE_SDK, apiId: id, input });
+      return startRelease({ ...services, enqueue: services.jobs.enqueue }, { db, tenant, apiId: id }, body);
     },
   });
 
