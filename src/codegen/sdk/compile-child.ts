@@ -1,7 +1,7 @@
 import { dirname, posix } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import type * as TS from 'typescript';
+import type TS from 'typescript';
 import { parse } from '../../kernel/json.js';
 
 /**

@@ -80,7 +80,7 @@ export async function askRegistry(
   try {
     pool = openOutboundPool(registry, reach, { connections: 1 });
     const answer = await pool.request({
-      method: method as 'GET',
+      method: method,
       path,
       headers,
       body: body ?? null,
