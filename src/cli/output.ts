@@ -45,8 +45,10 @@ const EXIT_OF_STATUS: Readonly<Record<number, number>> = {
 
 const MOST_PROBLEMS = 20;
 
-/** What is wrong with a document, with its place in the text. */
+/** What is wrong with a document, with its place in the text; what a tool wrote last that failed. */
 function problemLines(data: unknown): string[] {
+  const { lastLines } = (data ?? {}) as { lastLines?: unknown };
+  if (Array.isArray(lastLines)) return lastLines.map(String);
   if (!Array.isArray(data)) return [];
   return (data as Partial<FieldProblem>[])
     .slice(0, MOST_PROBLEMS)

@@ -91,10 +91,7 @@ async function previewOf(
     const openapi = source
       ? (await readDocument(sources, tenant, source)).openapi
       : await ofApi(context, tenant, document, documentOfApi);
-    return await generators.generate(
-      { generator, document: openapi, options: option },
-      { line: (text) => void run.stderr.write(`${text}\n`) },
-    );
+    return await generators.generate({ generator, document: openapi, options: option });
   } finally {
     await generators.close();
     await sources.close();

@@ -38,7 +38,6 @@ export {
   type SourceBase,
 } from './catalogue/index.js';
 export { putPackage } from './packages/index.js';
-export { exampleAnswers, type ExampleAnswer } from './policies/index.js';
 export { DocumentRefused, type Announcement, type PreparedDocument } from './types.js';
 export { PREFIX, upgradeListener, type Plane } from './plane/index.js';
 

@@ -22,6 +22,9 @@ const ASKED_FOR = ['/proc/sys/fs/binfmt_misc/WSLInterop', '/run/WSL'];
 /** What is read of this package: its own code, and the libraries. Neither has secrets or data in it. */
 const READ = [join(packageRoot, 'dist')];
 
+/** Whose folder is the package's root (kernel/root.ts). */
+const MANIFEST = join(packageRoot, 'package.json');
+
 /**
  * Node's permission model for a tool: it reads this package's code, its libraries and the run's folder, writes the run's output,
  * starts no process, thread or add-on, and makes no symbolic link. A library that a document turns against the server changes and
@@ -34,7 +37,7 @@ const permissions = (folder: RunFolder, libraries: readonly string[]): string[] 
   PERMISSION,
   '--disable-warning=ExperimentalWarning',
   ...[...READ, ...libraries, folder.path].map((path) => `--allow-fs-read=${path}${sep}`),
-  ...ASKED_FOR.map((path) => `--allow-fs-read=${path}`),
+  ...[MANIFEST, ...ASKED_FOR].map((path) => `--allow-fs-read=${path}`),
   `--allow-fs-write=${folder.output}${sep}`,
 ];
 
