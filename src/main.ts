@@ -177,7 +177,6 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     const jobs = [
       openSweeper(store, log, config.sweeper),
       outbox,
-      tracked,
       limits,
       passwordSignIns,
       every(config.keys.intervalSeconds, 'key rotation', log, rotate),
@@ -195,10 +194,12 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     );
     const stop = async (): Promise<void> => {
       plane.endTunnels();
-      tracked.endFollowing();
+      // Its streams and calls that wait would keep their connections open.
+      const trackedClosed = tracked.close();
       await draining.drain(server, config.server.shutdownDelaySeconds * 1000, DRAIN_MS);
       scraped?.close();
       directory.close();
+      await endsWithin(CLOSE_MS, trackedClosed); // jobs may use the gateway’s documents
       await gateway.close();
       bodies.close();
       const closed = Promise.all(jobs.map((job) => job.close())).then(() => {
