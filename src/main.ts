@@ -201,12 +201,12 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     );
     const stop = async (): Promise<void> => {
       plane.endTunnels();
-      tracked.endFollowing();
+      // Its streams and calls that wait would keep their connections open.
+      const trackedClosed = tracked.close();
       await draining.drain(server, config.server.shutdownDelaySeconds * 1000, DRAIN_MS);
       scraped?.close();
       directory.close();
-      // Jobs first: what ends them is that the server stops, not that a tool of theirs has ended.
-      await tracked.close();
+      await endsWithin(CLOSE_MS, trackedClosed); // jobs may use the gateway’s documents, and generators
       await generators.close();
       await gateway.close();
       bodies.close();

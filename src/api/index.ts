@@ -24,6 +24,7 @@ export {
 export { parseJson, readJson } from './body.js';
 export { BASIC, defineCodes, type Code } from './codes.js';
 export { Failure, type FieldProblem } from './failure.js';
+export { failureOf } from './failure-of.js';
 export {
   BY_SECRET,
   describe,

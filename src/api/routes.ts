@@ -3,7 +3,7 @@ import Koa, { type Context, type Middleware } from 'koa';
 import type { Knex } from 'knex';
 import { retryingDeadlocks } from '../store/index.js';
 import { whenClosed } from '../kernel/when-closed.js';
-import { Busy, Conflict, Invalid, NotFound, StoreUnavailable } from '../kernel/errors.js';
+import { StoreUnavailable } from '../kernel/errors.js';
 import { admitted } from './authenticate.js';
 import { judgeOf, type Holdings } from './authority.js';
 import type { ApiBase } from './base.js';
@@ -14,6 +14,7 @@ import { envelope, listEnvelope } from './envelope.js';
 import { etagOf, has, refuseChanges, sameAs } from './etag.js';
 import { answerEvents, asksForEvents } from './events.js';
 import { Failure } from './failure.js';
+import { failureOf } from './failure-of.js';
 import { reader, type Stay } from './input.js';
 import { answerLink, linkFailures } from './links.js';
 import {
@@ -287,30 +288,3 @@ const answerFailures =
       ctx.body = envelope(code, languageOf(ctx.acceptsLanguages()), data, message || undefined);
     }
   };
-
-/** What rooms throw, as answers. */
-export function failureOf(error: unknown, conflicts: AnyOperation['conflicts'] = {}): Failure | undefined {
-  if (error instanceof Failure) return error;
-  if (error instanceof Invalid) {
-    const problem = { field: error.key, rule: 'invalid', message: error.message };
-    return new Failure(422, BASIC.unprocessable, {
-      message: `${error.key}: ${error.message}`,
-      data: [problem],
-    });
-  }
-  if (error instanceof NotFound) return new Failure(404, BASIC.notFound, { message: error.message });
-  if (error instanceof Conflict)
-    return new Failure(409, conflicts[error.key] ?? BASIC.conflict, {
-      message: error.message,
-      data: error.data,
-    });
-  if (error instanceof Busy || error instanceof StoreUnavailable)
-    return new Failure(503, BASIC.unavailable, {
-      message: error instanceof Busy ? error.message : `${error.message}: ${error.error_description}`,
-      headers: { 'Retry-After': String(error.retryAfter) },
-    });
-  const { status, statusCode = status } = error as { status?: number; statusCode?: number };
-  // Koa's own, about a path or a header that can not be read.
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Failure(400, BASIC.error);
-  return undefined;
-}

@@ -17,7 +17,6 @@ export {
 export { BATCH, openSweeper, type Sweeper } from './sweeper.js';
 export {
   JOB,
-  jobOperations,
   openJobQueue,
   RunEnded,
   startsJob,

@@ -50,6 +50,7 @@ const HIDDEN = [
   'client.delete',
   'client.postsecretkey',
   'client.endregistration',
+  'codegen.deletejob',
 ];
 
 for (const kind of STORES)

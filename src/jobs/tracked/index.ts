@@ -9,9 +9,8 @@
  * its lease; an open transaction while a call waits.
  */
 export { RunEnded } from './hold.js';
-export { jobOperations, type JobServices } from './operations.js';
-export { openJobQueue, type JobQueue, type JobQueueOptions } from './queue.js';
+export { openJobQueue, type JobQueue, type JobQueueOptions, type JobServices } from './queue.js';
 export type { AnyJobKind } from './run.js';
 export { JOB } from './schemas.js';
 export { startsJob } from './starts.js';
-export type { Job, JobFailure, JobKind, JobState, RunningJob } from './types.js';
+export type { Job, JobFailure, JobKind, RunningJob } from './types.js';

@@ -63,7 +63,7 @@ function statementsOf({ prepare, dialect }: Store, kinds: readonly string[]) {
   const now = storeTime(dialect);
   const changed = `version = version + 1, updated_at = ${now}`;
   const isOver = `(cancel_requested = 1 OR reruns >= ${MOST_RERUNS})`;
-  const over = `ended_at = ${now}, expires_at = ${now} + ${KEPT_MS}, lease_token = NULL, lease_until = NULL, note = NULL`;
+  const over = `ended_at = ${now}, expires_at = ${now} + ${KEPT_MS}, lease_token = NULL, lease_until = NULL, note = NULL, input = 'null'`;
   return {
     candidates: prepare(
       `SELECT job.tenant_id, job.id, CASE WHEN state = 'running' AND ${isOver} THEN 1 ELSE 0 END AS is_over

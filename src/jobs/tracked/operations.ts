@@ -1,13 +1,9 @@
 import { confinedTo, defineOperation, shapes, type Actor, type AnyOperation } from '../../api/index.js';
 import { NotFound } from '../../kernel/errors.js';
 import type { TenantDb } from '../../store/index.js';
-import type { JobQueue } from './queue.js';
+import type { JobServices } from './queue.js';
 import { JOB } from './schemas.js';
 import { cancelJob, findJob, type StoredJob } from './store.js';
-
-export interface JobServices {
-  jobs: JobQueue;
-}
 
 /** Finds an API resource among those of this owner, or among all of the tenant's. @throws NotFound */
 export type RequireApi = (db: TenantDb, id: string, owner?: string) => Promise<unknown>;

@@ -1,3 +1,4 @@
+import { outsideRequests } from '../../kernel/outside-requests.js';
 import type { Log } from '../../observe/index.js';
 import { tenantDb, type Store, type TenantDb } from '../../store/index.js';
 import { openFollowers, type Followers, type FollowTimes } from './followers.js';
@@ -42,10 +43,15 @@ export interface JobQueue extends Pick<Followers, 'stream'> {
   wake(): void;
   /** Waits until a job has ended, `times.wait` has passed, or `signal` is aborted. @returns the job as it is then @throws NotFound */
   wait(key: JobKey, signal: AbortSignal): Promise<Job>;
-  /** Ends event streams and calls that wait, before the server waits for its connections. */
-  endFollowing(): void;
-  /** Takes no more jobs, aborts those that run, and gives back what does not end in time. */
+  /**
+   * Ends event streams and calls that wait, at once. Takes no more jobs, aborts those that run, and gives back what does not end in
+   * time.
+   */
   close(): Promise<void>;
+}
+
+export interface JobServices {
+  jobs: JobQueue;
 }
 
 /** Runs tracked jobs on this node; see index.ts. */
@@ -75,10 +81,9 @@ export function openJobQueue(base: { store: Store; log: Log } & JobQueueOptions)
 
   return {
     enqueue: insertJob,
-    wake: () => void worker.turn(),
+    wake: () => void outsideRequests(worker.turn),
     stream: followers.stream,
     wait: waitFor,
-    endFollowing: followers.end,
     async close() {
       followers.end();
       await worker.close();

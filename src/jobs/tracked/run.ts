@@ -1,4 +1,5 @@
-import { BASIC, Failure } from '../../api/index.js';
+import { BASIC, Failure, failureOf } from '../../api/index.js';
+import { ProductError } from '../../kernel/errors.js';
 import { parse } from '../../kernel/json.js';
 import type { Log } from '../../observe/index.js';
 import { holdJob, RunEnded, type Hold, type HoldTimes } from './hold.js';
@@ -167,13 +168,15 @@ async function endingOf(kind: AnyJobKind, job: RunningJob<unknown>, log: Log): P
     if (result.length > MOST_BYTES) throw new Error(`the result of a job of ${kind.name} is too large`);
     return { state: 'done', result };
   } catch (err) {
-    if (err instanceof Failure) return { state: 'failed', failure: JSON.stringify(failureOf(err)) };
+    // Only these have words for callers. Errors of libraries can have a status as well.
+    const failure = err instanceof Failure || err instanceof ProductError ? failureOf(err) : undefined;
+    if (failure) return { state: 'failed', failure: JSON.stringify(stored(failure)) };
     if (!job.signal.aborted) log.error({ err, job: job.id, kind: kind.name }, 'a job failed');
     return { state: 'failed', failure: JSON.stringify(unexpected()) };
   }
 }
 
-function failureOf({ status, code, message, data }: Failure): JobFailure {
+function stored({ status, code, message, data }: Failure): JobFailure {
   const failure: JobFailure = {
     status,
     code: code.code,

@@ -1,5 +1,5 @@
 import { BASIC, Failure, type StartedWork } from '../../api/index.js';
-import type { JobServices } from './operations.js';
+import type { JobServices } from './queue.js';
 import type { Job } from './types.js';
 
 /**

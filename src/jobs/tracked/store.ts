@@ -126,7 +126,13 @@ export async function cancelJob(db: TenantDb, id: string): Promise<Job> {
     const now = Date.now();
     const change =
       row['state'] === 'queued'
-        ? { ...ending('cancelled', now), version: Number(row['version']) + 1, updated_at: now, note: null }
+        ? {
+            ...ending('cancelled', now),
+            version: Number(row['version']) + 1,
+            updated_at: now,
+            input: 'null',
+            note: null,
+          }
         : { cancel_requested: 1 };
     await db.from(TABLE).where({ id }).update(change);
     Object.assign(row, change);

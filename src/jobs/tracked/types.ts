@@ -68,7 +68,8 @@ export interface JobKind<Input, Result extends Readonly<Record<string, unknown>>
   name: string;
   /**
    * Does the work. It may be run again from its beginning with the last note, on this node or another, where a process was killed.
-   * @throws Failure for what its caller can change; the job then fails with it. Anything else is logged, and is failure 500.
+   * @throws Failure, or an error of kernel/errors.ts, for what its caller can change; the job then fails with it. Anything else is
+   * logged, and is failure 500.
    */
   run(job: RunningJob<Input>): Promise<Result>;
 }

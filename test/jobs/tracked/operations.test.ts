@@ -25,7 +25,7 @@ for (const kind of STORES)
 
     before(async () => {
       const options = { jobs: { kinds: [steered.kind], atOnce: 20, times: TIMES } };
-      server = await startServer(kind, {}, {}, options);
+      server = await startServer(kind, {}, { server: { readTimeoutSeconds: 1 } }, options);
       other = await server.addNode({ jobs: { times: TIMES } });
       admin = await administrator(server);
       token = await clientToken(server, ['isms.codegen.releasesdk']);
@@ -228,6 +228,26 @@ for (const kind of STORES)
       open[0]?.leave();
       await until(async () => (await stream(path)).status === 200);
     });
+
+    // It is about connections, and not about the store.
+    if (kind === 'sqlite')
+      it('ends the stream of a caller who does not read it', async () => {
+        const [quiet, loud] = [await begin(), await begin()];
+        const job = await steered.running(loud.name);
+        const slow = await stream(loud.path);
+        await slow.nth(0);
+        slow.pause();
+        for (let n = 0; n < 9; n++) await stream(quiet.path);
+        // The tenant has ten streams. There is room for another one as soon as the slow one has ended.
+        const line = 'x'.repeat(500);
+        await until(async () => {
+          for (let n = 0; n < 20; n++) {
+            for (let m = 0; m < 40; m++) job.line(line);
+            await job.step('write', 50);
+          }
+          return (await stream(quiet.path)).status === 200;
+        });
+      });
 
     it('answers HEAD, and who prefers JSON, without a stream', async () => {
       const { path, name } = await begin();

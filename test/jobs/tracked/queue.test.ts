@@ -4,6 +4,7 @@ import { defineCodes, Failure } from '../../../src/api/index.js';
 import { openSweeper, type AnyJobKind, type JobQueue, type RunEnded } from '../../../src/jobs/index.js';
 import { cancelJob } from '../../../src/jobs/tracked/store.js';
 import { deleteRowsOfTenant, tenantTransaction } from '../../../src/store/index.js';
+import { Invalid } from '../../../src/kernel/errors.js';
 import { until } from '../../support/raw.js';
 import { onEveryStore } from '../../support/stores.js';
 import { createTenantAt } from '../../support/tenants.js';
@@ -123,6 +124,25 @@ onEveryStore('the queue of tracked jobs', (open) => {
     assert.ok(!JSON.stringify(job).includes('unmistakable'));
     const line = JSON.parse(lines[0] ?? '{}') as { job: string; err: { message: string } };
     assert.deepEqual([line.job, line.err.message], [id, 'unmistakable']);
+  });
+
+  it('fails a job with what a part of the product says of a mistake', async () => {
+    const { id } = await enqueue(node(), 'a');
+    await steered.end('a', () => Promise.reject(new Invalid('genName', 'there is no such generator')));
+    const { failure } = await jobWhen(open(), red, id);
+    assert.deepEqual(
+      [failure?.status, failure?.data],
+      [422, [{ field: 'genName', rule: 'invalid', message: 'there is no such generator' }]],
+    );
+  });
+
+  it('keeps neither the input nor the note of a job that has ended', async () => {
+    const { id } = await enqueue(node(), 'a');
+    await (await steered.running('a')).setNote('half');
+    await steered.end('a');
+    await jobWhen(open(), red, id);
+    const { input, note } = await open().knex('tracked_jobs').first('input', 'note');
+    assert.deepEqual([input, note], ['null', null]);
   });
 
   it('fails a job whose result is too large to store', async () => {

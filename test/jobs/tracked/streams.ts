@@ -19,6 +19,8 @@ export interface Stream {
   /** Resolves when the server has ended the stream. */
   ended: Promise<void>;
   isOver(): boolean;
+  /** Reads no more. */
+  pause(): void;
   leave(): void;
 }
 
@@ -70,6 +72,7 @@ export function follow(
           },
           ended,
           isOver: () => isOver,
+          pause: () => void response.pause(),
           leave: () => void sending.destroy(),
         });
       },

@@ -216,9 +216,9 @@ onEveryStore('a call that starts a job', (open) => {
     const stopping = await serve(queue);
     const answer = start(newName(), undefined, stopping);
     await until(async () => (await open().knex('tracked_jobs').where({ api_resource_id: api })).length === 1);
-    queue.endFollowing();
+    const closed = queue.close();
     assert.equal((await answer).status, 202);
-    await queue.close();
+    await closed;
     await new Promise((resolve) => stopping.close(resolve));
   });
 });
