@@ -1,9 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Context } from 'mocha';
 import { needsFiles } from './needs.js';
 
@@ -28,7 +29,7 @@ const GIT_ENV = {
 };
 
 /** Runs the real Git, and answers what it prints. */
-export const git = (folder: string, args: readonly string[], input?: string): string =>
+export const git = (folder: string, args: readonly string[], input?: string | Buffer): string =>
   execFileSync('git', args, {
     cwd: folder,
     env: GIT_ENV,
@@ -38,6 +39,21 @@ export const git = (folder: string, args: readonly string[], input?: string): st
   })
     .toString()
     .trim();
+
+/** Clones a branch over HTTP by the real Git, while the server of this process answers. */
+export const cloneInto = async (folder: string, url: string, branch: string, token: string): Promise<void> =>
+  void (await promisify(execFile)(
+    'git',
+    [
+      'clone',
+      '--quiet',
+      '--branch',
+      branch,
+      url.replace('http://', `http://x-access-token:${token}@`),
+      folder,
+    ],
+    { env: GIT_ENV },
+  ));
 
 export interface GitServer {
   /** `127.0.0.1:port` */

@@ -7,11 +7,12 @@ import {
   GitProblem,
   openRepository,
   type Folders,
-  type OpenRepository,
   type RepositoryAddress,
 } from '../../../src/codegen/github/git/index.js';
+import { Repository } from '../../../src/codegen/github/git/repository.js';
 import { startBackend, type Backend } from '../../support/gateway.js';
 import {
+  cloneInto,
   commitTo,
   git,
   headOf,
@@ -44,7 +45,7 @@ const filesOf = (folder: string, branch = 'main'): string[] =>
 
 describe('a branch of a remote repository', () => {
   let server: GitServer;
-  let opened: OpenRepository[] = [];
+  let opened: { close(): Promise<void> }[] = [];
   let names = 0;
   let folder: string;
   let name: string;
@@ -64,13 +65,14 @@ describe('a branch of a remote repository', () => {
   });
   after(() => server?.close());
 
-  const open = (
-    more: Partial<RepositoryAddress> = {},
-    signal = new AbortController().signal,
-  ): OpenRepository => {
-    const reach = ['127.0.0.0/8'];
-    const address = { remoteUrl: server.url(name), branch: 'main', token: TOKEN, reach, ...more };
-    const repository = openRepository(address, signal);
+  const address = (more: Partial<RepositoryAddress> = {}) => ({
+    ...{ remoteUrl: server.url(name), branch: 'main', token: TOKEN, reach: ['127.0.0.0/8'] },
+    ...{ timeout: 10_000, largest: 10_000_000 },
+    ...more,
+  });
+  /** In this thread. */
+  const open = (more: Partial<RepositoryAddress> = {}): Repository => {
+    const repository = new Repository(address(more));
     opened.push(repository);
     return repository;
   };
@@ -104,9 +106,8 @@ describe('a branch of a remote repository', () => {
   it('is what a real clone shows', async () => {
     await sync({ branch: 'sdk/typescript' });
     const clone = mkdtempSync(join(tmpdir(), 'gatehouse-clone-'));
-    const url = server.url(name).replace('http://', `http://x-access-token:${TOKEN}@`);
-    git(clone, ['clone', '--quiet', '--branch', 'sdk/typescript', url, 'orders']);
-    assert.equal(readFileSync(join(clone, 'orders/sdk/hey-api-fetch/src/client.ts'), 'utf8'), 'export {};\n');
+    await cloneInto(clone, server.url(name), 'sdk/typescript', TOKEN);
+    assert.equal(readFileSync(join(clone, 'sdk/hey-api-fetch/src/client.ts'), 'utf8'), 'export {};\n');
     rmSync(clone, { recursive: true });
   });
 
@@ -221,11 +222,7 @@ describe('a branch of a remote repository', () => {
         Buffer.from(`${mode} ${entry}\0`),
         Buffer.from(oid, 'hex'),
       ]);
-      return git(
-        folder,
-        ['hash-object', '-w', '-t', 'tree', '--literally', '--stdin'],
-        Buffer.concat(bytes).toString('latin1'),
-      );
+      return git(folder, ['hash-object', '-w', '-t', 'tree', '--literally', '--stdin'], Buffer.concat(bytes));
     };
     const inner = raw([['100644', 'config', blob]]);
     const tree = raw([
@@ -266,9 +263,14 @@ describe('a branch of a remote repository', () => {
       assert.equal((await problem(open({ remoteUrl, reach }).clone()))[0], 'private', remoteUrl);
   });
 
-  it('ends at once when it is aborted', async () => {
+  it('is worked on in a thread, which ends at once when it is aborted', async () => {
     const controller = new AbortController();
-    const repository = open({}, controller.signal);
+    const repository = openRepository(address(), controller.signal);
+    opened.push(repository);
+    await repository.clone();
+    const { commit } = await repository.write(ORDER);
+    assert.equal((await repository.push()).outcome, 'pushed');
+    assert.equal(headOf(folder, 'main'), commit);
     server.before = () => {
       controller.abort(new Error('cancelled'));
       return new Promise((resolve) => setImmediate(resolve));
@@ -280,7 +282,7 @@ describe('a branch of a remote repository', () => {
 
 describe('a server that is no good Git server', () => {
   let backend: Backend | undefined;
-  let repository: OpenRepository | undefined;
+  let repository: Repository | undefined;
   afterEach(async () => {
     await repository?.close();
     await backend?.close();
@@ -300,7 +302,7 @@ describe('a server that is no good Git server', () => {
       token: TOKEN,
       reach: ['127.0.0.0/8'],
     };
-    repository = openRepository({ ...address, ...more }, new AbortController().signal);
+    repository = new Repository({ ...address, timeout: 10_000, largest: 10_000_000, ...more });
     const error = await repository.clone().then(
       () => undefined,
       (thrown: unknown) => thrown,

@@ -76,25 +76,20 @@ function problemOf(error: unknown, signal: AbortSignal): GitProblem {
   );
 }
 
-async function* bounded(
-  body: AsyncIterable<Buffer>,
-  largest: number,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
+/** @throws GitProblem for more bytes than `largest` */
+async function collected(body: AsyncIterable<Buffer>, largest: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
   let size = 0;
-  try {
-    for await (const piece of body) {
-      size += piece.length;
-      if (size > largest)
-        throw new GitProblem(
-          'tooLarge',
-          `the Git server sends more than ${largest} bytes; use a branch with fewer and smaller files`,
-        );
-      yield piece;
-    }
-  } catch (error) {
-    throw problemOf(error, signal);
+  for await (const piece of body) {
+    size += piece.length;
+    if (size > largest)
+      throw new GitProblem(
+        'tooLarge',
+        `the Git server sends more than ${largest} bytes; use a branch with fewer and smaller files`,
+      );
+    pieces.push(piece);
   }
+  return Buffer.concat(pieces);
 }
 
 export function openGitHttp({ remote, token, reach, timeout, largest }: GitHttpOptions): GitHttp {
@@ -135,7 +130,7 @@ export function openGitHttp({ remote, token, reach, timeout, largest }: GitHttpO
           headers: Object.fromEntries(
             Object.entries(headers).map(([name, value]) => [name, [value ?? ''].flat().join(', ')]),
           ),
-          body: bounded(body, largest, signal) as unknown as AsyncIterableIterator<Uint8Array>,
+          body: [await collected(body, largest)] as unknown as AsyncIterableIterator<Uint8Array>,
         };
       } catch (error) {
         throw problemOf(error, signal);

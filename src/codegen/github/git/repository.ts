@@ -89,6 +89,7 @@ export class Repository {
     this.#head = head;
     await init({ fs: this.#fs, gitdir: GITDIR, bare: true });
     if (pack) await this.#keep(pack);
+    if (head !== null) await this.#commitAt(head);
     return { hasNoted: noted !== undefined && (await this.#hasAncestor(noted)) };
   }
 
