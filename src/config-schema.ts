@@ -64,6 +64,7 @@ export const CONFIG_SCHEMA = {
     'mqtt',
     'outbound',
     'gateway',
+    'codegen',
   ],
   properties: {
     port: { type: 'integer', minimum: 0, maximum: 65535 },
@@ -317,6 +318,21 @@ export const CONFIG_SCHEMA = {
             minuteHours: { type: 'integer', minimum: 1, maximum: 744 },
             hourDays: { type: 'integer', minimum: 1, maximum: 1100 },
             dayDays: { type: 'integer', minimum: 1, maximum: 3660 },
+          },
+        },
+      },
+    },
+    codegen: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        openapiGenerator: {
+          type: 'object',
+          additionalProperties: false,
+          properties: {
+            jar: { type: 'string', minLength: 1, maxLength: 1000 },
+            url: service,
+            java: { type: 'string', minLength: 1, maxLength: 1000 },
           },
         },
       },

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { checkCodegenConfig } from './codegen/generators/settings.js';
 import { reservationOf } from './api-resources/index.js';
 import { checkClientId, clientsWithBuiltInIds, isBuiltInClient, reservedAudiences } from './clients/index.js';
 import type { Config } from './config.js';
@@ -47,7 +48,10 @@ export async function ensureHome(context: GatehouseContext): Promise<Home> {
 }
 
 /** Refuses values that no start can work with, which more decides than their shape. @throws ConfigError */
-export function checkConfig({ newMasterKey, mqtt: { audience }, issuer }: Config): void {
+export function checkConfig(config: Config): void {
+  const { newMasterKey, issuer } = config;
+  const { audience } = config.mqtt;
+  checkCodegenConfig(config);
   if (newMasterKey !== undefined) decodeMasterKey(newMasterKey, 'GATEHOUSE_NEW_MASTER_KEY', 'the next key');
   const isIssuer = audience === issuer || audience === `${issuer}/`;
   const reserved = reservedAudiences(() => '');

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
 import { openFiles } from './blobs/open.js';
 import { longestLife, type Config } from './config.js';
-import { codegenKinds } from './codegen/index.js';
+import { codegenKinds, openGenerators } from './codegen/index.js';
 import { openContext, type GatehouseContext } from './context.js';
 import { openGateway, PREFIX, upgradeListener } from './gateway/index.js';
 import { checkConfig, checkHome, ensureHome, type FirstSecrets, type Home } from './first-start.js';
@@ -48,7 +48,8 @@ import {
   type SendingTenant,
 } from './messaging/index.js';
 import type { Store } from './store/index.js';
-import { findTenantById, finishDeletions, openTenantDirectory } from './tenants/index.js';
+import { gatewayReach } from './outbound-reach.js';
+import { findTenantById, finishDeletions, openTenantDirectory, type Tenant } from './tenants/index.js';
 import { CODE_MESSAGE, codeDelivery, codeSender } from './users/index.js';
 
 const DRAIN_MS = 10_000;
@@ -146,10 +147,16 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     if (scraped && scrapedAt) await listen(scraped, scrapedAt);
     const gateway = openGateway({ ...base, pool, metrics });
     const { plane, services } = gateway;
-    const tracked = openJobQueue({ store, log, kinds: codegenKinds(), ...options.jobs });
+    const generators = openGenerators(config.codegen, log);
+    const kinds = codegenKinds({
+      ...{ store, vault, generators, gateway: services },
+      tenantOf: jobTenant(store),
+      reachOf: (tenant) => gatewayReach(config, tenant),
+    });
+    const tracked = openJobQueue({ store, log, kinds, ...options.jobs });
     const handle = createApp({
       ...base,
-      ...{ pool, directory, readiness, metrics, plane },
+      ...{ pool, directory, readiness, metrics, plane, generators },
       ...{ gateway: services, jobs: tracked },
     });
     const bodies = slowBodies(config.server.requestTimeoutSeconds, isForGateway);
@@ -199,6 +206,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       await draining.drain(server, config.server.shutdownDelaySeconds * 1000, DRAIN_MS);
       scraped?.close();
       directory.close();
+      await generators.close();
       await gateway.close();
       bodies.close();
       const closed = Promise.all(jobs.map((job) => job.close())).then(() => {
@@ -226,6 +234,15 @@ export async function start(config: Config, options: StartOptions = {}): Promise
 }
 
 /** The tenant that messages are from, as they show it. */
+/** The tenant of a job. A tenant that is deleted takes its jobs with it. */
+const jobTenant =
+  ({ knex }: Store) =>
+  async (tenantId: string): Promise<Tenant> => {
+    const tenant = await findTenantById(knex, tenantId);
+    if (!tenant) throw new Error('the tenant of a job is gone');
+    return tenant;
+  };
+
 const sendingTenant =
   ({ knex }: Store) =>
   async (tenantId: string): Promise<SendingTenant | undefined> => {

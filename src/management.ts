@@ -41,7 +41,7 @@ import { issuedTokenOperations } from './clients/issued-tokens.js';
 import { clientOperations } from './clients/operations.js';
 import { registrationAccessOperation } from './clients/registration-access.js';
 import { registrationTokenOperations } from './clients/registration.js';
-import { optionsOperations } from './codegen/options/operations.js';
+import { codegenOperations, type OpenGenerators } from './codegen/index.js';
 import type { Config } from './config.js';
 import { gatewayOperations } from './gateway/catalogue/operations.js';
 import type { GatewayServices } from './gateway/index.js';
@@ -87,6 +87,7 @@ export interface Services extends RegistrationBase, BlobServices, JobServices {
   directory: TenantDirectory;
   config: Config;
   gateway: GatewayServices;
+  generators: OpenGenerators;
 }
 
 const uses: Uses = {
@@ -121,7 +122,7 @@ const operationsOver = (services: Services): readonly AnyOperation[] => {
     }),
     ...subscriberOperations(services),
     ...packageOperations(),
-    ...optionsOperations({ vault, reachOf: (tenant) => gatewayReach(config, tenant) }),
+    ...codegenOperations({ ...services, reachOf: (tenant) => gatewayReach(config, tenant) }),
     importOperation({ open: openClient, held: heldByNamed }, holders, reserved),
     ...clientOperations(vault, (tenant) => reachOfTenant(config, tenant), reserved, keptNames, holders),
     ...registrationTokenOperations(vault),

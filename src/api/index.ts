@@ -59,5 +59,6 @@ export {
   type Sought,
 } from './paging.js';
 export { CallerEnded } from './streams.js';
+export { TAGS, tagsOf } from './tags.js';
 export { inspectJson } from './validation.js';
 export * as shapes from './shapes.js';

@@ -167,6 +167,8 @@ export function describe(operations: readonly AnyOperation[]): Described {
                   list ? { ...done([sample]), total: 1, skip: 0, take: 10 } : done(sample),
                 ),
                 ...(operation.link && html()),
+                ...(operation.download &&
+                  content(operation.download.type)({ type: 'string', format: 'binary' })),
               },
       },
     };

@@ -138,7 +138,9 @@ interface Declared {
  * - `keep`: seconds for which whoever reads it, and whatever lies in between, may keep the answer; without it nobody may;
  * - `receive`: reads a body of its own kind as it comes, in place of JSON that the schema of `body` checks; the handler gets what
  *   it answers, in place of what `prepare` does;
- * - `prepare`: slow work that needs no transaction (hashing), done before it; the handler gets what it answers;
+ * - `prepare`: slow work that needs no transaction (hashing), done before it; the handler gets what it answers. `callerLeaves`
+ *   gives a signal that is aborted when the caller goes away before the answer is out;
+ * - `download`: the answer as a file, for callers that prefer its media type (`Accept`);
  * - `acts`: set where `prepare` does what no transaction undoes; the caller is read again before it as well;
  * - `finish`: what follows the committed change and may take long, in transactions of its own; the caller waits for it;
  * - `target`: what the audit row names; the answer's id where it says nothing;
@@ -155,7 +157,8 @@ interface Operation<Schemas, C, A, R> extends Declared {
     readonly type: 'multipart/form-data' | 'application/json';
     read(ctx: Context, call: Omit<C, 'db' | 'everything' | 'body'>): Promise<R>;
   };
-  readonly prepare?: (call: Omit<C, 'db' | 'everything'>) => Promise<R>;
+  readonly prepare?: (call: Omit<C, 'db' | 'everything'>, callerLeaves: () => AbortSignal) => Promise<R>;
+  readonly download?: Download;
   readonly acts?: boolean;
   readonly target?: (call: C, answer: A) => string;
   readonly current?: { answer: JSONSchema; read: (call: C) => Promise<unknown> };
@@ -177,6 +180,15 @@ interface Schemas {
   query?: JSONSchema;
   body?: JSONSchema;
   answer: JSONSchema;
+}
+
+/** Another form of an answer, without the envelope. */
+export interface Download {
+  readonly type: string;
+  /** What browsers call it. */
+  readonly fileName: string;
+  /** Makes it of the data that the envelope would have. */
+  pack(data: unknown): Promise<Buffer>;
 }
 
 /** An answer that is sent as it is, without the envelope. */

@@ -2,6 +2,7 @@ import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
 import type { Knex } from 'knex';
 import { retryingDeadlocks } from '../store/index.js';
+import { whenClosed } from '../kernel/when-closed.js';
 import { Busy, Conflict, Invalid, NotFound, StoreUnavailable } from '../kernel/errors.js';
 import { admitted } from './authenticate.js';
 import { judgeOf, type Holdings } from './authority.js';
@@ -15,7 +16,14 @@ import { answerEvents, asksForEvents } from './events.js';
 import { Failure } from './failure.js';
 import { reader, type Stay } from './input.js';
 import { answerLink, linkFailures } from './links.js';
-import { writes, type AnyCall, type AnyOperation, type Page, type RawAnswer } from './operation.js';
+import {
+  writes,
+  type AnyCall,
+  type AnyOperation,
+  type Download,
+  type Page,
+  type RawAnswer,
+} from './operation.js';
 import type { PagingQuery } from './paging.js';
 import { answerWork } from './started-work.js';
 import { performStream } from './streams.js';
@@ -83,7 +91,8 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
     if (operation.events && asksForEvents(ctx))
       return answerEvents(operation, operation.events, base, ctx, input);
     if (operation.acts) await checkCaller(operation, base, callOn(base.store.knex, operation, input));
-    const prepared = await (operation.receive?.read(ctx, input) ?? operation.prepare?.(input));
+    const prepared = await (operation.receive?.read(ctx, input) ??
+      operation.prepare?.(input, () => callerLeaves(ctx)));
     const answer = writes(operation)
       ? await change(operation, base, ctx, input, { prepared, echoed, stay, shown })
       : await operation.handle(callOn(base.store.knex, operation, input), prepared);
@@ -104,11 +113,39 @@ function perform(operation: AnyOperation, base: ApiBase): Middleware {
     }
     const data = present(answer);
     const etag = etagOf(data);
+    const { download } = operation;
+    if (download) {
+      ctx.vary('Accept');
+      if (ctx.accepts('application/json', download.type) === download.type)
+        return sendFile(ctx, operation, download, { etag, data });
+    }
     const body = JSON.stringify(envelope(BASIC.ok, language, data));
     if (operation.keep) ctx.set('Cache-Control', `public, max-age=${operation.keep(answer)}`);
     if (operation.constant) made.set(language, { etag, body });
     answerWith(ctx, operation, { etag, body });
   };
+}
+
+/** Aborted where the connection closes before the answer is out. */
+function callerLeaves({ res }: Context): AbortSignal {
+  const leaving = new AbortController();
+  whenClosed(res, () => {
+    if (!res.writableFinished)
+      leaving.abort(new Failure(400, BASIC.error, { message: 'the caller went away' }));
+  });
+  return leaving.signal;
+}
+
+async function sendFile(
+  ctx: Context,
+  operation: AnyOperation,
+  { type, fileName, pack }: Download,
+  { etag, data }: { etag: string; data: unknown },
+): Promise<void> {
+  const body = await pack(data);
+  ctx.set('X-Content-Type-Options', 'nosniff');
+  ctx.attachment(fileName);
+  answerWith(ctx, operation, { type, body, etag });
 }
 
 /** An answer that is done: what it is named by, and its text. */

@@ -23,7 +23,18 @@ import { announce } from './subscribers/index.js';
 import { DocumentRefused } from './types.js';
 import { openUsage, type Usage } from './usage/index.js';
 
-export { currentDocument } from './catalogue/index.js';
+export {
+  currentDocument,
+  DOCUMENT_LIMITS,
+  givesDocument,
+  withDocument,
+  type CatalogueBase,
+  type Source,
+  type SourceBase,
+} from './catalogue/index.js';
+export { putPackage } from './packages/index.js';
+export { exampleAnswers, type ExampleAnswer } from './policies/index.js';
+export { DocumentRefused, type Announcement, type PreparedDocument } from './types.js';
 export { PREFIX, upgradeListener, type Plane } from './plane/index.js';
 
 /** What the management operations need of the gateway. */

@@ -7,7 +7,7 @@ import { listKeys, rotateKeys, scheduleOf } from '../../src/oidc/index.js';
 import { insertUser } from '../../src/users/index.js';
 import { confirmationHash, endingCode, newConfirmationCode } from '../../src/gateway/subscribers/codes.js';
 import { putRequest, subscribe, subscriptionsOf } from '../../src/gateway/subscribers/store.js';
-import { insertPackage } from '../../src/gateway/packages/index.js';
+import { insertPackage } from '../../src/gateway/packages/store.js';
 import { openCodes, phoneTarget } from '../../src/verification/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
 import { CATALOGUE_EXAMPLES, CATALOGUE_SETTLED } from './catalogue.js';

@@ -1,14 +1,9 @@
-import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
 import { newId } from '../../kernel/ids.js';
 import { parse } from '../../kernel/json.js';
+import { packed, unpacked } from '../../kernel/packed-text.js';
 import type { Row, Store, TenantDb } from '../../store/index.js';
 import type { CompiledDocument, PreparedDocument } from '../types.js';
 import type { Revision } from './types.js';
-
-const packed = async (text: string): Promise<string> => (await promisify(gzip)(text)).toString('base64');
-const unpacked = async (text: unknown): Promise<Buffer> =>
-  promisify(gunzip)(Buffer.from(text as string, 'base64'));
 
 /** A document that is ready to be stored; packing it takes long, so it is done before the transaction. */
 export interface PackedDocument {

@@ -17,6 +17,9 @@ export interface Source {
   swaggerUrl?: string | null | undefined;
 }
 
+/** What reads a document. */
+export type SourceBase = Pick<CatalogueBase, 'prepare' | 'inPlace' | 'fetchDocument'>;
+
 const isGiven = (value: unknown): boolean => value != null && value !== '';
 
 export const givesDocument = ({ document, swaggerUrl }: Source): boolean =>
@@ -30,16 +33,30 @@ const tooLarge = (): Failure =>
   new Failure(413, BASIC.payloadTooLarge, { message: `a document may have ${LARGEST_DOCUMENT} bytes` });
 
 /**
- * The document that a body gives; undefined where it gives none.
+ * The document that a body gives, packed; undefined where it gives none.
  * @param code of the failure where the document cannot be published.
  * @throws Failure: 413, 422
  */
-export async function documentIn(
-  base: CatalogueBase,
+export const documentIn = (
+  base: SourceBase,
   tenant: CallTenant,
   source: Source,
   code: Code,
-): Promise<PackedDocument | undefined> {
+): Promise<PackedDocument | undefined> => withDocument(base, tenant, source, code, packDocument);
+
+/**
+ * Fetches and checks the document that a body gives, and works on it while the tenant's place for it is taken; undefined where the
+ * body gives none.
+ * @param code of the failure where the document cannot be read.
+ * @throws Failure: 413, 422
+ */
+export async function withDocument<T>(
+  base: SourceBase,
+  tenant: CallTenant,
+  source: Source,
+  code: Code,
+  work: (prepared: PreparedDocument) => Promise<T>,
+): Promise<T | undefined> {
   if (!givesDocument(source)) return undefined;
   if (isGiven(source.document) && isGiven(source.swaggerUrl))
     throw refused('document', 'oneOf', 'send either document or swaggerUrl, not both', code);
@@ -47,7 +64,7 @@ export async function documentIn(
     return await base.inPlace(tenant.id, async () => {
       const prepared = await prepareSource(base, tenant, source, code);
       if (Buffer.byteLength(prepared.source) > LARGEST_DOCUMENT) throw tooLarge();
-      return packDocument(prepared);
+      return work(prepared);
     });
   } catch (error) {
     if (!(error instanceof DocumentRefused)) throw error;
@@ -58,7 +75,7 @@ export async function documentIn(
 }
 
 async function prepareSource(
-  base: CatalogueBase,
+  base: SourceBase,
   tenant: CallTenant,
   { document, swaggerUrl }: Source,
   code: Code,

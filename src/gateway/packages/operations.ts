@@ -6,6 +6,7 @@ import {
   defineOperation,
   pageOf,
   shapes,
+  tagsOf,
   type Actor,
   type AnyOperation,
 } from '../../api/index.js';
@@ -42,12 +43,6 @@ interface Given {
   description?: string | null | undefined;
   showIndex?: number | null | undefined;
   tags?: readonly string[] | string | null | undefined;
-}
-
-/** Tags as a list, of which a text with commas is another way to write it. */
-function tagsOf(tags: readonly string[] | string | null): string[] {
-  const given = typeof tags === 'string' ? tags.split(/[,，]/) : (tags ?? []);
-  return [...new Set(given.map((tag) => tag.trim()).filter((tag) => tag !== ''))];
 }
 
 /** @throws Invalid where a browser would load the picture unencrypted from elsewhere */

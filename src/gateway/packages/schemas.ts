@@ -1,13 +1,9 @@
-import { listQuery, shapes } from '../../api/index.js';
+import { listQuery, shapes, TAGS } from '../../api/index.js';
 import { PLATFORMS } from './types.js';
 
 const { id, label, line, orNull, text, time, webAddress } = shapes;
 
-export const MOST_TAGS = 50;
-export const LONGEST_TAG = 50;
 export const MOST_SHOW_INDEX = 1_000_000;
-
-const TAGS = `List of up to ${MOST_TAGS} texts of up to ${LONGEST_TAG} characters. A text with commas is taken as well.`;
 
 const fields = {
   name: label(214),
@@ -30,15 +26,7 @@ const optional = {
     maximum: MOST_SHOW_INDEX,
     description: 'The list is in this order, then by name; 0 where nothing is given.',
   },
-  tags: {
-    type: ['array', 'string', 'null'],
-    maxItems: MOST_TAGS,
-    uniqueItems: true,
-    items: label(LONGEST_TAG),
-    // A text: so many pieces of that length between commas, of one line.
-    pattern: `^(?=[^\\p{Cc}\\p{Cs}\\u202A-\\u202E\\u2066-\\u2069]*$)[^,，]{0,${LONGEST_TAG}}(?:[,，][^,，]{0,${LONGEST_TAG}}){0,${MOST_TAGS - 1}}$`,
-    description: TAGS,
-  },
+  tags: TAGS,
 } as const;
 
 export const PACKAGE = {

@@ -98,5 +98,19 @@ export async function replacePackage(db: TenantDb, apiId: string, changed: Packa
   return { ...changed, updatedAt };
 }
 
+/**
+ * Adds a package, or changes the one of this name, platform and language: what people have set stays, such as its icon and its place
+ * in the list, and its tags where none are given. Hold the API by `lockApiResource`.
+ */
+export async function putPackage(db: TenantDb, apiId: string, fields: PackageFields): Promise<Package> {
+  const { name, packagePlatform: platform, language } = fields;
+  const row = (await packagesOf(db, apiId).where({ name, platform, language }).forUpdate().first()) as
+    Row | undefined;
+  if (!row) return insertPackage(db, apiId, fields);
+  const { icon, showIndex, ...before } = toPackage(row);
+  const tags = fields.tags.length === 0 ? before.tags : fields.tags;
+  return replacePackage(db, apiId, { ...before, ...fields, icon, showIndex, tags });
+}
+
 export const deletePackage = async (db: TenantDb, apiId: string, id: string): Promise<void> =>
   void (await packagesOf(db, apiId).where({ id }).delete());

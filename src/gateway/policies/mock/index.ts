@@ -11,7 +11,7 @@ import { whenNeeded } from '../../../kernel/when-needed.js';
 import type { Answer } from '../../plane/steps.js';
 import type { CompiledOperation, LiveRevision } from '../../types.js';
 import { acceptedType, isForm, isJson, isXml, readMediaType } from '../openapi/media-types.js';
-import { DocumentPartError, isPart, type DocumentReader, type Part } from '../openapi/reader.js';
+import { DocumentPartError, DocumentReader, isPart, type Part } from '../openapi/reader.js';
 import { openReaders, type ReaderOf } from '../openapi/readers.js';
 import { boundedSchema } from './bounded-schema.js';
 
@@ -110,6 +110,40 @@ function orElse<T>(instead: T, read: () => T): T {
   }
 }
 
+/** An answer as a document's example has it. */
+export interface ExampleAnswer {
+  status: number;
+  /** Absent where the answer has no body. */
+  type?: string;
+  body?: string;
+}
+
+/**
+ * The first successful answer of each operation by its document, as `mock` gives it; undefined where the document has no example
+ * and no schema to make one from.
+ */
+export function exampleAnswers(
+  document: Part,
+): (operation: Pick<CompiledOperation, 'method' | 'path'>) => ExampleAnswer | undefined {
+  const reader = new DocumentReader(document);
+  return (operation) => orElse(undefined, () => exampleIn(reader, operation));
+}
+
+/** @throws DocumentPartError */
+function exampleIn(
+  reader: DocumentReader,
+  operation: Pick<CompiledOperation, 'method' | 'path'>,
+): ExampleAnswer | undefined {
+  const response = responseOf(reader, operation, undefined);
+  if (!response.isDescribed) return undefined;
+  const written = acceptedType(undefined, Object.keys(response.content));
+  if (written === undefined) return { status: response.status };
+  const media = reader.resolve(response.content[written]);
+  if (exampleOf(reader, media) === undefined && media['schema'] === undefined) return undefined;
+  const { status, headers, body } = answerOf(reader, response, written);
+  return body === undefined ? { status } : { status, type: headers[1] ?? '', body: body.toString() };
+}
+
 /**
  * Why an operation's answers have no example, where a reference within one leads to nothing that can be read; undefined where
  * all have one.
@@ -139,13 +173,15 @@ function checkMedia(reader: DocumentReader, media: Part): void {
 interface Response {
   status: number;
   content: Part;
+  /** Whether the document has such a response. */
+  isDescribed: boolean;
 }
 
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
 function responseOf(
   reader: DocumentReader,
-  operation: CompiledOperation,
+  operation: Pick<CompiledOperation, 'method' | 'path'>,
   asked: number | undefined,
 ): Response {
   const [found] = reader.operations(operation);
@@ -154,7 +190,11 @@ function responseOf(
   const name = asked === undefined ? successIn(Object.keys(named)) : nameFor(asked, named);
   const status = asked ?? statusOf(name);
   const { content } = reader.resolve(name === undefined ? {} : named[name]);
-  return { status, content: isPart(content) && !BODILESS.has(status) ? content : {} };
+  return {
+    status,
+    content: isPart(content) && !BODILESS.has(status) ? content : {},
+    isDescribed: name !== undefined,
+  };
 }
 
 const nameFor = (status: number, responses: Part): string | undefined =>

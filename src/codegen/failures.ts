@@ -1,0 +1,20 @@
+import { BASIC, Failure, type Code } from '../api/index.js';
+import { CODEGEN_CODES as CODES } from './codes.js';
+import { ToolFailed } from './process/index.js';
+
+/** Failures that several parts of code generation answer. */
+
+/** A field that is not as it has to be. */
+export const refusedField = (
+  field: string,
+  rule: string,
+  message: string,
+  code: Code = BASIC.unprocessable,
+): Failure => new Failure(422, code, { message: `${field}: ${message}`, data: [{ field, rule, message }] });
+
+export const documentMissing = (): Failure =>
+  refusedField('document', 'required', 'send document, or swaggerUrl', CODES.documentFailed);
+
+/** What the caller of a generator is answered when it fails. */
+export const generatorFailed = ({ message, lastLines }: ToolFailed): Failure =>
+  new Failure(422, CODES.generateFailed, { message, data: { lastLines } });

@@ -1,0 +1,180 @@
+import { fileURLToPath } from 'node:url';
+import type { Log } from '../../observe/index.js';
+import { refusedField } from '../failures.js';
+import { ToolFailed } from '../process/index.js';
+import type { Generator } from '../types.js';
+import { HEY_API_MISSING, heyApiGenerators } from './hey-api.js';
+import { placeholder, PLACEHOLDER, rowOf, type OpenApiGenerator, type Side } from './openapi-generator.js';
+
+/** All generators: the built-in ones, and those of OpenAPI Generator where there is one. */
+
+/** Names that callers of an older version use. */
+const OLDER_NAMES: Readonly<Record<string, string>> = {
+  typescript: 'hey-api-fetch',
+  angular2: 'hey-api-angular',
+};
+
+export const KOA: Generator = {
+  name: 'gatehouse-koa',
+  title: 'TypeScript server stub with Koa',
+  language: 'typescript',
+  engine: 'gatehouse',
+  available: true,
+  options: {},
+};
+
+/** Where `@hey-api/openapi-ts` and TypeScript are; undefined where one of them is not installed. */
+export function heyApiFiles(): readonly string[] | undefined {
+  try {
+    return ['typescript', '@hey-api/openapi-ts'].map((name) => fileURLToPath(import.meta.resolve(name)));
+  } catch {
+    return undefined;
+  }
+}
+
+export interface Found {
+  generator: Generator;
+  side: Side;
+  /** OpenAPI Generator's own name of it. */
+  own: string;
+}
+
+/** An OpenAPI Generator, or why there is none. */
+export interface Outside {
+  engine: OpenApiGenerator;
+  /** What to install where it does not work; undefined where it does. */
+  missing(): Promise<string | undefined>;
+}
+
+/** How long an OpenAPI Generator that did not answer is left alone. */
+const RETRY_MS = 60_000;
+
+export class Catalogue {
+  #reading: Promise<ReadonlyMap<string, Found>> | undefined;
+  readonly #options = new Map<string, Promise<Generator>>();
+
+  constructor(
+    readonly outside: Outside | undefined,
+    readonly log: Pick<Log, 'warn'>,
+  ) {}
+
+  async rows(side: Side): Promise<Generator[]> {
+    const all = [...(await this.#all()).values()];
+    return all
+      .filter((found) => found.side === side || found.own === PLACEHOLDER)
+      .map(({ generator }) => generator);
+  }
+
+  /** Reads what OpenAPI Generator has, so that the first caller need not wait for it. */
+  begin(): void {
+    if (this.outside) void this.#all();
+  }
+
+  /** A generator with its options; undefined where there is none. @throws ToolFailed where its options cannot be read */
+  async find(name: string): Promise<Found | undefined> {
+    const all = await this.#all();
+    const found = all.get(Object.hasOwn(OLDER_NAMES, name) ? (OLDER_NAMES[name] ?? name) : name);
+    if (!found || found.generator.engine !== 'openapi-generator' || !found.generator.available) return found;
+    return { ...found, generator: await this.#withOptions(found) };
+  }
+
+  /** @throws Failure 422 that names generators with similar names */
+  async refuseUnknown(name: string): Promise<never> {
+    const names = [...Object.keys(OLDER_NAMES), ...(await this.#all()).keys()];
+    const near = nearest(name, names);
+    throw refusedField(
+      'genName',
+      'unknown',
+      `there is no generator ${JSON.stringify(name)}; use ${near.join(', ')}`,
+    );
+  }
+
+  #withOptions({ generator, side, own }: Found): Promise<Generator> {
+    const { name } = generator;
+    const known = this.#options.get(name);
+    if (known) return known;
+    const reading = (async () => {
+      const options = (await this.outside?.engine.options(side, own)) ?? {};
+      Object.assign(generator, { options });
+      return generator;
+    })();
+    this.#options.set(name, reading);
+    reading.catch(() => this.#options.delete(name));
+    return reading;
+  }
+
+  #all(): Promise<ReadonlyMap<string, Found>> {
+    this.#reading ??= this.#read();
+    return this.#reading;
+  }
+
+  async #read(): Promise<ReadonlyMap<string, Found>> {
+    const found = new Map<string, Found>();
+    const add = (side: Side, generator: Generator, own = generator.name): void => {
+      found.set(generator.name, { generator, side, own });
+    };
+    for (const generator of heyApiGenerators(heyApiFiles() !== undefined)) add('clients', generator);
+    add('servers', KOA);
+    if (!this.outside) return found;
+    const missing =
+      (await this.outside.missing()) ?? (await this.#addOutside(this.outside.engine, found, add));
+    if (missing !== undefined) {
+      // It is asked again later, by a call that wants the list.
+      setTimeout(() => (this.#reading = undefined), RETRY_MS).unref();
+      add('clients', placeholder(missing));
+    }
+    return found;
+  }
+
+  /** Adds its generators; answers what to do where it cannot be asked. */
+  async #addOutside(
+    { names }: OpenApiGenerator,
+    found: ReadonlyMap<string, Found>,
+    add: (side: Side, generator: Generator, own: string) => void,
+  ): Promise<string | undefined> {
+    try {
+      for (const side of ['clients', 'servers'] as const)
+        for (const own of await names(side)) {
+          const isTaken = found.has(own) || Object.hasOwn(OLDER_NAMES, own);
+          const name = isTaken ? `${PLACEHOLDER}-${own}` : own;
+          add(side, rowOf(name, own), own);
+        }
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ToolFailed)) throw error;
+      this.log.warn({ err: error, lines: error.lastLines }, 'OpenAPI Generator cannot be asked');
+      return `see codegen.openapiGenerator: ${error.message}`;
+    }
+  }
+}
+
+const MOST_NAMES = 5;
+
+/** The names that are most like a text: those that share most pairs of letters with it. */
+function nearest(text: string, names: readonly string[]): string[] {
+  const pairs = pairsOf(text);
+  const alike = (name: string): number => {
+    const own = pairsOf(name);
+    return (2 * own.filter((pair) => pairs.includes(pair)).length) / (own.length + pairs.length || 1);
+  };
+  return names
+    .map((name) => ({ name, alike: alike(name) }))
+    .sort((one, other) => other.alike - one.alike)
+    .slice(0, MOST_NAMES)
+    .map(({ name }) => name);
+}
+
+const pairsOf = (text: string): string[] =>
+  [...text.toLowerCase().slice(0, 100)]
+    .slice(1)
+    .map((letter, index) => `${text[index]?.toLowerCase()}${letter}`);
+
+/** @throws Failure 422 that says what to install */
+export function checkAvailable({ name, available, missing = HEY_API_MISSING }: Generator): void {
+  if (available) return;
+  throw refusedField(
+    'genName',
+    'unavailable',
+    `${name} is not installed on this server; the operator can install it: ${missing}`,
+  );
+}

@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import type { UserConfig } from '@hey-api/openapi-ts';
+import { parse } from '../../kernel/json.js';
+import { answerOrder } from '../process/entry.js';
+import type { OpenApi } from '../types.js';
+import type { HeyApiOrder } from './hey-api.js';
+import { withoutForeignReferences } from './references.js';
+
+/**
+ * The child process that runs `@hey-api/openapi-ts` once. It loads the library before the order comes, so that a child that was
+ * started ahead has it ready.
+ */
+const { createClient } = await import('@hey-api/openapi-ts');
+
+await answerOrder<HeyApiOrder>(async (order) => {
+  const document = parse<OpenApi>(await readFile('document.json', 'utf8'));
+  await createClient(configFor(order, withoutForeignReferences(document)));
+});
+
+function configFor({ client, options }: HeyApiOrder, document: OpenApi): UserConfig {
+  const { operations, parameters, enums, dates, comments, throwOnError } = options;
+  return {
+    input: document,
+    // With the extension the code compiles with NodeNext as well as for bundlers.
+    output: { path: 'out', clean: false, module: { extension: '.js' }, tsConfigPath: null },
+    configFile: '',
+    interactive: false,
+    logs: { level: 'warn', file: false },
+    plugins: [
+      client === 'angular'
+        ? '@hey-api/client-angular'
+        : { name: `@hey-api/client-${client}`, throwOnError: throwOnError ?? false },
+      { name: '@hey-api/typescript', enums: enums === 'none' ? false : enums, comments },
+      ...(dates ? [{ name: '@hey-api/transformers' as const, dates: true }] : []),
+      {
+        name: '@hey-api/sdk',
+        operations: { strategy: operations },
+        paramsStructure: parameters,
+        comments,
+        transformer: dates,
+      },
+    ],
+  };
+}

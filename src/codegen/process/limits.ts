@@ -1,0 +1,17 @@
+/** What one run of a generator may use. */
+export interface Limits {
+  /** How long it may take, in milliseconds. */
+  milliseconds: number;
+  /** The heap of the process, in MiB. */
+  heapMegabytes: number;
+  /** Bytes of all files that it writes. */
+  outputBytes: number;
+  outputFiles: number;
+}
+
+export const LIMITS: Limits = {
+  milliseconds: 60_000,
+  heapMegabytes: 512,
+  outputBytes: 50 * 1024 * 1024,
+  outputFiles: 20_000,
+};

@@ -1,0 +1,117 @@
+import { Failure } from '../../api/index.js';
+import { CODEGEN_CODES } from '../codes.js';
+import type { Files } from '../types.js';
+import { licenseText } from './licenses.js';
+import type { Manifest } from './registry.js';
+import type { NpmOptions } from './types.js';
+
+/** Packages that generated code may depend on, and which of them the program that uses it brings. */
+const DEPENDENCIES: Readonly<Record<string, { range: string; isPeer: boolean }>> = {
+  axios: { range: '^1.7.0', isPeer: false },
+  '@angular/common': { range: '>=17', isPeer: true },
+  '@angular/core': { range: '>=17', isPeer: true },
+  rxjs: { range: '^7.8.0', isPeer: true },
+};
+
+const IMPORT = /\bfrom\s*['"]([^'"./][^'"]*)['"]/g;
+const PACKAGE_OF = /^(?:@[^/]+\/)?[^/]+/;
+
+/** The packages, of those that are known, that generated code imports. */
+export function dependenciesOf(code: Files): string[] {
+  const found = new Set<string>();
+  for (const text of code.values())
+    for (const [, name = ''] of text.matchAll(IMPORT)) found.add(PACKAGE_OF.exec(name)?.[0] ?? '');
+  return [...found].filter((name) => Object.hasOwn(DEPENDENCIES, name)).sort();
+}
+
+const LONGEST_PATH = 200;
+const MOST_FILES = 20_000;
+const SEGMENT = /^[A-Za-z0-9_$@+-][A-Za-z0-9_$@+.-]*$/;
+
+const refused = (message: string): Failure =>
+  new Failure(422, CODEGEN_CODES.generateFailed, { message, data: { lastLines: [message] } });
+
+/** @throws Failure 422 200006 for a path that leads out of the package, or that not every system has */
+export function checkPaths(files: Files): void {
+  if (files.size > MOST_FILES) throw refused(`a package may have ${MOST_FILES} files`);
+  const seen = new Set<string>();
+  for (const path of files.keys()) {
+    const isGood = path.length <= LONGEST_PATH && path.split('/').every((segment) => SEGMENT.test(segment));
+    const shown = JSON.stringify(path.slice(0, LONGEST_PATH));
+    if (!isGood) throw refused(`the generator names a file ${shown}, which a package may not have`);
+    if (seen.has(path.toLowerCase()))
+      throw refused(`the generator names two files ${shown}, in this or another case`);
+    seen.add(path.toLowerCase());
+  }
+}
+
+/** The module that a program imports. @throws Failure 422 200006 */
+export function entryOf(code: Files): string {
+  const entry = ['index', 'src/index'].find((path) => code.has(`${path}.ts`));
+  if (entry === undefined)
+    throw refused('the generator makes no index.ts, so the package has nothing to import');
+  return entry;
+}
+
+/** `https://example.com`, `someone@example.com` and others are no fields of their own: npm reads them out of the text. */
+function manifestOf(options: NpmOptions, version: string, description: string, code: Files): Manifest {
+  const entry = entryOf(code);
+  const at = (path: string) => ({ types: `./dist/${path}.d.ts`, default: `./dist/${path}.js` });
+  const needed = (isPeer: boolean): Record<string, string> =>
+    Object.fromEntries(
+      dependenciesOf(code).flatMap((name) => {
+        const known = DEPENDENCIES[name];
+        return known?.isPeer === isPeer ? [[name, known.range]] : [];
+      }),
+    );
+  const [dependencies, peerDependencies] = [needed(false), needed(true)];
+  return {
+    name: options.sdkName,
+    version,
+    description: options.description ?? description,
+    keywords: options.keywords,
+    ...(options.homepage !== null && { homepage: options.homepage }),
+    ...(options.author !== null && { author: options.author }),
+    license: options.license,
+    type: 'module',
+    sideEffects: false,
+    engines: { node: '>=18' },
+    types: `./dist/${entry}.d.ts`,
+    exports: {
+      '.': at(entry),
+      ...(code.has('client.gen.ts') && { './client': at('client.gen') }),
+      './package.json': './package.json',
+    },
+    files: ['dist', 'CHANGELOG.md'],
+    ...(Object.keys(dependencies).length > 0 && { dependencies }),
+    ...(Object.keys(peerDependencies).length > 0 && { peerDependencies }),
+  };
+}
+
+export interface PackageParts {
+  options: NpmOptions;
+  version: string;
+  /** Where the options have none. */
+  description: string;
+  /** What was generated. */
+  code: Files;
+  /** What it was compiled to. */
+  compiled: Files;
+  readme: string;
+  changelog: string;
+}
+
+/** All files of a package, with its `package.json`. @throws Failure 422 200006 */
+export function packageOf(parts: PackageParts): { manifest: Manifest; files: Files } {
+  const { options, version, description, code, compiled, readme, changelog } = parts;
+  const manifest = manifestOf(options, version, description, code);
+  const files = new Map([
+    ['package.json', `${JSON.stringify(manifest, null, 2)}\n`],
+    ['README.md', readme],
+    ['CHANGELOG.md', changelog],
+    ['LICENSE', licenseText(options.license, options.author ?? options.name)],
+    ...[...compiled].map(([path, text]) => [`dist/${path}`, text] as const),
+  ]);
+  checkPaths(files);
+  return { manifest, files };
+}

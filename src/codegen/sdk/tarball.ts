@@ -1,0 +1,24 @@
+import { createHash } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
+import { pack } from 'tar-stream';
+import type { Files } from '../types.js';
+
+/** As npm's own packages have it: no date of this machine is in a package. */
+const MTIME = new Date('1985-10-26T08:15:00.000Z');
+
+/** A package of npm: always the same bytes for the same files. */
+export async function tarballOf(files: Files): Promise<Buffer> {
+  const archive = pack();
+  const bytes = buffer(archive);
+  const sorted = [...files].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [path, text] of sorted)
+    archive.entry({ name: `package/${path}`, mode: 0o644, mtime: MTIME }, text);
+  archive.finalize();
+  const packed = gzipSync(await bytes, { level: 9 });
+  packed[9] = 255; // the system, by which packages of two machines would differ
+  return packed;
+}
+
+export const integrityOf = (tarball: Buffer): string =>
+  `sha512-${createHash('sha512').update(tarball).digest('base64')}`;

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { Failure } from '../../../src/api/index.js';
+import { compile } from '../../../src/codegen/sdk/check.js';
+import { heyApi } from '../../support/hey-api.js';
+import { documentOf } from '../../support/gateway.js';
+
+async function linesOf(work: Promise<unknown>): Promise<string[]> {
+  const error: unknown = await work.then(
+    () => assert.fail('it compiled'),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof Failure, String(error));
+  assert.deepEqual([error.status, error.code.code], [422, 200006]);
+  return (error.data as { lastLines: string[] }).lastLines;
+}
+
+describe('the check of generated code', () => {
+  it('makes ES modules and declarations, with whole file names in imports', async () => {
+    const { files, exampleIsGood } = await compile(
+      new Map([
+        ['index.ts', "export * from './a';\nexport { c } from './b/'; export type X = import('./a').A;"],
+        ['a.ts', 'export type A = string;\nexport const a: A = "./a";'],
+        ['b/index.ts', 'import { a } from "../a.js"; export const c = a;'],
+        ['README.md', 'not code'],
+      ]),
+      [],
+      { example: 'import { c } from "./index.js"; c.length;' },
+    );
+    assert.deepEqual([...files.keys()].sort(), [
+      'a.d.ts',
+      'a.js',
+      'b/index.d.ts',
+      'b/index.js',
+      'index.d.ts',
+      'index.js',
+    ]);
+    assert.equal(files.get('index.js'), "export * from './a.js';\nexport { c } from './b/index.js';\n");
+    assert.match(files.get('index.d.ts') ?? '', /import\('\.\/a\.js'\)/);
+    assert.equal(exampleIsGood, true);
+  });
+
+  it('says which line is wrong, and which operation of the document it is of', async () => {
+    const files = new Map(await heyApi(documentOf({ 'GET /items': null, 'GET /items/{id}': null })));
+    const code = files.get('sdk.gen.ts') ?? assert.fail();
+    files.set('sdk.gen.ts', code.replace("url: '/items/{id}'", "url: '/items/{id}', wrong: 1"));
+    const [line] = await linesOf(compile(files, []));
+    assert.match(line ?? '', /^sdk\.gen\.ts:\d+: .*wrong.* \(GET \/items\/\{id\}\)$/);
+  });
+
+  it('says that an example is wrong, and compiles the rest', async () => {
+    const { files, exampleIsGood } = await compile(new Map([['index.ts', 'export const a = 1;']]), [], {
+      example: 'import { b } from "./index.js"; b;',
+    });
+    assert.deepEqual([files.size, exampleIsGood], [2, false]);
+  });
+
+  it('refuses what is not strict, and what is not of the package itself', async () => {
+    const lines = await linesOf(
+      compile(
+        new Map([
+          ['implicit.ts', 'export const f = (a) => a;'],
+          ['absolute.ts', 'import * as p from "/etc/passwd"; export default p;'],
+          ['reference.ts', '/// <reference path="/etc/passwd" />\nexport {};'],
+          ['climbs.ts', 'export * from "../../../../../etc/passwd";'],
+          ['node.ts', 'import fs from "node:fs"; export default fs;'],
+          ['other.ts', 'import { parse } from "semver"; export default parse;'],
+          ['text.ts', '}}}'],
+        ]),
+        [],
+      ),
+    );
+    const files = new Set(lines.map((line) => line.split(':')[0]));
+    assert.deepEqual([...files].sort(), [
+      ...['absolute.ts', 'climbs.ts', 'implicit.ts', 'node.ts', 'other.ts', 'reference.ts', 'text.ts'],
+    ]);
+    assert.ok(!lines.join().includes('root:'));
+  });
+
+  it('ends code that takes too long, or writes too much', async () => {
+    const files = new Map([['index.ts', 'export const a = 1;']]);
+    await linesOf(compile(files, [], { milliseconds: 1 }));
+    await linesOf(compile(files, [], { mostOutput: 10 }));
+  });
+
+  it('ends with its job', async () => {
+    const controller = new AbortController();
+    const work = compile(new Map([['index.ts', 'export {}']]), [], { signal: controller.signal });
+    controller.abort(new Error('cancelled'));
+    await assert.rejects(work, /cancelled/);
+  });
+
+  it('takes packages that the code depends on as they are', async () => {
+    const files = await heyApi(documentOf({ 'GET /items': null }), 'axios');
+    const { files: made } = await compile(files, ['axios']);
+    assert.match(made.get('client/client.gen.js') ?? '', /from 'axios'/);
+  });
+});
