@@ -149,7 +149,7 @@ async function pushTo(repository: OpenRepository, sync: Sync, folders: Folders):
     await job.setNote({ commit, remoteUrl, branch } satisfies Note);
     await job.step('push', 70);
     const { outcome, messages } = await repository.push();
-    for (const line of messages.split('\n')) say(sync, line);
+    for (const line of messages.split(/[\r\n]+/).filter(Boolean)) say(sync, line);
     if (outcome === 'pushed') return commit;
     if (attempt === MOST_ATTEMPTS)
       throw new GitProblem(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Failure } from '../../../src/api/index.js';
@@ -165,7 +165,7 @@ describe('the synchronization of a repository', () => {
     );
     assert.deepEqual(github.labels, [
       { name: 'STOCK', color: '000000', description: 'mine' },
-      { name: 'orders', description: 'What was ordered', color: '4bdc4d' },
+      { name: 'orders', description: 'What was ordered', color: '1c168a' },
     ]);
     assert.deepEqual(github.releases, [
       {
@@ -378,7 +378,9 @@ describe('the synchronization of a repository', () => {
       };
       const generators = { find: async () => generator, generate: async () => new Map(code) };
       await syncKind({ generators, subjectOf: async () => subject }).run(job);`;
-    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'inherit' });
+    const path = join(temporaryFolder(), 'program.mjs');
+    writeFileSync(path, program);
+    const child = spawn(process.execPath, [path], { stdio: 'inherit' });
     const signal = await new Promise((resolve) => child.on('exit', (_code, by) => resolve(by)));
     assert.equal(signal, 'SIGKILL');
     return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as unknown) : undefined;
