@@ -12,6 +12,7 @@ import type { AnyJobKind, JobServices } from '../jobs/index.js';
 import type { Reach } from '../kernel/private-networks.js';
 import type { Store, Vault } from '../store/index.js';
 import { generatorOperations, type OpenGenerators } from './generators/index.js';
+import { subjectsOf, syncKind, syncOperations } from './github/index.js';
 import { historyOperations } from './history/operations.js';
 import { commonOptionsOf, npmOptionsOf, setReleasedVersion } from './options/index.js';
 import { optionsOperations } from './options/operations.js';
@@ -56,6 +57,14 @@ export const codegenOperations = (base: CodegenBase): readonly AnyOperation[] =>
     reachOf: (tenant) => base.reachOf(tenant),
     npmOptionsOf,
   }),
+  ...syncOperations({
+    get jobs() {
+      return base.jobs;
+    },
+    get vault() {
+      return base.vault;
+    },
+  }),
   ...historyOperations(),
 ];
 
@@ -73,4 +82,5 @@ export const codegenKinds = ({ gateway, ...base }: CodegenJobsBase): readonly An
     announce: (db, announcement) => gateway.announce(db, announcement),
     ...{ npmOptionsOf, commonOptionsOf, setReleasedVersion },
   }),
+  syncKind({ generators: base.generators, subjectOf: subjectsOf({ ...base, documents: gateway }) }),
 ];

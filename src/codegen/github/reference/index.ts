@@ -1,0 +1,94 @@
+/**
+ * The reference of a document as Markdown: `referenceOf` writes a file for each tag and an index. The same document makes the same
+ * files. All text of the document is escaped (markdown.ts); names of files are made of letters and digits.
+ */
+import type { Files, OpenApi } from '../../types.js';
+import { isThing, operationsOf, tagsOf, type OperationOf } from './document.js';
+import { inline, paragraphs, table } from './markdown.js';
+import { operationSection } from './operation.js';
+
+export { tagsOf } from './document.js';
+
+const INDEX = 'README.md';
+const OTHERS = 'Other operations';
+const LONGEST_NAME = 60;
+
+/** A name of a file that nothing else has; file systems may not tell cases apart. */
+function fileNameOf(title: string, taken: Set<string>): string {
+  const letters = title
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, '-');
+  const short = [...letters.replace(/^-|-$/g, '')].slice(0, LONGEST_NAME).join('') || 'tag';
+  for (let n = 1; ; n += 1) {
+    const name = n === 1 ? short : `${short}-${n}`;
+    if (taken.has(name)) continue;
+    taken.add(name);
+    return `${name}.md`;
+  }
+}
+
+interface Chapter {
+  title: string;
+  description: unknown;
+  file: string;
+  operations: OperationOf[];
+}
+
+/** Operations by their first tag; those without one are at the end. */
+function chaptersOf(document: OpenApi): Chapter[] {
+  const operations = operationsOf(document);
+  const taken = new Set(['readme', 'index']);
+  const groups = new Map<string | undefined, OperationOf[]>();
+  for (const operation of operations) {
+    const group = groups.get(operation.tag) ?? [];
+    groups.set(operation.tag, group);
+    group.push(operation);
+  }
+  const chapters = [
+    ...tagsOf(document).map(({ name, description }) => ({
+      title: name,
+      description,
+      found: groups.get(name),
+    })),
+    { title: OTHERS, description: undefined, found: groups.get(undefined) },
+  ];
+  return chapters.flatMap(({ title, description, found }) =>
+    found ? [{ title, description, file: fileNameOf(title, taken), operations: found }] : [],
+  );
+}
+
+const chapterText = (document: OpenApi, { title, description, operations }: Chapter): string =>
+  [
+    `# ${inline(title)}`,
+    paragraphs(description),
+    ...operations.map((each) => operationSection(document, each)),
+  ]
+    .filter(Boolean)
+    .join('\n\n');
+
+function indexText(document: OpenApi, chapters: readonly Chapter[]): string {
+  const info = isThing(document['info']) ? document['info'] : {};
+  const rows = chapters.map(({ title, file, description, operations }) => [
+    `[${inline(title)}](./${encodeURIComponent(file)})`,
+    String(operations.length),
+    inline(description),
+  ]);
+  return [
+    `# ${inline(info['title']) || 'API'}`,
+    inline(info['version']) && `Version ${inline(info['version'])}`,
+    paragraphs(info['description']),
+    table(['Part', 'Operations', 'Description'], rows),
+  ]
+    .filter(Boolean)
+    .join('\n\n');
+}
+
+/** The files of a reference by their names. */
+export function referenceOf(document: OpenApi): Files {
+  const chapters = chaptersOf(document);
+  return new Map([
+    [INDEX, `${indexText(document, chapters)}\n`],
+    ...chapters.map((chapter): [string, string] => [chapter.file, `${chapterText(document, chapter)}\n`]),
+  ]);
+}

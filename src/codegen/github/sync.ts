@@ -1,0 +1,219 @@
+import { BASIC, Failure } from '../../api/index.js';
+import type { JobKind, RunningJob } from '../../jobs/index.js';
+import type { Reach } from '../../kernel/private-networks.js';
+import { CODEGEN_CODES } from '../codes.js';
+import type { GithubOptions } from '../options/index.js';
+import type { Files, Generators, OpenApi } from '../types.js';
+import {
+  GitProblem,
+  openRepository,
+  type CommitOrder,
+  type Folders,
+  type OpenRepository,
+} from './git/index.js';
+import { checkPaths } from './paths.js';
+import { referenceOf, tagsOf } from './reference/index.js';
+import { GithubProblem, makeLabels, makeRelease, openGithub, releaseTag } from './rest/index.js';
+
+export const SYNC_GITHUB = 'syncGithub';
+
+/** What a synchronization is about; all of it is read when its turn has come. */
+export type SyncInput = Readonly<Record<string, never>>;
+
+export interface SyncResult extends Readonly<Record<string, unknown>> {
+  branch: string;
+  /** The head of the branch, which is an older one where nothing has changed. */
+  commit: string;
+  /** How many files the folders have. */
+  files: number;
+  /** How many labels there are for the tags of the document. */
+  labels: number;
+}
+
+/** What is synchronized. */
+export interface SyncSubject {
+  options: GithubOptions;
+  document: OpenApi;
+  /** What the API is called. */
+  title: string;
+  reach: Reach;
+}
+
+export interface SyncBase {
+  generators: Pick<Generators, 'find' | 'generate'>;
+  /** @throws Failure */
+  subjectOf(tenantId: string, apiId: string): Promise<SyncSubject>;
+}
+
+type SyncJob = RunningJob<SyncInput>;
+
+/** What one run works with. */
+interface Sync extends SyncSubject {
+  job: SyncJob;
+  /** The name of the generator. */
+  generator: string;
+}
+
+/** What a run has pushed, or was about to push. */
+interface Note {
+  commit: string;
+  remoteUrl: string;
+  branch: string;
+}
+
+const AUTHOR = { name: 'Gatehouse', email: 'noreply@gatehouse.invalid' };
+/** A branch that moves on while it is written is read again so often. */
+const MOST_ATTEMPTS = 2;
+
+/**
+ * Writes the SDK and the reference of an API to its repository, and makes labels and a release. A run that was broken off is
+ * repeated whole: it finds what it has pushed by its note, and labels and releases by their names.
+ */
+export const syncKind = (base: SyncBase): JobKind<SyncInput, SyncResult> => ({
+  name: SYNC_GITHUB,
+  async run(job) {
+    await job.step('read', 0);
+    const subject = await base.subjectOf(job.tenantId, job.apiId);
+    const sync = {
+      ...subject,
+      job,
+      generator: await generatorFor(base.generators, subject.options.language),
+    };
+    try {
+      await job.step('generate', 10);
+      const folders = await foldersOf(base.generators, sync);
+      const commit = await commitTo(sync, folders);
+      const labels = await announce(sync, commit);
+      const files = folders.reduce((sum, [, inside]) => sum + inside.length, 0);
+      return { branch: subject.options.branch, commit, files, labels };
+    } catch (error) {
+      throw failureOf(error, sync);
+    }
+  },
+});
+
+/** @throws Failure: 422 */
+async function generatorFor(generators: SyncBase['generators'], language: string): Promise<string> {
+  const generator = await generators.find(language);
+  const message = generator
+    ? generator.available || (generator.missing ?? 'it is not installed')
+    : `there is no generator "${language}"; see /api/CodeGen/Clients, and set another language in GithubOptions`;
+  if (message === true) return (generator as { name: string }).name;
+  throw new Failure(422, BASIC.unprocessable, {
+    message: `genName: ${message}`,
+    data: [{ field: 'genName', rule: generator ? 'available' : 'unknown', message }],
+  });
+}
+
+async function foldersOf(generators: SyncBase['generators'], sync: Sync): Promise<Folders> {
+  const { generator, document, options, job } = sync;
+  const order = { generator, document, options: {} };
+  const files = await generators.generate(order, { signal: job.signal, line: (text) => say(sync, text) });
+  checkPaths(files);
+  const sdk = [`sdk/${generator}`, listed(files)] as const;
+  return options.syncDocs ? [sdk, ['docs/reference', listed(referenceOf(document))]] : [sdk];
+}
+
+const listed = (files: Files): [path: string, text: string][] =>
+  [...files].sort(([a], [b]) => (a < b ? -1 : 1));
+
+/** @returns the head of the branch @throws GitProblem, Failure */
+async function commitTo(sync: Sync, folders: Folders): Promise<string> {
+  const { job, options, reach } = sync;
+  const { remoteUrl, branch, token } = options;
+  await job.step('clone', 40);
+  const repository = openRepository({ remoteUrl, branch, token, reach }, job.signal);
+  try {
+    const note = job.note as Note | undefined;
+    const noted = note?.remoteUrl === remoteUrl && note.branch === branch ? note.commit : undefined;
+    const { hasNoted } = await repository.clone(noted);
+    return hasNoted ? (noted as string) : await pushTo(repository, sync, folders);
+  } finally {
+    await repository.close();
+  }
+}
+
+async function pushTo(repository: OpenRepository, sync: Sync, folders: Folders): Promise<string> {
+  const { job, options, generator, title } = sync;
+  const { remoteUrl, branch } = options;
+  const order: CommitOrder = {
+    folders,
+    message: `Update ${generator} SDK of ${lineOf(title)}\n`,
+    author: AUTHOR,
+    time: Math.floor(Date.now() / 1000),
+  };
+  for (let attempt = 1; ; attempt += 1) {
+    await job.step('write', 60);
+    const { commit, changed } = await repository.write(order);
+    if (!changed) return commit;
+    await job.setNote({ commit, remoteUrl, branch } satisfies Note);
+    await job.step('push', 70);
+    const { outcome, messages } = await repository.push();
+    for (const line of messages.split(/[\r\n]+/).filter(Boolean)) say(sync, line);
+    if (outcome === 'pushed') return commit;
+    if (attempt === MOST_ATTEMPTS)
+      throw new GitProblem(
+        'moved',
+        `the branch "${branch}" moved on while it was written, and again after it was read once more; try again`,
+      );
+    say(sync, `The branch ${branch} has moved on; its new head is read.`);
+    await repository.clone();
+  }
+}
+
+/** Makes labels and a release. @returns how many labels there are @throws GithubProblem */
+async function announce(sync: Sync, commit: string): Promise<number> {
+  const { job, options, document, reach, generator, title } = sync;
+  const { apiUrl, token, userAgent, hasGithubApi, owner, repo } = options;
+  await job.step('labels', 85);
+  if (!hasGithubApi) {
+    say(sync, 'No labels and no release: remoteUrl is not on github.com, and apiUrl is not set.');
+    return 0;
+  }
+  const github = openGithub({ apiUrl, token, userAgent, reach, signal: job.signal });
+  const repository = `/repos/${encodeURIComponent(owner)}/${encodeURIComponent(repo)}`;
+  try {
+    const labels = options.syncLabels ? await makeLabels(github, repository, tagsOf(document)) : 0;
+    await job.step('release', 95);
+    const version = versionOf(document);
+    const name = `${lineOf(title)} ${version} (${generator})`;
+    const body = `The ${generator} SDK of ${lineOf(title)}, made by Gatehouse of version ${version} of its document.`;
+    await makeRelease(github, repository, { tag: releaseTag(generator, version), commit, name, body });
+    return labels;
+  } finally {
+    await github.close();
+  }
+}
+
+const UNSEEN = /[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]+/gu;
+const LONGEST_LINE = 200;
+
+/** Text of others on one line of a message. Marks of Markdown are left out: GitHub would make links and mentions of them. */
+const lineOf = (text: string): string =>
+  text
+    .replace(UNSEEN, ' ')
+    .replace(/[<>@#[\]`*_]/g, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, LONGEST_LINE);
+
+function versionOf({ info }: OpenApi): string {
+  const { version } = (info ?? {}) as { version?: unknown };
+  const said = typeof version === 'string' || typeof version === 'number' ? lineOf(String(version)) : '';
+  return said || '0';
+}
+
+/** Without the token, whoever has sent it back. */
+function withoutToken(text: string, { options: { token } }: Pick<Sync, 'options'>): string {
+  if (token === null) return text;
+  const basic = Buffer.from(`x-access-token:${token}`).toString('base64');
+  return text.replaceAll(token, '***').replaceAll(basic, '***');
+}
+
+const say = (sync: Sync, text: string): void => sync.job.line(withoutToken(text, sync));
+
+/** What the caller of a job is answered that did not go well. */
+function failureOf(error: unknown, sync: Sync): unknown {
+  if (!(error instanceof GitProblem) && !(error instanceof GithubProblem)) return error;
+  return new Failure(502, CODEGEN_CODES.gitFailed, { message: withoutToken(error.message, sync) });
+}
