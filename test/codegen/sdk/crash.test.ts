@@ -4,10 +4,11 @@ import { request } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { start } from '../../../src/main.js';
 import type { Config } from '../../../src/config.js';
-import { administrator, type Caller, type Data } from '../../support/area.js';
+import { caller, type Caller, type Data } from '../../support/area.js';
 import { configFor, STORES } from '../../support/config.js';
 import { documentOf, startBackend, type Backend } from '../../support/gateway.js';
 import type { TestServer } from '../../support/server.js';
+import { managementToken } from '../../support/process.js';
 import { startVerdaccio, type Verdaccio } from '../../support/verdaccio.js';
 import { newApi } from '../../gateway/subscribers/list.js';
 
@@ -85,7 +86,7 @@ for (const kind of STORES)
     ): Promise<{ sdkName: string; job: Data; admin: Caller; stop(): Promise<void>; api: string }> {
       const node = await startNode(config);
       const origin = { issuer: config.issuer } as TestServer;
-      let admin = await administrator(origin);
+      let admin = caller(origin, await managementToken(config.issuer));
       const api = await newApi(admin);
       const sdkName = `@example/killed-${kind}-${api.toLowerCase().replace(/[^a-z0-9]/g, '')}`;
       const options = { name: 'Orders', sdkName, registry: `${backend.url}/`, token: verdaccio.token };
@@ -97,12 +98,11 @@ for (const kind of STORES)
         { headers: { prefer: 'respond-async' } },
       );
       assert.equal(started.status, 202, JSON.stringify(started.body));
-      await reached;
-      await node.kill();
+      await reached.finally(() => node.kill());
       before_ = atOnce;
       after_ = atOnce;
       const gatehouse = await start(config, { jobs: { times: { lease: 1500, renew: 200 } } });
-      admin = await administrator(origin);
+      admin = caller(origin, await managementToken(config.issuer));
       return { sdkName, job: started.data as Data, admin, api, stop: () => gatehouse.stop() };
     }
 
