@@ -103,7 +103,7 @@ for (const kind of STORES)
       after_ = atOnce;
       const gatehouse = await start(config, { jobs: { times: { lease: 1500, renew: 200 } } });
       admin = caller(origin, await managementToken(config.issuer));
-      return { sdkName, job: started.data as Data, admin, api, stop: () => gatehouse.stop() };
+      return { sdkName, job: started.data, admin, api, stop: () => gatehouse.stop() };
     }
 
     async function ended(admin: Caller, id: string): Promise<Data> {
