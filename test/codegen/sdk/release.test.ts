@@ -28,7 +28,11 @@ let made = 0;
 async function newTeam(admin: Caller, options: Data, swaggerUrl?: string): Promise<Team> {
   const api = await newApi(admin);
   const sdkName = `@example/sdk-${++made}`;
-  await admin.done('PUT', `/api/CodeGen/${api}/NpmOptions/typescript`, { name: 'Orders', sdkName, ...options });
+  await admin.done('PUT', `/api/CodeGen/${api}/NpmOptions/typescript`, {
+    name: 'Orders',
+    sdkName,
+    ...options,
+  });
   return {
     api,
     sdkName,
@@ -79,9 +83,13 @@ for (const kind of STORES)
       assert.deepEqual(result, { name: team.sdkName, version: '0.0.1', registry: verdaccio.url });
       const packument = await verdaccio.packument(team.sdkName);
       assert.deepEqual(packument?.['dist-tags'], { latest: '0.0.1' });
-      const { dist, scripts, license, type, sideEffects, keywords } = packument?.versions['0.0.1'] ?? assert.fail();
+      const { dist, scripts, license, type, sideEffects, keywords } =
+        packument?.versions['0.0.1'] ?? assert.fail();
       assert.equal(dist.integrity, integrity);
-      assert.deepEqual([scripts, license, type, sideEffects, keywords], [undefined, 'MIT', 'module', false, ['orders']]);
+      assert.deepEqual(
+        [scripts, license, type, sideEffects, keywords],
+        [undefined, 'MIT', 'module', false, ['orders']],
+      );
 
       const [entry] = await historyOf(team);
       assert.deepEqual(
@@ -128,7 +136,7 @@ for (const kind of STORES)
       const { status, body } = await team.release();
       assert.deepEqual([status, body['code'], body['codeName']], [502, 200007, 'ReleaseSDK_RegistryFailed']);
       assert.match(String(body['message']), /401: no: Bearer \*\*\*/);
-      for (const table of ['tracked_jobs', 'sdk_drafts', 'audit_log'])
+      for (const table of ['tracked_jobs', 'sdk_drafts', 'audit'])
         assert.ok(!JSON.stringify(await server.context.store.knex(table)).includes(token), table);
       assert.deepEqual(await historyOf(team), []);
     });
@@ -180,8 +188,15 @@ for (const kind of STORES)
           program.replace('YOUR_ACCESS_TOKEN', await clientToken(server, ['isms.all'])),
         );
         const tsc = join(process.cwd(), 'node_modules', 'typescript', 'bin', 'tsc');
-        const compile = [tsc, '--strict', '--target', 'es2022', '--module', 'nodenext', '--types', '', 'first.ts'];
-        await run(process.execPath, compile, { cwd: folder });
+        const compilerOptions = { strict: true, target: 'es2022', module: 'nodenext', types: [] };
+        writeFileSync(
+          join(folder, 'tsconfig.json'),
+          JSON.stringify({ compilerOptions, files: ['first.ts'] }),
+        );
+        const compile = [tsc, '-p', '.'];
+        await run(process.execPath, compile, { cwd: folder }).catch((error: { stdout: string }) =>
+          assert.fail(error.stdout),
+        );
         const { stdout } = await run(process.execPath, ['first.js'], { cwd: folder });
         assert.match(stdout, /code: 200/);
       });
