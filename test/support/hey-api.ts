@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
-import type { Files, Generator, Generators, OpenApi } from '../../src/codegen/types.js';
+import type { Files, OpenApi } from '../../src/codegen/types.js';
 import { temporaryFolder } from './config.js';
 
 /** Generates real code by hey-api, in a process of its own: what is about the rest of a release needs no more of a generator. */
@@ -36,24 +36,3 @@ function filesIn(folder: string): Files {
     }),
   );
 }
-
-const CLIENTS: readonly Generator[] = (['fetch', 'axios', 'angular'] as const).map((client) => ({
-  name: `hey-api-${client}`,
-  title: client,
-  language: 'typescript',
-  engine: 'hey-api',
-  available: true,
-  options: {},
-}));
-const OLDER: Readonly<Record<string, string>> = { typescript: 'hey-api-fetch', angular2: 'hey-api-angular' };
-
-/** @param around is called before each generation, with the signal of its job. */
-export const heyApiGenerators = (around?: (signal?: AbortSignal) => Promise<void>): Generators => ({
-  clients: async () => CLIENTS,
-  servers: async () => [],
-  find: async (name) => CLIENTS.find((client) => client.name === (OLDER[name] ?? name)),
-  async generate({ generator, document }, following) {
-    await around?.(following?.signal);
-    return heyApi(document, generator.replace('hey-api-', '') as 'fetch');
-  },
-});
