@@ -10,8 +10,9 @@ import { needsFiles } from './needs.js';
 
 /** The real Git's server, behind node:http as CGI. */
 
-const BACKENDS = ['/usr/lib/git-core/git-http-backend', '/usr/libexec/git-core/git-http-backend'];
-const BACKEND = BACKENDS.find((path) => existsSync(path)) ?? (BACKENDS[0] as string);
+const BACKEND =
+  ['/usr/libexec/git-core/git-http-backend'].find((path) => existsSync(path)) ??
+  '/usr/lib/git-core/git-http-backend';
 
 /** Skips the test where Git is missing. */
 export const needsGit = (test: Context): void => needsFiles(test, [BACKEND], 'git');

@@ -175,7 +175,7 @@ describe('the synchronization of a repository', () => {
         body: 'The hey-api-fetch SDK of Orders API, made by Gatehouse of version 1.2.0 of its document.',
       },
     ]);
-    const headers = github.asked[0]?.headers ?? ({} as Record<string, string>);
+    const headers = github.asked[0]?.headers ?? {};
     assert.deepEqual(
       [headers['user-agent'], headers['x-github-api-version'], headers['accept']],
       ['Gatehouse', '2022-11-28', 'application/vnd.github+json'],

@@ -52,14 +52,14 @@ export function openRepository(address: RepositoryAddress, signal: AbortSignal):
 
   const ask = <T>(order: ThreadOrder): Promise<T> =>
     new Promise<T>((resolve, reject) => {
-      if (ended !== undefined) return reject(ended as Error);
+      if (ended !== undefined) return reject(ended);
       const timer = setTimeout(
         () => end(new GitProblem('timeout', 'the work on the repository takes too long; try again')),
         ORDER_MS,
       );
       fail = (error) => {
         clearTimeout(timer);
-        reject(error as Error);
+        reject(error);
       };
       worker.once('message', (answer: ThreadAnswer) => {
         clearTimeout(timer);
