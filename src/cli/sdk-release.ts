@@ -56,6 +56,7 @@ Ctrl+C ends the following alone: the job goes on. End it with gatehouse sdk canc
         const started = await start(context, tenant, await apiOf(context, tenant, api), options);
         const job = await follow(run, context, tenant, started);
         if (job) sayEnded(run, options.json ?? false, job);
+        else run.stderr.write(`job ${started.id} goes on\n`);
       }),
     );
 

@@ -5,7 +5,7 @@ import { insertJob } from '../../src/jobs/tracked/store.js';
 import { administrator, type Caller } from '../support/area.js';
 import { environment, MASTER_KEY, STORES, temporaryFolder } from '../support/config.js';
 import { documentOf } from '../support/gateway.js';
-import { cli, type Finished } from '../support/process.js';
+import { cli, cliUntilDone, type Finished } from '../support/process.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { startVerdaccio, type Verdaccio } from '../support/verdaccio.js';
 
@@ -87,9 +87,10 @@ for (const kind of STORES)
       String((await admin.done('POST', '/api/ApiResource', { name }))['id']);
 
     /** The command line of the server's operator. */
-    function command(...args: string[]): Promise<Finished> {
+    const command = (...args: string[]): Promise<Finished> => operator(cliUntilDone, args);
+    function operator(as: typeof cli, args: string[]): Promise<Finished> {
       const { dataDir, databaseUrl, port } = server.context.config;
-      return cli(['sdk', ...args], {
+      return as(['sdk', ...args], {
         PORT: String(port),
         GATEHOUSE_DATA_DIR: dataDir,
         GATEHOUSE_MASTER_KEY: MASTER_KEY,
@@ -115,6 +116,18 @@ for (const kind of STORES)
       assert.match(stdout, new RegExp(`^name +${sdkName}\nversion +0\\.0\\.1\nregistry +${verdaccio.url}\n`));
       assert.match(stderr, /^job \S+\n(?:\w+ \d+%\n)*done 100%\n$/);
       assert.deepEqual(Object.keys((await verdaccio.packument(sdkName))?.versions ?? {}), ['0.0.1']);
+    });
+
+    it('follows a job until it is asked to stop, and leaves it running', async () => {
+      const api = await newApi(`waiting-${kind}`);
+      await admin.done('PUT', `/api/CodeGen/${api}/NpmOptions/typescript`, {
+        ...{ name: 'Orders', sdkName: '@example/waiting', registry: 'http://127.0.0.1:1/' },
+      });
+      const { code, stdout, stderr } = await operator(cli, ['release', `waiting-${kind}`]);
+      assert.deepEqual([code, stdout], [0, '']);
+      const [, id = ''] = /^job (\S+)\n/.exec(stderr) ?? [];
+      assert.match(stderr, new RegExp(`^job ${id} goes on$`, 'm'));
+      assert.equal((await admin.done('GET', `/api/Jobs/${id}`))['id'], id);
     });
 
     it('says at once what a release needs', async () => {

@@ -121,6 +121,10 @@ export const cli = (
   cwd: string = temporaryFolder(),
 ): Promise<Finished> => runHere(args, env, { input, cwd }, [new Kept(), new Kept()]);
 
+/** The same for a command that goes on until it is done or asked to stop: nobody asks. */
+export const cliUntilDone = (args: string[], env: Record<string, string>): Promise<Finished> =>
+  runHere(args, env, { stop: new Promise(() => undefined) }, [new Kept(), new Kept()]);
+
 /** Resolves when the server says that it is ready; rejects with what it said when it ends instead. */
 async function ready<R extends Running>(server: R, said: Promise<void>): Promise<R> {
   const ended = server.finished.then(({ code, stderr }) => {
