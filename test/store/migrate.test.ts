@@ -44,6 +44,7 @@ const STEPS = [
   '0041_subscribers_and_packages',
   '0042_gateway_usage',
   '0043_announcements_expire',
+  '0045_tracked_jobs',
   '0046_sdk_releases',
   '0047_codegen_options',
 ];
