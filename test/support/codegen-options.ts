@@ -50,6 +50,10 @@ export const CODEGEN_OPTIONS_EXAMPLES: Record<
   'codegen.commonoptions': async (server, tenant) => ({
     params: { id: await withOptions(server, tenant, commonKey, COMMON) },
   }),
+  // The API has no document, so that the job fails before anything is connected to: 422.
+  'codegen.syncgithub': async (server, tenant) => ({
+    params: { id: await withOptions(server, tenant, githubKey, GITHUB) },
+  }),
   'codegen.putcommonoptions': async (server, tenant) => ({
     params: { id: await newApi(server, tenant) },
     body: COMMON,

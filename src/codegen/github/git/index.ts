@@ -31,10 +31,10 @@ export function openRepository(address: RepositoryAddress, signal: AbortSignal):
   const workerData: RepositoryOptions = { timeout: TIMEOUT_MS, largest: LARGEST, ...address };
   const resourceLimits = { maxOldGenerationSizeMb: HEAP_MEGABYTES };
   const worker = new Worker(THREAD, { workerData, resourceLimits, env: {} });
-  let fail: ((error: unknown) => void) | undefined;
-  let ended: unknown;
+  let fail: ((error: Error) => void) | undefined;
+  let ended: Error | undefined;
   const end = (error: unknown): void => {
-    ended ??= error;
+    ended ??= error instanceof Error ? error : new Error('the work on a repository was aborted');
     fail?.(ended);
     void worker.terminate();
   };
