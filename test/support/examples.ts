@@ -12,7 +12,7 @@ import { insertJob } from '../../src/jobs/tracked/store.js';
 import { openCodes, phoneTarget } from '../../src/verification/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
 import { CATALOGUE_EXAMPLES, CATALOGUE_SETTLED } from './catalogue.js';
-import { CODEGEN_OPTIONS_EXAMPLES, CODEGEN_OPTIONS_SETTLED } from './codegen-options.js';
+import { CODEGEN_EXAMPLES, CODEGEN_SETTLED } from './codegen.js';
 import { pdf, png } from './files.js';
 import { call, type Example } from './management.js';
 import { RESERVED, PASSWORD, type TestServer } from './server.js';
@@ -25,7 +25,7 @@ export const EXAMPLES: Record<
   (server: TestServer, tenant: Tenant, token: string) => Promise<Example> | Example
 > = {
   ...CATALOGUE_EXAMPLES,
-  ...CODEGEN_OPTIONS_EXAMPLES,
+  ...CODEGEN_EXAMPLES,
   'apiresource.codes': () => ({}),
   'apiresource.get': () => ({}),
   'apiresource.scopes': () => ({}),
@@ -315,7 +315,7 @@ const PROOFS = [
  */
 export const SETTLED: Record<string, readonly string[]> = {
   ...CATALOGUE_SETTLED,
-  ...CODEGEN_OPTIONS_SETTLED,
+  ...CODEGEN_SETTLED,
   'blob.post': ['value'],
   'blob.image': ['value'],
   'blob.base64': ['value'],

@@ -58,15 +58,19 @@ export async function call(
   };
 }
 
+/** What an operation answers that did what was asked: one that starts a job is not waited for (perform). */
+export const doneStatus = ({ starts }: AnyOperation): number => (starts ? 202 : 200);
+
 /** Calls an operation with an example of what it takes. */
 export const perform = (
   server: TestServer,
-  { method, path, stream, receive, form }: AnyOperation,
+  { method, path, stream, receive, form, starts }: AnyOperation,
   { params = {}, query = {}, body }: Example,
   more: Partial<ApiRequest> = {},
 ): Promise<ApiAnswer> =>
   call(server, {
     method,
+    ...(starts && { headers: { prefer: 'respond-async' } }),
     path:
       path.replace(/\{(\w+)\}/g, (_whole, name: string) => encodeURIComponent(params[name] ?? '')) +
       (Object.keys(query).length > 0 ? `?${new URLSearchParams(query).toString()}` : ''),

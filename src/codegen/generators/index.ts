@@ -4,5 +4,5 @@
  * `Codes`. A generator runs in a process of its own (`../process/`). Documents, and what is made of them, are hostile: nothing of
  * them may run in the server, leave its folder, or stay behind.
  */
-export { openGenerators, type GeneratorsOptions, type OpenGenerators } from './generators.js';
-export { generatorOperations, ofCodegen, type GeneratorServices } from './operations.js';
+export { openGenerators, type OpenGenerators } from './generators.js';
+export { generatorOperations } from './operations.js';

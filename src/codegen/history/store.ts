@@ -64,11 +64,3 @@ export async function insertHistory(
 /** Writes a release, unless it is there. */
 export const ensureHistory = (db: TenantDb, apiId: string, fields: HistoryFields): Promise<void> =>
   db.ensure(TABLE, ['api_resource_id', 'sdk_name', 'language', 'version'], rowOf(apiId, newEntry(fields)));
-
-/** Whether the history has a release. */
-export const hasHistory = async (
-  db: TenantDb,
-  apiId: string,
-  { sdkName, language, version }: Pick<HistoryFields, 'sdkName' | 'language' | 'version'>,
-): Promise<boolean> =>
-  (await historyOf(db, apiId).where({ sdk_name: sdkName, language, version }).first('id')) !== undefined;

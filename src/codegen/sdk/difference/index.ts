@@ -5,5 +5,5 @@
  *
  * Never: an unbounded walk, or a change that is passed over because a document is too large.
  */
-export { difference, type Difference } from './difference.js';
-export { highest, type Change, type Level } from './changes.js';
+export { difference } from './difference.js';
+export type { Change, Level } from './changes.js';

@@ -56,7 +56,10 @@ export class DocumentReader {
    * What the document says of an operation: its path item and itself. There are several where paths differ only behind `#`:
    * the gateway takes them for one operation.
    */
-  operations({ method, path }: Pick<CompiledOperation, 'method' | 'path'>): { item: Part; operation: Part }[] {
+  operations({
+    method,
+    path,
+  }: Pick<CompiledOperation, 'method' | 'path'>): { item: Part; operation: Part }[] {
     const name = method.toLowerCase();
     return Object.entries(objectOf(this.document['paths']))
       .filter(([written]) => written.split('#', 1)[0] === path)

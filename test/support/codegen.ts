@@ -28,11 +28,29 @@ async function withOptions(
 
 const language = 'typescript';
 
-/** What the operations about options of the code generation can be called with. */
-export const CODEGEN_OPTIONS_EXAMPLES: Record<
+const DOCUMENT = { openapi: '3.0.3', info: { title: 'Orders', version: '1' }, paths: {} };
+
+/** What the operations of code generation can be called with. */
+export const CODEGEN_EXAMPLES: Record<
   string,
-  (server: TestServer, tenant: Tenant) => Promise<Example>
+  (server: TestServer, tenant: Tenant) => Promise<Example> | Example
 > = {
+  'codegen.codes': () => ({}),
+  'codegen.clients': () => ({}),
+  'codegen.servers': () => ({}),
+  'codegen.gen': () => ({ body: { genName: 'gatehouse-koa', document: DOCUMENT } }),
+  'codegen.history': async (server, tenant) => ({ params: { id: await newApi(server, tenant) } }),
+  'codegen.posthistory': async (server, tenant) => ({
+    params: { id: await newApi(server, tenant) },
+    body: { sdkName: '@example/orders', language, version: `1.0.${++made}` },
+  }),
+  // The API has no document, so the job fails before anything is connected to.
+  'codegen.releasesdk': async (server, tenant) => ({
+    body: {
+      ...{ platform: 'npm', language },
+      apiId: await withOptions(server, tenant, (id) => npmKey(id, language), NPM),
+    },
+  }),
   'codegen.npmoptions': async (server, tenant) => ({
     params: { id: await withOptions(server, tenant, (id) => npmKey(id, language), NPM), language },
   }),
@@ -50,7 +68,6 @@ export const CODEGEN_OPTIONS_EXAMPLES: Record<
   'codegen.commonoptions': async (server, tenant) => ({
     params: { id: await withOptions(server, tenant, commonKey, COMMON) },
   }),
-  // The API has no document, so that the job fails before anything is connected to: 422.
   'codegen.syncgithub': async (server, tenant) => ({
     params: { id: await withOptions(server, tenant, githubKey, GITHUB) },
   }),
@@ -61,7 +78,9 @@ export const CODEGEN_OPTIONS_EXAMPLES: Record<
 };
 
 /** Fields whose values have rules of their own. */
-export const CODEGEN_OPTIONS_SETTLED: Record<string, readonly string[]> = {
+export const CODEGEN_SETTLED: Record<string, readonly string[]> = {
+  'codegen.gen': ['genName', 'document', 'swaggerUrl', 'options'],
+  'codegen.releasesdk': ['platform', 'language', 'apiId', 'swaggerUrl'],
   'codegen.putnpmoptions': ['sdkName', 'version', 'license', 'registry'],
   'codegen.putgithuboptions': ['owner', 'repo', 'branch', 'remoteUrl', 'apiUrl', 'swaggerUrl'],
   'codegen.putcommonoptions': ['swaggerUrl'],
