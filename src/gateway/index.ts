@@ -30,7 +30,6 @@ export {
   type Source,
   type SourceBase,
 } from './catalogue/index.js';
-export { exampleAnswers, type ExampleAnswer } from './policies/index.js';
 export type { PreparedDocument } from './types.js';
 export { PREFIX, upgradeListener, type Plane } from './plane/index.js';
 

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import type { Log } from '../../observe/index.js';
 import { refusedField } from '../failures.js';
 import { ToolFailed } from '../process/index.js';
@@ -23,12 +23,10 @@ export const KOA: Generator = {
   options: {},
 };
 
-const require = createRequire(import.meta.url);
-
 /** Where `@hey-api/openapi-ts` and TypeScript are; undefined where one of them is not installed. */
 export function heyApiFiles(): readonly string[] | undefined {
   try {
-    return [require.resolve('typescript'), require.resolve('@hey-api/openapi-ts')];
+    return ['typescript', '@hey-api/openapi-ts'].map((name) => fileURLToPath(import.meta.resolve(name)));
   } catch {
     return undefined;
   }

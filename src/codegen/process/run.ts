@@ -80,6 +80,8 @@ export class Tool {
 
   /** Ends it with all that it has started. */
   async kill(): Promise<void> {
+    if (this.hasEnded) return;
+    this.#keepsProcess(true);
     this.#endGroup();
     await this.#closed;
   }

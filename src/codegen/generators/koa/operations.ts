@@ -1,4 +1,4 @@
-import { exampleAnswers, type ExampleAnswer } from '../../../gateway/index.js';
+import { exampleAnswers, type ExampleAnswer } from '../../../gateway/policies/mock/index.js';
 import type { OpenApi } from '../../types.js';
 import { identifierOf, slugOf, UniqueNames } from './names.js';
 import { pathPattern, type PathPattern } from './paths.js';
