@@ -4,6 +4,7 @@ import { parse } from '../../kernel/json.js';
 import { answerOrder } from '../process/entry.js';
 import type { OpenApi } from '../types.js';
 import type { HeyApiOrder } from './hey-api.js';
+import { withPlainNames } from './plain-names.js';
 import { withoutForeignReferences } from './references.js';
 
 /**
@@ -14,8 +15,16 @@ const { createClient } = await import('@hey-api/openapi-ts');
 
 await answerOrder<HeyApiOrder>(async (order) => {
   const document = parse<OpenApi>(await readFile('document.json', 'utf8'));
-  await createClient(configFor(order, withoutForeignReferences(document)));
+  await createClient(configFor(order, withPlainNames(withoutForeignReferences(document)))).catch((error: unknown) => {
+    throw innermost(error);
+  });
 });
+
+/** The library wraps what went wrong, and leaves its message out. */
+function innermost(error: unknown): unknown {
+  const { originalError, error: inner = originalError } = error as { originalError?: unknown; error?: unknown };
+  return inner === undefined ? error : innermost(inner);
+}
 
 function configFor({ client, options }: HeyApiOrder, document: OpenApi): UserConfig {
   const { operations, parameters, enums, dates, comments, throwOnError } = options;

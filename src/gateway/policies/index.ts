@@ -12,5 +12,4 @@ export { corsHeaders, isPreflight, preflight, withVary, type Cors } from './cors
 export { withFaults } from './document-faults.js';
 export { ipFilter } from './ip-filter.js';
 export { compilePolicy, type CompiledPolicy, type OperationPolicy } from './compile.js';
-export { exampleAnswers, type ExampleAnswer } from './mock/index.js';
 export { openPolicies } from './runner.js';

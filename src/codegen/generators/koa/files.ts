@@ -108,18 +108,18 @@ function route<Parameter extends string>(
   names: readonly Parameter[],
   handler: Handler<Parameter>,
 ): void {
-  router.register(path, [method], async (ctx) => {
+  const answer = async (ctx: Context): Promise<void> => {
     const params = {} as Record<Parameter, string>;
     const captures = path.exec(ctx.path) ?? [];
     names.forEach((name, index) => (params[name] = decoded(ctx, captures[index + 1] ?? '')));
     const query = new URLSearchParams(ctx.querystring);
     const body: unknown = ctx.state['body'];
-    const answer = await handler({ params, query, body, ctx });
-    ctx.status = answer.status;
-    if (answer.type !== undefined) ctx.set('Content-Type', answer.type);
-    ctx.body = answer.body ?? null;
-    ctx.status = answer.status;
-  });
+    const { status, type, body: text = null } = await handler({ params, query, body, ctx });
+    ctx.body = text;
+    ctx.status = status;
+    if (type !== undefined) ctx.set('Content-Type', type);
+  };
+  router.register(path, [method], answer, { pathAsRegExp: true });
 }
 
 function decoded(ctx: Context, text: string): string {

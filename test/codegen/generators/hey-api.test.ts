@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { Failure } from '../../../src/api/index.js';
+import { openGenerators, type OpenGenerators } from '../../../src/codegen/generators/index.js';
+import { withoutForeignReferences } from '../../../src/codegen/generators/references.js';
+import { openApiOf } from '../../../src/codegen/source.js';
+import type { Files, OpenApi } from '../../../src/codegen/types.js';
+import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
+import { parse } from '../../../src/kernel/json.js';
+import { often } from '../../support/profile.js';
+import { startServer, type TestServer } from '../../support/server.js';
+import { callsOf, compileErrors, hostileDocument, packaged, QUIET } from './support.js';
+
+describe('clients by hey-api', () => {
+  let generators: OpenGenerators;
+  let documents: Documents;
+  before(() => {
+    generators = openGenerators({}, QUIET);
+    documents = openDocuments();
+  });
+  after(async () => {
+    await generators.close();
+    await documents.close();
+  });
+
+  /** As a preview makes it: checked, and converted where it is Swagger 2. */
+  async function generate(
+    document: OpenApi,
+    options: Record<string, unknown> = {},
+    generator = 'hey-api-fetch',
+  ): Promise<Files> {
+    const openapi = openApiOf(await documents.prepare({ value: document }));
+    return generators.generate({ generator, document: openapi, options });
+  }
+
+  describe('of a document that tries to become code', () => {
+    const OPTIONS = [
+      { operations: 'byTags', enums: 'javascript', parameters: 'flat' },
+      { operations: 'single', enums: 'typescript', dates: true },
+      { operations: 'flat', dates: true },
+    ];
+    for (const options of often({ short: OPTIONS.slice(0, 2), long: OPTIONS }))
+      it(`compile strictly and call nothing of it, with ${JSON.stringify(options)}`, async () => {
+        const files = await generate(hostileDocument(), options);
+        assert.deepEqual(compileErrors(files, 'bundler'), []);
+        assert.deepEqual(callsOf('PWNED', files), []);
+      });
+  });
+
+  it('of our own document compile strictly', async () => {
+    const server: TestServer = await startServer('sqlite');
+    const own = await (await fetch(new URL('/openapi.json', server.issuer))).json().finally(() => server.stop());
+    const files = await generate(own as OpenApi);
+    assert.deepEqual(compileErrors(files, 'nodenext'), []);
+    assert.match(files.get('sdk.gen.ts') ?? '', /export const codegenGen = /i);
+  });
+
+  const DOCUMENTS = [
+    '@scalar/galaxy/3.1.json',
+    '@readme/oas-examples/3.1/json/train-travel.json',
+    '@readme/oas-examples/3.0/json/petstore.json',
+    '@readme/oas-examples/3.0/json/circular.json',
+    '@readme/oas-examples/3.0/json/complex-nesting.json',
+    '@readme/oas-examples/3.0/json/parameters-style.json',
+    '@readme/oas-examples/3.0/json/star-trek.json',
+    '@readme/oas-examples/3.1/json/webhooks.json',
+    '@readme/oas-examples/2.0/json/petstore.json',
+  ];
+  for (const path of often({ short: DOCUMENTS.slice(0, 2), long: DOCUMENTS }))
+    it(`of ${path} compile strictly`, async () => {
+      assert.deepEqual(compileErrors(await generate(packaged(path)), 'nodenext'), []);
+    });
+
+  it('are made for axios and Angular', async () => {
+    const document = packaged('@readme/oas-examples/3.0/json/petstore.json');
+    const [axios, angular] = await Promise.all([
+      generate(document, { throwOnError: true }, 'hey-api-axios'),
+      generate(document, {}, 'angular2'),
+    ]);
+    assert.match(axios.get('client/client.gen.ts') ?? '', /from 'axios'/);
+    assert.match(angular.get('client/client.gen.ts') ?? '', /from '@angular\/common\/http'/);
+  });
+
+  it('fail with the last lines of the generator, without paths of the machine', async () => {
+    const document = {
+      openapi: '3.1.0',
+      info: { title: 'x', version: '1' },
+      paths: { '/a': { get: { responses: { 200: { $ref: '#missing' } } } } },
+    };
+    const failure: unknown = await generators
+      .generate({ generator: 'hey-api-fetch', document, options: {} })
+      .catch((error: unknown) => error);
+    assert.ok(failure instanceof Failure);
+    assert.deepEqual([failure.status, failure.code.code], [422, 200006]);
+    const { lastLines } = failure.data as { lastLines: string[] };
+    assert.ok(lastLines.length > 0);
+    assert.doesNotMatch(`${failure.message}\n${lastLines.join('\n')}`, /gatehouse-codegen|\/tmp|\/work/);
+  });
+});
+
+describe('references that a generator would follow out of a document', () => {
+  it('are taken out of examples, and others stay', () => {
+    const read = parse<OpenApi>(
+      `{"a":{"$ref":"#/b"},"b":{"example":{"$ref":"http://127.0.0.1/x","id":1},"list":[{"$ref":"file:///etc/passwd"}]},
+        "c":{"$ref":"#/nothing"},"d":{"properties":{"$ref":{"type":"string"}}}}`,
+    );
+    assert.deepEqual(withoutForeignReferences(read), {
+      a: { $ref: '#/b' },
+      b: { example: { id: 1 }, list: [{}] },
+      c: {},
+      d: { properties: { $ref: { type: 'string' } } },
+    });
+  });
+});
