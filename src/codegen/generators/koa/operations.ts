@@ -1,4 +1,3 @@
-// eslint-disable-next-line no-restricted-imports -- the child that makes the stub may read no add-on, and loads this part alone
 import { exampleAnswers, type ExampleAnswer } from '../../../gateway/policies/mock/index.js';
 import type { OpenApi } from '../../types.js';
 import { identifierOf, slugOf, UniqueNames } from './names.js';
