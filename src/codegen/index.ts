@@ -1,28 +1,6 @@
 /**
  * Code generation: clients and servers made of an API's OpenAPI document, previewed, released as packages, pushed to repositories.
- * `openGenerators` opens what makes code, and `codegenOperations` are the management operations. It must never run generated code
- * or scripts of packages, and never show a token.
+ * `openGenerators` opens what makes code; the management operations are in operations.ts. It must never run generated code or scripts
+ * of packages, and never show a token.
  */
-import type { AnyOperation } from '../api/index.js';
-import type { GatewayServices } from '../gateway/index.js';
-import { generatorOperations, type OpenGenerators } from './generators/index.js';
-
 export { openGenerators, type OpenGenerators } from './generators/index.js';
-
-/** What the operations of code generation need of what runs. */
-export interface CodegenBase {
-  generators: OpenGenerators;
-  gateway: GatewayServices;
-}
-
-/** While only declarations are read, `base` may be empty. */
-export const codegenOperations = (base: CodegenBase): readonly AnyOperation[] => [
-  ...generatorOperations({
-    get generators() {
-      return base.generators;
-    },
-    get documents() {
-      return base.gateway;
-    },
-  }),
-];

@@ -26,7 +26,10 @@ export function withPlainNames(document: OpenApi): OpenApi {
     renameIn(items);
   }
   const { tags } = document;
-  if (Array.isArray(tags)) document['tags'] = (tags as unknown[]).filter((tag) => plain(partOf(tag)['name']) === partOf(tag)['name']);
+  if (Array.isArray(tags))
+    document['tags'] = (tags as unknown[]).filter(
+      (tag) => plain(partOf(tag)['name']) === partOf(tag)['name'],
+    );
   return document;
 }
 
