@@ -1,6 +1,6 @@
 import { BASIC, Failure, type Code } from '../api/index.js';
 import { CODEGEN_CODES as CODES } from './codes.js';
-import { ToolFailed } from './process/index.js';
+import type { ToolFailed } from './process/index.js';
 
 /** Failures that several parts of code generation answer. */
 
