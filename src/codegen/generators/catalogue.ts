@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../../observe/index.js';
 import { refusedField } from '../failures.js';
-import { ToolFailed } from '../process/index.js';
+import { librariesOf, ToolFailed } from '../process/index.js';
 import type { Generator } from '../types.js';
 import { HEY_API_MISSING, heyApiGenerators } from './hey-api.js';
 import { placeholder, PLACEHOLDER, rowOf, type OpenApiGenerator, type Side } from './openapi-generator.js';
@@ -23,14 +23,21 @@ export const KOA: Generator = {
   options: {},
 };
 
-/** Where `@hey-api/openapi-ts` and TypeScript are; undefined where one of them is not installed. */
-export function heyApiFiles(): readonly string[] | undefined {
+/** Where the files of packages begin; undefined where one of them is not installed. */
+function filesOf(...names: readonly string[]): string[] | undefined {
   try {
-    return ['typescript', '@hey-api/openapi-ts'].map((name) => fileURLToPath(import.meta.resolve(name)));
+    return names.map((name) => fileURLToPath(import.meta.resolve(name)));
   } catch {
     return undefined;
   }
 }
+
+const heyApiFiles = (): string[] | undefined => filesOf('typescript', '@hey-api/openapi-ts');
+
+/** The folders of the libraries that our entries need. */
+export const libraryFolders = (): string[] => [
+  ...new Set([...(filesOf('openapi-sampler') ?? []), ...(heyApiFiles() ?? [])].map(librariesOf)),
+];
 
 export interface Found {
   generator: Generator;

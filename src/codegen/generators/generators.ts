@@ -5,16 +5,9 @@ import type { Config } from '../../config.js';
 import { childEntry, type ChildEntry } from '../../kernel/child-entry.js';
 import type { Log } from '../../observe/index.js';
 import { generatorFailed } from '../failures.js';
-import {
-  librariesOf,
-  LIMITS,
-  readOutput,
-  removeLeftovers,
-  ToolFailed,
-  type Limits,
-} from '../process/index.js';
+import { LIMITS, readOutput, removeLeftovers, ToolFailed, type Limits } from '../process/index.js';
 import type { Files, Following, GenerateOrder, Generators } from '../types.js';
-import { Catalogue, checkAvailable, heyApiFiles, type Found, type Outside } from './catalogue.js';
+import { Catalogue, checkAvailable, libraryFolders, type Found, type Outside } from './catalogue.js';
 import { clientOf } from './hey-api.js';
 import { hasJava, openJar } from './jar.js';
 import { optionsFor } from './options.js';
@@ -54,7 +47,7 @@ export function openGenerators(
   const limits = { ...LIMITS, ...given };
   const outside = openOutside(config, limits);
   const catalogue = new Catalogue(outside, log);
-  const libraries = [...new Set((heyApiFiles() ?? [import.meta.filename]).map(librariesOf))];
+  const libraries = libraryFolders();
   const heyApi = new WarmTool(heyApiEntry, limits, libraries);
   const koa = new WarmTool(childEntry('koa-entry', import.meta.url), limits, libraries);
   const closing = new AbortController();

@@ -15,14 +15,19 @@ const { createClient } = await import('@hey-api/openapi-ts');
 
 await answerOrder<HeyApiOrder>(async (order) => {
   const document = parse<OpenApi>(await readFile('document.json', 'utf8'));
-  await createClient(configFor(order, withPlainNames(withoutForeignReferences(document)))).catch((error: unknown) => {
-    throw innermost(error);
-  });
+  await createClient(configFor(order, withPlainNames(withoutForeignReferences(document)))).catch(
+    (error: unknown) => {
+      throw innermost(error);
+    },
+  );
 });
 
 /** The library wraps what went wrong, and leaves its message out. */
 function innermost(error: unknown): unknown {
-  const { originalError, error: inner = originalError } = error as { originalError?: unknown; error?: unknown };
+  const { originalError, error: inner = originalError } = error as {
+    originalError?: unknown;
+    error?: unknown;
+  };
   return inner === undefined ? error : innermost(inner);
 }
 

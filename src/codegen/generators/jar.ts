@@ -42,31 +42,21 @@ export function openJar(settings: JarSettings): OpenApiGenerator {
   return {
     async names(side) {
       if (listed.size === 0) {
-        const { text } = await ask(settings, ['list', '-i', 'all']);
+        const lines: string[] = [];
+        await inFolder(settings, ['list', '-i', 'all'], { line: (text) => lines.push(text) });
+        const text = lines.join('\n');
         listed.set('clients', namesUnder('CLIENT', text)).set('servers', namesUnder('SERVER', text));
       }
       return listed.get(side) ?? [];
     },
     async options(_side, name) {
-      const { text } = await ask(settings, ['config-help', '-g', name, '-f', 'markdown']);
-      return optionsIn(text);
+      // Into a file: its lines are longer than those that are taken of a tool.
+      const args = ['config-help', '-g', name, '-f', 'markdown', '-o', 'out/options.md'];
+      const files = await inFolder(settings, args, {});
+      return optionsIn(files.get('options.md') ?? '');
     },
     generate: (order, following) => generate(settings, order, following),
   };
-}
-
-const MOST_TEXT = 1024 * 1024;
-
-/** What it writes to its output. @throws ToolFailed */
-async function ask(settings: JarSettings, args: readonly string[]): Promise<{ text: string }> {
-  const lines: string[] = [];
-  let size = 0;
-  const line = (text: string): void => {
-    size += text.length;
-    if (size <= MOST_TEXT) lines.push(text);
-  };
-  await inFolder(settings, args, { line });
-  return { text: lines.join('\n') };
 }
 
 async function generate(

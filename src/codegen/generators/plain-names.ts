@@ -22,11 +22,14 @@ const plain = (name: unknown): string | undefined => {
 /** Makes the names of a document plain; an operation without such a name gets one by its path. It changes the document. */
 export function withPlainNames(document: OpenApi): OpenApi {
   for (const place of ['paths', 'webhooks', 'components/pathItems']) {
-    const items = place.split('/').reduce((part, key) => partOf(part[key]), document as Part);
+    const items = place.split('/').reduce((part, key) => partOf(part[key]), document);
     renameIn(items);
   }
   const { tags } = document;
-  if (Array.isArray(tags)) document['tags'] = (tags as unknown[]).filter((tag) => plain(partOf(tag)['name']) === partOf(tag)['name']);
+  if (Array.isArray(tags))
+    document['tags'] = (tags as unknown[]).filter(
+      (tag) => plain(partOf(tag)['name']) === partOf(tag)['name'],
+    );
   return document;
 }
 

@@ -1,4 +1,4 @@
-import { dirname, join, sep } from 'node:path';
+import { join, sep } from 'node:path';
 import type { ChildEntry } from '../../kernel/child-entry.js';
 import { packageRoot } from '../../kernel/root.js';
 import type { RunFolder } from './folder.js';
@@ -41,11 +41,10 @@ const permissions = (folder: RunFolder, libraries: readonly string[]): string[] 
   `--allow-fs-write=${folder.output}${sep}`,
 ];
 
-/** The `node_modules` folder that a library is in: others that it needs are there as well. */
+/** The outermost `node_modules` folder that a library is in: what it needs itself can be anywhere below it. */
 export function librariesOf(file: string): string {
-  let folder = dirname(file);
-  while (!folder.endsWith(`${sep}node_modules`) && folder !== dirname(folder)) folder = dirname(folder);
-  return folder;
+  const folder = `${sep}node_modules`;
+  return file.slice(0, file.indexOf(`${folder}${sep}`) + folder.length);
 }
 
 export interface NodeOptions {

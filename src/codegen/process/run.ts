@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
+import { isAbsolute } from 'node:path';
 import { childEntry } from '../../kernel/child-entry.js';
 import { packageRoot } from '../../kernel/root.js';
 import type { Following } from '../types.js';
@@ -41,9 +42,9 @@ export class Tool {
       shell: false,
       stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     });
-    const hidden = [folder.path, packageRoot, process.execPath, command];
+    const paths = [folder.path, packageRoot, process.execPath, command, ...args].filter(isAbsolute);
     this.#lines = new LineReader(
-      hidden.filter((path) => path.includes('/')),
+      paths.toSorted((one, other) => other.length - one.length),
       (text) => this.#line?.(text),
     );
     for (const stream of [this.#child.stdout, this.#child.stderr]) {

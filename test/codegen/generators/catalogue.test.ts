@@ -50,7 +50,10 @@ describe('the catalogue of generators', () => {
     assert.equal(await generators.find('__proto__'), undefined);
     const [status, problem] = await refusalOf(generators.check('hey-api-fetsh', {}));
     assert.equal(status, 422);
-    assert.match(problem?.join() ?? '', /^genName,there is no generator "hey-api-fetsh"; use hey-api-fetch, /);
+    assert.match(
+      problem?.join() ?? '',
+      /^genName,there is no generator "hey-api-fetsh"; use hey-api-fetch, /,
+    );
   });
 
   it('says what to install where a generator is not available', () => {
@@ -59,7 +62,11 @@ describe('the catalogue of generators', () => {
   });
 
   const REFUSED: [name: string, options: Record<string, unknown>, problem: [string, string]][] = [
-    ['hey-api-fetch', { enums: 'java' }, ['options/enums', 'must be one of "none", "javascript", "typescript"']],
+    [
+      'hey-api-fetch',
+      { enums: 'java' },
+      ['options/enums', 'must be one of "none", "javascript", "typescript"'],
+    ],
     ['hey-api-fetch', { dates: 'yes' }, ['options/dates', 'must be true or false']],
     [
       'hey-api-angular',
@@ -70,7 +77,11 @@ describe('the catalogue of generators', () => {
       ],
     ],
     ['gatehouse-koa', { port: 1 }, ['options/port', 'gatehouse-koa has no options; take it out']],
-    ['gatehouse-koa', { constructor: 1 }, ['options/constructor', 'gatehouse-koa has no options; take it out']],
+    [
+      'gatehouse-koa',
+      { constructor: 1 },
+      ['options/constructor', 'gatehouse-koa has no options; take it out'],
+    ],
   ];
   for (const [name, options, problem] of REFUSED)
     it(`refuses ${JSON.stringify(options)} for ${name}, and says what is allowed`, async () =>
@@ -84,8 +95,14 @@ describe('the configuration of an OpenAPI Generator', () => {
       { jar: 'x.jar', url: 'https://gen.example.com' },
       'codegen.openapiGenerator: must have either jar or url; set one of them',
     ],
-    [{ jar: '/nowhere/x.jar' }, 'codegen.openapiGenerator.jar: "/nowhere/x.jar" is no file; give the path of the JAR'],
-    [{ jar: packageRoot }, `codegen.openapiGenerator.jar: "${packageRoot}" is no file; give the path of the JAR`],
+    [
+      { jar: '/nowhere/x.jar' },
+      'codegen.openapiGenerator.jar: "/nowhere/x.jar" is no file; give the path of the JAR',
+    ],
+    [
+      { jar: packageRoot },
+      `codegen.openapiGenerator.jar: "${packageRoot}" is no file; give the path of the JAR`,
+    ],
     [
       { url: 'https://gen.example.com', java: 'java' },
       'codegen.openapiGenerator.java: has no use with url; remove it',
@@ -93,7 +110,10 @@ describe('the configuration of an OpenAPI Generator', () => {
   ];
   for (const [openapiGenerator, message] of REFUSED)
     it(`is refused as ${JSON.stringify(openapiGenerator).replace(packageRoot, '<folder>')}`, () =>
-      assert.throws(() => checkCodegenConfig({ codegen: { openapiGenerator } }), { name: 'ConfigError', message }));
+      assert.throws(() => checkCodegenConfig({ codegen: { openapiGenerator } }), {
+        name: 'ConfigError',
+        message,
+      }));
 
   it('is taken with a file', () =>
     checkCodegenConfig({ codegen: { openapiGenerator: { jar: join(packageRoot, 'package.json') } } }));

@@ -48,7 +48,11 @@ describe('clients by hey-api', () => {
 
   it('of our own document compile strictly', async () => {
     const server: TestServer = await startServer('sqlite');
-    const own = await (await fetch(new URL('/openapi.json', server.issuer))).json().finally(() => server.stop());
+    const own = await (
+      await fetch(new URL('/openapi.json', server.issuer))
+    )
+      .json()
+      .finally(() => server.stop());
     const files = await generate(own as OpenApi);
     assert.deepEqual(compileErrors(files, 'nodenext'), []);
     assert.match(files.get('sdk.gen.ts') ?? '', /export const codegenGen = /i);

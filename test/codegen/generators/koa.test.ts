@@ -106,7 +106,10 @@ describe('a Koa stub', () => {
     it(`answers ${call} with ${status}`, async () => {
       const [method = '', path = ''] = call.split(' ');
       const heard = await stub.ask(path, { method });
-      assert.deepEqual([heard.status, heard.headers.get('content-type') ?? undefined, heard.text], [status, type, body]);
+      assert.deepEqual(
+        [heard.status, heard.headers.get('content-type') ?? undefined, heard.text],
+        [status, type, body],
+      );
     });
 
   it('says which methods a path has', async () => {
@@ -170,7 +173,10 @@ for (const name of [
         for (const operation of groupsOf(document).flatMap(({ operations }) => operations)) {
           const { method, example } = operation;
           const heard = await stub.ask(called(operation), { method });
-          const expected = example ?? { status: 501, body: '{"message":"This operation is not implemented."}' };
+          const expected = example ?? {
+            status: 501,
+            body: '{"message":"This operation is not implemented."}',
+          };
           const isJson = heard.headers.get('content-type')?.includes('json');
           const read = (text = ''): unknown => (isJson ? JSON.parse(text) : text);
           assert.deepEqual(

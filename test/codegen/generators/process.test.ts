@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -176,7 +168,10 @@ describe('a tool of code generation', () => {
     killed.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
     await until(() => said.trim().split('\n').length === 2);
     killed.kill('SIGKILL');
-    const [folder = '', ...pids] = said.trim().split(/\s+/).filter((word, index) => index === 0 || /^\d+$/.test(word));
+    const [folder = '', ...pids] = said
+      .trim()
+      .split(/\s+/)
+      .filter((word, index) => index === 0 || /^\d+$/.test(word));
     assert.equal(pids.length, 2);
     for (const pid of pids) await until(() => !isRunning(Number(pid)));
     assert.equal(existsSync(folder), true);

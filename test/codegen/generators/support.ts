@@ -46,7 +46,10 @@ export function compileErrors(files: Files, module: 'nodenext' | 'bundler'): str
   );
   return ts
     .getPreEmitDiagnostics(program)
-    .map(({ file, messageText }) => `${file?.fileName ?? ''}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`);
+    .map(
+      ({ file, messageText }) =>
+        `${file?.fileName ?? ''}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`,
+    );
 }
 
 /** Calls of a function that generated code has, wherever they are; a text that has its name is none. */
@@ -129,7 +132,7 @@ export function hostileDocument(): OpenApi {
     JSON.stringify({
       openapi: '3.1.0',
       info: { title: attack, version: attack, ...texts },
-      servers: [{ url: 'https://api.example.com/`${PWNED()}`/\');PWNED();(\'', description: attack }],
+      servers: [{ url: "https://api.example.com/`${PWNED()}`/');PWNED();('", description: attack }],
       tags: ATTACKS.map((name) => ({ name, description: attack })),
       paths,
       components: { schemas },

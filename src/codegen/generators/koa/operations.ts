@@ -40,7 +40,7 @@ export function groupsOf(document: OpenApi): StubGroup[] {
       groups.set(tag, group);
     }
     const { operationId, summary } = operation;
-    const called = typeof operationId === 'string' ? operationId : `${method} ${path}`;
+    const called = typeof operationId === 'string' ? operationId : `${method.toLowerCase()} ${path}`;
     group.operations.push({
       method,
       path,
