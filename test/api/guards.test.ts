@@ -136,8 +136,9 @@ for (const kind of STORES)
         }
       });
 
+      const another = plainest === 'isms.codegen.clients' ? 'isms.codegen.servers' : 'isms.codegen.clients';
       it(`${id} refuses a client without the scope, and names it`, async () => {
-        const token = await shared('another scope', () => clientToken(server, ['isms.codegen.clients']));
+        const token = await shared(`client ${another}`, () => clientToken(server, [another]));
         const { status, headers, body } = await perform(server, each, await untouched(), { token });
         assert.deepEqual(
           [status, body['code'], body['data']],
@@ -150,9 +151,7 @@ for (const kind of STORES)
       });
 
       it(`${id} refuses a user without the permission, and names it [SEC-18]`, async () => {
-        const token = await shared(`user without ${plainest}`, () =>
-          userWith([plainest], ['isms.codegen.clients']),
-        );
+        const token = await shared(`user without ${plainest}`, () => userWith([plainest], [another]));
         const { status, body } = await perform(server, each, await untouched(), { token });
         assert.deepEqual([status, body['data']], [403, { missing: 'permission', name: plainest }]);
       });
