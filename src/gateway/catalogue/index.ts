@@ -7,3 +7,4 @@
  */
 export { openLiveCatalogue, type LiveCatalogue, type LiveKey } from './live.js';
 export type { CatalogueBase } from './types.js';
+export { findVersion } from './version-store.js';
