@@ -1,5 +1,5 @@
-import type { Logger } from 'pino';
 import { plain } from '../kernel/forwarded.js';
+import type { Log } from '../observe/index.js';
 import { answerAuthorize, AUTHORIZE_PATH } from './export/index.js';
 import type { Plane } from './plane/index.js';
 
@@ -10,18 +10,18 @@ import type { Plane } from './plane/index.js';
 export function answeringProxies(
   plane: Plane,
   trustsProxy: (address: string) => boolean,
-  log: Pick<Logger, 'warn'>,
+  log: Pick<Log, 'warn'>,
 ): Plane['handle'] {
   let warned = false;
   const isTrusted = (address: string): boolean => {
-    const trusted = trustsProxy(address);
-    if (!trusted && !warned)
+    if (trustsProxy(address)) return true;
+    if (!warned)
       log.warn(
         { address },
         'a proxy that is not trusted asks about calls, and gets 404: name it in GATEHOUSE_TRUST_PROXY',
       );
-    warned ||= !trusted;
-    return trusted;
+    warned = true;
+    return false;
   };
   return (request, response, tenant, facts) => {
     if (request.url !== AUTHORIZE_PATH || !isTrusted(plain(request.socket.remoteAddress ?? '')))

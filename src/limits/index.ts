@@ -1,6 +1,7 @@
 export { CountWindow, type CountName } from './count-window.js';
 export {
   openLimits,
+  RATE_FIELDS,
   rateFields,
   rateHeaders,
   type Area,

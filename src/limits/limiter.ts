@@ -72,14 +72,18 @@ export interface RateState extends Omit<RateWindow, 'retryAfter'> {
   reset: number;
 }
 
-/** RateLimit header fields (draft-ietf-httpapi-ratelimit-headers). */
+/** Header fields that say how far a limit is used (draft-ietf-httpapi-ratelimit-headers). */
+export const RATE_FIELDS = ['RateLimit', 'RateLimit-Policy'] as const;
+type RateField = (typeof RATE_FIELDS)[number];
+
+/** The values of RATE_FIELDS. */
 export const rateFields = ({
   dimension,
   quota,
   window,
   left,
   reset,
-}: RateState): Record<'RateLimit' | 'RateLimit-Policy', string> => ({
+}: RateState): Record<RateField, string> => ({
   RateLimit: `"${dimension}";r=${left};t=${reset}`,
   'RateLimit-Policy': `"${dimension}";q=${quota};w=${window}`,
 });
@@ -88,7 +92,7 @@ export const rateFields = ({
 export const rateHeaders = ({
   retryAfter,
   ...window
-}: RateWindow): Record<'Retry-After' | 'RateLimit' | 'RateLimit-Policy', string> => ({
+}: RateWindow): Record<'Retry-After' | RateField, string> => ({
   'Retry-After': String(retryAfter),
   ...rateFields({ ...window, left: 0, reset: retryAfter }),
 });

@@ -9,3 +9,4 @@ export { currentDocument } from './current-document.js';
 export { openLiveCatalogue, type LiveCatalogue, type LiveKey } from './live.js';
 export type { CatalogueBase } from './types.js';
 export { DOCUMENT_LIMITS, givesDocument, withDocument, type Source, type SourceBase } from './source.js';
+export { findVersion } from './version-store.js';

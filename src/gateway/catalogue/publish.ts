@@ -102,7 +102,7 @@ export const publishOperation = (base: CatalogueBase): AnyOperation =>
       const call = { base, db, tenant, actor, api, body: withoutBlanks<PublishRequest>(sent), packed };
       const before = await publishedBefore(call);
       const set = await writeSet(call, before);
-      const version = await (before ? change(call, before) : publishFirst(call));
+      const { version, policy } = await (before ? change(call, before) : publishFirst(call));
       if (call.body.productIds !== undefined || !before)
         await setProductsOfVersion(db, version.id, call.body.productIds ?? [], () => joining.product(actor));
       await checkNames(call, set.scheme);
@@ -111,7 +111,7 @@ export const publishOperation = (base: CatalogueBase): AnyOperation =>
       return {
         ...(await shownVersion(db, version, { set, tenant })),
         announced,
-        ...(await warningsOf(call, version)),
+        ...(await warned(db, api, { access: version, policy, document: sentDocument(call) })),
       };
     },
     finish: () => base.changed(),
@@ -127,14 +127,8 @@ const publicationOf = (version: Version, set: Pick<VersionSet, 'suffix' | 'schem
   path: pathOf(version, set),
 });
 
-async function warningsOf(
-  { db, api, body, packed }: PublishCall,
-  version: Version,
-): ReturnType<typeof warned> {
-  const { policy } = await currentOf(db, version);
-  const document = packed && { field: sourceField(body), compiled: packed.compiled };
-  return warned(db, api, { access: version, policy, document });
-}
+const sentDocument = ({ body, packed }: PublishCall) =>
+  packed && { field: sourceField(body), compiled: packed.compiled };
 
 /** @throws Failure: 404 for a version that is none of the API's */
 async function publishedBefore({ db, api, body }: PublishCall): Promise<Before | undefined> {
@@ -186,7 +180,13 @@ function asSent(
   };
 }
 
-async function publishFirst(call: PublishCall): Promise<Version> {
+/** A version, and the policy of its current revision. */
+interface Written {
+  version: Version;
+  policy: Policy | null;
+}
+
+async function publishFirst(call: PublishCall): Promise<Written> {
   const { base, db, tenant, actor, api, body, packed } = call;
   if (!packed) throw refused('document', 'required', 'is missing: send it, or its swaggerUrl', FAILED);
   const { compiled } = packed;
@@ -220,7 +220,7 @@ async function publishFirst(call: PublishCall): Promise<Version> {
     author: actor?.userKey ?? actor?.clientId ?? '',
     ...(await insertDocument(db, packed)),
   });
-  return version;
+  return { version, policy };
 }
 
 /** Who may call: what a version says of it. @throws Failure: 422 */
@@ -236,7 +236,7 @@ async function accessOf({ db, body }: PublishCall, before: Version | undefined) 
 }
 
 /** Changes a version, and its current revision in place. */
-async function change(call: PublishCall, { version, revision }: Before): Promise<Version> {
+async function change(call: PublishCall, { version, revision }: Before): Promise<Written> {
   const { base, db, tenant, api, body, packed } = call;
   let read: CompiledDocument | undefined = packed?.compiled;
   const compiled = async (): Promise<CompiledDocument> =>
@@ -257,13 +257,14 @@ async function change(call: PublishCall, { version, revision }: Before): Promise
     ...(packed && (await insertDocument(db, packed))),
   });
   const named = body.name === null || body.description === null ? await compiled() : undefined;
-  return updateVersion(db, {
+  const written = await updateVersion(db, {
     ...version,
     displayName: body.name ?? (named && body.name === null ? titleOf(named, api.name) : version.displayName),
     description:
       body.description ?? (named && body.description === null ? descriptionOf(named) : version.description),
     ...access,
   });
+  return { version: written, policy };
 }
 
 /** @throws Failure: 422 where a version is named like the beginning of a path of the first version */

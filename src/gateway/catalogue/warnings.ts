@@ -29,38 +29,38 @@ interface Api {
 
 const MISSING = 'which this API resource does not have; add it to the resource, or no token can call';
 
+/** Scopes that each call is asked for, by the field that asks for them. */
+const askedOfAll = ({ access, policy }: Published): { field: string; scopes: readonly string[] }[] => [
+  { field: 'scope', scopes: access.scope?.split(' ') ?? [] },
+  ...stepsOf(policy).map(([field, { requireScopes }]) => ({
+    field: `${field}/requireScopes/scopes`,
+    scopes: requireScopes?.scopes ?? [],
+  })),
+];
+
 /**
  * Warnings of scopes that no token for the API can have: such a token has scopes of the API, and of the provider itself. Tokens of
  * other issuers have scopes that are not known here.
  */
 async function scopeWarnings(db: TenantDb, api: Api, published: Published): Promise<Warning[]> {
-  const { access, policy, document } = published;
+  const { access, document } = published;
   if (access.authServerId !== 'self') return [];
-  const words = wordsOf(published);
+  const ofAll = askedOfAll(published);
+  const ofDocument = document?.compiled.operations.flatMap(({ scopes }) => scopes.flat()) ?? [];
+  const words = [...new Set([...ofAll.flatMap(({ scopes }) => scopes), ...ofDocument])];
   if (lacking(new Set(api.scopes.map(({ name }) => name)), api.name, words).length === 0) return [];
   const identity = await enabledIdentityResources(db);
   const held = new Set([...api.scopes, ...identity].map(({ name }) => name));
   const missing = new Set(lacking(held, api.name, words));
-  const ofAll = (field: string, scopes: readonly string[]): Warning[] =>
-    [...new Set(scopes)]
-      .filter((scope) => missing.has(scope))
-      .map((scope) => ({ field, message: `Calls need the scope ${quoted(scope)}, ${MISSING} them.` }));
   return [
     ...(document ? ofOperations(document, missing) : []),
-    ...ofAll('scope', access.scope?.split(' ') ?? []),
-    ...stepsOf(policy).flatMap(([field, { requireScopes }]) =>
-      ofAll(`${field}/requireScopes/scopes`, requireScopes?.scopes ?? []),
+    ...ofAll.flatMap(({ field, scopes }) =>
+      [...new Set(scopes)]
+        .filter((scope) => missing.has(scope))
+        .map((scope) => ({ field, message: `Calls need the scope ${quoted(scope)}, ${MISSING} them.` })),
     ),
   ].slice(0, MOST_WARNINGS);
 }
-
-const wordsOf = ({ access, policy, document }: Published): string[] => [
-  ...new Set([
-    ...(access.scope?.split(' ') ?? []),
-    ...stepsOf(policy).flatMap(([, { requireScopes }]) => requireScopes?.scopes ?? []),
-    ...(document?.compiled.operations ?? []).flatMap(({ scopes }) => scopes.flat()),
-  ]),
-];
 
 /** Of operations that no alternative opens: each scope that is missing, those that most of them ask for first. */
 function ofOperations(

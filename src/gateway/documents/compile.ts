@@ -10,7 +10,7 @@ import {
 import { mistake, quoted, refuse, type Mistake } from './mistakes.js';
 import { parsePath, shapeOf } from './path-template.js';
 import { METHODS, pathKeys, permissionsOf } from './paths.js';
-import { routerOf } from './router.js';
+import { stepsOf } from './router-tree.js';
 import { scopeAlternatives } from './security.js';
 import { serverUrlOf } from './servers.js';
 import { isTree, pointerOf, textAt, treeAt, type Tree } from './tree.js';
@@ -40,7 +40,7 @@ export function compile(document: Tree, type: DocumentType): CompiledDocument {
     firstSegments: firstSegments(keys),
     operations,
   };
-  if (routerOf(compiled).steps > MAX_ROUTER_STEPS)
+  if (stepsOf(compiled) > MAX_ROUTER_STEPS)
     throw mistake('ambiguousPaths', 'Use fewer paths that overlap: too many of them can match one request.', {
       path: '/paths',
     });

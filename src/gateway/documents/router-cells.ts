@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { METHODS as OF_DOCUMENTS } from './paths.js';
 import { mixedChildren, type MixedSegment, type Place, type Route } from './router-tree.js';
 
 /**
@@ -37,8 +38,8 @@ export const OPERATION = 1;
 export const COUNT = 2;
 export const PARAMETERS = 3;
 
-/** All that a document can have, sorted: a router knows a method by its index. */
-export const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE'];
+/** Sorted, as they are answered: a router knows a method by its index. */
+export const METHODS: readonly string[] = OF_DOCUMENTS.map((method) => method.toUpperCase()).sort();
 
 /** Where hashes begin: nobody can write a document whose texts have the same one. */
 const SEED = randomInt(2 ** 31);

@@ -68,8 +68,11 @@ const templatesOf = (segments: readonly Segment[]): Route['templates'] =>
 export const mixedChildren = ({ mixed }: Place): MixedChild[] =>
   [...(mixed?.values() ?? [])].sort((one, other) => compareSegments(one.segment, other.segment));
 
-/** How many places one request can visit at most: it takes one literal, and may try all the others. */
-export function stepsFrom(place: Place): number {
+/** How many places of a document's tree one request can visit at most: what bounds the time of a match. */
+export const stepsOf = (document: CompiledDocument): number => stepsFrom(treeOf(document).root);
+
+/** A request takes one literal, and may try all the others. */
+function stepsFrom(place: Place): number {
   let steps = 1 + (place.template ? stepsFrom(place.template) : 0);
   for (const child of place.mixed?.values() ?? []) steps += stepsFrom(child.place);
   let most = 0;

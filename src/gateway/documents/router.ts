@@ -1,7 +1,7 @@
 import type { CompiledDocument, CompiledOperation } from '../types.js';
 import { matchSegment } from './path-template.js';
 import * as layout from './router-cells.js';
-import { stepsFrom, treeOf, type MixedSegment } from './router-tree.js';
+import { treeOf, type MixedSegment } from './router-tree.js';
 
 export interface Router {
   /**
@@ -12,8 +12,6 @@ export interface Router {
    * undefined where there is no such path. GET serves HEAD.
    */
   match(method: string, path: string): RouteMatch | { allow: string[] } | undefined;
-  /** How many places one request can visit at most: what bounds the time of match(). */
-  readonly steps: number;
 }
 
 export interface RouteMatch {
@@ -42,7 +40,7 @@ interface Search {
  */
 export function routerOf(document: CompiledDocument): Router {
   const { root, longest } = treeOf(document);
-  return new CellRouter(layout.cellsOf(root), document.operations, longest, stepsFrom(root));
+  return new CellRouter(layout.cellsOf(root), document.operations, longest);
 }
 
 /** A class, because a closure would be two more objects that a call reads. */
@@ -55,7 +53,6 @@ class CellRouter implements Router {
     { cells, names, mixed }: layout.Cells,
     private readonly operations: readonly CompiledOperation[],
     private readonly longest: number,
-    readonly steps: number,
   ) {
     this.cells = cells;
     this.names = names;
@@ -73,12 +70,12 @@ class CellRouter implements Router {
     return search.others === 0 ? undefined : { allow: methodsOf(search.others) };
   }
 
-  /** 0 is behind the last cell: it is never asked for. */
+  /** No reader goes beyond the last cell; the 0 is for the compiler. */
   private cell(at: number): number {
     return this.cells[at] ?? 0;
   }
 
-  /** Where the route is, or 0. A template is tried last: nothing is left to try when its place is gone to. */
+  /** Where the route is, or 0. The place behind a template is the last to try, so the loop goes on there. */
   private find(from: number, first: number, search: Search): number {
     let place = from;
     for (let index = first; ; index += 1) {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CompiledOperation, LiveRevision } from '../types.js';
+import { RATE_FIELDS } from '../../limits/index.js';
 import { comparable, isIdentity } from '../plane/headers.js';
 import { backendName, isCarried } from './backend-names.js';
 
@@ -42,8 +43,7 @@ export const ANSWERED = [
   'Access-Control-Expose-Headers',
   'Allow',
   'DPoP-Nonce',
-  'RateLimit',
-  'RateLimit-Policy',
+  ...RATE_FIELDS,
   'Retry-After',
   'Strict-Transport-Security',
   'Vary',

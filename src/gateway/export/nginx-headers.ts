@@ -1,3 +1,4 @@
+import { RATE_FIELDS } from '../../limits/index.js';
 import { ANSWERED, DROPPED, SENT } from './authorize.js';
 import type { Names, ServerParts } from './nginx-names.js';
 import { quoted } from './nginx-text.js';
@@ -23,10 +24,7 @@ export const NOT_ANSWERED = [
   'X-Request-Id',
 ];
 
-/** Headers that Gatehouse says where a limit has counted the call, and the backend else: one value of the two. */
-export const OF_LIMITS = ['RateLimit', 'RateLimit-Policy'] as const;
-
-/** The variable that has the value for the caller. */
+/** The variable that has the value of a rate field for the caller: Gatehouse's where it has counted the call, else the backend's. */
 export const limitVariable = (variable: Names['variable'], name: string): string => variable(`said_${name}`);
 
 type Headers = Readonly<Record<string, string | null>>;
@@ -51,14 +49,14 @@ export function requestHeaders({ names: { variable }, options }: ServerParts, se
 /** nginx takes all `add_header` of one level as well. What a policy decides on is said once. */
 export function answerHeaders(variable: Names['variable'], set: Headers): string[] {
   const decided = new Set(Object.keys(set).map((name) => name.toLowerCase()));
-  const ofLimits: readonly string[] = OF_LIMITS;
+  const ofLimits: readonly string[] = RATE_FIELDS;
   return [
     'add_header Content-Security-Policy sandbox always;',
     'add_header X-Content-Type-Options nosniff always;',
     ...ANSWERED.filter((name) => !ofLimits.includes(name)).map(
       (name) => `add_header ${name} $${variable(`answer_${name}`)} always;`,
     ),
-    ...OF_LIMITS.filter((name) => !decided.has(name.toLowerCase())).map(
+    ...RATE_FIELDS.filter((name) => !decided.has(name.toLowerCase())).map(
       (name) => `add_header ${name} $${limitVariable(variable, name)} always;`,
     ),
     ...Object.entries(set).flatMap(([name, value]) =>

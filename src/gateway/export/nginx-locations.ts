@@ -1,7 +1,8 @@
+import { RATE_FIELDS } from '../../limits/index.js';
 import type { LiveApi, LiveRevision, LiveVersion } from '../types.js';
 import { AUTHORIZE_PATH } from './authorize.js';
 import { configured } from './backend-names.js';
-import { answerHeaders, NOT_ANSWERED, OF_LIMITS, requestHeaders } from './nginx-headers.js';
+import { answerHeaders, NOT_ANSWERED, requestHeaders } from './nginx-headers.js';
 import { revisionsOf, type Backend, type ServerParts } from './nginx-names.js';
 import { block } from './nginx-text.js';
 
@@ -11,7 +12,7 @@ import { block } from './nginx-text.js';
 const MOST_NAMES = 100;
 
 /** What does not pass from backends as it comes. */
-const HIDDEN = [...NOT_ANSWERED, ...OF_LIMITS];
+const HIDDEN = [...NOT_ANSWERED, ...RATE_FIELDS];
 
 /** Headers to Gatehouse that it believes from a proxy, each with a value of nginx's own. */
 const identity = ({ host, options: { certificateHeader } }: ServerParts): string[] => [

@@ -1,7 +1,8 @@
+import { RATE_FIELDS } from '../../limits/index.js';
 import type { LiveApi, LiveRevision } from '../types.js';
 import { ANSWERED, AUTHORIZE_PATH, SENT } from './authorize.js';
 import { backendName } from './backend-names.js';
-import { limitVariable, OF_LIMITS } from './nginx-headers.js';
+import { limitVariable } from './nginx-headers.js';
 import { locationsOf, ofCalls, problemLocations, question, toGatehouse } from './nginx-locations.js';
 import {
   namesOf,
@@ -99,7 +100,7 @@ function httpLevel(
     ]),
     ...unread(variable),
     '# Where Gatehouse has counted the call, its own value wins.',
-    ...OF_LIMITS.flatMap((name) => {
+    ...RATE_FIELDS.flatMap((name) => {
       const own = variable(`answer_${name}`);
       return block(`map $${own} $${limitVariable(variable, name)}`, [
         `default $${own};`,

@@ -4,7 +4,7 @@ import type { RateState } from '../../limits/index.js';
 import { closeUnread, endStalled } from './linger.js';
 import { changesOf, comparable, NOT_ANSWERED } from './headers.js';
 import { PROBLEMS, type Problem, type ProblemWord } from './problem.js';
-import { type CorsHeaders, isCors, isRate, ownHeaders } from './response-headers.js';
+import { type CorsHeaders, isCors, isOwnRate, ownHeaders } from './response-headers.js';
 import type { Answer, LocatedCall } from './steps.js';
 
 const TITLES: Record<ProblemWord, string> = {
@@ -90,7 +90,7 @@ export function sendAnswer(call: LocatedCall, answer: Answer, cors?: CorsHeaders
     const [name, value] = [answer.headers[at] as string, answer.headers[at + 1] as string];
     const key = comparable(name);
     if (NOT_ANSWERED.has(key) || key === 'content-length' || changes.names.has(key)) continue;
-    if (call.limit !== undefined && isRate(key)) continue;
+    if (isOwnRate(call, key)) continue;
     if (cors === undefined || !isCors(key)) list.push(name, value);
   }
   list.push(...changes.set, ...ownHeaders(call, cors, changes.names));

@@ -1,4 +1,4 @@
-import { rateFields, type RateState } from '../../limits/index.js';
+import { RATE_FIELDS, rateFields } from '../../limits/index.js';
 import type { RawHeaders } from './dispatcher.js';
 import { changesOf, comparable, ISOLATION, namedIn, NOT_ANSWERED, NOT_IN_TRAILERS } from './headers.js';
 import type { LocatedCall } from './steps.js';
@@ -34,8 +34,11 @@ function listOf(raw: RawHeaders | undefined): string[] {
 /** Whether `cors` decides on a header alone, where there is such a policy. */
 export const isCors = (key: string): boolean => key.startsWith('access-control-');
 
-/** Whether a header says how far a limit is used: the gateway says it of its own where it has counted the call. */
-export const isRate = (key: string): boolean => key === 'ratelimit' || key === 'ratelimit-policy';
+const RATE_KEYS: ReadonlySet<string> = new Set(RATE_FIELDS.map((name) => name.toLowerCase()));
+
+/** Whether a header says how far a limit is used, of a call that the gateway has counted: then it says it itself. */
+export const isOwnRate = ({ limit }: Pick<LocatedCall, 'limit'>, key: string): boolean =>
+  limit !== undefined && RATE_KEYS.has(key);
 
 const joined = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value.join(',') : value;
@@ -52,7 +55,7 @@ export function answerHeaders(head: BackendHead, context: AnswerContext): string
     const key = comparable(name);
     if (NOT_ANSWERED.has(key) && !(key === 'trailer' && mayHaveTrailers)) continue;
     if (named.has(key) || changes.names.has(key) || (cors !== undefined && isCors(key))) continue;
-    if (call.limit !== undefined && isRate(key)) continue;
+    if (isOwnRate(call, key)) continue;
     // A status without a body has no length either; 304 may say the one of the answer that is kept (RFC 9110, 8.6).
     if (key === 'content-length' && (head.status === 204 || head.status < 200)) continue;
     list.push(name, raw[at + 1] as string);
@@ -61,15 +64,6 @@ export function answerHeaders(head: BackendHead, context: AnswerContext): string
   return list;
 }
 
-/** The fields of the limit that is nearest to its end, which the policy's `setHeader` can replace or remove. */
-export const rateFieldsOf = (
-  limit: RateState | undefined,
-  changed: ReadonlySet<string> = new Set(),
-): [string, string][] =>
-  limit === undefined
-    ? []
-    : Object.entries(rateFields(limit)).filter(([name]) => !changed.has(name.toLowerCase()));
-
 /** What the gateway says itself with each answer. @param changed the names that the policy decides on, in lower case. */
 export function ownHeaders(
   { facts, limit }: Pick<LocatedCall, 'facts'> & Partial<Pick<LocatedCall, 'limit'>>,
@@ -77,7 +71,9 @@ export function ownHeaders(
   changed?: ReadonlySet<string>,
 ): string[] {
   const list = [...ISOLATION, 'X-Request-Id', facts.requestId];
-  if (limit !== undefined) list.push(...rateFieldsOf(limit, changed).flat());
+  if (limit !== undefined)
+    for (const [name, value] of Object.entries(rateFields(limit)))
+      if (!changed?.has(name.toLowerCase())) list.push(name, value);
   // A second `Vary` is added to the first one by those who read it (RFC 9110, 5.3).
   if (cors) for (const name of Object.keys(cors)) list.push(name, cors[name] as string);
   return list;
@@ -85,14 +81,14 @@ export function ownHeaders(
 
 /** The trailers of the backend's answer for the caller. */
 export function answerTrailers(
-  { limit }: Pick<LocatedCall, 'limit'>,
+  call: Pick<LocatedCall, 'limit'>,
   rawTrailers: RawHeaders | undefined,
 ): [string, string][] {
   const list: [string, string][] = [];
   const raw = listOf(rawTrailers);
   for (let at = 0; at < raw.length; at += 2) {
     const key = comparable(raw[at] as string);
-    if (limit !== undefined && isRate(key)) continue;
+    if (isOwnRate(call, key)) continue;
     if (!NOT_ANSWERED.has(key) && !NOT_IN_TRAILERS.has(key))
       list.push([raw[at] as string, raw[at + 1] as string]);
   }

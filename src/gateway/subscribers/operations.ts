@@ -22,6 +22,7 @@ import { queueText, type Messenger } from '../../messaging/index.js';
 import type { TenantDb, Vault } from '../../store/index.js';
 import { mailTarget, secondsUntilFree } from '../../verification/index.js';
 import { foldName } from '../../kernel/names.js';
+import { findVersion } from '../catalogue/index.js';
 import { addressHash, confirmationHash, newConfirmationCode, readEndingCode } from './codes.js';
 import { linkTo } from './links.js';
 import {
@@ -37,7 +38,6 @@ import {
   findRequest,
   findSubscription,
   isSubscribed,
-  publishedName,
   putRequest,
   subscribe,
   subscriptionsOf,
@@ -71,9 +71,9 @@ interface LinkCall {
   query: { code: string };
 }
 
-/** The name of an API on pages and in mails. */
+/** The name of an API on pages and in mails: that of its first version, which has its id, as announcements say it. */
 const titleOf = async (db: TenantDb, { id, displayName, name }: StoredApiResource): Promise<string> =>
-  (await publishedName(db, id)) ?? (displayName || name);
+  (await findVersion(db, id))?.displayName ?? (displayName || name);
 
 /** What makes a link of a text, in the scripts that mail programs know: a dot in a host, an at sign, slashes, a scheme. */
 const OF_LINKS =

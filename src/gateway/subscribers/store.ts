@@ -27,15 +27,6 @@ export async function isSubscribed(db: TenantDb, apiId: string, email: string): 
   return found !== undefined;
 }
 
-/** The name that an API was published by, as announcements say it; undefined where it is not published. */
-export async function publishedName(db: TenantDb, apiId: string): Promise<string | undefined> {
-  const first = await db
-    .from('api_versions')
-    .where({ id: apiId })
-    .first<{ display_name: string } | undefined>('display_name');
-  return first?.display_name;
-}
-
 /** How many subscribers an API has, up to `most`. */
 export async function countSubscriptions(db: TenantDb, apiId: string, most: number): Promise<number> {
   const some = (await subscriptionsOf(db, apiId).select('id').limit(most)) as unknown[];

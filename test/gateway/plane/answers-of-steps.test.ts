@@ -5,16 +5,7 @@ import { dial, drained, exchange } from '../../support/raw.js';
 import { askForBody } from '../../../src/gateway/plane/index.js';
 import { openPolicies } from '../../../src/gateway/policies/index.js';
 import type { Policy } from '../../../src/gateway/types.js';
-import {
-  apiOf,
-  documentOf,
-  revisionOf,
-  startBackend,
-  startPlane,
-  versionOf,
-  type TestBackend,
-  type TestPlane,
-} from './support.js';
+import { apiAt, documentOf, startBackend, startPlane, type TestBackend, type TestPlane } from './support.js';
 
 const DOCUMENT = documentOf('GET /items', 'POST /items');
 const APP = 'https://app.example';
@@ -48,7 +39,7 @@ describe('answers of policies in the data plane', () => {
   after(() => backend.close());
 
   async function start(policy: Policy): Promise<TestPlane> {
-    const plane = await startPlane([apiOf(versionOf('', revisionOf(backend.url, DOCUMENT, { policy })))], {
+    const plane = await startPlane([apiAt(backend.url, DOCUMENT, { policy })], {
       policies: openPolicies({ askForBody }),
     });
     open.push(plane);

@@ -1,7 +1,7 @@
 import { equal, match, ok } from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { dial, resetOf } from '../../support/raw.js';
-import { apiOf, documentOf, revisionOf, startPlane, startRawBackend, versionOf } from './support.js';
+import { apiAt, documentOf, startPlane, startRawBackend } from './support.js';
 import type { TestBackend, TestPlane } from './support.js';
 
 const DOCUMENT = documentOf('GET /items');
@@ -44,7 +44,7 @@ describe('an answer that ends where its connection does', () => {
   let answer: (socket: Socket) => void;
   before(async () => {
     backend = await startRawBackend((socket) => socket.once('data', () => answer(socket)));
-    plane = await startPlane([apiOf(versionOf('', revisionOf(backend.url, DOCUMENT)))]);
+    plane = await startPlane([apiAt(backend.url, DOCUMENT)]);
   });
   after(async () => {
     await plane.close();

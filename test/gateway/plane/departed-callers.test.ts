@@ -4,13 +4,11 @@ import { send } from '../../support/http.js';
 import { dial, until } from '../../support/raw.js';
 import type { Policy } from '../../../src/gateway/types.js';
 import {
-  apiOf,
+  apiAt,
   documentOf,
   openAccess,
-  revisionOf,
   startBackend,
   startPlane,
-  versionOf,
   type TestBackend,
   type TestPlane,
 } from './support.js';
@@ -39,7 +37,7 @@ describe('callers that leave while their call is decided', () => {
 
   async function start(policy: Policy): Promise<void> {
     const document = documentOf('GET /items', 'PUT /items');
-    plane = await startPlane([apiOf(versionOf('', revisionOf(backend.url, document, { policy })))], {
+    plane = await startPlane([apiAt(backend.url, document, { policy })], {
       now: () => time,
       access: {
         ...openAccess,

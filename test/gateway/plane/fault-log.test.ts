@@ -1,19 +1,10 @@
 import { deepEqual } from 'node:assert/strict';
 import { pino } from 'pino';
-import type { LiveApi } from '../../../src/gateway/types.js';
+import type { LiveApi, Policy } from '../../../src/gateway/types.js';
 import { send } from '../../support/http.js';
 import { freePort } from '../../support/ports.js';
 import { dial, until } from '../../support/raw.js';
-import {
-  apiOf,
-  documentOf,
-  revisionOf,
-  startBackend,
-  startPlane,
-  versionOf,
-  type TestBackend,
-  type TestPlane,
-} from './support.js';
+import { apiAt, documentOf, startBackend, startPlane, type TestBackend, type TestPlane } from './support.js';
 
 describe('the log of faults of backends', () => {
   let backend: TestBackend;
@@ -32,10 +23,8 @@ describe('the log of faults of backends', () => {
       else held += 1; // never answers
     });
     const document = documentOf('POST /breaks', 'POST /resets', 'POST /hangs', 'POST /waits');
-    const at = (suffix: string, url: string, seconds?: number): LiveApi => ({
-      ...apiOf(versionOf('', revisionOf(url, document, seconds ? { policy: { timeout: { seconds } } } : {}))),
-      suffix,
-    });
+    const at = (suffix: string, url: string, policy: Policy = {}): LiveApi =>
+      apiAt(url, document, { suffix, policy });
     const gone = `http://127.0.0.1:${await freePort()}`;
     const apis = [
       at('refuses', gone),
@@ -43,7 +32,7 @@ describe('the log of faults of backends', () => {
       at('answers', backend.url),
       at('breaks', backend.url),
     ];
-    plane = await startPlane([...apis, at('slow', backend.url, 1)], {
+    plane = await startPlane([...apis, at('slow', backend.url, { timeout: { seconds: 1 } })], {
       log: pino({ level: 'info' }, { write: (line) => lines.push(JSON.parse(line) as (typeof lines)[0]) }),
     });
   });

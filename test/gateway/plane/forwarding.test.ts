@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { itThrough, needsFace } from './faces.js';
-import { apiOf, documentOf, revisionOf, startBackend, startPlane, versionOf } from './support.js';
+import { apiAt, documentOf, startBackend, startPlane } from './support.js';
 import type { TestBackend, TestPlane } from './support.js';
 
 const DOCUMENT = documentOf(
@@ -78,7 +78,7 @@ for (const [face, keepAlive] of [
           answer(response, request);
         });
       });
-      plane = await startPlane([apiOf(versionOf('', revisionOf(`${backend.url}/base`, DOCUMENT)))], {
+      plane = await startPlane([apiAt(`${backend.url}/base`, DOCUMENT)], {
         through: face,
       });
     });

@@ -4,15 +4,7 @@ import { send, type Heard, type Said } from '../../support/http.js';
 import { exchange, until } from '../../support/raw.js';
 import type { Policy } from '../../../src/gateway/types.js';
 import { FACES, itThrough, needsFace } from './faces.js';
-import {
-  apiOf,
-  documentOf,
-  revisionOf,
-  startBackend,
-  startPlane,
-  startRawBackend,
-  versionOf,
-} from './support.js';
+import { apiAt, documentOf, startBackend, startPlane, startRawBackend } from './support.js';
 import type { TestBackend, TestPlane } from './support.js';
 
 const DOCUMENT = documentOf(
@@ -59,7 +51,7 @@ for (const face of FACES)
     after(() => backend?.close());
 
     async function start(policy: Policy, url = `${backend.url}/base`): Promise<TestPlane> {
-      const plane = await startPlane([apiOf(versionOf('', revisionOf(url, DOCUMENT, { policy })))], {
+      const plane = await startPlane([apiAt(url, DOCUMENT, { policy })], {
         through: face,
       });
       open.push(plane);

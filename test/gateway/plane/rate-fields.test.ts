@@ -5,14 +5,12 @@ import { send, type Heard, type Said } from '../../support/http.js';
 import { freePort } from '../../support/ports.js';
 import { FACES, needsFace } from './faces.js';
 import {
-  apiOf,
+  apiAt,
   documentOf,
   openAccess,
   openPolicies,
-  revisionOf,
   startBackend,
   startPlane,
-  versionOf,
   type TestBackend,
   type TestPlane,
 } from './support.js';
@@ -37,10 +35,8 @@ for (const face of FACES)
     before(async function () {
       needsFace(this, face);
       backend = await startBackend((_request, response) => answer(response));
-      const at = (suffix: string, url: string, policy: Policy = {}): LiveApi => ({
-        ...apiOf(versionOf('', revisionOf(url, DOCUMENT, { policy }))),
-        suffix,
-      });
+      const at = (suffix: string, url: string, policy: Policy = {}): LiveApi =>
+        apiAt(url, DOCUMENT, { suffix, policy });
       const apis = [
         at('orders', backend.url),
         at('gone', `http://127.0.0.1:${await freePort()}`),

@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dial, drained, until } from '../../support/raw.js';
-import { apiOf, documentOf, revisionOf, startPlane, startRawBackend, versionOf } from './support.js';
+import { apiAt, documentOf, startPlane, startRawBackend } from './support.js';
 import type { TestBackend, TestPlane } from './support.js';
 
 const DOCUMENT = documentOf('POST /items', 'GET /items');
@@ -55,7 +55,7 @@ describe('trailers of a request', () => {
         socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n${(answered += 1)}`);
       });
     });
-    plane = await startPlane([apiOf(versionOf('', revisionOf(backend.url, DOCUMENT)))]);
+    plane = await startPlane([apiAt(backend.url, DOCUMENT)]);
   });
   beforeEach(() => (got = ''));
   after(async () => {

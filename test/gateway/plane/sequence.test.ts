@@ -4,16 +4,7 @@ import { exchange } from '../../support/raw.js';
 import type { AccessSteps, LocatedCall, PolicyRunner } from '../../../src/gateway/plane/index.js';
 import type { Problem, ProblemWord } from '../../../src/gateway/plane/index.js';
 import { FACES, itThrough, needsFace } from './faces.js';
-import {
-  apiOf,
-  documentOf,
-  openAccess,
-  openPolicies,
-  revisionOf,
-  startBackend,
-  startPlane,
-  versionOf,
-} from './support.js';
+import { apiAt, documentOf, openAccess, openPolicies, startBackend, startPlane } from './support.js';
 import type { TestBackend, TestPlane } from './support.js';
 
 const DOCUMENT = documentOf('GET /items', 'POST /items', 'GET /items/{id}', 'OPTIONS /own');
@@ -79,8 +70,8 @@ for (const face of FACES)
         response.end('from the backend');
       });
       const policy = { cors: { origins: ['https://app.example'] } };
-      const api = apiOf(versionOf('', revisionOf(backend.url, DOCUMENT, { policy })));
-      const plain = { ...apiOf(versionOf('', revisionOf(backend.url, DOCUMENT))), suffix: 'plain' };
+      const api = apiAt(backend.url, DOCUMENT, { policy });
+      const plain = apiAt(backend.url, DOCUMENT, { suffix: 'plain' });
       plane = await startPlane([api, plain], { access: ACCESS, policies: POLICIES, through: face });
     });
     beforeEach(() => {

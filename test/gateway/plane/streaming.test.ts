@@ -3,15 +3,7 @@ import { request as ask, type IncomingMessage, type RequestListener, type Server
 import type { Socket } from 'node:net';
 import { dial, drained, exchange, until } from '../../support/raw.js';
 import { FACES, itThrough, needsFace } from './faces.js';
-import {
-  apiOf,
-  documentOf,
-  revisionOf,
-  startBackend,
-  startPlane,
-  startRawBackend,
-  versionOf,
-} from './support.js';
+import { apiAt, documentOf, startBackend, startPlane, startRawBackend } from './support.js';
 import type { TestBackend, TestPlane } from './support.js';
 
 const DOCUMENT = documentOf('GET /items', 'POST /items', 'PUT /items');
@@ -33,7 +25,7 @@ for (const face of FACES)
     });
 
     async function startAt(url: string): Promise<TestPlane> {
-      const plane = await startPlane([apiOf(versionOf('', revisionOf(url, DOCUMENT)))], { through: face });
+      const plane = await startPlane([apiAt(url, DOCUMENT)], { through: face });
       open.push(plane);
       return plane;
     }

@@ -78,6 +78,13 @@ export const apiOf = (...versions: LiveVersion[]): LiveApi => ({
   versions: new Map(versions.map((version) => [version.name, version])),
 });
 
+/** An API of one version, which has one revision. */
+export const apiAt = (
+  serviceUrl: string,
+  document: CompiledDocument,
+  { suffix = 'orders', ...revision }: { suffix?: string; policy?: Policy } = {},
+): LiveApi => ({ ...apiOf(versionOf('', revisionOf(serviceUrl, document, revision))), suffix });
+
 /** Steps that let each call go on. */
 export const openAccess: AccessSteps = {
   token: () => undefined,

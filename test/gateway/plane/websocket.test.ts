@@ -4,16 +4,7 @@ import type { Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { dial, drained, exchange, resetOf, until } from '../../support/raw.js';
 import { FACES, itThrough, needsFace } from './faces.js';
-import {
-  apiOf,
-  documentOf,
-  openAccess,
-  revisionOf,
-  startBackend,
-  startPlane,
-  startRawBackend,
-  versionOf,
-} from './support.js';
+import { apiAt, documentOf, openAccess, startBackend, startPlane, startRawBackend } from './support.js';
 import type { TestBackend, TestPlane } from './support.js';
 
 const DOCUMENT = documentOf('GET /socket', 'POST /socket');
@@ -48,7 +39,7 @@ for (const face of FACES)
         socket.on('error', () => undefined);
         socket.on('message', (data, isBinary) => socket.send(data as Buffer, { binary: isBinary }));
       });
-      plane = await startPlane([apiOf(versionOf('', revisionOf(`${backend.url}/base`, DOCUMENT)))], {
+      plane = await startPlane([apiAt(`${backend.url}/base`, DOCUMENT)], {
         through: face,
         access: {
           ...openAccess,
@@ -236,7 +227,7 @@ describe('backends that answer an upgrade in their own way', () => {
 
   async function start(connected: (socket: Socket) => void): Promise<TestPlane> {
     const backend = await startRawBackend(connected);
-    const plane = await startPlane([apiOf(versionOf('', revisionOf(backend.url, DOCUMENT)))]);
+    const plane = await startPlane([apiAt(backend.url, DOCUMENT)]);
     open.push(backend, plane);
     return plane;
   }
