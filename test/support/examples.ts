@@ -10,6 +10,7 @@ import { putRequest, subscribe, subscriptionsOf } from '../../src/gateway/subscr
 import { insertPackage } from '../../src/gateway/packages/index.js';
 import { openCodes, phoneTarget } from '../../src/verification/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
+import { documentOf } from './gateway.js';
 import { CATALOGUE_EXAMPLES, CATALOGUE_SETTLED } from './catalogue.js';
 import { pdf, png } from './files.js';
 import { call, type Example } from './management.js';
@@ -55,6 +56,10 @@ export const EXAMPLES: Record<
     body: { description: 'Changed' },
   }),
   'apiresource.deletepackage': async (server, tenant) => ({ params: await newPackage(server, tenant) }),
+  'codegen.clients': () => ({}),
+  'codegen.servers': () => ({}),
+  'codegen.codes': () => ({}),
+  'codegen.gen': () => ({ body: { genName: 'gatehouse-koa', document: documentOf({ 'GET /': null }) } }),
   'client.codes': () => ({}),
   'client.get': () => ({}),
   'client.detail': async (server, tenant) => ({ params: { id: await newClient(server, tenant) } }),

@@ -86,7 +86,7 @@ const GEN = {
   required: ['genName'],
   properties: {
     genName: { ...shapes.line(100), minLength: 1, description: 'A name of `Clients` or `Servers`.' },
-    swaggerUrl: { ...shapes.orNull(shapes.line(2000)), description: 'Where the document is fetched from.' },
+    swaggerUrl: shapes.orNull({ ...shapes.webAddress, description: 'Where the document is fetched from.' }),
     document: { description: 'OpenAPI 3 or Swagger 2: an object, or text of JSON or YAML.' },
     options: {
       type: 'object',
