@@ -26,6 +26,7 @@ import { openUsage, type Usage } from './usage/index.js';
 export {
   DOCUMENT_LIMITS,
   givesDocument,
+  SOURCE,
   withDocument,
   type Source,
   type SourceBase,

@@ -309,6 +309,7 @@ const PROOFS = [
  */
 export const SETTLED: Record<string, readonly string[]> = {
   ...CATALOGUE_SETTLED,
+  'codegen.gen': ['genName', 'swaggerUrl', 'document', 'options'],
   'blob.post': ['value'],
   'blob.image': ['value'],
   'blob.base64': ['value'],
