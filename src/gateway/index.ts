@@ -32,6 +32,7 @@ export {
   currentDocument,
   DOCUMENT_LIMITS,
   givesDocument,
+  SOURCE,
   withDocument,
   type CatalogueBase,
   type Source,

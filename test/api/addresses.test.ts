@@ -97,6 +97,7 @@ const AROUND: Record<string, object> = {
   'client.post': { template: 'web', redirectUris: ['https://app.example.com/cb'] },
   'client.put': { grantTypes: ['authorization_code'], redirectUris: ['https://app.example.com/cb'] },
   swaggerUrl: {},
+  'codegen.gen.swaggerUrl': { genName: 'gatehouse-koa' },
   endpoint: { driver: 'twilio', accountSid: 'AC1', authToken: 'x', from: '+15550001' },
 };
 
@@ -175,10 +176,11 @@ for (const kind of STORES)
     for (const [at, { operation, path }] of FIELDS.entries())
       it(`are of the web: ${operation.id} ${path.join('.')} [SEC-R17]`, async () => {
         const example = (await EXAMPLES[operation.id]?.(server, server.home.tenant, token)) ?? {};
-        const around = AROUND[nameOf(path)] ?? {
-          ...(example.body as object | undefined),
-          ...AROUND[operation.id],
-        };
+        const around = AROUND[`${operation.id}.${nameOf(path)}`] ??
+          AROUND[nameOf(path)] ?? {
+            ...(example.body as object | undefined),
+            ...AROUND[operation.id],
+          };
         let isMade = false;
         for (const good of someOf(goodFor(path), at + placeOf(kind))) {
           const taken = await answerTo(operation, example, withValue(around, path, good));

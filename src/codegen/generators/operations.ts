@@ -1,5 +1,5 @@
 import { areaAt, BASIC, defineOperation, Failure, shapes, type AnyOperation } from '../../api/index.js';
-import { DOCUMENT_LIMITS, type SourceBase } from '../../gateway/index.js';
+import { DOCUMENT_LIMITS, SOURCE, type SourceBase } from '../../gateway/index.js';
 import { CODEGEN_CODES } from '../codes.js';
 import { readDocument } from '../source.js';
 import type { OpenGenerators } from './generators.js';
@@ -86,8 +86,7 @@ const GEN = {
   required: ['genName'],
   properties: {
     genName: { ...shapes.line(100), minLength: 1, description: 'A name of `Clients` or `Servers`.' },
-    swaggerUrl: { ...shapes.orNull(shapes.line(2000)), description: 'Where the document is fetched from.' },
-    document: { description: 'OpenAPI 3 or Swagger 2: an object, or text of JSON or YAML.' },
+    ...SOURCE,
     options: {
       type: 'object',
       maxProperties: 100,

@@ -8,5 +8,6 @@
 export { currentDocument } from './current-document.js';
 export { openLiveCatalogue, type LiveCatalogue, type LiveKey } from './live.js';
 export type { CatalogueBase } from './types.js';
+export { SOURCE } from './schemas.js';
 export { DOCUMENT_LIMITS, givesDocument, withDocument, type Source, type SourceBase } from './source.js';
 export { findVersion } from './version-store.js';

@@ -96,8 +96,8 @@ export const VERSION = {
   },
 } as const;
 
-/** Where a document comes from. */
-const SOURCE = {
+/** Where a document comes from: fields of a body. */
+export const SOURCE = {
   swaggerUrl: orNull({ ...webAddress, description: 'The http(s) address of the OpenAPI document.' }),
   document: {
     type: ['object', 'string', 'null'],
