@@ -13,7 +13,7 @@ import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 
 /** How fields are called that hold an address. */
 const ADDRESS =
-  /ur[il]s?$|^link$|image|picture|photo|avatar|icon|logo$|website|policy$|tos$|^doc$|video|endpoint$|webhook/i;
+  /ur[il]s?$|^link$|image|picture|photo|avatar|icon|logo$|website|policy$|tos$|^doc$|video|endpoint$|webhook|homepage|registry$/i;
 /** Those that have no fragment. */
 const CALLED = /redirectUris|jwksUri|logoutUri/i;
 /** Fields that are called so: a name in a certificate, and addresses that clients get, which have a test below. */
@@ -84,6 +84,10 @@ const GOOD = [
 const FEWER: Record<string, (address: string) => boolean> = {
   frontchannelLogoutUri: (address) => address.startsWith('https://app.example.com/'),
   serviceUrl: (address) => !/[?#]/.test(address),
+  // Paths are added to these.
+  apiUrl: (address) => !/[?#]/.test(address),
+  registry: (address) => !/[?#]/.test(address),
+  remoteUrl: (address) => !/[?#]/.test(address),
   // It is fetched at once, and nothing answers there.
   swaggerUrl: () => false,
 };
@@ -150,12 +154,14 @@ for (const kind of STORES)
 
     it('are found in the declarations [SEC-R17]', () => {
       assert.deepEqual([...new Set(FIELDS.map(({ path }) => nameOf(path)))].sort(), [
+        'apiUrl',
         'avatar',
         'backchannelLogoutUri',
         'clientUri',
         'doc',
         'endpoint',
         'frontchannelLogoutUri',
+        'homepage',
         'icon',
         'imageUrl',
         'jwksUri',
@@ -164,6 +170,8 @@ for (const kind of STORES)
         'policyUri',
         'postLogoutRedirectUris',
         'redirectUris',
+        'registry',
+        'remoteUrl',
         'serviceUrl',
         'swaggerUrl',
         'tosUri',

@@ -124,7 +124,7 @@ for (const kind of STORES)
             // A thing that is there, and a cursor of this very list: what a schema alone does not say.
             const { after: _cursor, ...drawn } = asQuery(query);
             const asked = settled(id, drawn, example.query ?? {}) as Record<string, string>;
-            const sent = body === undefined ? undefined : settled(id, body as object, example.body as object);
+            const sent = body === undefined ? undefined : settled(id, body as object, example.body ?? {});
             const answer = await ask(operation, { ...example, query: asked, body: sent });
             // A name that is taken already is the one thing that chance may meet.
             if (answer.status === 409) return;

@@ -30,7 +30,6 @@ const MAY: Record<string, string> = {
   'client.deleteregistrationtoken': 'the token is their own',
   'client.issuetoken': 'the token is their own',
   'client.revoketoken': 'the token is their own',
-  'codegen.gen': 'it stores nothing',
   'messaging.test': 'it changes nothing',
   // Users have no owner: the words that they hold decide (test/api/confined.test.ts). A role that holds none is the tenant's.
   'user.post': 'the user holds no word of others',

@@ -81,7 +81,7 @@ export const CODEGEN_EXAMPLES: Record<
 export const CODEGEN_SETTLED: Record<string, readonly string[]> = {
   'codegen.gen': ['genName', 'document', 'swaggerUrl', 'options'],
   'codegen.releasesdk': ['platform', 'language', 'apiId', 'swaggerUrl'],
-  'codegen.putnpmoptions': ['sdkName', 'version', 'license', 'registry'],
+  'codegen.putnpmoptions': ['name', 'sdkName', 'version', 'license', 'registry'],
   'codegen.putgithuboptions': ['owner', 'repo', 'branch', 'remoteUrl', 'apiUrl', 'swaggerUrl'],
   'codegen.putcommonoptions': ['swaggerUrl'],
 };

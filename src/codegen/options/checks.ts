@@ -88,7 +88,7 @@ export function checkSent(kind: keyof typeof CHECKS, sent: Settings, reach: Reac
 /** @throws Failure: 422 where a field that is always there was not set yet */
 export function checkRequired(kind: keyof typeof REQUIRED, settings: Settings): void {
   for (const field of REQUIRED[kind])
-    if (settings[field] === undefined) throw refused(field, 'required', 'is missing');
+    if (settings[field] === undefined) throw refused(field, 'required', 'must be set the first time');
 }
 
 /** Texts that are published. */

@@ -119,7 +119,7 @@ function npmOperations(services: OptionsServices): AnyOperation[] {
         sdkName: '@example/orders',
         license: 'MIT',
         keywords: ['orders'],
-        token: 'npm_…',
+        token: 'npm_your-token',
       },
       schemas: {
         params: schemas.LANGUAGE_PARAMS,
@@ -148,7 +148,7 @@ function githubOperations(services: OptionsServices): AnyOperation[] {
       ...at.own('putgithuboptions', 'PUT', GITHUB_PATH),
       summary: 'Set the repository of an API',
       authority: AUTHORITY,
-      example: { owner: 'example', repo: 'orders-sdk', token: 'github_pat_…' },
+      example: { owner: 'example', repo: 'orders-sdk', token: 'github_pat_your-token' },
       schemas: {
         params: schemas.API_PARAMS,
         body: schemas.GITHUB_OPTIONS_CHANGE,
