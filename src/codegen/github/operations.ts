@@ -31,6 +31,7 @@ const syncOperation = (services: SyncServices): AnyOperation =>
       confined: 'the API is the caller’s own',
     },
     schemas: { params: shapes.params, body: NO_FIELDS, answer: JOB },
+    example: {},
     target: ({ params }) => params.id,
     async handle({ db, actor, params }) {
       const { id } = await lockApiResource(db, params.id, confinedTo(actor));
