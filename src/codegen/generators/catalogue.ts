@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import type { Log } from '../../observe/index.js';
 import { refusedField } from '../failures.js';
 import { librariesOf, ToolFailed } from '../process/index.js';
@@ -23,20 +22,11 @@ export const KOA: Generator = {
   options: {},
 };
 
-/** Where the files of packages begin; undefined where one of them is not installed. */
-function filesOf(...names: readonly string[]): string[] | undefined {
-  try {
-    return names.map((name) => fileURLToPath(import.meta.resolve(name)));
-  } catch {
-    return undefined;
-  }
-}
-
-const heyApiFiles = (): string[] | undefined => filesOf('typescript', '@hey-api/openapi-ts');
+const heyApiLibraries = (): string[] | undefined => librariesOf('typescript', '@hey-api/openapi-ts');
 
 /** The folders of the libraries that our entries need. */
 export const libraryFolders = (): string[] => [
-  ...new Set([...(filesOf('openapi-sampler') ?? []), ...(heyApiFiles() ?? [])].map(librariesOf)),
+  ...new Set([...(librariesOf('openapi-sampler') ?? []), ...(heyApiLibraries() ?? [])]),
 ];
 
 export interface Found {
@@ -120,7 +110,7 @@ export class Catalogue {
     const add = (side: Side, generator: Generator, own = generator.name): void => {
       found.set(generator.name, { generator, side, own });
     };
-    for (const generator of heyApiGenerators(heyApiFiles() !== undefined)) add('clients', generator);
+    for (const generator of heyApiGenerators(heyApiLibraries() !== undefined)) add('clients', generator);
     add('servers', KOA);
     if (!this.outside) return found;
     const missing =

@@ -33,7 +33,7 @@ const refuse = (path: string, problem: string): ToolFailed =>
   new ToolFailed(`a generated file was refused: ${shown(path)} ${problem}`);
 
 export const tooMuch = ({ outputBytes, outputFiles }: OutputLimits): ToolFailed =>
-  new ToolFailed(`the generator writes more than ${outputBytes} bytes, or more than ${outputFiles} files`);
+  new ToolFailed(`more than ${outputBytes} bytes, or more than ${outputFiles} files, are written`);
 
 /** Collects generated texts, and refuses what goes beyond the limits. */
 export class FileCollector {

@@ -4,7 +4,7 @@ import type { JobKind, RunningJob } from '../../jobs/index.js';
 import { tenantDb, tenantTransaction, type TenantDb, type Vault } from '../../store/index.js';
 import { CODEGEN_CODES } from '../codes.js';
 import type { Files, Generator, Generators, OpenApi } from '../types.js';
-import { compile } from './check.js';
+import { startCompiler, type Compiler } from './check.js';
 import { difference } from './difference/index.js';
 import { exampleOf } from './example.js';
 import { plainText } from './markdown.js';
@@ -131,8 +131,17 @@ async function isPublished(registry: Registry, { details }: Draft, signal: Abort
   return published.integrityOf(details.manifest.version) === details.integrity;
 }
 
-/** Makes the package, and stores it. */
+/** Makes the package, and stores it. The compiler starts while the document is read and the code is generated. */
 async function prepare(release: Release): Promise<Draft> {
+  const compiler = startCompiler();
+  try {
+    return await prepareWith(release, compiler);
+  } finally {
+    await compiler.close();
+  }
+}
+
+async function prepareWith(release: Release, compiler: Compiler): Promise<Draft> {
   const { base, db, job, tenant, key, generator } = release;
   const common = await base.commonOptionsOf(db, key.apiId);
   const swaggerUrl = job.input.swaggerUrl ?? common?.swaggerUrl;
@@ -144,7 +153,7 @@ async function prepare(release: Release): Promise<Draft> {
   );
   checkPaths(code);
   await job.step('check', 40);
-  const { files, example } = await checked(release, document, code);
+  const { files, example } = await checked(release, compiler, document, code);
   await job.step('pack', 70);
   const draft = await packed(release, document, { code, compiled: files, example, swaggerUrl });
   await tenantTransaction(base.store, job.tenantId, (trx) => putDraft(trx, key, draft));
@@ -155,11 +164,12 @@ async function prepare(release: Release): Promise<Draft> {
 /** Compiles the code, together with the first call that the README shows. */
 async function checked(
   { generator, options, job }: Release,
+  compiler: Compiler,
   document: OpenApi,
   code: Files,
 ): Promise<{ files: Files; example: string | undefined }> {
   const example = (from: { sdk: string; client: string }) => exampleOf(generator.name, document, code, from);
-  const { files, exampleIsGood } = await compile(code, dependenciesOf(code), {
+  const { files, exampleIsGood } = await compiler.compile(code, dependenciesOf(code), {
     example: example({ sdk: `./${entryOf(code)}.js`, client: './client.gen.js' }),
     signal: job.signal,
   });

@@ -79,7 +79,7 @@ describe('the check of generated code', () => {
   it('ends code that takes too long, or writes too much', async () => {
     const files = new Map([['index.ts', 'export const a = 1;']]);
     await linesOf(compile(files, [], { milliseconds: 1 }));
-    await linesOf(compile(files, [], { mostOutput: 10 }));
+    await linesOf(compile(files, [], { outputBytes: 10 }));
   });
 
   it('ends with its job', async () => {
