@@ -1,17 +1,12 @@
 import type { Log } from '../../observe/index.js';
 import { refusedField } from '../failures.js';
+import { generatorNameOf, OLDER_NAMES } from '../language.js';
 import { librariesOf, ToolFailed } from '../process/index.js';
 import type { Generator } from '../types.js';
 import { HEY_API_MISSING, heyApiGenerators } from './hey-api.js';
 import { placeholder, PLACEHOLDER, rowOf, type OpenApiGenerator, type Side } from './openapi-generator.js';
 
 /** All generators: the built-in ones, and those of OpenAPI Generator where there is one. */
-
-/** Names that callers of an older version use. */
-const OLDER_NAMES: Readonly<Record<string, string>> = {
-  typescript: 'hey-api-fetch',
-  angular2: 'hey-api-angular',
-};
 
 export const KOA: Generator = {
   name: 'gatehouse-koa',
@@ -70,7 +65,7 @@ export class Catalogue {
   /** A generator with its options; undefined where there is none. @throws ToolFailed where its options cannot be read */
   async find(name: string): Promise<Found | undefined> {
     const all = await this.#all();
-    const found = all.get(Object.hasOwn(OLDER_NAMES, name) ? (OLDER_NAMES[name] ?? name) : name);
+    const found = all.get(generatorNameOf(name));
     if (!found || found.generator.engine !== 'openapi-generator' || !found.generator.available) return found;
     return { ...found, generator: await this.#withOptions(found) };
   }

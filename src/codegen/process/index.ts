@@ -8,5 +8,6 @@ export { ToolFailed } from './failed.js';
 export { makeFolder, removeLeftovers, type RunFolder } from './folder.js';
 export { LIMITS, type Limits } from './limits.js';
 export { FileCollector, readOutput } from './output.js';
+export { pathProblem, shownPath } from './paths.js';
 export { Tool } from './run.js';
 export { WarmTool } from './warm-tool.js';

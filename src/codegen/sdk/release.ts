@@ -3,12 +3,14 @@ import { findApiResource } from '../../api-resources/index.js';
 import type { JobKind, RunningJob } from '../../jobs/index.js';
 import { tenantDb, tenantTransaction, type TenantDb, type Vault } from '../../store/index.js';
 import { CODEGEN_CODES } from '../codes.js';
+import { inline } from '../markdown.js';
+import type { NpmOptions } from '../options/index.js';
+import { checkPaths } from '../paths.js';
 import type { Files, Generator, Generators, OpenApi } from '../types.js';
 import { startCompiler, type Compiler } from './check.js';
 import { difference } from './difference/index.js';
 import { exampleOf } from './example.js';
-import { plainText } from './markdown.js';
-import { checkPaths, dependenciesOf, entryOf, packageOf } from './package.js';
+import { dependenciesOf, entryOf, packageOf } from './package.js';
 import { changelogOf, changesOf, readmeOf, titleOf } from './readme.js';
 import { recordRelease, type RecordBase } from './record.js';
 import { openRegistry, type Registry } from './registry.js';
@@ -16,7 +18,7 @@ import { documentFor, type DocumentServices } from './source.js';
 import { findDraft, packDocument, putDraft, releasedDocument, type Draft, type SdkKey } from './store.js';
 import { checkOptions, clientFor, type ReachOf } from './target.js';
 import { integrityOf, tarballOf } from './tarball.js';
-import type { NpmOptions, ReleaseInput, ReleaseResult } from './types.js';
+import type { ReleaseInput, ReleaseResult } from './types.js';
 import { nextVersion } from './version.js';
 
 export const RELEASE_SDK = 'releaseSdk';
@@ -206,7 +208,10 @@ async function packed(release: Release, document: OpenApi, made: Made): Promise<
     ...{ options, version, code, compiled },
     description: title,
     readme: options.README ?? readme,
-    changelog: changelogOf(version, said(plainText)),
+    changelog: changelogOf(
+      version,
+      said((text) => inline(text)),
+    ),
   });
   const tarball = await tarballOf(files);
   if (tarball.length > MOST_TARBALL)

@@ -16,7 +16,7 @@ import {
   type Limits,
   type RunFolder,
 } from '../../../src/codegen/process/index.js';
-import { pathProblem } from '../../../src/codegen/process/output.js';
+import { pathProblem } from '../../../src/codegen/process/paths.js';
 import type { Following } from '../../../src/codegen/types.js';
 import { packageRoot } from '../../../src/kernel/root.js';
 
