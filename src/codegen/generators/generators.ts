@@ -12,8 +12,6 @@ import { optionsFor } from './options.js';
 import { openService } from './service.js';
 
 export interface OpenGenerators extends Generators {
-  /** Says that an order is about to come, so that its process can start meanwhile. */
-  expect(name: string): void;
   /**
    * Checks an order before its document is read.
    * @throws Failure as `generate`
@@ -78,7 +76,11 @@ export function openGenerators(
     check: (name, options) => asFailure(async () => void (await checked(name, options))),
     expect(name) {
       void catalogue.find(name).then(
-        (found) => found?.generator.available && found.generator.engine === 'hey-api' && heyApi.expect(),
+        (found) => {
+          if (!found?.generator.available) return;
+          if (found.generator.engine === 'hey-api') heyApi.expect();
+          if (found.generator.engine === 'gatehouse') koa.expect();
+        },
         () => undefined,
       );
     },
@@ -108,16 +110,13 @@ function openOutside({ openapiGenerator }: Config['codegen'], limits: Limits): O
   };
 }
 
-/** Runs one of our own entries on a document. The next one starts while this answer is sent. */
+/** Runs one of our own entries on a document. */
 const runTool = (
-  tools: WarmTool,
+  tool: WarmTool,
   document: GenerateOrder['document'],
   order: unknown,
   following: Following,
-): Promise<Files> =>
-  tools
-    .run(order, new Map([['document.json', JSON.stringify(document)]]), following)
-    .finally(() => tools.expect());
+): Promise<Files> => tool.run(order, new Map([['document.json', JSON.stringify(document)]]), following);
 
 async function asFailure<T>(work: () => Promise<T>): Promise<T> {
   try {

@@ -133,8 +133,9 @@ async function isPublished(registry: Registry, { details }: Draft, signal: Abort
   return published.integrityOf(details.manifest.version) === details.integrity;
 }
 
-/** Makes the package, and stores it. The compiler starts while the document is read and the code is generated. */
+/** Makes the package, and stores it. What it needs starts while the document is read: the generator, and the compiler. */
 async function prepare(release: Release): Promise<Draft> {
+  release.base.generators.expect(release.generator.name);
   const compiler = startCompiler();
   try {
     return await prepareWith(release, compiler);
