@@ -19,10 +19,6 @@ const PERMISSION = process.allowedNodeEnvironmentFlags.has('--permission')
   ? '--permission'
   : '--experimental-permission';
 
-/** Node reads each library that does not say what it is twice, TypeScript's nine megabytes too, to see whether it is a module. */
-const NO_DETECTION = '--no-experimental-detect-module';
-const detection = process.allowedNodeEnvironmentFlags.has(NO_DETECTION) ? [NO_DETECTION] : [];
-
 /** What libraries look for on the machine when they are loaded; Node 20 throws where they only ask whether it is there. */
 const ASKED_FOR = ['/proc/sys/fs/binfmt_misc/WSLInterop', '/run/WSL'];
 
@@ -83,7 +79,6 @@ export const nodeCommand = (
   args: [
     `--max-old-space-size=${heapMegabytes}`,
     '--max-semi-space-size=32',
-    ...detection,
     ...loader,
     ...(isBuilt ? permissions(folder, libraries) : []),
     file,
