@@ -60,11 +60,22 @@ async function startBy(
 }
 
 /** User and system time of a process so far, in milliseconds. */
-function cpuMs(pid: number): number {
+/** The fields of `/proc/<pid>/stat` behind the name, which may have spaces (proc_pid_stat(5): the first one is 3, `state`). */
+function statOf(pid: number): string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+function cpuMs(pid: number): number {
+  const fields = statOf(pid);
   return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1000;
 }
+
+/** What this process and the children that have ended have used of the CPU. */
+export const cpuSeconds = (): number =>
+  statOf(process.pid)
+    .slice(11, 15)
+    .reduce((sum, ticks) => sum + Number(ticks) / TICKS_PER_SECOND, 0);
 
 /** What a process holds in memory now. */
 export const residentMiB = (pid: number): number =>

@@ -51,6 +51,8 @@ export interface Generators {
   servers(): Promise<readonly Generator[]>;
   /** A client or server by its name or its older name (`typescript`, `angular2`); undefined where there is none. */
   find(name: string): Promise<Generator | undefined>;
+  /** Says that an order is about to come, so that its process can start meanwhile. */
+  expect(name: string): void;
   /**
    * Generates code, in a process of its own with limits of time, memory and output.
    * @throws Failure 422 for an unknown or unavailable generator (`genName`), a wrong option (`options/<name>`), a document that it

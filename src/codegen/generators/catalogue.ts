@@ -1,18 +1,12 @@
-import { fileURLToPath } from 'node:url';
 import type { Log } from '../../observe/index.js';
 import { refusedField } from '../failures.js';
+import { generatorNameOf, OLDER_NAMES } from '../language.js';
 import { librariesOf, ToolFailed } from '../process/index.js';
 import type { Generator } from '../types.js';
 import { HEY_API_MISSING, heyApiGenerators } from './hey-api.js';
 import { placeholder, PLACEHOLDER, rowOf, type OpenApiGenerator, type Side } from './openapi-generator.js';
 
 /** All generators: the built-in ones, and those of OpenAPI Generator where there is one. */
-
-/** Names that callers of an older version use. */
-const OLDER_NAMES: Readonly<Record<string, string>> = {
-  typescript: 'hey-api-fetch',
-  angular2: 'hey-api-angular',
-};
 
 export const KOA: Generator = {
   name: 'gatehouse-koa',
@@ -23,20 +17,11 @@ export const KOA: Generator = {
   options: {},
 };
 
-/** Where the files of packages begin; undefined where one of them is not installed. */
-function filesOf(...names: readonly string[]): string[] | undefined {
-  try {
-    return names.map((name) => fileURLToPath(import.meta.resolve(name)));
-  } catch {
-    return undefined;
-  }
-}
-
-const heyApiFiles = (): string[] | undefined => filesOf('typescript', '@hey-api/openapi-ts');
+const heyApiLibraries = (): string[] | undefined => librariesOf('typescript', '@hey-api/openapi-ts');
 
 /** The folders of the libraries that our entries need. */
 export const libraryFolders = (): string[] => [
-  ...new Set([...(filesOf('openapi-sampler') ?? []), ...(heyApiFiles() ?? [])].map(librariesOf)),
+  ...new Set([...(librariesOf('openapi-sampler') ?? []), ...(heyApiLibraries() ?? [])]),
 ];
 
 export interface Found {
@@ -80,7 +65,7 @@ export class Catalogue {
   /** A generator with its options; undefined where there is none. @throws ToolFailed where its options cannot be read */
   async find(name: string): Promise<Found | undefined> {
     const all = await this.#all();
-    const found = all.get(Object.hasOwn(OLDER_NAMES, name) ? (OLDER_NAMES[name] ?? name) : name);
+    const found = all.get(generatorNameOf(name));
     if (!found || found.generator.engine !== 'openapi-generator' || !found.generator.available) return found;
     return { ...found, generator: await this.#withOptions(found) };
   }
@@ -120,7 +105,7 @@ export class Catalogue {
     const add = (side: Side, generator: Generator, own = generator.name): void => {
       found.set(generator.name, { generator, side, own });
     };
-    for (const generator of heyApiGenerators(heyApiFiles() !== undefined)) add('clients', generator);
+    for (const generator of heyApiGenerators(heyApiLibraries() !== undefined)) add('clients', generator);
     add('servers', KOA);
     if (!this.outside) return found;
     const missing =

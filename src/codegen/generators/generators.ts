@@ -1,22 +1,17 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { BASIC, Failure } from '../../api/index.js';
 import type { Config } from '../../config.js';
 import { childEntry, type ChildEntry } from '../../kernel/child-entry.js';
 import type { Log } from '../../observe/index.js';
 import { generatorFailed } from '../failures.js';
-import { LIMITS, readOutput, removeLeftovers, ToolFailed, type Limits } from '../process/index.js';
+import { LIMITS, removeLeftovers, ToolFailed, WarmTool, type Limits } from '../process/index.js';
 import type { Files, Following, GenerateOrder, Generators } from '../types.js';
 import { Catalogue, checkAvailable, libraryFolders, type Found, type Outside } from './catalogue.js';
 import { clientOf } from './hey-api.js';
 import { hasJava, openJar } from './jar.js';
 import { optionsFor } from './options.js';
 import { openService } from './service.js';
-import { WarmTool } from './warm-tool.js';
 
 export interface OpenGenerators extends Generators {
-  /** Says that an order is about to come, so that its process can start meanwhile. */
-  expect(name: string): void;
   /**
    * Checks an order before its document is read.
    * @throws Failure as `generate`
@@ -48,8 +43,8 @@ export function openGenerators(
   const outside = openOutside(config, limits);
   const catalogue = new Catalogue(outside, log);
   const libraries = libraryFolders();
-  const heyApi = new WarmTool(heyApiEntry, limits, libraries);
-  const koa = new WarmTool(childEntry('koa-entry', import.meta.url), limits, libraries);
+  const heyApi = new WarmTool(heyApiEntry, { limits, libraries });
+  const koa = new WarmTool(childEntry('koa-entry', import.meta.url), { limits, libraries });
   const closing = new AbortController();
   const running = new Set<Promise<unknown>>();
   const leftovers = removeLeftovers();
@@ -81,7 +76,11 @@ export function openGenerators(
     check: (name, options) => asFailure(async () => void (await checked(name, options))),
     expect(name) {
       void catalogue.find(name).then(
-        (found) => found?.generator.available && found.generator.engine === 'hey-api' && heyApi.expect(),
+        (found) => {
+          if (!found?.generator.available) return;
+          if (found.generator.engine === 'hey-api') heyApi.expect();
+          if (found.generator.engine === 'gatehouse') koa.expect();
+        },
         () => undefined,
       );
     },
@@ -111,24 +110,13 @@ function openOutside({ openapiGenerator }: Config['codegen'], limits: Limits): O
   };
 }
 
-/** Runs one of our own entries on a document. The next one starts while this answer is sent. */
-async function runTool(
-  tools: WarmTool,
+/** Runs one of our own entries on a document. */
+const runTool = (
+  tool: WarmTool,
   document: GenerateOrder['document'],
   order: unknown,
   following: Following,
-): Promise<Files> {
-  const tool = await tools.take();
-  try {
-    await writeFile(join(tool.folder.path, 'document.json'), JSON.stringify(document));
-    await tool.run(order, following);
-    return await readOutput(tool.folder.output, tool.limits);
-  } finally {
-    await tool.kill();
-    await tool.folder.remove();
-    tools.expect();
-  }
-}
+): Promise<Files> => tool.run(order, new Map([['document.json', JSON.stringify(document)]]), following);
 
 async function asFailure<T>(work: () => Promise<T>): Promise<T> {
   try {

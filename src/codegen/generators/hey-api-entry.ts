@@ -13,13 +13,15 @@ import { withoutForeignReferences } from './references.js';
  */
 const { createClient } = await import('@hey-api/openapi-ts');
 
+/** What makes the types of a request and an answer differ. */
+const READ_WRITE = /"(?:readOnly|writeOnly)":/;
+
 await answerOrder<HeyApiOrder>(async (order) => {
-  const document = parse<OpenApi>(await readFile('document.json', 'utf8'));
-  await createClient(configFor(order, withPlainNames(withoutForeignReferences(document)))).catch(
-    (error: unknown) => {
-      throw innermost(error);
-    },
-  );
+  const text = await readFile('document.json', 'utf8');
+  const document = withPlainNames(withoutForeignReferences(parse<OpenApi>(text)));
+  await createClient(configFor(order, document, READ_WRITE.test(text))).catch((error: unknown) => {
+    throw innermost(error);
+  });
 });
 
 /** The library wraps what went wrong, and leaves its message out. */
@@ -31,7 +33,7 @@ function innermost(error: unknown): unknown {
   return inner === undefined ? error : innermost(inner);
 }
 
-function configFor({ client, options }: HeyApiOrder, document: OpenApi): UserConfig {
+function configFor({ client, options }: HeyApiOrder, document: OpenApi, hasReadWrite: boolean): UserConfig {
   const { operations, parameters, enums, dates, comments, throwOnError } = options;
   return {
     input: document,
@@ -39,6 +41,8 @@ function configFor({ client, options }: HeyApiOrder, document: OpenApi): UserCon
     output: { path: 'out', clean: false, module: { extension: '.js' }, tsConfigPath: null },
     configFile: '',
     interactive: false,
+    // It takes an eighth of the time even where there is nothing to split.
+    parser: { transforms: { readWrite: hasReadWrite } },
     logs: { level: 'warn', file: false },
     plugins: [
       client === 'angular'

@@ -140,7 +140,13 @@ function genOperation(services: GeneratorServices): AnyOperation {
         generators.expect(genName);
         const { openapi } = await readDocument(documents, tenant, { document, swaggerUrl });
         signal.throwIfAborted();
-        return await generators.generate({ generator: genName, document: openapi, options }, { signal });
+        const files = await generators.generate(
+          { generator: genName, document: openapi, options },
+          { signal },
+        );
+        // Callers of previews often ask again; the next process starts while this answer is sent.
+        generators.expect(genName);
+        return files;
       } finally {
         taken -= 1;
       }

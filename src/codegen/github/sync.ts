@@ -1,8 +1,11 @@
-import { BASIC, Failure } from '../../api/index.js';
+import { Failure } from '../../api/index.js';
 import type { JobKind, RunningJob } from '../../jobs/index.js';
 import type { Reach } from '../../kernel/private-networks.js';
 import { CODEGEN_CODES } from '../codes.js';
+import { refusedField } from '../failures.js';
 import type { GithubOptions } from '../options/index.js';
+import { checkPaths } from '../paths.js';
+import { withoutSecret } from '../secrets.js';
 import type { Files, Generators, OpenApi } from '../types.js';
 import {
   GitProblem,
@@ -11,7 +14,6 @@ import {
   type Folders,
   type OpenRepository,
 } from './git/index.js';
-import { checkPaths } from './paths.js';
 import { referenceOf, tagsOf } from './reference/index.js';
 import { GithubProblem, makeLabels, makeRelease, openGithub, releaseTag } from './rest/index.js';
 
@@ -99,10 +101,7 @@ async function generatorFor(generators: SyncBase['generators'], language: string
     ? generator.available || (generator.missing ?? 'it is not installed')
     : `there is no generator "${language}"; see /api/CodeGen/Clients, and set another language in GithubOptions`;
   if (message === true) return (generator as { name: string }).name;
-  throw new Failure(422, BASIC.unprocessable, {
-    message: `genName: ${message}`,
-    data: [{ field: 'genName', rule: generator ? 'available' : 'unknown', message }],
-  });
+  throw refusedField('genName', generator ? 'available' : 'unknown', message);
 }
 
 async function foldersOf(generators: SyncBase['generators'], sync: Sync): Promise<Folders> {
@@ -205,9 +204,7 @@ function versionOf({ info }: OpenApi): string {
 
 /** Without the token, whoever has sent it back. */
 function withoutToken(text: string, { options: { token } }: Pick<Sync, 'options'>): string {
-  if (token === null) return text;
-  const basic = Buffer.from(`x-access-token:${token}`).toString('base64');
-  return text.replaceAll(token, '***').replaceAll(basic, '***');
+  return withoutSecret(withoutSecret(text, token), token && `x-access-token:${token}`);
 }
 
 const say = (sync: Sync, text: string): void => sync.job.line(withoutToken(text, sync));

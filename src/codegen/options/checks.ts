@@ -1,30 +1,24 @@
 import { valid } from 'semver';
-import { BASIC, Failure } from '../../api/index.js';
 import { Invalid } from '../../kernel/errors.js';
 import { checkOutbound } from '../../kernel/outbound.js';
 import { mayUsePlainHttp, type Reach } from '../../kernel/private-networks.js';
+import { refusedField } from '../failures.js';
+import { isLicenseId } from '../licenses.js';
 import { packageNameProblem } from '../package-name.js';
+import { secretIn } from '../secrets.js';
 import { branchProblem, ownerProblem, repositoryProblem } from './git-names.js';
-import { isLicenseId } from './licenses.js';
 import { LONGEST_README } from './schemas.js';
-import { secretIn } from './secrets-in-text.js';
 import type { Settings } from './types.js';
 
 /** Checks of fields that a schema alone cannot make. Fields that a call does not send are not checked again. */
 
 type Check = (value: string, reach: Reach) => void;
 
-const refused = (field: string, rule: string, message: string): Failure =>
-  new Failure(422, BASIC.unprocessable, {
-    message: `${field}: ${message}`,
-    data: [{ field, rule, message }],
-  });
-
 const because =
   (field: string, problemOf: (value: string) => string | undefined): Check =>
   (value) => {
     const problem = problemOf(value);
-    if (problem !== undefined) throw refused(field, 'format', problem);
+    if (problem !== undefined) throw refusedField(field, 'format', problem);
   };
 
 /** An address that this server calls, within the reach of the tenant as it is written. */
@@ -32,21 +26,33 @@ function reachable(field: string, value: string, reach: Reach): void {
   try {
     checkOutbound(field, value, reach);
   } catch (error) {
-    throw error instanceof Invalid ? refused(field, 'private', error.message) : error;
+    throw error instanceof Invalid ? refusedField(field, 'private', error.message) : error;
   }
 }
 
-/** An address that a token is sent to, and below which paths are added. */
+/**
+ * An address that a token is sent to, and below which paths are added.
+ * @throws Failure: 422
+ */
+export function baseAddress(field: string, value: string, reach: Reach): URL {
+  const url = URL.parse(value);
+  if (!url || url.username !== '' || url.password !== '' || /[?#]/.test(value))
+    throw refusedField(field, 'format', 'must be an address without user, password, query and fragment');
+  // A host that is out of reach has its own rule, whatever the protocol is.
+  reachable(field, value, reach);
+  if (!mayUsePlainHttp(reach, url))
+    throw refusedField(
+      field,
+      'https',
+      'must begin with https://, unless the operator allows it with outbound.allow',
+    );
+  return url;
+}
+
 const base =
   (field: string): Check =>
-  (value, reach) => {
-    const url = URL.parse(value);
-    if (!url || /[?#]/.test(value))
-      throw refused(field, 'format', 'must be an address without query and fragment');
-    // A host that is out of reach has its own rule, whatever the protocol is.
-    reachable(field, value, reach);
-    if (!mayUsePlainHttp(reach, url)) throw refused(field, 'https', 'must begin with https://');
-  };
+  (value, reach) =>
+    void baseAddress(field, value, reach);
 
 const NPM: Readonly<Record<string, Check>> = {
   sdkName: because('sdkName', packageNameProblem),
@@ -58,7 +64,7 @@ const NPM: Readonly<Record<string, Check>> = {
   ),
   README(value) {
     if (Buffer.byteLength(value) > LONGEST_README)
-      throw refused('README', 'maxLength', 'must have at most 64 KiB in UTF-8');
+      throw refusedField('README', 'maxLength', 'must have at most 64 KiB in UTF-8');
   },
   registry: base('registry'),
 };
@@ -88,11 +94,11 @@ export function checkSent(kind: keyof typeof CHECKS, sent: Settings, reach: Reac
 /** @throws Failure: 422 where a field that is always there was not set yet */
 export function checkRequired(kind: keyof typeof REQUIRED, settings: Settings): void {
   for (const field of REQUIRED[kind])
-    if (settings[field] === undefined) throw refused(field, 'required', 'must be set the first time');
+    if (settings[field] === undefined) throw refusedField(field, 'required', 'must be set the first time');
 }
 
 /** Texts that are published. */
-const PUBLIC = ['name', 'author', 'description', 'README'];
+const PUBLIC = ['name', 'author', 'description', 'homepage', 'README'];
 
 /** @throws Failure: 422 where a text that is published has a secret in it */
 export function checkTexts(settings: Settings, token: string | null): void {
@@ -100,8 +106,12 @@ export function checkTexts(settings: Settings, token: string | null): void {
   const texts = { ...settings, keywords: keywords?.join('\n') };
   for (const field of [...PUBLIC, 'keywords']) {
     const text: unknown = texts[field as keyof typeof texts];
-    const found = typeof text === 'string' ? secretIn(text, [token]) : undefined;
+    const found = typeof text === 'string' ? secretIn(text, token) : undefined;
     if (found !== undefined)
-      throw refused(field, 'secret', `has ${found}; take it out, and revoke it if it was ever published`);
+      throw refusedField(
+        field,
+        'secret',
+        `has ${found}; take it out, and revoke it if it was ever published`,
+      );
   }
 }

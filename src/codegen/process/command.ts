@@ -1,4 +1,5 @@
 import { join, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ChildEntry } from '../../kernel/child-entry.js';
 import { packageRoot } from '../../kernel/root.js';
 import type { RunFolder } from './folder.js';
@@ -9,6 +10,8 @@ export interface Command {
   args: readonly string[];
   /** The whole environment. */
   environment?: Readonly<Record<string, string>>;
+  /** What messages call it; `the generator` where it is not set. */
+  name?: string;
 }
 
 /** Node's name for its permission model: it was experimental until 22.13. */
@@ -41,10 +44,20 @@ const permissions = (folder: RunFolder, libraries: readonly string[]): string[] 
   `--allow-fs-write=${folder.output}${sep}`,
 ];
 
-/** The outermost `node_modules` folder that a library is in: what it needs itself can be anywhere below it. */
-export function librariesOf(file: string): string {
+/** The outermost `node_modules` folder that a file is in: what its package needs can be anywhere below it. */
+function librariesAbove(file: string): string {
   const folder = `${sep}node_modules`;
   return file.slice(0, file.indexOf(`${folder}${sep}`) + folder.length);
+}
+
+/** The folders of libraries that packages are in, with what they need; undefined where one of them is not installed. */
+export function librariesOf(...packages: readonly string[]): string[] | undefined {
+  try {
+    const files = packages.map((name) => fileURLToPath(import.meta.resolve(name)));
+    return [...new Set(files.map(librariesAbove))];
+  } catch {
+    return undefined;
+  }
 }
 
 export interface NodeOptions {

@@ -1,4 +1,4 @@
-/** What one run of a generator may use. */
+/** What one run of a tool may use. */
 export interface Limits {
   /** How long it may take, in milliseconds. */
   milliseconds: number;
@@ -9,6 +9,7 @@ export interface Limits {
   outputFiles: number;
 }
 
+/** Of a generator. */
 export const LIMITS: Limits = {
   milliseconds: 60_000,
   heapMegabytes: 512,

@@ -5,35 +5,17 @@ import { isUtf8 } from 'node:buffer';
 import type { Files } from '../types.js';
 import { ToolFailed } from './failed.js';
 import type { Limits } from './limits.js';
+import { MOST_LEVELS, pathProblem, shownPath } from './paths.js';
 
 /** What a tool has written is read as untrusted: a document can name its files. */
 
 type OutputLimits = Pick<Limits, 'outputBytes' | 'outputFiles'>;
 
-const LONGEST_PATH = 300;
-const MOST_LEVELS = 20;
-/** Control characters, half characters, and characters that turn the direction of text. */
-const REFUSED = /[\p{Cc}\p{Cs}\\\u202a-\u202e\u2066-\u2069]/u;
-
-/** Why a path of a generated file is not taken; undefined where it is. */
-export function pathProblem(path: string): string | undefined {
-  const segments = path.split('/');
-  if (path.length > LONGEST_PATH) return `has a path of more than ${LONGEST_PATH} characters`;
-  if (segments.length > MOST_LEVELS) return `is more than ${MOST_LEVELS} folders deep`;
-  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..'))
-    return 'has a path that is not relative, or climbs';
-  if (REFUSED.test(path)) return 'has a character in its path that no file name should have';
-  return undefined;
-}
-
-/** A path as a message can show it. */
-const shown = (path: string): string => JSON.stringify(path.slice(0, 100));
-
 const refuse = (path: string, problem: string): ToolFailed =>
-  new ToolFailed(`a generated file was refused: ${shown(path)} ${problem}`);
+  new ToolFailed(`a generated file was refused: ${shownPath(path)} ${problem}`);
 
 export const tooMuch = ({ outputBytes, outputFiles }: OutputLimits): ToolFailed =>
-  new ToolFailed(`the generator writes more than ${outputBytes} bytes, or more than ${outputFiles} files`);
+  new ToolFailed(`more than ${outputBytes} bytes, or more than ${outputFiles} files, are written`);
 
 /** Collects generated texts, and refuses what goes beyond the limits. */
 export class FileCollector {

@@ -26,15 +26,17 @@ export class Tool {
   readonly #child: ChildProcess;
   readonly #closed: Promise<number>;
   readonly #lines: LineReader;
+  readonly #name: string;
   #line: ((text: string) => void) | undefined;
   hasEnded = false;
 
   constructor(
     readonly folder: RunFolder,
-    { command, args, environment = {} }: Command,
+    { command, args, environment = {}, name = 'the generator' }: Command,
     readonly limits: Limits,
   ) {
     const supervised = [...SUPERVISOR.loader, '--max-old-space-size=32', SUPERVISOR.file, command, ...args];
+    this.#name = name;
     this.#child = spawn(process.execPath, supervised, {
       cwd: folder.path,
       env: environment,
@@ -99,7 +101,7 @@ export class Tool {
   #watch(until: AbortSignal, fail: (error: Error) => void): void {
     const { milliseconds } = this.limits;
     const timer = setTimeout(() => {
-      fail(new ToolFailed(`the generator did not end within ${milliseconds / 1000} s`, this.#lines.last));
+      fail(new ToolFailed(`${this.#name} did not end within ${milliseconds / 1000} s`, this.#lines.last));
     }, milliseconds);
     const look = setInterval(() => {
       void isTooLarge(this.folder.output, this.limits).then((is) => is && fail(tooMuch(this.limits)));
@@ -113,9 +115,9 @@ export class Tool {
   #failed(code: number): ToolFailed {
     const { heapMegabytes } = this.limits;
     if (OUT_OF_MEMORY.includes(code))
-      return new ToolFailed(`the generator needs more than ${heapMegabytes} MiB of memory`, this.#lines.last);
+      return new ToolFailed(`${this.#name} needs more than ${heapMegabytes} MiB of memory`, this.#lines.last);
     const last = this.#lines.last.at(-1);
-    return new ToolFailed(`the generator failed${last === undefined ? '' : `: ${last}`}`, this.#lines.last);
+    return new ToolFailed(`${this.#name} failed${last === undefined ? '' : `: ${last}`}`, this.#lines.last);
   }
 
   #whenClosed(): Promise<number> {

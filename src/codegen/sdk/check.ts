@@ -1,9 +1,9 @@
-import { Failure } from '../../api/index.js';
+import { childEntry } from '../../kernel/child-entry.js';
 import { parse } from '../../kernel/json.js';
-import { CODEGEN_CODES } from '../codes.js';
+import { generatorFailed } from '../failures.js';
+import { librariesOf, LIMITS, ToolFailed, WarmTool, type Limits } from '../process/index.js';
 import type { Files } from '../types.js';
-import { ChildFailed, runChild, type ChildLimits } from './child.js';
-import type { CompileAnswer, CompileOrder, CompileProblem } from './compile-child.js';
+import { ANSWER, type CompileAnswer, type CompileOrder, type CompileProblem } from './compile-order.js';
 import { operationsIn } from './generated.js';
 
 export interface Compiled {
@@ -13,10 +13,85 @@ export interface Compiled {
   exampleIsGood: boolean;
 }
 
-const LIMITS: ChildLimits = { milliseconds: 60_000, heapMegabytes: 1024, mostOutput: 50 * 1024 * 1024 };
+interface CompileOptions {
+  /** A program that uses the code, as `example.ts`. */
+  example?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
 
-const failed = (message: string, lastLines: readonly string[]): Failure =>
-  new Failure(422, CODEGEN_CODES.generateFailed, { message, data: { lastLines } });
+export interface Compiler {
+  /**
+   * Checks generated TypeScript strictly and compiles it to ES modules.
+   * @throws Failure 422 200006 with the compiler's lines
+   */
+  compile(code: Files, externals: readonly string[], options?: CompileOptions): Promise<Compiled>;
+  /** Ends the process, where it still waits for code. */
+  close(): Promise<void>;
+}
+
+const ENTRY = childEntry('compile-entry', import.meta.url);
+const HEAP_MEGABYTES = 1024;
+
+const failed = (message: string, lastLines: readonly string[] = []) =>
+  generatorFailed(new ToolFailed(message, lastLines));
+
+/** Starts the compiler, in a process of its own: it takes a second until it is ready for code. */
+export function startCompiler(limits: Partial<Limits> = {}): Compiler {
+  const libraries = librariesOf('typescript');
+  const tool = new WarmTool(ENTRY, {
+    name: 'the compiler',
+    limits: { ...LIMITS, heapMegabytes: HEAP_MEGABYTES, ...limits },
+    libraries: libraries ?? [],
+  });
+  if (libraries) tool.expect();
+  return {
+    async compile(code, externals, { example, signal } = {}) {
+      if (!libraries)
+        throw failed('the code cannot be checked: install the package "typescript" where Gatehouse runs');
+      const files = [...code].filter(([path]) => path.endsWith('.ts'));
+      return compiledIn(await answerOf(tool, { files, externals, example }, signal), code);
+    },
+    close: () => tool.close(),
+  };
+}
+
+/** Compiles with a compiler that is not started ahead. @throws Failure as `Compiler.compile` */
+export async function compile(
+  code: Files,
+  externals: readonly string[],
+  { example, signal, ...limits }: CompileOptions & Partial<Limits> = {},
+): Promise<Compiled> {
+  const compiler = startCompiler(limits);
+  try {
+    return await compiler.compile(code, externals, { example, signal });
+  } finally {
+    await compiler.close();
+  }
+}
+
+async function answerOf(
+  tool: WarmTool,
+  order: CompileOrder,
+  signal: AbortSignal | undefined,
+): Promise<CompileAnswer> {
+  try {
+    const written = await tool.run(order, undefined, { signal });
+    return parse<CompileAnswer>(written.get(ANSWER));
+  } catch (error) {
+    if (!(error instanceof ToolFailed)) throw error;
+    throw failed(`${error.message}; make the document smaller`, error.lastLines);
+  }
+}
+
+function compiledIn(answer: CompileAnswer, code: Files): Compiled {
+  if (answer.problemCount === 0)
+    return { files: new Map(answer.output), exampleIsGood: answer.exampleIsGood };
+  const operations = operationsIn(code);
+  const lines = answer.problems.map((problem) => lineOf(problem, operations));
+  const more = answer.problemCount - lines.length;
+  if (more > 0) lines.push(`and ${more} more`);
+  throw failed(`the generated code does not compile: ${lines[0] ?? ''}`, lines);
+}
 
 /** A problem as a compiler prints it, with the document's operation where one is known. */
 function lineOf(
@@ -28,45 +103,4 @@ function lineOf(
     (each) => each.file === file && each.lines[0] <= line && line <= each.lines[1],
   );
   return `${place}${message}${found ? ` (${found.operation})` : ''}`;
-}
-
-/**
- * Checks generated TypeScript strictly and compiles it to ES modules, in a process of its own.
- * @throws Failure 422 200006 with the compiler's lines
- */
-export async function compile(
-  code: Files,
-  externals: readonly string[],
-  { example, ...limits }: { example?: string | undefined } & Partial<ChildLimits> = {},
-): Promise<Compiled> {
-  const files = [...code].filter(([path]) => path.endsWith('.ts'));
-  const order: CompileOrder = { files, externals, example };
-  const answer = await answerTo(order, { ...LIMITS, ...limits });
-  if (answer.missing)
-    throw failed('the code cannot be checked: install the package "typescript" where Gatehouse runs', []);
-  if (answer.problemCount > 0) {
-    const operations = operationsIn(code);
-    const lines = answer.problems.map((problem) => lineOf(problem, operations));
-    const more = answer.problemCount - lines.length;
-    if (more > 0) lines.push(`and ${more} more`);
-    throw failed(`the generated code does not compile: ${lines[0] ?? ''}`, lines);
-  }
-  return { files: new Map(answer.output), exampleIsGood: answer.exampleIsGood };
-}
-
-const REASONS: Readonly<Record<ChildFailed['reason'], string>> = {
-  time: 'checking the generated code takes too long; make the document smaller',
-  output: 'the compiled code is too large; make the document smaller',
-  ended: 'the compiler ended before its time; make the document smaller',
-};
-
-async function answerTo(order: CompileOrder, limits: ChildLimits): Promise<CompileAnswer> {
-  try {
-    return parse<CompileAnswer>(
-      await runChild('compile-child', import.meta.url, JSON.stringify(order), limits),
-    );
-  } catch (error) {
-    if (!(error instanceof ChildFailed)) throw error;
-    throw failed(REASONS[error.reason], error.lastLines);
-  }
 }

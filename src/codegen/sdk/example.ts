@@ -1,5 +1,5 @@
 import type { Files, OpenApi } from '../types.js';
-import { isTree, listAt, resolvedTree, treeAt, type Tree } from './difference/tree.js';
+import { isTree, listAt, resolvedTree, treeAt, type Tree } from '../tree.js';
 import { operationsIn } from './generated.js';
 
 /** A first call of a generated client, as a program of its own. */

@@ -1,9 +1,9 @@
-import { Failure } from '../../api/index.js';
-import { CODEGEN_CODES } from '../codes.js';
+import { generatorFailed } from '../failures.js';
+import { licenseText } from '../licenses.js';
+import type { NpmOptions } from '../options/index.js';
+import { ToolFailed } from '../process/index.js';
 import type { Files } from '../types.js';
-import { licenseText } from './licenses.js';
 import type { Manifest } from './registry.js';
-import type { NpmOptions } from './types.js';
 
 /** Packages that generated code may depend on, and which of them the program that uses it brings. */
 const DEPENDENCIES: Readonly<Record<string, { range: string; isPeer: boolean }>> = {
@@ -24,32 +24,13 @@ export function dependenciesOf(code: Files): string[] {
   return [...found].filter((name) => Object.hasOwn(DEPENDENCIES, name)).sort();
 }
 
-const LONGEST_PATH = 200;
-const MOST_FILES = 20_000;
-const SEGMENT = /^[A-Za-z0-9_$@+-][A-Za-z0-9_$@+.-]*$/;
-
-const refused = (message: string): Failure =>
-  new Failure(422, CODEGEN_CODES.generateFailed, { message, data: { lastLines: [message] } });
-
-/** @throws Failure 422 200006 for a path that leads out of the package, or that not every system has */
-export function checkPaths(files: Files): void {
-  if (files.size > MOST_FILES) throw refused(`a package may have ${MOST_FILES} files`);
-  const seen = new Set<string>();
-  for (const path of files.keys()) {
-    const isGood = path.length <= LONGEST_PATH && path.split('/').every((segment) => SEGMENT.test(segment));
-    const shown = JSON.stringify(path.slice(0, LONGEST_PATH));
-    if (!isGood) throw refused(`the generator names a file ${shown}, which a package may not have`);
-    if (seen.has(path.toLowerCase()))
-      throw refused(`the generator names two files ${shown}, in this or another case`);
-    seen.add(path.toLowerCase());
-  }
-}
-
 /** The module that a program imports. @throws Failure 422 200006 */
 export function entryOf(code: Files): string {
   const entry = ['index', 'src/index'].find((path) => code.has(`${path}.ts`));
   if (entry === undefined)
-    throw refused('the generator makes no index.ts, so the package has nothing to import');
+    throw generatorFailed(
+      new ToolFailed('the generator makes no index.ts, so the package has nothing to import'),
+    );
   return entry;
 }
 
@@ -112,6 +93,5 @@ export function packageOf(parts: PackageParts): { manifest: Manifest; files: Fil
     ['LICENSE', licenseText(options.license, options.author ?? options.name)],
     ...[...compiled].map(([path, text]) => [`dist/${path}`, text] as const),
   ]);
-  checkPaths(files);
   return { manifest, files };
 }

@@ -1,7 +1,7 @@
+import { inline, paragraphs } from '../markdown.js';
 import type { OpenApi } from '../types.js';
 import type { Change } from './difference/index.js';
-import { treeAt } from './difference/tree.js';
-import { plainText } from './markdown.js';
+import { treeAt } from '../tree.js';
 
 export interface ReadmeParts {
   title: string;
@@ -24,13 +24,13 @@ export function titleOf(document: OpenApi): { title: string; description: string
 export function readmeOf({ title, description, sdkName, registry, example, license }: ReadmeParts): string {
   const install = `npm install ${sdkName}${registry === undefined ? '' : ` --registry ${registry}`}`;
   return [
-    `# ${plainText(title, 200) || sdkName}`,
-    ...(description.trim() === '' ? [] : [plainText(description)]),
+    `# ${inline(title, 200) || sdkName}`,
+    ...(description.trim() === '' ? [] : [paragraphs(description)]),
     '## Install',
     `\`\`\`sh\n${install}\n\`\`\``,
     ...(example === undefined ? [] : ['## First call', `\`\`\`ts\n${example}\`\`\``]),
     '## Licence',
-    plainText(license),
+    inline(license),
     '',
   ].join('\n\n');
 }

@@ -3,9 +3,9 @@ import { Failure, type Code } from '../../api/index.js';
 import { objectOf, parse } from '../../kernel/json.js';
 import type { Reach } from '../../kernel/private-networks.js';
 import { CODEGEN_CODES } from '../codes.js';
+import { withoutSecret } from '../secrets.js';
 import { askRegistry, RegistryUnreachable, type RegistryAnswer } from './registry-client.js';
 import { relayed } from './registry-relay.js';
-import { withoutSecret } from './secrets.js';
 
 /** A registry of npm packages, and what it has of a package. */
 

@@ -3,12 +3,14 @@ import { findApiResource } from '../../api-resources/index.js';
 import type { JobKind, RunningJob } from '../../jobs/index.js';
 import { tenantDb, tenantTransaction, type TenantDb, type Vault } from '../../store/index.js';
 import { CODEGEN_CODES } from '../codes.js';
+import { inline } from '../markdown.js';
+import type { NpmOptions } from '../options/index.js';
+import { checkPaths } from '../paths.js';
 import type { Files, Generator, Generators, OpenApi } from '../types.js';
-import { compile } from './check.js';
+import { startCompiler, type Compiler } from './check.js';
 import { difference } from './difference/index.js';
 import { exampleOf } from './example.js';
-import { plainText } from './markdown.js';
-import { checkPaths, dependenciesOf, entryOf, packageOf } from './package.js';
+import { dependenciesOf, entryOf, packageOf } from './package.js';
 import { changelogOf, changesOf, readmeOf, titleOf } from './readme.js';
 import { recordRelease, type RecordBase } from './record.js';
 import { openRegistry, type Registry } from './registry.js';
@@ -16,7 +18,7 @@ import { documentFor, type DocumentServices } from './source.js';
 import { findDraft, packDocument, putDraft, releasedDocument, type Draft, type SdkKey } from './store.js';
 import { checkOptions, clientFor, type ReachOf } from './target.js';
 import { integrityOf, tarballOf } from './tarball.js';
-import type { NpmOptions, ReleaseInput, ReleaseResult } from './types.js';
+import type { ReleaseInput, ReleaseResult } from './types.js';
 import { nextVersion } from './version.js';
 
 export const RELEASE_SDK = 'releaseSdk';
@@ -131,8 +133,18 @@ async function isPublished(registry: Registry, { details }: Draft, signal: Abort
   return published.integrityOf(details.manifest.version) === details.integrity;
 }
 
-/** Makes the package, and stores it. */
+/** Makes the package, and stores it. What it needs starts while the document is read: the generator, and the compiler. */
 async function prepare(release: Release): Promise<Draft> {
+  release.base.generators.expect(release.generator.name);
+  const compiler = startCompiler();
+  try {
+    return await prepareWith(release, compiler);
+  } finally {
+    await compiler.close();
+  }
+}
+
+async function prepareWith(release: Release, compiler: Compiler): Promise<Draft> {
   const { base, db, job, tenant, key, generator } = release;
   const common = await base.commonOptionsOf(db, key.apiId);
   const swaggerUrl = job.input.swaggerUrl ?? common?.swaggerUrl;
@@ -144,7 +156,7 @@ async function prepare(release: Release): Promise<Draft> {
   );
   checkPaths(code);
   await job.step('check', 40);
-  const { files, example } = await checked(release, document, code);
+  const { files, example } = await checked(release, compiler, document, code);
   await job.step('pack', 70);
   const draft = await packed(release, document, { code, compiled: files, example, swaggerUrl });
   await tenantTransaction(base.store, job.tenantId, (trx) => putDraft(trx, key, draft));
@@ -155,11 +167,12 @@ async function prepare(release: Release): Promise<Draft> {
 /** Compiles the code, together with the first call that the README shows. */
 async function checked(
   { generator, options, job }: Release,
+  compiler: Compiler,
   document: OpenApi,
   code: Files,
 ): Promise<{ files: Files; example: string | undefined }> {
   const example = (from: { sdk: string; client: string }) => exampleOf(generator.name, document, code, from);
-  const { files, exampleIsGood } = await compile(code, dependenciesOf(code), {
+  const { files, exampleIsGood } = await compiler.compile(code, dependenciesOf(code), {
     example: example({ sdk: `./${entryOf(code)}.js`, client: './client.gen.js' }),
     signal: job.signal,
   });
@@ -196,7 +209,10 @@ async function packed(release: Release, document: OpenApi, made: Made): Promise<
     ...{ options, version, code, compiled },
     description: title,
     readme: options.README ?? readme,
-    changelog: changelogOf(version, said(plainText)),
+    changelog: changelogOf(
+      version,
+      said((text) => inline(text)),
+    ),
   });
   const tarball = await tarballOf(files);
   if (tarball.length > MOST_TARBALL)

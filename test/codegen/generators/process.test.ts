@@ -16,7 +16,7 @@ import {
   type Limits,
   type RunFolder,
 } from '../../../src/codegen/process/index.js';
-import { pathProblem } from '../../../src/codegen/process/output.js';
+import { pathProblem } from '../../../src/codegen/process/paths.js';
 import type { Following } from '../../../src/codegen/types.js';
 import { packageRoot } from '../../../src/kernel/root.js';
 
@@ -110,7 +110,7 @@ describe('a tool of code generation', () => {
       'writes too much',
       `import fs from 'node:fs'; setInterval(() => fs.appendFileSync('out/a', 'x'.repeat(1e6)), 1);`,
       { outputBytes: 3_000_000 },
-      /writes more than 3000000 bytes/,
+      /more than 3000000 bytes/,
     ],
     [
       'writes too many files',

@@ -309,6 +309,7 @@ for (const kind of STORES)
       for (const README of [
         `# Use\n\nexport TOKEN=${secret}`,
         `token ${TOKEN} here`,
+        `Authorization: Basic ${Buffer.from(TOKEN).toString('base64')}`,
         '-----BEGIN OPENSSH PRIVATE KEY-----',
         '//registry.npmjs.org/:_authToken=0123456789',
       ]) {

@@ -1,18 +1,29 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { Failure } from '../../../src/api/index.js';
-import { compile } from '../../../src/codegen/sdk/check.js';
+import type { Limits } from '../../../src/codegen/process/index.js';
+import { compile, startCompiler } from '../../../src/codegen/sdk/check.js';
 import { heyApi } from '../../support/hey-api.js';
 import { documentOf } from '../../support/gateway.js';
 
-async function linesOf(work: Promise<unknown>): Promise<string[]> {
+async function failureOf(work: Promise<unknown>): Promise<Failure> {
   const error: unknown = await work.then(
     () => assert.fail('it compiled'),
     (thrown: unknown) => thrown,
   );
   assert.ok(error instanceof Failure, String(error));
   assert.deepEqual([error.status, error.code.code], [422, 200006]);
-  return (error.data as { lastLines: string[] }).lastLines;
+  return error;
 }
+
+const linesOf = async (work: Promise<unknown>): Promise<string[]> =>
+  ((await failureOf(work)).data as { lastLines: string[] }).lastLines;
+
+const foldersOfThisProcess = (): string[] =>
+  readdirSync(tmpdir()).filter((name) =>
+    new RegExp(`^gatehouse-codegen-[0-9a-f]+-${process.pid}-`).test(name),
+  );
 
 describe('the check of generated code', () => {
   it('makes ES modules and declarations, with whole file names in imports', async () => {
@@ -76,10 +87,25 @@ describe('the check of generated code', () => {
     assert.ok(!lines.join().includes('root:'));
   });
 
-  it('ends code that takes too long, or writes too much', async () => {
-    const files = new Map([['index.ts', 'export const a = 1;']]);
-    await linesOf(compile(files, [], { milliseconds: 1 }));
-    await linesOf(compile(files, [], { mostOutput: 10 }));
+  const BEYOND: [limits: Partial<Limits>, says: string][] = [
+    [{ milliseconds: 1 }, 'the compiler did not end within 0.001 s; make the document smaller'],
+    [{ heapMegabytes: 20 }, 'the compiler needs more than 20 MiB of memory; make the document smaller'],
+    [
+      { outputBytes: 10 },
+      'more than 10 bytes, or more than 20000 files, are written; make the document smaller',
+    ],
+  ];
+  for (const [limits, says] of BEYOND)
+    it(`says that ${says}`, async () => {
+      const failure = await failureOf(compile(new Map([['index.ts', 'export {};']]), [], limits));
+      assert.equal(failure.message, says);
+      assert.deepEqual(foldersOfThisProcess(), []);
+    });
+
+  it('leaves nothing behind where it was started ahead of code that never came', async () => {
+    const compiler = startCompiler();
+    await compiler.close();
+    assert.deepEqual(foldersOfThisProcess(), []);
   });
 
   it('ends with its job', async () => {

@@ -1,10 +1,11 @@
 /**
  * The reference of a document as Markdown: `referenceOf` writes a file for each tag and an index. The same document makes the same
- * files. All text of the document is escaped (markdown.ts); names of files are made of letters and digits.
+ * files. All text of the document is escaped (`../../markdown.ts`); names of files are made of letters and digits.
  */
 import type { Files, OpenApi } from '../../types.js';
-import { isThing, operationsOf, tagsOf, type OperationOf } from './document.js';
-import { inline, paragraphs, table } from './markdown.js';
+import { operationsOf, tagsOf, type OperationOf } from './document.js';
+import { inline, paragraphs, table } from '../../markdown.js';
+import { treeAt } from '../../tree.js';
 import { operationSection } from './operation.js';
 
 export { tagsOf } from './document.js';
@@ -68,7 +69,7 @@ const chapterText = (document: OpenApi, { title, description, operations }: Chap
     .join('\n\n');
 
 function indexText(document: OpenApi, chapters: readonly Chapter[]): string {
-  const info = isThing(document['info']) ? document['info'] : {};
+  const info = treeAt(document, 'info');
   const rows = chapters.map(({ title, file, description, operations }) => [
     `[${inline(title)}](./${encodeURIComponent(file)})`,
     String(operations.length),

@@ -1,6 +1,7 @@
 import type { OpenApi } from '../../types.js';
-import { isThing, listOf, resolve, typeOf, type OperationOf, type Thing } from './document.js';
-import { code, inline, paragraphs, table } from './markdown.js';
+import { typeOf, type OperationOf } from './document.js';
+import { code, inline, paragraphs, table } from '../../markdown.js';
+import { isTree, listAt, resolvedTree, treeAt, treeOf, type Tree } from '../../tree.js';
 
 /** One operation in Markdown. */
 
@@ -8,12 +9,12 @@ const yes = (value: unknown): string => (value === true ? 'yes' : 'no');
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /** A schema of a parameter is its own, or that of its one media type. */
-const schemaOf = (thing: Thing): unknown => {
-  const [media] = isThing(thing['content']) ? Object.values(thing['content']) : [];
-  return thing['schema'] ?? (isThing(media) ? media['schema'] : undefined);
+const schemaOf = (tree: Tree): unknown => {
+  const [media] = Object.values(treeAt(tree, 'content'));
+  return tree['schema'] ?? treeOf(media)['schema'];
 };
 
-const parametersTable = (document: OpenApi, parameters: readonly Thing[]): string =>
+const parametersTable = (document: OpenApi, parameters: readonly Tree[]): string =>
   table(
     ['Parameter', 'In', 'Type', 'Required', 'Description'],
     parameters.map((parameter) => [
@@ -26,32 +27,32 @@ const parametersTable = (document: OpenApi, parameters: readonly Thing[]): strin
   );
 
 /** The media types of a body with what each of them holds. */
-const contentOf = (document: OpenApi, body: Thing): [media: string, type: string][] =>
-  Object.entries(isThing(body['content']) ? body['content'] : {}).map(([media, of]) => [
+const contentOf = (document: OpenApi, body: Tree): [media: string, type: string][] =>
+  Object.entries(treeAt(body, 'content')).map(([media, of]) => [
     code(media),
-    code(typeOf(document, isThing(of) ? of['schema'] : undefined)),
+    code(typeOf(document, treeOf(of)['schema'])),
   ]);
 
 /** The fields of the first object that a body can be. */
-function fieldsTable(document: OpenApi, body: Thing): string {
-  const [media] = isThing(body['content']) ? Object.values(body['content']) : [];
-  const schema = resolve(document, isThing(media) ? media['schema'] : undefined);
-  const properties = isThing(schema['properties']) ? schema['properties'] : {};
-  const required = new Set(listOf(schema['required']));
+function fieldsTable(document: OpenApi, body: Tree): string {
+  const [media] = Object.values(treeAt(body, 'content'));
+  const schema = resolvedTree(document, treeOf(media)['schema']);
+  const properties = treeAt(schema, 'properties');
+  const required = new Set(listAt(schema, 'required'));
   return table(
     ['Field', 'Type', 'Required', 'Description'],
     Object.entries(properties).map(([name, of]) => [
       code(name),
       code(typeOf(document, of)),
       yes(required.has(name)),
-      inline(resolve(document, of)['description']),
+      inline(resolvedTree(document, of)['description']),
     ]),
   );
 }
 
 function requestBody(document: OpenApi, value: unknown): string[] {
-  if (!isThing(value)) return [];
-  const body = resolve(document, value);
+  if (!isTree(value)) return [];
+  const body = resolvedTree(document, value);
   const rows = contentOf(document, body).map((row) => [...row, yes(body['required'])]);
   return [
     '### Request body',
@@ -62,8 +63,8 @@ function requestBody(document: OpenApi, value: unknown): string[] {
 }
 
 function responses(document: OpenApi, value: unknown): string[] {
-  const rows = Object.entries(isThing(value) ? value : {}).flatMap(([status, of]) => {
-    const response = resolve(document, of);
+  const rows = Object.entries(treeOf(value)).flatMap(([status, of]) => {
+    const response = resolvedTree(document, of);
     const content = contentOf(document, response);
     const description = inline(response['description']);
     return content.length === 0

@@ -2,7 +2,7 @@ import { yieldToEventLoop } from '../../../kernel/event-loop.js';
 import type { OpenApi } from '../../types.js';
 import { Changes, highest, type Change, type Level } from './changes.js';
 import { SchemaComparison, type Direction } from './schemas.js';
-import { isSame, isTree, listAt, resolvedTree, treeAt, type Tree } from './tree.js';
+import { isSame, isTree, listAt, resolvedTree, treeAt, type Tree } from '../../tree.js';
 
 export interface Difference {
   /** The gravest first. */

@@ -1,5 +1,5 @@
 import type { Changes, Level } from './changes.js';
-import { isSame, isTree, listAt, resolved, treeAt, type Tree } from './tree.js';
+import { isSame, isTree, listAt, resolved, treeAt, type Tree } from '../../tree.js';
 
 /** Which way values of a schema go: callers send them, or receive them. */
 export type Direction = 'request' | 'response';

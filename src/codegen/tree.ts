@@ -6,16 +6,14 @@ const NOTHING: Tree = {};
 export const isTree = (value: unknown): value is Tree =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** An object's value, where it is an object; else an empty one. */
-export const treeAt = (tree: Tree, key: string): Tree => {
-  const value = Object.hasOwn(tree, key) ? tree[key] : undefined;
-  return isTree(value) ? value : NOTHING;
-};
+/** A value where it is an object; else an empty one. */
+export const treeOf = (value: unknown): Tree => (isTree(value) ? value : NOTHING);
+export const listOf = (value: unknown): readonly unknown[] =>
+  Array.isArray(value) ? (value as unknown[]) : [];
 
-export const listAt = (tree: Tree, key: string): readonly unknown[] => {
-  const value = tree[key];
-  return Array.isArray(value) ? (value as unknown[]) : [];
-};
+export const treeAt = (tree: Tree, key: string): Tree =>
+  treeOf(Object.hasOwn(tree, key) ? tree[key] : undefined);
+export const listAt = (tree: Tree, key: string): readonly unknown[] => listOf(tree[key]);
 
 const MOST_STEPS = 100;
 
@@ -32,10 +30,7 @@ export function resolved(document: Tree, value: unknown): unknown {
   return value;
 }
 
-export const resolvedTree = (document: Tree, value: unknown): Tree => {
-  const found = resolved(document, value);
-  return isTree(found) ? found : NOTHING;
-};
+export const resolvedTree = (document: Tree, value: unknown): Tree => treeOf(resolved(document, value));
 
 function targetOf(document: Tree, ref: string): unknown {
   let found: unknown = document;
@@ -47,7 +42,8 @@ function targetOf(document: Tree, ref: string): unknown {
   return found;
 }
 
-function decoded(token: string): string {
+/** A part of a reference without percent-encoding. */
+export function decoded(token: string): string {
   try {
     return decodeURIComponent(token);
   } catch {

@@ -1,44 +1,18 @@
-import { dirname, posix } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type TS from 'typescript';
-import { parse } from '../../kernel/json.js';
+import { answerOrder } from '../process/entry.js';
+import { ANSWER, type CompileAnswer, type CompileOrder, type CompileProblem } from './compile-order.js';
 
 /**
  * The process that checks and compiles a package: it reads a CompileOrder and writes a CompileAnswer. Its files are in memory, and
- * nothing else is read but the library of TypeScript. No code of the package runs.
+ * nothing else is read but the library of TypeScript, which it reads before the order comes. No code of the package runs.
  */
 
-export interface CompileOrder {
-  /** Path and text of each module of TypeScript. */
-  files: readonly (readonly [path: string, text: string])[];
-  /** Packages that it depends on. They are not here, so what comes from them has no types. */
-  externals: readonly string[];
-  /** A program that uses the package, as `example.ts`: it is checked, and not part of the package. */
-  example?: string | undefined;
-}
-
-export interface CompileProblem {
-  /** Empty where no file is to blame. */
-  file: string;
-  /** From 1 on; 0 where there is none. */
-  line: number;
-  message: string;
-}
-
-export interface CompileAnswer {
-  /** Set where TypeScript is not installed. */
-  missing?: true;
-  /** The first of them. */
-  problems: CompileProblem[];
-  /** How many there are. */
-  problemCount: number;
-  exampleIsGood: boolean;
-  /** Empty where there are problems. */
-  output: [path: string, text: string][];
-}
-
-type TypeScript = typeof TS;
+/** `import` would parse its nine megabytes once more, for the names that it exports. */
+const ts = createRequire(import.meta.url)('typescript') as typeof TS;
 
 const ROOT = '/sdk/';
 const OUT = '/out/';
@@ -46,9 +20,21 @@ const EXAMPLE = `${ROOT}example.ts`;
 const EXTERNALS = '/externals.d.ts';
 const MOST_PROBLEMS = 20;
 const LONGEST_MESSAGE = 500;
+const OPTIONS = {
+  strict: true,
+  target: ts.ScriptTarget.ES2022,
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  lib: ['lib.es2022.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'],
+  types: [],
+  declaration: true,
+  skipLibCheck: true,
+  rootDir: ROOT,
+  outDir: OUT,
+} satisfies TS.CompilerOptions;
 
 /** Node resolves only whole file names: `./client` becomes `./client.js` or `./client/index.js`. */
-function withExtensions(ts: TypeScript, path: string, source: string, files: ReadonlySet<string>): string {
+function withExtensions(path: string, source: string, files: ReadonlySet<string>): string {
   let result = source;
   for (const { fileName, pos, end } of ts.preProcessFile(source, true, true).importedFiles.reverse()) {
     if (!/^\.\.?(\/|$)/.test(fileName)) continue;
@@ -64,13 +50,11 @@ function withExtensions(ts: TypeScript, path: string, source: string, files: Rea
   return result;
 }
 
-function sourcesOf(ts: TypeScript, { files, externals, example }: CompileOrder): Map<string, string> {
+function sourcesOf({ files, externals, example }: CompileOrder): Map<string, string> {
   const paths = new Set(files.map(([path]) => path));
-  const sources = new Map(
-    files.map(([path, source]) => [ROOT + path, withExtensions(ts, path, source, paths)]),
-  );
+  const sources = new Map(files.map(([path, source]) => [ROOT + path, withExtensions(path, source, paths)]));
   sources.set(`${ROOT}package.json`, '{"type":"module"}');
-  sources.set(EXTERNALS, declarationsOf(ts, [...sources.values()], externals));
+  sources.set(EXTERNALS, declarationsOf([...sources.values()], externals));
   if (example !== undefined) sources.set(EXAMPLE, example);
   return sources;
 }
@@ -83,7 +67,7 @@ const isAbout = (source: string, externals: readonly string[]): boolean =>
   externals.some((external) => source.includes(`'${external}`) || source.includes(`"${external}`));
 
 /** Declarations of the names that code imports from packages that are not here: each is `any`, as a type and as a value. */
-function declarationsOf(ts: TypeScript, sources: readonly string[], externals: readonly string[]): string {
+function declarationsOf(sources: readonly string[], externals: readonly string[]): string {
   const names = new Map<string, Set<string>>();
   for (const source of sources) {
     if (!isAbout(source, externals)) continue;
@@ -110,26 +94,37 @@ function declarationsOf(ts: TypeScript, sources: readonly string[], externals: r
     .join('');
 }
 
-function hostOf(ts: TypeScript, sources: ReadonlyMap<string, string>, output: CompileAnswer['output']) {
-  const library = dirname(fileURLToPath(import.meta.resolve('typescript')));
+const LIBRARY = dirname(fileURLToPath(import.meta.resolve('typescript')));
+const isLibrary = (path: string): boolean => dirname(path) === LIBRARY && /\/lib\.[\w.]*d\.ts$/.test(path);
+
+/** The library of TypeScript, parsed once. */
+const libraryFiles = new Map<string, TS.SourceFile | undefined>();
+
+function libraryFile(path: string): TS.SourceFile | undefined {
+  if (!libraryFiles.has(path)) {
+    const text = ts.sys.readFile(path);
+    libraryFiles.set(path, text === undefined ? undefined : ts.createSourceFile(path, text, OPTIONS.target));
+  }
+  return libraryFiles.get(path);
+}
+
+function hostOf(sources: ReadonlyMap<string, string>, output: CompileAnswer['output']) {
   const folders = new Set(['/']);
   for (const path of sources.keys())
     for (let folder = posix.dirname(path); folder !== '/'; folder = posix.dirname(folder))
       folders.add(folder);
-  const isLibrary = (path: string): boolean => dirname(path) === library && /\/lib\.[\w.]*d\.ts$/.test(path);
-  const read = (path: string): string | undefined =>
-    sources.get(path) ?? (isLibrary(path) ? ts.sys.readFile(path) : undefined);
   return {
     fileExists: (path: string) => sources.has(path) || (isLibrary(path) && ts.sys.fileExists(path)),
     directoryExists: (path: string) => folders.has(path.replace(/(.)\/$/, '$1')),
     getDirectories: () => [],
-    readFile: read,
+    readFile: (path: string) => sources.get(path),
     getSourceFile(path: string, options: TS.ScriptTarget | TS.CreateSourceFileOptions) {
-      const source = read(path);
+      if (isLibrary(path)) return libraryFile(path);
+      const source = sources.get(path);
       return source === undefined ? undefined : ts.createSourceFile(path, source, options);
     },
-    getDefaultLibFileName: () => posix.join(library, 'lib.d.ts'),
-    getDefaultLibLocation: () => library,
+    getDefaultLibFileName: () => posix.join(LIBRARY, 'lib.d.ts'),
+    getDefaultLibLocation: () => LIBRARY,
     getCurrentDirectory: () => '/',
     getCanonicalFileName: (name: string) => name,
     useCaseSensitiveFileNames: () => true,
@@ -138,57 +133,48 @@ function hostOf(ts: TypeScript, sources: ReadonlyMap<string, string>, output: Co
   } satisfies TS.CompilerHost;
 }
 
-function compile(ts: TypeScript, order: CompileOrder): CompileAnswer {
-  const sources = sourcesOf(ts, order);
+/** What is wrong with a program. What only declarations can be wrong with is found while they are written. */
+const errorsIn = (program: TS.Program): TS.Diagnostic[] =>
+  [
+    ...program.getOptionsDiagnostics(),
+    ...program.getSyntacticDiagnostics(),
+    ...program.getGlobalDiagnostics(),
+    ...program.getSemanticDiagnostics(),
+  ].filter(({ category }) => category === ts.DiagnosticCategory.Error);
+
+function compile(order: CompileOrder): CompileAnswer {
+  const sources = sourcesOf(order);
   const output: CompileAnswer['output'] = [];
   const program = ts.createProgram({
     rootNames: [...sources.keys()].filter((path) => path.endsWith('.ts')),
-    options: {
-      strict: true,
-      target: ts.ScriptTarget.ES2022,
-      module: ts.ModuleKind.NodeNext,
-      moduleResolution: ts.ModuleResolutionKind.NodeNext,
-      lib: ['lib.es2022.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'],
-      types: [],
-      declaration: true,
-      skipLibCheck: true,
-      rootDir: ROOT,
-      outDir: OUT,
-    },
-    host: hostOf(ts, sources, output),
+    options: OPTIONS,
+    host: hostOf(sources, output),
   });
-  const errors = ts
-    .getPreEmitDiagnostics(program)
-    .filter(({ category }) => category === ts.DiagnosticCategory.Error);
   const unknown = new Set(
-    order.files.filter(([, source]) => isAbout(source, order.externals)).map(([path]) => path),
+    order.files.filter(([, source]) => isAbout(source, order.externals)).map(([path]) => ROOT + path),
   );
-  const problems = errors.filter(
-    ({ file }) => file?.fileName !== EXAMPLE && !(file && unknown.has(file.fileName.slice(ROOT.length))),
-  );
-  if (problems.length === 0) program.emit();
+  const isOwn = ({ file }: TS.Diagnostic): boolean =>
+    file?.fileName !== EXAMPLE && !unknown.has(file?.fileName ?? '');
+  const errors = errorsIn(program);
+  let problems = errors.filter(isOwn);
+  if (problems.length === 0) problems = program.emit().diagnostics.filter(isOwn);
   return {
-    problems: problems.slice(0, MOST_PROBLEMS).map(({ file, start, messageText }) => ({
-      file: file?.fileName.slice(ROOT.length) ?? '',
-      line: file && start !== undefined ? file.getLineAndCharacterOfPosition(start).line + 1 : 0,
-      message: ts.flattenDiagnosticMessageText(messageText, ' ').slice(0, LONGEST_MESSAGE),
-    })),
+    problems: problems.slice(0, MOST_PROBLEMS).map(problemOf),
     problemCount: problems.length,
-    exampleIsGood: errors.length === problems.length,
-    output: output.filter(([path]) => !path.startsWith('example.')),
+    exampleIsGood: !errors.some(({ file }) => file?.fileName === EXAMPLE),
+    output: problems.length > 0 ? [] : output.filter(([path]) => !path.startsWith('example.')),
   };
 }
 
-async function typescript(): Promise<TypeScript | undefined> {
-  try {
-    return (await import('typescript')).default;
-  } catch {
-    return undefined;
-  }
-}
+const problemOf = ({ file, start, messageText }: TS.Diagnostic): CompileProblem => ({
+  file: file?.fileName.slice(ROOT.length) ?? '',
+  line: file && start !== undefined ? file.getLineAndCharacterOfPosition(start).line + 1 : 0,
+  message: ts.flattenDiagnosticMessageText(messageText, ' ').slice(0, LONGEST_MESSAGE),
+});
 
-const ts = await typescript();
-const answer: CompileAnswer = ts
-  ? compile(ts, parse<CompileOrder>(await text(process.stdin)))
-  : { missing: true, problems: [], problemCount: 0, exampleIsGood: false, output: [] };
-process.stdout.write(JSON.stringify(answer));
+/** A check of an empty program reads the library and makes its types, which every program needs. */
+compile({ files: [['index.ts', 'export {};']], externals: [] });
+
+await answerOrder<CompileOrder>(async (order) => {
+  await writeFile(join('out', ANSWER), JSON.stringify(compile(order)));
+});
