@@ -92,7 +92,7 @@ export function checkRequired(kind: keyof typeof REQUIRED, settings: Settings): 
 }
 
 /** Texts that are published. */
-const PUBLIC = ['name', 'author', 'description', 'README'];
+const PUBLIC = ['name', 'author', 'description', 'homepage', 'README'];
 
 /** @throws Failure: 422 where a text that is published has a secret in it */
 export function checkTexts(settings: Settings, token: string | null): void {
