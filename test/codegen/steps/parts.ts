@@ -17,6 +17,8 @@ export interface Around {
   before?: (() => void | Promise<void>) | undefined;
   /** It may answer in place of the server. */
   after?: ((response: ServerResponse) => void | Promise<void>) | undefined;
+  /** How often it was asked. */
+  count: number;
 }
 
 export interface Parts {
@@ -32,8 +34,8 @@ export interface Parts {
   code: Readonly<Record<string, string>>;
   /** The address of a document, whose tag and version are of this name and number. */
   document(name: string, number: number, more?: { operations?: number; description?: string }): string;
-  /** What a registry does with publications of a package, and how many there were. */
-  publishing: Map<string, Around & { count: number }>;
+  /** What a registry does with publications of a package. */
+  publishing: Map<string, Around>;
   /** What a Git server does with pushes to a repository. */
   pushing: Map<string, Around>;
   close(): Promise<void>;
@@ -110,7 +112,11 @@ export async function startParts(): Promise<Parts> {
   });
   const pushTo = ({ method, url = '' }: IncomingMessage): Around | undefined =>
     method === 'POST' ? pushing.get(/^\/([^/]+)\.git\/git-receive-pack/.exec(url)?.[1] ?? '') : undefined;
-  git.before = (incoming) => pushTo(incoming)?.before?.();
+  git.before = (incoming) => {
+    const around = pushTo(incoming);
+    if (around) around.count += 1;
+    return around?.before?.();
+  };
   git.after = (incoming, response) => pushTo(incoming)?.after?.(response);
   const parts: Parts = {
     ...{ verdaccio, git, github, mails, publishing, pushing, code: CODE },
@@ -120,7 +126,7 @@ export async function startParts(): Promise<Parts> {
       const query = new URLSearchParams(
         Object.entries(more).map(([key, value]): [string, string] => [key, String(value)]),
       );
-      return `${backend.url}/documents/${name}/${number}?${query}`;
+      return `${backend.url}/documents/${name}/${number}?${query.toString()}`;
     },
     close: async () =>
       void (await Promise.all([backend, verdaccio, git, github, mails].map((part) => part.close()))),
