@@ -86,8 +86,10 @@ export interface StartOptions {
   announce?: (line: string) => void;
   /** Called with what the first start has made as soon as it is stored: it is not said again. */
   made?: (secrets: FirstSecrets) => void;
-  /** For tests: other kinds of tracked jobs, and other times. */
-  jobs?: Partial<JobQueueOptions>;
+  /** For tests: other kinds of tracked jobs, or the own ones changed, and other times. */
+  jobs?: Partial<Omit<JobQueueOptions, 'kinds'>> & {
+    kinds?: JobQueueOptions['kinds'] | ((own: JobQueueOptions['kinds']) => JobQueueOptions['kinds']);
+  };
 }
 
 /** Starts the whole server. @throws ConfigError, SchemaMismatch with the store closed again. */
@@ -148,12 +150,16 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     const gateway = openGateway({ ...base, pool, metrics });
     const { plane, services } = gateway;
     const generators = openGenerators(config.codegen, log);
-    const kinds = codegenKinds({
+    const own = codegenKinds({
       ...{ store, vault, generators, gateway: services },
       tenantOf: jobTenant(store),
       reachOf: (tenant) => gatewayReach(config, tenant),
     });
-    const tracked = openJobQueue({ store, log, kinds, ...options.jobs });
+    const { kinds = own, ...ofJobs } = options.jobs ?? {};
+    const tracked = openJobQueue({
+      ...{ store, log, ...ofJobs },
+      kinds: typeof kinds === 'function' ? kinds(own) : kinds,
+    });
     const handle = createApp({
       ...base,
       ...{ pool, directory, readiness, metrics, plane, generators },

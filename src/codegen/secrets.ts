@@ -27,16 +27,22 @@ const KINDS: readonly (readonly [what: string, pattern: RegExp])[] = [
 /** Shorter ones stand in texts by chance. */
 const SHORTEST_KNOWN = 8;
 
+/** Where a text has a secret, however it is written; -1 where it has not. */
+function placeOf(text: string, secret: string | null): number {
+  if (secret === null || secret.length < SHORTEST_KNOWN) return -1;
+  return Math.max(...spellingsOf(secret).map((spelling) => text.indexOf(spelling)));
+}
+
+/** Whether a secret of this server is in a text. */
+export const hasSecret = (text: string, secret: string | null): boolean => placeOf(text, secret) !== -1;
+
 /**
  * What a text seems to give away, and in which line; undefined where nothing is found. The secret itself is not in it.
  * @param known the token that is set next to the text
  */
-export function secretIn(text: string, known: string | null): string | undefined {
-  if (known !== null && known.length >= SHORTEST_KNOWN)
-    for (const spelling of spellingsOf(known)) {
-      const at = text.indexOf(spelling);
-      if (at !== -1) return `the token that is set here, in line ${lineAt(text, at)}`;
-    }
+export function secretIn(text: string, known: string | null = null): string | undefined {
+  const own = placeOf(text, known);
+  if (own !== -1) return `the token that is set here, in line ${lineAt(text, own)}`;
   for (const [what, pattern] of KINDS) {
     const at = text.search(pattern);
     if (at !== -1) return `${what}, in line ${lineAt(text, at)}`;

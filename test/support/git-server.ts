@@ -69,6 +69,8 @@ export interface GitServer {
   asked: string[];
   /** Called before each request is answered. */
   before: ((request: IncomingMessage) => void | Promise<void>) | undefined;
+  /** Called once Git has done what was asked, before its answer is sent. */
+  after: ((request: IncomingMessage, response: ServerResponse) => void | Promise<void>) | undefined;
   close(): Promise<void>;
 }
 
@@ -112,6 +114,7 @@ export async function startGitServer(token: string): Promise<GitServer> {
       if (name.toLowerCase() === 'status') status = Number.parseInt(value, 10);
       else response.setHeader(name, value);
     }
+    await made.after?.(request, response);
     response.writeHead(status).end(whole.subarray(end + 4));
   }
 
@@ -121,6 +124,7 @@ export async function startGitServer(token: string): Promise<GitServer> {
     host,
     asked: [],
     before: undefined,
+    after: undefined,
     url: (name) => `http://${host}/${name}.git`,
     create(name) {
       const folder = join(root, `${name}.git`);

@@ -2,6 +2,7 @@ import { Failure } from '../../api/index.js';
 import type { JobKind, RunningJob } from '../../jobs/index.js';
 import type { Reach } from '../../kernel/private-networks.js';
 import { CODEGEN_CODES } from '../codes.js';
+import { checkDocumentSecrets } from '../document-secrets.js';
 import { refusedField } from '../failures.js';
 import type { GithubOptions } from '../options/index.js';
 import { checkPaths } from '../paths.js';
@@ -18,6 +19,17 @@ import { referenceOf, tagsOf } from './reference/index.js';
 import { GithubProblem, makeLabels, makeRelease, openGithub, releaseTag } from './rest/index.js';
 
 export const SYNC_GITHUB = 'syncGithub';
+
+/** The steps of a synchronization in their order, each with the percentage at which it begins. */
+export const SYNC_STEPS = {
+  read: 0,
+  generate: 10,
+  clone: 40,
+  write: 60,
+  push: 70,
+  labels: 85,
+  release: 95,
+} as const;
 
 /** What a synchronization is about; all of it is read when its turn has come. */
 export type SyncInput = Readonly<Record<string, never>>;
@@ -49,6 +61,9 @@ export interface SyncBase {
 
 type SyncJob = RunningJob<SyncInput>;
 
+const enter = (job: SyncJob, step: keyof typeof SYNC_STEPS): Promise<void> =>
+  job.step(step, SYNC_STEPS[step]);
+
 /** What one run works with. */
 interface Sync extends SyncSubject {
   job: SyncJob;
@@ -69,20 +84,22 @@ const MOST_ATTEMPTS = 2;
 
 /**
  * Writes the SDK and the reference of an API to its repository, and makes labels and a release. A run that was broken off is
- * repeated whole: it finds what it has pushed by its note, and labels and releases by their names.
+ * repeated whole: it finds what it has pushed by its note, and labels and releases by their names. It can be cancelled until it
+ * pushes.
  */
 export const syncKind = (base: SyncBase): JobKind<SyncInput, SyncResult> => ({
   name: SYNC_GITHUB,
   async run(job) {
-    await job.step('read', 0);
+    await enter(job, 'read');
     const subject = await base.subjectOf(job.tenantId, job.apiId);
+    checkDocumentSecrets(subject.document, subject.options.token);
     const sync = {
       ...subject,
       job,
       generator: await generatorFor(base.generators, subject.options.language),
     };
     try {
-      await job.step('generate', 10);
+      await enter(job, 'generate');
       const folders = await foldersOf(base.generators, sync);
       const commit = await commitTo(sync, folders);
       const labels = await announce(sync, commit);
@@ -120,7 +137,7 @@ const listed = (files: Files): [path: string, text: string][] =>
 async function commitTo(sync: Sync, folders: Folders): Promise<string> {
   const { job, options, reach } = sync;
   const { remoteUrl, branch, token } = options;
-  await job.step('clone', 40);
+  await enter(job, 'clone');
   const repository = openRepository({ remoteUrl, branch, token, reach }, job.signal);
   try {
     const note = job.note as Note | undefined;
@@ -142,11 +159,13 @@ async function pushTo(repository: OpenRepository, sync: Sync, folders: Folders):
     time: Math.floor(Date.now() / 1000),
   };
   for (let attempt = 1; ; attempt += 1) {
-    await job.step('write', 60);
+    await enter(job, 'write');
     const { commit, changed } = await repository.write(order);
     if (!changed) return commit;
     await job.setNote({ commit, remoteUrl, branch } satisfies Note);
-    await job.step('push', 70);
+    await enter(job, 'push');
+    // Nothing undoes a push: the labels and the release follow.
+    await job.commit();
     const { outcome, messages } = await repository.push();
     for (const line of messages.split(/[\r\n]+/).filter(Boolean)) say(sync, line);
     if (outcome === 'pushed') return commit;
@@ -164,7 +183,7 @@ async function pushTo(repository: OpenRepository, sync: Sync, folders: Folders):
 async function announce(sync: Sync, commit: string): Promise<number> {
   const { job, options, document, reach, generator, title } = sync;
   const { apiUrl, token, userAgent, hasGithubApi, owner, repo } = options;
-  await job.step('labels', 85);
+  await enter(job, 'labels');
   if (!hasGithubApi) {
     say(sync, 'No labels and no release: remoteUrl is not on github.com, and apiUrl is not set.');
     return 0;
@@ -173,7 +192,7 @@ async function announce(sync: Sync, commit: string): Promise<number> {
   const repository = `/repos/${encodeURIComponent(owner)}/${encodeURIComponent(repo)}`;
   try {
     const labels = options.syncLabels ? await makeLabels(github, repository, tagsOf(document)) : 0;
-    await job.step('release', 95);
+    await enter(job, 'release');
     const version = versionOf(document);
     const name = `${lineOf(title)} ${version} (${generator})`;
     const body = `The ${generator} SDK of ${lineOf(title)}, made by Gatehouse of version ${version} of its document.`;

@@ -3,6 +3,7 @@ import { findApiResource } from '../../api-resources/index.js';
 import type { JobKind, RunningJob } from '../../jobs/index.js';
 import { tenantDb, tenantTransaction, type TenantDb, type Vault } from '../../store/index.js';
 import { CODEGEN_CODES } from '../codes.js';
+import { checkDocumentSecrets } from '../document-secrets.js';
 import { inline } from '../markdown.js';
 import type { NpmOptions } from '../options/index.js';
 import { checkPaths } from '../paths.js';
@@ -22,6 +23,9 @@ import type { ReleaseInput, ReleaseResult } from './types.js';
 import { nextVersion } from './version.js';
 
 export const RELEASE_SDK = 'releaseSdk';
+
+/** The steps of a release in their order, each with the percentage at which it begins. */
+export const RELEASE_STEPS = { read: 5, generate: 15, check: 40, pack: 70, publish: 85, record: 95 } as const;
 
 /** What releases need of the other modules. */
 export interface ReleaseBase extends RecordBase {
@@ -51,6 +55,9 @@ interface Release {
   registryUrl: URL;
 }
 
+const enter = (job: ReleaseJob, step: keyof typeof RELEASE_STEPS): Promise<void> =>
+  job.step(step, RELEASE_STEPS[step]);
+
 const MOST_TARBALL = 20 * 1024 * 1024;
 const DEFAULT_REGISTRY = 'https://registry.npmjs.org/';
 
@@ -61,13 +68,13 @@ const DEFAULT_REGISTRY = 'https://registry.npmjs.org/';
 export const releaseKind = (base: ReleaseBase): JobKind<ReleaseInput, ReleaseResult> => ({
   name: RELEASE_SDK,
   async run(job) {
-    await job.step('read', 5);
+    await enter(job, 'read');
     const release = await begin(base, job);
     const done = await settle(release);
     if (done) return done;
     const draft = (await ownDraft(release)) ?? (await prepare(release));
     await publish(release, draft);
-    await job.step('record', 95);
+    await enter(job, 'record');
     await recordRelease(base, job.tenantId, release.key, draft);
     return resultOf(draft);
   },
@@ -145,19 +152,20 @@ async function prepare(release: Release): Promise<Draft> {
 }
 
 async function prepareWith(release: Release, compiler: Compiler): Promise<Draft> {
-  const { base, db, job, tenant, key, generator } = release;
+  const { base, db, job, tenant, key, generator, options } = release;
   const common = await base.commonOptionsOf(db, key.apiId);
   const swaggerUrl = job.input.swaggerUrl ?? common?.swaggerUrl;
   const document = await documentFor(base, tenant, key.apiId, swaggerUrl);
-  await job.step('generate', 15);
+  checkDocumentSecrets(document, options.token);
+  await enter(job, 'generate');
   const code = await base.generators.generate(
     { generator: generator.name, document, options: {} },
     { signal: job.signal, line: (text) => job.line(text) },
   );
   checkPaths(code);
-  await job.step('check', 40);
+  await enter(job, 'check');
   const { files, example } = await checked(release, compiler, document, code);
-  await job.step('pack', 70);
+  await enter(job, 'pack');
   const draft = await packed(release, document, { code, compiled: files, example, swaggerUrl });
   await tenantTransaction(base.store, job.tenantId, (trx) => putDraft(trx, key, draft));
   await job.setNote(resultOf(draft));
@@ -239,7 +247,7 @@ async function packed(release: Release, document: OpenApi, made: Made): Promise<
 
 /** Sends the package. Where it fails, the registry may have it all the same: an answer was lost, or it came late. */
 async function publish({ job, registry }: Release, draft: Draft): Promise<void> {
-  await job.step('publish', 85);
+  await enter(job, 'publish');
   await job.commit();
   try {
     await registry.publish(draft.tarball, draft.details.manifest, job.signal);

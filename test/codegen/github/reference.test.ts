@@ -185,6 +185,18 @@ Second\\.
       assert.ok(referenceOf(document).has('README.md'));
   });
 
+  it('takes 10,000 operations, whose tags all want the same name of a file', () => {
+    const tagOf = (n: number): string => n.toString(2).replaceAll('0', '!').replaceAll('1', '?');
+    const paths = Object.fromEntries(
+      Array.from({ length: 10_000 }, (_, n) => [`/p${n}`, { get: { tags: [tagOf(n)] } }]),
+    );
+    const files = [...referenceOf(documentOf(paths)).keys()];
+    assert.deepEqual(
+      [files.length, files[1], files[2], files.at(-1)],
+      [10_001, 'tag.md', 'tag-2.md', 'tag-10000.md'],
+    );
+  });
+
   it('gives files names that no other has, in whatever case', () => {
     const tags = ['Orders', 'orders', 'ORDERS!', 'readme', '../../x', '订单', '…', 'x'.repeat(300)];
     const paths = Object.fromEntries(

@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Failure } from '../../../src/api/index.js';
-import { syncKind, type SyncResult, type SyncSubject } from '../../../src/codegen/github/sync.js';
+import { SYNC_STEPS, syncKind, type SyncResult, type SyncSubject } from '../../../src/codegen/github/sync.js';
 import type { Files } from '../../../src/codegen/types.js';
 import type { RunningJob } from '../../../src/jobs/index.js';
-import { packageRoot } from '../../../src/kernel/root.js';
-import { temporaryFolder } from '../../support/config.js';
 import {
   commitTo,
   git,
@@ -21,7 +15,7 @@ import {
 import { startGithub, type GithubServer } from '../../support/github-server.js';
 
 const TOKEN = 'ghp_0123456789abcdefWXYZ';
-const STEPS = ['read', 'generate', 'clone', 'write', 'push', 'labels', 'release'];
+const STEPS = Object.keys(SYNC_STEPS);
 const CODE: Files = new Map([
   ['index.ts', 'export * from "./src/client.js";\n'],
   ['src/client.ts', 'export {};\n'],
@@ -237,6 +231,16 @@ describe('the synchronization of a repository', () => {
     assert.ok(!JSON.stringify([job.lines, job.noted]).includes(TOKEN));
   });
 
+  it('is refused where the document has a secret in it, and does not say it', async () => {
+    const github = `ghp_${'a1'.repeat(18)}`;
+    for (const description of [TOKEN, `Use ${github}`]) {
+      const document = { ...DOCUMENT, info: { ...DOCUMENT.info, description } };
+      const [status, code, message] = await failure(run(subject({}, { document })));
+      assert.deepEqual([status, code, message.includes(github)], [422, 200001, false]);
+    }
+    assert.equal(headOf(folder, 'main'), undefined);
+  });
+
   it('says what is wrong with a generator, its files, or a token', async () => {
     const [status, , message] = await failure(run(subject({ language: 'cobol' })));
     assert.deepEqual([status, message.slice(0, 8)], [422, 'genName:']);
@@ -361,44 +365,11 @@ describe('the synchronization of a repository', () => {
     await assert.rejects(run(subject(), job), { message: 'cancelled' });
   });
 
-  const KILLED = join(packageRoot, 'dist', 'src', 'codegen', 'github', 'sync.js');
-  /** Runs the built program until it kills itself with SIGKILL at a step, or once its note is stored. Answers its note. */
-  async function killed(at: string): Promise<unknown> {
-    const file = join(temporaryFolder(), 'note.json');
-    const order = { subject: subject(), code: [...CODE], generator: GENERATOR, at, file };
-    const program = `
-      import { writeFileSync } from 'node:fs';
-      import { syncKind } from ${JSON.stringify(pathToFileURL(KILLED).href)};
-      const { subject, code, generator, at, file } = ${JSON.stringify(order)};
-      const end = (now) => now === at && process.kill(process.pid, 'SIGKILL');
-      const job = {
-        id: 'j1', tenantId: 't1', apiId: 'a1', input: {}, signal: new AbortController().signal, note: undefined,
-        step: async (name) => end(name), line: () => undefined,
-        setNote: async (note) => { writeFileSync(file, JSON.stringify(note)); end('noted'); },
-      };
-      const generators = { find: async () => generator, generate: async () => new Map(code) };
-      await syncKind({ generators, subjectOf: async () => subject }).run(job);`;
-    const path = join(temporaryFolder(), 'program.mjs');
-    writeFileSync(path, program);
-    const child = spawn(process.execPath, [path], { stdio: 'inherit' });
-    const signal = await new Promise((resolve) => child.on('exit', (_code, by) => resolve(by)));
-    assert.equal(signal, 'SIGKILL');
-    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as unknown) : undefined;
-  }
-
-  for (const at of [...STEPS.slice(1), 'noted'])
-    it(`is done once where it is killed in the step ${at}, and run again`, async function () {
-      this.timeout(60_000);
-      const note = await killed(at);
-      const { commit } = await run(subject(), jobOf(note).job);
-      assert.deepEqual([headOf(folder, 'main'), commits()], [commit, 1]);
-      assert.deepEqual([github.labels.length, github.releases.length], [2, 1]);
-    });
-
-  it('knows a commit that it has pushed before it was killed, though others have built on it', async () => {
-    const note = await killed('labels');
+  it('knows a commit that an earlier run has pushed, though others have built on it', async () => {
+    const earlier = jobOf().job;
+    await run(subject(), earlier);
     const theirs = commitTo(folder, 'main', { 'sdk/hey-api-fetch/index.ts': 'mine\n' });
-    const { commit } = await run(subject(), jobOf(note).job);
+    const { commit } = await run(subject(), jobOf(earlier.noted).job);
     assert.deepEqual([commit, headOf(folder, 'main')], [git(folder, ['rev-parse', 'main^']), theirs]);
   });
 });

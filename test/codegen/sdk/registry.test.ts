@@ -176,6 +176,8 @@ describe('a registry that does not behave', () => {
 
   for (const [what, body] of [
     ['no JSON', 'hello'],
+    ['a page', '<!doctype html><title>Sign in</title>'],
+    ['more than 16 MiB', ' '.repeat(16 * 1024 * 1024 + 1)],
     ['another package', JSON.stringify({ name: 'other', 'dist-tags': { latest: '9.9.9' } })],
     ['a list', '[]'],
     ['null', 'null'],

@@ -5,7 +5,7 @@ import type { Config } from '../../../src/config.js';
 import { openStore, type Store } from '../../../src/store/index.js';
 import { configFor, STORES } from '../../support/config.js';
 import { createTenantAt } from '../../support/tenants.js';
-import { add, jobOf, jobWhen, newApi, openQueue, Steered } from './support.js';
+import { add, jobOf, newApi, openQueue, Steered } from './support.js';
 
 const SELF = fileURLToPath(import.meta.url);
 const NODE = SELF.replace(/crash\.test\.(\w+)$/, 'node.$1');
@@ -45,9 +45,10 @@ for (const kind of STORES)
       killed.kill('SIGKILL');
       await gone;
       const other = openQueue(store, [steered.kind]);
+      const ended = other.wait({ tenantId: tenant, id }, new AbortController().signal);
       assert.deepEqual((await steered.running('a')).note, { version: '1.2.0' });
       await steered.end('a');
-      assert.equal((await jobWhen(store, tenant, id)).state, 'done');
+      assert.equal((await ended).state, 'done');
       assert.deepEqual(steered.began, ['a']);
       await Promise.all([queue.close(), other.close()]);
     });

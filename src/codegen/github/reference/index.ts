@@ -14,17 +14,24 @@ const INDEX = 'README.md';
 const OTHERS = 'Other operations';
 const LONGEST_NAME = 60;
 
+/** Names of files that are taken, and the number that is tried next for a name that was wanted before. */
+interface Names {
+  taken: Set<string>;
+  next: Map<string, number>;
+}
+
 /** A name of a file that nothing else has; file systems may not tell cases apart. */
-function fileNameOf(title: string, taken: Set<string>): string {
+function fileNameOf(title: string, { taken, next }: Names): string {
   const letters = title
     .normalize('NFKC')
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]+/gu, '-');
   const short = [...letters.replace(/^-|-$/g, '')].slice(0, LONGEST_NAME).join('') || 'tag';
-  for (let n = 1; ; n += 1) {
+  for (let n = next.get(short) ?? 1; ; n += 1) {
     const name = n === 1 ? short : `${short}-${n}`;
     if (taken.has(name)) continue;
     taken.add(name);
+    next.set(short, n + 1);
     return `${name}.md`;
   }
 }
@@ -39,7 +46,7 @@ interface Chapter {
 /** Operations by their first tag; those without one are at the end. */
 function chaptersOf(document: OpenApi): Chapter[] {
   const operations = operationsOf(document);
-  const taken = new Set(['readme', 'index']);
+  const names: Names = { taken: new Set(['readme', 'index']), next: new Map() };
   const groups = new Map<string | undefined, OperationOf[]>();
   for (const operation of operations) {
     const group = groups.get(operation.tag) ?? [];
@@ -55,7 +62,7 @@ function chaptersOf(document: OpenApi): Chapter[] {
     { title: OTHERS, description: undefined, found: groups.get(undefined) },
   ];
   return chapters.flatMap(({ title, description, found }) =>
-    found ? [{ title, description, file: fileNameOf(title, taken), operations: found }] : [],
+    found ? [{ title, description, file: fileNameOf(title, names), operations: found }] : [],
   );
 }
 
