@@ -50,7 +50,7 @@ describe('steps of jobs of code generation', () => {
       let worker: Gatehouse;
       let subjects: Subjects;
       // In the short run a store is asked what the other one is not; in the long one both are asked all.
-      const some = (points: readonly string[]): readonly string[] => someOf(points, placeOf(kind), 2);
+      const some = (points: readonly string[]): readonly string[] => someOf(points, placeOf(kind), 4);
       const [releasePoints, syncPoints] = [some(RELEASE_POINTS), some(SYNC_POINTS)];
       const holds = new Holds();
       const releases = new Map<string, Killed>();
