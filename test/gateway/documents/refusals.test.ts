@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
+import { ruleMistakes } from '../../../src/gateway/documents/rules.js';
 import { adviceOf } from '../../../src/gateway/documents/specification-messages.js';
 import { DocumentRefused, type DocumentProblem } from '../../../src/gateway/types.js';
 
@@ -371,6 +372,12 @@ describe('a document that cannot be published', () => {
       assert.doesNotMatch(adviceOf(message), /^Correct what breaks/, message);
       assert.match(adviceOf(message), SENTENCE);
     }
+  });
+
+  it('is checked by the JSON Schema of its version once, and not by the library again', async () => {
+    assert.deepEqual(await ruleMistakes({ openapi: '3.0.3', paths: {} }, 'openapi-3.0'), []);
+    assert.deepEqual(await ruleMistakes({ openapi: '3.1.0', paths: { '/a': {} } }, 'openapi-3.1'), []);
+    assert.deepEqual(await ruleMistakes({ swagger: '2.0', paths: {} }, 'swagger-2.0'), []);
   });
 
   it('has no lines when it was sent as an object', async () => {
