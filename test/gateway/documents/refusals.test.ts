@@ -313,6 +313,10 @@ const MESSAGES: [text: string, message: string][] = [
     `${SWAGGER}paths:\n  /a:\n    get: {parameters: [{name: a, in: formData, type: file}], ${OPERATION}}`,
     'Add "multipart/form-data" to "consumes": a parameter is a file.',
   ],
+  [
+    'openapi: 3.1.0\ninfo: {title: a, version: "1"}\npaths: {}\ncomponents: {}',
+    'Describe something in "paths", "webhooks" or "components".',
+  ],
   [schema('{enum: []}'), 'Add something: 1 or more are needed here.'],
   [schema('{required: [a, a]}'), 'Remove what is there twice.'],
   [schema('{maxLength: -1}'), 'Write a number that is >= 0.'],
@@ -418,6 +422,11 @@ describe('a document at its limits', () => {
   before(() => (documents = openDocuments()));
   after(() => documents.close());
   const good: [title: string, text: string][] = [
+    ['an extension of components that is null', `${HEAD}paths: {}\ncomponents: {x-a: null}`],
+    [
+      'an extension of components with names of its own',
+      'openapi: 3.1.0\ninfo: {title: a, version: "1"}\ncomponents: {x-a: {my key: 1}}',
+    ],
     ['a byte order mark', `\ufeff${HEAD}paths: {}`],
     ['100 levels', nested(97)],
     ['100 aliases', `${HEAD}paths: {}\nx-a: &a 1\nx-b:\n${'  - *a\n'.repeat(100)}`],
