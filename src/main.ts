@@ -5,7 +5,7 @@ import { openFiles } from './blobs/open.js';
 import { longestLife, type Config } from './config.js';
 import { codegenKinds, openGenerators } from './codegen/index.js';
 import { openContext, type GatehouseContext } from './context.js';
-import { openGateway, PREFIX, upgradeListener } from './gateway/index.js';
+import { openGateway, PREFIX, upgradeListener, type GatewayBase } from './gateway/index.js';
 import { checkConfig, checkHome, ensureHome, type FirstSecrets, type Home } from './first-start.js';
 import {
   every,
@@ -90,6 +90,8 @@ export interface StartOptions {
   jobs?: Partial<Omit<JobQueueOptions, 'kinds'>> & {
     kinds?: JobQueueOptions['kinds'] | ((own: JobQueueOptions['kinds']) => JobQueueOptions['kinds']);
   };
+  /** For tests: what reads documents for all servers of a process. */
+  documents?: GatewayBase['documents'];
 }
 
 /** Starts the whole server. @throws ConfigError, SchemaMismatch with the store closed again. */
@@ -147,7 +149,7 @@ export async function start(config: Config, options: StartOptions = {}): Promise
     );
     scraped = metrics && metricsServer(metrics);
     if (scraped && scrapedAt) await listen(scraped, scrapedAt);
-    const gateway = openGateway({ ...base, pool, metrics });
+    const gateway = openGateway({ ...base, pool, metrics, documents: options.documents });
     const { plane, services } = gateway;
     const generators = openGenerators(config.codegen, log);
     const own = codegenKinds({

@@ -58,6 +58,8 @@ export interface GatewayBase extends Pick<AccessBase, 'store' | 'log' | 'people'
   config: Config;
   pool: Pick<ProviderPool, 'get'>;
   metrics: Metrics | undefined;
+  /** What reads documents, where several servers share it; else each has its own. */
+  documents?: Documents | undefined;
 }
 
 /** What reads documents where no server runs: for the command line. */
@@ -71,7 +73,7 @@ const KEY_SET = { maxBytes: 256 * 1024, milliseconds: 10_000 };
 
 export function openGateway(base: GatewayBase): Gateway {
   const { store, log, config, metrics } = base;
-  const documents = openDocuments();
+  const documents = base.documents ?? openDocuments();
   const live = openLiveCatalogue({ store, log });
   const access = openAccess({
     ...base,
@@ -101,7 +103,7 @@ export function openGateway(base: GatewayBase): Gateway {
       await access.close();
       await usage.close();
       live.close();
-      await documents.close();
+      if (!base.documents) await documents.close();
     },
   };
 }

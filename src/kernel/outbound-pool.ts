@@ -1,9 +1,13 @@
 import { isIP } from 'node:net';
-import { buildConnector, Pool } from 'undici';
+import type * as Undici from 'undici';
+import type { buildConnector, Pool } from 'undici';
 import { AddressRefused, lookupFor } from './checked-addresses.js';
 import { canonicalName } from './outbound-entries.js';
 import { settleEnd } from './outbound-socket.js';
 import { destinationOf, isOutOfReach, isWithin, type Reach } from './private-networks.js';
+import { whenNeeded } from './when-needed.js';
+
+const undici = whenNeeded<typeof Undici>('undici');
 
 /**
  * Pools of kept connections to somebody else's server, within a reach. Each connection goes to an address that was checked for
@@ -37,7 +41,7 @@ export function connectorWithin(
   timeout: number = CONNECT_MS,
 ): buildConnector.connector {
   const lookup = lookupFor(reach, port);
-  const connect = buildConnector({ lookup, timeout, autoSelectFamilyAttemptTimeout: ATTEMPT_MS });
+  const connect = undici().buildConnector({ lookup, timeout, autoSelectFamilyAttemptTimeout: ATTEMPT_MS });
   return ({ servername: _said, ...target }, given) => {
     const { hostname } = target;
     const callback: buildConnector.Callback = (...connected) => {
@@ -64,5 +68,6 @@ export function openOutboundPool(origin: URL, reach: Reach, options: OutboundPoo
   const to = destinationOf(origin);
   if (isOutOfReach(reach, to)) throw new AddressRefused();
   const connect = connectorWithin(to.port, reach, connectTimeout);
+  const { Pool } = undici();
   return new Pool(origin.origin, { ...others, pipelining: 1, connect });
 }

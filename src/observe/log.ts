@@ -1,9 +1,10 @@
-import type { Logger, LoggerOptions } from 'pino';
+import type { destination, Logger, LoggerOptions } from 'pino';
 import type { Config } from '../config.js';
 import { withoutFileNames } from '../kernel/capabilities.js';
 import { StoreUnavailable } from '../kernel/errors.js';
 
 export type Log = Logger;
+type Destination = ReturnType<typeof destination>;
 
 // Lines that come together are written together: a write for each costs as much as the request's own answer. What waits is
 // written when the process ends, whichever way it ends by itself.
@@ -28,19 +29,45 @@ export async function openLog(config: Config): Promise<Log> {
   if (config.production || !process.stdout.isTTY)
     return pino(
       options,
-      pino.destination({
-        dest: 1,
-        sync: false,
-        minLength: BATCH_BYTES,
-        maxWrite: 2 * BATCH_BYTES,
-        maxLength: MOST_WAITING_BYTES,
-        periodicFlush: FLUSH_MS,
-      }),
+      flushedSoon(
+        pino.destination({
+          dest: 1,
+          sync: false,
+          minLength: BATCH_BYTES,
+          maxWrite: 2 * BATCH_BYTES,
+          maxLength: MOST_WAITING_BYTES,
+        }),
+      ),
     );
   return pino({
     ...options,
     transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname', singleLine: true } },
   });
+}
+
+/**
+ * Writes what waits FLUSH_MS after the first line of it. The library's own timer writes nothing, as often, while nothing waits,
+ * and goes on when the server has ended.
+ */
+function flushedSoon(lines: Destination): Destination {
+  const write = lines.write.bind(lines);
+  let waitingBytes = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const flushSoon = (): void => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      lines.flush(); // without effect while something is written; `drain` comes then
+    }, FLUSH_MS).unref();
+  };
+  lines.on('write', (bytes: number) => (waitingBytes -= bytes));
+  lines.on('drop', (line: string) => (waitingBytes -= Buffer.byteLength(line)));
+  lines.on('drain', () => waitingBytes > 0 && flushSoon());
+  lines.write = (line) => {
+    waitingBytes += Buffer.byteLength(line);
+    flushSoon();
+    return write(line);
+  };
+  return lines;
 }
 
 let second = -1;

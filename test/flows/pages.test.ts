@@ -278,10 +278,13 @@ describe('the pages', () => {
       width: number;
       colorScheme: 'light' | 'dark';
     }
-    const NARROW_LIGHT: Look = { width: 360, colorScheme: 'light' };
-    const NARROW_DARK: Look = { width: 360, colorScheme: 'dark' };
-    const WIDE_LIGHT: Look = { width: 1280, colorScheme: 'light' };
-    const WIDE_DARK: Look = { width: 1280, colorScheme: 'dark' };
+    const LOOKS: readonly (readonly [locale: string, look: Look])[] = [
+      ['en-US', { width: 360, colorScheme: 'light' }],
+      ['en-US', { width: 1280, colorScheme: 'dark' }],
+      ['zh-CN', { width: 1280, colorScheme: 'light' }],
+      ['zh-CN', { width: 360, colorScheme: 'dark' }],
+    ];
+    const shown = ({ width, colorScheme }: Look): string => `${width} px ${colorScheme}`;
 
     async function problems(page: Page): Promise<string[]> {
       const found = await page.evaluate(async () => {
@@ -298,12 +301,10 @@ describe('the pages', () => {
       return found.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0]?.html}`);
     }
 
-    for (const [locale, looks] of [
-      ['en-US', [NARROW_LIGHT, WIDE_DARK]],
-      ['zh-CN', [WIDE_LIGHT, NARROW_DARK]],
-    ] satisfies [string, Look[]][])
+    for (const locale of ['en-US', 'zh-CN']) {
+      const looks = LOOKS.filter(([of]) => of === locale);
       it(`have nothing that axe-core finds, and fit the width (${locale}, ${looks
-        .map(({ width, colorScheme }) => `${width} px ${colorScheme}`)
+        .map(([, look]) => shown(look))
         .join(', ')})`, async function () {
         this.timeout(600_000); // each page is looked at twice
         needsBrowser(this);
@@ -313,14 +314,15 @@ describe('the pages', () => {
         const own = await startServer('sqlite', {}, TOUR_LIMITS);
         await prepareTour(own);
         await tour(own, page, async (name) => {
-          const searched = oneOf(looks, seen.push(name));
-          await page.evaluate(AXE);
-          for (const look of looks) {
+          const searched = oneOf(LOOKS, seen.push(name)).filter((each) => looks.includes(each));
+          if (searched.length > 0) await page.evaluate(AXE);
+          for (const each of looks) {
+            const [, look] = each;
             const { width, colorScheme } = look;
             await page.setViewportSize({ width, height: 800 });
             await page.emulateMedia({ colorScheme });
-            if (searched.includes(look))
-              assert.deepEqual(await problems(page), [], `${name}, ${width} px, ${colorScheme}`);
+            if (searched.includes(each))
+              assert.deepEqual(await problems(page), [], `${name}, ${shown(look)}`);
             const overflow = await page.evaluate<number>(
               'document.documentElement.scrollWidth - document.documentElement.clientWidth',
             );
@@ -331,6 +333,7 @@ describe('the pages', () => {
         await visitor.close();
         await own.stop();
       });
+    }
 
     it('work without JavaScript, by keyboard, with a password manager [SEC-33]', async function () {
       needsBrowser(this);

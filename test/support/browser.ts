@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Context } from 'mocha';
-import { chromium, type Browser, type BrowserContext, type BrowserContextOptions } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-core';
 
 const PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const FLAGS = [
@@ -25,10 +25,16 @@ export function needsBrowser(test: Context): void {
   test.skip();
 }
 
+/** Each process of the tests loads this module, and few start a browser: the library is loaded for these. */
+async function launch(path: string): Promise<Browser> {
+  const { chromium } = await import('playwright-core');
+  return chromium.launch({ executablePath: path, args: FLAGS, headless: true });
+}
+
 /** A browser profile of its own, empty. */
 export async function newVisitor(options: BrowserContextOptions = {}): Promise<BrowserContext> {
   if (executablePath === undefined) throw new Error('there is no browser; call needsBrowser first');
-  browser ??= chromium.launch({ executablePath, args: FLAGS, headless: true });
+  browser ??= launch(executablePath);
   return (await browser).newContext({ locale: 'en-US', ...options });
 }
 

@@ -10,10 +10,9 @@ import {
 } from '../types.js';
 import type { ThreadAnswer, ThreadMessage, ThreadOrder } from './document-thread.js';
 import { MAX_BYTES } from './limits.js';
-import { DocumentMistakes, mistake, type Mistake } from './mistakes.js';
+import { DocumentMistakes, mistake, tooLarge, type Mistake } from './mistakes.js';
 import { openPlaces, type InPlace } from './places.js';
 import type { Prepared } from './prepare.js';
-import { tooLarge } from './source.js';
 
 export interface Documents {
   prepare: PrepareDocument;

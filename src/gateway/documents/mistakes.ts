@@ -1,4 +1,4 @@
-import { MAX_PROBLEMS, MAX_WORDS } from './limits.js';
+import { MAX_BYTES, MAX_PROBLEMS, MAX_WORDS } from './limits.js';
 import { pointerOf, tokensOf } from './tree.js';
 
 export interface Position {
@@ -61,3 +61,6 @@ function shortPointer(pointer: string): string {
   }
   return short;
 }
+
+export const tooLarge = (): DocumentMistakes =>
+  mistake('tooLarge', `Send at most ${MAX_BYTES / 1024 / 1024} MiB.`);

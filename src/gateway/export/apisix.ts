@@ -1,4 +1,5 @@
-import { stringify } from 'yaml';
+import type * as Yaml from 'yaml';
+import { whenNeeded } from '../../kernel/when-needed.js';
 import {
   backendPathOf,
   basePathOf,
@@ -12,6 +13,8 @@ import {
   type Refusal,
 } from './requirements.js';
 import { commentsOf, type ExportSource, type LeftOut } from './source.js';
+
+const yaml = whenNeeded<typeof Yaml>('yaml');
 
 type Plugins = Record<string, Record<string, unknown>>;
 
@@ -39,7 +42,7 @@ export async function exportApisix(source: ExportSource): Promise<string> {
     'in the environment of APISIX to any text: the plugin wants one, and does not use it.',
   ];
   // APISIX reads the file when its last line is there.
-  return `${commentsOf(source, 'apisix', introduction, notes)}${stringify({ routes }, { lineWidth: 0 })}#END\n`;
+  return `${commentsOf(source, 'apisix', introduction, notes)}${yaml().stringify({ routes }, { lineWidth: 0 })}#END\n`;
 }
 
 const MOST_PRIORITY = 1000;

@@ -1,4 +1,5 @@
-import { stringify } from 'yaml';
+import type * as Yaml from 'yaml';
+import { whenNeeded } from '../../kernel/when-needed.js';
 import type { Quota, RateLimit } from '../types.js';
 import {
   backendPathOf,
@@ -14,6 +15,8 @@ import {
   type Refusal,
 } from './requirements.js';
 import { commentsOf, type ExportSource, type LeftOut } from './source.js';
+
+const yaml = whenNeeded<typeof Yaml>('yaml');
 
 interface Plugin {
   name: string;
@@ -45,7 +48,7 @@ export async function exportKong(source: ExportSource): Promise<string> {
     'Tokens are checked by the plugin openid-connect of Kong Gateway Enterprise, without revocation, DPoP and permissions.',
     'Other plugins: key-auth, rate-limiting, cors, ip-restriction, request-transformer, response-transformer.',
   ];
-  return `${commentsOf(source, 'kong', introduction, notes)}${stringify(document, { lineWidth: 0 })}`;
+  return `${commentsOf(source, 'kong', introduction, notes)}${yaml().stringify(document, { lineWidth: 0 })}`;
 }
 
 const SECONDS_MS = 1000;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
+import { ruleMistakes } from '../../../src/gateway/documents/rules.js';
 import { adviceOf } from '../../../src/gateway/documents/specification-messages.js';
 import { DocumentRefused, type DocumentProblem } from '../../../src/gateway/types.js';
 
@@ -312,6 +313,10 @@ const MESSAGES: [text: string, message: string][] = [
     `${SWAGGER}paths:\n  /a:\n    get: {parameters: [{name: a, in: formData, type: file}], ${OPERATION}}`,
     'Add "multipart/form-data" to "consumes": a parameter is a file.',
   ],
+  [
+    'openapi: 3.1.0\ninfo: {title: a, version: "1"}\npaths: {}\ncomponents: {}',
+    'Describe something in "paths", "webhooks" or "components".',
+  ],
   [schema('{enum: []}'), 'Add something: 1 or more are needed here.'],
   [schema('{required: [a, a]}'), 'Remove what is there twice.'],
   [schema('{maxLength: -1}'), 'Write a number that is >= 0.'],
@@ -373,6 +378,12 @@ describe('a document that cannot be published', () => {
     }
   });
 
+  it('is checked by the JSON Schema of its version once, and not by the library again', async () => {
+    assert.deepEqual(await ruleMistakes({ openapi: '3.0.3', paths: {} }, 'openapi-3.0'), []);
+    assert.deepEqual(await ruleMistakes({ openapi: '3.1.0', paths: { '/a': {} } }, 'openapi-3.1'), []);
+    assert.deepEqual(await ruleMistakes({ swagger: '2.0', paths: {} }, 'swagger-2.0'), []);
+  });
+
   it('has no lines when it was sent as an object', async () => {
     assert.deepEqual(await problemsOf(documents, { value: { openapi: '3.0.3', info: {} } }), [
       { field: 'document', rule: 'required', message: 'Add "paths".', path: '' },
@@ -411,6 +422,11 @@ describe('a document at its limits', () => {
   before(() => (documents = openDocuments()));
   after(() => documents.close());
   const good: [title: string, text: string][] = [
+    ['an extension of components that is null', `${HEAD}paths: {}\ncomponents: {x-a: null}`],
+    [
+      'an extension of components with names of its own',
+      'openapi: 3.1.0\ninfo: {title: a, version: "1"}\ncomponents: {x-a: {my key: 1}}',
+    ],
     ['a byte order mark', `\ufeff${HEAD}paths: {}`],
     ['100 levels', nested(97)],
     ['100 aliases', `${HEAD}paths: {}\nx-a: &a 1\nx-b:\n${'  - *a\n'.repeat(100)}`],
