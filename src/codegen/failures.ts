@@ -1,5 +1,6 @@
 import { BASIC, Failure, type Code } from '../api/index.js';
 import { CODEGEN_CODES as CODES } from './codes.js';
+import { changeOf, partAt } from './parts.js';
 import type { ToolFailed } from './process/index.js';
 
 /** Failures that several parts of code generation answer. */
@@ -16,5 +17,10 @@ export const documentMissing = (): Failure =>
   refusedField('document', 'required', 'send document, or swaggerUrl', CODES.documentFailed);
 
 /** What the caller of a generator is answered when it fails. */
-export const generatorFailed = ({ message, lastLines }: ToolFailed): Failure =>
-  new Failure(422, CODES.generateFailed, { message, data: { lastLines } });
+export function generatorFailed({ message, lastLines, path }: ToolFailed): Failure {
+  const problems = path === undefined ? [] : [changeOf(partAt(path), 'generate', message)];
+  return new Failure(422, CODES.generateFailed, {
+    message,
+    data: { lastLines, ...(problems.length > 0 && { problems }) },
+  });
+}

@@ -5,10 +5,10 @@ import type { Config } from '../../config.js';
 import { childEntry, type ChildEntry } from '../../kernel/child-entry.js';
 import type { Log } from '../../observe/index.js';
 import { generatorFailed } from '../failures.js';
-import { LIMITS, readOutput, removeLeftovers, ToolFailed, type Limits } from '../process/index.js';
+import { LIMITS, readOutput, removeLeftovers, ToolFailed, type Limits, type Tool } from '../process/index.js';
 import type { Files, Following, GenerateOrder, Generators } from '../types.js';
 import { Catalogue, checkAvailable, libraryFolders, type Found, type Outside } from './catalogue.js';
-import { clientOf } from './hey-api.js';
+import { clientOf, CULPRIT } from './hey-api.js';
 import { hasJava, openJar } from './jar.js';
 import { optionsFor } from './options.js';
 import { openService } from './service.js';
@@ -121,13 +121,24 @@ async function runTool(
   const tool = await tools.take();
   try {
     await writeFile(join(tool.folder.path, 'document.json'), JSON.stringify(document));
-    await tool.run(order, following);
+    await tool.run(order, following).catch(async (error: unknown) => {
+      throw error instanceof ToolFailed ? await withCulprit(error, tool) : error;
+    });
     return await readOutput(tool.folder.output, tool.limits);
   } finally {
     await tool.kill();
     await tool.folder.remove();
     tools.expect();
   }
+}
+
+const LONGEST_CULPRIT = 4096;
+
+/** The failure with the part of the document that the tool has named, if it has. */
+async function withCulprit(failed: ToolFailed, { folder, limits }: Tool): Promise<ToolFailed> {
+  const most = { ...limits, outputBytes: LONGEST_CULPRIT };
+  const files = await readOutput(folder.output, most, (path) => path === CULPRIT).catch(() => undefined);
+  return new ToolFailed(failed.message, failed.lastLines, files?.get(CULPRIT));
 }
 
 async function asFailure<T>(work: () => Promise<T>): Promise<T> {

@@ -1,9 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { UserConfig } from '@hey-api/openapi-ts';
 import { parse } from '../../kernel/json.js';
 import { answerOrder } from '../process/entry.js';
 import type { OpenApi } from '../types.js';
-import type { HeyApiOrder } from './hey-api.js';
+import { culpritIn, type Fails } from './culprit.js';
+import { CULPRIT, type HeyApiOrder } from './hey-api.js';
 import { withPlainNames } from './plain-names.js';
 import { withoutForeignReferences } from './references.js';
 
@@ -13,14 +15,35 @@ import { withoutForeignReferences } from './references.js';
  */
 const { createClient } = await import('@hey-api/openapi-ts');
 
+/** Until when the part is looked for that the library fails at, from the order on: the process is ended at 60 s. */
+const SEARCH_MS = 30_000;
+
 await answerOrder<HeyApiOrder>(async (order) => {
-  const document = parse<OpenApi>(await readFile('document.json', 'utf8'));
-  await createClient(configFor(order, withPlainNames(withoutForeignReferences(document)))).catch(
-    (error: unknown) => {
-      throw innermost(error);
-    },
-  );
+  const until = performance.now() + SEARCH_MS;
+  const config = configFor(order, await readDocument());
+  try {
+    await createClient(config);
+  } catch (error) {
+    const culprit = await culpritIn(await readDocument(), failsWith(order), until);
+    if (culprit !== undefined) await writeFile(join('out', CULPRIT), culprit);
+    throw innermost(error);
+  }
 });
+
+/** The library changes what it is given, so it is read again for each use. */
+async function readDocument(): Promise<OpenApi> {
+  const document = parse<OpenApi>(await readFile('document.json', 'utf8'));
+  return withPlainNames(withoutForeignReferences(document));
+}
+
+function failsWith(order: HeyApiOrder): Fails {
+  const silent = { dryRun: true, logs: { level: 'silent', file: false } } as const;
+  return (part) =>
+    createClient({ ...configFor(order, part), ...silent }).then(
+      () => false,
+      () => true,
+    );
+}
 
 /** The library wraps what went wrong, and leaves its message out. */
 function innermost(error: unknown): unknown {

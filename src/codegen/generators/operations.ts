@@ -1,6 +1,7 @@
 import { areaAt, BASIC, defineOperation, Failure, shapes, type AnyOperation } from '../../api/index.js';
 import { DOCUMENT_LIMITS, SOURCE, type SourceBase } from '../../gateway/index.js';
 import { CODEGEN_CODES } from '../codes.js';
+import { naming } from '../origin.js';
 import { readDocument } from '../source.js';
 import type { OpenGenerators } from './generators.js';
 import { zipOf } from './zip.js';
@@ -138,9 +139,11 @@ function genOperation(services: GeneratorServices): AnyOperation {
         const signal = callerLeaves();
         await generators.check(genName, options);
         generators.expect(genName);
-        const { openapi } = await readDocument(documents, tenant, { document, swaggerUrl });
+        const { openapi, origin } = await readDocument(documents, tenant, { document, swaggerUrl });
         signal.throwIfAborted();
-        return await generators.generate({ generator: genName, document: openapi, options }, { signal });
+        return await naming(documents, origin, () =>
+          generators.generate({ generator: genName, document: openapi, options }, { signal }),
+        );
       } finally {
         taken -= 1;
       }

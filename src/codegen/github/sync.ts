@@ -1,7 +1,9 @@
 import { BASIC, Failure } from '../../api/index.js';
 import type { JobKind, RunningJob } from '../../jobs/index.js';
+import type { SourceBase } from '../../gateway/index.js';
 import type { Reach } from '../../kernel/private-networks.js';
 import { CODEGEN_CODES } from '../codes.js';
+import { naming, type Origin } from '../origin.js';
 import type { GithubOptions } from '../options/index.js';
 import type { Files, Generators, OpenApi } from '../types.js';
 import {
@@ -34,6 +36,7 @@ export interface SyncResult extends Readonly<Record<string, unknown>> {
 export interface SyncSubject {
   options: GithubOptions;
   document: OpenApi;
+  origin: Origin;
   /** What the API is called. */
   title: string;
   reach: Reach;
@@ -41,6 +44,7 @@ export interface SyncSubject {
 
 export interface SyncBase {
   generators: Pick<Generators, 'find' | 'generate'>;
+  documents: Pick<SourceBase, 'locate'>;
   /** @throws Failure */
   subjectOf(tenantId: string, apiId: string): Promise<SyncSubject>;
 }
@@ -81,7 +85,7 @@ export const syncKind = (base: SyncBase): JobKind<SyncInput, SyncResult> => ({
     };
     try {
       await job.step('generate', 10);
-      const folders = await foldersOf(base.generators, sync);
+      const folders = await naming(base.documents, sync.origin, () => foldersOf(base.generators, sync));
       const commit = await commitTo(sync, folders);
       const labels = await announce(sync, commit);
       const files = folders.reduce((sum, [, inside]) => sum + inside.length, 0);

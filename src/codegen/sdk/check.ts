@@ -1,7 +1,8 @@
 import { Failure } from '../../api/index.js';
 import { parse } from '../../kernel/json.js';
 import { CODEGEN_CODES } from '../codes.js';
-import type { Files } from '../types.js';
+import type { Files, OpenApi } from '../types.js';
+import { documentProblems } from './blame.js';
 import { ChildFailed, runChild, type ChildLimits } from './child.js';
 import type { CompileAnswer, CompileOrder, CompileProblem } from './compile-child.js';
 import { operationsIn } from './generated.js';
@@ -13,10 +14,17 @@ export interface Compiled {
   exampleIsGood: boolean;
 }
 
+export interface CompileOptions {
+  /** A program that uses the package. */
+  example?: string | undefined;
+  /** What the code was generated of: a failure names its parts. */
+  document?: OpenApi;
+}
+
 const LIMITS: ChildLimits = { milliseconds: 60_000, heapMegabytes: 1024, mostOutput: 50 * 1024 * 1024 };
 
-const failed = (message: string, lastLines: readonly string[]): Failure =>
-  new Failure(422, CODEGEN_CODES.generateFailed, { message, data: { lastLines } });
+const failed = (message: string, lastLines: readonly string[], more: object = {}): Failure =>
+  new Failure(422, CODEGEN_CODES.generateFailed, { message, data: { lastLines, ...more } });
 
 /** A problem as a compiler prints it, with the document's operation where one is known. */
 function lineOf(
@@ -32,12 +40,12 @@ function lineOf(
 
 /**
  * Checks generated TypeScript strictly and compiles it to ES modules, in a process of its own.
- * @throws Failure 422 200006 with the compiler's lines
+ * @throws Failure 422 200006 with the compiler's lines, and the parts of the document that they are of (`problems`)
  */
 export async function compile(
   code: Files,
   externals: readonly string[],
-  { example, ...limits }: { example?: string | undefined } & Partial<ChildLimits> = {},
+  { example, document, ...limits }: CompileOptions & Partial<ChildLimits> = {},
 ): Promise<Compiled> {
   const files = [...code].filter(([path]) => path.endsWith('.ts'));
   const order: CompileOrder = { files, externals, example };
@@ -49,7 +57,10 @@ export async function compile(
     const lines = answer.problems.map((problem) => lineOf(problem, operations));
     const more = answer.problemCount - lines.length;
     if (more > 0) lines.push(`and ${more} more`);
-    throw failed(`the generated code does not compile: ${lines[0] ?? ''}`, lines);
+    const problems = document ? documentProblems(answer.problems, code, document) : [];
+    throw failed(`the generated code does not compile: ${lines[0] ?? ''}`, lines, {
+      ...(problems.length > 0 && { problems }),
+    });
   }
   return { files: new Map(answer.output), exampleIsGood: answer.exampleIsGood };
 }

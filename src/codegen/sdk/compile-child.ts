@@ -70,8 +70,8 @@ function sourcesOf(ts: TypeScript, { files, externals, example }: CompileOrder):
     files.map(([path, source]) => [ROOT + path, withExtensions(ts, path, source, paths)]),
   );
   sources.set(`${ROOT}package.json`, '{"type":"module"}');
-  sources.set(EXTERNALS, declarationsOf(ts, [...sources.values()], externals));
   if (example !== undefined) sources.set(EXAMPLE, example);
+  sources.set(EXTERNALS, declarationsOf(ts, [...sources.values()], externals));
   return sources;
 }
 

@@ -8,6 +8,7 @@ import { compile } from './check.js';
 import { difference } from './difference/index.js';
 import { exampleOf } from './example.js';
 import { plainText } from './markdown.js';
+import { naming } from '../origin.js';
 import { checkPaths, dependenciesOf, entryOf, packageOf } from './package.js';
 import { changelogOf, changesOf, readmeOf, titleOf } from './readme.js';
 import { recordRelease, type RecordBase } from './record.js';
@@ -133,23 +134,29 @@ async function isPublished(registry: Registry, { details }: Draft, signal: Abort
 
 /** Makes the package, and stores it. */
 async function prepare(release: Release): Promise<Draft> {
-  const { base, db, job, tenant, key, generator } = release;
+  const { base, db, job, tenant, key } = release;
   const common = await base.commonOptionsOf(db, key.apiId);
   const swaggerUrl = job.input.swaggerUrl ?? common?.swaggerUrl;
-  const document = await documentFor(base, tenant, key.apiId, swaggerUrl);
+  const { openapi: document, origin } = await documentFor(base, tenant, key.apiId, swaggerUrl);
   await job.step('generate', 15);
+  const made = await naming(base.documents, origin, () => generated(release, document));
+  await job.step('pack', 70);
+  const draft = await packed(release, document, { ...made, swaggerUrl });
+  await tenantTransaction(base.store, job.tenantId, (trx) => putDraft(trx, key, draft));
+  await job.setNote(resultOf(draft));
+  return draft;
+}
+
+/** Generates the code, and compiles it. */
+async function generated(release: Release, document: OpenApi): Promise<Omit<Made, 'swaggerUrl'>> {
+  const { base, job, generator } = release;
   const code = await base.generators.generate(
     { generator: generator.name, document, options: {} },
     { signal: job.signal, line: (text) => job.line(text) },
   );
   checkPaths(code);
   await job.step('check', 40);
-  const { files, example } = await checked(release, document, code);
-  await job.step('pack', 70);
-  const draft = await packed(release, document, { code, compiled: files, example, swaggerUrl });
-  await tenantTransaction(base.store, job.tenantId, (trx) => putDraft(trx, key, draft));
-  await job.setNote(resultOf(draft));
-  return draft;
+  return { code, ...(await checked(release, document, code)) };
 }
 
 /** Compiles the code, together with the first call that the README shows. */
@@ -157,14 +164,15 @@ async function checked(
   { generator, options, job }: Release,
   document: OpenApi,
   code: Files,
-): Promise<{ files: Files; example: string | undefined }> {
+): Promise<{ compiled: Files; example: string | undefined }> {
   const example = (from: { sdk: string; client: string }) => exampleOf(generator.name, document, code, from);
   const { files, exampleIsGood } = await compile(code, dependenciesOf(code), {
     example: example({ sdk: `./${entryOf(code)}.js`, client: './client.gen.js' }),
+    document,
     signal: job.signal,
   });
   const shown = example({ sdk: options.sdkName, client: `${options.sdkName}/client` });
-  return { files, example: exampleIsGood ? shown : undefined };
+  return { compiled: files, example: exampleIsGood ? shown : undefined };
 }
 
 interface Made {

@@ -93,6 +93,7 @@ describe('the synchronization of a repository', () => {
       ...options,
     },
     document: DOCUMENT,
+    origin: { field: 'document', text: async () => undefined },
     title: 'Orders\n<API>',
     reach: ['127.0.0.0/8'],
     ...more,
@@ -131,6 +132,7 @@ describe('the synchronization of a repository', () => {
         find: async (language) => (language === 'typescript' ? { ...GENERATOR } : undefined),
         generate: async () => code,
       },
+      documents: { locate: async () => [] },
       subjectOf: async () => of,
     }).run(job);
   const failure = async (
@@ -377,7 +379,7 @@ describe('the synchronization of a repository', () => {
         setNote: async (note) => { writeFileSync(file, JSON.stringify(note)); end('noted'); },
       };
       const generators = { find: async () => generator, generate: async () => new Map(code) };
-      await syncKind({ generators, subjectOf: async () => subject }).run(job);`;
+      await syncKind({ generators, documents: {}, subjectOf: async () => subject }).run(job);`;
     const path = join(temporaryFolder(), 'program.mjs');
     writeFileSync(path, program);
     const child = spawn(process.execPath, [path], { stdio: 'inherit' });
