@@ -38,7 +38,7 @@ function withOperations(document: OpenApi, kept: readonly Place[]): OpenApi {
 /** A document without operations whose other schemas allow anything. */
 function withSchemas(document: OpenApi, kept: readonly string[]): OpenApi {
   const components = treeAt(document, 'components');
-  const schemas = Object.entries(treeAt(components, 'schemas')).map(([name, schema]) => [
+  const schemas = Object.entries(treeAt(components, 'schemas')).map(([name, schema]): [string, unknown] => [
     name,
     kept.includes(name) ? schema : {},
   ]);

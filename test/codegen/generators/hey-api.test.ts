@@ -8,7 +8,7 @@ import { openDocuments, type Documents } from '../../../src/gateway/documents/in
 import { parse } from '../../../src/kernel/json.js';
 import { often } from '../../support/profile.js';
 import { startServer, type TestServer } from '../../support/server.js';
-import { callsOf, compileErrors, hostileDocument, packaged, QUIET } from './support.js';
+import { callsOf, compileErrors, hostileDocument, QUIET } from './support.js';
 
 describe('clients by hey-api', () => {
   let generators: OpenGenerators;
