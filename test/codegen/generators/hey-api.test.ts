@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Failure, type FieldProblem } from '../../../src/api/index.js';
 import { openGenerators, type OpenGenerators } from '../../../src/codegen/generators/index.js';
+import { withPlainNames } from '../../../src/codegen/generators/plain-names.js';
 import { withoutForeignReferences } from '../../../src/codegen/generators/references.js';
 import { openApiOf } from '../../../src/codegen/source.js';
 import type { Files, OpenApi } from '../../../src/codegen/types.js';
@@ -94,5 +95,23 @@ describe('references that a generator would follow out of a document', () => {
       c: {},
       d: { properties: { $ref: { type: 'string' } } },
     });
+  });
+});
+
+describe('an operation that has no plain name', () => {
+  const nameOf = (path: string, operationId?: string): unknown => {
+    const operation = { ...(operationId !== undefined && { operationId }) };
+    withPlainNames({ paths: { [path]: { get: operation } } });
+    return operation.operationId;
+  };
+
+  it('is named by its path, without what would be code between quotes', () => {
+    assert.equal(nameOf("/a','x',PWNED(),'", "'1'"), 'get /a x PWNED');
+    assert.equal(nameOf('/a`b'), 'get /a b');
+  });
+
+  it('is left to the library where its path is plain', () => {
+    assert.equal(nameOf('/items/{id}.json', '1'), undefined);
+    assert.equal(nameOf('/items'), undefined);
   });
 });

@@ -13,9 +13,11 @@ const PIECES = [
   ...['${PWNED()}', ';PWNED();', ');PWNED();(', '}PWNED(){', '=PWNED()', '</script>', '<!--', ' ', 'a', '1'],
   ...['__proto__', 'constructor', 'default', 'await', 'this', '{id}', '{', '}', '[PWNED()]', '$&', "$'"],
 ];
+/** The gateway refuses `__proto__` as a key. */
 const HOSTILE = fc
   .array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 4 })
-  .map((all) => all.join(''));
+  .map((all) => all.join(''))
+  .filter((text) => text !== '__proto__');
 const COUNT = 40;
 const HARMLESS = Array.from({ length: COUNT }, (_, at) => `word${at}`);
 
@@ -36,8 +38,9 @@ function documentOf(texts: readonly string[]): OpenApi {
       [next()]: { type: 'string', format: 'date-time' },
     },
   });
-  const [one, other] = [`One${next()}`, `Other${next()}`];
-  const toOne = `#/components/schemas/${encodeURIComponent(one.replaceAll('~', '~0').replaceAll('/', '~1'))}`;
+  // The gateway refuses names of components that have other characters.
+  const [one, other] = ['One.thing-1', '__proto__constructor'];
+  const toOne = `#/components/schemas/${one}`;
   const json = (schema: object) => ({ 'application/json': { schema, example: { [next()]: next() } } });
   const operation = (id: string) => ({
     ...{ ...about(), operationId: id, tags: [next(), next()], deprecated: true, security: [{ key: [] }] },
@@ -83,11 +86,8 @@ function formsIn(files: Files): Set<string> {
     if (!path.endsWith('.ts') || isTemplate(path)) continue;
     const file = ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, true);
     const { parseDiagnostics } = file as unknown as { parseDiagnostics: readonly ts.Diagnostic[] };
-    assert.deepEqual(
-      parseDiagnostics.map(({ messageText }) => messageText),
-      [],
-      path,
-    );
+    const faults = parseDiagnostics.map(({ start = 0 }) => text.slice(Math.max(0, start - 100), start + 50));
+    assert.deepEqual(faults, [], path);
     for (const { kind } of file.statements) forms.add(`statement ${ts.SyntaxKind[kind]}`);
     const visit = (node: ts.Node): void => {
       if (ts.isCallExpression(node)) forms.add(`call ${node.expression.getText(file)}`);
