@@ -2,7 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import type { Files, OpenApi } from '../codegen/types.js';
+import type { SourceDocument } from '../codegen/index.js';
+import type { Files } from '../codegen/types.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import type { StoreContext } from '../store-context.js';
 import type { TenantDb } from '../store/index.js';
@@ -80,7 +81,7 @@ async function previewOf(
   document: string,
   { generator, option }: PreviewOptions,
 ): Promise<Files> {
-  const { documentOfApi, openGenerators, readDocument } = await import('../codegen/index.js');
+  const { documentOfApi, naming, openGenerators, readDocument } = await import('../codegen/index.js');
   const { openDocumentSources } = await import('../gateway/index.js');
   const sources = openDocumentSources(context.config);
   const generators = openGenerators(context.config.codegen, { warn: () => undefined });
@@ -88,10 +89,12 @@ async function previewOf(
     await generators.check(generator, option);
     generators.expect(generator);
     const source = await sourceIn(run, document);
-    const openapi = source
-      ? (await readDocument(sources, tenant, source)).openapi
+    const { openapi, origin } = source
+      ? await readDocument(sources, tenant, source)
       : await ofApi(context, tenant, document, documentOfApi);
-    return await generators.generate({ generator, document: openapi, options: option });
+    return await naming(sources, origin, () =>
+      generators.generate({ generator, document: openapi, options: option }),
+    );
   } finally {
     await generators.close();
     await sources.close();
@@ -116,8 +119,8 @@ async function ofApi(
   context: StoreContext,
   tenant: Tenant,
   name: string,
-  read: (db: TenantDb, apiId: string) => Promise<OpenApi | undefined>,
-): Promise<OpenApi> {
+  read: (db: TenantDb, apiId: string) => Promise<SourceDocument | undefined>,
+): Promise<SourceDocument> {
   const { tenantDb } = await import('../store/index.js');
   const id = await apiOf(context, tenant, name).catch((error: unknown) => {
     throw error instanceof NotFound

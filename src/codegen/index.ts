@@ -18,7 +18,8 @@ export { documentOfApi } from './api-document.js';
 export { openGenerators, type OpenGenerators } from './generators/index.js';
 export { npmOptionsOf } from './options/index.js';
 export { startRelease } from './sdk/index.js';
-export { readDocument } from './source.js';
+export { naming } from './origin.js';
+export { readDocument, type SourceDocument } from './source.js';
 
 /** What the jobs of code generation need of what runs. */
 export interface CodegenJobsBase extends Omit<CodegenBase, 'jobs'> {
@@ -34,5 +35,9 @@ export const codegenKinds = ({ gateway, ...base }: CodegenJobsBase): readonly An
     announce: (db, announcement) => gateway.announce(db, announcement),
     ...{ npmOptionsOf, commonOptionsOf, setReleasedVersion },
   }),
-  syncKind({ generators: base.generators, subjectOf: subjectsOf({ ...base, documents: gateway }) }),
+  syncKind({
+    generators: base.generators,
+    documents: gateway,
+    subjectOf: subjectsOf({ ...base, documents: gateway }),
+  }),
 ];

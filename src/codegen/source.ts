@@ -4,12 +4,13 @@ import { parse } from '../kernel/json.js';
 import { CODEGEN_CODES as CODES } from './codes.js';
 import type { OpenApi } from './types.js';
 import { documentMissing } from './failures.js';
+import type { Origin } from './origin.js';
 
 /** A document that code can be made of. */
 export interface SourceDocument {
   /** OpenAPI 3; Swagger 2 is converted. It may be changed by its reader. */
   openapi: OpenApi;
-  prepared: PreparedDocument;
+  origin: Origin;
 }
 
 /**
@@ -25,12 +26,17 @@ export async function readDocument(
 ): Promise<SourceDocument> {
   const work = async (prepared: PreparedDocument): Promise<SourceDocument> => ({
     openapi: openApiOf(prepared),
-    prepared,
+    origin: originOf(prepared, source),
   });
   const read = await withDocument(base, tenant, source, CODES.documentFailed, work);
   if (!read) throw documentMissing();
   return read;
 }
+
+const originOf = ({ source: text }: PreparedDocument, { swaggerUrl, document }: Source): Origin => ({
+  field: swaggerUrl ? 'swaggerUrl' : 'document',
+  text: () => Promise.resolve(swaggerUrl || typeof document === 'string' ? text : undefined),
+});
 
 /** The OpenAPI 3 object of a document that the gateway has checked. */
 export const openApiOf = ({ openapi, source }: Pick<PreparedDocument, 'openapi' | 'source'>): OpenApi =>

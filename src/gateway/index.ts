@@ -122,16 +122,17 @@ const count = (usage: Usage, entry: UsageEntry): void =>
 
 const sourcesOf = (
   config: Config,
-  { prepare, inPlace }: Pick<Documents, 'prepare' | 'inPlace'>,
+  { prepare, locate, inPlace }: Pick<Documents, 'prepare' | 'locate' | 'inPlace'>,
 ): SourceBase => ({
   prepare,
+  locate,
   inPlace,
   fetchDocument: (address, tenant) => fetchDocument(config, address, tenant),
 });
 
 const managementServices = (
   config: Config,
-  documents: Pick<Documents, 'prepare' | 'inPlace'>,
+  documents: Pick<Documents, 'prepare' | 'locate' | 'inPlace'>,
   live: LiveCatalogue,
 ): Omit<GatewayServices, 'usage'> => ({
   ...sourcesOf(config, documents),

@@ -1,35 +1,16 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { STORES } from '../support/config.js';
 import type { ApiTeam } from '../support/gateway.js';
 import { bodyOf, send } from '../support/http.js';
 import { often, seedFor, someOf } from '../support/profile.js';
 import { randomFrom, type Random } from '../support/random.js';
+import { example, EXAMPLE_NAMES, galaxy, GALAXY_FILES, github, REFUSED } from '../support/real-documents.js';
 import { describedBy, meaningsOf, type Described } from './described.js';
 import { openPublished, type Published, type Sent, type Who } from './published.js';
 import { OWN, requestsNear } from './requests-near.js';
 
 type Tree = Record<string, unknown>;
-
-const require = createRequire(import.meta.url);
-const folderOf = (name: string): string => dirname(require.resolve(`${name}/package.json`));
-
-const EXAMPLES = folderOf('@readme/oas-examples');
-const examples = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' })
-  .filter((name) => /^[23]\.[01][/\\].*\.(json|yaml)$/.test(name))
-  .map((name) => name.replaceAll('\\', '/'))
-  .sort();
-const example = (name: string): string => readFileSync(join(EXAMPLES, name), 'utf8');
-
-/** They name a security scheme that they do not have, or have no response: rule, place in the text, place in the document. */
-const REFUSED: Readonly<Record<string, [rule: string, line: number, column: number, path: string]>> = {
-  '3.0/json/openapi-workshop/post.json': ['minProperties', 26, 9, '/paths/~1hoot/post/responses'],
-  '3.0/json/response-http-behavior.json': ['security', 50, 11, '/paths/~1cache/get/security/0'],
-  '3.0/yaml/response-http-behavior.yaml': ['security', 42, 11, '/paths/~1cache/get/security/0'],
-};
 
 const TYPES: Readonly<Record<string, string>> = {
   '2.0': 'swagger-2.0',
@@ -77,7 +58,9 @@ for (const kind of STORES)
     // The documents do not depend on the store, so the second one gets a sample of them.
     const random = randomFrom(seedFor(kind));
     const names =
-      kind === 'sqlite' ? examples : sampled(examples, often({ short: 12, long: Infinity }), random);
+      kind === 'sqlite'
+        ? EXAMPLE_NAMES
+        : sampled(EXAMPLE_NAMES, often({ short: 12, long: Infinity }), random);
     let published: Published;
 
     before(async () => {
@@ -160,9 +143,9 @@ for (const kind of STORES)
         });
     }
 
-    for (const file of ['3.1.json', '3.1.yaml'])
+    for (const file of GALAXY_FILES)
       it(`Scalar Galaxy, ${file}, is published, and each operation is reached and nothing else is`, async () => {
-        const document = readFileSync(require.resolve(`@scalar/galaxy/${file}`), 'utf8');
+        const document = galaxy(file);
         const { operationCount } = await publishAndCall(read(document), { document });
         assert.equal(operationCount, 9);
       });
@@ -176,8 +159,7 @@ for (const kind of STORES)
 
     if (kind === 'sqlite' || often({ short: false, long: true }))
       it('GitHub’s is published, and each operation is reached and nothing else is', async () => {
-        const file = join(folderOf('@octokit/openapi'), 'generated', 'api.github.com.json');
-        const document = readFileSync(file, 'utf8');
+        const document = github();
         const { operationCount, team } = await publishAndCall(JSON.parse(document) as Tree, { document });
         assert.ok(Number(operationCount) > 1000);
         // Without another one, the backend is what the document names.

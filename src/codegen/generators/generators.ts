@@ -6,7 +6,7 @@ import { generatorFailed } from '../failures.js';
 import { LIMITS, removeLeftovers, ToolFailed, WarmTool, type Limits } from '../process/index.js';
 import type { Files, Following, GenerateOrder, Generators } from '../types.js';
 import { Catalogue, checkAvailable, libraryFolders, type Found, type Outside } from './catalogue.js';
-import { clientOf } from './hey-api.js';
+import { clientOf, CULPRIT } from './hey-api.js';
 import { hasJava, openJar } from './jar.js';
 import { optionsFor } from './options.js';
 import { openService } from './service.js';
@@ -43,7 +43,7 @@ export function openGenerators(
   const outside = openOutside(config, limits);
   const catalogue = new Catalogue(outside, log);
   const libraries = libraryFolders();
-  const heyApi = new WarmTool(heyApiEntry, { limits, libraries });
+  const heyApi = new WarmTool(heyApiEntry, { limits, libraries, culprit: CULPRIT });
   const koa = new WarmTool(childEntry('koa-entry', import.meta.url), { limits, libraries });
   const closing = new AbortController();
   const running = new Set<Promise<unknown>>();

@@ -1,9 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { UserConfig } from '@hey-api/openapi-ts';
 import { parse } from '../../kernel/json.js';
 import { answerOrder } from '../process/entry.js';
 import type { OpenApi } from '../types.js';
-import type { HeyApiOrder } from './hey-api.js';
+import { culpritIn, type Fails } from './culprit.js';
+import { CULPRIT, type HeyApiOrder } from './hey-api.js';
 import { withPlainNames } from './plain-names.js';
 import { withoutForeignReferences } from './references.js';
 
@@ -15,14 +17,32 @@ const { createClient } = await import('@hey-api/openapi-ts');
 
 /** What makes the types of a request and an answer differ. */
 const READ_WRITE = /"(?:readOnly|writeOnly)":/;
+/** Until when the part is looked for that the library fails at, from the order on: the process is ended at 60 s. */
+const SEARCH_MS = 30_000;
 
 await answerOrder<HeyApiOrder>(async (order) => {
+  const until = performance.now() + SEARCH_MS;
   const text = await readFile('document.json', 'utf8');
-  const document = withPlainNames(withoutForeignReferences(parse<OpenApi>(text)));
-  await createClient(configFor(order, document, READ_WRITE.test(text))).catch((error: unknown) => {
+  // The library changes what it is given, so it is parsed again for each use.
+  const document = (): OpenApi => withPlainNames(withoutForeignReferences(parse<OpenApi>(text)));
+  const configOf = (part: OpenApi): UserConfig => configFor(order, part, READ_WRITE.test(text));
+  try {
+    await createClient(configOf(document()));
+  } catch (error) {
+    const culprit = await culpritIn(document(), failsWith(configOf), until);
+    if (culprit !== undefined) await writeFile(join('out', CULPRIT), culprit);
     throw innermost(error);
-  });
+  }
 });
+
+function failsWith(configOf: (part: OpenApi) => UserConfig): Fails {
+  const silent = { dryRun: true, logs: { level: 'silent', file: false } } as const;
+  return (part) =>
+    createClient({ ...configOf(part), ...silent }).then(
+      () => false,
+      () => true,
+    );
+}
 
 /** The library wraps what went wrong, and leaves its message out. */
 function innermost(error: unknown): unknown {

@@ -59,6 +59,9 @@ export interface HeyApiOrder {
   options: HeyApiOptions;
 }
 
+/** The file in which the child names the part of the document that it failed at: a JSON pointer. */
+export const CULPRIT = 'culprit';
+
 export const HEY_API_MISSING = 'npm install @hey-api/openapi-ts typescript';
 
 const TITLES: Readonly<Record<HeyApiClient, string>> = {

@@ -1,6 +1,7 @@
 import { areaAt, BASIC, defineOperation, Failure, shapes, type AnyOperation } from '../../api/index.js';
 import { DOCUMENT_LIMITS, SOURCE, type SourceBase } from '../../gateway/index.js';
 import { CODEGEN_CODES } from '../codes.js';
+import { naming } from '../origin.js';
 import { readDocument } from '../source.js';
 import type { OpenGenerators } from './generators.js';
 import { zipOf } from './zip.js';
@@ -138,11 +139,10 @@ function genOperation(services: GeneratorServices): AnyOperation {
         const signal = callerLeaves();
         await generators.check(genName, options);
         generators.expect(genName);
-        const { openapi } = await readDocument(documents, tenant, { document, swaggerUrl });
+        const { openapi, origin } = await readDocument(documents, tenant, { document, swaggerUrl });
         signal.throwIfAborted();
-        const files = await generators.generate(
-          { generator: genName, document: openapi, options },
-          { signal },
+        const files = await naming(documents, origin, () =>
+          generators.generate({ generator: genName, document: openapi, options }, { signal }),
         );
         // Callers of previews often ask again; the next process starts while this answer is sent.
         generators.expect(genName);

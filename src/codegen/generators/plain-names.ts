@@ -19,7 +19,13 @@ const plain = (name: unknown): string | undefined => {
   return /\p{ID_Start}/u.test(text) ? text : undefined;
 };
 
-/** Makes the names of a document plain; an operation without such a name gets one by its path. It changes the document. */
+/** Paths that the library makes a good name of. */
+const PLAIN_PATH = /^[\p{ID_Continue} ./{}-]*$/u;
+
+/**
+ * Makes the names of a document plain. The library names an operation without such a name by its path, where that is plain as well.
+ * It changes the document.
+ */
 export function withPlainNames(document: OpenApi): OpenApi {
   for (const place of ['paths', 'webhooks', 'components/pathItems']) {
     const items = place.split('/').reduce((part, key) => partOf(part[key]), document);
@@ -34,11 +40,12 @@ export function withPlainNames(document: OpenApi): OpenApi {
 }
 
 function renameIn(items: Part): void {
-  for (const item of Object.values(items).map(partOf))
-    for (const [method, value] of Object.entries(item)) {
+  for (const [path, item] of Object.entries(items))
+    for (const [method, value] of Object.entries(partOf(item))) {
       if (!METHODS.includes(method)) continue;
       const operation = partOf(value);
-      const name = plain(operation['operationId']);
+      const name =
+        plain(operation['operationId']) ?? (PLAIN_PATH.test(path) ? undefined : plain(`${method} ${path}`));
       if (name === undefined) delete operation['operationId'];
       else operation['operationId'] = name;
       const { tags } = operation;

@@ -33,9 +33,9 @@ export const subjectsOf =
     const { name, displayName } = await findApiResource(db, apiId);
     const options = requireOptions(await githubOptionsOf(db, base.vault, apiId));
     const swaggerUrl = options.swaggerUrl ?? (await commonOptionsOf(db, apiId))?.swaggerUrl;
+    const { openapi, origin } = await documentFor(base, tenant, apiId, swaggerUrl);
     return {
-      options,
-      document: await documentFor(base, tenant, apiId, swaggerUrl),
+      ...{ options, document: openapi, origin },
       title: displayName || name,
       reach: base.reachOf(tenant),
     };

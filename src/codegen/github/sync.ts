@@ -1,9 +1,11 @@
 import { Failure } from '../../api/index.js';
 import type { JobKind, RunningJob } from '../../jobs/index.js';
+import type { SourceBase } from '../../gateway/index.js';
 import type { Reach } from '../../kernel/private-networks.js';
 import { CODEGEN_CODES } from '../codes.js';
 import { checkDocumentSecrets } from '../document-secrets.js';
 import { refusedField } from '../failures.js';
+import { naming, type Origin } from '../origin.js';
 import type { GithubOptions } from '../options/index.js';
 import { checkPaths } from '../paths.js';
 import { withoutSecret } from '../secrets.js';
@@ -48,6 +50,7 @@ export interface SyncResult extends Readonly<Record<string, unknown>> {
 export interface SyncSubject {
   options: GithubOptions;
   document: OpenApi;
+  origin: Origin;
   /** What the API is called. */
   title: string;
   reach: Reach;
@@ -55,6 +58,7 @@ export interface SyncSubject {
 
 export interface SyncBase {
   generators: Pick<Generators, 'find' | 'generate'>;
+  documents: Pick<SourceBase, 'locate'>;
   /** @throws Failure */
   subjectOf(tenantId: string, apiId: string): Promise<SyncSubject>;
 }
@@ -100,7 +104,7 @@ export const syncKind = (base: SyncBase): JobKind<SyncInput, SyncResult> => ({
     };
     try {
       await enter(job, 'generate');
-      const folders = await foldersOf(base.generators, sync);
+      const folders = await naming(base.documents, sync.origin, () => foldersOf(base.generators, sync));
       const commit = await commitTo(sync, folders);
       const labels = await announce(sync, commit);
       const files = folders.reduce((sum, [, inside]) => sum + inside.length, 0);

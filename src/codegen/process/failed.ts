@@ -5,6 +5,8 @@ export class ToolFailed extends Error {
     message: string,
     /** What the tool wrote last, the newest line last. */
     readonly lastLines: readonly string[] = [],
+    /** The part of the document that it failed at, as a JSON pointer, where it is known. */
+    readonly path?: string,
   ) {
     super(message);
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ChildEntry } from '../../kernel/child-entry.js';
 import type { Files, Following } from '../types.js';
 import { nodeCommand } from './command.js';
+import { ToolFailed } from './failed.js';
 import { makeFolder } from './folder.js';
 import type { Limits } from './limits.js';
 import { readOutput } from './output.js';
@@ -17,7 +18,11 @@ export interface WarmToolOptions {
   limits: Limits;
   /** Folders of libraries that it may read. */
   libraries: readonly string[];
+  /** The file among its output in which it names the part of the document that it fails at, as a JSON pointer. */
+  culprit?: string;
 }
+
+const LONGEST_CULPRIT = 4096;
 
 /**
  * One of our own entries, started before its order is there, because loading what it needs takes as long as its work. A process does
@@ -52,7 +57,9 @@ export class WarmTool {
     const tool = await this.#take();
     try {
       for (const [name, text] of files) await writeFile(join(tool.folder.path, name), text);
-      await tool.run(order, following);
+      await tool.run(order, following).catch(async (error: unknown) => {
+        throw error instanceof ToolFailed ? await this.#withCulprit(error, tool) : error;
+      });
       return await readOutput(tool.folder.output, tool.limits);
     } finally {
       await remove(tool);
@@ -63,6 +70,14 @@ export class WarmTool {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#end();
+  }
+
+  async #withCulprit(failed: ToolFailed, { folder, limits }: Tool): Promise<ToolFailed> {
+    const { culprit } = this.options;
+    if (culprit === undefined) return failed;
+    const most = { ...limits, outputBytes: LONGEST_CULPRIT };
+    const files = await readOutput(folder.output, most, (path) => path === culprit).catch(() => undefined);
+    return new ToolFailed(failed.message, failed.lastLines, files?.get(culprit));
   }
 
   async #take(): Promise<Tool> {

@@ -1,8 +1,10 @@
+import type { Failure, FieldProblem } from '../../api/index.js';
 import { childEntry } from '../../kernel/child-entry.js';
 import { parse } from '../../kernel/json.js';
 import { generatorFailed } from '../failures.js';
 import { librariesOf, LIMITS, ToolFailed, WarmTool, type Limits } from '../process/index.js';
-import type { Files } from '../types.js';
+import type { Files, OpenApi } from '../types.js';
+import { documentProblems } from './blame.js';
 import { ANSWER, type CompileAnswer, type CompileOrder, type CompileProblem } from './compile-order.js';
 import { operationsIn } from './generated.js';
 
@@ -16,13 +18,15 @@ export interface Compiled {
 interface CompileOptions {
   /** A program that uses the code, as `example.ts`. */
   example?: string | undefined;
+  /** What the code was generated of: a failure names its parts. */
+  document?: OpenApi | undefined;
   signal?: AbortSignal | undefined;
 }
 
 export interface Compiler {
   /**
    * Checks generated TypeScript strictly and compiles it to ES modules.
-   * @throws Failure 422 200006 with the compiler's lines
+   * @throws Failure 422 200006 with the compiler's lines, and the parts of the document that they are of (`problems`)
    */
   compile(code: Files, externals: readonly string[], options?: CompileOptions): Promise<Compiled>;
   /** Ends the process, where it still waits for code. */
@@ -32,8 +36,11 @@ export interface Compiler {
 const ENTRY = childEntry('compile-entry', import.meta.url);
 const HEAP_MEGABYTES = 1024;
 
-const failed = (message: string, lastLines: readonly string[] = []) =>
-  generatorFailed(new ToolFailed(message, lastLines));
+const failed = (
+  message: string,
+  lastLines: readonly string[] = [],
+  problems: readonly FieldProblem[] = [],
+): Failure => generatorFailed(new ToolFailed(message, lastLines), problems);
 
 /** Starts the compiler, in a process of its own: it takes a second until it is ready for code. */
 export function startCompiler(limits: Partial<Limits> = {}): Compiler {
@@ -45,11 +52,11 @@ export function startCompiler(limits: Partial<Limits> = {}): Compiler {
   });
   if (libraries) tool.expect();
   return {
-    async compile(code, externals, { example, signal } = {}) {
+    async compile(code, externals, { example, document, signal } = {}) {
       if (!libraries)
         throw failed('the code cannot be checked: install the package "typescript" where Gatehouse runs');
       const files = [...code].filter(([path]) => path.endsWith('.ts'));
-      return compiledIn(await answerOf(tool, { files, externals, example }, signal), code);
+      return compiledIn(await answerOf(tool, { files, externals, example }, signal), code, document);
     },
     close: () => tool.close(),
   };
@@ -59,11 +66,11 @@ export function startCompiler(limits: Partial<Limits> = {}): Compiler {
 export async function compile(
   code: Files,
   externals: readonly string[],
-  { example, signal, ...limits }: CompileOptions & Partial<Limits> = {},
+  { example, document, signal, ...limits }: CompileOptions & Partial<Limits> = {},
 ): Promise<Compiled> {
   const compiler = startCompiler(limits);
   try {
-    return await compiler.compile(code, externals, { example, signal });
+    return await compiler.compile(code, externals, { example, document, signal });
   } finally {
     await compiler.close();
   }
@@ -83,14 +90,15 @@ async function answerOf(
   }
 }
 
-function compiledIn(answer: CompileAnswer, code: Files): Compiled {
+function compiledIn(answer: CompileAnswer, code: Files, document: OpenApi | undefined): Compiled {
   if (answer.problemCount === 0)
     return { files: new Map(answer.output), exampleIsGood: answer.exampleIsGood };
   const operations = operationsIn(code);
   const lines = answer.problems.map((problem) => lineOf(problem, operations));
   const more = answer.problemCount - lines.length;
   if (more > 0) lines.push(`and ${more} more`);
-  throw failed(`the generated code does not compile: ${lines[0] ?? ''}`, lines);
+  const problems = document ? documentProblems(answer.problems, code, document) : [];
+  throw failed(`the generated code does not compile: ${lines[0] ?? ''}`, lines, problems);
 }
 
 /** A problem as a compiler prints it, with the document's operation where one is known. */

@@ -54,8 +54,8 @@ function sourcesOf({ files, externals, example }: CompileOrder): Map<string, str
   const paths = new Set(files.map(([path]) => path));
   const sources = new Map(files.map(([path, source]) => [ROOT + path, withExtensions(path, source, paths)]));
   sources.set(`${ROOT}package.json`, '{"type":"module"}');
-  sources.set(EXTERNALS, declarationsOf([...sources.values()], externals));
   if (example !== undefined) sources.set(EXAMPLE, example);
+  sources.set(EXTERNALS, declarationsOf([...sources.values()], externals));
   return sources;
 }
 

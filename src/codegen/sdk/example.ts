@@ -61,8 +61,71 @@ function serverOf(document: OpenApi): string {
   return typeof url === 'string' && HTTP_ADDRESS.test(url) && !url.includes('{') ? url : NO_SERVER;
 }
 
-/** How clients of hey-api name the address; a client that is not here is called in its framework's own way. */
-const BASE_URL: Readonly<Record<string, string>> = { 'hey-api-fetch': 'baseUrl', 'hey-api-axios': 'baseURL' };
+/** What a first call is written of. */
+interface Call {
+  from: { sdk: string; client: string };
+  /** The function. */
+  name: string;
+  /** `{ path: { id: 1 } }`; empty where the function needs nothing. */
+  options: string;
+  baseUrl: string;
+  isSecured: boolean;
+}
+
+const configured = ({ baseUrl, isSecured }: Call, nameOfUrl: string): string[] => [
+  'client.setConfig({',
+  `  ${nameOfUrl}: ${quoted(baseUrl)},`,
+  ...(isSecured ? ["  auth: 'YOUR_ACCESS_TOKEN',"] : []),
+  '});',
+  '',
+];
+
+const imports = ({ from, name }: Call): string[] => [
+  `import { ${name} } from '${from.sdk}';`,
+  `import { client } from '${from.client}';`,
+  '',
+];
+
+/** A module that calls as it is loaded. */
+const asModule =
+  (nameOfUrl: string) =>
+  (call: Call): string[] => [
+    ...imports(call),
+    ...configured(call, nameOfUrl),
+    `const { data, error } = await ${call.name}(${call.options});`,
+    'console.log(error ?? data);',
+    '',
+  ];
+
+/** Angular calls by the HttpClient that the application provides. */
+const asAngular = (call: Call): string[] => [
+  "import { provideHttpClient } from '@angular/common/http';",
+  "import { inject, Injector, type ApplicationConfig } from '@angular/core';",
+  ...imports(call),
+  ...configured(call, 'baseUrl'),
+  'export const appConfig: ApplicationConfig = { providers: [provideHttpClient()] };',
+  '',
+  '// In a component, or in a service:',
+  'export class FirstCall {',
+  '  readonly #injector = inject(Injector);',
+  '',
+  '  async run() {',
+  `    const { data, error } = await ${call.name}(${withInjector(call.options)});`,
+  '    console.log(error ?? data);',
+  '  }',
+  '}',
+  '',
+];
+
+const withInjector = (options: string): string =>
+  `${options === '' ? '{' : `${options.slice(0, -1)},`} injector: this.#injector }`;
+
+/** How clients are called; one that is not here is called in a way of its own. */
+const PROGRAMS: Readonly<Record<string, (call: Call) => string[]>> = {
+  'hey-api-fetch': asModule('baseUrl'),
+  'hey-api-axios': asModule('baseURL'),
+  'hey-api-angular': asAngular,
+};
 
 /**
  * A program that makes the first call; undefined where there is no GET, or where it is not known how the client is called.
@@ -72,25 +135,18 @@ export function exampleOf(
   generator: string,
   document: OpenApi,
   code: Files,
-  from: { sdk: string; client: string },
+  from: Call['from'],
 ): string | undefined {
   const [first] = candidatesOf(document, code);
-  const baseUrl = BASE_URL[generator];
-  if (!first || baseUrl === undefined || !code.has('client.gen.ts')) return undefined;
-  const isSecured = (code.get('sdk.gen.ts') ?? '').includes('security: [');
-  return [
-    `import { ${first.name} } from '${from.sdk}';`,
-    `import { client } from '${from.client}';`,
-    '',
-    'client.setConfig({',
-    `  ${baseUrl}: ${quoted(serverOf(document))},`,
-    ...(isSecured ? ["  auth: 'YOUR_ACCESS_TOKEN',"] : []),
-    '});',
-    '',
-    `const { data, error } = await ${first.name}(${optionsOf(document, first.parameters)});`,
-    'console.log(error ?? data);',
-    '',
-  ].join('\n');
+  const program = PROGRAMS[generator];
+  if (!first || program === undefined || !code.has('client.gen.ts')) return undefined;
+  return program({
+    from,
+    name: first.name,
+    options: optionsOf(document, first.parameters),
+    baseUrl: serverOf(document),
+    isSecured: (code.get('sdk.gen.ts') ?? '').includes('security: ['),
+  }).join('\n');
 }
 
 const quoted = (text: string): string =>

@@ -8,8 +8,9 @@ import type { Manifest } from './registry.js';
 /** Packages that generated code may depend on, and which of them the program that uses it brings. */
 const DEPENDENCIES: Readonly<Record<string, { range: string; isPeer: boolean }>> = {
   axios: { range: '^1.7.0', isPeer: false },
-  '@angular/common': { range: '>=17', isPeer: true },
-  '@angular/core': { range: '>=17', isPeer: true },
+  // The client calls `provideAppInitializer`, which Angular has since 19.
+  '@angular/common': { range: '>=19', isPeer: true },
+  '@angular/core': { range: '>=19', isPeer: true },
   rxjs: { range: '^7.8.0', isPeer: true },
 };
 

@@ -11,6 +11,7 @@ import type { Files, Generator, Generators, OpenApi } from '../types.js';
 import { startCompiler, type Compiler } from './check.js';
 import { difference } from './difference/index.js';
 import { exampleOf } from './example.js';
+import { naming } from '../origin.js';
 import { dependenciesOf, entryOf, packageOf } from './package.js';
 import { changelogOf, changesOf, readmeOf, titleOf } from './readme.js';
 import { recordRelease, type RecordBase } from './record.js';
@@ -152,24 +153,34 @@ async function prepare(release: Release): Promise<Draft> {
 }
 
 async function prepareWith(release: Release, compiler: Compiler): Promise<Draft> {
-  const { base, db, job, tenant, key, generator, options } = release;
+  const { base, db, job, tenant, key, options } = release;
   const common = await base.commonOptionsOf(db, key.apiId);
   const swaggerUrl = job.input.swaggerUrl ?? common?.swaggerUrl;
-  const document = await documentFor(base, tenant, key.apiId, swaggerUrl);
+  const { openapi: document, origin } = await documentFor(base, tenant, key.apiId, swaggerUrl);
   checkDocumentSecrets(document, options.token);
   await enter(job, 'generate');
+  const made = await naming(base.documents, origin, () => generated(release, compiler, document));
+  await enter(job, 'pack');
+  const draft = await packed(release, document, { ...made, swaggerUrl });
+  await tenantTransaction(base.store, job.tenantId, (trx) => putDraft(trx, key, draft));
+  await job.setNote(resultOf(draft));
+  return draft;
+}
+
+/** Generates the code, and compiles it. */
+async function generated(
+  release: Release,
+  compiler: Compiler,
+  document: OpenApi,
+): Promise<Omit<Made, 'swaggerUrl'>> {
+  const { base, job, generator } = release;
   const code = await base.generators.generate(
     { generator: generator.name, document, options: {} },
     { signal: job.signal, line: (text) => job.line(text) },
   );
   checkPaths(code);
   await enter(job, 'check');
-  const { files, example } = await checked(release, compiler, document, code);
-  await enter(job, 'pack');
-  const draft = await packed(release, document, { code, compiled: files, example, swaggerUrl });
-  await tenantTransaction(base.store, job.tenantId, (trx) => putDraft(trx, key, draft));
-  await job.setNote(resultOf(draft));
-  return draft;
+  return { code, ...(await checked(release, compiler, document, code)) };
 }
 
 /** Compiles the code, together with the first call that the README shows. */
@@ -178,14 +189,15 @@ async function checked(
   compiler: Compiler,
   document: OpenApi,
   code: Files,
-): Promise<{ files: Files; example: string | undefined }> {
+): Promise<{ compiled: Files; example: string | undefined }> {
   const example = (from: { sdk: string; client: string }) => exampleOf(generator.name, document, code, from);
   const { files, exampleIsGood } = await compiler.compile(code, dependenciesOf(code), {
     example: example({ sdk: `./${entryOf(code)}.js`, client: './client.gen.js' }),
+    document,
     signal: job.signal,
   });
   const shown = example({ sdk: options.sdkName, client: `${options.sdkName}/client` });
-  return { files, example: exampleIsGood ? shown : undefined };
+  return { compiled: files, example: exampleIsGood ? shown : undefined };
 }
 
 interface Made {

@@ -4,23 +4,31 @@ import { parse } from '../../kernel/json.js';
 import { tenantDb, type Store } from '../../store/index.js';
 import { documentOfApi } from '../api-document.js';
 import { CODEGEN_CODES } from '../codes.js';
+import type { SourceDocument } from '../source.js';
 import type { OpenApi } from '../types.js';
 
 /** Where the document of a release comes from. */
 
-export type DocumentServices = Pick<CatalogueBase, 'prepare' | 'inPlace' | 'fetchDocument'>;
+export type DocumentServices = Pick<CatalogueBase, 'prepare' | 'locate' | 'inPlace' | 'fetchDocument'>;
 
 const failed = (message: string, data?: unknown): Failure =>
   new Failure(422, CODEGEN_CODES.documentFailed, { message, data });
 
-/** The document at an address, as OpenAPI 3. @throws Failure 422 200001 */
-async function documentAt(services: DocumentServices, tenant: CallTenant, address: string): Promise<OpenApi> {
+/** The document at an address. @throws Failure 422 200001 */
+async function documentAt(
+  services: DocumentServices,
+  tenant: CallTenant,
+  address: string,
+): Promise<SourceDocument> {
   try {
     return await services.inPlace(tenant.id, async () => {
       const { openapi, source } = await services.prepare({
         text: await services.fetchDocument(address, tenant),
       });
-      return parse<OpenApi>(openapi ?? source);
+      return {
+        openapi: parse<OpenApi>(openapi ?? source),
+        origin: { field: 'swaggerUrl' as const, text: () => Promise.resolve(source) },
+      };
     });
   } catch (error) {
     if (!(error instanceof DocumentRefused)) throw error;
@@ -35,7 +43,7 @@ export async function documentFor(
   tenant: CallTenant,
   apiId: string,
   address: string | undefined,
-): Promise<OpenApi> {
+): Promise<SourceDocument> {
   if (address !== undefined) return documentAt(base.documents, tenant, address);
   const document = await documentOfApi(tenantDb(base.store.knex, tenant.id), apiId);
   if (!document)

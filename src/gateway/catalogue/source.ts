@@ -17,8 +17,8 @@ export interface Source {
   swaggerUrl?: string | null | undefined;
 }
 
-/** What reads a document. */
-export type SourceBase = Pick<CatalogueBase, 'prepare' | 'inPlace' | 'fetchDocument'>;
+/** What reads a document, and says where its parts stand. */
+export type SourceBase = Pick<CatalogueBase, 'prepare' | 'locate' | 'inPlace' | 'fetchDocument'>;
 
 const isGiven = (value: unknown): boolean => value != null && value !== '';
 

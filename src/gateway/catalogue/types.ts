@@ -1,6 +1,7 @@
 import type { CallTenant, FieldProblem } from '../../api/index.js';
 import type { ReservedAudiences } from '../../api-resources/index.js';
 import type { TenantDb } from '../../store/index.js';
+import type { LocateParts } from '../documents/index.js';
 import type {
   Announcement,
   CompiledDocument,
@@ -15,6 +16,8 @@ import type {
 /** What the management operations need of the other modules of the gateway. */
 export interface CatalogueBase {
   prepare: PrepareDocument;
+  /** Where parts of a prepared document stand in its text. */
+  locate: LocateParts;
   /** Around fetching and preparing: a tenant may do so with some documents at a time. @throws Busy */
   inPlace<T>(tenantId: string, work: () => Promise<T>): Promise<T>;
   /** The text at an address that a caller has named. @throws DocumentRefused with the field `swaggerUrl` */

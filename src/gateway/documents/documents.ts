@@ -8,19 +8,29 @@ import {
   type PrepareDocument,
   type PreparedDocument,
 } from '../types.js';
-import type { ThreadAnswer, ThreadMessage, ThreadOrder } from './document-thread.js';
+import type { Located, ThreadAnswer, ThreadMessage, ThreadOrder } from './document-thread.js';
 import { MAX_BYTES } from './limits.js';
-import { DocumentMistakes, mistake, tooLarge, type Mistake } from './mistakes.js';
+import { DocumentMistakes, mistake, tooLarge, type Mistake, type Position } from './mistakes.js';
 import { openPlaces, type InPlace } from './places.js';
 import type { Prepared } from './prepare.js';
 
 export interface Documents {
   prepare: PrepareDocument;
+  locate: LocateParts;
   /** Around what is done with a document before it is stored, so that no tenant keeps others waiting. */
   inPlace: InPlace;
   /** Ends the thread. What still waits fails. */
   close(): Promise<void>;
 }
+
+/**
+ * Where parts of a prepared document stand in its text: each part, or else what is above it; undefined where that takes too long.
+ * @param pointers JSON pointers into the document as OpenAPI 3.
+ */
+export type LocateParts = (
+  text: string,
+  pointers: readonly string[],
+) => Promise<readonly (Position | undefined)[]>;
 
 export interface DocumentsOptions {
   /** How long one document may take, in ms. */
@@ -46,20 +56,26 @@ export function openDocuments({
   const turns = pLimit(1);
   let thread: DocumentThread | undefined;
   let isClosed = false;
-  const work = (text: string): Promise<Prepared> => {
-    if (isClosed) throw new Error('the documents are closed');
-    if (!thread || thread.hasEnded) thread = new DocumentThread({ timeoutMs, heapMegabytes, idleMs });
-    return thread.prepare(text);
+  const ask = (order: ThreadOrder): Promise<Answer> => {
+    if (turns.pendingCount >= waiting)
+      throw new Busy('document', 'too many documents at once', RETRY_AFTER_SECONDS);
+    return turns(() => {
+      if (isClosed) throw new Error('the documents are closed');
+      if (!thread || thread.hasEnded) thread = new DocumentThread({ timeoutMs, heapMegabytes, idleMs });
+      return thread.answerTo(order);
+    });
   };
   return {
     inPlace: openPlaces(RETRY_AFTER_SECONDS),
     async prepare(source) {
       const text = textOf(source);
-      if (turns.pendingCount >= waiting)
-        throw new Busy('document', 'too many documents at once', RETRY_AFTER_SECONDS);
-      const answer = await turns(() => work(text));
+      const answer = (await ask({ text })) as Prepared;
       if ('refused' in answer) throw refusal(answer.refused, 'text' in source);
       return { ...answer.prepared, source: text } satisfies PreparedDocument;
+    },
+    async locate(text, pointers) {
+      const answer = await ask({ text, pointers });
+      return 'positions' in answer ? answer.positions : pointers.map(() => undefined);
     },
     async close() {
       isClosed = true;
@@ -93,13 +109,15 @@ const refusal = (mistakes: readonly Mistake[], hasLines: boolean): DocumentRefus
     })),
   );
 
+type Answer = Prepared | Located;
+
 type ThreadLimits = Required<Pick<DocumentsOptions, 'timeoutMs' | 'heapMegabytes' | 'idleMs'>>;
 
 /** A thread for one document at a time. It ends when it is idle, and when a document goes beyond a limit. */
 class DocumentThread {
   readonly #worker: Worker;
   readonly #limits: ThreadLimits;
-  #settle: { done(answer: Prepared): void; failed(error: Error): void } | undefined;
+  #settle: { done(answer: Answer): void; failed(error: Error): void } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isReady = false;
   hasEnded = false;
@@ -118,10 +136,9 @@ class DocumentThread {
     this.#worker.once('exit', () => this.#fail(new Error('the thread of documents ended')));
   }
 
-  prepare(text: string): Promise<Prepared> {
+  answerTo(order: ThreadOrder): Promise<Answer> {
     clearTimeout(this.#timer);
     this.#worker.ref();
-    const order: ThreadOrder = { text };
     return new Promise((done, failed) => {
       this.#settle = { done, failed };
       if (this.#isReady) this.#startTimer();

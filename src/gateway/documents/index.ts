@@ -6,6 +6,6 @@
  * Nothing here reads a file or an address: a `$ref` that leads out of the document is refused before any library sees it.
  */
 export { checkPath } from './check-path.js';
-export { openDocuments, type Documents } from './documents.js';
+export { openDocuments, type Documents, type LocateParts } from './documents.js';
 export { quoted } from './mistakes.js';
 export { routerOf, type Router } from './router.js';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { Failure } from '../../../src/api/index.js';
+import { Failure, type FieldProblem } from '../../../src/api/index.js';
 import { openGenerators, type OpenGenerators } from '../../../src/codegen/generators/index.js';
+import { withPlainNames } from '../../../src/codegen/generators/plain-names.js';
 import { withoutForeignReferences } from '../../../src/codegen/generators/references.js';
 import { openApiOf } from '../../../src/codegen/source.js';
 import type { Files, OpenApi } from '../../../src/codegen/types.js';
@@ -8,7 +9,7 @@ import { openDocuments, type Documents } from '../../../src/gateway/documents/in
 import { parse } from '../../../src/kernel/json.js';
 import { often } from '../../support/profile.js';
 import { startServer, type TestServer } from '../../support/server.js';
-import { callsOf, compileErrors, hostileDocument, packaged, QUIET } from './support.js';
+import { callsOf, compileErrors, hostileDocument, QUIET } from './support.js';
 
 describe('clients by hey-api', () => {
   let generators: OpenGenerators;
@@ -58,44 +59,25 @@ describe('clients by hey-api', () => {
     assert.match(files.get('sdk.gen.ts') ?? '', /export const codegenGen = /i);
   });
 
-  const DOCUMENTS = [
-    '@scalar/galaxy/3.1.json',
-    '@readme/oas-examples/3.1/json/train-travel.json',
-    '@readme/oas-examples/3.0/json/petstore.json',
-    '@readme/oas-examples/3.0/json/circular.json',
-    '@readme/oas-examples/3.0/json/complex-nesting.json',
-    '@readme/oas-examples/3.0/json/parameters-style.json',
-    '@readme/oas-examples/3.0/json/star-trek.json',
-    '@readme/oas-examples/3.1/json/webhooks.json',
-    '@readme/oas-examples/2.0/json/petstore.json',
-  ];
-  for (const path of often({ short: DOCUMENTS.slice(0, 2), long: DOCUMENTS }))
-    it(`of ${path} compile strictly`, async () => {
-      assert.deepEqual(compileErrors(await generate(packaged(path)), 'nodenext'), []);
-    });
-
-  it('are made for axios and Angular', async () => {
-    const document = packaged('@readme/oas-examples/3.0/json/petstore.json');
-    const [axios, angular] = await Promise.all([
-      generate(document, { throwOnError: true }, 'hey-api-axios'),
-      generate(document, {}, 'angular2'),
-    ]);
-    assert.match(axios.get('client/client.gen.ts') ?? '', /from 'axios'/);
-    assert.match(angular.get('client/client.gen.ts') ?? '', /from '@angular\/common\/http'/);
-  });
-
-  it('fail with the last lines of the generator, without paths of the machine', async () => {
+  it('fail with the last lines of the generator and the operation to change, without paths of the machine', async () => {
     const document = {
       openapi: '3.1.0',
       info: { title: 'x', version: '1' },
-      paths: { '/a': { get: { responses: { 200: { $ref: '#missing' } } } } },
+      paths: {
+        '/a': { get: { responses: { 200: { description: '' } } } },
+        '/b': { put: { responses: { 200: { $ref: '#missing' } } } },
+      },
     };
     const failure: unknown = await generators
       .generate({ generator: 'hey-api-fetch', document, options: {} })
       .catch((error: unknown) => error);
     assert.ok(failure instanceof Failure);
     assert.deepEqual([failure.status, failure.code.code], [422, 200006]);
-    const { lastLines } = failure.data as { lastLines: string[] };
+    const { lastLines, problems } = failure.data as { lastLines: string[]; problems: FieldProblem[] };
+    assert.deepEqual(
+      problems.map(({ path, message }) => [path, message.slice(0, 14)]),
+      [['/paths/~1b/put', 'change PUT /b:']],
+    );
     assert.ok(lastLines.length > 0);
     assert.doesNotMatch(`${failure.message}\n${lastLines.join('\n')}`, /gatehouse-codegen|\/tmp|\/work/);
   });
@@ -113,5 +95,23 @@ describe('references that a generator would follow out of a document', () => {
       c: {},
       d: { properties: { $ref: { type: 'string' } } },
     });
+  });
+});
+
+describe('an operation that has no plain name', () => {
+  const nameOf = (path: string, operationId?: string): unknown => {
+    const operation = { ...(operationId !== undefined && { operationId }) };
+    withPlainNames({ paths: { [path]: { get: operation } } });
+    return operation.operationId;
+  };
+
+  it('is named by its path, without what would be code between quotes', () => {
+    assert.equal(nameOf("/a','x',PWNED(),'", "'1'"), 'get /a x PWNED');
+    assert.equal(nameOf('/a`b'), 'get /a b');
+  });
+
+  it('is left to the library where its path is plain', () => {
+    assert.equal(nameOf('/items/{id}.json', '1'), undefined);
+    assert.equal(nameOf('/items'), undefined);
   });
 });

@@ -120,6 +120,7 @@ describe('a service of OpenAPI Generator', () => {
   before(async () => {
     backend = await startBackend(({ method, url }, response) => {
       response.statusCode = status;
+      if (status === 302) response.setHeader('location', `${backend.url}/elsewhere`);
       if (url === '/base/api/gen/download/c0de') return void response.end(zip);
       response.end(JSON.stringify(ANSWERS[`${method} ${url}`] ?? { message: 'no such generator' }));
     });
@@ -176,6 +177,13 @@ describe('a service of OpenAPI Generator', () => {
     const { message, data } = await failureOf(generate()).finally(() => (status = 200));
     assert.equal(message, 'the generator service answers 400');
     assert.deepEqual(data, { lastLines: ['{"code":"c0de","link":"http://169.254.169.254/latest"}'] });
+  });
+
+  it('is asked at its own address alone: no redirect is followed', async () => {
+    status = 302;
+    const { message } = await failureOf(generate()).finally(() => (status = 200));
+    assert.equal(message, 'the generator service answers 302');
+    assert.ok(!backend.asked.some(({ url }) => url === '/elsewhere'));
   });
 });
 

@@ -87,6 +87,7 @@ describe('the synchronization of a repository', () => {
       ...options,
     },
     document: DOCUMENT,
+    origin: { field: 'document', text: async () => undefined },
     title: 'Orders\n<API>',
     reach: ['127.0.0.0/8'],
     ...more,
@@ -125,6 +126,7 @@ describe('the synchronization of a repository', () => {
         find: async (language) => (language === 'typescript' ? { ...GENERATOR } : undefined),
         generate: async () => code,
       },
+      documents: { locate: async () => [] },
       subjectOf: async () => of,
     }).run(job);
   const failure = async (

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { Failure } from '../../../src/api/index.js';
+import { Failure, type FieldProblem } from '../../../src/api/index.js';
 import type { Limits } from '../../../src/codegen/process/index.js';
 import { compile, startCompiler } from '../../../src/codegen/sdk/check.js';
 import { heyApi } from '../../support/hey-api.js';
@@ -56,6 +56,28 @@ describe('the check of generated code', () => {
     files.set('sdk.gen.ts', code.replace("url: '/items/{id}'", "url: '/items/{id}', wrong: 1"));
     const [line] = await linesOf(compile(files, []));
     assert.match(line ?? '', /^sdk\.gen\.ts:\d+: .*wrong.* \(GET \/items\/\{id\}\)$/);
+  });
+
+  it('says which parts of the document are wrong: an operation, a schema, the servers', async () => {
+    const schema = { type: 'object', properties: { id: { type: 'string' } } };
+    const document = {
+      ...documentOf({ 'GET /items': null, 'GET /orders': null }),
+      components: { schemas: { 'order-item': schema, Other: schema } },
+    };
+    const files = new Map(await heyApi(document));
+    const wrong = ['GetOrdersResponses', 'OrderItem', 'ClientOptions'].reduce(
+      (code, name) => code.replace(`export type ${name} = {`, `$&\n    wrong: Missing${name};`),
+      files.get('types.gen.ts') ?? assert.fail(),
+    );
+    files.set('types.gen.ts', wrong);
+    const failure: unknown = await compile(files, [], { document }).catch((error: unknown) => error);
+    assert.ok(failure instanceof Failure, String(failure));
+    const { problems } = failure.data as { problems: FieldProblem[] };
+    assert.deepEqual(problems.map(({ path, message }) => [path, message.split(':')[0]]).sort(), [
+      ['/components/schemas/order-item', 'change the schema "order-item"'],
+      ['/paths/~1orders/get', 'change GET /orders'],
+      ['/servers', 'change the servers'],
+    ]);
   });
 
   it('says that an example is wrong, and compiles the rest', async () => {

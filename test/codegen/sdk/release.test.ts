@@ -165,6 +165,22 @@ for (const kind of STORES)
     });
 
     if (kind === 'sqlite')
+      it('fail for a document whose client does not compile: 200006 with the operation to change', async () => {
+        const style = { style: 'pipeDelimited', explode: false, schema: { type: 'object' } };
+        const parameters = [{ name: 'filter', in: 'query', ...style }];
+        const get = { parameters, responses: { 200: { description: '' } } };
+        document = { ...WITHOUT_ONE, paths: { '/orders': { get } } };
+        const team = await teamOf();
+        const { status, body } = await team.release();
+        assert.deepEqual([status, body['code']], [422, 200006]);
+        assert.match(
+          String(body['message']),
+          /^swaggerUrl, \/paths\/~1orders\/get: change GET \/orders: give /,
+        );
+        assert.deepEqual(await historyOf(team), []);
+      });
+
+    if (kind === 'sqlite')
       it('of this server’s own API install from the registry, compile, and make the first call of the README', async () => {
         const team = await newTeam(admin, options, `${server.issuer}/openapi.json`);
         const { status, data } = await team.release();

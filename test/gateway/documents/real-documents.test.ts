@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
 import type { PreparedDocument } from '../../../src/gateway/types.js';
-
-const EXAMPLES = dirname(createRequire(import.meta.url).resolve('@readme/oas-examples/package.json'));
+import { example } from '../../support/real-documents.js';
 
 /** What only the prepared documents show; test/gateway/real-documents.test.ts publishes and calls all of them. */
 describe('real documents, prepared', () => {
@@ -13,8 +9,7 @@ describe('real documents, prepared', () => {
   before(() => (documents = openDocuments()));
   after(() => documents.close());
 
-  const prepare = (name: string): Promise<PreparedDocument> =>
-    documents.prepare({ text: readFileSync(join(EXAMPLES, name), 'utf8') });
+  const prepare = (name: string): Promise<PreparedDocument> => documents.prepare({ text: example(name) });
 
   for (const name of ['2.0/%/petstore.%', '3.0/%/star-trek.%', '3.1/%/petstore.%'])
     it(`compile to the same in JSON and YAML: ${name}`, async () => {
