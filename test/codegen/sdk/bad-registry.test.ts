@@ -117,8 +117,8 @@ describe('a release whose input or registry is not as it should be', () => {
 
   for (const [path, message] of [
     ['../../x.ts', /not relative, or climbs/],
-    ['.npmrc.ts', /"\.npmrc\.ts", which a package may not have/],
-    ['INDEX.ts', /two files "(?:index|INDEX)\.ts", in this or another case/],
+    ['.git/config.ts', /or Git, do not take/],
+    ['INDEX.ts', /"(?:index|INDEX)\.ts" twice, in this or another case/],
   ] as const)
     it(`is refused where the generator names a file ${path}`, async () => {
       const subject = await subjects.release(`path-${path.replace(/\W/g, '').toLowerCase()}`);
