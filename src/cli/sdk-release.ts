@@ -66,24 +66,24 @@ async function start(
   apiId: string,
   { language, platform, document, tag }: ReleaseOptions,
 ): Promise<Job> {
-  const { npmOptionsOf, openGenerators, startRelease } = await import('../codegen/index.js');
+  const { generatorFor, npmOptionsOf, openGenerators, startRelease } = await import('../codegen/index.js');
   const { insertJob } = await import('../jobs/tracked/store.js');
   const { lockApiResource } = await import('../api-resources/index.js');
-  const { gatewayReach } = await import('../outbound-reach.js');
   const generators = openGenerators(context.config.codegen, { warn: () => undefined });
   try {
+    const generator = await generatorFor(generators, { platform, language });
     return await change(context, tenant, 'codegen.releasesdk', apiId, async (db) => {
       await lockApiResource(db, apiId);
       return startRelease(
         {
-          generators,
           vault: context.vault,
-          reachOf: () => gatewayReach(context.config, tenant),
+          // The server that runs the job checks where it connects to: what it may is in its own environment.
+          reachOf: () => 'anywhere',
           npmOptionsOf,
           enqueue: insertJob,
         },
         { db, tenant, apiId },
-        { platform, language, swaggerUrl: document ?? null, tags: tag },
+        { generator, swaggerUrl: document ?? null, tags: tag },
       );
     });
   } finally {

@@ -2,8 +2,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import type { CallTenant } from '../api/index.js';
 import type { SourceDocument } from '../codegen/index.js';
 import type { Files } from '../codegen/types.js';
+import type { Config } from '../config.js';
+import type { SourceBase } from '../gateway/index.js';
 import { Conflict, Invalid, NotFound } from '../kernel/errors.js';
 import type { StoreContext } from '../store-context.js';
 import type { TenantDb } from '../store/index.js';
@@ -47,16 +50,13 @@ const previewCommand = (run: Run): Command =>
       'hey-api-fetch',
     )
     .option('--option <name=value>', 'an option of the generator; more than once for several', withOption, {})
-    .action((document: string, options: PreviewOptions) =>
-      withContext(run, async (context) => {
-        const out = emptyFolder(resolve(run.cwd, options.out));
-        const tenant = await tenantOf(context, options.tenant);
-        const files = await previewOf(run, context, tenant, document, options);
-        await writeFiles(out, files);
-        const names = [...files.keys()];
-        print(run, options.json ?? false, { folder: out, files: names }, [`${names.length} files in ${out}`]);
-      }),
-    );
+    .action(async (document: string, options: PreviewOptions) => {
+      const out = emptyFolder(resolve(run.cwd, options.out));
+      const files = await previewOf(run, document, options);
+      await writeFiles(out, files);
+      const names = [...files.keys()];
+      print(run, options.json ?? false, { folder: out, files: names }, [`${names.length} files in ${out}`]);
+    });
 
 /** @throws Conflict where something is in it already */
 function emptyFolder(folder: string): string {
@@ -74,24 +74,39 @@ async function writeFiles(folder: string, files: Files): Promise<void> {
   }
 }
 
-async function previewOf(
-  run: Run,
-  context: StoreContext,
-  tenant: Tenant,
-  document: string,
+/** A file is read by nobody's right, and needs no store. */
+const OF_NO_TENANT: CallTenant = { id: '', name: '', issuer: '', home: false, registrationOpen: false };
+
+async function previewOf(run: Run, document: string, options: PreviewOptions): Promise<Files> {
+  const { documentOfApi, readDocument } = await import('../codegen/index.js');
+  const source = await sourceIn(run, document);
+  if (source && 'document' in source) {
+    const { loadConfig } = await import('../config.js');
+    const config = loadConfig(run.env, run.cwd);
+    return generated(config, options, (sources) => readDocument(sources, OF_NO_TENANT, source));
+  }
+  return withContext(run, async (context) => {
+    const tenant = await tenantOf(context, options.tenant);
+    return generated(context.config, options, (sources) =>
+      source ? readDocument(sources, tenant, source) : ofApi(context, tenant, document, documentOfApi),
+    );
+  });
+}
+
+/** Reads a document, and makes the code of it. */
+async function generated(
+  config: Config,
   { generator, option }: PreviewOptions,
+  read: (sources: SourceBase) => Promise<SourceDocument>,
 ): Promise<Files> {
-  const { documentOfApi, naming, openGenerators, readDocument } = await import('../codegen/index.js');
+  const { naming, openGenerators } = await import('../codegen/index.js');
   const { openDocumentSources } = await import('../gateway/index.js');
-  const sources = openDocumentSources(context.config);
-  const generators = openGenerators(context.config.codegen, { warn: () => undefined });
+  const sources = openDocumentSources(config);
+  const generators = openGenerators(config.codegen, { warn: () => undefined });
   try {
     await generators.check(generator, option);
     generators.expect(generator);
-    const source = await sourceIn(run, document);
-    const { openapi, origin } = source
-      ? await readDocument(sources, tenant, source)
-      : await ofApi(context, tenant, document, documentOfApi);
+    const { openapi, origin } = await read(sources);
     return await naming(sources, origin, () =>
       generators.generate({ generator, document: openapi, options: option }),
     );

@@ -17,7 +17,7 @@ import { releaseKind } from './sdk/index.js';
 export { documentOfApi } from './api-document.js';
 export { openGenerators, type OpenGenerators } from './generators/index.js';
 export { npmOptionsOf } from './options/index.js';
-export { startRelease } from './sdk/index.js';
+export { generatorFor, startRelease } from './sdk/index.js';
 export { naming } from './origin.js';
 export { readDocument, type SourceDocument } from './source.js';
 

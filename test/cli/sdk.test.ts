@@ -135,7 +135,10 @@ for (const kind of STORES)
       const unset = await command('release', 'without-options');
       assert.deepEqual(
         [unset.code, unset.stderr],
-        [5, 'gatehouse: the npm options of this API and language are not set: PUT them first\n'],
+        [
+          5,
+          'gatehouse: the npm options of this API and hey-api-fetch are not set: PUT /api/CodeGen/{id}/NpmOptions/hey-api-fetch first\n',
+        ],
       );
       const unknown = await command('release', 'no-such-api');
       assert.deepEqual(

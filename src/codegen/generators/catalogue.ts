@@ -161,12 +161,18 @@ const pairsOf = (text: string): string[] =>
     .slice(1)
     .map((letter, index) => `${text[index]?.toLowerCase()}${letter}`);
 
-/** @throws Failure 422 that says what to install */
-export function checkAvailable({ name, available, missing = HEY_API_MISSING }: Generator): void {
+/**
+ * @param field that names the generator.
+ * @throws Failure 422 that says what to install
+ */
+export function checkAvailable(
+  { name, available, missing = HEY_API_MISSING }: Generator,
+  field: string,
+): void {
   if (available) return;
   throw refusedField(
-    'genName',
+    field,
     'unavailable',
-    `${name} is not installed on this server; the operator can install it: ${missing}`,
+    `${name} is not installed on this server; the operator can install it, and start the server again: ${missing}`,
   );
 }

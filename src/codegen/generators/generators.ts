@@ -52,7 +52,7 @@ export function openGenerators(
 
   const checked = async (name: string, options: Readonly<Record<string, unknown>>): Promise<Checked> => {
     const found = (await catalogue.find(name)) ?? (await catalogue.refuseUnknown(name));
-    checkAvailable(found.generator);
+    checkAvailable(found.generator, 'genName');
     const isFilled = found.generator.engine !== 'openapi-generator';
     return { ...found, values: optionsFor(found.generator, options, isFilled) };
   };

@@ -20,7 +20,7 @@ export interface SubjectBase {
 export function requireOptions(options: GithubOptions | undefined): GithubOptions {
   if (options) return options;
   throw new Failure(422, CODEGEN_CODES.githubOptionsMissing, {
-    message: 'the GitHub options of this API are not set: PUT them first',
+    message: 'the GitHub options of this API are not set: PUT /api/CodeGen/{id}/GithubOptions first',
   });
 }
 

@@ -13,6 +13,8 @@ import { findApiResource, lockApiResource } from '../../api-resources/index.js';
 import type { Reach } from '../../kernel/private-networks.js';
 import type { TenantDb, Vault } from '../../store/index.js';
 import { CODEGEN_CODES as CODES } from '../codes.js';
+import { clientFor } from '../sdk/target.js';
+import type { Generators } from '../types.js';
 import { changeOptions } from './change.js';
 import { commonOptions, githubOptions, npmOptions } from './defaults.js';
 import { commonKey, githubKey, npmKey } from './options.js';
@@ -58,6 +60,7 @@ interface OptionsCall {
 }
 
 export interface OptionsServices {
+  readonly generators: Generators;
   readonly vault: Vault;
   /** Where a tenant's registries and repositories may be. */
   reachOf(tenant: CallTenant): Reach;
@@ -128,6 +131,8 @@ function npmOperations(services: OptionsServices): AnyOperation[] {
       },
       current: options.current(schemas.NPM_OPTIONS, readNpm),
       target: ({ params }) => params.id,
+      // Options of another language would never be read.
+      prepare: ({ params }) => clientFor(services.generators, params.language),
       handle: async (call) => shownNpm(await options.change(call, keyOf(call))),
     }),
   ];

@@ -16,6 +16,7 @@ const language = {
 
 const token = {
   type: ['string', 'null'],
+  description: 'It is kept sealed, and goes to this address alone.',
   minLength: 1,
   maxLength: 1000,
   pattern: '^[\\x21-\\x7e]+$',
@@ -67,7 +68,7 @@ const keywords = { type: 'array', maxItems: MOST_KEYWORDS, uniqueItems: true, it
 const version = {
   ...line(64),
   description:
-    'As semantic versioning writes it. The next release is counted from it, and it becomes that release.',
+    'As semantic versioning writes it. The next release is counted from it or from the latest version of the registry, whichever is higher, and it becomes that release. For exactly `1.0.0`, set `1.0.0-0`.',
 } as const;
 const license = { ...line(64), description: 'An id of the SPDX license list.' } as const;
 const registry = { ...webAddress, description: 'The address of the registry.' } as const;

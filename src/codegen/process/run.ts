@@ -16,6 +16,8 @@ const SUPERVISOR = childEntry('supervisor', import.meta.url);
 const LOOK_AT_OUTPUT_MS = 250;
 /** How long what was written is waited for after the end: a process that left the group could keep the streams open. */
 const STREAMS_END_MS = 1000;
+/** The line that says why a program of Node or Java ended; other lines follow it. */
+const CAUSE = /^(?:\w*Error|Exception)\b/;
 const OUT_OF_MEMORY = [128 + constants.signals.SIGABRT, 128 + constants.signals.SIGKILL];
 
 /**
@@ -116,8 +118,9 @@ export class Tool {
     const { heapMegabytes } = this.limits;
     if (OUT_OF_MEMORY.includes(code))
       return new ToolFailed(`${this.#name} needs more than ${heapMegabytes} MiB of memory`, this.#lines.last);
-    const last = this.#lines.last.at(-1);
-    return new ToolFailed(`${this.#name} failed${last === undefined ? '' : `: ${last}`}`, this.#lines.last);
+    const lines = this.#lines.last;
+    const cause = lines.findLast((line) => CAUSE.test(line)) ?? lines.at(-1);
+    return new ToolFailed(`${this.#name} failed${cause === undefined ? '' : `: ${cause}`}`, lines);
   }
 
   #whenClosed(): Promise<number> {

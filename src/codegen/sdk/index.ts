@@ -5,5 +5,5 @@
  *
  * Never: a second publication of a version, a token outside of requests to its registry, or a file outside of the package.
  */
-export { startRelease, releaseOperations } from './operations.js';
+export { generatorFor, startRelease, releaseOperations } from './operations.js';
 export { releaseKind } from './release.js';

@@ -14,6 +14,7 @@ import type { TenantDb } from '../../store/index.js';
 import { GENERATOR_NAME } from '../history/schemas.js';
 import { RELEASE_SDK, type ReleaseBase } from './release.js';
 import { checkOptions, checkPlatform, clientFor } from './target.js';
+import type { Generator, Generators } from '../types.js';
 import type { ReleaseInput } from './types.js';
 
 const at = areaAt('codegen', '/api/CodeGen');
@@ -41,14 +42,26 @@ const RELEASE = {
 
 /** What a caller asks for, by the API or the command line. */
 interface ReleaseRequest {
-  platform: string;
-  language: string;
+  /** Of `generatorFor`. */
+  generator: Generator;
   swaggerUrl?: string | null | undefined;
   tags?: Parameters<typeof tagsOf>[0] | undefined;
 }
 
-type Starting = Pick<ReleaseServices, 'generators' | 'vault' | 'reachOf' | 'npmOptionsOf'> &
+type Starting = Pick<ReleaseServices, 'vault' | 'reachOf' | 'npmOptionsOf'> &
   Pick<JobServices['jobs'], 'enqueue'>;
+
+/**
+ * The client that a release is made by. It can ask another program, so no transaction may wait for it.
+ * @throws Failure 422
+ */
+export async function generatorFor(
+  generators: Generators,
+  { platform, language }: { platform: string; language: string },
+): Promise<Generator> {
+  checkPlatform(platform);
+  return clientFor(generators, language);
+}
 
 /**
  * Starts a release in the caller's transaction, which holds the API resource. What can be wrong with it is checked at once, and again
@@ -56,13 +69,11 @@ type Starting = Pick<ReleaseServices, 'generators' | 'vault' | 'reachOf' | 'npmO
  * @throws Failure 422
  */
 export async function startRelease(
-  { generators, vault, reachOf, npmOptionsOf, enqueue }: Starting,
+  { vault, reachOf, npmOptionsOf, enqueue }: Starting,
   { db, tenant, apiId }: { db: TenantDb; tenant: CallTenant; apiId: string },
-  { platform, language, swaggerUrl = null, tags = null }: ReleaseRequest,
+  { generator, swaggerUrl = null, tags = null }: ReleaseRequest,
 ): Promise<Job> {
-  checkPlatform(platform);
-  const generator = await clientFor(generators, language);
-  checkOptions(await npmOptionsOf(db, vault, apiId, generator.name), reachOf(tenant));
+  checkOptions(await npmOptionsOf(db, vault, apiId, generator.name), generator.name, reachOf(tenant));
   const input: ReleaseInput = { language: generator.name, swaggerUrl, tags: tagsOf(tags) };
   return enqueue(db, { kind: RELEASE_SDK, apiId, input });
 }
@@ -78,9 +89,11 @@ const releaseOperation = (services: ReleaseServices): AnyOperation =>
     },
     example: { platform: 'npm', language: 'typescript', apiId: '7f', tags: ['stable'] },
     schemas: { body: RELEASE, answer: JOB },
-    async handle({ db, tenant, actor, body }) {
+    prepare: ({ body }) => generatorFor(services.generators, body),
+    async handle({ db, tenant, actor, body }, generator) {
       const { id } = await lockApiResource(db, body.apiId, confinedTo(actor));
-      return startRelease({ ...services, enqueue: services.jobs.enqueue }, { db, tenant, apiId: id }, body);
+      const place = { db, tenant, apiId: id };
+      return startRelease({ ...services, enqueue: services.jobs.enqueue }, place, { ...body, generator });
     },
   });
 

@@ -28,7 +28,9 @@ export function readmeOf({ title, description, sdkName, registry, example, licen
     ...(description.trim() === '' ? [] : [paragraphs(description)]),
     '## Install',
     `\`\`\`sh\n${install}\n\`\`\``,
-    ...(example === undefined ? [] : ['## First call', `\`\`\`ts\n${example}\`\`\``]),
+    ...(example === undefined
+      ? []
+      : ['## First call', 'In an ES module, such as `first.mts`:', `\`\`\`ts\n${example}\`\`\``]),
     '## Licence',
     inline(license),
     '',

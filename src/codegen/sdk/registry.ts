@@ -47,7 +47,7 @@ const USER_AGENT = 'Gatehouse';
 const failed = (status: 409 | 502, message: string, code: Code = CODEGEN_CODES.registryFailed): Failure =>
   new Failure(status, code, { message });
 
-/** The registry's own words: JSON with `error`, as npm's has, or the beginning of a text. */
+/** The registry's own words: JSON with `error`, as npm's has, or the beginning of a text; nothing of a page. */
 function wordsOf(body: unknown, token: string | undefined): string {
   const text = Buffer.isBuffer(body)
     ? body.toString()
@@ -61,20 +61,23 @@ function wordsOf(body: unknown, token: string | undefined): string {
   } catch {
     // it is no JSON
   }
+  if (/^\s*</.test(said)) return '';
   const plain = said.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
   return withoutSecret(plain, token).slice(0, MOST_WORDS);
 }
 
+const NO_TOKEN = 'the registry wants a token, and none is set: PUT one as `token` of NpmOptions';
 const MEANINGS: Readonly<Record<number, string>> = {
   401: 'the registry does not accept the token: set a valid one in NpmOptions',
   403: 'the registry does not let this token publish the package',
-  404: 'the registry does not know the package, or hides it from this token',
+  404: 'the registry has no such address, or hides the package from this token: check `registry` in NpmOptions',
   409: 'the registry has this version already',
 };
 
 function refusal(status: number, body: unknown, token: string | undefined): Failure {
   const words = wordsOf(body, token);
-  const meaning = MEANINGS[status] ?? 'the registry does not take the package';
+  const isAsked = status === 401 && token === undefined;
+  const meaning = isAsked ? NO_TOKEN : (MEANINGS[status] ?? 'the registry does not take the package');
   return failed(status === 409 ? 409 : 502, `${meaning} (it answers ${status}${words && `: ${words}`})`);
 }
 

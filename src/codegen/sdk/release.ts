@@ -96,6 +96,7 @@ async function begin(base: ReleaseBase, job: ReleaseJob): Promise<Release> {
   const reach = base.reachOf(tenant);
   const { options, registry } = checkOptions(
     await base.npmOptionsOf(db, base.vault, id, generator.name),
+    generator.name,
     reach,
   );
   const { registryMilliseconds: milliseconds } = base;

@@ -2,6 +2,7 @@ import { Failure, type CallTenant } from '../../api/index.js';
 import type { Reach } from '../../kernel/private-networks.js';
 import { CODEGEN_CODES } from '../codes.js';
 import { refusedField } from '../failures.js';
+import { checkAvailable } from '../generators/index.js';
 import { baseAddress, type NpmOptions } from '../options/index.js';
 import type { Generator, Generators } from '../types.js';
 
@@ -37,19 +38,19 @@ export async function clientFor(generators: Generators, language: string): Promi
       'language',
       `packages of npm are made of TypeScript, and "${language}" is not`,
     );
-  if (!generator.available)
-    throw refusedField('language', 'available', generator.missing ?? 'it is not installed');
+  checkAvailable(generator, 'language');
   return generator;
 }
 
 /** @throws Failure 422 200002 where they are not set, 422 where their registry is out of reach */
 export function checkOptions(
   options: NpmOptions | undefined,
+  language: string,
   reach: Reach,
 ): { options: NpmOptions; registry: URL } {
   if (!options)
     throw new Failure(422, CODEGEN_CODES.npmOptionsMissing, {
-      message: 'the npm options of this API and language are not set: PUT them first',
+      message: `the npm options of this API and ${language} are not set: PUT /api/CodeGen/{id}/NpmOptions/${language} first`,
     });
   // The reach may have changed since they were set.
   const registry = baseAddress('registry', options.registry, reach);

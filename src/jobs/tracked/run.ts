@@ -40,6 +40,7 @@ const RETRY_MS = 1000;
 /** Runs a job whose lease was just taken. */
 export function startRun(base: RunBase, lease: Lease, taken: Taken, kind: AnyJobKind): Run {
   const { leases, times, log } = base;
+  log.info({ job: lease.id, kind: kind.name }, 'a job begins');
   const hold = holdJob(leases, lease, times);
   const lines = openLines(parse<string[]>(taken.lastLines));
   const job = runningJob(base, hold, lines, taken);
@@ -126,8 +127,10 @@ function endings({ leases, log, changed }: RunBase, hold: Hold, lines: Lines) {
   async function store(ending: Ending): Promise<void> {
     while (!hold.isLeft()) {
       try {
-        if (await leases.end(lease, ending, lines.toJson())) changed(lease);
-        else log.warn({ job: lease.id }, 'a job ended after its lease was lost');
+        if (await leases.end(lease, ending, lines.toJson())) {
+          changed(lease);
+          log.info({ job: lease.id, state: ending.state }, 'a job has ended');
+        } else log.warn({ job: lease.id }, 'a job ended after its lease was lost');
         return hold.leave();
       } catch (err) {
         log.warn({ err, job: lease.id }, 'the end of a job could not be stored; it is tried again');
