@@ -127,7 +127,7 @@ async function foldersOf(generators: SyncBase['generators'], sync: Sync): Promis
   const files = await generators.generate(order, { signal: job.signal, line: (text) => say(sync, text) });
   checkPaths(files);
   const sdk = [`sdk/${generator}`, listed(files)] as const;
-  return options.syncDocs ? [sdk, ['docs/reference', listed(referenceOf(document))]] : [sdk];
+  return options.syncDocs ? [sdk, ['docs/reference', listed(await referenceOf(document))]] : [sdk];
 }
 
 const listed = (files: Files): [path: string, text: string][] =>
