@@ -205,6 +205,7 @@ async function announce(sync: Sync, commit: string): Promise<number> {
 
 const UNSEEN = /[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]+/gu;
 const LONGEST_LINE = 200;
+const LONGEST_MESSAGE = 500;
 
 /** Text of others on one line of a message. Marks of Markdown are left out: GitHub would make links and mentions of them. */
 const lineOf = (text: string): string =>
@@ -231,5 +232,7 @@ const say = (sync: Sync, text: string): void => sync.job.line(withoutToken(text,
 /** What the caller of a job is answered that did not go well. */
 function failureOf(error: unknown, sync: Sync): unknown {
   if (!(error instanceof GitProblem) && !(error instanceof GithubProblem)) return error;
-  return new Failure(502, CODEGEN_CODES.gitFailed, { message: withoutToken(error.message, sync) });
+  return new Failure(502, CODEGEN_CODES.gitFailed, {
+    message: withoutToken(error.message, sync).slice(0, LONGEST_MESSAGE),
+  });
 }
