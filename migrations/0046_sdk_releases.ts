@@ -38,7 +38,9 @@ export async function up(knex: Knex): Promise<void> {
     table.text('tarball').notNullable(); // base64
     table.text('document').notNullable(); // as in sdk_documents
     table.bigInteger('created_at').notNullable();
+    table.bigInteger('expires_at').notNullable();
     table.primary(['tenant_id', 'api_resource_id', 'language']);
+    table.index(['expires_at'], 'sdk_drafts_expires_at');
   });
 }
 

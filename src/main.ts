@@ -34,6 +34,7 @@ import { openPipelines } from './kernel/pipelines.js';
 import { factsOf } from './kernel/request.js';
 import { slowBodies } from './kernel/slow-bodies.js';
 import { endsWithin } from './kernel/ends-within.js';
+import { Conflict } from './kernel/errors.js';
 import { openLimits } from './limits/index.js';
 import { checkPorts, listen, mainPlace, metricsPlace } from './listen.js';
 import { openPasswordSignIns } from './mqtt/index.js';
@@ -242,16 +243,17 @@ export async function start(config: Config, options: StartOptions = {}): Promise
   }
 }
 
-/** The tenant that messages are from, as they show it. */
-/** The tenant of a job. A tenant that is deleted takes its jobs with it. */
+/** The tenant of a job. A tenant that is deleted takes its jobs with it. @throws Conflict for one that is disabled */
 const jobTenant =
   ({ knex }: Store) =>
   async (tenantId: string): Promise<Tenant> => {
     const tenant = await findTenantById(knex, tenantId);
     if (!tenant) throw new Error('the tenant of a job is gone');
+    if (!tenant.enabled) throw new Conflict('tenant', 'the tenant is disabled');
     return tenant;
   };
 
+/** The tenant that messages are from, as they show it. */
 const sendingTenant =
   ({ knex }: Store) =>
   async (tenantId: string): Promise<SendingTenant | undefined> => {

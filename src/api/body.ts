@@ -8,7 +8,7 @@ import { BASIC } from './codes.js';
 import { Failure } from './failure.js';
 
 export const LARGEST_BODY = 1024 * 1024;
-/** What anybody may send: no open operation takes more than some short fields. */
+/** What anybody may send. An open operation that takes more takes few of them at a time (`openBodies`). */
 export const LARGEST_OPEN_BODY = 64 * 1024;
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
@@ -43,21 +43,56 @@ export async function* piecesUpTo(
   }
 }
 
-/** Reads a JSON body, and stops where it is too long or too deep. @throws Failure: 415, 413, 400 with the position */
+/**
+ * Reads a JSON body, and stops where it is too long or too deep.
+ * @param grows is told how many bytes there are; what it throws ends the reading.
+ * @throws Failure: 415, 413, 400 with the position
+ */
 export async function readJson(
   request: IncomingMessage,
   { bytes: most, levels }: BodyLimits = { bytes: LARGEST_BODY, levels: DEEPEST_JSON },
+  grows?: (bytes: number) => void,
 ): Promise<unknown> {
   if (!JSON_TYPE.test(request.headers['content-type'] ?? ''))
     throw new Failure(415, BASIC.unsupportedMediaType, { message: 'send the body as application/json' });
   const chunks: Buffer[] = [];
   const depth = openJsonDepth(levels);
+  let length = 0;
   for await (const chunk of piecesUpTo(most, request, 'a body')) {
+    length += chunk.length;
+    grows?.(length);
     if (!depth.read(chunk)) throw tooDeep(levels);
     chunks.push(chunk);
   }
   return parseText(Buffer.concat(chunks).toString());
 }
+
+/** How many large bodies of callers without a token are read at a time: dozens that stop half-way would fill the memory. */
+const MOST_LARGE = 4;
+
+/** Reads the bodies of an open operation that takes large ones. @throws Failure: 429, and as `readJson` */
+export function openBodies(limits: BodyLimits): (request: IncomingMessage) => Promise<unknown> {
+  let large = 0;
+  return async (request) => {
+    let isLarge = false;
+    try {
+      return await readJson(request, limits, (bytes) => {
+        if (isLarge || bytes <= LARGEST_OPEN_BODY) return;
+        if (large >= MOST_LARGE) throw tooManyLarge();
+        isLarge = true;
+        large += 1;
+      });
+    } finally {
+      if (isLarge) large -= 1;
+    }
+  };
+}
+
+const tooManyLarge = (): Failure =>
+  new Failure(429, BASIC.tooManyRequests, {
+    message: `${MOST_LARGE} bodies of more than ${LARGEST_OPEN_BODY} bytes are read at a time; try again in 5 s`,
+    headers: { 'Retry-After': '5', Connection: 'close' },
+  });
 
 /** Without a byte order mark, which some programs write and readers may ignore (RFC 8259, 8.1). */
 export const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '');

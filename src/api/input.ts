@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
 import { hasBody } from '../kernel/request.js';
-import { LARGEST_BODY, LARGEST_OPEN_BODY, readJson } from './body.js';
+import { LARGEST_BODY, LARGEST_OPEN_BODY, openBodies, readJson } from './body.js';
 import { DEEPEST_JSON } from '../kernel/json-depth.js';
 import { Failure, type FieldProblem } from './failure.js';
 import { readForm } from './form.js';
@@ -45,7 +45,11 @@ export function reader({
       ? undefined
       : validateJson(schemas.body, isOpen || most.bytes > LARGEST_BODY);
   const optional = mayBeLeftOut(schemas.body);
-  const readBody = form ? readForm : (request: IncomingMessage) => readJson(request, most);
+  const readBody = form
+    ? readForm
+    : isOpen && limits
+      ? openBodies(limits)
+      : (request: IncomingMessage) => readJson(request, most);
   const readOnly = namesIn(current?.answer).filter((name) => !namesIn(schemas.body).includes(name));
   const changeable = namesIn(current?.answer).filter(
     (name) => name !== 'id' && namesIn(schemas.body).includes(name),

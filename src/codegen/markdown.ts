@@ -17,16 +17,19 @@ const cut = (text: string, longest: number): string =>
 
 const escaped = (line: string): string => line.replace(MARKS, (mark) => ENTITIES[mark] ?? `\\${mark}`).trim();
 
-const textOf = (value: unknown): string =>
-  typeof value === 'string' ? value.replace(/\r\n?/g, '\n').replace(UNSEEN, ' ') : '';
+/** What is cut off is not searched: many operations can share one text of megabytes. */
+const begin = (text: string, longest: number): string => text.slice(0, 4 * longest);
+
+const textOf = (value: unknown, longest: number): string =>
+  typeof value === 'string' ? begin(value, longest).replace(/\r\n?/g, '\n').replace(UNSEEN, ' ') : '';
 
 /** A text on one line, as it stands in a heading or a cell of a table. */
 export const inline = (value: unknown, longest = LONGEST_CELL): string =>
-  escaped(cut(textOf(value).replace(/\s+/g, ' ').trim(), longest));
+  escaped(cut(textOf(value, longest).replace(/\s+/g, ' ').trim(), longest));
 
 /** A text of several paragraphs; empty where there is none. */
 export const paragraphs = (value: unknown): string =>
-  cut(textOf(value), LONGEST)
+  cut(textOf(value, LONGEST), LONGEST)
     .split(/\n[ \t]*\n/)
     .map((paragraph) => paragraph.split('\n').map(escaped).filter(Boolean).join('\n'))
     .filter(Boolean)
@@ -34,7 +37,7 @@ export const paragraphs = (value: unknown): string =>
 
 /** Code within a line or a cell. */
 export function code(value: string): string {
-  const text = cut(value.replace(UNSEEN, ' ').replace(/\s+/g, ' ').trim(), LONGEST_CELL);
+  const text = cut(begin(value, LONGEST_CELL).replace(UNSEEN, ' ').replace(/\s+/g, ' ').trim(), LONGEST_CELL);
   if (text === '') return '';
   // A fence is longer than each row of backticks within.
   const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([row]) => row.length));

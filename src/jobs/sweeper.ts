@@ -24,6 +24,7 @@ const PERISHABLE: { table: string; key: string[] }[] = [
   { table: 'mqtt_token_sign_ins', key: ['tenant_id', 'id'] },
   { table: 'mqtt_password_sign_ins', key: ['tenant_id', 'id', 'expires_at'] },
   { table: 'tracked_jobs', key: ['tenant_id', 'id'] },
+  { table: 'sdk_drafts', key: ['tenant_id', 'api_resource_id', 'language'] },
   { table: 'gateway_usage', key: ['tenant_id', 'api_id', 'step', 'dimension', 'started_at', 'key'] },
 ];
 

@@ -131,7 +131,7 @@ async function foldersOf(generators: SyncBase['generators'], sync: Sync): Promis
   const files = await generators.generate(order, { signal: job.signal, line: (text) => say(sync, text) });
   checkPaths(files);
   const sdk = [`sdk/${generator}`, listed(files)] as const;
-  return options.syncDocs ? [sdk, ['docs/reference', listed(referenceOf(document))]] : [sdk];
+  return options.syncDocs ? [sdk, ['docs/reference', listed(await referenceOf(document))]] : [sdk];
 }
 
 const listed = (files: Files): [path: string, text: string][] =>
@@ -209,6 +209,7 @@ async function announce(sync: Sync, commit: string): Promise<number> {
 
 const UNSEEN = /[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]+/gu;
 const LONGEST_LINE = 200;
+const LONGEST_MESSAGE = 500;
 
 /** Text of others on one line of a message. Marks of Markdown are left out: GitHub would make links and mentions of them. */
 const lineOf = (text: string): string =>
@@ -235,5 +236,7 @@ const say = (sync: Sync, text: string): void => sync.job.line(withoutToken(text,
 /** What the caller of a job is answered that did not go well. */
 function failureOf(error: unknown, sync: Sync): unknown {
   if (!(error instanceof GitProblem) && !(error instanceof GithubProblem)) return error;
-  return new Failure(502, CODEGEN_CODES.gitFailed, { message: withoutToken(error.message, sync) });
+  return new Failure(502, CODEGEN_CODES.gitFailed, {
+    message: withoutToken(error.message, sync).slice(0, LONGEST_MESSAGE),
+  });
 }

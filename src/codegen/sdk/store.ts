@@ -60,15 +60,21 @@ export async function findDraft(db: TenantDb, key: SdkKey): Promise<Draft | unde
   );
 }
 
-export const putDraft = (db: TenantDb, key: SdkKey, draft: Draft): Promise<void> =>
-  db.put('sdk_drafts', KEY, {
+/** A package that its registry did not take is kept for as long as its job can be read. */
+const DRAFT_KEPT_MS = 30 * 86_400_000;
+
+export const putDraft = (db: TenantDb, key: SdkKey, draft: Draft): Promise<void> => {
+  const now = Date.now();
+  return db.put('sdk_drafts', KEY, {
     ...columnsOf(key),
     job_id: draft.jobId,
     details: JSON.stringify(draft.details),
     tarball: draft.tarball.toString('base64'),
     document: draft.document,
-    created_at: Date.now(),
+    created_at: now,
+    expires_at: now + DRAFT_KEPT_MS,
   });
+};
 
 /** @returns whether this job's draft was there */
 export const deleteDraft = async (db: TenantDb, key: SdkKey, jobId: string): Promise<boolean> =>

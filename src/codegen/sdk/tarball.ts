@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
-import { gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { pack } from 'tar-stream';
 import type { Files } from '../types.js';
+
+/** Not in this thread: a package can have some 100 MiB. */
+const compressed = promisify(gzip);
 
 /** As npm's own packages have it: no date of this machine is in a package. */
 const MTIME = new Date('1985-10-26T08:15:00.000Z');
@@ -15,7 +19,7 @@ export async function tarballOf(files: Files): Promise<Buffer> {
   for (const [path, text] of sorted)
     archive.entry({ name: `package/${path}`, mode: 0o644, mtime: MTIME }, text);
   archive.finalize();
-  const packed = gzipSync(await bytes, { level: 9 });
+  const packed = await compressed(await bytes, { level: 9 });
   packed[9] = 255; // the system, by which packages of two machines would differ
   return packed;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, existsSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -154,6 +155,22 @@ for (const kind of STORES)
         (await Promise.all(both)).map(({ status }) => status),
         [200, 200],
       );
+    });
+
+    it('reads four large bodies of any callers at a time, and small ones meanwhile', async () => {
+      const large = { genName: 'none', document: { x: 'x'.repeat(100_000) } };
+      const stalled = Array.from({ length: 4 }, () => {
+        const headers = { 'content-type': 'application/json', 'content-length': '10000000' };
+        const asking = request(new URL(path, server.issuer), { method: 'POST', headers });
+        asking.on('error', () => undefined).write(`{"x":"${'x'.repeat(100_000)}`);
+        return asking;
+      });
+      let refused: ApiAnswer | undefined;
+      await until(async () => (refused = await gen(large)).status === 429);
+      assert.equal(refused?.headers.get('retry-after'), '5');
+      assert.equal((await gen({ genName: 'gatehouse-koa', document: ORDERS })).status, 200);
+      for (const asking of stalled) asking.destroy();
+      await until(async () => (await gen(large)).status === 422);
     });
 
     it('ends the process of a caller who goes away', async () => {

@@ -10,7 +10,7 @@ const documentOf = (paths: object, more: object = {}) => ({
 });
 
 describe('the reference of a document', () => {
-  it('has a file for each tag, one for operations without tags, and an index', () => {
+  it('has a file for each tag, one for operations without tags, and an index', async () => {
     const document = documentOf(
       {
         '/orders/{id}': {
@@ -59,7 +59,7 @@ describe('the reference of a document', () => {
         },
       },
     );
-    const files = referenceOf(document);
+    const files = await referenceOf(document);
     assert.deepEqual([...files.keys()], ['README.md', 'orders-more.md', 'other-operations.md']);
     assert.equal(
       files.get('README.md'),
@@ -114,10 +114,10 @@ Second\\.
 | \`404\` |  |  | There is none |
 `,
     );
-    assert.deepEqual(referenceOf(structuredClone(document)), files);
+    assert.deepEqual(await referenceOf(structuredClone(document)), files);
   });
 
-  it('shows text of the document as it is written, and nothing that a renderer would run', () => {
+  it('shows text of the document as it is written, and nothing that a renderer would run', async () => {
     const evil = [
       '<script>alert(1)</script>',
       '<img src=x onerror=alert(1)>',
@@ -132,7 +132,7 @@ Second\\.
       'a\u202eb\u0000c',
       '1. list\n- list\n> quote',
     ].join('\n\n');
-    const files = referenceOf(
+    const files = await referenceOf(
       documentOf(
         {
           '/x`|<b>': {
@@ -168,7 +168,7 @@ Second\\.
     }
   });
 
-  it('takes documents that have anything anywhere', () => {
+  it('takes documents that have anything anywhere', async () => {
     for (const document of [
       {},
       { paths: null, tags: 'x', info: [] },
@@ -182,28 +182,68 @@ Second\\.
         '/a': { get: { requestBody: { $ref: '#/__proto__/x' }, parameters: [null, 5, { $ref: 'x' }] } },
       }),
     ])
-      assert.ok(referenceOf(document).has('README.md'));
+      assert.ok((await referenceOf(document)).has('README.md'));
   });
 
-  it('takes 10,000 operations, whose tags all want the same name of a file', () => {
+  it('takes 10,000 operations, whose tags all want the same name of a file', async () => {
     const tagOf = (n: number): string => n.toString(2).replaceAll('0', '!').replaceAll('1', '?');
     const paths = Object.fromEntries(
       Array.from({ length: 10_000 }, (_, n) => [`/p${n}`, { get: { tags: [tagOf(n)] } }]),
     );
-    const files = [...referenceOf(documentOf(paths)).keys()];
+    const files = [...(await referenceOf(documentOf(paths))).keys()];
     assert.deepEqual(
       [files.length, files[1], files[2], files.at(-1)],
       [10_001, 'tag.md', 'tag-2.md', 'tag-10000.md'],
     );
   });
 
-  it('gives files names that no other has, in whatever case', () => {
+  it('is refused where operations share what makes it too large, and answers others meanwhile', async () => {
+    const get = { requestBody: { $ref: '#/components/requestBodies/Large' } };
+    const document = documentOf(
+      Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`/p${n}`, { get }])),
+      { components: { requestBodies: { Large: { description: 'x'.repeat(10_000) } } } },
+    );
+    let turns = 0;
+    const turn = setInterval(() => (turns += 1), 1);
+    await assert.rejects(referenceOf(document), {
+      status: 422,
+      message:
+        'the reference would have more than 20971520 characters; make the document smaller, or set syncDocs to false',
+    });
+    clearInterval(turn);
+    assert.ok(turns > 3, String(turns));
+  });
+
+  it('does not search again a text or a schema of megabytes that many operations share', async () => {
+    const shared = {
+      name: 'n',
+      in: 'query',
+      description: `Begin${' x'.repeat(2 ** 22)}`,
+      schema: { enum: ['a', 'y'.repeat(2 ** 22)] },
+    };
+    const paths = Object.fromEntries(
+      Array.from({ length: 2000 }, (_, n) => [`/p${n}`, { get: { parameters: [{ $ref: '#/x-shared' }] } }]),
+    );
+    const began = process.cpuUsage();
+    const files = await referenceOf(documentOf(paths, { 'x-shared': shared }));
+    const { user } = process.cpuUsage(began);
+    assert.ok(files.get('other-operations.md')?.includes('| Begin x x x'));
+    assert.ok(user < 5_000_000, `${user} µs`);
+  });
+
+  it('says how many rows of a long table are left out', async () => {
+    const parameters = Array.from({ length: 501 }, (_, n) => ({ name: `p${n}`, in: 'query' }));
+    const files = await referenceOf(documentOf({ '/a': { get: { parameters } } }));
+    assert.match(files.get('other-operations.md') ?? '', /\| `p499` \|[^\n]*\n\nAnd 1 more\.\n$/);
+  });
+
+  it('gives files names that no other has, in whatever case', async () => {
     const tags = ['Orders', 'orders', 'ORDERS!', 'readme', '../../x', '订单', '…', 'x'.repeat(300)];
     const paths = Object.fromEntries(
       tags.map((tag, n) => [`/${n}`, { get: { tags: [tag], responses: {} } }]),
     );
     assert.deepEqual(
-      [...referenceOf(documentOf(paths)).keys()],
+      [...(await referenceOf(documentOf(paths))).keys()],
       [
         'README.md',
         'orders.md',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Failure } from '../../../src/api/index.js';
 import { SYNC_STEPS, syncKind, type SyncResult, type SyncSubject } from '../../../src/codegen/github/sync.js';
+import { openGithub } from '../../../src/codegen/github/rest/client.js';
 import type { Files } from '../../../src/codegen/types.js';
 import type { RunningJob } from '../../../src/jobs/index.js';
 import {
@@ -12,6 +13,7 @@ import {
   treeOf,
   type GitServer,
 } from '../../support/git-server.js';
+import { startBackend } from '../../support/gateway.js';
 import { startGithub, type GithubServer } from '../../support/github-server.js';
 
 const TOKEN = 'ghp_0123456789abcdefWXYZ';
@@ -243,6 +245,25 @@ describe('the synchronization of a repository', () => {
     assert.equal(headOf(folder, 'main'), undefined);
   });
 
+  it('shows no part of the token where what a server says is cut', async () => {
+    const line = `ERR ${'x'.repeat(290)}${TOKEN}`;
+    const bad = await startBackend((request, response) => {
+      response.writeHead(200, { 'content-type': 'application/x-git-upload-pack-advertisement' });
+      const named = `${'a'.repeat(40)} refs/heads/main\0side-band-64k`;
+      const packets = ['# service=git-upload-pack', '', named, ''];
+      if (request.method === 'POST') packets.splice(0, 4, line);
+      response.end(
+        packets
+          .map((text) => (text && (text.length + 5).toString(16).padStart(4, '0') + text + '\n') || '0000')
+          .join(''),
+      );
+    });
+    const [status, , message] = await failure(run(subject({ remoteUrl: `${bad.url}/x.git` })));
+    await bad.close();
+    assert.deepEqual([status, message.slice(0, 24)], [502, 'the Git server says: xxx']);
+    assert.match(message, /x\*{3}$/);
+  });
+
   it('says what is wrong with a generator, its files, or a token', async () => {
     const [status, , message] = await failure(run(subject({ language: 'cobol' })));
     assert.deepEqual([status, message.slice(0, 8)], [422, 'genName:']);
@@ -294,6 +315,19 @@ describe('the synchronization of a repository', () => {
       assert.equal(github.asked.filter(({ url }) => url.includes('/labels?')).length, 3);
     });
 
+    it('ends where all requests together take too long, though each answers in time', async () => {
+      const { signal } = new AbortController();
+      const address = { apiUrl: github.url, token: TOKEN, userAgent: 'Gatehouse', reach: ['127.0.0.0/8'] };
+      github.instead = (_request, response) => {
+        setTimeout(() => response.writeHead(200, { link: `<${github.url}/next>; rel="next"` }).end('[]'), 50);
+        return true;
+      };
+      const client = openGithub({ ...address, signal, total: 300 });
+      await assert.rejects(client.list('/labels'), { message: 'GitHub did not answer in time; try again' });
+      assert.ok(github.asked.length < 20, String(github.asked.length));
+      await client.close();
+    });
+
     it('says what GitHub says, and what to change', async () => {
       for (const [status, headers, body, message] of [
         [
@@ -327,6 +361,8 @@ describe('the synchronization of a repository', () => {
           'GitHub answers 404: Not Found; there is no such repository, or the token does not show it; correct owner, repo or the token',
         ],
         [422, {}, { message: `a\u001b[31m${TOKEN}` }, 'GitHub answers 422: a [31m***'],
+        // No part of the token either, where the message is cut.
+        [422, {}, { message: 'x'.repeat(290) + TOKEN }, `GitHub answers 422: ${'x'.repeat(290)}***`],
         [500, {}, '<html>', 'GitHub answers 500'],
         [302, { location: 'http://169.254.169.254/' }, {}, 'GitHub answers 302'],
         [200, {}, { not: 'a list' }, 'GitHub does not answer a list; see that apiUrl is right'],

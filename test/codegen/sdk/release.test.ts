@@ -3,11 +3,16 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { insertJob } from '../../../src/jobs/tracked/store.js';
+import { tenantTransaction } from '../../../src/store/index.js';
+import { setTenantEnabled } from '../../../src/tenants/index.js';
+import { jobWhen, newApi as newApiOf } from '../../jobs/tracked/support.js';
 import { administrator, type Caller, type Data } from '../../support/area.js';
 import { STORES, temporaryFolder } from '../../support/config.js';
 import { documentOf, startBackend, type Backend } from '../../support/gateway.js';
 import { clientToken, type ApiAnswer } from '../../support/management.js';
 import { startServer, type TestServer } from '../../support/server.js';
+import { createTenantAt } from '../../support/tenants.js';
 import { startVerdaccio, type Verdaccio } from '../../support/verdaccio.js';
 import { newApi, mailsTo, subscribed } from '../../gateway/subscribers/list.js';
 
@@ -136,6 +141,19 @@ for (const kind of STORES)
       for (const table of ['tracked_jobs', 'sdk_drafts', 'audit'])
         assert.ok(!JSON.stringify(await server.context.store.knex(table)).includes(token), table);
       assert.deepEqual(await historyOf(team), []);
+    });
+
+    it('fail for a tenant that was disabled since they were asked for, and publish nothing', async () => {
+      const { store } = server.context;
+      const tenant = await store.transaction((trx) => createTenantAt(trx, 'closed', 'closed.example.com'));
+      const apiId = await newApiOf(store, tenant.id);
+      await store.transaction((trx) => setTenantEnabled(trx, 'closed', false));
+      const input = { language: 'hey-api-fetch', swaggerUrl: null, tags: [] };
+      const { id } = await tenantTransaction(store, tenant.id, (db) =>
+        insertJob(db, { kind: 'releaseSdk', apiId, input }),
+      );
+      const { failure } = await jobWhen(store, tenant.id, id);
+      assert.deepEqual([failure?.status, failure?.message], [409, 'the tenant is disabled']);
     });
 
     it('are refused at once for what cannot be published, naming it', async () => {

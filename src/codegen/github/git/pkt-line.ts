@@ -48,14 +48,9 @@ export class PacketReader {
   }
 }
 
-const LONGEST_TEXT = 300;
-
-/** What a server says, as a line that is safe to show. */
+/** What a server says, as a line that is safe to show. It is cut where the token is taken out: a part of it would not be found. */
 export const plain = (text: string): string =>
-  text
-    .slice(0, LONGEST_TEXT)
-    .replace(/[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]+/gu, ' ')
-    .trim();
+  text.replace(/[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]+/gu, ' ').trim();
 
 export interface Demultiplexed {
   data: Buffer;

@@ -9,8 +9,8 @@ export interface OperationOf {
   method: string;
   path: string;
   operation: Tree;
-  /** Those of the path as well, which the operation can replace. */
-  parameters: readonly Tree[];
+  /** Those of the path as well, which the operation can replace. Many operations can share a long list. */
+  parameters(): readonly Tree[];
   /** The first one; undefined where it has none. */
   tag: string | undefined;
 }
@@ -23,17 +23,21 @@ export function operationsOf(document: OpenApi): OperationOf[] {
     const of = resolvedTree(document, item);
     return METHODS.filter((method) => isTree(of[method])).map((method): OperationOf => {
       const operation = of[method] as Tree;
-      const all = [...listOf(of['parameters']), ...listOf(operation['parameters'])];
-      const parameters = all.map((each) => resolvedTree(document, each));
       return {
         method: method.toUpperCase(),
         path,
         operation,
-        parameters: [...new Map(parameters.map((each) => [keyOf(each), each])).values()],
+        parameters: () => parametersOf(document, of, operation),
         tag: tagsOfOperation(operation)[0],
       };
     });
   });
+}
+
+function parametersOf(document: OpenApi, path: Tree, operation: Tree): readonly Tree[] {
+  const all = [...listOf(path['parameters']), ...listOf(operation['parameters'])];
+  const parameters = all.map((each) => resolvedTree(document, each));
+  return [...new Map(parameters.map((each) => [keyOf(each), each])).values()];
 }
 
 const tagsOfOperation = (operation: Tree): string[] =>
@@ -60,8 +64,18 @@ export function tagsOf(document: OpenApi): TagOf[] {
 
 const MOST_NESTED = 4;
 
+/** By the schema: many operations can share a large one. */
+const types = new WeakMap<object, string>();
+
 /** What a schema takes, in a few words: `array of Order`. */
-export function typeOf(document: OpenApi, value: unknown, level = 0): string {
+export function typeOf(document: OpenApi, value: unknown): string {
+  if (!isTree(value)) return 'any';
+  const known = types.get(value) ?? wordsOf(document, value, 0);
+  types.set(value, known);
+  return known;
+}
+
+function wordsOf(document: OpenApi, value: unknown, level: number): string {
   if (!isTree(value)) return 'any';
   if (typeof value['$ref'] === 'string') return decoded(value['$ref'].split('/').at(-1) ?? '');
   if (level === MOST_NESTED) return '…';
@@ -72,11 +86,11 @@ export function typeOf(document: OpenApi, value: unknown, level = 0): string {
   ] as const) {
     const parts = listOf(value[key]);
     if (parts.length > 0)
-      return [...new Set(parts.map((part) => typeOf(document, part, level + 1)))].join(word);
+      return [...new Set(parts.map((part) => wordsOf(document, part, level + 1)))].join(word);
   }
-  const types = [value['type'] ?? []].flat().filter((type) => typeof type === 'string');
-  if (types.includes('array')) return `array of ${typeOf(document, value['items'], level + 1)}`;
-  const type = types.join(' or ') || (isTree(value['properties']) ? 'object' : 'any');
+  const names = [value['type'] ?? []].flat().filter((type) => typeof type === 'string');
+  if (names.includes('array')) return `array of ${wordsOf(document, value['items'], level + 1)}`;
+  const type = names.join(' or ') || (isTree(value['properties']) ? 'object' : 'any');
   const format = typeof value['format'] === 'string' ? ` (${value['format']})` : '';
   const values = listOf(value['enum']).map((each) => JSON.stringify(each));
   return type + format + (values.length > 0 ? `: ${values.join(', ')}` : '');

@@ -2,6 +2,9 @@
  * The reference of a document as Markdown: `referenceOf` writes a file for each tag and an index. The same document makes the same
  * files. All text of the document is escaped (`../../markdown.ts`); names of files are made of letters and digits.
  */
+import { yieldToEventLoop } from '../../../kernel/event-loop.js';
+import { generatorFailed } from '../../failures.js';
+import { ToolFailed } from '../../process/index.js';
 import type { Files, OpenApi } from '../../types.js';
 import { operationsOf, tagsOf, type OperationOf } from './document.js';
 import { inline, paragraphs, table } from '../../markdown.js';
@@ -66,14 +69,35 @@ function chaptersOf(document: OpenApi): Chapter[] {
   );
 }
 
-const chapterText = (document: OpenApi, { title, description, operations }: Chapter): string =>
-  [
-    `# ${inline(title)}`,
-    paragraphs(description),
-    ...operations.map((each) => operationSection(document, each)),
-  ]
-    .filter(Boolean)
-    .join('\n\n');
+/** Of all files, in characters. */
+const LARGEST = 20 * 1024 * 1024;
+
+/** Counts what is written: operations can share what is long, so that a small document makes a large reference. */
+function counter(): (text: string) => string {
+  let sum = 0;
+  return (text) => {
+    sum += text.length;
+    if (sum <= LARGEST) return text;
+    throw generatorFailed(
+      new ToolFailed(
+        `the reference would have more than ${LARGEST} characters; make the document smaller, or set syncDocs to false`,
+      ),
+    );
+  };
+}
+
+async function chapterText(
+  document: OpenApi,
+  { title, description, operations }: Chapter,
+  counted: (text: string) => string,
+): Promise<string> {
+  const parts = [`# ${inline(title)}`, counted(paragraphs(description))];
+  for (const each of operations) {
+    await yieldToEventLoop();
+    parts.push(counted(operationSection(document, each)));
+  }
+  return parts.filter(Boolean).join('\n\n');
+}
 
 function indexText(document: OpenApi, chapters: readonly Chapter[]): string {
   const info = treeAt(document, 'info');
@@ -92,11 +116,12 @@ function indexText(document: OpenApi, chapters: readonly Chapter[]): string {
     .join('\n\n');
 }
 
-/** The files of a reference by their names. */
-export function referenceOf(document: OpenApi): Files {
+/** The files of a reference by their names. Other requests are answered meanwhile. @throws Failure 422 200006 for a large one */
+export async function referenceOf(document: OpenApi): Promise<Files> {
   const chapters = chaptersOf(document);
-  return new Map([
-    [INDEX, `${indexText(document, chapters)}\n`],
-    ...chapters.map((chapter): [string, string] => [chapter.file, `${chapterText(document, chapter)}\n`]),
-  ]);
+  const counted = counter();
+  const files = new Map([[INDEX, `${counted(indexText(document, chapters))}\n`]]);
+  for (const chapter of chapters)
+    files.set(chapter.file, `${await chapterText(document, chapter, counted)}\n`);
+  return files;
 }

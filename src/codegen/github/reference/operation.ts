@@ -8,6 +8,12 @@ import { isTree, listAt, resolvedTree, treeAt, treeOf, type Tree } from '../../t
 const yes = (value: unknown): string => (value === true ? 'yes' : 'no');
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
+/** Many operations can share one list of thousands. */
+const MOST_ROWS = 500;
+
+const boundedTable = (head: readonly string[], rows: readonly (readonly string[])[], all: number): string =>
+  table(head, rows) + (all > rows.length ? `\n\nAnd ${all - rows.length} more.` : '');
+
 /** A schema of a parameter is its own, or that of its one media type. */
 const schemaOf = (tree: Tree): unknown => {
   const [media] = Object.values(treeAt(tree, 'content'));
@@ -15,23 +21,25 @@ const schemaOf = (tree: Tree): unknown => {
 };
 
 const parametersTable = (document: OpenApi, parameters: readonly Tree[]): string =>
-  table(
+  boundedTable(
     ['Parameter', 'In', 'Type', 'Required', 'Description'],
-    parameters.map((parameter) => [
-      code(text(parameter['name'])),
-      inline(parameter['in']),
-      code(typeOf(document, schemaOf(parameter))),
-      yes(parameter['required']),
-      inline(parameter['description']),
-    ]),
+    parameters
+      .slice(0, MOST_ROWS)
+      .map((parameter) => [
+        code(text(parameter['name'])),
+        inline(parameter['in']),
+        code(typeOf(document, schemaOf(parameter))),
+        yes(parameter['required']),
+        inline(parameter['description']),
+      ]),
+    parameters.length,
   );
 
 /** The media types of a body with what each of them holds. */
 const contentOf = (document: OpenApi, body: Tree): [media: string, type: string][] =>
-  Object.entries(treeAt(body, 'content')).map(([media, of]) => [
-    code(media),
-    code(typeOf(document, treeOf(of)['schema'])),
-  ]);
+  Object.entries(treeAt(body, 'content'))
+    .slice(0, MOST_ROWS)
+    .map(([media, of]) => [code(media), code(typeOf(document, treeOf(of)['schema']))]);
 
 /** The fields of the first object that a body can be. */
 function fieldsTable(document: OpenApi, body: Tree): string {
@@ -39,14 +47,18 @@ function fieldsTable(document: OpenApi, body: Tree): string {
   const schema = resolvedTree(document, treeOf(media)['schema']);
   const properties = treeAt(schema, 'properties');
   const required = new Set(listAt(schema, 'required'));
-  return table(
+  const fields = Object.entries(properties);
+  return boundedTable(
     ['Field', 'Type', 'Required', 'Description'],
-    Object.entries(properties).map(([name, of]) => [
-      code(name),
-      code(typeOf(document, of)),
-      yes(required.has(name)),
-      inline(resolvedTree(document, of)['description']),
-    ]),
+    fields
+      .slice(0, MOST_ROWS)
+      .map(([name, of]) => [
+        code(name),
+        code(typeOf(document, of)),
+        yes(required.has(name)),
+        inline(resolvedTree(document, of)['description']),
+      ]),
+    fields.length,
   );
 }
 
@@ -63,7 +75,8 @@ function requestBody(document: OpenApi, value: unknown): string[] {
 }
 
 function responses(document: OpenApi, value: unknown): string[] {
-  const rows = Object.entries(treeOf(value)).flatMap(([status, of]) => {
+  const all = Object.entries(treeOf(value)).slice(0, MOST_ROWS);
+  const rows = all.flatMap(([status, of]) => {
     const response = resolvedTree(document, of);
     const content = contentOf(document, response);
     const description = inline(response['description']);
@@ -79,8 +92,9 @@ function responses(document: OpenApi, value: unknown): string[] {
 /** A section about an operation, without a line break at its end. */
 export function operationSection(
   document: OpenApi,
-  { method, path, operation, parameters }: OperationOf,
+  { method, path, operation, parameters: parametersOf }: OperationOf,
 ): string {
+  const parameters = parametersOf();
   const title = inline(operation['summary']) || inline(operation['operationId']) || code(`${method} ${path}`);
   return [
     `## ${title}`,

@@ -3,11 +3,14 @@ import { AddressRefused } from '../../../kernel/checked-addresses.js';
 import { parse } from '../../../kernel/json.js';
 import { openOutboundPool } from '../../../kernel/outbound-pool.js';
 import type { Reach } from '../../../kernel/private-networks.js';
+import { withoutSecret } from '../../secrets.js';
 
 /** GitHub's REST API through the outbound guard (https://docs.github.com/rest, version 2022-11-28). */
 
 const VERSION = '2022-11-28';
 const TIMEOUT_MS = 30_000;
+/** For all requests of a client: each of hundreds could take its time, and other jobs wait. */
+const TOTAL_MS = 300_000;
 const LARGEST = 4 * 1024 * 1024;
 const LONGEST_MESSAGE = 300;
 const MOST_PAGES = 50;
@@ -34,6 +37,8 @@ export interface GithubOptions {
   signal: AbortSignal;
   /** Milliseconds for one request. */
   timeout?: number;
+  /** Milliseconds for all of them. */
+  total?: number;
 }
 
 interface Answer {
@@ -77,7 +82,7 @@ const ADVICE: Readonly<Record<number, string>> = {
   404: 'there is no such repository, or the token does not show it; correct owner, repo or the token',
 };
 
-function problemOf(answer: Answer): GithubProblem {
+function problemOf(answer: Answer, token: string | null): GithubProblem {
   const { message, errors } = (answer.body ?? {}) as { message?: unknown; errors?: unknown };
   const codes = (Array.isArray(errors) ? (errors as unknown[]) : []).flatMap((error) => {
     const { code } = (error ?? {}) as { code?: unknown };
@@ -86,7 +91,8 @@ function problemOf(answer: Answer): GithubProblem {
   const wait = limitedFor(answer, Date.now());
   const advice =
     wait === undefined ? ADVICE[answer.status] : `its limit of requests is reached; try again in ${wait} s`;
-  const said = plain(message);
+  // Before it is cut: a part of the token would not be found.
+  const said = plain(typeof message === 'string' ? withoutSecret(message, token) : undefined);
   return new GithubProblem(
     [`GitHub answers ${answer.status}`, said && `: ${said}`, advice && `; ${advice}`]
       .filter(Boolean)
@@ -138,6 +144,7 @@ function unreachable(error: unknown, { signal }: GithubOptions, late: AbortSigna
 export function openGithub(options: GithubOptions): GithubClient {
   const base = options.apiUrl.replace(/\/+$/, '');
   const origin = new URL(base);
+  const over = AbortSignal.timeout(options.total ?? TOTAL_MS);
   let pool: Pool | undefined;
   const headers = {
     accept: 'application/vnd.github+json',
@@ -148,7 +155,7 @@ export function openGithub(options: GithubOptions): GithubClient {
   };
 
   async function ask(method: 'GET' | 'POST', url: URL, sent?: object): Promise<Answer> {
-    const late = AbortSignal.timeout(options.timeout ?? TIMEOUT_MS);
+    const late = AbortSignal.any([over, AbortSignal.timeout(options.timeout ?? TIMEOUT_MS)]);
     try {
       pool ??= openOutboundPool(origin, options.reach, { connections: 1 });
       const {
@@ -164,7 +171,7 @@ export function openGithub(options: GithubOptions): GithubClient {
       });
       body.on('error', () => undefined); // of one that is not read to its end
       const answer = { status: statusCode, headers: answered, body: jsonOf(await textOf(body)) };
-      if (statusCode < 200 || statusCode > 299) throw problemOf(answer);
+      if (statusCode < 200 || statusCode > 299) throw problemOf(answer, options.token);
       return answer;
     } catch (error) {
       throw unreachable(error, options, late);
