@@ -30,5 +30,5 @@ describe('the files of a package or a repository', () => {
     [['a', 'A/b'], /makes "a" a file and a folder$/],
   ];
   for (const [paths, says] of REFUSED)
-    it(`may not be at ${JSON.stringify(paths)}`, () => assert.match(messageFor(...paths), says));
+    it(`may not be at ${JSON.stringify(paths)} [SEC-C6]`, () => assert.match(messageFor(...paths), says));
 });

@@ -17,7 +17,7 @@ const TABLES = ['tracked_jobs', 'sdk_drafts', 'sdk_documents', 'codegen_options'
 
 // What a server logs does not depend on its store.
 describe('a token of a registry or a repository that has expired', () => {
-  it('is in no log, no table and no answer, though the other side sends it back', async () => {
+  it('is in no log, no table and no answer, though the other side sends it back [SEC-C1]', async () => {
     const backend = await startBackend((request, response) => {
       if (answered(request, response)) return;
       const { authorization = '' } = request.headers;

@@ -53,7 +53,7 @@ for (const kind of STORES)
     const audited = async (): Promise<number> =>
       (await server.context.store.knex('audit').where({ event: 'codegen.gen' })).length;
 
-    it('answers a map of files without a token, and leaves a row in the audit', async () => {
+    it('answers a map of files without a token, and leaves a row in the audit [SEC-C11]', async () => {
       const before = await audited();
       const { status, data } = await gen({ genName: 'gatehouse-koa', document: ORDERS });
       assert.equal(status, 200);
@@ -61,7 +61,7 @@ for (const kind of STORES)
       assert.equal((await audited()) - before, 1);
     });
 
-    it('fetches the document within the tenant’s reach', async () => {
+    it('fetches the document within the tenant’s reach [SEC-C3]', async () => {
       const { status, data } = await gen({
         genName: 'gatehouse-koa',
         swaggerUrl: `${backend.url}/openapi.json`,
@@ -143,7 +143,7 @@ for (const kind of STORES)
       }
     });
 
-    it('makes two at a time, and refuses a third with when to try again', async () => {
+    it('makes two at a time, and refuses a third with when to try again [SEC-C11]', async () => {
       const hold = { genName: 'gatehouse-koa', swaggerUrl: `${backend.url}/hold` };
       const asked = backend.asked.length;
       const both = [gen(hold), gen({ ...hold, swaggerUrl: `${backend.url}/next` })];
@@ -157,7 +157,7 @@ for (const kind of STORES)
       );
     });
 
-    it('reads four large bodies of any callers at a time, and small ones meanwhile', async () => {
+    it('reads four large bodies of any callers at a time, and small ones meanwhile [SEC-C11]', async () => {
       const large = { genName: 'none', document: { x: 'x'.repeat(100_000) } };
       const stalled = Array.from({ length: 4 }, () => {
         const headers = { 'content-type': 'application/json', 'content-length': '10000000' };
@@ -173,7 +173,7 @@ for (const kind of STORES)
       await until(async () => (await gen(large)).status === 422);
     });
 
-    it('ends the process of a caller who goes away', async () => {
+    it('ends the process of a caller who goes away [SEC-C5]', async () => {
       const own = await (await fetch(new URL('/openapi.json', server.issuer))).json();
       const before = await audited();
       const leaving = new AbortController();

@@ -125,7 +125,7 @@ describe('documents whose texts try to become code', () => {
     ['gatehouse-koa', {}],
   ];
   for (const [generator, options] of CASES)
-    it(`have no statement and no call that harmless ones have not: ${generator} ${JSON.stringify(options)}`, async () => {
+    it(`have no statement and no call that harmless ones have not: ${generator} ${JSON.stringify(options)} [SEC-C7]`, async () => {
       const make = (document: OpenApi): Promise<Files> =>
         generators.generate({ generator, document, options });
       const harmless = await make(documentOf(HARMLESS));

@@ -73,7 +73,7 @@ describe('the JAR of OpenAPI Generator', () => {
   });
 
   for (const packageName of ['../../../x', '/etc/x', 'a\\b', 'x'.repeat(201)])
-    it(`refuses an option ${JSON.stringify(packageName.slice(0, 20))} that could lead out of its folder`, async () => {
+    it(`refuses an option ${JSON.stringify(packageName.slice(0, 20))} that could lead out of its folder [SEC-C6]`, async () => {
       const { status, data } = await failureOf(generators.check('python', { packageName }));
       assert.deepEqual([status, (data as { field: string }[])[0]?.field], [422, 'options/packageName']);
     });
@@ -165,7 +165,7 @@ describe('a service of OpenAPI Generator', () => {
     ['is broken off', () => Buffer.from(zipSync({ x: strToU8('abc'.repeat(999)) })).subarray(0, 40), /ZIP/],
   ];
   for (const [what, make, says] of REFUSED)
-    it(`is refused where what it answers ${what}`, async () => {
+    it(`is refused where what it answers ${what} [SEC-C6]`, async () => {
       zip = make();
       const failure = await failureOf(generate());
       assert.deepEqual([failure.status, failure.code.code], [422, 200006]);
@@ -179,7 +179,7 @@ describe('a service of OpenAPI Generator', () => {
     assert.deepEqual(data, { lastLines: ['{"code":"c0de","link":"http://169.254.169.254/latest"}'] });
   });
 
-  it('is asked at its own address alone: no redirect is followed', async () => {
+  it('is asked at its own address alone: no redirect is followed [SEC-C3]', async () => {
     status = 302;
     const { message } = await failureOf(generate()).finally(() => (status = 200));
     assert.equal(message, 'the generator service answers 302');

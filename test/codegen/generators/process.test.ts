@@ -71,7 +71,7 @@ const messageOf = (failure: unknown): string =>
   failure instanceof ToolFailed ? failure.message : `no ToolFailed: ${String(failure)}`;
 
 describe('a tool of code generation', () => {
-  it('gets its order, a folder that only this user can read, and no environment', async () => {
+  it('gets its order, a folder that only this user can read, and no environment [SEC-C5]', async () => {
     const { folder, lines, failure } = await run(
       `import { text } from 'node:stream/consumers';
        console.log(await text(process.stdin));
@@ -121,7 +121,7 @@ describe('a tool of code generation', () => {
     ['fails', 'console.error("no such schema"); process.exit(3)', {}, /failed: no such schema$/],
   ];
   for (const [what, script, limits, says] of FAILING)
-    it(`is ended where it ${what}`, async () => {
+    it(`is ended where it ${what} [SEC-C5]`, async () => {
       const { folder, failure } = await run(script, { limits });
       await folder.remove();
       assert.match(messageOf(failure), says);
@@ -131,7 +131,7 @@ describe('a tool of code generation', () => {
     const child = spawn(process.execPath, ['-e', 'setInterval(() => 0, 1000)'], { stdio: 'ignore' });
     console.log(child.pid); setInterval(() => 0, 1000);`;
 
-  it('is killed with its children when it is aborted', async () => {
+  it('is killed with its children when it is aborted [SEC-C5]', async () => {
     const leaving = new AbortController();
     let child = 0;
     const { folder, failure } = await run(CHILDREN, {
@@ -148,7 +148,7 @@ describe('a tool of code generation', () => {
     await until(() => !isRunning(child));
   });
 
-  it('ends with its children when the server is killed', async () => {
+  it('ends with its children when the server is killed [SEC-C5]', async () => {
     const module = new URL('../../../src/codegen/process/index', import.meta.url).href;
     const extension = import.meta.url.endsWith('.js') ? '.js' : '.ts';
     const server = `
@@ -179,7 +179,7 @@ describe('a tool of code generation', () => {
     assert.equal(existsSync(folder), false);
   });
 
-  it('with Node’s permissions writes its output alone, and starts nothing', async () => {
+  it('with Node’s permissions writes its output alone, and starts nothing [SEC-C5]', async () => {
     const { folder, lines, failure } = await run(
       `import fs from 'node:fs'; import { spawnSync } from 'node:child_process'; import { Worker } from 'node:worker_threads';
        const tries = {
@@ -254,7 +254,7 @@ describe('what a tool has written', () => {
   });
 
   for (const path of ['../a', 'a/../../b', '/etc/passwd', 'a//b', './a', '', 'a\\..\\b', 'a\u202eb', 'C:\\a'])
-    it(`may not be at ${JSON.stringify(path)}`, () => assert.notEqual(pathProblem(path), undefined));
+    it(`may not be at ${JSON.stringify(path)} [SEC-C6]`, () => assert.notEqual(pathProblem(path), undefined));
 });
 
 describe('folders that a killed server has left', () => {

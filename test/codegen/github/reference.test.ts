@@ -117,7 +117,7 @@ Second\\.
     assert.deepEqual(await referenceOf(structuredClone(document)), files);
   });
 
-  it('shows text of the document as it is written, and nothing that a renderer would run', async () => {
+  it('shows text of the document as it is written, and nothing that a renderer would run [SEC-C7]', async () => {
     const evil = [
       '<script>alert(1)</script>',
       '<img src=x onerror=alert(1)>',

@@ -253,7 +253,7 @@ describe('a branch of a remote repository', () => {
     assert.equal((await problem(sync({ remoteUrl: server.url(`${name}-other`) })))[0], 'tree');
   });
 
-  it('goes nowhere out of reach', async () => {
+  it('goes nowhere out of reach [SEC-C3]', async () => {
     for (const [remoteUrl, reach] of [
       [server.url(name), []],
       [server.url(name), ['127.0.0.1:1']],
@@ -372,7 +372,7 @@ describe('a server that is no good Git server', () => {
       assert.equal((await cloneFrom(afterRefs(body)))[0], kind);
     });
 
-  it('redirects: the token is not sent elsewhere', async () => {
+  it('redirects: the token is not sent elsewhere [SEC-C2]', async () => {
     const other = await startBackend();
     const [kind] = await cloneFrom(
       (_request, response) => void response.writeHead(302, { location: `${other.url}/x.git` }).end(),
@@ -381,11 +381,11 @@ describe('a server that is no good Git server', () => {
     await other.close();
   });
 
-  it('hangs: the time of a request ends it', async () => {
+  it('hangs: the time of a request ends it [SEC-C10]', async () => {
     assert.equal((await cloneFrom(() => undefined, { timeout: 200 }))[0], 'timeout');
   });
 
-  it('sends on and on: the bytes of an answer end it', async () => {
+  it('sends on and on: the bytes of an answer end it [SEC-C10]', async () => {
     const [kind] = await cloneFrom(
       (request, response) => {
         if (request.method === 'GET') return void response.end(refs);

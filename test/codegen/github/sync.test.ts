@@ -192,7 +192,7 @@ describe('the synchronization of a repository', () => {
     assert.deepEqual(treeOf(folder, 'sdk').length, 2);
   });
 
-  it('sends no token to GitHub’s API where the repository is elsewhere', async () => {
+  it('sends no token to GitHub’s API where the repository is elsewhere [SEC-C2]', async () => {
     const { job } = jobOf();
     assert.equal((await run(subject({ hasGithubApi: false }), job)).labels, 0);
     assert.deepEqual(github.asked, []);
@@ -224,7 +224,7 @@ describe('the synchronization of a repository', () => {
     );
   });
 
-  it('shows what a server says of a push, without the token', async () => {
+  it('shows what a server says of a push, without the token [SEC-C1]', async () => {
     server.hook(name, 'pre-receive', `echo "no ${TOKEN} on Mondays" >&2; exit 1`);
     const { job } = jobOf();
     assert.deepEqual(await failure(run(subject(), job)), [
@@ -235,7 +235,7 @@ describe('the synchronization of a repository', () => {
     assert.ok(!JSON.stringify([job.lines, job.noted]).includes(TOKEN));
   });
 
-  it('is refused where the document has a secret in it, and does not say it', async () => {
+  it('is refused where the document has a secret in it, and does not say it [SEC-C9]', async () => {
     const github = `ghp_${'a1'.repeat(18)}`;
     for (const description of [TOKEN, `Use ${github}`]) {
       const document = { ...DOCUMENT, info: { ...DOCUMENT.info, description } };
@@ -245,7 +245,7 @@ describe('the synchronization of a repository', () => {
     assert.equal(headOf(folder, 'main'), undefined);
   });
 
-  it('shows no part of the token where what a server says is cut', async () => {
+  it('shows no part of the token where what a server says is cut [SEC-C1]', async () => {
     const line = `ERR ${'x'.repeat(290)}${TOKEN}`;
     const bad = await startBackend((request, response) => {
       response.writeHead(200, { 'content-type': 'application/x-git-upload-pack-advertisement' });

@@ -112,7 +112,7 @@ for (const kind of STORES)
       assert.equal((await admin.ask('GET', `/api/CodeGen/${api}/History`)).status, 404);
     });
 
-    it('belongs to developers as far as the API does', async () => {
+    it('belongs to developers as far as the API does [SEC-C4]', async () => {
       const words = ['isms.apiresource.all', 'isms.codegen.all'];
       const developer = caller(server, await userToken(server, words, words, undefined, ['developer']));
       const own = await newApi(developer);

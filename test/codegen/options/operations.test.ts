@@ -242,7 +242,7 @@ for (const kind of STORES)
         assert.equal((await admin.done('PUT', github(api), { ...GITHUB, branch }))['branch'], branch);
     });
 
-    it('refuse addresses with a user, out of reach, or without encryption', async () => {
+    it('refuse addresses with a user, out of reach, or without encryption [SEC-C3]', async () => {
       const api = await newApi(admin);
       for (const [field, value, rule] of [
         ['registry', 'http://registry.example.com', 'https'],
@@ -303,7 +303,7 @@ for (const kind of STORES)
       );
     });
 
-    it('refuse a README that gives a secret away, and do not repeat it', async () => {
+    it('refuse a README that gives a secret away, and do not repeat it [SEC-C9]', async () => {
       const api = await newApi(admin);
       const secret = 'ghp_' + 'a1'.repeat(18);
       for (const README of [
@@ -320,7 +320,7 @@ for (const kind of STORES)
       }
     });
 
-    it('answer a token by its end only', async () => {
+    it('answer a token by its end only [SEC-C1]', async () => {
       const api = await newApi(admin);
       const set = await admin.done('PUT', npm(api), { ...NPM, token: TOKEN });
       assert.equal(set['tokenHint'], '…WXYZ');
@@ -331,7 +331,7 @@ for (const kind of STORES)
       assert.ok(!('token' in cleared));
     });
 
-    it('clear a token when it would go to another address', async () => {
+    it('clear a token when it would go to another address [SEC-C2]', async () => {
       for (const [more, hint] of [
         [{ registry: 'https://registry.example.com/' }, null],
         [{ registry: 'https://registry.example.com/', token: TOKEN }, '…WXYZ'],
@@ -356,7 +356,7 @@ for (const kind of STORES)
       }
     });
 
-    it('keep tokens sealed, and out of the audit and of every table', async () => {
+    it('keep tokens sealed, and out of the audit and of every table [SEC-C1]', async () => {
       const api = await newApi(admin);
       await admin.done('PUT', npm(api), { ...NPM, token: TOKEN });
       await admin.done('PUT', github(api), { ...GITHUB, token: OTHER });
@@ -388,7 +388,7 @@ for (const kind of STORES)
       assert.equal((await commonOptionsOf(db(), api))?.swaggerUrl, 'https://api.example.com/o.json');
     });
 
-    it('give a token to GitHub’s API only where it is for it', async () => {
+    it('give a token to GitHub’s API only where it is for it [SEC-C2]', async () => {
       const { vault } = server.context;
       for (const [more, expected] of [
         [{}, true],
@@ -402,7 +402,7 @@ for (const kind of STORES)
       }
     });
 
-    it('belong to an API: others who are confined to their own do not see them', async () => {
+    it('belong to an API: others who are confined to their own do not see them [SEC-C4]', async () => {
       const api = await newApi(admin);
       await admin.done('PUT', npm(api), NPM);
       const words = ['isms.apiresource.all', 'isms.codegen.all'];

@@ -70,7 +70,7 @@ describe('a release whose input or registry is not as it should be', () => {
     ],
   ];
   for (const [name, what, after] of ANSWERS)
-    it(`is done where ${what}: it is published and recorded once`, async () => {
+    it(`is done where ${what}: it is published and recorded once [SEC-C8]`, async () => {
       const subject = await subjects.release(name);
       const around = { count: 0, after };
       parts.publishing.set(name, around);
@@ -104,7 +104,7 @@ describe('a release whose input or registry is not as it should be', () => {
       /info\.description .* GitHub, in line 2;/,
     ],
   ] as const)
-    it(`is refused where the document has ${what}, which the README would show`, async () => {
+    it(`is refused where the document has ${what}, which the README would show [SEC-C9]`, async () => {
       const subject = await subjects.release(`secret-${name}`);
       const secret = secretOf(parts.verdaccio.token);
       const swaggerUrl = parts.document(name, subject.number, { description: `Use\n${secret}` });
@@ -120,7 +120,7 @@ describe('a release whose input or registry is not as it should be', () => {
     ['.git/config.ts', /or Git, do not take/],
     ['INDEX.ts', /"(?:index|INDEX)\.ts" twice, in this or another case/],
   ] as const)
-    it(`is refused where the generator names a file ${path}`, async () => {
+    it(`is refused where the generator names a file ${path} [SEC-C6]`, async () => {
       const subject = await subjects.release(`path-${path.replace(/\W/g, '').toLowerCase()}`);
       parts.code = { ...CODE, [path]: 'export {};' };
       const job = await released(subject).finally(() => (parts.code = CODE));

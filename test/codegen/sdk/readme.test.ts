@@ -21,7 +21,7 @@ const SHOWN = [
 ].join('\n\n');
 
 describe('the texts of a package', () => {
-  it('show what a document says as it is written, and nothing that a renderer would run', () => {
+  it('show what a document says as it is written, and nothing that a renderer would run [SEC-C7]', () => {
     const readme = readmeOf({
       ...{ title: 'Orders <b>`', description: EVIL, sdkName: '@example/orders' },
       ...{ registry: undefined, example: undefined, license: 'MIT' },
@@ -37,7 +37,7 @@ describe('the texts of a package', () => {
     );
   });
 
-  it('have a first call whose values of the document do not end its code', () => {
+  it('have a first call whose values of the document do not end its code [SEC-C7]', () => {
     const fence = "\n```\n<script>'";
     const document = {
       servers: [{ url: `https://api.example.com/${fence}` }],

@@ -67,7 +67,7 @@ describe('a registry of packages', () => {
     assert.equal(await verdaccio.packument('refused'), undefined);
   });
 
-  it('is not connected to where the operator has not opened its private address', async () => {
+  it('is not connected to where the operator has not opened its private address [SEC-C3]', async () => {
     for (const work of [
       open(undefined, []).read('orders', signal),
       open(undefined, []).publish(TARBALL, manifest('1.0.0', 'private'), signal),
@@ -157,7 +157,7 @@ describe('a registry that does not behave', () => {
     ],
   ];
   for (const [what, how, status, message] of ANSWERS)
-    it(`that ${what} is a failure with what to change`, async () => {
+    it(`that ${what} is a failure with what to change [SEC-C10]`, async () => {
       answer = how;
       const before = backend.asked.length;
       for (const work of [read, publish]) {

@@ -131,7 +131,7 @@ for (const kind of STORES)
       assert.deepEqual((await historyOf(team)).length, 2);
     });
 
-    it('fail with the registry’s words, without its token, and publish nothing', async () => {
+    it('fail with the registry’s words, without its token, and publish nothing [SEC-C1]', async () => {
       document = WITHOUT_ONE;
       const token = 'npm_a-token-that-expired';
       const team = await teamOf({ token, registry: `${backend.url}/npm/` });

@@ -146,7 +146,7 @@ describe('steps of jobs of code generation', () => {
         ]);
 
       for (const point of releasePoints)
-        it(`a release whose node is killed at "${point}" is published and recorded once`, async () => {
+        it(`a release whose node is killed at "${point}" is published and recorded once [SEC-C8]`, async () => {
           const { name, api, before, after, draft } = releases.get(point) ?? assert.fail();
           const step = { [SENDING]: 'publish', [SENT]: 'publish', [END]: 'record' }[point];
           assert.deepEqual([before['state'], before['step']], ['running', step ?? point]);
@@ -161,7 +161,7 @@ describe('steps of jobs of code generation', () => {
         });
 
       for (const point of syncPoints)
-        it(`a synchronization whose node is killed at "${point}" is pushed and announced once`, async () => {
+        it(`a synchronization whose node is killed at "${point}" is pushed and announced once [SEC-C8]`, async () => {
           const { name, number, folder, before, after } = syncs.get(point) ?? assert.fail();
           const step = { [SENT]: 'push', [END]: 'release' }[point];
           assert.deepEqual([before['state'], before['step']], ['running', step ?? point]);
@@ -201,7 +201,7 @@ describe('steps of jobs of code generation', () => {
           : `in the step "${step}" is not sent`;
 
       for (const step of some(Object.keys(RELEASE_STEPS)))
-        it(`a release that is cancelled ${titleOf(step)}`, async () => {
+        it(`a release that is cancelled ${titleOf(step)} [SEC-C8]`, async () => {
           const subject = await subjects.release(`cancelled-${kind}-${step}`);
           const job = await cancelledAt(subject, step);
           const versions = PAST.includes(step) ? ['0.0.1'] : [];
@@ -219,7 +219,7 @@ describe('steps of jobs of code generation', () => {
         });
 
       for (const step of some(Object.keys(SYNC_STEPS)))
-        it(`a synchronization that is cancelled ${titleOf(step)}`, async () => {
+        it(`a synchronization that is cancelled ${titleOf(step)} [SEC-C8]`, async () => {
           const subject = await subjects.sync(`cancelled-${kind}-${step}`);
           const { state } = await cancelledAt(subject, step);
           const head = headOf(subject.folder, 'main');
@@ -244,7 +244,7 @@ describe('steps of jobs of code generation', () => {
         );
       }
 
-      it('two releases of an API at once run one after the other, and have a version each', async () => {
+      it('two releases of an API at once run one after the other, and have a version each [SEC-C8]', async () => {
         const subject = await subjects.release(`twice-${kind}`);
         const jobs = await twoOf(subject);
         assert.deepEqual(
@@ -254,7 +254,7 @@ describe('steps of jobs of code generation', () => {
         assert.deepEqual(await subjects.recorded(subject.api), [['0.0.2', '0.0.1'], [subject.name]]);
       });
 
-      it('two synchronizations of an API at once run one after the other, and make one commit', async () => {
+      it('two synchronizations of an API at once run one after the other, and make one commit [SEC-C8]', async () => {
         const subject = await subjects.sync(`twice-${kind}`);
         const [first, second] = await twoOf(subject);
         assert.deepEqual([first?.['state'], first?.['result']], ['done', second?.['result']]);

@@ -90,7 +90,7 @@ for (const kind of STORES)
       assert.deepEqual([status, headers['content-type']], [404, 'application/json; charset=utf-8']);
     });
 
-    it('shows a developer the jobs of their own APIs only [SEC-R4]', async () => {
+    it('shows a developer the jobs of their own APIs only [SEC-R4] [SEC-C4]', async () => {
       const may = ['isms.codegen.releasesdk', 'isms.apiresource.all'];
       const [role] = (await admin.ask('GET', '/api/Role?q.name=developer')).body['data'] as [Data];
       const claims = may.map((value) => ({ type: 'permission', value }));
@@ -179,7 +179,7 @@ for (const kind of STORES)
       assert.deepEqual(again.events, first.events);
     });
 
-    it('ends the stream of a token that is revoked, without another event', async () => {
+    it('ends the stream of a token that is revoked, without another event [SEC-C12]', async () => {
       const revoked = await clientToken(server, ['isms.codegen.releasesdk']);
       const { path, name } = await begin();
       const job = await steered.running(name);
@@ -195,7 +195,7 @@ for (const kind of STORES)
       assert.equal(opened.events.length, 1);
     });
 
-    it('ends the stream of a client that loses the scope, while nothing happens', async () => {
+    it('ends the stream of a client that loses the scope, while nothing happens [SEC-C12]', async () => {
       const as = await clientToken(server, ['isms.codegen.releasesdk']);
       const { path, name } = await begin();
       await steered.running(name);
@@ -219,7 +219,7 @@ for (const kind of STORES)
       assert.equal((await admin.ask('GET', path)).status, 404);
     });
 
-    it('opens ten streams for a tenant, and another one when one was left', async () => {
+    it('opens ten streams for a tenant, and another one when one was left [SEC-C12]', async () => {
       const { path, name } = await begin();
       await steered.running(name);
       const open = await Promise.all(Array.from({ length: 10 }, () => stream(path)));

@@ -343,7 +343,7 @@ onEveryStore('the queue of tracked jobs', (open) => {
     assert.equal((await jobWhen(open(), red, id)).state, 'done');
   });
 
-  it('takes 20 jobs of an API and 200 of a tenant, and says so of one more', async () => {
+  it('takes 20 jobs of an API and 200 of a tenant, and says so of one more [SEC-C12]', async () => {
     const queue = node(steered.kind, { look: 1e6 });
     const tooMany = (words: RegExp) => (error: Failure) =>
       error instanceof Failure && error.status === 429 && words.test(error.message);
