@@ -47,16 +47,15 @@ const MOST_PROBLEMS = 20;
 
 /** What is wrong with a document, with its place in the text; what a tool wrote last that failed. */
 function problemLines(data: unknown): string[] {
-  const { lastLines } = (data ?? {}) as { lastLines?: unknown };
-  if (Array.isArray(lastLines)) return lastLines.map(String);
-  if (!Array.isArray(data)) return [];
-  return (data as Partial<FieldProblem>[])
+  const { lastLines, problems = data } = (data ?? {}) as { lastLines?: unknown; problems?: unknown };
+  const places = (Array.isArray(problems) ? (problems as Partial<FieldProblem>[]) : [])
     .slice(0, MOST_PROBLEMS)
     .flatMap(({ line, column, path, message }) =>
       line === undefined || message === undefined
         ? []
         : [`line ${line}${column === undefined ? '' : `:${column}`} ${path ?? ''} ${message}`],
     );
+  return [...places, ...(Array.isArray(lastLines) ? lastLines.map(String) : [])];
 }
 
 /** One line on standard error, and the exit code that belongs to it. */

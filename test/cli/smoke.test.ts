@@ -75,6 +75,7 @@ describe('gatehouse as a process', () => {
     const { own, packages } = await loadedBy(['--version'], {});
     assert.deepEqual(packages, ['commander']);
     const constants = [
+      'api/failure',
       'clients/grant-types',
       'kernel/algorithms',
       'kernel/ends-within',
