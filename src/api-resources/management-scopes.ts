@@ -2,28 +2,16 @@ import type { AnyOperation } from '../api/index.js';
 import { ALIASES, VOCABULARIES } from '../api/access.js';
 import { newApiResource, newScope, type ApiResource, type ApiScope } from './schema.js';
 
-/** Area → verbs of operations that come with other pieces of the product; clients and roles can have their words already. */
-const TO_COME: Record<string, string[]> = {
-  apiresource: ['history'],
+/** Area → verbs of the documents that no operation asks for; clients and roles can have their words already. */
+const UNUSED: Record<string, string[]> = {
   file: ['base64'], // the older document has no such operation; its word opens the one of `blob`
-  codegen: [
-    'clients',
-    'servers',
-    'npmoptions',
-    'putnpmoptions',
-    'githuboptions',
-    'putgithuboptions',
-    'commonoptions',
-    'putcommonoptions',
-    'releasesdk',
-  ],
   // Registering is open to everybody; the documents have words for it all the same.
   user: ['register', 'verifyphone', 'verifyemail', 'resetpassword'],
 };
 
 /** Area → verb → what each operation of this word does. */
 const areas = new Map(
-  Object.entries(TO_COME).map(([area, verbs]) => [
+  Object.entries(UNUSED).map(([area, verbs]) => [
     area,
     new Map(verbs.map((verb): [string, Set<string>] => [verb, new Set()])),
   ]),
