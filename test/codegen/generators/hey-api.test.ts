@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
 import { Failure, type FieldProblem } from '../../../src/api/index.js';
 import { openGenerators, type OpenGenerators } from '../../../src/codegen/generators/index.js';
 import { withPlainNames } from '../../../src/codegen/generators/plain-names.js';
@@ -7,6 +8,7 @@ import { openApiOf } from '../../../src/codegen/source.js';
 import type { Files, OpenApi } from '../../../src/codegen/types.js';
 import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
 import { parse } from '../../../src/kernel/json.js';
+import { packageRoot } from '../../../src/kernel/root.js';
 import { often } from '../../support/profile.js';
 import { startServer, type TestServer } from '../../support/server.js';
 import { callsOf, compileErrors, hostileDocument, QUIET } from './support.js';
@@ -79,7 +81,8 @@ describe('clients by hey-api', () => {
       [['/paths/~1b/put', 'change PUT /b:']],
     );
     assert.ok(lastLines.length > 0);
-    assert.doesNotMatch(`${failure.message}\n${lastLines.join('\n')}`, /gatehouse-codegen|\/tmp|\/work/);
+    const said = `${failure.message}\n${lastLines.join('\n')}`;
+    for (const place of ['gatehouse-codegen', tmpdir(), packageRoot]) assert.ok(!said.includes(place), place);
   });
 });
 
