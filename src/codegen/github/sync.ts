@@ -2,6 +2,7 @@ import { Failure } from '../../api/index.js';
 import type { JobKind, RunningJob } from '../../jobs/index.js';
 import type { SourceBase } from '../../gateway/index.js';
 import type { Reach } from '../../kernel/private-networks.js';
+import { shownText } from '../../kernel/shown-text.js';
 import { CODEGEN_CODES } from '../codes.js';
 import { checkDocumentSecrets } from '../document-secrets.js';
 import { refusedField } from '../failures.js';
@@ -207,14 +208,12 @@ async function announce(sync: Sync, commit: string): Promise<number> {
   }
 }
 
-const UNSEEN = /[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]+/gu;
 const LONGEST_LINE = 200;
 const LONGEST_MESSAGE = 500;
 
 /** Text of others on one line of a message. Marks of Markdown are left out: GitHub would make links and mentions of them. */
 const lineOf = (text: string): string =>
-  text
-    .replace(UNSEEN, ' ')
+  shownText(text)
     .replace(/[<>@#[\]`*_]/g, '')
     .replace(/\s+/g, ' ')
     .trim()
@@ -226,7 +225,7 @@ function versionOf({ info }: OpenApi): string {
   return said || '0';
 }
 
-/** Without the token, whoever has sent it back. */
+/** Without the token, which the other side can send back. */
 function withoutToken(text: string, { options: { token } }: Pick<Sync, 'options'>): string {
   return withoutSecret(withoutSecret(text, token), token && `x-access-token:${token}`);
 }

@@ -1,4 +1,5 @@
 import { type CallTenant, type Code } from '../../api/index.js';
+import { shownText } from '../../kernel/shown-text.js';
 import type { TenantDb } from '../../store/index.js';
 import type { CompiledDocument, Policy } from '../types.js';
 import { isUsableServer } from './auth-server-store.js';
@@ -137,11 +138,8 @@ export function checkSegments(
   );
 }
 
-/** Texts of a document, which may have any characters, as they are stored and shown. */
-const plain = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]+/gu, ' ').trim();
-
-export const titleOf = ({ title }: CompiledDocument, otherwise: string): string => plain(title) || otherwise;
+export const titleOf = ({ title }: CompiledDocument, otherwise: string): string =>
+  shownText(title) || otherwise;
 
 export const descriptionOf = ({ description }: CompiledDocument): string | null =>
-  description?.split('\n').map(plain).join('\n').trim() || null;
+  description?.split('\n').map(shownText).join('\n').trim() || null;

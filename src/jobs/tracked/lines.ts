@@ -1,17 +1,17 @@
+import { shownText } from '../../kernel/shown-text.js';
+
 const MOST_LINES = 40;
 const LONGEST_LINE = 500;
 
 /** Escape sequences of terminals, such as colours. */
 // eslint-disable-next-line no-control-regex -- they begin with a control character
 const ESCAPES = /\u001B(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001B]*(?:\u0007|\u001B\\)?|[@-Z\\^_])/g;
-/** Control characters, half characters, and what turns the direction of the text around it. */
-const UNSAFE = /[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]+/gu;
 
 /** Text of a tool as one line that is safe to show, of at most so many characters. */
 export function plainLine(text: string, longest = LONGEST_LINE): string {
   // What is cut off is not searched: a tool can write megabytes without an end of a line.
   const begin = text.slice(0, 4 * longest);
-  const plain = begin.replace(ESCAPES, '').replace(UNSAFE, ' ').trim();
+  const plain = shownText(begin.replace(ESCAPES, ''));
   return plain.length > longest ? `${plain.slice(0, longest - 1).replace(/[\uD800-\uDBFF]$/, '')}…` : plain;
 }
 

@@ -1,3 +1,4 @@
+import { shownText } from '../../../kernel/shown-text.js';
 import { GitProblem } from './problem.js';
 
 /** Packets of Git (gitprotocol-common): four hexadecimal digits of length, and what they count. */
@@ -43,14 +44,10 @@ export class PacketReader {
   nextLine(): string | null {
     const line = this.next()?.toString().replace(/\n$/, '') ?? null;
     if (line?.startsWith('ERR '))
-      throw new GitProblem('rejected', `the Git server says: ${plain(line.slice(4))}`);
+      throw new GitProblem('rejected', `the Git server says: ${shownText(line.slice(4))}`);
     return line;
   }
 }
-
-/** What a server says, as a line that is safe to show. It is cut where the token is taken out: a part of it would not be found. */
-export const plain = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]+/gu, ' ').trim();
 
 export interface Demultiplexed {
   data: Buffer;
@@ -71,7 +68,7 @@ export function demultiplex(reader: PacketReader): Demultiplexed {
     if (piece[0] === 1) data.push(content);
     else if (piece[0] === 2) messages = (messages + content.toString()).slice(0, MOST_MESSAGES);
     else if (piece[0] === 3)
-      throw new GitProblem('rejected', `the Git server says: ${plain(content.toString())}`);
+      throw new GitProblem('rejected', `the Git server says: ${shownText(content.toString())}`);
     else throw broken();
   }
   return { data: Buffer.concat(data), messages };

@@ -1,6 +1,7 @@
 import { getRemoteInfo2 } from 'isomorphic-git';
 import type { GitHttp } from './http.js';
-import { demultiplex, FLUSH, packet, PacketReader, plain } from './pkt-line.js';
+import { shownText } from '../../../kernel/shown-text.js';
+import { demultiplex, FLUSH, packet, PacketReader } from './pkt-line.js';
 import { GitProblem } from './problem.js';
 
 /** A branch of a Git server: what it is, a pack of it, and a push to it. */
@@ -127,8 +128,8 @@ function refusalIn(report: PacketReader, ref: string): string | undefined {
   while (!report.atEnd) {
     const line = report.nextLine();
     if (line === null) break;
-    if (line.startsWith('unpack ') && line !== 'unpack ok') return plain(line);
-    if (line.startsWith('ng ')) return plain(line.slice(3));
+    if (line.startsWith('unpack ') && line !== 'unpack ok') return shownText(line);
+    if (line.startsWith('ng ')) return shownText(line.slice(3));
     isSet ||= line === `ok ${ref}`;
   }
   return isSet ? undefined : 'it does not say why';

@@ -3,6 +3,7 @@ import { AddressRefused } from '../../../kernel/checked-addresses.js';
 import { parse } from '../../../kernel/json.js';
 import { openOutboundPool } from '../../../kernel/outbound-pool.js';
 import type { Reach } from '../../../kernel/private-networks.js';
+import { shownText } from '../../../kernel/shown-text.js';
 import { withoutSecret } from '../../secrets.js';
 
 /** GitHub's REST API through the outbound guard (https://docs.github.com/rest, version 2022-11-28). */
@@ -60,10 +61,7 @@ const header = ({ headers }: Answer, name: string): string => [headers[name] ?? 
 
 /** What a server says, as a line that is safe to show. */
 const plain = (value: unknown): string =>
-  (typeof value === 'string' ? value : '')
-    .slice(0, LONGEST_MESSAGE)
-    .replace(/[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]+/gu, ' ')
-    .trim();
+  shownText((typeof value === 'string' ? value : '').slice(0, LONGEST_MESSAGE));
 
 /** Seconds until GitHub answers again; undefined where it is not because of a limit that it does not. */
 function limitedFor(answer: Answer, now: number): number | undefined {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { shownText } from '../../../kernel/shown-text.js';
 import { GithubProblem, type GithubClient } from './client.js';
 
 /** What GitHub lets a label have. */
@@ -12,9 +13,8 @@ export interface Label {
   description: unknown;
 }
 
-const UNSEEN = /[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]+/gu;
 const line = (value: unknown, longest: number): string =>
-  [...(typeof value === 'string' ? value.replace(UNSEEN, ' ').replace(/\s+/g, ' ').trim() : '')]
+  [...(typeof value === 'string' ? shownText(value).replace(/\s+/g, ' ').trim() : '')]
     .slice(0, longest)
     .join('')
     .trim();
