@@ -8,8 +8,8 @@ import { adviceOf } from './specification-messages.js';
 import { dereference, isTree, listAt, pointerOf, refOf, treeAt, without, type Tree } from './tree.js';
 
 /**
- * The library checks each document by the JSON Schema of its version first, and compiles that anew each time, which takes longer
- * than all else. schemaMistakes() has done it, with messages of its own and another copy of the schemas: here all is allowed.
+ * The library first checks each document by the JSON Schema of its version, which it compiles again each time. That is the slowest
+ * part of the check. schemaMistakes() has done it already, with its own copy of the schemas, so these allow everything.
  */
 Object.assign(openapi, { v2: true, v3: true });
 /** The library changes the schema of 3.1, which it could not where all is allowed. It has one more rule for 3.1 than for 3.0. */

@@ -118,7 +118,7 @@ function runningJob(
   };
 }
 
-/** How this node lets go of a job. */
+/** How a run of this node ends: the job has ended, or goes back to the queue. */
 function endings({ leases, log, changed }: RunBase, hold: Hold, lines: Lines) {
   const { lease } = hold;
   let finishing: Promise<void> | undefined;
