@@ -110,10 +110,12 @@ for (const face of FACES)
       const socket = connect();
       await opened(socket);
       await until(() => connections.length === 1);
-      const atBackend = closed(connections[0]?.socket as WebSocket);
+      const bothEnds = [closed(connections[0]?.socket as WebSocket), closed(socket)];
       socket.close(4001, 'done');
-      deepEqual(await atBackend, [4001, 'done']);
-      deepEqual(await closed(socket).catch(() => undefined), [4001, 'done']);
+      deepEqual(await Promise.all(bothEnds), [
+        [4001, 'done'],
+        [4001, 'done'],
+      ]);
     });
 
     it('passes the backend’s close on with its code', async () => {
