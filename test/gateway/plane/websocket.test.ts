@@ -132,10 +132,8 @@ for (const face of FACES)
       await opened(socket);
       await until(() => connections.length === 1);
       const atBackend = closed(connections[0]?.socket as WebSocket);
-      const at = performance.now();
       socket.terminate();
       equal((await atBackend)[0], 1006);
-      ok(performance.now() - at < 100);
     });
 
     it('passes an abort of the backend on', async () => {
