@@ -1,7 +1,8 @@
-import { valid } from 'semver';
+import type * as Semver from 'semver';
 import { Invalid } from '../../kernel/errors.js';
 import { checkOutbound } from '../../kernel/outbound.js';
 import { mayUsePlainHttp, type Reach } from '../../kernel/private-networks.js';
+import { whenNeeded } from '../../kernel/when-needed.js';
 import { refusedField } from '../failures.js';
 import { isLicenseId } from '../licenses.js';
 import { packageNameProblem } from '../package-name.js';
@@ -11,6 +12,8 @@ import { LONGEST_README } from './schemas.js';
 import type { Settings } from './types.js';
 
 /** Checks of fields that a schema alone cannot make. Fields that a call does not send are not checked again. */
+
+const semver = whenNeeded<typeof Semver>('semver');
 
 type Check = (value: string, reach: Reach) => void;
 
@@ -57,7 +60,9 @@ const base =
 const NPM: Readonly<Record<string, Check>> = {
   sdkName: because('sdkName', packageNameProblem),
   version: because('version', (value) =>
-    valid(value) === value ? undefined : 'must be a version as semantic versioning writes it, such as 1.2.0',
+    semver().valid(value) === value
+      ? undefined
+      : 'must be a version as semantic versioning writes it, such as 1.2.0',
   ),
   license: because('license', (value) =>
     isLicenseId(value) ? undefined : 'must be an id of https://spdx.org/licenses, such as MIT or Apache-2.0',

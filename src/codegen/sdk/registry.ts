@@ -1,13 +1,16 @@
-import libnpmpublish from 'libnpmpublish';
+import type Libnpmpublish from 'libnpmpublish';
 import { Failure, type Code } from '../../api/index.js';
 import { objectOf, parse } from '../../kernel/json.js';
 import type { Reach } from '../../kernel/private-networks.js';
+import { whenNeeded } from '../../kernel/when-needed.js';
 import { CODEGEN_CODES } from '../codes.js';
 import { withoutSecret } from '../secrets.js';
 import { askRegistry, RegistryUnreachable, type RegistryAnswer } from './registry-client.js';
 import { relayed } from './registry-relay.js';
 
 /** A registry of npm packages, and what it has of a package. */
+
+const library = whenNeeded<typeof Libnpmpublish>('libnpmpublish');
 
 export interface Registry {
   /** What the registry has of a package. @throws Failure: 502 200007 */
@@ -147,14 +150,14 @@ export function openRegistry({ registry, token, reach, milliseconds }: RegistryO
       spoken.protocol = 'http:';
       try {
         await relayed(reachOf(signal), (agent) =>
-          libnpmpublish.publish(manifest as never, tarball, {
+          library().publish(manifest as never, tarball, {
             agent,
             registry: spoken.href,
             forceAuth: token === undefined ? {} : { token },
             userAgent: USER_AGENT,
             fetchRetries: 0,
             timeout: 10 * 60_000, // the guarded client has the limit
-          } as Parameters<typeof libnpmpublish.publish>[2]),
+          } as Parameters<typeof Libnpmpublish.publish>[2]),
         );
       } catch (error) {
         signal.throwIfAborted();

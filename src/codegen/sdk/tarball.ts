@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { pack } from 'tar-stream';
+import type * as TarStream from 'tar-stream';
+import { whenNeeded } from '../../kernel/when-needed.js';
 import type { Files } from '../types.js';
+
+const tar = whenNeeded<typeof TarStream>('tar-stream');
 
 /** Not in this thread: a package can have some 100 MiB. */
 const compressed = promisify(gzip);
@@ -13,7 +16,7 @@ const MTIME = new Date('1985-10-26T08:15:00.000Z');
 
 /** A package of npm: always the same bytes for the same files. */
 export async function tarballOf(files: Files): Promise<Buffer> {
-  const archive = pack();
+  const archive = tar().pack();
   const bytes = buffer(archive);
   const sorted = [...files].sort(([a], [b]) => (a < b ? -1 : 1));
   for (const [path, text] of sorted)

@@ -1,6 +1,9 @@
-import { gt, inc, lt, valid } from 'semver';
+import type * as Semver from 'semver';
 import { BASIC, Failure } from '../../api/index.js';
+import { whenNeeded } from '../../kernel/when-needed.js';
 import type { Level } from './difference/index.js';
+
+const semver = whenNeeded<typeof Semver>('semver');
 
 /**
  * The version of the next release: the higher of the option's and the registry's, raised by what has changed since the last
@@ -10,6 +13,7 @@ import type { Level } from './difference/index.js';
  * @throws Failure 422 `version`
  */
 export function nextVersion(option: string, latest: string | undefined, level: Level | undefined): string {
+  const { gt, inc, lt, valid } = semver();
   const own = valid(option);
   if (own === null)
     throw refused(`"${option.slice(0, 100)}" is no version, such as 1.2.3: change it in NpmOptions`);

@@ -1,5 +1,8 @@
-import { DateTime } from 'luxon';
+import type * as Luxon from 'luxon';
+import { whenNeeded } from '../../kernel/when-needed.js';
 import type { Quota } from '../types.js';
+
+const luxon = whenNeeded<typeof Luxon>('luxon');
 
 export interface Period {
   /** Epoch milliseconds: the first instant of the period, and the first after it. */
@@ -11,7 +14,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
 /** Where clocks go back over midnight, it comes twice: a day begins with the first. */
-const firstInstant = (time: DateTime): number =>
+const firstInstant = (time: Luxon.DateTime): number =>
   Math.min(...time.getPossibleOffsets().map((each) => each.toMillis()));
 
 /**
@@ -21,7 +24,7 @@ const firstInstant = (time: DateTime): number =>
  * @param timeZone a name of the IANA database, such as `Europe/Berlin`
  */
 export function periodAt(now: number, period: Quota['period'], timeZone: string): Period {
-  const time = DateTime.fromMillis(now, { zone: timeZone });
+  const time = luxon().DateTime.fromMillis(now, { zone: timeZone });
   if (period === 'hour') {
     // By the offset of this instant: some clocks go back by half an hour.
     const start = now - ((now + time.offset * MINUTE_MS) % HOUR_MS);
