@@ -65,6 +65,7 @@ export const CONFIG_SCHEMA = {
     'outbound',
     'gateway',
     'codegen',
+    'jobs',
   ],
   properties: {
     port: { type: 'integer', minimum: 0, maximum: 65535 },
@@ -336,6 +337,12 @@ export const CONFIG_SCHEMA = {
           },
         },
       },
+    },
+    jobs: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['minutes'],
+      properties: { minutes: { type: 'integer', minimum: 1, maximum: 30 } },
     },
     tenants: {
       type: 'object',

@@ -158,9 +158,10 @@ export async function start(config: Config, options: StartOptions = {}): Promise
       tenantOf: jobTenant(store),
       reachOf: (tenant) => gatewayReach(config, tenant),
     });
-    const { kinds = own, ...ofJobs } = options.jobs ?? {};
+    const { kinds = own, times, ...ofJobs } = options.jobs ?? {};
     const tracked = openJobQueue({
       ...{ store, log, ...ofJobs },
+      times: { run: config.jobs.minutes * 60_000, ...times },
       kinds: typeof kinds === 'function' ? kinds(own) : kinds,
     });
     const handle = createApp({

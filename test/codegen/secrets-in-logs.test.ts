@@ -13,6 +13,7 @@ import { answered, GENERATOR } from './steps/parts.js';
 
 const NPM_TOKEN = 'unmistakable-npm-token-that-expired';
 const GIT_TOKEN = 'unmistakable-git-token-that-expired';
+const DOCUMENT_KEY = 'unmistakable-key-of-a-document';
 const TABLES = ['tracked_jobs', 'sdk_drafts', 'sdk_documents', 'codegen_options', 'audit', 'outbox'];
 
 // What a server logs does not depend on its store.
@@ -51,7 +52,10 @@ describe('a token of a registry or a repository that has expired', () => {
     const heard: unknown[] = [];
     for (const [path, body] of settings)
       heard.push((await admin.ask('PUT', `/api/CodeGen/${api}/${path}`, body)).body);
-    const order = { platform: 'npm', language: GENERATOR, apiId: api, swaggerUrl };
+    const order = {
+      ...{ platform: 'npm', language: GENERATOR, apiId: api },
+      swaggerUrl: `${swaggerUrl}?key=${DOCUMENT_KEY}`,
+    };
     const answers = [
       await admin.ask('POST', '/api/CodeGen/ReleaseSDK', order),
       await admin.ask('PUT', `/api/CodeGen/${api}/SyncGithub`),
@@ -73,6 +77,7 @@ describe('a token of a registry or a repository that has expired', () => {
     await store.close();
     assert.match(stdout, /ReleaseSDK/);
     const all = stdout + stderr + JSON.stringify(heard);
+    assert.ok(!all.includes(DOCUMENT_KEY));
     for (const token of [NPM_TOKEN, GIT_TOKEN])
       for (const spelled of [
         token,

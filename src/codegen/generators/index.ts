@@ -4,5 +4,5 @@
  * a process of its own (`../process/`). Documents, and what is made of them, are hostile: nothing of them may run in the server,
  * leave its folder, or stay behind.
  */
-export { checkAvailable } from './catalogue.js';
+export { availableGenerator, clientFor } from './find.js';
 export { openGenerators, type OpenGenerators } from './generators.js';

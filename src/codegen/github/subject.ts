@@ -27,13 +27,14 @@ export function requireOptions(options: GithubOptions | undefined): GithubOption
 /** Reads what is synchronized out of the store, and its document where it is. */
 export const subjectsOf =
   (base: SubjectBase): SyncBase['subjectOf'] =>
-  async (tenantId, apiId) => {
+  async (job) => {
+    const { tenantId, apiId } = job;
     const tenant = await base.tenantOf(tenantId);
     const db = tenantDb(base.store.knex, tenantId);
     const { name, displayName } = await findApiResource(db, apiId);
     const options = requireOptions(await githubOptionsOf(db, base.vault, apiId));
     const swaggerUrl = options.swaggerUrl ?? (await commonOptionsOf(db, apiId))?.swaggerUrl;
-    const { openapi, origin } = await documentFor(base, tenant, apiId, swaggerUrl);
+    const { openapi, origin } = await documentFor(base, tenant, job, swaggerUrl);
     return {
       ...{ options, document: openapi, origin },
       title: displayName || name,

@@ -5,7 +5,7 @@ import type { Reach } from '../../kernel/private-networks.js';
 import { shownText } from '../../kernel/shown-text.js';
 import { CODEGEN_CODES } from '../codes.js';
 import { checkDocumentSecrets } from '../document-secrets.js';
-import { refusedField } from '../failures.js';
+import { availableGenerator } from '../generators/index.js';
 import { naming, type Origin } from '../origin.js';
 import type { GithubOptions } from '../options/index.js';
 import { checkPaths } from '../paths.js';
@@ -61,7 +61,7 @@ export interface SyncBase {
   generators: Pick<Generators, 'find' | 'generate'>;
   documents: Pick<SourceBase, 'locate'>;
   /** @throws Failure */
-  subjectOf(tenantId: string, apiId: string): Promise<SyncSubject>;
+  subjectOf(job: Pick<RunningJob<unknown>, 'tenantId' | 'apiId' | 'signal'>): Promise<SyncSubject>;
 }
 
 type SyncJob = RunningJob<SyncInput>;
@@ -90,19 +90,25 @@ const MOST_ATTEMPTS = 2;
 /**
  * Writes the SDK and the reference of an API to its repository, and makes labels and a release. A run that was broken off is
  * repeated whole: it finds what it has pushed by its note, and labels and releases by their names. It can be cancelled until it
- * pushes.
+ * pushes; after that it can be ended, and is failed.
  */
 export const syncKind = (base: SyncBase): JobKind<SyncInput, SyncResult> => ({
   name: SYNC_GITHUB,
+  advice: {
+    slow: 'Nothing was pushed. See whether the address of the document, the generator service or the Git server is slow, or make the document smaller; the operator can raise jobs.minutes.',
+    published:
+      'The repository may have the new commit already: look at it. The next synchronization makes the labels and the release that are missing.',
+  },
   async run(job) {
     await enter(job, 'read');
-    const subject = await base.subjectOf(job.tenantId, job.apiId);
+    const subject = await base.subjectOf(job);
     checkDocumentSecrets(subject.document, subject.options.token);
-    const sync = {
-      ...subject,
-      job,
-      generator: await generatorFor(base.generators, subject.options.language),
-    };
+    const { name: generator } = await availableGenerator(
+      base.generators,
+      subject.options.language,
+      'genName',
+    );
+    const sync = { ...subject, job, generator };
     try {
       await enter(job, 'generate');
       const folders = await naming(base.documents, sync.origin, () => foldersOf(base.generators, sync));
@@ -115,16 +121,6 @@ export const syncKind = (base: SyncBase): JobKind<SyncInput, SyncResult> => ({
     }
   },
 });
-
-/** @throws Failure: 422 */
-async function generatorFor(generators: SyncBase['generators'], language: string): Promise<string> {
-  const generator = await generators.find(language);
-  const message = generator
-    ? generator.available || (generator.missing ?? 'it is not installed')
-    : `there is no generator "${language}"; see /api/CodeGen/Clients, and set another language in GithubOptions`;
-  if (message === true) return (generator as { name: string }).name;
-  throw refusedField('genName', generator ? 'available' : 'unknown', message);
-}
 
 async function foldersOf(generators: SyncBase['generators'], sync: Sync): Promise<Folders> {
   const { generator, document, options, job } = sync;
@@ -169,7 +165,7 @@ async function pushTo(repository: OpenRepository, sync: Sync, folders: Folders):
     if (!changed) return commit;
     await job.setNote({ commit, remoteUrl, branch } satisfies Note);
     await enter(job, 'push');
-    // Nothing undoes a push: the labels and the release follow.
+    // Nothing undoes a push, and what was not answered may have been done.
     await job.commit();
     const { outcome, messages } = await repository.push();
     for (const line of messages.split(/[\r\n]+/).filter(Boolean)) say(sync, line);
@@ -188,6 +184,7 @@ async function pushTo(repository: OpenRepository, sync: Sync, folders: Folders):
 async function announce(sync: Sync, commit: string): Promise<number> {
   const { job, options, document, reach, generator, title } = sync;
   const { apiUrl, token, userAgent, hasGithubApi, owner, repo } = options;
+  await job.published();
   await enter(job, 'labels');
   if (!hasGithubApi) {
     say(sync, 'No labels and no release: remoteUrl is not on github.com, and apiUrl is not set.');

@@ -11,7 +11,11 @@ export const GENERATOR_NAME = {
   description: 'A client’s `name` of Clients, or `typescript`, or `angular2`.',
 } as const;
 
-const swaggerUrl = orNull({ ...webAddress, description: 'Where the OpenAPI document is.' });
+const swaggerUrl = orNull({
+  ...webAddress,
+  description:
+    'Where the OpenAPI document is. Its user, query and fragment are not kept: they can have a key in them.',
+});
 
 export const HISTORY = {
   title: 'SdkRelease',

@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import { newId } from '../../kernel/ids.js';
 import { parse } from '../../kernel/json.js';
 import { uniquely, type Row, type TenantDb } from '../../store/index.js';
+import { publicAddress } from './address.js';
 import type { HistoryEntry, HistoryFields } from './types.js';
 
 const TABLE = 'sdk_history';
@@ -33,7 +34,8 @@ const rowOf = (apiId: string, entry: HistoryEntry): Record<string, unknown> => (
 
 function newEntry(fields: HistoryFields): HistoryEntry {
   const now = Date.now();
-  return { id: newId(), ...fields, createdAt: now, updatedAt: now };
+  const swaggerUrl = fields.swaggerUrl === null ? null : publicAddress(fields.swaggerUrl);
+  return { id: newId(), ...fields, swaggerUrl, createdAt: now, updatedAt: now };
 }
 
 /** What `orderby` may say, and its column. */

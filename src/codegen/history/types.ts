@@ -12,7 +12,7 @@ export interface HistoryFields {
   /** The generator, as the release named it. */
   language: string;
   version: string;
-  /** Where its document came from; null where it is the API's current revision, or not known. */
+  /** Where its document came from, kept without its query; null where it is the API's current revision, or not known. */
   swaggerUrl: string | null;
   tags: string[];
   /** Epoch milliseconds. */

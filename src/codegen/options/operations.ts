@@ -13,7 +13,7 @@ import { findApiResource, lockApiResource } from '../../api-resources/index.js';
 import type { Reach } from '../../kernel/private-networks.js';
 import type { TenantDb, Vault } from '../../store/index.js';
 import { CODEGEN_CODES as CODES } from '../codes.js';
-import { clientFor } from '../sdk/target.js';
+import { clientFor } from '../generators/index.js';
 import type { Generators } from '../types.js';
 import { changeOptions } from './change.js';
 import { commonOptions, githubOptions, npmOptions } from './defaults.js';
@@ -53,10 +53,10 @@ function shownGithub(stored: StoredOptions) {
 
 const shownCommon = (stored: StoredOptions) => ({ ...commonOptions(stored), ...timesOf(stored) });
 
-interface OptionsCall {
+interface OptionsCall<Params extends { id: string }> {
   db: TenantDb;
   actor: Actor | undefined;
-  params: { id: string };
+  params: Params;
 }
 
 export interface OptionsServices {
@@ -66,33 +66,52 @@ export interface OptionsServices {
   reachOf(tenant: CallTenant): Reach;
 }
 
-/** Reads and changes the options of a call. */
-function optionsOver(services: OptionsServices, missing: Code) {
+interface KindOfOptions<Params extends { id: string }, Shown> {
+  /** What is answered where they are not set. */
+  missing: Code;
+  keyOf(params: Params): OptionsKey;
+  shown(stored: StoredOptions): Shown;
+}
+
+/** What the two operations of one kind of options do: `reading` answers them, `setting` changes them. */
+function optionsOver<Params extends { id: string }, Shown>(
+  services: OptionsServices,
+  { missing, keyOf, shown }: KindOfOptions<Params, Shown>,
+) {
+  type Call = OptionsCall<Params>;
+  /** @throws NotFound, Failure: 404 */
+  async function read({ db, actor, params }: Call): Promise<Shown> {
+    await findApiResource(db, params.id, confinedTo(actor));
+    const stored = await findOptions(db, services.vault, keyOf(params));
+    if (!stored) throw new Failure(404, missing, { message: 'they are not set yet; PUT them' });
+    return shown(stored);
+  }
+  /** What a change is compared with: nothing where they are not set. */
+  const readIfSet = (call: Call): Promise<unknown> =>
+    read(call).catch((error: unknown) => {
+      if (error instanceof Failure && error.code === missing) return {};
+      throw error;
+    });
+  /** The API is locked, so that changes are in order. @throws NotFound, Failure: 422 */
+  async function change({
+    db,
+    actor,
+    params,
+    tenant,
+    body,
+  }: Call & { tenant: CallTenant; body: object }): Promise<Shown> {
+    await lockApiResource(db, params.id, confinedTo(actor));
+    const reach = services.reachOf(tenant);
+    return shown(await changeOptions(db, services.vault, keyOf(params), { ...body }, reach));
+  }
   return {
-    /** @throws NotFound, Failure: 404 */
-    async read({ db, actor, params }: OptionsCall, key: OptionsKey): Promise<StoredOptions> {
-      await findApiResource(db, params.id, confinedTo(actor));
-      const stored = await findOptions(db, services.vault, key);
-      if (!stored) throw new Failure(404, missing, { message: 'they are not set yet; PUT them' });
-      return stored;
-    },
-    /** What a change is compared with: nothing where they are not set. */
-    current: <C extends OptionsCall>(answer: object, read: (call: C) => Promise<unknown>) => ({
-      answer: { ...answer, required: [] },
-      read: (call: C): Promise<unknown> =>
-        read(call).catch((error: unknown) => {
-          if (error instanceof Failure && error.code === missing) return {};
-          throw error;
-        }),
+    reading: { handle: read },
+    setting: (answer: object) => ({
+      authority: AUTHORITY,
+      current: { answer: { ...answer, required: [] }, read: readIfSet },
+      target: ({ params }: { params: Params }) => params.id,
+      handle: change,
     }),
-    /** The API is locked, so that changes are in order. @throws NotFound, Failure: 422 */
-    async change(
-      { db, actor, params, tenant, body }: OptionsCall & { tenant: CallTenant; body: object },
-      key: OptionsKey,
-    ): Promise<StoredOptions> {
-      await lockApiResource(db, params.id, confinedTo(actor));
-      return changeOptions(db, services.vault, key, { ...body }, services.reachOf(tenant));
-    },
   };
 }
 
@@ -101,22 +120,22 @@ const GITHUB_PATH = '/{id}/GithubOptions';
 const COMMON_PATH = '/{id}/CommonOptions';
 
 function npmOperations(services: OptionsServices): AnyOperation[] {
-  const options = optionsOver(services, CODES.npmOptionsMissing);
-  const keyOf = ({ params }: { params: { id: string; language: string } }): OptionsKey =>
-    npmKey(params.id, params.language);
-  const readNpm = async (call: OptionsCall & { params: { id: string; language: string } }) =>
-    shownNpm(await options.read(call, keyOf(call)));
+  const { reading, setting } = optionsOver(services, {
+    missing: CODES.npmOptionsMissing,
+    keyOf: ({ id, language }: { id: string; language: string }) => npmKey(id, language),
+    shown: shownNpm,
+  });
   return [
     defineOperation({
       ...at.own('npmoptions', 'GET', NPM_PATH),
+      ...reading,
       summary: 'Read what is set for the npm package of an API and a generator',
       schemas: { params: schemas.LANGUAGE_PARAMS, answer: schemas.NPM_OPTIONS },
-      handle: readNpm,
     }),
     defineOperation({
       ...at.own('putnpmoptions', 'PUT', NPM_PATH),
+      ...setting(schemas.NPM_OPTIONS),
       summary: 'Set the npm package of an API and a generator',
-      authority: AUTHORITY,
       example: {
         name: 'Orders',
         sdkName: '@example/orders',
@@ -129,67 +148,62 @@ function npmOperations(services: OptionsServices): AnyOperation[] {
         body: schemas.NPM_OPTIONS_CHANGE,
         answer: schemas.NPM_OPTIONS,
       },
-      current: options.current(schemas.NPM_OPTIONS, readNpm),
-      target: ({ params }) => params.id,
       // Options of another language would never be read.
       prepare: ({ params }) => clientFor(services.generators, params.language),
-      handle: async (call) => shownNpm(await options.change(call, keyOf(call))),
     }),
   ];
 }
 
 function githubOperations(services: OptionsServices): AnyOperation[] {
-  const options = optionsOver(services, CODES.githubOptionsMissing);
-  const readGithub = async (call: OptionsCall) =>
-    shownGithub(await options.read(call, githubKey(call.params.id)));
+  const { reading, setting } = optionsOver(services, {
+    missing: CODES.githubOptionsMissing,
+    keyOf: ({ id }) => githubKey(id),
+    shown: shownGithub,
+  });
   return [
     defineOperation({
       ...at.own('githuboptions', 'GET', GITHUB_PATH),
+      ...reading,
       summary: 'Read what is set for the repository of an API',
       schemas: { params: schemas.API_PARAMS, answer: schemas.GITHUB_OPTIONS },
-      handle: readGithub,
     }),
     defineOperation({
       ...at.own('putgithuboptions', 'PUT', GITHUB_PATH),
+      ...setting(schemas.GITHUB_OPTIONS),
       summary: 'Set the repository of an API',
-      authority: AUTHORITY,
       example: { owner: 'example', repo: 'orders-sdk', token: 'github_pat_your-token' },
       schemas: {
         params: schemas.API_PARAMS,
         body: schemas.GITHUB_OPTIONS_CHANGE,
         answer: schemas.GITHUB_OPTIONS,
       },
-      current: options.current(schemas.GITHUB_OPTIONS, readGithub),
-      target: ({ params }) => params.id,
-      handle: async (call) => shownGithub(await options.change(call, githubKey(call.params.id))),
     }),
   ];
 }
 
 function commonOperations(services: OptionsServices): AnyOperation[] {
-  const options = optionsOver(services, CODES.commonOptionsMissing);
-  const readCommon = async (call: OptionsCall) =>
-    shownCommon(await options.read(call, commonKey(call.params.id)));
+  const { reading, setting } = optionsOver(services, {
+    missing: CODES.commonOptionsMissing,
+    keyOf: ({ id }) => commonKey(id),
+    shown: shownCommon,
+  });
   return [
     defineOperation({
       ...at.own('commonoptions', 'GET', COMMON_PATH),
+      ...reading,
       summary: 'Read where the document of an API is for all of its code',
       schemas: { params: schemas.API_PARAMS, answer: schemas.COMMON_OPTIONS },
-      handle: readCommon,
     }),
     defineOperation({
       ...at.own('putcommonoptions', 'PUT', COMMON_PATH),
+      ...setting(schemas.COMMON_OPTIONS),
       summary: 'Set where the document of an API is for all of its code',
-      authority: AUTHORITY,
       example: { swaggerUrl: 'https://api.example.com/openapi.json' },
       schemas: {
         params: schemas.API_PARAMS,
         body: schemas.COMMON_OPTIONS_CHANGE,
         answer: schemas.COMMON_OPTIONS,
       },
-      current: options.current(schemas.COMMON_OPTIONS, readCommon),
-      target: ({ params }) => params.id,
-      handle: async (call) => shownCommon(await options.change(call, commonKey(call.params.id))),
     }),
   ];
 }

@@ -11,9 +11,10 @@ import {
 import { lockApiResource } from '../../api-resources/index.js';
 import { JOB, startsJob, type Job, type JobServices } from '../../jobs/index.js';
 import type { TenantDb } from '../../store/index.js';
+import { clientFor } from '../generators/index.js';
 import { GENERATOR_NAME } from '../history/schemas.js';
 import { RELEASE_SDK, type ReleaseBase } from './release.js';
-import { checkOptions, checkPlatform, clientFor } from './target.js';
+import { checkOptions, checkPlatform } from './target.js';
 import type { Generator, Generators } from '../types.js';
 import type { ReleaseInput } from './types.js';
 

@@ -4,6 +4,8 @@ import type { JobKind, RunningJob } from '../../jobs/index.js';
 import { tenantDb, tenantTransaction, type TenantDb, type Vault } from '../../store/index.js';
 import { CODEGEN_CODES } from '../codes.js';
 import { checkDocumentSecrets } from '../document-secrets.js';
+import { clientFor } from '../generators/index.js';
+import { publicAddress } from '../history/address.js';
 import { inline } from '../markdown.js';
 import type { NpmOptions } from '../options/index.js';
 import { checkPaths } from '../paths.js';
@@ -18,7 +20,7 @@ import { recordRelease, type RecordBase } from './record.js';
 import { openRegistry, type Registry } from './registry.js';
 import { documentFor, type DocumentServices } from './source.js';
 import { findDraft, packDocument, putDraft, releasedDocument, type Draft, type SdkKey } from './store.js';
-import { checkOptions, clientFor, type ReachOf } from './target.js';
+import { checkOptions, type ReachOf } from './target.js';
 import { integrityOf, tarballOf } from './tarball.js';
 import type { ReleaseInput, ReleaseResult } from './types.js';
 import { nextVersion } from './version.js';
@@ -68,6 +70,11 @@ const DEFAULT_REGISTRY = 'https://registry.npmjs.org/';
  */
 export const releaseKind = (base: ReleaseBase): JobKind<ReleaseInput, ReleaseResult> => ({
   name: RELEASE_SDK,
+  advice: {
+    slow: 'Nothing was published. See whether the address of the document, the generator service or the registry is slow, or make the document smaller; the operator can raise jobs.minutes.',
+    published:
+      'The registry may have the package already: look at it. The next release looks as well, and records what is there.',
+  },
   async run(job) {
     await enter(job, 'read');
     const release = await begin(base, job);
@@ -157,7 +164,7 @@ async function prepareWith(release: Release, compiler: Compiler): Promise<Draft>
   const { base, db, job, tenant, key, options } = release;
   const common = await base.commonOptionsOf(db, key.apiId);
   const swaggerUrl = job.input.swaggerUrl ?? common?.swaggerUrl;
-  const { openapi: document, origin } = await documentFor(base, tenant, key.apiId, swaggerUrl);
+  const { openapi: document, origin } = await documentFor(base, tenant, job, swaggerUrl);
   checkDocumentSecrets(document, options.token);
   await enter(job, 'generate');
   const made = await naming(base.documents, origin, () => generated(release, compiler, document));
@@ -248,7 +255,7 @@ async function packed(release: Release, document: OpenApi, made: Made): Promise<
       registry: registryUrl.href,
       integrity: integrityOf(tarball),
       changes: said((text) => text),
-      swaggerUrl: swaggerUrl ?? null,
+      swaggerUrl: swaggerUrl === undefined ? null : publicAddress(swaggerUrl),
       tags: job.input.tags,
       publisher: options.author ?? options.name,
       language: generator.language,

@@ -2,9 +2,7 @@ import { Failure, type CallTenant } from '../../api/index.js';
 import type { Reach } from '../../kernel/private-networks.js';
 import { CODEGEN_CODES } from '../codes.js';
 import { refusedField } from '../failures.js';
-import { checkAvailable } from '../generators/index.js';
 import { baseAddress, type NpmOptions } from '../options/index.js';
-import type { Generator, Generators } from '../types.js';
 
 /** Checks what a release is asked for, before anything is generated. */
 
@@ -24,22 +22,6 @@ export function checkPlatform(platform: string): void {
       ? 'must be npm'
       : `this version publishes to npm only; ${platform} needs ${needed}, and Gatehouse has no support for it`;
   throw refusedField('platform', 'platform', message);
-}
-
-/** The client that a release is made by. @throws Failure 422 `language` */
-export async function clientFor(generators: Generators, language: string): Promise<Generator> {
-  const generator = await generators.find(language);
-  const isClient = generator && (await generators.clients()).some(({ name }) => name === generator.name);
-  if (!generator || !isClient)
-    throw refusedField('language', 'language', `there is no client "${language}"; see /api/CodeGen/Clients`);
-  if (generator.language !== 'typescript')
-    throw refusedField(
-      'language',
-      'language',
-      `packages of npm are made of TypeScript, and "${language}" is not`,
-    );
-  checkAvailable(generator, 'language');
-  return generator;
 }
 
 /** @throws Failure 422 200002 where they are not set, 422 where their registry is out of reach */

@@ -11,7 +11,7 @@ export interface HoldTimes {
 /** Why a run may not go on. It is what `step` throws, and the reason of an aborted signal. */
 export class RunEnded extends Error {
   override name = 'RunEnded';
-  constructor(readonly why: 'cancelled' | 'lost' | 'stopped') {
+  constructor(readonly why: 'cancelled' | 'late' | 'disabled' | 'lost' | 'stopped') {
     super(`the run of the job is ${why}`);
   }
 }
@@ -25,10 +25,13 @@ export interface Hold {
   isLeft(): boolean;
   /** Why the work has to end; undefined where it may go on. */
   why(): RunEnded['why'] | undefined;
+  /** Has no effect once the work has ended: a lease that the store no longer has is then what its end led to. */
   abort(why: RunEnded['why']): void;
+  /** Says that the work has ended, and how is about to be stored. */
+  endWork(): void;
   /** Renews the lease where it is time. */
   keep(): Promise<void>;
-  /** Makes a change that only the holder makes. @throws RunEnded where the lease is lost or the job is cancelled */
+  /** Makes a change that only the holder makes. @throws RunEnded where the store refuses it */
   write(change: () => Promise<boolean>): Promise<void>;
   leave(): void;
 }
@@ -39,6 +42,7 @@ export function holdJob(leases: Leases, lease: Lease, times: HoldTimes): Hold {
   const { signal } = aborting;
   let leave = (): void => undefined;
   let isLeft = false;
+  let isWorkOver = false;
   const left = new Promise<void>((resolve) => {
     leave = () => {
       isLeft = true;
@@ -48,10 +52,13 @@ export function holdJob(leases: Leases, lease: Lease, times: HoldTimes): Hold {
   });
   let renewedAt = performance.now();
   const loseAfter = (milliseconds: number): NodeJS.Timeout =>
-    setTimeout(() => abort('lost'), milliseconds).unref();
+    setTimeout(() => end('lost'), milliseconds).unref();
   let losing = loseAfter(times.lease);
 
   function abort(why: RunEnded['why']): void {
+    if (!isWorkOver) end(why);
+  }
+  function end(why: RunEnded['why']): void {
     if (isLeft) return;
     if (!signal.aborted) aborting.abort(new RunEnded(why));
     if (why === 'lost') leave();
@@ -64,6 +71,9 @@ export function holdJob(leases: Leases, lease: Lease, times: HoldTimes): Hold {
     isLeft: () => isLeft,
     why: () => (signal.reason as RunEnded | undefined)?.why,
     abort,
+    endWork: () => {
+      isWorkOver = true;
+    },
     async keep() {
       const begun = performance.now();
       if (isLeft || begun - renewedAt < times.renew) return;
@@ -75,8 +85,8 @@ export function holdJob(leases: Leases, lease: Lease, times: HoldTimes): Hold {
     },
     async write(change) {
       if (await change()) return;
-      const held = (await leases.standing([lease])).some(({ token }) => token === lease.token);
-      const why = held ? 'cancelled' : 'lost';
+      const held = (await leases.standing([lease])).find(({ token }) => token === lease.token);
+      const why = !held ? 'lost' : held.cancelled ? 'cancelled' : 'disabled';
       abort(why);
       throw new RunEnded(why);
     },

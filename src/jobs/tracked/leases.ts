@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { storeTime, type Row, type Store } from '../../store/index.js';
-import { KEPT_MS, type JobKey } from './store.js';
+import { KEPT_MS, PUBLISHED, PUBLISHING, type Commitment, type JobKey } from './store.js';
 import type { JobFailure } from './types.js';
 
 /** So often a job whose node was killed is run again. */
@@ -24,12 +24,20 @@ export interface Taken {
   input: string;
   note: string | null;
   lastLines: string;
-  committed: boolean;
+  commitment: Commitment;
 }
 
-/** How a run ends. */
-export type Ending =
-  { state: 'done'; result: string } | { state: 'failed'; failure: string } | { state: 'cancelled' };
+/** How a run ends. The failure of a cancelled one is for a job that has published already, which is then failed. */
+export type Ending = { state: 'done'; result: string } | { state: 'failed' | 'cancelled'; failure: string };
+
+/** What is to be known of a job that a node holds. */
+export interface Standing {
+  token: string;
+  cancelled: boolean;
+  /** Its tenant is disabled. */
+  disabled: boolean;
+  commitment: Commitment;
+}
 
 /**
  * The statements of a node that runs jobs. Each change of a job that runs names the token of its lease, so that a node which has
@@ -44,24 +52,32 @@ export interface Leases {
   /** Ends a job that is over. */
   giveUp(key: JobKey, failure: JobFailure): Promise<void>;
   renew(lease: Lease, milliseconds: number): Promise<boolean>;
-  /** These answer false where the lease is lost or the job is cancelled. */
+  /** These answer false where the lease is lost, the job is cancelled, or its tenant is disabled. */
   step(lease: Lease, step: string, percent: number, lines: string): Promise<boolean>;
   note(lease: Lease, note: string): Promise<boolean>;
   commit(lease: Lease): Promise<boolean>;
+  /** These answer false where the lease is lost. */
+  publish(lease: Lease): Promise<boolean>;
   lines(lease: Lease, lines: string): Promise<boolean>;
   /** Puts the job back, for another run by any node. Answers false where the job is cancelled or not held. */
   release(lease: Lease): Promise<boolean>;
   /** Answers false where the lease is lost. */
   end(lease: Lease, ending: Ending, lines: string): Promise<boolean>;
-  /** Whether these jobs are held, and whether they are to be cancelled. */
-  standing(leases: readonly Lease[]): Promise<{ token: string; cancelled: boolean }[]>;
+  /** Those of these jobs that are held. */
+  standing(leases: readonly Lease[]): Promise<Standing[]>;
 }
 
 const HELD = 'tenant_id = ? AND id = ? AND lease_token = ? AND ended_at IS NULL';
+const IS_ENABLED =
+  'EXISTS (SELECT 1 FROM tenants WHERE tenants.id = tracked_jobs.tenant_id AND tenants.enabled)';
+/** What is being published is recorded all the same. */
+const MAY_GO_ON = `cancel_requested = 0 AND (committed = ${PUBLISHING} OR ${IS_ENABLED})`;
 
 function statementsOf({ prepare, dialect }: Store, kinds: readonly string[]) {
   const now = storeTime(dialect);
   const changed = `version = version + 1, updated_at = ${now}`;
+  /** It was cancelled before it published anything. */
+  const isUndone = 'cancel_requested = 1 AND committed = 0';
   const isOver = `(cancel_requested = 1 OR reruns >= ${MOST_RERUNS})`;
   const over = `ended_at = ${now}, expires_at = ${now} + ${KEPT_MS}, lease_token = NULL, lease_until = NULL, note = NULL, input = 'null'`;
   return {
@@ -85,17 +101,20 @@ function statementsOf({ prepare, dialect }: Store, kinds: readonly string[]) {
       `SELECT kind, api_resource_id, input, note, last_lines, committed FROM tracked_jobs WHERE ${HELD}`,
     ),
     giveUp: prepare(
-      `UPDATE tracked_jobs SET state = CASE WHEN cancel_requested = 1 THEN 'cancelled' ELSE 'failed' END,
-              failure = CASE WHEN cancel_requested = 1 THEN NULL ELSE ? END, ${over}, ${changed}
+      `UPDATE tracked_jobs SET state = CASE WHEN ${isUndone} THEN 'cancelled' ELSE 'failed' END,
+              failure = CASE WHEN ${isUndone} THEN NULL ELSE ? END, ${over}, ${changed}
         WHERE tenant_id = ? AND id = ? AND ended_at IS NULL AND lease_until <= ${now} AND ${isOver}`,
     ),
     renew: prepare(`UPDATE tracked_jobs SET lease_until = ${now} + ? WHERE ${HELD}`),
     step: prepare(
       `UPDATE tracked_jobs SET step = ?, percent = CASE WHEN percent < ? THEN ? ELSE percent END, last_lines = ?, ${changed}
-        WHERE ${HELD} AND cancel_requested = 0`,
+        WHERE ${HELD} AND ${MAY_GO_ON}`,
     ),
-    note: prepare(`UPDATE tracked_jobs SET note = ? WHERE ${HELD} AND cancel_requested = 0`),
-    commit: prepare(`UPDATE tracked_jobs SET committed = 1 WHERE ${HELD} AND cancel_requested = 0`),
+    note: prepare(`UPDATE tracked_jobs SET note = ? WHERE ${HELD} AND ${MAY_GO_ON}`),
+    commit: prepare(
+      `UPDATE tracked_jobs SET committed = ${PUBLISHING} WHERE ${HELD} AND cancel_requested = 0 AND ${IS_ENABLED}`,
+    ),
+    publish: prepare(`UPDATE tracked_jobs SET committed = ${PUBLISHED} WHERE ${HELD}`),
     lines: prepare(`UPDATE tracked_jobs SET last_lines = ?, ${changed} WHERE ${HELD}`),
     release: prepare(
       `UPDATE tracked_jobs SET state = 'queued', lease_token = NULL, lease_until = NULL, ${changed}
@@ -106,10 +125,11 @@ function statementsOf({ prepare, dialect }: Store, kinds: readonly string[]) {
     ),
     failed: prepare(
       `UPDATE tracked_jobs SET state = 'failed', failure = ?, last_lines = ?, ${over}, ${changed}
-        WHERE ${HELD} AND cancel_requested = 0`,
+        WHERE ${HELD} AND (cancel_requested = 0 OR committed <> 0)`,
     ),
     cancelled: prepare(
-      `UPDATE tracked_jobs SET state = 'cancelled', last_lines = ?, ${over}, ${changed} WHERE ${HELD}`,
+      `UPDATE tracked_jobs SET state = CASE WHEN committed = 0 THEN 'cancelled' ELSE 'failed' END,
+              failure = CASE WHEN committed = 0 THEN NULL ELSE ? END, last_lines = ?, ${over}, ${changed} WHERE ${HELD}`,
     ),
   };
 }
@@ -138,6 +158,7 @@ export function openLeases(store: Store, kinds: readonly string[]): Leases {
       (await statements.step.run(step, percent, percent, lines, ...held(lease))) > 0,
     note: async (lease, note) => (await statements.note.run(note, ...held(lease))) > 0,
     commit: async (lease) => (await statements.commit.run(...held(lease))) > 0,
+    publish: async (lease) => (await statements.publish.run(...held(lease))) > 0,
     lines: async (lease, lines) => (await statements.lines.run(lines, ...held(lease))) > 0,
     release: async (lease) => (await statements.release.run(...held(lease))) > 0,
     async end(lease, ending, lines) {
@@ -146,7 +167,7 @@ export function openLeases(store: Store, kinds: readonly string[]): Leases {
       // A failure of a job that is to be cancelled is what the cancellation led to.
       if (ending.state === 'failed' && (await failed.run(ending.failure, lines, ...held(lease))) > 0)
         return true;
-      return (await cancelled.run(lines, ...held(lease))) > 0;
+      return (await cancelled.run(ending.failure, lines, ...held(lease))) > 0;
     },
     standing: (leases) => standing(store.knex, leases),
   };
@@ -160,7 +181,7 @@ const takenOf = (row: Row): Taken => ({
   input: row['input'] as string,
   note: row['note'] as string | null,
   lastLines: row['last_lines'] as string,
-  committed: Number(row['committed']) === 1,
+  commitment: Number(row['committed']) as Commitment,
 });
 
 /** The rows of jobs that may be of many tenants, in one query; each is named with its tenant. */
@@ -170,16 +191,15 @@ const rowsOf = (knex: Knex, keys: readonly JobKey[]): Knex.QueryBuilder =>
     keys.map(({ tenantId, id }) => [tenantId, id]),
   );
 
-async function standing(
-  knex: Knex,
-  leases: readonly Lease[],
-): Promise<{ token: string; cancelled: boolean }[]> {
+async function standing(knex: Knex, leases: readonly Lease[]): Promise<Standing[]> {
   const rows: Row[] = await rowsOf(knex, leases)
     .whereNotNull('lease_token')
-    .select('lease_token', 'cancel_requested');
+    .select('lease_token', 'cancel_requested', 'committed', knex.raw(`${IS_ENABLED} AS enabled`));
   return rows.map((row) => ({
     token: row['lease_token'] as string,
     cancelled: Number(row['cancel_requested']) === 1,
+    disabled: !row['enabled'],
+    commitment: Number(row['committed']) as Commitment,
   }));
 }
 

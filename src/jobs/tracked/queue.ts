@@ -13,9 +13,11 @@ export interface JobTimes extends WorkTimes, FollowTimes {
   wait: number;
 }
 
-const TIMES: JobTimes = {
+export const TIMES: JobTimes = {
   lease: 30_000,
   renew: 10_000,
+  run: 300_000,
+  publish: 120_000,
   cancel: 10_000,
   poll: 500,
   keepAlive: 15_000,

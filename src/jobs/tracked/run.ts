@@ -2,14 +2,20 @@ import { BASIC, Failure, failureOf } from '../../api/index.js';
 import { ProductError } from '../../kernel/errors.js';
 import { parse } from '../../kernel/json.js';
 import type { Log } from '../../observe/index.js';
+import { endingFor, failureWith, isFinal, type FinalReason } from './ended.js';
 import { holdJob, RunEnded, type Hold, type HoldTimes } from './hold.js';
 import type { Ending, Lease, Leases, Taken } from './leases.js';
 import { openLines, plainLine, type Lines } from './lines.js';
+import { PUBLISHED, PUBLISHING, type Commitment } from './store.js';
 import type { JobFailure, JobKind, RunningJob } from './types.js';
 
 /** In milliseconds. */
 export interface RunTimes extends HoldTimes {
-  /** How long the work has for its end once it is cancelled. */
+  /** How long a run may take. */
+  run: number;
+  /** How much longer one may take that has passed its point of no return: so much is lost where it is broken off. */
+  publish: number;
+  /** How long the work has for its end once it is ended. */
   cancel: number;
 }
 
@@ -37,39 +43,57 @@ const LONGEST_STEP = 100;
 const LONGEST_MESSAGE = 8000;
 const RETRY_MS = 1000;
 
+/** How far the job has gone, as this run knows it. */
+interface Progress {
+  commitment: Commitment;
+}
+
 /** Runs a job whose lease was just taken. */
 export function startRun(base: RunBase, lease: Lease, taken: Taken, kind: AnyJobKind): Run {
   const { leases, times, log } = base;
   log.info({ job: lease.id, kind: kind.name }, 'a job begins');
   const hold = holdJob(leases, lease, times);
   const lines = openLines(parse<string[]>(taken.lastLines));
-  const job = runningJob(base, hold, lines, taken);
-  const { finish, release } = endings(base, hold, lines);
-  let cancelling: NodeJS.Timeout | undefined;
+  const progress: Progress = { commitment: taken.commitment };
+  const job = runningJob(base, hold, lines, taken, progress);
+  const endedBy = (why: FinalReason): Ending =>
+    endingFor(why, { advice: kind.advice, isCommitted: progress.commitment !== 0, limit: times.run });
+  const { finish, release } = endings(base, hold, lines, () => endedBy('cancelled'));
+  let ending: NodeJS.Timeout | undefined;
 
   async function perform(): Promise<void> {
-    const ending = await endingOf(kind, job, log);
+    const own = await endingOf(kind, job, log);
     const why = hold.why();
-    if (ending.state === 'done') await finish(ending);
+    if (own.state === 'done') await finish(own);
     else if (why === 'stopped') await release();
-    else await finish(why === 'cancelled' ? { state: 'cancelled' } : ending);
+    else await finish(isFinal(why) ? endedBy(why) : own);
   }
+
+  function abort(why: RunEnded['why']): void {
+    hold.abort(why);
+    // Work that ignores the signal goes on, but the job is ended, and nothing more is stored of it.
+    if (isFinal(why) && !hold.isLeft())
+      ending ??= setTimeout(() => void finish(endedBy(why)), times.cancel).unref();
+  }
+
+  let late = setTimeout(() => {
+    if (progress.commitment !== PUBLISHING) return abort('late');
+    late = setTimeout(() => abort('late'), times.publish).unref();
+  }, times.run).unref();
 
   void perform().catch((err: unknown) => {
     log.error({ err, job: lease.id }, 'the end of a job could not be stored; it is run again');
     hold.leave();
   });
-  void hold.left.then(() => clearTimeout(cancelling));
+  void hold.left.then(() => {
+    clearTimeout(late);
+    clearTimeout(ending);
+  });
   return {
     lease,
     left: hold.left,
     release,
-    abort(why) {
-      hold.abort(why);
-      // Work that ignores the signal goes on, but the job is cancelled, and nothing more is stored of it.
-      if (why === 'cancelled' && !hold.isLeft())
-        cancelling ??= setTimeout(() => void finish({ state: 'cancelled' }), times.cancel).unref();
-    },
+    abort,
     async keep() {
       await hold.keep();
       if (!hold.isLeft() && lines.changed() && (await leases.lines(lease, lines.toJson())))
@@ -83,16 +107,20 @@ function runningJob(
   { leases, changed }: RunBase,
   hold: Hold,
   lines: Lines,
-  { apiId, input, note, committed: wasCommitted }: Taken,
+  { apiId, input, note }: Taken,
+  progress: Progress,
 ): RunningJob<unknown> {
   const { lease, signal } = hold;
-  let committed = wasCommitted;
   /** What is past the point of no return goes on for as long as a server that stops waits for it. */
   async function write(change: () => Promise<boolean>): Promise<void> {
     const why = hold.why() ?? (hold.isLeft() ? 'lost' : undefined);
-    if (why !== undefined && !(committed && why === 'stopped')) throw new RunEnded(why);
+    if (why !== undefined && !(progress.commitment !== 0 && why === 'stopped')) throw new RunEnded(why);
     await hold.write(change);
     changed(lease);
+  }
+  async function commitTo(commitment: Commitment, change: () => Promise<boolean>): Promise<void> {
+    await write(change);
+    progress.commitment = commitment;
   }
   return {
     id: lease.id,
@@ -111,15 +139,13 @@ function runningJob(
       if (text.length > MOST_BYTES) throw new RangeError('the note of a job is too large');
       await write(() => leases.note(lease, text));
     },
-    async commit() {
-      await write(() => leases.commit(lease));
-      committed = true;
-    },
+    commit: () => commitTo(PUBLISHING, () => leases.commit(lease)),
+    published: () => commitTo(PUBLISHED, () => leases.publish(lease)),
   };
 }
 
 /** How a run of this node ends: the job has ended, or goes back to the queue. */
-function endings({ leases, log, changed }: RunBase, hold: Hold, lines: Lines) {
+function endings({ leases, log, changed }: RunBase, hold: Hold, lines: Lines, cancelled: () => Ending) {
   const { lease } = hold;
   let finishing: Promise<void> | undefined;
 
@@ -140,11 +166,14 @@ function endings({ leases, log, changed }: RunBase, hold: Hold, lines: Lines) {
   }
 
   return {
-    finish: (ending: Ending): Promise<void> => (finishing ??= store(ending)),
+    finish(ending: Ending): Promise<void> {
+      hold.endWork();
+      return (finishing ??= store(ending));
+    },
     async release(): Promise<void> {
       if (finishing || hold.isLeft()) return finishing;
       const isBack = await leases.release(lease);
-      if (!isBack) await leases.end(lease, { state: 'cancelled' }, lines.toJson());
+      if (!isBack) await leases.end(lease, cancelled(), lines.toJson());
       changed(lease);
       hold.leave();
     },
@@ -155,15 +184,7 @@ const wait = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
 
 /** What is stored of a failure of the server's own. */
-const unexpected = (message: string = BASIC.failed.description.en): JobFailure => ({
-  status: 500,
-  code: BASIC.failed.code,
-  codeName: BASIC.failed.name,
-  message,
-});
-
-/** Why a job is given up that was begun too often. */
-export const GIVEN_UP = unexpected('the server ended in each run of this job; start a new one');
+const UNEXPECTED = failureWith(500, BASIC.failed, BASIC.failed.description.en);
 
 async function endingOf(kind: AnyJobKind, job: RunningJob<unknown>, log: Log): Promise<Ending> {
   try {
@@ -175,7 +196,7 @@ async function endingOf(kind: AnyJobKind, job: RunningJob<unknown>, log: Log): P
     const failure = err instanceof Failure || err instanceof ProductError ? failureOf(err) : undefined;
     if (failure) return { state: 'failed', failure: JSON.stringify(stored(failure)) };
     if (!job.signal.aborted) log.error({ err, job: job.id, kind: kind.name }, 'a job failed');
-    return { state: 'failed', failure: JSON.stringify(unexpected()) };
+    return { state: 'failed', failure: JSON.stringify(UNEXPECTED) };
   }
 }
 

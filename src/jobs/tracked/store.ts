@@ -25,6 +25,11 @@ export interface JobKey {
   id: string;
 }
 
+/** How far a job has gone that nothing undoes (`committed`): it can be cancelled, or it publishes, or only what follows that is left. */
+export type Commitment = 0 | typeof PUBLISHING | typeof PUBLISHED;
+export const PUBLISHING = 1;
+export const PUBLISHED = 2;
+
 const iso = (milliseconds: unknown): string => new Date(Number(milliseconds)).toISOString();
 
 export const toJob = (row: Row): Job => ({
@@ -114,15 +119,15 @@ export async function findJob(db: TenantDb, id: string): Promise<StoredJob> {
 }
 
 /**
- * Cancels a job that waits, and asks the node that runs it to cancel one that runs, unless it has passed the point of no
- * return. One that has ended stays as it is.
+ * Cancels a job that waits, and asks the node that runs it to cancel one that runs, unless it publishes. One that has published
+ * is failed then, and one that has ended stays as it is.
  * @returns the job as it is then
  * @throws NotFound
  */
 export async function cancelJob(db: TenantDb, id: string): Promise<Job> {
   const row = (await db.from(TABLE).where({ id }).forUpdate().first()) as Row | undefined;
   if (!row) throw noJob(id);
-  if (row['ended_at'] === null && Number(row['committed']) === 0) {
+  if (row['ended_at'] === null && Number(row['committed']) !== PUBLISHING) {
     const now = Date.now();
     const change =
       row['state'] === 'queued'

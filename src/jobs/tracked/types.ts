@@ -42,11 +42,14 @@ export interface RunningJob<Input> {
   tenantId: string;
   apiId: string;
   input: Input;
-  /** Aborted when the job is cancelled, when its lease is lost, and when the server stops. */
+  /**
+   * Aborted when the job is cancelled or takes too long, when its tenant is disabled, when its lease is lost, and when the server
+   * stops.
+   */
   signal: AbortSignal;
   /**
    * Says what it does now, and stores it.
-   * @throws where the job was cancelled or its lease is lost: nothing may be done after it.
+   * @throws where the job was ended or its lease is lost: nothing may be done after it.
    */
   step(name: string, percent: number): Promise<void>;
   /** Takes a line of a tool. It is shortened, and stored from time to time. */
@@ -56,16 +59,32 @@ export interface RunningJob<Input> {
   /** Stores a note, at most 64 KiB of JSON. When it resolves, a later run will find it. @throws as `step` */
   setNote(note: unknown): Promise<void>;
   /**
-   * Passes the point of no return: from here on, and in later runs, a caller's DELETE does not cancel the job. Call it right before
-   * something that nothing undoes, such as the publication of a package, where the steps after it have to follow.
+   * Passes the point of no return: from here on, and in later runs, a caller's DELETE does not cancel the job, and it is not ended
+   * where its tenant is disabled. Call it right before something that nothing undoes, such as the publication of a package, where the
+   * steps after it have to follow. When its time is over, it has some minutes more for them.
    * @throws as `step`, where the job was cancelled before
    */
   commit(): Promise<void>;
+  /**
+   * Says that it is done what `commit` was for, and the steps after it need not follow: from here on the job can be ended again. It is
+   * then failed, not cancelled, and its failure has what `advice.published` says.
+   * @throws as `step`, where the lease is lost
+   */
+  published(): Promise<void>;
+}
+
+/** What a caller reads in the failure of a job that was ended. */
+export interface JobAdvice {
+  /** Of one that took too long before its point of no return: that nothing was published, and what to change. */
+  slow: string;
+  /** Of one that was ended after it: what may be there now, and what a new job does about it. */
+  published: string;
 }
 
 /** A kind of jobs: what is done, and what of its input is stored. Its input is JSON without secrets. */
 export interface JobKind<Input, Result extends Readonly<Record<string, unknown>>> {
   name: string;
+  advice?: JobAdvice;
   /**
    * Does the work. It may be run again from its beginning with the last note, on this node or another, where a process was killed.
    * @throws Failure, or an error of kernel/errors.ts, for what its caller can change; the job then fails with it. Anything else is

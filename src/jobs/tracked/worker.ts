@@ -3,9 +3,10 @@ import { newId } from '../../kernel/ids.js';
 import type { Log } from '../../observe/index.js';
 import type { Store } from '../../store/index.js';
 import { every } from '../every.js';
-import { openLeases, type Candidate } from './leases.js';
-import { GIVEN_UP, startRun, type AnyJobKind, type Run, type RunTimes } from './run.js';
-import type { JobKey } from './store.js';
+import { GIVEN_UP } from './ended.js';
+import { openLeases, type Candidate, type Standing } from './leases.js';
+import { startRun, type AnyJobKind, type Run, type RunTimes } from './run.js';
+import { PUBLISHING, type JobKey } from './store.js';
 
 /** In milliseconds. */
 export interface WorkTimes extends RunTimes {
@@ -72,19 +73,15 @@ export function openWorker({ store, log, kinds, atOnce = 1, times, changed }: Wo
     }
   }
 
-  /** Ends the work of jobs that were cancelled or deleted, or that another node has, and keeps the others. */
+  /** Ends the work of jobs that have to end, or that another node has, and keeps the others. */
   async function look(): Promise<void> {
     if (runs.size === 0) return;
     const asked = [...runs];
-    const held = new Map(
-      (await leases.standing(asked.map(({ lease }) => lease))).map(({ token, cancelled }) => [
-        token,
-        cancelled,
-      ]),
-    );
+    const standing = await leases.standing(asked.map(({ lease }) => lease));
+    const held = new Map(standing.map((each) => [each.token, each]));
     for (const run of asked) {
-      const cancelled = held.get(run.lease.token);
-      if (cancelled !== false) run.abort(cancelled ? 'cancelled' : 'lost');
+      const why = reasonToEnd(held.get(run.lease.token));
+      if (why !== undefined) run.abort(why);
       await run.keep();
     }
   }
@@ -134,4 +131,10 @@ export function openWorker({ store, log, kinds, atOnce = 1, times, changed }: Wo
       );
     },
   };
+}
+
+function reasonToEnd(standing: Standing | undefined): 'lost' | 'cancelled' | 'disabled' | undefined {
+  if (!standing) return 'lost'; // or deleted
+  if (standing.cancelled) return 'cancelled';
+  return standing.disabled && standing.commitment !== PUBLISHING ? 'disabled' : undefined;
 }

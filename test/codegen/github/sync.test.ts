@@ -119,6 +119,7 @@ describe('the synchronization of a repository', () => {
         job.noted = value;
       },
       commit: async () => undefined,
+      published: async () => undefined,
     };
     return { job, cancel: () => controller.abort(new Error('cancelled')) };
   }

@@ -45,6 +45,16 @@ for (const kind of STORES)
       assert.deepEqual(shown, full);
     });
 
+    it('does not keep the user, query and fragment of an address: they can have a key in them', async () => {
+      const api = await newApi(admin);
+      const swaggerUrl = 'https://ann:secret@api.example.com/openapi.json?key=secret#secret';
+      await add(api, { swaggerUrl });
+      const [entry] = await list(api);
+      assert.equal(entry?.['swaggerUrl'], 'https://api.example.com/openapi.json');
+      const stored = await server.context.store.knex('sdk_history').where({ api_resource_id: api });
+      assert.ok(!JSON.stringify(stored).includes('secret'));
+    });
+
     it('takes tags as a text with commas', async () => {
       const api = await newApi(admin);
       assert.deepEqual((await add(api, { tags: 'a, b,,a' }))['tags'], ['a', 'b']);

@@ -20,8 +20,12 @@ const [SENDING, SENT] = ['sending', 'sent'];
 const END = 'end';
 const RELEASE_POINTS = [...Object.keys(RELEASE_STEPS), SENDING, SENT, END];
 const SYNC_POINTS = [...Object.keys(SYNC_STEPS), SENT, END];
-/** Steps that begin after the point of no return. */
-const PAST = ['record', 'labels', 'release'];
+/** How a job ends that is cancelled in a step after its point of no return; in the others it is cancelled. */
+const PAST: Readonly<Record<string, 'done' | 'failed'>> = {
+  record: 'done',
+  labels: 'failed',
+  release: 'failed',
+};
 
 interface Killed extends Subject {
   point: string;
@@ -191,20 +195,20 @@ describe('steps of jobs of code generation', () => {
         parts.pushing.set(name, { count: 0, before: cancel });
         await hold.reached;
         await cancel();
-        if (PAST.includes(point)) hold.letGo();
+        if (PAST[point] === 'done') hold.letGo();
         return subjects.ended((await started)['id']);
       }
 
       const titleOf = (step: string): string =>
-        PAST.includes(step)
-          ? `while it is sent and in the step "${step}" is done`
+        PAST[step]
+          ? `while it is sent and in the step "${step}" is ${PAST[step]}`
           : `in the step "${step}" is not sent`;
 
       for (const step of some(Object.keys(RELEASE_STEPS)))
         it(`a release that is cancelled ${titleOf(step)} [SEC-C8]`, async () => {
           const subject = await subjects.release(`cancelled-${kind}-${step}`);
           const job = await cancelledAt(subject, step);
-          const versions = PAST.includes(step) ? ['0.0.1'] : [];
+          const versions = PAST[step] ? ['0.0.1'] : [];
           assert.deepEqual([job['state'], job['step']], [versions.length > 0 ? 'done' : 'cancelled', step]);
           assert.equal(parts.publishing.get(subject.name)?.count, versions.length);
           assert.deepEqual(
@@ -221,13 +225,15 @@ describe('steps of jobs of code generation', () => {
       for (const step of some(Object.keys(SYNC_STEPS)))
         it(`a synchronization that is cancelled ${titleOf(step)} [SEC-C8]`, async () => {
           const subject = await subjects.sync(`cancelled-${kind}-${step}`);
-          const { state } = await cancelledAt(subject, step);
-          const head = headOf(subject.folder, 'main');
-          assert.deepEqual(
-            [state, head === undefined],
-            PAST.includes(step) ? ['done', false] : ['cancelled', true],
-          );
-          const made = { labels: PAST.includes(step) ? 1 : 0, releases: PAST.includes(step) ? [head] : [] };
+          const { state, failure } = await cancelledAt(subject, step);
+          const isPushed = headOf(subject.folder, 'main') !== undefined;
+          assert.deepEqual([state, isPushed], PAST[step] ? ['failed', true] : ['cancelled', false]);
+          if (isPushed)
+            assert.match(
+              String((failure as Data)['message']),
+              /^The job was cancelled after its point of no return\. The repository may have the new commit/,
+            );
+          const made = { labels: step === 'release' ? 1 : 0, releases: [] };
           assert.deepEqual(announced(subject.name, subject.number), made);
         });
 

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import pino from 'pino';
 import { defineCodes, Failure } from '../../../src/api/index.js';
 import { openSweeper, type AnyJobKind, type JobQueue, type RunEnded } from '../../../src/jobs/index.js';
-import { cancelJob } from '../../../src/jobs/tracked/store.js';
-import { deleteRowsOfTenant, tenantTransaction } from '../../../src/store/index.js';
+import { cancelJob, insertJob } from '../../../src/jobs/tracked/store.js';
+import { TIMES } from '../../../src/jobs/tracked/queue.js';
+import { openWorker } from '../../../src/jobs/tracked/worker.js';
+import { deleteRowsOfTenant, tenantTransaction, type Store } from '../../../src/store/index.js';
 import { Invalid } from '../../../src/kernel/errors.js';
 import { until } from '../../support/raw.js';
 import { onEveryStore } from '../../support/stores.js';
@@ -32,6 +34,7 @@ onEveryStore('the queue of tracked jobs', (open) => {
   });
 
   type Options = Parameters<typeof openQueue>[2];
+  type Running = Awaited<ReturnType<Steered['running']>>;
   const node = (kind: AnyJobKind = steered.kind, options: Options = {}): JobQueue => {
     const queue = openQueue(open(), [kind], { stop: 0, ...options });
     queues.push(queue);
@@ -42,6 +45,26 @@ onEveryStore('the queue of tracked jobs', (open) => {
   const cancel = (id: string) => tenantTransaction(open(), red, (db) => cancelJob(db, id));
   const holds = () => open().knex('tracked_jobs').whereNotNull('lease_token');
   const lapse = () => holds().update({ lease_until: 0 });
+  const advised = (): AnyJobKind => ({
+    ...steered.kind,
+    advice: { slow: 'Nothing was published.', published: 'It may be published.' },
+  });
+  const insertOne = () =>
+    tenantTransaction(open(), red, (db) => insertJob(db, { kind: 'steered', apiId: api, input: null }));
+  /** A store whose answer to the end of a job comes after a look at it. */
+  const lookingAfterTheEnd = (look: () => Promise<void>): Store => ({
+    ...open(),
+    prepare(sql) {
+      const statement = open().prepare(sql);
+      if (!sql.includes("state = 'done'")) return statement;
+      const run: typeof statement.run = async (...values) => {
+        const changed = await statement.run(...values);
+        await look();
+        return changed;
+      };
+      return { ...statement, run };
+    },
+  });
   /** As if another node had taken the job, and were dead now. */
   const lapseElsewhere = () => holds().update({ lease_token: 'elsewhere', lease_until: 0 });
 
@@ -214,6 +237,160 @@ onEveryStore('the queue of tracked jobs', (open) => {
     await enqueue(queue, 'b');
     await steered.running('b');
     assert.deepEqual(await jobOf(open(), red, id), ended);
+  });
+
+  it('ends a job that takes longer than a run may, says what to change, and runs the next one', async () => {
+    const queue = node(advised(), { run: 60 });
+    const { id } = await enqueue(queue, 'a');
+    const { signal } = await steered.running('a');
+    const { state, failure } = await jobWhen(open(), red, id);
+    assert.deepEqual([state, (signal.reason as RunEnded).why], ['failed', 'late']);
+    assert.deepEqual(failure, {
+      ...{ status: 503, code: 503, codeName: 'ServiceUnavailable' },
+      message: 'The job took longer than 0.001 minutes. Nothing was published.',
+    });
+    await enqueue(queue, 'b');
+    await steered.running('b');
+  });
+
+  it('ends a job that takes too long and ignores its signal', async () => {
+    steered = new Steered(true);
+    const queue = node(advised(), { run: 50, cancel: 1 });
+    const { id } = await enqueue(queue, 'a');
+    const job = await steered.running('a');
+    assert.equal((await jobWhen(open(), red, id)).failure?.status, 503);
+    await assert.rejects(job.step('late', 90), { name: 'RunEnded' });
+    await enqueue(queue, 'b');
+    await steered.running('b');
+    for (const name of ['a', 'b']) await steered.end(name);
+  });
+
+  /** Runs a job whose first run has begun to publish again, on a node of these times. */
+  async function publishingAgain(times: Options): Promise<{ id: string; job: Running }> {
+    const first = node(steered.kind, { look: 1e6 });
+    const { id } = await enqueue(first, 'a');
+    first.wake();
+    await (await steered.running('a')).commit();
+    await lapse();
+    node(advised(), times);
+    return { id, job: await steered.running('a', 2) };
+  }
+
+  it('lets a job end whose time is over while it publishes', async () => {
+    const { id, job } = await publishingAgain({ run: 0 });
+    await job.step('history', 90);
+    await steered.end('a');
+    assert.deepEqual((await jobWhen(open(), red, id)).result, { by: 'a' });
+  });
+
+  it('ends a job that publishes for too long, and does not say that nothing was published', async () => {
+    const { id } = await publishingAgain({ run: 0, publish: 0 });
+    const { state, failure } = await jobWhen(open(), red, id);
+    const said = 'The job took longer than 0 minutes. It may be published.';
+    assert.deepEqual([state, failure?.message], ['failed', said]);
+  });
+
+  it('fails a job that is cancelled after it has published, and says so', async () => {
+    const { id } = await enqueue(node(advised()), 'a');
+    const job = await steered.running('a');
+    await job.commit();
+    await job.published();
+    assert.equal((await cancel(id)).state, 'running');
+    const { state, failure } = await jobWhen(open(), red, id);
+    assert.deepEqual([state, job.signal.aborted], ['failed', true]);
+    assert.deepEqual(failure, {
+      ...{ status: 409, code: 409, codeName: 'Conflict' },
+      message: 'The job was cancelled after its point of no return. It may be published.',
+    });
+  });
+
+  it('fails a job that is cancelled after it has published and whose node was gone before it saw it', async () => {
+    const first = node(steered.kind, { look: 1e6 });
+    const { id } = await enqueue(first, 'a');
+    first.wake();
+    const job = await steered.running('a');
+    await job.commit();
+    await job.published();
+    await cancel(id);
+    await lapse();
+    node();
+    const { state, failure } = await jobWhen(open(), red, id);
+    assert.deepEqual(
+      [state, failure?.message],
+      ['failed', 'the server ended before the job did; start a new one'],
+    );
+  });
+
+  describe('of a tenant that is disabled while its job runs', () => {
+    let api: string;
+    let tenantId: string;
+    let tenants = 0;
+    beforeEach(async () => {
+      const name = `off-${++tenants}`;
+      tenantId = (await open().transaction((trx) => createTenantAt(trx, name, `${name}.example.com`))).id;
+      api = await newApi(open(), tenantId);
+    });
+    const disable = () => open().knex('tenants').where({ id: tenantId }).update({ enabled: false });
+    const failed = (message: string) => ['failed', 409, message];
+
+    it('ends the work, and fails the job', async () => {
+      const { id } = await enqueue(node(advised()), 'a', api, tenantId);
+      const { signal } = await steered.running('a');
+      await disable();
+      const { state, failure } = await jobWhen(open(), tenantId, id);
+      const said = 'The tenant was disabled while the job ran.';
+      assert.deepEqual([state, failure?.status, failure?.message], failed(said));
+      assert.equal((signal.reason as RunEnded).why, 'disabled');
+    });
+
+    it('refuses steps, notes and the publication before its node has looked', async () => {
+      const queue = node(advised(), { look: 1e6 });
+      await enqueue(queue, 'a', api, tenantId);
+      queue.wake();
+      const job = await steered.running('a');
+      await disable();
+      await assert.rejects(job.commit(), { name: 'RunEnded', why: 'disabled' });
+      await assert.rejects(job.step('publish', 50), { name: 'RunEnded', why: 'disabled' });
+      await assert.rejects(job.setNote('late'), { name: 'RunEnded', why: 'disabled' });
+    });
+
+    it('lets a publication that has begun be recorded, and no other begin', async () => {
+      const { id } = await enqueue(node(advised()), 'a', api, tenantId);
+      const job = await steered.running('a');
+      await job.commit();
+      await disable();
+      await job.step('history', 90);
+      await assert.rejects(job.commit(), { name: 'RunEnded', why: 'disabled' });
+      const said = 'The tenant was disabled while the job ran. It may be published.';
+      const { state, failure } = await jobWhen(open(), tenantId, id);
+      assert.deepEqual([state, failure?.status, failure?.message], failed(said));
+    });
+
+    it('ends a job that has published, and says so', async () => {
+      const { id } = await enqueue(node(advised()), 'a', api, tenantId);
+      const job = await steered.running('a');
+      await job.commit();
+      await disable();
+      await job.published();
+      const said = 'The tenant was disabled while the job ran. It may be published.';
+      const { state, failure } = await jobWhen(open(), tenantId, id);
+      assert.deepEqual([state, failure?.status, failure?.message], failed(said));
+    });
+  });
+
+  it('does not abort the signal of a run whose end was just stored', async () => {
+    const { id } = await insertOne();
+    const steps: string[] = [];
+    let signal: AbortSignal | undefined;
+    const worker = openWorker({
+      ...{ store: lookingAfterTheEnd(() => worker.turn()), log: pino({ level: 'silent' }), times: TIMES },
+      kinds: [{ name: 'steered', run: async (job) => ((signal = job.signal), {}) }],
+      changed: ({ id: changed }) => void steps.push(changed),
+    });
+    await worker.turn();
+    await jobWhen(open(), red, id);
+    await worker.close();
+    assert.deepEqual([signal?.aborted, steps], [false, [id, id]]);
   });
 
   it('does not cancel a job past its point of no return, nor its next run', async () => {
