@@ -1,5 +1,5 @@
 import { Failure, type CallTenant } from '../../api/index.js';
-import { DocumentRefused, type CatalogueBase } from '../../gateway/index.js';
+import { DocumentRefused, refusal, type CatalogueBase } from '../../gateway/index.js';
 import { parse } from '../../kernel/json.js';
 import { tenantDb, type Store } from '../../store/index.js';
 import { documentOfApi } from '../api-document.js';
@@ -11,8 +11,7 @@ import type { OpenApi } from '../types.js';
 
 export type DocumentServices = Pick<CatalogueBase, 'prepare' | 'locate' | 'inPlace' | 'fetchDocument'>;
 
-const failed = (message: string, data?: unknown): Failure =>
-  new Failure(422, CODEGEN_CODES.documentFailed, { message, data });
+const failed = (message: string): Failure => new Failure(422, CODEGEN_CODES.documentFailed, { message });
 
 /** The document at an address. @throws Failure 422 200001 */
 async function documentAt(
@@ -33,7 +32,7 @@ async function documentAt(
   } catch (error) {
     if (!(error instanceof DocumentRefused)) throw error;
     const problems = error.problems.map((problem) => ({ ...problem, field: 'swaggerUrl' }));
-    throw failed(problems[0]?.message ?? error.message, problems);
+    throw refusal(problems, CODEGEN_CODES.documentFailed);
   }
 }
 
