@@ -160,7 +160,7 @@ Second\\.
     });
     assert.match(
       text,
-      /^\| Parameter \| In \| Type \| Required \| Values \| Description \|\n.*\n\| `take` \| query \| `integer` \| no \| `example: 20`, `default: 10`, `maximum: 50` \|  \|$/m,
+      /^\| Parameter \| In \| Type \| Required \| Values \| Description \|\n.*\n\| `take` \| query \| `integer` \| no \| `example: 20`, `default: 10`, `maximum: 50` \| {2}\|$/m,
     );
     assert.ok(
       text.endsWith(`#### Body of \`200\`
