@@ -234,7 +234,7 @@ for (const kind of STORES)
     it('refuse clients that could not work or not be safe, with the way out', async () => {
       const code = ['--grant', 'code'];
       const cases: [string[], RegExp][] = [
-        [code, /redirectUris: authorization_code needs at least one redirect URI/],
+        [code, /^gatehouse: --redirect-uri: authorization_code needs at least one redirect URI/],
         [[...code, '--redirect-uri', 'http://app.example.com/cb'], /must be https/],
         [[...code, '--redirect-uri', 'https://*.example.com/cb'], /wildcard/],
         [[...code, '--redirect-uri', 'https://app.example.com/cb#x'], /fragment/],
