@@ -158,7 +158,8 @@ function failuresOf({
     BASIC.tooManyRequests,
   ];
   const failures = new Map<number, Code[]>(basic.map((code) => [code.code, [code]]));
-  const own = Object.values(conflicts);
+  // Several conflicts can have one code.
+  const own = [...new Set(Object.values(conflicts))];
   if (own.length > 0) failures.set(409, own);
   return failures;
 }

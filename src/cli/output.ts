@@ -9,6 +9,7 @@ import {
   StoreUnavailable,
 } from '../kernel/errors.js';
 import type { Io } from './io.js';
+import { withNames, type NameOfField } from './option-names.js';
 
 /** What scripts can rely on. */
 export const EXIT = { done: 0, failed: 1, usage: 2, notFound: 3, conflict: 4, invalid: 5 } as const;
@@ -45,21 +46,39 @@ const EXIT_OF_STATUS: Readonly<Record<number, number>> = {
 
 const MOST_PROBLEMS = 20;
 
+function problemsIn(data: unknown): Partial<FieldProblem>[] {
+  const { problems = data } = (data ?? {}) as { problems?: unknown };
+  return (Array.isArray(problems) ? (problems as Partial<FieldProblem>[]) : []).slice(0, MOST_PROBLEMS);
+}
+
+/** The message of a failure, with fields by what was typed for them. */
+export function failureLine(
+  { message, data }: { message: string; data?: unknown },
+  nameOf: NameOfField,
+): string {
+  const fields = problemsIn(data).flatMap(({ field }) => field ?? []);
+  return withNames(message, fields, nameOf);
+}
+
 /** What is wrong with a document, with its place in the text; what a tool wrote last that failed. */
 function problemLines(data: unknown): string[] {
-  const { lastLines, problems = data } = (data ?? {}) as { lastLines?: unknown; problems?: unknown };
-  const places = (Array.isArray(problems) ? (problems as Partial<FieldProblem>[]) : [])
-    .slice(0, MOST_PROBLEMS)
-    .flatMap(({ line, column, path, message }) =>
-      line === undefined || message === undefined
-        ? []
-        : [`line ${line}${column === undefined ? '' : `:${column}`} ${path ?? ''} ${message}`],
-    );
+  const { lastLines } = (data ?? {}) as { lastLines?: unknown };
+  const places = problemsIn(data).flatMap(({ line, column, path, message }) =>
+    line === undefined || message === undefined
+      ? []
+      : [`line ${line}${column === undefined ? '' : `:${column}`} ${path ?? ''} ${message}`],
+  );
   return [...places, ...(Array.isArray(lastLines) ? lastLines.map(String) : [])];
 }
 
-/** One line on standard error, and the exit code that belongs to it. */
-export function explain({ env, stderr }: Io, error: unknown): number {
+/** The person at the command line is the operator, who can open the way to a private address. */
+const adviceFor = (data: unknown): string[] =>
+  problemsIn(data).some(({ rule }) => rule === 'private')
+    ? ['to allow it, name the address in GATEHOUSE_OUTBOUND_ALLOW, or in outbound.allow of the configuration']
+    : [];
+
+/** One line on standard error, and the exit code that belongs to it. @param nameOf what the command calls a field */
+export function explain({ env, stderr }: Io, error: unknown, nameOf: NameOfField): number {
   const line = (text: string): void => void stderr.write(`gatehouse: ${text}\n`);
   if (error instanceof ConfigError || error instanceof SchemaMismatch || error instanceof Busy) {
     line(error.message);
@@ -71,7 +90,7 @@ export function explain({ env, stderr }: Io, error: unknown): number {
   }
   if (error instanceof NotFound || error instanceof Conflict || error instanceof Invalid) {
     // The key of such a refusal names no option and no field.
-    line(error.key === 'wayIn' ? error.message : `${error.key}: ${error.message}`);
+    line(error.key === 'wayIn' ? error.message : `${nameOf(error.key)}: ${error.message}`);
     return error instanceof NotFound
       ? EXIT.notFound
       : error instanceof Conflict
@@ -79,8 +98,8 @@ export function explain({ env, stderr }: Io, error: unknown): number {
         : EXIT.invalid;
   }
   if (error instanceof Failure) {
-    line(error.message);
-    for (const text of problemLines(error.data)) stderr.write(`  ${text}\n`);
+    line(failureLine(error, nameOf));
+    for (const text of [...problemLines(error.data), ...adviceFor(error.data)]) stderr.write(`  ${text}\n`);
     return EXIT_OF_STATUS[error.status] ?? EXIT.failed;
   }
   // The reader that closed the pipe of standard output needs no message.

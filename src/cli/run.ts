@@ -12,6 +12,7 @@ import { keysCommand } from './keys.js';
 import { migrateCommand } from './migrate.js';
 import { mqttAppCommand } from './mqtt-app.js';
 import { mqttCommand } from './mqtt.js';
+import { namesIn } from './option-names.js';
 import { EXIT, EXIT_HELP, explain } from './output.js';
 import { registrationCommand } from './registration.js';
 import { sdkCommand } from './sdk.js';
@@ -82,11 +83,14 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 }
 
 async function outcome(argv: readonly string[], run: Run): Promise<number> {
+  let started: Command | undefined;
   try {
-    await programFor(run).parseAsync(argv, { from: 'user' });
+    await programFor(run)
+      .hook('preAction', (_program, command) => void (started = command))
+      .parseAsync(argv, { from: 'user' });
     return run.exitCode;
   } catch (error) {
-    if (!(error instanceof CommanderError)) return explain(run, error);
+    if (!(error instanceof CommanderError)) return explain(run, error, namesIn(started));
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
 }

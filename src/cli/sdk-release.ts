@@ -6,7 +6,8 @@ import { NotFound } from '../kernel/errors.js';
 import type { StoreContext } from '../store-context.js';
 import type { Tenant } from '../tenants/index.js';
 import type { Run } from './io.js';
-import { EXIT, print, table } from './output.js';
+import { namesIn, type NameOfField } from './option-names.js';
+import { EXIT, failureLine, print, table } from './output.js';
 import { change, inTenant, tenantOf, withContext } from './session.js';
 
 const LOOK_MS = 250;
@@ -50,12 +51,12 @@ export const releaseCommand = (run: Run): Command =>
       `
 Ctrl+C ends the following alone: the job goes on. End it with gatehouse sdk cancel <job>.`,
     )
-    .action((api: string, options: ReleaseOptions) =>
+    .action((api: string, options: ReleaseOptions, command: Command) =>
       withContext(run, async (context) => {
         const tenant = await tenantOf(context, options.tenant);
         const started = await start(context, tenant, await apiOf(context, tenant, api), options);
         const job = await follow(run, context, tenant, started);
-        if (job) sayEnded(run, options.json ?? false, job);
+        if (job) sayEnded(run, options.json ?? false, job, namesIn(command));
         else run.stderr.write(`job ${started.id} goes on\n`);
       }),
     );
@@ -148,13 +149,14 @@ async function progressOf({ stderr }: Run, id: string): Promise<Progress> {
   };
 }
 
-function sayEnded(run: Run, json: boolean, job: Job): void {
+function sayEnded(run: Run, json: boolean, job: Job, nameOf: NameOfField): void {
   const { result = {} } = job;
   print(run, json, job, table(Object.entries(result).map(([name, value]) => [name, String(value)])));
   if (job.state === 'done') return;
   run.exitCode = EXIT.failed;
   for (const text of job.failure ? job.lastLines : []) run.stderr.write(`  ${text}\n`);
-  run.stderr.write(`gatehouse: ${job.failure?.message ?? 'the job was cancelled'}\n`);
+  const message = job.failure ? failureLine(job.failure, nameOf) : 'the job was cancelled';
+  run.stderr.write(`gatehouse: ${message}\n`);
 }
 
 export const cancelCommand = (run: Run): Command =>

@@ -35,13 +35,24 @@ export const paragraphs = (value: unknown): string =>
     .filter(Boolean)
     .join('\n\n');
 
+/** A text of several lines without characters that are not seen. */
+export const plainText = (value: string, longest: number): string => cut(textOf(value, longest), longest);
+
+/** A fence is longer than each row of its mark within. */
+const fenceFor = (text: string, least: number): string =>
+  '`'.repeat(Math.max(least, ...[...text.matchAll(/`+/g)].map(([row]) => row.length + 1)));
+
+/** Code in a block of its own. @param text of `plainText` */
+export function codeBlock(text: string): string {
+  const fence = fenceFor(text, 3);
+  return `${fence}\n${text}\n${fence}`;
+}
+
 /** Code within a line or a cell. */
 export function code(value: string): string {
   const text = cut(begin(value, LONGEST_CELL).replace(UNSEEN, ' ').replace(/\s+/g, ' ').trim(), LONGEST_CELL);
   if (text === '') return '';
-  // A fence is longer than each row of backticks within.
-  const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([row]) => row.length));
-  const fence = '`'.repeat(longest + 1);
+  const fence = fenceFor(text, 1);
   const room = text.includes('`') ? ' ' : '';
   return `${fence}${room}${text}${room}${fence}`;
 }

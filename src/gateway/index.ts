@@ -29,11 +29,14 @@ import { DocumentRefused } from './types.js';
 import { openUsage, type Usage } from './usage/index.js';
 
 export {
+  callPlace,
   currentDocument,
   DOCUMENT_LIMITS,
   givesDocument,
+  refusal,
   SOURCE,
   withDocument,
+  type CallPlace,
   type CatalogueBase,
   type Source,
   type SourceBase,

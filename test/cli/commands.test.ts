@@ -101,7 +101,7 @@ for (const kind of STORES)
       assert.equal((await run('tenant', 'create', 'Acme', '--host', 'other.example')).code, 4);
       const { code, stderr } = await run('tenant', 'create', 'Other', '--host', 'id.acme.example');
       assert.equal(code, 4);
-      assert.match(stderr, /hosts: another tenant has one of the hosts id\.acme\.example/);
+      assert.match(stderr, /^gatehouse: --host: another tenant has one of the hosts id\.acme\.example/);
       assert.equal((await run('tenant', 'create', 'Other', '--host', 'not a host')).code, 5);
       assert.equal((await run('tenant', 'disable', 'Gatehouse')).code, 4);
       assert.equal((await run('tenant', 'show', 'nobody')).code, 3);
@@ -234,7 +234,7 @@ for (const kind of STORES)
     it('refuse clients that could not work or not be safe, with the way out', async () => {
       const code = ['--grant', 'code'];
       const cases: [string[], RegExp][] = [
-        [code, /redirectUris: authorization_code needs at least one redirect URI/],
+        [code, /^gatehouse: --redirect-uri: authorization_code needs at least one redirect URI/],
         [[...code, '--redirect-uri', 'http://app.example.com/cb'], /must be https/],
         [[...code, '--redirect-uri', 'https://*.example.com/cb'], /wildcard/],
         [[...code, '--redirect-uri', 'https://app.example.com/cb#x'], /fragment/],

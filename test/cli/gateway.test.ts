@@ -121,7 +121,7 @@ for (const kind of STORES)
         ['azure-apim', 'ca', '/etc/ssl/certs/ca.crt'],
       ] as const) {
         const { code, stderr } = await cli(['gateway', 'export', product, `--${option}`, value], env);
-        assert.deepEqual([code, stderr], [5, `gatehouse: ${option}: is for nginx only; leave it out\n`]);
+        assert.deepEqual([code, stderr], [5, `gatehouse: --${option}: is for nginx only; leave it out\n`]);
       }
     });
 
@@ -129,7 +129,7 @@ for (const kind of STORES)
       const folder = join(temporaryFolder(), 'missing');
       const refused = await cli(['gateway', 'export', 'kong', '--out', join(folder, 'kong.yaml')], env);
       assert.equal(refused.code, 5);
-      assert.equal(refused.stderr, `gatehouse: out: there is no folder ${folder}; make it first\n`);
+      assert.equal(refused.stderr, `gatehouse: --out: there is no folder ${folder}; make it first\n`);
     });
 
     it('writes a file whole, and only where it changes', async () => {

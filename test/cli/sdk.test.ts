@@ -43,7 +43,7 @@ describe('gatehouse sdk preview', () => {
 
   it('leaves a folder alone that has something in it', async () => {
     const { code, stderr } = await preview('orders.json', '--out', '.');
-    assert.deepEqual([code, stderr], [4, `gatehouse: out: ${cwd} is not empty; name a new folder\n`]);
+    assert.deepEqual([code, stderr], [4, `gatehouse: --out: ${cwd} is not empty; name a new folder\n`]);
   });
 
   for (const [what, args, code, message] of [
@@ -53,16 +53,31 @@ describe('gatehouse sdk preview', () => {
       3,
       /^gatehouse: document: there is no file and no API/,
     ],
-    ['a document with a mistake, with its line', ['bad.yaml'], 5, /^ {2}line 2:1 \/info Add "version"\.$/m],
+    [
+      'a document with a mistake, with its line',
+      ['bad.yaml'],
+      5,
+      /^gatehouse: document, line 2: Add "version"\n {2}line 2:1 \/info Add "version"\.$/m,
+    ],
     [
       'an unknown generator',
       ['orders.json', '--generator', 'x'],
       5,
-      /^gatehouse: genName: there is no generator "x"/,
+      /^gatehouse: --generator: there is no generator "x"/,
     ],
-    ['an option that is none', ['orders.json', '--option', 'x=1'], 5, /^gatehouse: options\/x: /],
+    [
+      'an option that is none',
+      ['orders.json', '--option', 'x=1'],
+      5,
+      /^gatehouse: --option x: is not an option of hey-api-fetch/,
+    ],
     ['an option without a value', ['orders.json', '--option', 'x'], 2, /say name=value/],
-    ['an address out of reach', ['http://127.0.0.1:1/a.json'], 5, /swaggerUrl/],
+    [
+      'an address out of reach',
+      ['http://127.0.0.1:1/a.json'],
+      5,
+      /^gatehouse: document: the address is in a private[^]*^ {2}to allow it, name the address in GATEHOUSE_OUTBOUND_ALLOW/m,
+    ],
   ] as const)
     it(`refuses ${what}, and writes nothing`, async () => {
       const finished = await preview(...args, '--out', 'refused');
@@ -145,6 +160,17 @@ for (const kind of STORES)
         [unknown.code, unknown.stderr],
         [3, 'gatehouse: api: there is no API resource "no-such-api"\n'],
       );
+    });
+
+    it('names the option that a refused field was typed as', async () => {
+      await newApi('refused');
+      for (const [option, value, message] of [
+        ['--language', 'no-such', 'there is no client "no-such"; see /api/CodeGen/Clients'],
+        ['--platform', 'maven', 'must be npm'],
+      ] as const) {
+        const { code, stderr } = await command('release', 'refused', option, value);
+        assert.deepEqual([code, stderr], [5, `gatehouse: ${option}: ${message}\n`]);
+      }
     });
 
     it('ends a job by sdk cancel', async () => {

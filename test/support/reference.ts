@@ -74,7 +74,18 @@ const STARTS =
   '`Location`.';
 
 function section(operation: AnyOperation): string[] {
-  const { method, path, summary, access, schemas, list, events, starts, conflicts = {} } = operation;
+  const {
+    method,
+    path,
+    summary,
+    access,
+    schemas,
+    list,
+    events,
+    starts,
+    download,
+    conflicts = {},
+  } = operation;
   const answer = schemas.answer as Shape;
   return [
     `### ${method} ${path}`,
@@ -94,7 +105,10 @@ function section(operation: AnyOperation): string[] {
     '',
     ...(events ? [EVENTS, ''] : []),
     ...(starts ? [STARTS, ''] : []),
-    ...Object.values(conflicts).map(
+    ...(download
+      ? [`With \`Accept: ${download.type}\` it answers the same as a file, \`${download.fileName}\`.`, '']
+      : []),
+    ...[...new Set(Object.values(conflicts))].map(
       ({ code, name: of, description }) => `- 409, \`${code}\` ${of}: ${description.en}`,
     ),
     ...(Object.keys(conflicts).length > 0 ? [''] : []),

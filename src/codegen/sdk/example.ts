@@ -1,5 +1,6 @@
+import type { CallPlace } from '../../gateway/index.js';
 import type { Files, OpenApi } from '../types.js';
-import { isTree, listAt, resolvedTree, treeAt, type Tree } from '../tree.js';
+import { isTree, listAt, resolvedTree, treeAt, treeOf, type Tree } from '../tree.js';
 import { operationsIn } from './generated.js';
 
 /** A first call of a generated client, as a program of its own. */
@@ -13,6 +14,8 @@ interface Candidate {
   path: string;
   /** Required parameters. */
   parameters: readonly Tree[];
+  /** Of the operation, else of the document: alternatives; undefined where neither says something. */
+  security: readonly Tree[] | undefined;
 }
 
 /** The GET operations that have a function and need no body, those without required parameters first. */
@@ -29,9 +32,15 @@ function candidatesOf(document: OpenApi, code: Files): Candidate[] {
         return [`${String(parameter['in'])} ${String(parameter['name'])}`, parameter];
       }),
     );
-    return [{ name, path, parameters: [...parameters.values()].filter(({ required }) => required === true) }];
+    const required = [...parameters.values()].filter((each) => each['required'] === true);
+    return [{ name, path, parameters: required, security: securityOf(document, item['get']) }];
   });
   return found.sort((a, b) => a.parameters.length - b.parameters.length);
+}
+
+function securityOf(document: OpenApi, operation: Tree): readonly Tree[] | undefined {
+  const { security } = Object.hasOwn(operation, 'security') ? operation : document;
+  return Array.isArray(security) ? security.map(treeOf) : undefined;
 }
 
 /** A value of a parameter, for a person to change. */
@@ -69,13 +78,23 @@ interface Call {
   /** `{ path: { id: 1 } }`; empty where the function needs nothing. */
   options: string;
   baseUrl: string;
-  isSecured: boolean;
+  /** Whether the client sends the token, where the operation says how. */
+  hasAuth: boolean;
+  /** What each call sends, with values for a person to change. */
+  headers: Readonly<Record<string, string>>;
 }
 
-const configured = ({ baseUrl, isSecured }: Call, nameOfUrl: string): string[] => [
+const configured = ({ baseUrl, hasAuth, headers }: Call, nameOfUrl: string): string[] => [
   'client.setConfig({',
   `  ${nameOfUrl}: ${quoted(baseUrl)},`,
-  ...(isSecured ? ["  auth: 'YOUR_ACCESS_TOKEN',"] : []),
+  ...(hasAuth ? ["  auth: 'YOUR_ACCESS_TOKEN',"] : []),
+  ...(Object.keys(headers).length > 0
+    ? [
+        '  headers: {',
+        ...Object.entries(headers).map(([name, value]) => `    ${quoted(name)}: ${quoted(value)},`),
+        '  },',
+      ]
+    : []),
   '});',
   '',
 ];
@@ -127,25 +146,53 @@ const PROGRAMS: Readonly<Record<string, (call: Call) => string[]>> = {
   'hey-api-angular': asAngular,
 };
 
+/** Schemes by which the client sends `auth` as a bearer token. */
+const isOfBearer = ({ type, scheme }: Tree): boolean =>
+  type === 'oauth2' ||
+  type === 'openIdConnect' ||
+  (type === 'http' && String(scheme).toLowerCase() === 'bearer');
+
+const isOpen = (security: readonly Tree[]): boolean =>
+  security.length === 0 || security.some((alternative) => Object.keys(alternative).length === 0);
+
+/** What the gateway asks for, and the client does not send by itself: the operation may not say how a token is sent. */
+function gatewayHeaders(
+  document: OpenApi,
+  { security }: Candidate,
+  { asksToken, asksKey }: CallPlace,
+): Record<string, string> {
+  const schemes = treeAt(treeAt(document, 'components'), 'securitySchemes');
+  const names = (security ?? []).flatMap((alternative) => Object.keys(alternative));
+  const isSent = names.some((name) => isOfBearer(resolvedTree(document, treeAt(schemes, name))));
+  const needsToken = asksToken && !isSent && !(security && isOpen(security));
+  return {
+    ...(needsToken && { Authorization: 'Bearer YOUR_ACCESS_TOKEN' }),
+    ...(asksKey && { 'Ocp-Apim-Subscription-Key': 'YOUR_SUBSCRIPTION_KEY' }),
+  };
+}
+
 /**
  * A program that makes the first call; undefined where there is no GET, or where it is not known how the client is called.
  * @param from what the program imports the package by, and its client
+ * @param place where the gateway has the API, which is then called there and not at the document's own server
  */
 export function exampleOf(
   generator: string,
   document: OpenApi,
   code: Files,
   from: Call['from'],
+  place?: CallPlace,
 ): string | undefined {
   const [first] = candidatesOf(document, code);
   const program = PROGRAMS[generator];
   if (!first || program === undefined || !code.has('client.gen.ts')) return undefined;
+  const headers = place ? gatewayHeaders(document, first, place) : {};
   return program({
-    from,
+    ...{ from, headers },
     name: first.name,
     options: optionsOf(document, first.parameters),
-    baseUrl: serverOf(document),
-    isSecured: (code.get('sdk.gen.ts') ?? '').includes('security: ['),
+    baseUrl: place?.url ?? serverOf(document),
+    hasAuth: !headers['Authorization'] && (code.get('sdk.gen.ts') ?? '').includes('security: ['),
   }).join('\n');
 }
 

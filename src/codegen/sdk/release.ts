@@ -1,5 +1,6 @@
 import { Failure, type CallTenant } from '../../api/index.js';
 import { findApiResource } from '../../api-resources/index.js';
+import { callPlace } from '../../gateway/index.js';
 import type { JobKind, RunningJob } from '../../jobs/index.js';
 import { tenantDb, tenantTransaction, type TenantDb, type Vault } from '../../store/index.js';
 import { CODEGEN_CODES } from '../codes.js';
@@ -193,12 +194,14 @@ async function generated(
 
 /** Compiles the code, together with the first call that the README shows. */
 async function checked(
-  { generator, options, job }: Release,
+  { generator, options, job, db, tenant, key }: Release,
   compiler: Compiler,
   document: OpenApi,
   code: Files,
 ): Promise<{ compiled: Files; example: string | undefined }> {
-  const example = (from: { sdk: string; client: string }) => exampleOf(generator.name, document, code, from);
+  const place = await callPlace(db, tenant, key.apiId);
+  const example = (from: { sdk: string; client: string }) =>
+    exampleOf(generator.name, document, code, from, place);
   const { files, exampleIsGood } = await compiler.compile(code, dependenciesOf(code), {
     example: example({ sdk: `./${entryOf(code)}.js`, client: './client.gen.js' }),
     document,

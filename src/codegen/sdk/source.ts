@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { Failure, type CallTenant } from '../../api/index.js';
-import { DocumentRefused, type CatalogueBase } from '../../gateway/index.js';
+import { DocumentRefused, refusal, type CatalogueBase } from '../../gateway/index.js';
 import type { RunningJob } from '../../jobs/index.js';
 import { Busy } from '../../kernel/errors.js';
 import { parse } from '../../kernel/json.js';
@@ -14,8 +14,7 @@ import type { OpenApi } from '../types.js';
 
 export type DocumentServices = Pick<CatalogueBase, 'prepare' | 'locate' | 'fetchDocument'>;
 
-const failed = (message: string, data?: unknown): Failure =>
-  new Failure(422, CODEGEN_CODES.documentFailed, { message, data });
+const failed = (message: string): Failure => new Failure(422, CODEGEN_CODES.documentFailed, { message });
 
 const RETRY_MS = 1000;
 
@@ -52,7 +51,7 @@ async function documentAt(
   } catch (error) {
     if (!(error instanceof DocumentRefused)) throw error;
     const problems = error.problems.map((problem) => ({ ...problem, field: 'swaggerUrl' }));
-    throw failed(problems[0]?.message ?? error.message, problems);
+    throw refusal(problems, CODEGEN_CODES.documentFailed);
   }
 }
 

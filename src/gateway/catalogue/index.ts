@@ -5,8 +5,10 @@
  * plane, and sees a change at the next call on the node that made it, and within a second on the others.
  * It must never store half of a publication, show a product key twice, or answer a call by a half-changed API.
  */
+export { callPlace, type CallPlace } from './call-place.js';
 export { currentDocument } from './current-document.js';
 export { openLiveCatalogue, type LiveCatalogue, type LiveKey } from './live.js';
+export { refusal } from './problems.js';
 export type { CatalogueBase } from './types.js';
 export { SOURCE } from './schemas.js';
 export { DOCUMENT_LIMITS, givesDocument, withDocument, type Source, type SourceBase } from './source.js';

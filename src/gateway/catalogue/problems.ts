@@ -5,7 +5,10 @@ export const refusal = (problems: readonly FieldProblem[], code: Code = BASIC.un
   new Failure(422, code, {
     message: problems
       .slice(0, 3)
-      .map(({ field, message }) => `${field}: ${message.replace(/\.$/, '')}`)
+      .map(({ field, line, message }) => {
+        const place = line === undefined ? field : `${field}, line ${line}`;
+        return `${place}: ${message.replace(/\.$/, '')}`;
+      })
       .join('; '),
     data: problems,
   });

@@ -1,5 +1,6 @@
 import type { Position } from './mistakes.js';
 import { withoutFragment } from './paths.js';
+import { originalPointer, plainNamesOf } from './plain-definitions.js';
 import { readSource } from './source.js';
 import { isTree, pointerOf, tokensOf, treeAt, type Tree } from './tree.js';
 
@@ -20,14 +21,20 @@ const SWAGGER_SECTIONS: Readonly<Record<string, string>> = {
 export function locateParts(text: string, pointers: readonly string[]): (Position | undefined)[] {
   const source = readSource(text);
   const document = isTree(source.value) ? source.value : {};
-  return source.locate(pointers.map((pointer) => pointerOf(tokensIn(document, tokensOf(pointer)))));
+  const names = plainNamesOf(document);
+  return source.locate(pointers.map((pointer) => pointerOf(tokensIn(document, names, tokensOf(pointer)))));
 }
 
-function tokensIn(document: Tree, tokens: readonly string[]): readonly string[] {
+function tokensIn(
+  document: Tree,
+  names: ReadonlyMap<string, string>,
+  tokens: readonly string[],
+): readonly string[] {
   const [first, second = '', ...rest] = tokens;
   if (first === 'components' && Object.hasOwn(document, 'swagger')) {
     const section = Object.hasOwn(SWAGGER_SECTIONS, second) ? SWAGGER_SECTIONS[second] : undefined;
-    return section === undefined ? [] : [section, ...rest];
+    if (section === undefined) return [];
+    return tokensOf(originalPointer(names, pointerOf([section, ...rest])));
   }
   return first === 'paths' ? ['paths', keyOf(treeAt(document, 'paths'), second, rest[0]), ...rest] : tokens;
 }

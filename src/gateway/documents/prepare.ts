@@ -3,6 +3,7 @@ import type { CompiledDocument, DocumentType } from '../types.js';
 import { compile } from './compile.js';
 import { DocumentMistakes, inShort, mistake, quoted, refuse, type Mistake } from './mistakes.js';
 import { plainPaths } from './paths.js';
+import { inPlainDefinitions } from './plain-definitions.js';
 import { checkReferences } from './references.js';
 import { ruleMistakes } from './rules.js';
 import { schemaMistakes } from './schema-check.js';
@@ -31,6 +32,12 @@ async function prepareSource({ value, format }: Source) {
   const document: Tree = isTree(value) ? value : {};
   const type = typeOf(document);
   checkReferences(document);
+  return type === 'swagger-2.0'
+    ? inPlainDefinitions(document, (plain) => prepareDocument(plain, type, format))
+    : prepareDocument(document, type, format);
+}
+
+async function prepareDocument(document: Tree, type: DocumentType, format: Source['format']) {
   refuse(schemaMistakes(document, type));
   refuse(await ruleMistakes(document, type));
   const openapi = plainPaths(type === 'swagger-2.0' ? toOpenApi3(document) : document);

@@ -61,6 +61,20 @@ describe('clients by hey-api', () => {
     assert.match(files.get('sdk.gen.ts') ?? '', /export const codegenGen = /i);
   });
 
+  it('of a Swagger 2 document with names of generic types compile strictly', async () => {
+    const name = 'Map«string,Page«Order»»';
+    const schema = { $ref: `#/definitions/${name}` };
+    const files = await generate({
+      swagger: '2.0',
+      info: { title: 'Orders', version: '1' },
+      host: 'orders.example.com',
+      paths: { '/orders': { get: { responses: { 200: { description: 'All', schema } } } } },
+      definitions: { [name]: { type: 'object', properties: { next: schema, id: { type: 'string' } } } },
+    });
+    assert.deepEqual(compileErrors(files, 'nodenext'), []);
+    assert.match(files.get('types.gen.ts') ?? '', /^export type MapStringPageOrder = \{/m);
+  });
+
   it('fail with the last lines of the generator and the operation to change, without paths of the machine', async () => {
     const document = {
       openapi: '3.1.0',

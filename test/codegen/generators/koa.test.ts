@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { Agent, get } from 'node:http';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Ajv } from 'ajv';
 import { koaStub } from '../../../src/codegen/generators/koa/index.js';
 import { openApiOf } from '../../../src/codegen/source.js';
@@ -11,37 +13,48 @@ import { send, type Heard, type Said } from '../../support/http.js';
 import { callsOf, compileErrors, hostileDocument, packaged, written } from './support.js';
 
 interface Stub {
+  /** Where it says that it listens. */
+  url: string;
   ask(path: string, said?: Said): Promise<Heard>;
-  stop(): Promise<void>;
+  /** Asks it to end. @returns its exit code; null where a signal has ended it */
+  stop(): Promise<number | null>;
 }
 
 const TSC = join(packageRoot, 'node_modules', 'typescript', 'bin', 'tsc');
 
-/** Starts a stub as its `npm start` does, at a free port. */
-async function start(files: Files): Promise<Stub> {
+/** Compiles a stub as its `npm start` does. @returns its folder */
+async function built(files: Files): Promise<string> {
   const cwd = written(files);
-  const script = `"${process.execPath}" "${TSC}" && exec "${process.execPath}" dist/server.js`;
-  const server = spawn('sh', ['-c', script], { cwd, env: { PORT: '0' }, stdio: ['ignore', 'pipe', 'pipe'] });
+  await promisify(execFile)(process.execPath, [TSC], { cwd });
+  return cwd;
+}
+
+/** Starts a stub that was compiled, at a free port. */
+async function startIn(cwd: string, env: Record<string, string> = {}): Promise<Stub> {
+  const server = spawn(process.execPath, ['dist/server.js'], { cwd, env: { PORT: '0', ...env } });
   let said = '';
-  const port = await new Promise<number>((done, fail) => {
+  const url = await new Promise<string>((done, fail) => {
     const take = (chunk: Buffer): void => {
       said += chunk.toString();
-      const found = /listening on port (\d+)/.exec(said)?.[1];
-      if (found !== undefined) done(Number(found));
+      const [, found] = /^listening on (\S+)\n/m.exec(said) ?? [];
+      if (found !== undefined) done(found);
     };
     server.stdout.on('data', take);
     server.stderr.on('data', take);
     server.on('exit', () => fail(new Error(said)));
   });
   return {
-    ask: (path, more = {}) => send(new URL(path, `http://127.0.0.1:${port}`), more),
+    url,
+    ask: (path, more = {}) => send(new URL(path, url), more),
     stop: () =>
       new Promise((done) => {
-        server.on('close', () => done());
+        server.on('close', (code) => done(code));
         server.kill();
       }),
   };
 }
+
+const start = async (files: Files): Promise<Stub> => startIn(await built(files));
 
 const documentOf = (paths: Record<string, unknown>, more: Record<string, unknown> = {}): OpenApi => ({
   openapi: '3.0.3',
@@ -88,9 +101,41 @@ const ITEMS = documentOf({
 });
 
 describe('a Koa stub', () => {
+  let folder: string;
   let stub: Stub;
-  before(async () => (stub = await start(koaStub(ITEMS))));
+  before(async () => {
+    folder = await built(koaStub(ITEMS));
+    stub = await startIn(folder);
+  });
   after(() => stub.stop());
+
+  it('listens on this machine alone, unless HOST says otherwise', async () => {
+    assert.match(stub.url, /^http:\/\/127\.0\.0\.1:\d+$/);
+    const open = await startIn(folder, { HOST: '0.0.0.0' });
+    try {
+      assert.match(open.url, /^http:\/\/0\.0\.0\.0:\d+$/);
+    } finally {
+      await open.stop();
+    }
+  });
+
+  it('names HOST and PORT in its README', () => {
+    const readme = koaStub(ITEMS).get('README.md') ?? '';
+    assert.match(readme, /^HOST=127\.0\.0\.1 PORT=3000 npm start$/m);
+  });
+
+  it('ends at SIGTERM, also while a connection is kept open', async () => {
+    const other = await startIn(folder);
+    const agent = new Agent({ keepAlive: true });
+    const { status } = await new Promise<{ status: number | undefined }>((done, fail) => {
+      get(`${other.url}/text`, { agent }, (response) => {
+        response.resume().on('end', () => done({ status: response.statusCode }));
+      }).on('error', fail);
+    });
+    assert.equal(status, 201);
+    assert.equal(await other.stop(), 0);
+    agent.destroy();
+  });
 
   const ANSWERS: [call: string, status: number, type: string | undefined, body: string][] = [
     ['GET /items/7', 200, 'application/json', '{"is":"template"}'],

@@ -60,7 +60,7 @@ describe('the reference of a document', () => {
       },
     );
     const files = await referenceOf(document);
-    assert.deepEqual([...files.keys()], ['README.md', 'orders-more.md', 'other-operations.md']);
+    assert.deepEqual([...files.keys()], ['README.md', 'schemas.md', 'orders-more.md', 'other-operations.md']);
     assert.equal(
       files.get('README.md'),
       `# Orders
@@ -73,6 +73,22 @@ About orders\\.
 | --- | --- | --- |
 | [Orders &amp; more](./orders-more.md) | 1 | What was ordered |
 | [Other operations](./other-operations.md) | 1 |  |
+
+The objects that bodies are made of: [Schemas](./schemas.md).
+`,
+    );
+    assert.equal(
+      files.get('schemas.md'),
+      `# Schemas
+
+## Order
+
+\`object\`
+
+| Field | Type | Required | Description |
+| --- | --- | --- | --- |
+| \`items\` | \`array of string\` | yes | Names |
+| \`state\` | \`string: "open", "a\\|b"\` | no |  |
 `,
     );
     assert.equal(
@@ -112,9 +128,180 @@ Second\\.
 | --- | --- | --- | --- |
 | \`200\` | \`application/json\` | \`Order\` | The order |
 | \`404\` |  |  | There is none |
+
+#### Body of \`200\`
+
+| Field | Type | Required | Description |
+| --- | --- | --- | --- |
+| \`items\` | \`array of string\` | yes | Names |
+| \`state\` | \`string: "open", "a\\|b"\` | no |  |
 `,
     );
     assert.deepEqual(await referenceOf(structuredClone(document)), files);
+  });
+
+  const operationText = async (get: object, more: object = {}): Promise<string> =>
+    (await referenceOf(documentOf({ '/a': { get } }, more))).get('other-operations.md') ?? '';
+
+  it('says defaults, limits and examples of parameters and fields', async () => {
+    const schema = {
+      type: 'object',
+      properties: {
+        name: { type: 'string', minLength: 1, maxLength: 64, pattern: '^a|b$', example: 'a' },
+        count: { type: 'integer', default: 10, minimum: 1, maximum: 100, readOnly: true },
+        tags: { type: 'array', items: { type: 'string' }, maxItems: 5, uniqueItems: true, default: [] },
+      },
+    };
+    const text = await operationText({
+      parameters: [
+        { name: 'take', in: 'query', example: 20, schema: { type: 'integer', default: 10, maximum: 50 } },
+      ],
+      responses: { 200: { description: 'Done', content: { 'application/json': { schema } } } },
+    });
+    assert.match(
+      text,
+      /^\| Parameter \| In \| Type \| Required \| Values \| Description \|\n.*\n\| `take` \| query \| `integer` \| no \| `example: 20`, `default: 10`, `maximum: 50` \| {2}\|$/m,
+    );
+    assert.ok(
+      text.endsWith(`#### Body of \`200\`
+
+| Field | Type | Required | Values | Description |
+| --- | --- | --- | --- | --- |
+| \`name\` | \`string\` | no | \`minLength: 1\`, \`maxLength: 64\`, \`pattern: "^a\\|b$"\`, \`example: "a"\` |  |
+| \`count\` | \`integer\` | no | \`default: 10\`, \`minimum: 1\`, \`maximum: 100\`, \`readOnly\` |  |
+| \`tags\` | \`array of string\` | no | \`default: []\`, \`maxItems: 5\`, \`uniqueItems\` |  |
+`),
+      text,
+    );
+  });
+
+  it('shows fields of objects within objects and lists, and those of all parts of an allOf', async () => {
+    const line = { type: 'object', properties: { sku: { type: 'string' } } };
+    const schema = {
+      allOf: [
+        { $ref: '#/components/schemas/Base' },
+        {
+          required: ['lines'],
+          properties: {
+            lines: { type: 'array', items: line },
+            address: { properties: { city: { type: 'string' } } },
+          },
+        },
+      ],
+    };
+    const text = await operationText(
+      { responses: { 200: { description: '', content: { 'application/json': { schema } } } } },
+      { components: { schemas: { Base: { properties: { id: { type: 'string', description: 'Own' } } } } } },
+    );
+    assert.deepEqual(
+      text.split('\n').filter((row) => /^\| `[a-z.[\]]+` \|/.test(row)),
+      [
+        '| `id` | `string` | no | Own |',
+        '| `lines` | `array of object` | yes |  |',
+        '| `lines[].sku` | `string` | no |  |',
+        '| `address` | `object` | no |  |',
+        '| `address.city` | `string` | no |  |',
+      ],
+    );
+  });
+
+  it('shows the example of a body as a block of code', async () => {
+    const media = { example: { id: 'a1', text: 'a ```` b' } };
+    const text = await operationText({
+      responses: { 200: { description: '', content: { 'application/json': media } } },
+    });
+    assert.ok(text.endsWith('Example:\n\n`````\n{\n  "id": "a1",\n  "text": "a ```` b"\n}\n`````\n'), text);
+  });
+
+  it('says how to authenticate, and what each operation asks for', async () => {
+    const securitySchemes = {
+      key: { type: 'apiKey', in: 'header', name: 'X-Key' },
+      basic: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+      oauth: {
+        type: 'oauth2',
+        description: 'Of the team',
+        flows: {
+          authorizationCode: {
+            authorizationUrl: 'https://id.example.com/authorize',
+            tokenUrl: 'https://id.example.com/token',
+            scopes: { read: 'Read orders', write: 'Change orders' },
+          },
+        },
+      },
+      openid: { type: 'openIdConnect', openIdConnectUrl: 'https://id.example.com/.well-known' },
+    };
+    const security = [{ oauth: ['read', 'write'], key: [] }, { openid: [] }];
+    const files = await referenceOf(
+      documentOf(
+        {
+          '/a': { get: {} },
+          '/b': { get: { security: [] } },
+          '/c': { get: { security: [{ key: [] }, {}] } },
+        },
+        { security, components: { securitySchemes } },
+      ),
+    );
+    assert.ok(
+      files.get('README.md')?.endsWith(`## Authentication
+
+| Scheme | Type | What to send | Description |
+| --- | --- | --- | --- |
+| \`key\` | apiKey | the key \`X-Key\` in: header |  |
+| \`basic\` | http | \`Authorization\`: \`bearer\` (JWT) |  |
+| \`oauth\` | oauth2 | a bearer token; authorization code: authorize at \`https://id.example.com/authorize\`, token at \`https://id.example.com/token\` | Of the team |
+| \`openid\` | openIdConnect | a bearer token of the provider at \`https://id.example.com/.well-known\` |  |
+
+| Scheme | Scope | Description |
+| --- | --- | --- |
+| \`oauth\` | \`read\` | Read orders |
+| \`oauth\` | \`write\` | Change orders |
+`),
+      files.get('README.md'),
+    );
+    assert.deepEqual(files.get('other-operations.md')?.match(/^Authentication: .*$/gm), [
+      'Authentication: `oauth` with `read`, `write` and `key`, or `openid`',
+      'Authentication: none',
+      'Authentication: `key`, or none',
+    ]);
+  });
+
+  it('ends at schemas that are in themselves', async () => {
+    const node = {
+      type: 'object',
+      properties: {
+        next: { $ref: '#/components/schemas/Node' },
+        list: { items: { $ref: '#/components/schemas/Node' } },
+      },
+      allOf: [{ $ref: '#/components/schemas/Node' }],
+    };
+    const text = await operationText(
+      {
+        responses: {
+          200: { description: '', content: { a: { schema: { $ref: '#/components/schemas/Node' } } } },
+        },
+      },
+      { components: { schemas: { Node: node } } },
+    );
+    assert.deepEqual(text.match(/^\| `(?:next|list)\S*` .*$/gm), [
+      '| `next` | `Node` | no |  |',
+      '| `list` | `array of Node` | no |  |',
+    ]);
+  });
+
+  it('leaves fields to the file of schemas where 10,000 operations would repeat them', async () => {
+    const properties = Object.fromEntries(
+      Array.from({ length: 100 }, (_, n) => [`field${n}`, { type: 'string' }]),
+    );
+    const schema = { $ref: '#/components/schemas/Order' };
+    const get = { responses: { 200: { description: 'Done', content: { 'application/json': { schema } } } } };
+    const files = await referenceOf(
+      documentOf(Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`/p${n}`, { get }])), {
+        components: { schemas: { Order: { type: 'object', properties } } },
+      }),
+    );
+    assert.match(files.get('schemas.md') ?? '', /^\| `field99` \|/m);
+    const last = files.get('other-operations.md')?.slice(-100) ?? '';
+    assert.match(last, /#### Body of `200`\n\nIts fields are in \[Schemas\]\(\.\/schemas\.md\)\.\n$/);
   });
 
   it('shows text of the document as it is written, and nothing that a renderer would run [SEC-C7]', async () => {
@@ -132,6 +319,10 @@ Second\\.
       'a\u202eb\u0000c',
       '1. list\n- list\n> quote',
     ].join('\n\n');
+    const EVIL_SCHEMA = {
+      ...{ type: evil, format: evil, pattern: evil, default: evil, description: evil, minLength: evil },
+      example: { [evil]: evil },
+    };
     const files = await referenceOf(
       documentOf(
         {
@@ -142,29 +333,46 @@ Second\\.
               description: evil,
               parameters: [
                 { name: 'a`b|c', in: evil, description: evil, schema: { $ref: '#/x/<script>`|' } },
+                { name: evil, in: 'query', example: evil, schema: EVIL_SCHEMA },
               ],
-              responses: { '<b>': { description: evil } },
+              requestBody: { content: { [evil]: { schema: { properties: { [evil]: EVIL_SCHEMA } } } } },
+              responses: { '<b>': { description: evil, content: { [evil]: { example: evil } } } },
+              security: [{ [evil]: [evil] }],
             },
           },
         },
         {
           tags: [{ name: evil, description: evil }],
+          components: {
+            schemas: { [evil]: { properties: { [evil]: EVIL_SCHEMA } } },
+            securitySchemes: {
+              [evil]: { type: 'apiKey', in: evil, name: evil, description: evil },
+              a: { type: 'http', scheme: evil, bearerFormat: evil },
+              b: { type: 'openIdConnect', openIdConnectUrl: evil },
+              c: {
+                type: 'oauth2',
+                flows: { implicit: { authorizationUrl: evil, tokenUrl: evil, scopes: { [evil]: evil } } },
+              },
+            },
+          },
           info: { title: evil, version: evil, description: evil },
         },
       ),
     );
-    assert.equal(files.size, 2);
+    assert.equal(files.size, 3);
     for (const [path, text] of files) {
       assert.match(path, /^[\p{L}\p{N}-]+\.md$/u);
       // What is in code is shown as it is.
-      const outside = text.replace(/(`+)(?!`)[^\n]*?(?<!`)\1(?!`)/g, '');
+      const outside = text
+        .replace(/^(`{3,})\n[^]*?\n\1$/gm, '')
+        .replace(/(`+)(?!`)[^\n]*?(?<!`)\1(?!`)/g, '');
       assert.doesNotMatch(
         outside,
         /<|(?<!\\)[`@$]|(?<!\\)\]\((?!\.\/)|!\[|(?<!\\):\/\/|^ {4}|^(?:=|-|>|1\.)/m,
       );
       assert.ok(!text.includes('\u202e') && !text.includes('\0'));
-      for (const row of text.split('\n').filter((line) => line.startsWith('|')))
-        assert.ok([3, 4, 5].includes(row.split(/(?<!\\)\|/).length - 2), row);
+      for (const row of outside.split('\n').filter((line) => line.startsWith('|')))
+        assert.ok([3, 4, 5, 6].includes(row.split(/(?<!\\)\|/).length - 2), row);
     }
   });
 

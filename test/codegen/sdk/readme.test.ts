@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { inline } from '../../../src/codegen/markdown.js';
 import { exampleOf } from '../../../src/codegen/sdk/example.js';
+import type { CallPlace } from '../../../src/gateway/index.js';
 import { changelogOf, changesOf, readmeOf } from '../../../src/codegen/sdk/readme.js';
 
 const EVIL = [
@@ -56,5 +57,63 @@ describe('the texts of a package', () => {
     assert.match(example ?? '', /^ {2}baseUrl: 'https:\/\/api\.example\.com\/\\n```\\n<script>\\'',$/m);
     assert.match(example ?? '', /readItem\(\{"path":\{"id":"\\n```\\n<script>'"\}\}\);$/m);
     assert.doesNotMatch(example ?? '', /^```/m);
+  });
+
+  describe('of an API that is published at the gateway', () => {
+    const PLACE = { url: 'https://id.example.com/gateway/orders', asksToken: true, asksKey: false };
+    const CODE = new Map([
+      ['client.gen.ts', ''],
+      [
+        'sdk.gen.ts',
+        "export const listItems = () => client.get<A>({\n    security: [{ scheme: 'bearer', type: 'http' }],\n    url: '/items' });\n",
+      ],
+    ]);
+    const FROM = { sdk: 'orders', client: 'orders/client' };
+    const callOf = (get: object, place: CallPlace): string => {
+      const document = {
+        servers: [{ url: 'https://backend.example.com' }],
+        components: {
+          securitySchemes: {
+            token: { type: 'openIdConnect' },
+            key: { type: 'apiKey', in: 'header', name: 'k' },
+          },
+        },
+        paths: { '/items': { get: { responses: {}, ...get } } },
+      };
+      return exampleOf('hey-api-fetch', document, CODE, FROM, place) ?? '';
+    };
+    const AUTH = /^ {2}auth: 'YOUR_ACCESS_TOKEN',$/m;
+    const HEADER = /^ {4}'Authorization': 'Bearer YOUR_ACCESS_TOKEN',$/m;
+
+    it('have a first call of the gateway, and not of the backend', () => {
+      const call = callOf({ security: [{ token: [] }] }, PLACE);
+      assert.match(call, /^ {2}baseUrl: 'https:\/\/id\.example\.com\/gateway\/orders',$/m);
+      assert.doesNotMatch(call, /backend/);
+    });
+
+    it('have the client send the token where the operation has a scheme for it', () => {
+      const call = callOf({ security: [{ token: ['read'] }] }, PLACE);
+      assert.match(call, AUTH);
+      assert.doesNotMatch(call, HEADER);
+    });
+
+    it('send the token as a header where the operation has no scheme for it', () => {
+      for (const get of [{}, { security: [{ key: [] }] }]) {
+        const call = callOf(get, PLACE);
+        assert.match(call, HEADER);
+        assert.doesNotMatch(call, AUTH);
+      }
+    });
+
+    it('send no such header where no token is asked', () => {
+      assert.doesNotMatch(callOf({ security: [] }, PLACE), HEADER);
+      assert.doesNotMatch(callOf({ security: [{ key: [] }, {}] }, PLACE), HEADER);
+      assert.doesNotMatch(callOf({}, { ...PLACE, asksToken: false }), HEADER);
+    });
+
+    it('send the key of a product where calls need one', () => {
+      const call = callOf({ security: [] }, { ...PLACE, asksKey: true });
+      assert.match(call, /^ {4}'Ocp-Apim-Subscription-Key': 'YOUR_SUBSCRIPTION_KEY',$/m);
+    });
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { insertJob } from '../../../src/jobs/tracked/store.js';
@@ -9,7 +9,7 @@ import { setTenantEnabled } from '../../../src/tenants/index.js';
 import { jobWhen, newApi as newApiOf } from '../../jobs/tracked/support.js';
 import { administrator, type Caller, type Data } from '../../support/area.js';
 import { STORES, temporaryFolder } from '../../support/config.js';
-import { documentOf, startBackend, type Backend } from '../../support/gateway.js';
+import { ApiTeam, documentOf, startBackend, type Backend } from '../../support/gateway.js';
 import { clientToken, type ApiAnswer } from '../../support/management.js';
 import { startServer, type TestServer } from '../../support/server.js';
 import { createTenantAt } from '../../support/tenants.js';
@@ -64,6 +64,10 @@ for (const kind of STORES)
         startBackend((request, response) => {
           if (request.method === 'GET' && request.url?.startsWith('/openapi.json'))
             return void response.end(JSON.stringify(document));
+          if (request.url === '/base/items') {
+            response.writeHead(200, { 'content-type': 'application/json' });
+            return void response.end('{"id":"a1"}');
+          }
           response.writeHead(401, { 'content-type': 'application/json' });
           response.end(JSON.stringify({ error: `no: ${request.headers.authorization ?? ''}` }));
         }),
@@ -196,6 +200,43 @@ for (const kind of STORES)
           /^swaggerUrl, \/paths\/~1orders\/get: change GET \/orders: give /,
         );
         assert.deepEqual(await historyOf(team), []);
+      });
+
+    if (kind === 'sqlite')
+      it('of an API that is published at the gateway have a README whose first call works there', async () => {
+        const team = await ApiTeam.begin(server, 'called', ['read']);
+        const published = { suffix: 'called', serviceUrl: `${backend.url}/base` };
+        await team.publish({ ...published, document: documentOf({ 'GET /items': ['called.read'] }) });
+        const { data: product } = await team.gateway('POST', '/Products', { name: 'P', apiIds: [team.id] });
+        const { data: key } = await team.gateway('POST', `/Products/${String(product['id'])}/Keys`, {
+          name: 'first',
+        });
+        const sdkName = '@example/called';
+        await admin.done('PUT', `/api/CodeGen/${team.id}/NpmOptions/typescript`, {
+          ...{ name: 'Called', sdkName },
+          ...options,
+        });
+        const asked = { platform: 'npm', language: 'typescript', apiId: team.id };
+        const { status, data } = await admin.ask('POST', '/api/CodeGen/ReleaseSDK', asked);
+        assert.equal(status, 200, JSON.stringify(data));
+
+        const folder = join(temporaryFolder(), 'node_modules', '@example');
+        mkdirSync(folder, { recursive: true });
+        const { dist } = (await verdaccio.packument(sdkName))?.versions['0.0.1'] ?? assert.fail();
+        writeFileSync(join(folder, 'a.tgz'), Buffer.from(await (await fetch(dist.tarball)).arrayBuffer()));
+        await run('tar', ['xzf', 'a.tgz'], { cwd: folder });
+        renameSync(join(folder, 'package'), join(folder, 'called'));
+        const readme = readFileSync(join(folder, 'called', 'README.md'), 'utf8');
+        const [, program = ''] = /```ts\n([\s\S]*?)```/.exec(readme) ?? assert.fail(readme);
+        assert.match(program, new RegExp(`baseUrl: '${server.issuer}/gateway/called'`));
+        writeFileSync(
+          join(folder, 'first.mjs'),
+          program
+            .replace('YOUR_ACCESS_TOKEN', await clientToken(server, ['called.read']))
+            .replace('YOUR_SUBSCRIPTION_KEY', String(key['primaryKey'])),
+        );
+        const { stdout } = await run(process.execPath, ['first.mjs'], { cwd: folder });
+        assert.match(stdout, /id: 'a1'/);
       });
 
     if (kind === 'sqlite')

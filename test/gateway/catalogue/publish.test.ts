@@ -277,6 +277,10 @@ for (const kind of STORES)
       const [problem] = answer.body['data'] as Data[];
       assert.deepEqual([answer.status, answer.body['code'], problem?.['field']], [422, 300011, 'document']);
       assert.equal(typeof problem?.['line'], 'number', JSON.stringify(problem));
+      assert.match(
+        String(answer.body['message']),
+        new RegExp(`^document, line ${String(problem?.['line'])}: `),
+      );
     });
 
     it('refuses a document over 16 MiB, as text and as an object [SEC-G23]', async () => {

@@ -11,6 +11,8 @@ parameters:
   Size: {}
 definitions:
   Order:
+    type: object
+  Page«Order»:
     type: object`;
 
 const OPENAPI = `{
@@ -31,6 +33,7 @@ describe('the places of parts of a document in its text', () => {
     ['an operation', SWAGGER, '/paths/~1items~1{id}/get', 4],
     ['a schema of OpenAPI 3', OPENAPI, '/components/schemas/Order', 10],
     ['a schema that is a definition of Swagger 2', SWAGGER, '/components/schemas/Order', 9],
+    ['a schema that has another name in Swagger 2', SWAGGER, '/components/schemas/Page_Order', 11],
     ['a parameter of Swagger 2', SWAGGER, '/components/parameters/Size', 7],
     ['an operation of a path with a fragment', OPENAPI, '/paths/~1items/post', 6],
     ['what is not there: the part above it', OPENAPI, '/paths/~1items/patch', 4],

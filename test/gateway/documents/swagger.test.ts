@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
+import type { DocumentRefused } from '../../../src/gateway/types.js';
 
 const INFO = { title: 'Orders', version: '1' };
 const ORDER = {
@@ -261,6 +262,52 @@ describe('a Swagger 2 document', () => {
     };
     await assert.rejects(documents.prepare({ value }), {
       message: 'Put what "#/responses/Order/schema" names under "definitions".',
+    });
+  });
+
+  it('has components of plain names where its definitions are named as generic types', async () => {
+    const [map, page] = ['Map«string,Page«Order»»', 'Page«Order»'];
+    const schema = { $ref: `#/definitions/${map}` };
+    const { openapi } = await documents.prepare({
+      value: {
+        swagger: '2.0',
+        info: INFO,
+        paths: { '/orders': { get: { responses: { 200: { description: 'good', schema } } } } },
+        definitions: {
+          Page_Order: { type: 'string' },
+          [page]: { type: 'object', properties: { next: { $ref: '#/definitions/Page%C2%ABOrder%C2%BB' } } },
+          [map]: { type: 'object', additionalProperties: { $ref: `#/definitions/${page}/properties/next` } },
+        },
+      },
+    });
+    const { paths, components } = JSON.parse(openapi ?? '') as {
+      paths: Record<string, { get: { responses: Record<string, { content: object }> } }>;
+      components: { schemas: object };
+    };
+    assert.deepEqual(components.schemas, {
+      Page_Order: { type: 'string' },
+      Page_Order_2: { type: 'object', properties: { next: { $ref: '#/components/schemas/Page_Order_2' } } },
+      Map_string_Page_Order: {
+        type: 'object',
+        additionalProperties: { $ref: '#/components/schemas/Page_Order_2/properties/next' },
+      },
+    });
+    assert.match(
+      JSON.stringify(paths['/orders']?.get.responses['200']?.content),
+      /"\$ref":"#\/components\/schemas\/Map_string_Page_Order"/,
+    );
+  });
+
+  it('is refused with the place of its author where a definition of a generic type is wrong', async () => {
+    const value = {
+      swagger: '2.0',
+      info: INFO,
+      paths: {},
+      definitions: { 'Page«Order»': { type: 'object', required: 'id' } },
+    };
+    await assert.rejects(documents.prepare({ value }), (error: DocumentRefused) => {
+      assert.match(error.problems[0]?.path ?? '', /^\/definitions\/Page«Order»/);
+      return true;
     });
   });
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { exampleFault, openMocks } from '../../../src/gateway/policies/mock/index.js';
+import { exampleAnswers, exampleFault, openMocks } from '../../../src/gateway/policies/mock/index.js';
 import { DocumentReader } from '../../../src/gateway/policies/openapi/reader.js';
 import { operation } from './support.js';
 
@@ -189,4 +189,22 @@ describe('mock', () => {
       const { body } = await mock(documentOf({ 200: json({ schema }) }, schemas));
       assert.ok(body.length < 2_000_000, `${body.length} characters`);
     });
+});
+
+describe('examples of all operations of a document', () => {
+  it('are found with one look at its paths, however many there are', () => {
+    const responses = { 200: json({ example: { id: 1 } }) };
+    const all = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`/p${n}#x`, { get: { responses } }]));
+    let looks = 0;
+    const paths = new Proxy(all, {
+      ownKeys(target) {
+        looks += 1;
+        return Reflect.ownKeys(target);
+      },
+    });
+    const answerOf = exampleAnswers({ openapi: '3.0.3', paths });
+    for (let n = 0; n < 100; n += 1)
+      assert.equal(answerOf({ method: 'GET', path: `/p${n}` })?.body, '{"id":1}');
+    assert.equal(looks, 1);
+  });
 });

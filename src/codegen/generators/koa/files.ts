@@ -55,7 +55,9 @@ import Koa, { type Context } from 'koa';
 import { router } from './routes.js';
 
 const MOST_BODY_BYTES = 1024 * 1024;
-const port = Number(process.env['PORT'] ?? 3000);
+const MOST_STOP_MILLISECONDS = 10_000;
+const host = process.env['HOST'] || '127.0.0.1';
+const port = Number(process.env['PORT'] || 3000);
 
 const app = new Koa();
 app.use(async (ctx, next) => {
@@ -65,10 +67,21 @@ app.use(async (ctx, next) => {
 app.use(router.routes());
 app.use(router.allowedMethods());
 
-const server = app.listen(port, () => {
+const server = app.listen(port, host, () => {
   const address = server.address();
-  console.log(\`listening on port \${address !== null && typeof address === 'object' ? address.port : port}\`);
+  const open = address !== null && typeof address === 'object' ? address.port : port;
+  console.log(\`listening on http://\${host.includes(':') ? \`[\${host}]\` : host}:\${open}\`);
 });
+
+/** Takes no new calls, and answers those that are under way. */
+function stop(): void {
+  server.close();
+  // A connection that is kept for the next call ends with the answer that it waits for.
+  server.keepAliveTimeout = 1;
+  setTimeout(() => server.closeAllConnections(), MOST_STOP_MILLISECONDS).unref();
+}
+process.once('SIGTERM', stop);
+process.once('SIGINT', stop);
 
 /** The body of a request, where it is JSON. */
 async function bodyOf(ctx: Context): Promise<unknown> {

@@ -50,8 +50,11 @@ const readme = (
 
 \`\`\`sh
 npm install
-PORT=3000 npm start
+HOST=127.0.0.1 PORT=3000 npm start
 \`\`\`
+
+Both are the defaults: only programs of the same machine can call the server. \`HOST=0.0.0.0\` opens it to all that can reach the
+machine. At SIGTERM it answers the calls that are under way, and ends.
 
 Each operation answers the example of its document, or 501 where the document has none. Write the functions in \`src/handlers/\`:
 

@@ -89,7 +89,8 @@ function wordsOf(document: OpenApi, value: unknown, level: number): string {
       return [...new Set(parts.map((part) => wordsOf(document, part, level + 1)))].join(word);
   }
   const names = [value['type'] ?? []].flat().filter((type) => typeof type === 'string');
-  if (names.includes('array')) return `array of ${wordsOf(document, value['items'], level + 1)}`;
+  if (names.includes('array') || (names.length === 0 && isTree(value['items'])))
+    return `array of ${wordsOf(document, value['items'], level + 1)}`;
   const type = names.join(' or ') || (isTree(value['properties']) ? 'object' : 'any');
   const format = typeof value['format'] === 'string' ? ` (${value['format']})` : '';
   const values = listOf(value['enum']).map((each) => JSON.stringify(each));

@@ -1,6 +1,6 @@
 /**
- * The reference of a document as Markdown: `referenceOf` writes a file for each tag and an index. The same document makes the same
- * files. All text of the document is escaped (`../../markdown.ts`); names of files are made of letters and digits.
+ * The reference of a document as Markdown: `referenceOf` writes a file for each tag, one for the schemas that have names, and an
+ * index with how to authenticate. The same document makes the same files. All text of the document is escaped (`../../markdown.ts`); names of files are made of letters and digits.
  */
 import { yieldToEventLoop } from '../../../kernel/event-loop.js';
 import { generatorFailed } from '../../failures.js';
@@ -10,6 +10,8 @@ import { operationsOf, tagsOf, type OperationOf } from './document.js';
 import { inline, paragraphs, table } from '../../markdown.js';
 import { treeAt } from '../../tree.js';
 import { operationSection } from './operation.js';
+import { countSchemas, SCHEMAS_FILE, schemaSections } from './schemas.js';
+import { authentication } from './security.js';
 
 export { tagsOf } from './document.js';
 
@@ -49,7 +51,7 @@ interface Chapter {
 /** Operations by their first tag; those without one are at the end. */
 function chaptersOf(document: OpenApi): Chapter[] {
   const operations = operationsOf(document);
-  const names: Names = { taken: new Set(['readme', 'index']), next: new Map() };
+  const names: Names = { taken: new Set(['readme', 'index', 'schemas']), next: new Map() };
   const groups = new Map<string | undefined, OperationOf[]>();
   for (const operation of operations) {
     const group = groups.get(operation.tag) ?? [];
@@ -71,32 +73,49 @@ function chaptersOf(document: OpenApi): Chapter[] {
 
 /** Of all files, in characters. */
 const LARGEST = 20 * 1024 * 1024;
+/** From here on operations are shown in short: each can repeat what the file of schemas has. */
+const LONG = LARGEST / 4;
 
 /** Counts what is written: operations can share what is long, so that a small document makes a large reference. */
-function counter(): (text: string) => string {
-  let sum = 0;
-  return (text) => {
-    sum += text.length;
-    if (sum <= LARGEST) return text;
+class Counter {
+  #sum = 0;
+
+  get isLong(): boolean {
+    return this.#sum > LONG;
+  }
+
+  /** @throws Failure 422 200006 */
+  count(text: string): string {
+    this.#sum += text.length;
+    if (this.#sum <= LARGEST) return text;
     throw generatorFailed(
       new ToolFailed(
         `the reference would have more than ${LARGEST} characters; make the document smaller, or set syncDocs to false`,
       ),
     );
-  };
+  }
 }
 
 async function chapterText(
   document: OpenApi,
   { title, description, operations }: Chapter,
-  counted: (text: string) => string,
+  counter: Counter,
 ): Promise<string> {
-  const parts = [`# ${inline(title)}`, counted(paragraphs(description))];
+  const parts = [`# ${inline(title)}`, counter.count(paragraphs(description))];
   for (const each of operations) {
     await yieldToEventLoop();
-    parts.push(counted(operationSection(document, each)));
+    parts.push(counter.count(operationSection(document, each, { isShort: counter.isLong })));
   }
   return parts.filter(Boolean).join('\n\n');
+}
+
+async function schemasText(document: OpenApi, counter: Counter): Promise<string> {
+  const parts = ['# Schemas'];
+  for (const section of schemaSections(document)) {
+    await yieldToEventLoop();
+    parts.push(counter.count(section));
+  }
+  return parts.join('\n\n');
 }
 
 function indexText(document: OpenApi, chapters: readonly Chapter[]): string {
@@ -111,6 +130,8 @@ function indexText(document: OpenApi, chapters: readonly Chapter[]): string {
     inline(info['version']) && `Version ${inline(info['version'])}`,
     paragraphs(info['description']),
     table(['Part', 'Operations', 'Description'], rows),
+    countSchemas(document) > 0 && `The objects that bodies are made of: [Schemas](./${SCHEMAS_FILE}).`,
+    ...authentication(document),
   ]
     .filter(Boolean)
     .join('\n\n');
@@ -119,9 +140,10 @@ function indexText(document: OpenApi, chapters: readonly Chapter[]): string {
 /** The files of a reference by their names. Other requests are answered meanwhile. @throws Failure 422 200006 for a large one */
 export async function referenceOf(document: OpenApi): Promise<Files> {
   const chapters = chaptersOf(document);
-  const counted = counter();
-  const files = new Map([[INDEX, `${counted(indexText(document, chapters))}\n`]]);
+  const counter = new Counter();
+  const files = new Map([[INDEX, `${counter.count(indexText(document, chapters))}\n`]]);
+  if (countSchemas(document) > 0) files.set(SCHEMAS_FILE, `${await schemasText(document, counter)}\n`);
   for (const chapter of chapters)
-    files.set(chapter.file, `${await chapterText(document, chapter, counted)}\n`);
+    files.set(chapter.file, `${await chapterText(document, chapter, counter)}\n`);
   return files;
 }

@@ -18,6 +18,9 @@ export const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? (va
 
 /** Reads parts of one OpenAPI 3 document. References lead within it alone. */
 export class DocumentReader {
+  /** Path items by their path without what follows `#`; made when an operation is first read. */
+  #items: Map<string, unknown[]> | undefined;
+
   constructor(readonly document: Part) {}
 
   /** Whether schemas are those of OpenAPI 3.0, which are not JSON Schema. */
@@ -61,12 +64,23 @@ export class DocumentReader {
     path,
   }: Pick<CompiledOperation, 'method' | 'path'>): { item: Part; operation: Part }[] {
     const name = method.toLowerCase();
-    return Object.entries(objectOf(this.document['paths']))
-      .filter(([written]) => written.split('#', 1)[0] === path)
-      .map(([, item]) => this.resolve(item))
+    this.#items ??= itemsByPath(this.document);
+    return (this.#items.get(path) ?? [])
+      .map((item) => this.resolve(item))
       .filter((item) => isPart(item[name]))
       .map((item) => ({ item, operation: objectOf(item[name]) }));
   }
+}
+
+function itemsByPath(document: Part): Map<string, unknown[]> {
+  const items = new Map<string, unknown[]>();
+  for (const [written, item] of Object.entries(objectOf(document['paths']))) {
+    const [path = ''] = written.split('#', 1);
+    const known = items.get(path);
+    if (known) known.push(item);
+    else items.set(path, [item]);
+  }
+  return items;
 }
 
 function decodePointer(token: string): string {
