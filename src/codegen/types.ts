@@ -44,6 +44,8 @@ export interface Following {
   signal?: AbortSignal | undefined;
   /** Takes each line that a tool writes. */
   line?(text: string): void;
+  /** How long it may take; as long as a call may wait for it (`LIMITS`) where it is not set. */
+  milliseconds?: number;
 }
 
 export interface Generators {

@@ -6,7 +6,7 @@ import { generatorFailed } from '../failures.js';
 import { LIMITS, removeLeftovers, ToolFailed, WarmTool, type Limits } from '../process/index.js';
 import type { Files, Following, GenerateOrder, Generators } from '../types.js';
 import { Catalogue, checkAvailable, libraryFolders, type Found, type Outside } from './catalogue.js';
-import { clientOf, CULPRIT } from './hey-api.js';
+import { CULPRIT, heyApiOrder } from './hey-api.js';
 import { hasJava, openJar } from './jar.js';
 import { optionsFor } from './options.js';
 import { openService } from './service.js';
@@ -64,7 +64,12 @@ export function openGenerators(
     const { values, side, own, generator: row } = await checked(generator, options);
     if (row.engine === 'gatehouse') return runTool(koa, document, null, following);
     if (row.engine === 'hey-api')
-      return runTool(heyApi, document, { client: clientOf(row.name), options: values }, following);
+      return runTool(
+        heyApi,
+        document,
+        heyApiOrder(row.name, values, following.milliseconds ?? limits.milliseconds),
+        following,
+      );
     if (!outside) throw new Error('OpenAPI Generator is not configured');
     return outside.engine.generate({ side, name: own, document, options: values }, following);
   };

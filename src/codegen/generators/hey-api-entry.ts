@@ -17,11 +17,9 @@ const { createClient } = await import('@hey-api/openapi-ts');
 
 /** What makes the types of a request and an answer differ. */
 const READ_WRITE = /"(?:readOnly|writeOnly)":/;
-/** Until when the part is looked for that the library fails at, from the order on: the process is ended at 60 s. */
-const SEARCH_MS = 30_000;
 
 await answerOrder<HeyApiOrder>(async (order) => {
-  const until = performance.now() + SEARCH_MS;
+  const until = performance.now() + order.searchMilliseconds;
   const text = await readFile('document.json', 'utf8');
   // The library changes what it is given, so it is parsed again for each use.
   const document = (): OpenApi => withPlainNames(withoutForeignReferences(parse<OpenApi>(text)));

@@ -57,6 +57,8 @@ export type HeyApiClient = 'fetch' | 'axios' | 'angular';
 export interface HeyApiOrder {
   client: HeyApiClient;
   options: HeyApiOptions;
+  /** Until when the part is looked for that the library fails at, from the order on. */
+  searchMilliseconds: number;
 }
 
 /** The file in which the child names the part of the document that it failed at: a JSON pointer. */
@@ -84,5 +86,15 @@ export const heyApiGenerators = (available: boolean): Generator[] =>
     options: client === 'angular' ? COMMON : { ...COMMON, ...THROWS },
   }));
 
-/** The client of a generator's name. */
-export const clientOf = (name: string): HeyApiClient => name.slice(PREFIX.length) as HeyApiClient;
+/** The longest search for what the library fails at. A search takes at most half of the time, so that the failure is still said. */
+const MOST_SEARCH = 120_000;
+
+/**
+ * @param name of the generator
+ * @param milliseconds that its process may take
+ */
+export const heyApiOrder = (name: string, options: unknown, milliseconds: number): HeyApiOrder => ({
+  client: name.slice(PREFIX.length) as HeyApiClient,
+  options: options as HeyApiOptions,
+  searchMilliseconds: Math.min(milliseconds / 2, MOST_SEARCH),
+});

@@ -27,14 +27,22 @@ export function openService({ url, limits }: ServiceSettings): OpenApiGenerator 
     async options(side, name) {
       return optionsIn(await service.json('GET', `/api/gen/${side}/${name}`));
     },
-    async generate({ side, name, document, options }, { signal }) {
+    async generate({ side, name, document, options }, { signal, milliseconds }) {
       const spec = withoutForeignReferences(structuredClone(document));
-      const answer = await service.json('POST', `/api/gen/${side}/${name}`, { spec, options }, signal);
+      const answer = await service.json(
+        'POST',
+        `/api/gen/${side}/${name}`,
+        { spec, options },
+        { signal, milliseconds },
+      );
       // Its `link` may lead anywhere: the code says enough.
       const { code } = (answer ?? {}) as { code?: unknown };
       if (typeof code !== 'string' || !CODE.test(code))
         throw new ToolFailed('the generator service names no code');
-      const zip = await service.bytes('GET', `/api/gen/download/${code}`, { signal, most: MOST_ZIP });
+      const zip = await service.bytes('GET', `/api/gen/download/${code}`, {
+        ...{ signal, milliseconds },
+        most: MOST_ZIP,
+      });
       return withoutTopFolder(unzipped(zip, limits));
     },
   };
@@ -43,6 +51,7 @@ export function openService({ url, limits }: ServiceSettings): OpenApiGenerator 
 interface Asking {
   body?: unknown;
   signal?: AbortSignal | undefined;
+  milliseconds?: number | undefined;
   most: number;
 }
 
@@ -56,8 +65,13 @@ class Service {
     this.#base = url.pathname.replace(/\/$/, '');
   }
 
-  async json(method: 'GET' | 'POST', path: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
-    const bytes = await this.bytes(method, path, { body, signal, most: MOST_JSON });
+  async json(
+    method: 'GET' | 'POST',
+    path: string,
+    body?: unknown,
+    following: Pick<Asking, 'signal' | 'milliseconds'> = {},
+  ): Promise<unknown> {
+    const bytes = await this.bytes(method, path, { body, ...following, most: MOST_JSON });
     try {
       return parse<unknown>(bytes.toString());
     } catch {
@@ -66,8 +80,12 @@ class Service {
   }
 
   /** @throws ToolFailed, and the signal's reason */
-  async bytes(method: 'GET' | 'POST', path: string, { body, signal, most }: Asking): Promise<Buffer> {
-    const limit = AbortSignal.timeout(this.milliseconds);
+  async bytes(
+    method: 'GET' | 'POST',
+    path: string,
+    { body, signal, milliseconds = this.milliseconds, most }: Asking,
+  ): Promise<Buffer> {
+    const limit = AbortSignal.timeout(milliseconds);
     // The operator has written the address.
     const pool = openOutboundPool(this.url, 'anywhere', { connections: 1 });
     try {
@@ -87,7 +105,7 @@ class Service {
       if (error instanceof ToolFailed) throw error;
       throw new ToolFailed(
         limit.aborted
-          ? `the generator service did not answer within ${this.milliseconds / 1000} s`
+          ? `the generator service did not answer within ${milliseconds / 1000} s`
           : 'the generator service cannot be reached',
       );
     } finally {

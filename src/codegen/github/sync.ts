@@ -9,6 +9,7 @@ import { availableGenerator } from '../generators/index.js';
 import { naming, type Origin } from '../origin.js';
 import type { GithubOptions } from '../options/index.js';
 import { checkPaths } from '../paths.js';
+import { JOB_MILLISECONDS } from '../process/index.js';
 import { withoutSecret } from '../secrets.js';
 import type { Files, Generators, OpenApi } from '../types.js';
 import {
@@ -125,7 +126,11 @@ export const syncKind = (base: SyncBase): JobKind<SyncInput, SyncResult> => ({
 async function foldersOf(generators: SyncBase['generators'], sync: Sync): Promise<Folders> {
   const { generator, document, options, job } = sync;
   const order = { generator, document, options: {} };
-  const files = await generators.generate(order, { signal: job.signal, line: (text) => say(sync, text) });
+  const files = await generators.generate(order, {
+    signal: job.signal,
+    line: (text) => say(sync, text),
+    milliseconds: JOB_MILLISECONDS,
+  });
   checkPaths(files);
   const sdk = [`sdk/${generator}`, listed(files)] as const;
   return options.syncDocs ? [sdk, ['docs/reference', listed(await referenceOf(document))]] : [sdk];

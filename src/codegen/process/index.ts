@@ -6,7 +6,7 @@
 export { librariesOf, nodeCommand, type Command } from './command.js';
 export { ToolFailed } from './failed.js';
 export { makeFolder, removeLeftovers, type RunFolder } from './folder.js';
-export { LIMITS, type Limits } from './limits.js';
+export { JOB_MILLISECONDS, LIMITS, type Limits } from './limits.js';
 export { FileCollector, readOutput } from './output.js';
 export { pathProblem, shownPath } from './paths.js';
 export { Tool } from './run.js';

@@ -9,7 +9,10 @@ export interface Limits {
   outputFiles: number;
 }
 
-/** Of a generator. */
+/** Of a tool in a job: a job has a limit of its own (`jobs.minutes`), and ends its tools with it. */
+export const JOB_MILLISECONDS = 60 * 60_000;
+
+/** Of a generator that a call waits for. */
 export const LIMITS: Limits = {
   milliseconds: 60_000,
   heapMegabytes: 512,

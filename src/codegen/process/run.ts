@@ -64,13 +64,16 @@ export class Tool {
    * Sends the order, and waits for the end.
    * @throws ToolFailed, and the signal's reason where it is aborted. Nothing of it runs any more in any case.
    */
-  async run(order: unknown, { signal, line }: Following = {}): Promise<void> {
+  async run(
+    order: unknown,
+    { signal, line, milliseconds = this.limits.milliseconds }: Following = {},
+  ): Promise<void> {
     this.#line = line;
     this.#keepsProcess(true);
     const ends = new AbortController();
     const failure = new Promise<never>((_, fail) => {
       signal?.addEventListener('abort', () => fail(signal.reason as Error), { signal: ends.signal });
-      this.#watch(ends.signal, fail);
+      this.#watch(ends.signal, milliseconds, fail);
     });
     try {
       signal?.throwIfAborted();
@@ -100,8 +103,7 @@ export class Tool {
   }
 
   /** Fails where it takes too long, or writes too much. */
-  #watch(until: AbortSignal, fail: (error: Error) => void): void {
-    const { milliseconds } = this.limits;
+  #watch(until: AbortSignal, milliseconds: number, fail: (error: Error) => void): void {
     const timer = setTimeout(() => {
       fail(new ToolFailed(`${this.#name} did not end within ${milliseconds / 1000} s`, this.#lines.last));
     }, milliseconds);

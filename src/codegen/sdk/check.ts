@@ -2,7 +2,14 @@ import type { Failure, FieldProblem } from '../../api/index.js';
 import { childEntry } from '../../kernel/child-entry.js';
 import { parse } from '../../kernel/json.js';
 import { generatorFailed } from '../failures.js';
-import { librariesOf, LIMITS, ToolFailed, WarmTool, type Limits } from '../process/index.js';
+import {
+  JOB_MILLISECONDS,
+  librariesOf,
+  LIMITS,
+  ToolFailed,
+  WarmTool,
+  type Limits,
+} from '../process/index.js';
 import type { Files, OpenApi } from '../types.js';
 import { documentProblems } from './blame.js';
 import { ANSWER, type CompileAnswer, type CompileOrder, type CompileProblem } from './compile-order.js';
@@ -42,12 +49,12 @@ const failed = (
   problems: readonly FieldProblem[] = [],
 ): Failure => generatorFailed(new ToolFailed(message, lastLines), problems);
 
-/** Starts the compiler, in a process of its own: it takes a second until it is ready for code. */
+/** Starts the compiler, in a process of its own: it takes a second until it is ready for code. Only jobs compile. */
 export function startCompiler(limits: Partial<Limits> = {}): Compiler {
   const libraries = librariesOf('typescript');
   const tool = new WarmTool(ENTRY, {
     name: 'the compiler',
-    limits: { ...LIMITS, heapMegabytes: HEAP_MEGABYTES, ...limits },
+    limits: { ...LIMITS, milliseconds: JOB_MILLISECONDS, heapMegabytes: HEAP_MEGABYTES, ...limits },
     libraries: libraries ?? [],
   });
   if (libraries) tool.expect();

@@ -10,6 +10,7 @@ import { publicAddress } from '../history/address.js';
 import { inline } from '../markdown.js';
 import type { NpmOptions } from '../options/index.js';
 import { checkPaths } from '../paths.js';
+import { JOB_MILLISECONDS } from '../process/index.js';
 import type { Files, Generator, Generators, OpenApi } from '../types.js';
 import { startCompiler, type Compiler } from './check.js';
 import { difference } from './difference/index.js';
@@ -185,7 +186,7 @@ async function generated(
   const { base, job, generator } = release;
   const code = await base.generators.generate(
     { generator: generator.name, document, options: {} },
-    { signal: job.signal, line: (text) => job.line(text) },
+    { signal: job.signal, line: (text) => job.line(text), milliseconds: JOB_MILLISECONDS },
   );
   checkPaths(code);
   await enter(job, 'check');

@@ -127,6 +127,15 @@ describe('a tool of code generation', () => {
       assert.match(messageOf(failure), says);
     });
 
+  it('may take longer than a call waits where its caller says so', async () => {
+    const { folder, failure } = await run('', {
+      limits: { milliseconds: 1 },
+      following: { milliseconds: 60_000 },
+    });
+    await folder.remove();
+    assert.equal(failure, undefined);
+  });
+
   const CHILDREN = `import { spawn } from 'node:child_process';
     const child = spawn(process.execPath, ['-e', 'setInterval(() => 0, 1000)'], { stdio: 'ignore' });
     console.log(child.pid); setInterval(() => 0, 1000);`;
