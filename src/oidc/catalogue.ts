@@ -29,6 +29,8 @@ export interface Catalogue {
    * @param id of the API that it was issued for; undefined in tokens from before that said so.
    */
   isForAnotherApi(audience: unknown, id: unknown): boolean;
+  /** All that was read, as JSON. */
+  content(): string;
 }
 
 /** For every tenant the same, so that none keeps a map of the management API's scopes for itself. */
@@ -63,6 +65,7 @@ export async function loadCatalogue(
       const api = apiByAudience.get(audience);
       return api !== undefined && id !== undefined && api.id !== id;
     },
+    content: () => JSON.stringify([generation, identity, apis, [...revoked].sort(), [...revokedApis].sort()]),
     identity: new Map(identity.map((resource) => [resource.name, resource])),
     apis,
     apiByIndicator: new Map(apis.map((api) => [api.indicator, api])),

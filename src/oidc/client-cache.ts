@@ -18,7 +18,7 @@ interface Entry {
   generation: number;
 }
 
-/** The enabled clients of one tenant, as of one version of it: a changed tenant gets a new cache. */
+/** The enabled clients of one tenant, as of one version of it: they are forgotten where the tenant has changed. */
 export class ClientCache {
   /** Counted by size, not by `max`: that would set room for all of them aside, 200 KiB for each tenant. */
   readonly #entries = new LRUCache<string, Entry>({ maxSize: MOST_CLIENTS, sizeCalculation: () => 1 });
@@ -65,6 +65,12 @@ export class ClientCache {
   forget(clientId: string): void {
     this.#entries.delete(clientId);
     this.#loading.delete(clientId);
+  }
+
+  /** Reads each anew the next time. */
+  forgetAll(): void {
+    this.#entries.clear();
+    this.#loading.clear();
   }
 
   /** What a client of the library was made from. A request keeps to it, also when the client changes or is forgotten meanwhile. */

@@ -5,19 +5,20 @@ import type { Provider } from 'oidc-provider';
 import type { Actor } from '../api/index.js';
 import { clientFinder, isClientOrigin } from '../clients/index.js';
 import { tenantDb } from '../store/index.js';
-import { tenantSecret, type Tenant } from '../tenants/index.js';
+import type { Tenant } from '../tenants/index.js';
 import { withBuiltInClients } from './built-in-clients.js';
 import { apiTokens, type ApiTokens } from './api-tokens.js';
 import { actorOf, liveTokenOf, type LiveToken } from './bearer.js';
-import { loadCatalogue, type Catalogue } from './catalogue.js';
+import type { Catalogue } from './catalogue.js';
 import { ClientCache } from './client-cache.js';
 import { FetchedKeysCache } from './client-keys.js';
 import { dpopProofs, type DpopProofs } from './dpop-proofs.js';
 import { BrowserBinding } from './interactions/binding.js';
 import { tokenIssuer, type IssueToken } from './issue-token.js';
 import type { TokenDependencies } from './jwt-access-token.js';
-import { loadKeyRing, type KeyRing } from './keys/index.js';
+import { openKeyRing, type KeyRing } from './keys/index.js';
 import { buildProvider, type OidcBase } from './provider.js';
+import { readStoredParts, type StoredParts } from './stored-parts.js';
 import { tokenPolicy } from './token-policy.js';
 import { documentMaxAge, PublishedDocuments } from './well-known.js';
 
@@ -53,10 +54,26 @@ export interface TenantRuntime {
 }
 
 export interface ProviderPool {
-  /** The tenant's provider. A tenant of a newer version gets a new one; requests in flight end on the old one. */
+  /**
+   * The runtime of this version of the tenant. Its provider is a new one where more has changed than clients; requests in
+   * flight end on the old one.
+   */
   get(tenant: Tenant): TenantRuntime | Promise<TenantRuntime>;
   /** The provider of a tenant that is being asked just now. */
   current(tenantId: string): TenantRuntime | Promise<TenantRuntime>;
+}
+
+/** A runtime, and what it was made of (stored-parts.ts). */
+interface Ready {
+  digest: string;
+  runtime: TenantRuntime;
+}
+
+interface Pooled {
+  version: number;
+  runtime: TenantRuntime | Promise<TenantRuntime>;
+  /** The latest one that is there: that of an earlier version while the one of this version is made. */
+  ready: Ready | undefined;
 }
 
 /** From so many tenants on, what lives in the heap is large, and what lies about in it has to be kept small. */
@@ -89,21 +106,14 @@ function rememberOrigins(look: (origin: string) => Promise<boolean>): (origin: s
 export function openProviderPool(base: OidcBase): ProviderPool {
   const find = clientFinder(base.store);
   const fetchedKeys = new FetchedKeysCache();
-  const pool = new LRUCache<string, { version: number; runtime: TenantRuntime | Promise<TenantRuntime> }>({
-    max: base.config.tenants.cached,
-  });
+  const pool = new LRUCache<string, Pooled>({ max: base.config.tenants.cached });
 
-  async function build(tenant: Tenant): Promise<TenantRuntime> {
-    const secret = (name: string): Promise<Buffer> => tenantSecret(base.store, base.vault, tenant.id, name);
-    const cookieKey = (await secret('cookies')).toString('base64url');
-    const dpopSecret = await secret('dpop');
-    const catalogue = await loadCatalogue(base.store, base.revocations, tenant.id);
-    const keys = await loadKeyRing(
-      base.store,
-      base.vault,
-      tenant.id,
-      catalogue.apis.map(({ signingAlg }) => signingAlg),
-    );
+  const originsOf = (tenant: Tenant): TenantRuntime['mayCallFrom'] =>
+    rememberOrigins((origin) => isClientOrigin(tenantDb(base.store.knex, tenant.id), origin));
+
+  function build(tenant: Tenant, stored: StoredParts): TenantRuntime {
+    const { cookieKey, dpopSecret, catalogue } = stored;
+    const keys = openKeyRing(stored.keys, base.vault, tenant.id);
     const clients = new ClientCache(
       withBuiltInClients(tenant, base.config, (clientId) => find(tenant.id, clientId)),
       () => base.revocations.generation(tenant.id),
@@ -147,9 +157,21 @@ export function openProviderPool(base: OidcBase): ProviderPool {
       }),
       dpopProofs: dpopProofs(tenant.id, dpopSecret, base.artifacts),
       issueToken: tokenIssuer({ ...base, tenant, keys, catalogue }),
-      mayCallFrom: rememberOrigins((origin) => isClientOrigin(tenantDb(base.store.knex, tenant.id), origin)),
+      mayCallFrom: originsOf(tenant),
       handle: provider.callback(),
     };
+  }
+
+  /**
+   * Most changes are to clients, which are read when they are asked for: the provider of before serves on, with its code
+   * compiled, and reads its clients again.
+   */
+  async function ready(tenant: Tenant, before: Ready | undefined): Promise<Ready> {
+    const stored = await readStoredParts(base, tenant);
+    const { digest } = stored;
+    if (before?.digest !== digest) return { digest, runtime: build(tenant, stored) };
+    before.runtime.clients.forgetAll();
+    return { digest, runtime: { ...before.runtime, tenant, mayCallFrom: originsOf(tenant) } };
   }
 
   return {
@@ -161,14 +183,19 @@ export function openProviderPool(base: OidcBase): ProviderPool {
     get(tenant) {
       const pooled = pool.get(tenant.id);
       if (pooled && pooled.version >= tenant.version) return pooled.runtime;
-      const entry: { version: number; runtime: TenantRuntime | Promise<TenantRuntime> } = {
+      const made = ready(tenant, pooled?.ready);
+      const entry: Pooled = {
         version: tenant.version,
-        runtime: build(tenant),
+        runtime: made.then(({ runtime }) => runtime),
+        ready: pooled?.ready,
       };
       pool.set(tenant.id, entry);
       if (pool.size === MANY_TENANTS) keepHeapSmall();
-      (entry.runtime as Promise<TenantRuntime>).then(
-        (runtime) => (entry.runtime = runtime),
+      made.then(
+        (now) => {
+          entry.ready = now;
+          entry.runtime = now.runtime;
+        },
         () => pool.delete(tenant.id), // the store was away; the next request tries again
       );
       return entry.runtime;

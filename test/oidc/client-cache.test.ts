@@ -115,6 +115,26 @@ describe('the clients in memory', () => {
     assert.equal(asked.length, 2);
   });
 
+  it('are all loaded again once all were forgotten, also where they were being loaded [SEC-R14]', async () => {
+    const { cache, asked, at } = newStore();
+    const first = cache.get('app');
+    (await at(0)).answer(newClient('One'));
+    await first;
+    const before = cache.get('other');
+    const old = await at(1);
+    cache.forgetAll();
+    const after = Promise.all([cache.get('app'), cache.get('other')]);
+    (await at(2)).answer(newClient('Two'));
+    (await at(3)).answer(newClient('New'));
+    assert.deepEqual(
+      (await after).map((client) => client?.clientName),
+      ['Two', 'New'],
+    );
+    old.answer(newClient('Old'));
+    assert.equal((await before)?.clientName, 'New');
+    assert.equal(asked.length, 4);
+  });
+
   it('are looked for among the revocations only after one, and are forgotten where they ended [SEC-R7]', async () => {
     const { cache, at } = newStore();
     const found = cache.get('app');

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { createServer, globalAgent } from 'node:http';
 import * as oidc from 'openid-client';
-import { basic } from './http.js';
+import { basic, bodyOf, send } from './http.js';
 import { insertApiResource, newApiResource, type ApiResource } from '../../src/api-resources/index.js';
 import {
   addClientSecret,
@@ -156,13 +156,8 @@ export async function startServer(
     change: (work, tenant = home.tenant) => inTenant(tenant, work),
     addTenant: (name, host) => gatehouse.context.store.transaction((trx) => createTenantAt(trx, name, host)),
     async post(path, form, headers = {}) {
-      const response = await fetch(new URL(path, issuer), {
-        method: 'POST',
-        body: new URLSearchParams(form),
-        headers,
-        redirect: 'manual',
-      });
-      return answerOf(response);
+      const heard = await send(new URL(path, issuer), { form, headers });
+      return { status: heard.status, headers: heard.headers, body: bodyOf(heard) };
     },
     basic: (clientId, secret) => ({
       authorization: basic(clientId, secret),

@@ -19,13 +19,13 @@ export interface KeyRing {
   algorithms: SigningAlg[];
 }
 
-/** Opens the tenant's keys, making those that are missing for `wanted` algorithms on first use. */
-export async function loadKeyRing(
+/** Reads the rows of the tenant's keys, and first makes those that are missing for `wanted` algorithms. */
+export async function readKeys(
   store: Store,
   vault: Vault,
   tenantId: string,
   wanted: readonly string[] = [],
-): Promise<KeyRing> {
+): Promise<Row[]> {
   const db = tenantDb(store.knex, tenantId);
   let rows = await rowsOf(db);
   const missing = KNOWN_ALGS.filter(
@@ -37,10 +37,23 @@ export async function loadKeyRing(
     await addKeys(store, vault, tenantId, missing);
     rows = await rowsOf(db);
   }
+  return rows;
+}
+
+/** Opens keys that were read. */
+export function openKeyRing(rows: readonly Row[], vault: Vault, tenantId: string): KeyRing {
   const ring: KeyRing = { signing: [], verifying: new Map(), algorithms: [] };
   for (const row of rows) if (ACCEPTED.has(row['state'] as KeyState)) put(ring, row, vault, tenantId);
   return ring;
 }
+
+/** Opens the tenant's keys, making those that are missing on first use. */
+export const loadKeyRing = async (
+  store: Store,
+  vault: Vault,
+  tenantId: string,
+  wanted?: readonly string[],
+): Promise<KeyRing> => openKeyRing(await readKeys(store, vault, tenantId, wanted), vault, tenantId);
 
 function put(ring: KeyRing, row: Row, vault: Vault, tenantId: string): void {
   const { kid, alg, state } = infoOf(row);
