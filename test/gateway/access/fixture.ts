@@ -117,7 +117,7 @@ async function runSteps(access: Access, call: AccessCall): Promise<object> {
 }
 
 /** The pool of tenants as a node of its own has it, over the store of a server that runs. */
-function poolOf(context: GatehouseContext, { outbox }: Pick<Gatehouse, 'outbox'>): ProviderPool {
+export function poolOf(context: GatehouseContext, { outbox }: Pick<Gatehouse, 'outbox'>): ProviderPool {
   const { config, store, vault, log, codes } = context;
   const limits = openLimits(store, log, { ...config.limits, shared: false });
   const screen = openScreen(() => undefined);

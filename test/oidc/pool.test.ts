@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import {
+  clientSettings,
+  GRANT_TYPES,
+  updateClientSettings,
+  type ClientSettings,
+} from '../../src/clients/index.js';
+import type { ProviderPool, TenantRuntime } from '../../src/oidc/index.js';
+import { revokeAllOf } from '../../src/revocations/index.js';
+import { findTenantById } from '../../src/tenants/index.js';
+import { poolOf } from '../gateway/access/fixture.js';
+import { administrator, type Caller } from '../support/area.js';
+import { STORES } from '../support/config.js';
+import { startServer, type TestServer } from '../support/server.js';
+
+for (const kind of STORES)
+  describe(`the provider of a tenant, on ${kind}`, () => {
+    let server: TestServer;
+    let admin: Caller;
+    let pool: ProviderPool;
+    let orders: string;
+    before(async () => {
+      server = await startServer(kind);
+      admin = await administrator(server);
+      pool = poolOf(server.context, server);
+      orders = await server.addApi('orders', ['orders.read']);
+      await server.addClient('app', { grantTypes: [GRANT_TYPES.clientCredentials], scopes: ['orders.read'] });
+    });
+    after(() => server.stop());
+
+    const change = (settings: Partial<ClientSettings>): Promise<void> =>
+      server.change((db) =>
+        updateClientSettings(
+          db,
+          'app',
+          clientSettings({ grantTypes: [GRANT_TYPES.clientCredentials], ...settings }),
+        ),
+      );
+    const runtime = async (): Promise<TenantRuntime> => {
+      const tenant = await findTenantById(server.context.store.knex, server.home.tenant.id);
+      assert.ok(tenant);
+      return pool.get(tenant);
+    };
+
+    it('stays where clients alone have changed, and knows each as it is now [SEC-R14]', async () => {
+      const before = await runtime();
+      assert.deepEqual((await before.clients.get('app'))?.settings.scopes, ['orders.read']);
+      await change({ scopes: ['openid'] });
+      const after = await runtime();
+      assert.equal(after.provider, before.provider);
+      assert.deepEqual((await after.clients.get('app'))?.settings.scopes, ['openid']);
+    });
+
+    it('stays where clients alone have changed, and knows where their pages are now', async () => {
+      const before = await runtime();
+      assert.equal(await before.mayCallFrom('https://page.example.com'), false);
+      await change({ corsOrigins: ['https://page.example.com'] });
+      assert.equal(await (await runtime()).mayCallFrom('https://page.example.com'), true);
+      await change({});
+      const after = await runtime();
+      assert.equal(await after.mayCallFrom('https://page.example.com'), false);
+      assert.equal(after.provider, before.provider);
+    });
+
+    const CHANGES: Record<string, () => Promise<unknown>> = {
+      'the tenant': () => admin.done('PUT', '/api/Tenant', { id: server.home.tenant.id, theme: 'dark' }),
+      'a new key': () => admin.done('POST', '/api/Key/Rotate', { now: true }),
+      'the secret of its cookies': () => admin.done('POST', '/api/Key/Renew', { secret: 'cookies' }),
+      'the secret of its nonces': () => admin.done('POST', '/api/Key/Renew', { secret: 'dpop' }),
+      'a new API': () => server.addApi('stock', ['stock.read']),
+      'a setting of an API': () =>
+        admin.done('PUT', '/api/ApiResource', { id: orders, accessTokenLifetime: 301 }),
+      'a scope of an API': () =>
+        admin.done('PUT', '/api/ApiResource', {
+          id: orders,
+          scopes: [{ name: 'read', userClaims: ['role'] }],
+        }),
+      'a new identity resource': () =>
+        admin.done('POST', '/api/IdentityResource', { name: 'wide', userClaims: ['level'] }),
+      'a revocation': () => server.change((db) => revokeAllOf(db, 'user', 'nobody')),
+    };
+    for (const [what, make] of Object.entries(CHANGES))
+      it(`is another one after ${what} [SEC-R14]`, async () => {
+        const before = await runtime();
+        await make();
+        assert.notEqual((await runtime()).provider, before.provider);
+      });
+  });
