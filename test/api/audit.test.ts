@@ -54,7 +54,7 @@ for (const kind of STORES)
 
 describe('the log of the management API', () => {
   it('has no secret that was sent or answered, at any level, and neither has the audit [SEC-50]', async () => {
-    const env = await environment('sqlite', { LOG_LEVEL: 'trace' });
+    const env = await environment('sqlite', { LOG_LEVEL: 'trace' }, 'started');
     const issuer = `http://localhost:${env['PORT']}`;
     const server = await serve(env);
     const secrets = new Set<string>();

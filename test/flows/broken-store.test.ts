@@ -3,12 +3,12 @@ import type { AnyOperation } from '../../src/api/index.js';
 import { OPERATIONS } from '../../src/management.js';
 import { MQTT_API } from '../../src/mqtt/index.js';
 import { ROUTES } from '../../src/oidc/routes.js';
-import { CLIENT_SECRET, type StoreKind } from '../support/config.js';
+import { CLIENT_SECRET, configFor, type StoreKind } from '../support/config.js';
 import { APP, APP_SECRET, deviceApi } from '../support/devices.js';
 import { EXAMPLES } from '../support/examples.js';
 import { basic, bodyOf, send, type Heard, type Said } from '../support/http.js';
 import { clientToken, type Example } from '../support/management.js';
-import { newDatabase, overTcp, ownPostgres, type OwnPostgres } from '../support/postgres.js';
+import { overTcp, ownPostgres, type OwnPostgres } from '../support/postgres.js';
 import { breakableProxy, type BreakableProxy } from '../support/proxy.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { Visitor } from '../support/visitor.js';
@@ -32,7 +32,8 @@ interface Broken {
 
 /** A server on PostgreSQL behind a proxy that can be broken. */
 async function behindProxy(file: Record<string, unknown> = LIMITS): Promise<Broken> {
-  const database = overTcp(await newDatabase());
+  const { databaseUrl = '' } = await configFor('postgres', {}, {}, 'started');
+  const database = overTcp(databaseUrl);
   const proxy = await breakableProxy(Number(database.port));
   database.port = String(proxy.port);
   const server = await startServer('postgres', { DATABASE_URL: String(database) }, file);

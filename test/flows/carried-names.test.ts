@@ -24,7 +24,7 @@ for (const kind of STORES)
     let made = 0;
 
     before(async () => {
-      env = await environment(kind);
+      env = await environment(kind, {}, 'started');
       server = await startServer(kind, env, { limits: { enabled: false } });
       admin = await administrator(server);
       api = await deviceApi(server);

@@ -35,7 +35,8 @@ async function jsonColumns(knex: Knex, kind: string): Promise<[table: string, co
 describe('the log of a server whose rows are damaged', () => {
   for (const kind of STORES)
     it(`has nothing of what stands in them, on ${kind} [SEC-R30]`, async function () {
-      const env = await environment(kind, { LOG_LEVEL: 'trace', GATEHOUSE_MQTT_APP_SECRET: CLIENT_SECRET });
+      const more = { LOG_LEVEL: 'trace', GATEHOUSE_MQTT_APP_SECRET: CLIENT_SECRET };
+      const env = await environment(kind, more, 'started');
       const issuer = `http://localhost:${env['PORT']}`;
       const server = await serve(env);
       const store = await openStore(loadConfig(env));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import pino from 'pino';
 import type { Config } from '../../src/config.js';
-import { migrate, openStore, type Store } from '../../src/store/index.js';
+import { openStore, type Store } from '../../src/store/index.js';
 import {
   openTenantDirectory,
   touchTenant,
@@ -28,9 +28,8 @@ for (const kind of STORES)
     let tenant: Tenant;
 
     beforeEach(async () => {
-      config = await configFor(kind);
+      config = await configFor(kind, {}, {}, 'migrated');
       here = await openStore(config);
-      await migrate(here);
       elsewhere = await openStore(config);
       directory = openTenantDirectory(here, pino({ level: 'silent' }), NEVER);
       tenant = await elsewhere.transaction((trx) => createTenantAt(trx, 'shop', HOST));
@@ -68,9 +67,8 @@ for (const kind of STORES)
 
 describe('what a node on postgres knows of tenants, when its ear is cut off', () => {
   it('is looked for again when it hears again [SEC-R12]', async () => {
-    const config = await configFor('postgres');
+    const config = await configFor('postgres', {}, {}, 'migrated');
     const here = await openStore(config);
-    await migrate(here);
     const elsewhere = await openStore(config);
     const tenant = await elsewhere.transaction((trx) => createTenantAt(trx, 'shop', HOST));
     const directory = openTenantDirectory(here, pino({ level: 'silent' }), NEVER);
@@ -96,9 +94,8 @@ describe('what a node on postgres knows of tenants, when its ear is cut off', ()
 
 describe('what a node on postgres knows of tenants, when the store does not answer', () => {
   it('is served after a moment, and one look at a time waits for the store [SEC-R35]', async () => {
-    const config = await configFor('postgres', {}, { store: { statementSeconds: 300 } });
+    const config = await configFor('postgres', {}, { store: { statementSeconds: 300 } }, 'migrated');
     const here = await openStore(config);
-    await migrate(here);
     const elsewhere = await openStore(config);
     const tenant = await elsewhere.transaction((trx) => createTenantAt(trx, 'shop', HOST));
     const directory = openTenantDirectory(here, pino({ level: 'silent' }), NEVER);

@@ -17,7 +17,7 @@ for (const kind of STORES)
     let store: Store;
 
     before(async () => {
-      env = await environment(kind);
+      env = await environment(kind, {}, 'started');
       running = await serveHere(env);
       store = await openStore(loadConfig(env, temporaryFolder()));
     });
