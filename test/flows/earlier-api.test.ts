@@ -5,17 +5,29 @@ import { GENEROUS, STORES } from '../support/config.js';
 import { dial, drained } from '../support/raw.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 
-const NOTES = { name: 'notes', scopes: [{ name: 'read' }] };
+/** Of an API and its clients: each test has its own. */
+interface Names {
+  notes: string;
+  papers: string;
+  app: string;
+  service: string;
+}
+let made = 0;
+const newNames = (): Names => {
+  made += 1;
+  return { notes: `notes-${made}`, papers: `papers-${made}`, app: `app-${made}`, service: `service-${made}` };
+};
+const api = (name: string) => ({ name, scopes: [{ name: 'read' }] });
 
 /** What makes the audience of an API's tokens another's, by what the next API has in common with it. */
-const NEXT: Record<string, (admin: Caller, id: string) => Promise<unknown>> = {
-  async 'the next API of its name'(admin, id) {
+const NEXT: Record<string, (admin: Caller, id: string, names: Names) => Promise<unknown>> = {
+  async 'the next API of its name'(admin, id, { notes }) {
     await admin.done('DELETE', `/api/ApiResource/${id}?cascade=true`);
-    return admin.done('POST', '/api/ApiResource', NOTES);
+    return admin.done('POST', '/api/ApiResource', api(notes));
   },
-  async 'the API that gets its audience'(admin, id) {
-    await admin.done('PUT', '/api/ApiResource', { id, tokenAudience: 'notes-2' });
-    return admin.done('POST', '/api/ApiResource', { ...NOTES, name: 'papers', tokenAudience: 'notes' });
+  async 'the API that gets its audience'(admin, id, { notes, papers }) {
+    await admin.done('PUT', '/api/ApiResource', { id, tokenAudience: `${notes}-2` });
+    return admin.done('POST', '/api/ApiResource', { ...api(papers), tokenAudience: notes });
   },
 };
 
@@ -29,44 +41,54 @@ for (const kind of STORES)
     describe(`${accessTokenFormat} tokens of an API, on ${kind}`, () => {
       let server: TestServer;
       let admin: Caller;
-      let api: string;
+      let id: string;
+      let names: Names;
       let secrets: Record<'app' | 'service', string>;
       const ask = async (clientId: 'app' | 'service', path: string, form: Record<string, string>) =>
-        (await server.post(path, form, server.basic(clientId, secrets[clientId]))).body;
+        (await server.post(path, form, server.basic(names[clientId], secrets[clientId]))).body;
       const askForToken = async (form: Record<string, string> = {}) =>
-        String((await ask('app', '/connect/token', { ...form, scope: 'notes.read' }))['access_token']);
+        String(
+          (await ask('app', '/connect/token', { ...form, scope: `${names.notes}.read` }))['access_token'],
+        );
       const isActive = async (clientId: 'app' | 'service', token: string): Promise<unknown> =>
         (await ask(clientId, '/connect/introspect', { token }))['active'];
 
-      beforeEach(async () => {
+      before(async () => {
         server = await startServer(kind, {}, GENEROUS);
         admin = await administrator(server);
-        const made = await admin.done('POST', '/api/ApiResource', { ...NOTES, accessTokenFormat });
-        api = String(made['id']);
         await server.addUser({ userName: 'alice' });
+      });
+      beforeEach(async () => {
+        names = newNames();
+        const { notes, papers, app, service } = names;
+        id = String(
+          (await admin.done('POST', '/api/ApiResource', { ...api(notes), accessTokenFormat }))['id'],
+        );
+        const scopes = [`${notes}.read`];
         secrets = {
-          app: await server.addClient('app', {
+          app: await server.addClient(app, {
             grantTypes: [GRANT_TYPES.clientCredentials, GRANT_TYPES.password],
-            scopes: ['notes.read'],
+            scopes,
           }),
-          service: await server.addClient('service', {
+          service: await server.addClient(service, {
             grantTypes: [GRANT_TYPES.tokenExchange],
-            scopes: ['notes.read'],
-            resources: ['notes', 'papers'],
+            scopes,
+            resources: [notes, papers],
           }),
         };
       });
-      afterEach(() => server.stop());
+      after(() => server.stop());
 
       /** Gives both clients again what the API took with it. */
       const giveBack = (): Promise<void> =>
         server.change(async (db) => {
-          for (const clientId of ['app', 'service']) {
+          const { notes, papers, app, service } = names;
+          for (const [clientId, resources] of [
+            [app, []],
+            [service, [notes, papers]],
+          ] as const) {
             const { settings } = await findClient(db, clientId);
-            const reach = {
-              scopes: ['notes.read'],
-              resources: clientId === 'app' ? [] : ['notes', 'papers'],
-            };
+            const reach = { scopes: [`${notes}.read`], resources: [...resources] };
             await updateClientSettings(db, clientId, { ...settings, ...reach });
           }
         });
@@ -84,7 +106,7 @@ for (const kind of STORES)
             true,
             true,
           ]);
-          await makeNext(admin, api);
+          await makeNext(admin, id, names);
           await giveBack();
           for (const token of tokens)
             for (const clientId of ['app', 'service'] as const)
@@ -94,9 +116,9 @@ for (const kind of STORES)
 
         for (const [whose, form] of Object.entries(GRANTS))
           it(`of ${whose} are not good at ${next} either where the request began before it [SEC-R7]`, async () => {
-            const body = new URLSearchParams({ ...form, scope: 'notes.read' }).toString();
+            const body = new URLSearchParams({ ...form, scope: `${names.notes}.read` }).toString();
             const { host } = new URL(server.issuer);
-            const { authorization } = server.basic('app', secrets.app);
+            const { authorization } = server.basic(names.app, secrets.app);
             const socket = await dial(server.port);
             const heard = drained(socket);
             const head = [
@@ -109,7 +131,7 @@ for (const kind of STORES)
             ];
             socket.write(`${[...head, '', body.slice(0, 5)].join('\r\n')}`);
             await fetch(`${server.issuer}/livez`); // the server has read the other connection by then
-            await makeNext(admin, api);
+            await makeNext(admin, id, names);
             await giveBack();
             socket.write(body.slice(5));
             const [, token] = /"access_token":"([^"]+)"/.exec(await heard) ?? [];
@@ -119,8 +141,8 @@ for (const kind of STORES)
 
       it('are good again where the API has its audience again', async () => {
         const token = await askForToken(GRANTS['a user']);
-        await admin.done('PUT', '/api/ApiResource', { id: api, tokenAudience: 'notes-2' });
-        await admin.done('PUT', '/api/ApiResource', { id: api, tokenAudience: 'notes' });
+        await admin.done('PUT', '/api/ApiResource', { id, tokenAudience: `${names.notes}-2` });
+        await admin.done('PUT', '/api/ApiResource', { id, tokenAudience: names.notes });
         assert.equal(await isActive('service', token), true);
         assert.equal(typeof (await exchange(token))['access_token'], 'string');
       });
