@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { StoreUnavailable } from '../../src/kernel/errors.js';
-import type { StoreKind } from '../support/config.js';
+import { configFor, STORES, type StoreKind } from '../support/config.js';
 import { APP, APP_SECRET, deviceApi } from '../support/devices.js';
 import { basic, bodyOf, send, type Heard, type Said } from '../support/http.js';
 import { EXAMPLES } from '../support/examples.js';
@@ -66,28 +66,6 @@ describe('a full disk', () => {
     });
 
   for (const kind of ['sqlite', 'postgres'] as const)
-    for (const id of ['blob.post', 'blob.image', 'blob.base64', 'file.post', 'file.image'])
-      it(`makes ${id} answer 503, and the next upload is taken, on ${kind} [SEC-R35]`, async function () {
-        disk = smallDisk(this, MEGABYTES.sqlite);
-        ends.push(() => disk.close());
-        server = await startServer(kind, { GATEHOUSE_DATA_DIR: disk.folder });
-        ends.push(
-          () => server.stop(),
-          () => disk.free(),
-        );
-        const token = await clientToken(server, ['isms.all']);
-        const upload = async () =>
-          perform(server, operation(id), (await EXAMPLES[id]?.(server, server.home.tenant, token)) ?? {}, {
-            token,
-          });
-        disk.fill();
-        const { status, headers, body } = await upload();
-        assert.deepEqual([status, headers.get('retry-after'), body['code']], [503, '5', 503]);
-        disk.free();
-        assert.equal((await upload()).status, 200);
-      });
-
-  for (const kind of ['sqlite', 'postgres'] as const)
     it(`is the status of an import that has answered nothing yet, on ${kind} [SEC-R35]`, async function () {
       disk = smallDisk(this, MEGABYTES[kind]);
       const token = await clientToken(await onDisk(kind), ['isms.all']);
@@ -136,3 +114,38 @@ describe('a full disk', () => {
     await assert.rejects(work, StoreUnavailable);
   });
 });
+
+for (const kind of STORES)
+  describe(`a full disk for files, on ${kind}`, () => {
+    let disk: SmallDisk;
+    let server: TestServer;
+    let token: string;
+    /** What there is to end, the last first. */
+    const ends: (() => unknown)[] = [];
+    before(async function () {
+      disk = smallDisk(this, MEGABYTES.sqlite);
+      ends.push(() => disk.close());
+      const { databaseUrl } = await configFor(kind, {}, {}, 'started');
+      const inDatabase = databaseUrl !== undefined && { DATABASE_URL: databaseUrl };
+      server = await startServer(kind, { GATEHOUSE_DATA_DIR: disk.folder, ...inDatabase });
+      ends.push(() => server.stop());
+      token = await clientToken(server, ['isms.all']);
+    });
+    after(async () => {
+      for (const end of ends.reverse()) await end();
+    });
+    afterEach(() => disk.free());
+
+    for (const id of ['blob.post', 'blob.image', 'blob.base64', 'file.post', 'file.image'])
+      it(`makes ${id} answer 503, and the next upload is taken [SEC-R35]`, async () => {
+        const upload = async () => {
+          const example = (await EXAMPLES[id]?.(server, server.home.tenant, token)) ?? {};
+          return perform(server, operation(id), example, { token });
+        };
+        disk.fill();
+        const { status, headers, body } = await upload();
+        assert.deepEqual([status, headers.get('retry-after'), body['code']], [503, '5', 503]);
+        disk.free();
+        assert.equal((await upload()).status, 200);
+      });
+  });
