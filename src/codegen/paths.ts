@@ -5,7 +5,7 @@ import type { Files } from './types.js';
 const refused = (message: string) => generatorFailed(new ToolFailed(message, [message]));
 
 /**
- * Checks the paths of generated files before they leave this server, in a package or a repository: each by itself, and that no two
+ * Checks the paths of generated files before they leave this server, in a preview, a package or a repository: each by itself, and that no two
  * of them are one file, or a file and a folder, where a system does not tell cases apart.
  * @throws Failure: 422 200006
  */

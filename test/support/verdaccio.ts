@@ -21,6 +21,8 @@ export interface Verdaccio {
 }
 
 export interface Packument {
+  /** What the page of the package shows. */
+  readme: string;
   'dist-tags': Record<string, string>;
   versions: Record<string, Record<string, unknown> & { dist: { integrity: string; tarball: string } }>;
 }

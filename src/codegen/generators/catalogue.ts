@@ -41,7 +41,17 @@ export interface Outside {
 /** How long an OpenAPI Generator that did not answer is left alone. */
 const RETRY_MS = 60_000;
 
+/** Those that need no other program. */
+function builtIn(): Map<string, Found> {
+  const found = new Map<string, Found>();
+  for (const generator of heyApiGenerators(heyApiLibraries() !== undefined))
+    found.set(generator.name, { generator, side: 'clients', own: generator.name });
+  found.set(KOA.name, { generator: KOA, side: 'servers', own: KOA.name });
+  return found;
+}
+
 export class Catalogue {
+  readonly #builtIn = builtIn();
   #reading: Promise<ReadonlyMap<string, Found>> | undefined;
   readonly #options = new Map<string, Promise<Generator>>();
 
@@ -57,28 +67,30 @@ export class Catalogue {
       .map(({ generator }) => generator);
   }
 
-  /** Reads what OpenAPI Generator has, so that the first caller need not wait for it. */
+  /** Reads what OpenAPI Generator has, so that the first caller that needs it waits less. */
   begin(): void {
     if (this.outside) void this.#all();
   }
 
   /** A generator with its options; undefined where there is none. @throws ToolFailed where its options cannot be read */
   async find(name: string): Promise<Found | undefined> {
-    const all = await this.#all();
-    const found = all.get(generatorNameOf(name));
-    if (!found || found.generator.engine !== 'openapi-generator' || !found.generator.available) return found;
+    // A built-in one never waits for another program: it could be slow, or hang.
+    const builtIn = this.#builtIn.get(generatorNameOf(name));
+    if (builtIn) return builtIn;
+    const found = (await this.#all()).get(name);
+    if (!found?.generator.available) return found;
     return { ...found, generator: await this.#withOptions(found) };
   }
 
-  /** @throws Failure 422 that names generators with similar names */
+  /** @throws Failure 422 that names generators with similar names, and why there are no others */
   async refuseUnknown(name: string): Promise<never> {
-    const names = [...Object.keys(OLDER_NAMES), ...(await this.#all()).keys()];
-    const near = nearest(name, names);
-    throw refusedField(
-      'genName',
-      'unknown',
-      `there is no generator ${JSON.stringify(name)}; use ${near.join(', ')}`,
-    );
+    const all = await this.#all();
+    const near = nearest(name, [...Object.keys(OLDER_NAMES), ...all.keys()]).join(', ');
+    const missing = all.get(PLACEHOLDER)?.generator.missing;
+    const others =
+      missing === undefined ? '' : `; OpenAPI Generator, which has others, is not there: ${missing}`;
+    const message = `there is no generator ${JSON.stringify(name)}; use ${near}${others}`;
+    throw refusedField('genName', 'unknown', message);
   }
 
   #withOptions({ generator, side, own }: Found): Promise<Generator> {
@@ -96,17 +108,18 @@ export class Catalogue {
   }
 
   #all(): Promise<ReadonlyMap<string, Found>> {
-    this.#reading ??= this.#read();
-    return this.#reading;
+    if (this.#reading) return this.#reading;
+    const reading = this.#read();
+    this.#reading = reading;
+    reading.catch(() => (this.#reading = undefined));
+    return reading;
   }
 
   async #read(): Promise<ReadonlyMap<string, Found>> {
-    const found = new Map<string, Found>();
+    const found = new Map(this.#builtIn);
     const add = (side: Side, generator: Generator, own = generator.name): void => {
       found.set(generator.name, { generator, side, own });
     };
-    for (const generator of heyApiGenerators(heyApiLibraries() !== undefined)) add('clients', generator);
-    add('servers', KOA);
     if (!this.outside) return found;
     const missing =
       (await this.outside.missing()) ?? (await this.#addOutside(this.outside.engine, found, add));

@@ -3,6 +3,7 @@ import type { Config } from '../../config.js';
 import { childEntry, type ChildEntry } from '../../kernel/child-entry.js';
 import type { Log } from '../../observe/index.js';
 import { generatorFailed } from '../failures.js';
+import { checkPaths } from '../paths.js';
 import { LIMITS, removeLeftovers, ToolFailed, WarmTool, type Limits } from '../process/index.js';
 import type { Files, Following, GenerateOrder, Generators } from '../types.js';
 import { Catalogue, checkAvailable, libraryFolders, type Found, type Outside } from './catalogue.js';
@@ -91,7 +92,10 @@ export function openGenerators(
     },
     generate(order, following = {}) {
       const signal = AbortSignal.any([closing.signal, ...(following.signal ? [following.signal] : [])]);
-      const work = asFailure(() => run(order, { ...following, signal }));
+      const work = asFailure(() => run(order, { ...following, signal })).then((files) => {
+        checkPaths(files); // a preview is written to a folder or packed as a ZIP by its caller
+        return files;
+      });
       running.add(work);
       return work.finally(() => running.delete(work));
     },

@@ -83,7 +83,11 @@ export interface PackageParts {
   changelog: string;
 }
 
-/** All files of a package, with its `package.json`. @throws Failure 422 200006 */
+/**
+ * All files of a package, and what its registry is told of it: `package.json`, and the README as npm itself sends it, because
+ * registries show that and do not read the files.
+ * @throws Failure 422 200006
+ */
 export function packageOf(parts: PackageParts): { manifest: Manifest; files: Files } {
   const { options, version, description, code, compiled, readme, changelog } = parts;
   const manifest = manifestOf(options, version, description, code);
@@ -94,5 +98,5 @@ export function packageOf(parts: PackageParts): { manifest: Manifest; files: Fil
     ['LICENSE', licenseText(options.license, options.author ?? options.name)],
     ...[...compiled].map(([path, text]) => [`dist/${path}`, text] as const),
   ]);
-  return { manifest, files };
+  return { manifest: { ...manifest, readme, readmeFilename: 'README.md' }, files };
 }

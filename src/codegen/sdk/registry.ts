@@ -26,7 +26,7 @@ export interface Published {
   integrityOf(version: string): string | undefined;
 }
 
-/** The `package.json` of a package. */
+/** The `package.json` of a package, and what else its registry is told of it. */
 export interface Manifest extends Readonly<Record<string, unknown>> {
   name: string;
   version: string;

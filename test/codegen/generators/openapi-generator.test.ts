@@ -93,6 +93,7 @@ describe('OpenAPI Generator without Java', () => {
     const generators = openGenerators({ openapiGenerator: { jar: JAR, java: '/nowhere/java' } }, QUIET);
     const [row] = (await generators.servers()).filter(({ engine }) => engine === 'openapi-generator');
     const { status, message } = await failureOf(generators.check('openapi-generator', {}));
+    const one = await failureOf(generators.check('python', {}));
     await generators.close();
     assert.deepEqual(
       [row?.name, row?.available, row?.missing],
@@ -100,6 +101,7 @@ describe('OpenAPI Generator without Java', () => {
     );
     assert.equal(status, 422);
     assert.match(message, /^genName: openapi-generator is not installed .* openjdk-17-jre-headless$/);
+    assert.match(one.message, /^genName: there is no generator "python"; .* openjdk-17-jre-headless$/);
   });
 });
 
@@ -160,6 +162,11 @@ describe('a service of OpenAPI Generator', () => {
     ['climbs', () => Buffer.from(zipSync({ '../../etc/x': strToU8('') })), /not relative, or climbs/],
     ['is absolute', () => Buffer.from(zipSync({ '/etc/x': strToU8('') })), /not relative, or climbs/],
     ['has a backslash', () => Buffer.from(zipSync({ '..\\x': strToU8('') })), /character in its path/],
+    [
+      'is there in two cases',
+      () => Buffer.from(zipSync({ 'a/B.ts': strToU8(''), 'a/b.ts': strToU8('') })),
+      /in this or another case/,
+    ],
     ['is no text', () => Buffer.from(zipSync({ x: new Uint8Array([255]) })), /not text in UTF-8/],
     ['is no ZIP', () => Buffer.from('PK nothing'), /answers no ZIP/],
     ['is broken off', () => Buffer.from(zipSync({ x: strToU8('abc'.repeat(999)) })).subarray(0, 40), /ZIP/],
@@ -184,6 +191,23 @@ describe('a service of OpenAPI Generator', () => {
     const { message } = await failureOf(generate()).finally(() => (status = 200));
     assert.equal(message, 'the generator service answers 302');
     assert.ok(!backend.asked.some(({ url }) => url === '/elsewhere'));
+  });
+});
+
+describe('a service of OpenAPI Generator that does not answer', () => {
+  it('keeps no built-in generator waiting', async () => {
+    const backend = await startBackend(() => undefined);
+    const limits = { milliseconds: 10 * 60_000 };
+    const generators = openGenerators({ openapiGenerator: { url: backend.url } }, QUIET, { limits });
+    const found = await Promise.all(
+      ['typescript', 'hey-api-axios', 'gatehouse-koa'].map((name) => generators.find(name)),
+    );
+    await generators.close();
+    await backend.close();
+    assert.deepEqual(
+      found.map((generator) => generator?.name),
+      ['hey-api-fetch', 'hey-api-axios', 'gatehouse-koa'],
+    );
   });
 });
 

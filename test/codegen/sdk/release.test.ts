@@ -100,6 +100,7 @@ for (const kind of STORES)
         [undefined, 'MIT', 'module', false, ['orders']],
       );
 
+      assert.match(packument?.readme ?? '', /^# Orders\n/);
       const [entry] = await historyOf(team);
       assert.deepEqual(
         [entry?.['sdkName'], entry?.['language'], entry?.['version'], entry?.['swaggerUrl'], entry?.['tags']],
