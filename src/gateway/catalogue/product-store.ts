@@ -129,7 +129,9 @@ async function relate(
       .from('api_product_versions')
       .where({ [own]: id, [other]: each })
       .delete();
-  for (const each of added) await db.insert('api_product_versions', { [own]: id, [other]: each });
+  // Another call may add the same pair from the other side at the same moment.
+  for (const each of added)
+    await db.ensure('api_product_versions', [own, other], { [own]: id, [other]: each });
 }
 
 const OF_PRODUCT = ['product_id', 'version_id'] as const;
@@ -140,16 +142,31 @@ export const productsOfVersions = (db: TenantDb, ids: readonly string[]) => rela
 export const setVersionsOfProduct = relate.bind(undefined, OF_PRODUCT);
 export const setProductsOfVersion = relate.bind(undefined, OF_VERSION);
 
+type RelatedTable = 'api_products' | 'api_versions';
+
+/** Those of these ids that are there. They stay until the transaction ends. */
+async function held(db: TenantDb, table: RelatedTable, ids: readonly string[]): Promise<Set<string>> {
+  const rows = await db.among(db.from(table), 'id', ids).orderBy('id').forKeyShare().select<Row[]>('id');
+  return new Set(rows.map((row) => row['id'] as string));
+}
+
 /**
  * The first of these ids that nothing has, by its place in the list. Those that are there stay until the transaction ends.
  */
 export async function firstUnknown(
   db: TenantDb,
-  table: 'api_products' | 'api_versions',
+  table: RelatedTable,
   ids: readonly string[],
 ): Promise<number | undefined> {
-  const rows = await db.among(db.from(table), 'id', ids).orderBy('id').forKeyShare().select<Row[]>('id');
-  const known = new Set(rows.map((row) => row['id']));
+  const known = await held(db, table, ids);
   const at = ids.findIndex((id) => !known.has(id));
   return at === -1 ? undefined : at;
+}
+
+/** Puts a new version into the products that another one is in, but for those that are deleted at the same moment. */
+export async function copyProducts(db: TenantDb, from: string, to: string): Promise<void> {
+  const products = (await productsOfVersions(db, [from])).get(from) ?? [];
+  const kept = await held(db, 'api_products', products);
+  // The version that is copied is in them already.
+  await setProductsOfVersion(db, to, [...kept], () => undefined);
 }

@@ -8,7 +8,7 @@ import { aboutApi, CODES, ofApi, revisionOfApi, versionOf } from './api.js';
 import { gatewayChanged } from './changes.js';
 import { checkCombination } from './combinations.js';
 import { firstSegmentsOf, insertDocument } from './documents.js';
-import { productsOfVersions, setProductsOfVersion } from './product-store.js';
+import { copyProducts } from './product-store.js';
 import { refused } from './problems.js';
 import { countRevisions, findRevision, insertRevision } from './revision-store.js';
 import { PUBLISH_REVISION, PUBLISH_VERSION, REVISION, VERSION } from './schemas.js';
@@ -147,9 +147,7 @@ export const publishVersionOperation = (base: CatalogueBase): AnyOperation =>
         wasCurrent: true,
         author: actor?.userKey ?? actor?.clientId ?? '',
       });
-      const products = (await productsOfVersions(db, [copied.version.id])).get(copied.version.id) ?? [];
-      // The version that is copied is in them already.
-      await setProductsOfVersion(db, version.id, products, () => undefined);
+      await copyProducts(db, copied.version.id, version.id);
       await gatewayChanged(db);
       return shownVersion(db, version, { set, tenant });
     },

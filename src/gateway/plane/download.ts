@@ -10,6 +10,15 @@ const PLAIN_MESSAGE = /^[\t\x20-\x7e]*$/;
 const MOST_AS_TEXT = 16 * 1024;
 const BODILESS = new Set([204, 304]);
 
+class OtherCoding extends Error {
+  override name = 'OtherCoding';
+}
+
+/** `Transfer-Encoding` ends here, so a body that has another coding as well would reach the caller unreadable (RFC 9112, 6.1). */
+function checkCoding(coding: string | string[] | undefined): void {
+  if (coding !== undefined && String(coding).trim().toLowerCase() !== 'chunked') throw new OtherCoding();
+}
+
 /** The backend's answer on its way to the caller. */
 export class Download {
   readonly #response: ServerResponse;
@@ -39,6 +48,7 @@ export class Download {
   begin(head: BackendHead & { message: string }, recorder: Recorder | undefined): void {
     const { request } = this.call;
     const response = this.#response;
+    checkCoding(head.headers['transfer-encoding']);
     const length = head.headers['content-length'];
     const hasBody = request.method !== 'HEAD' && !BODILESS.has(head.status);
     const headers = answerHeaders(head, {

@@ -80,6 +80,38 @@ for (const kind of STORES)
       assert.deepEqual((await version())['productIds'], []);
     });
 
+    it('takes the same version from both sides at the same moment', async () => {
+      for (let n = 0; n < 5; n += 1) {
+        const { id } = await product();
+        const answers = await Promise.all([
+          team.publish({ productIds: [id] }),
+          team.gateway('PUT', `/Products/${id}`, { apiIds: [team.id] }),
+        ]);
+        assert.deepEqual(
+          answers.map(({ status }) => status),
+          [200, 200],
+        );
+        assert.deepEqual((await done(team.gateway('GET', `/Products/${id}`)))['apiIds'], [team.id]);
+      }
+    });
+
+    it('is not in a new version where it is deleted at the same moment', async () => {
+      await done(team.publish({ productIds: [] }));
+      const [{ revisions }] = (await team.call('GET', '/Versions')).body['data'] as [{ revisions: Data[] }];
+      for (let n = 0; n < 5; n += 1) {
+        const products = await Promise.all([1, 2, 3].map(() => product({ apiIds: [team.id] })));
+        const copy = { revisionId: revisions[0]?.['id'], apiVersionName: `copy-${n}` };
+        const [copied] = await Promise.all([
+          team.call('POST', '/PublishVersion', copy),
+          ...products.map(({ id }) => done(team.gateway('DELETE', `/Products/${id}`))),
+        ]);
+        assert.equal(copied.status, 200);
+        const [, version] = (await team.call('GET', '/Versions')).body['data'] as Data[];
+        assert.deepEqual(version?.['productIds'], []);
+        await done(team.gateway('DELETE', `/Versions/${copied.data['apiId']}`));
+      }
+    });
+
     for (const [what, body, refusal] of [
       ['no name', { name: undefined }, [422, 422, 'name', 'required']],
       ['a name of blanks', { name: '  ' }, [422, 422, 'name', 'pattern']],

@@ -47,6 +47,10 @@ export const BY_NGINX: Readonly<Record<string, string>> = {
   'answers 502 to two lengths': 'Answers with two lengths, or with a length and chunks, are written anew',
   'answers 502 to a length and chunks':
     'Answers with two lengths, or with a length and chunks, are written anew',
+  'answers 502 to another transfer coding':
+    'The transfer coding of an answer other than `chunked` is dropped',
+  'answers 502 to a transfer coding without chunks':
+    'The transfer coding of an answer other than `chunked` is dropped',
   'answers 502 to no HTTP at all':
     'What is no HTTP, or a change to another protocol, reaches the caller without line ends',
   'answers 502 to another protocol that nobody asked for':

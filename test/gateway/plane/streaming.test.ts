@@ -223,6 +223,11 @@ for (const face of FACES)
         'a length and chunks',
         'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
       ],
+      [
+        'another transfer coding',
+        'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
+      ],
+      ['a transfer coding without chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n'],
       ['no HTTP at all', 'SSH-2.0-OpenSSH_9.6\r\n'],
       ['headers that are too large', `HTTP/1.1 200 OK\r\nX-Large: ${'x'.repeat(100_000)}\r\n\r\n`],
       ['too many headers', `HTTP/1.1 200 OK\r\n${'X-Many: 1\r\n'.repeat(20_000)}\r\n`],
