@@ -5,10 +5,10 @@ import { Ajv } from 'ajv';
 import { koaStub } from '../../../src/codegen/generators/koa/index.js';
 import { openApiOf } from '../../../src/codegen/source.js';
 import type { Files, OpenApi } from '../../../src/codegen/types.js';
-import { openDocuments } from '../../../src/gateway/documents/index.js';
 import { packageRoot } from '../../../src/kernel/root.js';
+import { documents } from '../../support/documents.js';
 import { send, type Heard, type Said } from '../../support/http.js';
-import { callsOf, compileErrors, hostileDocument, packaged, written } from './support.js';
+import { built, callsOf, compileErrors, hostileDocument, packaged, written } from './support.js';
 
 interface Stub {
   ask(path: string, said?: Said): Promise<Heard>;
@@ -17,10 +17,11 @@ interface Stub {
 
 const TSC = join(packageRoot, 'node_modules', 'typescript', 'bin', 'tsc');
 
-/** Starts a stub as its `npm start` does, at a free port. */
-async function start(files: Files): Promise<Stub> {
-  const cwd = written(files);
-  const script = `"${process.execPath}" "${TSC}" && exec "${process.execPath}" dist/server.js`;
+/** Compiles and starts a stub as its `npm start` does, at a free port. */
+const compileAndStart = (files: Files): Promise<Stub> =>
+  start(written(files), `"${process.execPath}" "${TSC}" && exec "${process.execPath}" dist/server.js`);
+
+async function start(cwd: string, script: string): Promise<Stub> {
   const server = spawn('sh', ['-c', script], { cwd, env: { PORT: '0' }, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const port = await new Promise<number>((done, fail) => {
@@ -89,7 +90,7 @@ const ITEMS = documentOf({
 
 describe('a Koa stub', () => {
   let stub: Stub;
-  before(async () => (stub = await start(koaStub(ITEMS))));
+  before(async () => (stub = await compileAndStart(koaStub(ITEMS))));
   after(() => stub.stop());
 
   const ANSWERS: [call: string, status: number, type: string | undefined, body: string][] = [
@@ -247,12 +248,10 @@ for (const [kind, name] of [
 ] as const)
   describe(`the Koa stub of a document of ${kind}, ${name}`, () => {
     it('starts, and answers each operation with its example, or one that fits its schema', async () => {
-      const documents = openDocuments();
       const document = openApiOf(await documents.prepare({ value: packaged(name) }));
-      await documents.close();
       const described = describedIn(document);
       assert.ok(described.length > 5);
-      const stub = await start(koaStub(document));
+      const stub = await start(built(koaStub(document)), `exec "${process.execPath}" dist/server.js`);
       try {
         for (const operation of described)
           checkAnswer(document, operation, await stub.ask(operation.path, { method: operation.method }));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
+import { documents } from '../../support/documents.js';
 
 const INFO = { title: 'Orders', version: '1' };
 const ORDER = {
@@ -221,10 +221,6 @@ const TWIN = {
 };
 
 describe('a Swagger 2 document', () => {
-  let documents: Documents;
-  before(() => (documents = openDocuments()));
-  after(() => documents.close());
-
   it('becomes its OpenAPI 3 twin', async () => {
     const { openapi } = await documents.prepare({ value: SWAGGER });
     assert.deepEqual(JSON.parse(openapi ?? ''), TWIN);
