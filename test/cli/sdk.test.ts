@@ -87,96 +87,104 @@ describe('gatehouse sdk preview', () => {
     });
 });
 
-for (const kind of STORES)
-  describe(`gatehouse sdk release, on ${kind}`, () => {
-    let server: TestServer;
-    let admin: Caller;
-    let verdaccio: Verdaccio;
-    before(async () => {
-      [server, verdaccio] = await Promise.all([startServer(kind, LOCAL), startVerdaccio()]);
-      admin = await administrator(server);
-    });
-    after(() => Promise.all([server.stop(), verdaccio.close()]));
+describe('gatehouse sdk release', () => {
+  let verdaccio: Verdaccio;
+  before(async () => (verdaccio = await startVerdaccio()));
+  after(() => verdaccio.close());
 
-    const newApi = async (name: string): Promise<string> =>
-      String((await admin.done('POST', '/api/ApiResource', { name }))['id']);
-
-    /** The command line of the server's operator. */
-    const command = (...args: string[]): Promise<Finished> => operator(cliUntilDone, args);
-    function operator(as: typeof cli, args: string[]): Promise<Finished> {
-      const { dataDir, databaseUrl, port } = server.context.config;
-      return as(['sdk', ...args], {
-        PORT: String(port),
-        GATEHOUSE_DATA_DIR: dataDir,
-        GATEHOUSE_MASTER_KEY: MASTER_KEY,
-        LOG_LEVEL: 'silent',
-        ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
-        ...LOCAL,
+  for (const kind of STORES)
+    describe(`on ${kind}`, () => {
+      let server: TestServer;
+      let admin: Caller;
+      before(async () => {
+        server = await startServer(kind, LOCAL);
+        admin = await administrator(server);
       });
-    }
+      after(() => server.stop());
 
-    it('publishes a package by the running server, and says each step', async () => {
-      const api = await newApi(`orders-${kind}`);
-      await admin.done('PUT', `/api/ApiResource/${api}/Publish`, {
-        suffix: 'orders',
-        serviceUrl: 'https://backend.example',
-        document: ORDERS,
-      });
-      const sdkName = `@example/orders-${kind}`;
-      await admin.done('PUT', `/api/CodeGen/${api}/NpmOptions/typescript`, {
-        ...{ name: 'Orders', sdkName, registry: verdaccio.url, token: verdaccio.token },
-      });
-      const { code, stdout, stderr } = await command('release', `orders-${kind}`);
-      assert.equal(code, 0, stderr);
-      assert.match(stdout, new RegExp(`^name +${sdkName}\nversion +0\\.0\\.1\nregistry +${verdaccio.url}\n`));
-      assert.match(stderr, /^job \S+\n(?:\w+ \d+%\n)*done 100%\n$/);
-      assert.deepEqual(Object.keys((await verdaccio.packument(sdkName))?.versions ?? {}), ['0.0.1']);
-    });
+      const newApi = async (name: string): Promise<string> =>
+        String((await admin.done('POST', '/api/ApiResource', { name }))['id']);
 
-    it('follows a job until it is asked to stop, and leaves it running', async () => {
-      const api = await newApi(`waiting-${kind}`);
-      await admin.done('PUT', `/api/CodeGen/${api}/NpmOptions/typescript`, {
-        ...{ name: 'Orders', sdkName: '@example/waiting', registry: 'http://127.0.0.1:1/' },
-      });
-      const { code, stdout, stderr } = await operator(cli, ['release', `waiting-${kind}`]);
-      assert.deepEqual([code, stdout], [0, '']);
-      const [, id = ''] = /^job (\S+)\n/.exec(stderr) ?? [];
-      assert.match(stderr, new RegExp(`^job ${id} goes on$`, 'm'));
-      assert.equal((await admin.done('GET', `/api/Jobs/${id}`))['id'], id);
-    });
-
-    it('says at once what a release needs', async () => {
-      await newApi('without-options');
-      const unset = await command('release', 'without-options');
-      assert.deepEqual(
-        [unset.code, unset.stderr],
-        [
-          5,
-          'gatehouse: the npm options of this API and hey-api-fetch are not set: PUT /api/CodeGen/{id}/NpmOptions/hey-api-fetch first\n',
-        ],
-      );
-      const unknown = await command('release', 'no-such-api');
-      assert.deepEqual(
-        [unknown.code, unknown.stderr],
-        [3, 'gatehouse: api: there is no API resource "no-such-api"\n'],
-      );
-    });
-
-    it('names the option that a refused field was typed as', async () => {
-      await newApi('refused');
-      for (const [option, value, message] of [
-        ['--language', 'no-such', 'there is no client "no-such"; see /api/CodeGen/Clients'],
-        ['--platform', 'maven', 'must be npm'],
-      ] as const) {
-        const { code, stderr } = await command('release', 'refused', option, value);
-        assert.deepEqual([code, stderr], [5, `gatehouse: ${option}: ${message}\n`]);
+      /** The command line of the server's operator. */
+      const command = (...args: string[]): Promise<Finished> => operator(cliUntilDone, args);
+      function operator(as: typeof cli, args: string[]): Promise<Finished> {
+        const { dataDir, databaseUrl, port } = server.context.config;
+        return as(['sdk', ...args], {
+          PORT: String(port),
+          GATEHOUSE_DATA_DIR: dataDir,
+          GATEHOUSE_MASTER_KEY: MASTER_KEY,
+          LOG_LEVEL: 'silent',
+          ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
+          ...LOCAL,
+        });
       }
-    });
 
-    it('ends a job by sdk cancel', async () => {
-      const api = await newApi('cancelled');
-      const job = await server.change((db) => insertJob(db, { kind: 'unknown', apiId: api, input: {} }));
-      assert.match((await command('cancel', job.id)).stdout, /^job \S+: (?:is being )?cancelled\n$/);
-      assert.equal((await command('cancel', 'nothing')).code, 3);
+      it('publishes a package by the running server, and says each step', async () => {
+        const api = await newApi(`orders-${kind}`);
+        await admin.done('PUT', `/api/ApiResource/${api}/Publish`, {
+          suffix: 'orders',
+          serviceUrl: 'https://backend.example',
+          document: ORDERS,
+        });
+        const sdkName = `@example/orders-${kind}`;
+        await admin.done('PUT', `/api/CodeGen/${api}/NpmOptions/typescript`, {
+          ...{ name: 'Orders', sdkName, registry: verdaccio.url, token: verdaccio.token },
+        });
+        const { code, stdout, stderr } = await command('release', `orders-${kind}`);
+        assert.equal(code, 0, stderr);
+        assert.match(
+          stdout,
+          new RegExp(`^name +${sdkName}\nversion +0\\.0\\.1\nregistry +${verdaccio.url}\n`),
+        );
+        assert.match(stderr, /^job \S+\n(?:\w+ \d+%\n)*done 100%\n$/);
+        assert.deepEqual(Object.keys((await verdaccio.packument(sdkName))?.versions ?? {}), ['0.0.1']);
+      });
+
+      it('follows a job until it is asked to stop, and leaves it running', async () => {
+        const api = await newApi(`waiting-${kind}`);
+        await admin.done('PUT', `/api/CodeGen/${api}/NpmOptions/typescript`, {
+          ...{ name: 'Orders', sdkName: '@example/waiting', registry: 'http://127.0.0.1:1/' },
+        });
+        const { code, stdout, stderr } = await operator(cli, ['release', `waiting-${kind}`]);
+        assert.deepEqual([code, stdout], [0, '']);
+        const [, id = ''] = /^job (\S+)\n/.exec(stderr) ?? [];
+        assert.match(stderr, new RegExp(`^job ${id} goes on$`, 'm'));
+        assert.equal((await admin.done('GET', `/api/Jobs/${id}`))['id'], id);
+      });
+
+      it('says at once what a release needs', async () => {
+        await newApi('without-options');
+        const unset = await command('release', 'without-options');
+        assert.deepEqual(
+          [unset.code, unset.stderr],
+          [
+            5,
+            'gatehouse: the npm options of this API and hey-api-fetch are not set: PUT /api/CodeGen/{id}/NpmOptions/hey-api-fetch first\n',
+          ],
+        );
+        const unknown = await command('release', 'no-such-api');
+        assert.deepEqual(
+          [unknown.code, unknown.stderr],
+          [3, 'gatehouse: api: there is no API resource "no-such-api"\n'],
+        );
+      });
+
+      it('names the option that a refused field was typed as', async () => {
+        await newApi('refused');
+        for (const [option, value, message] of [
+          ['--language', 'no-such', 'there is no client "no-such"; see /api/CodeGen/Clients'],
+          ['--platform', 'maven', 'must be npm'],
+        ] as const) {
+          const { code, stderr } = await command('release', 'refused', option, value);
+          assert.deepEqual([code, stderr], [5, `gatehouse: ${option}: ${message}\n`]);
+        }
+      });
+
+      it('ends a job by sdk cancel', async () => {
+        const api = await newApi('cancelled');
+        const job = await server.change((db) => insertJob(db, { kind: 'unknown', apiId: api, input: {} }));
+        assert.match((await command('cancel', job.id)).stdout, /^job \S+: (?:is being )?cancelled\n$/);
+        assert.equal((await command('cancel', 'nothing')).code, 3);
+      });
     });
-  });
+});

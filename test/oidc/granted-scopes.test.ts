@@ -12,6 +12,7 @@ const catalogueOf = (
   generation,
   revokedAt: (scope) => revoked[scope] ?? 0,
   isForAnotherApi: () => false,
+  content: () => '',
   apiRevokedAt: (indicator) => revokedApis[indicator] ?? 0,
   identity: new Map(),
   apis: [],

@@ -24,48 +24,48 @@ interface Table {
 
 type Row = Record<string, unknown>;
 
+const IS_TABLE = `type = 'table' AND name NOT LIKE 'sqlite_%' AND (name NOT LIKE 'user_search%' OR name = 'user_search_ids')`;
 const SQLITE = {
-  tables: `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
-    AND (name NOT LIKE 'user_search%' OR name = 'user_search_ids')`,
-  columns: `SELECT name, lower(type) AS type, ("notnull" = 1 AND dflt_value IS NULL) OR pk > 0 AS required FROM pragma_table_info(?)`,
-  references: `SELECT json_group_array("from") AS columns, "table" AS parent, json_group_array("to") AS parents
-    FROM pragma_foreign_key_list(?) GROUP BY id`,
+  columns: `SELECT t.name AS of, c.name, lower(c.type) AS type, (c."notnull" = 1 AND c.dflt_value IS NULL) OR c.pk > 0 AS required
+    FROM (SELECT name FROM sqlite_master WHERE ${IS_TABLE}) t, pragma_table_info(t.name) c ORDER BY t.name, c.cid`,
+  references: `SELECT t.name AS of, json_group_array(r."from") AS columns, r."table" AS parent, json_group_array(r."to") AS parents
+    FROM (SELECT name FROM sqlite_master WHERE ${IS_TABLE}) t, pragma_foreign_key_list(t.name) r GROUP BY t.name, r.id`,
 };
 const POSTGRES = {
-  tables: `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = current_schema()`,
-  columns: `SELECT column_name AS name, data_type AS type, is_nullable = 'NO' AND column_default IS NULL AS required
-    FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = ?`,
-  references: `SELECT json_agg(a.attname ORDER BY k.n)::text AS columns, confrelid::regclass::text AS parent,
-      json_agg(b.attname ORDER BY k.n)::text AS parents
+  columns: `SELECT table_name AS of, column_name AS name, data_type AS type, is_nullable = 'NO' AND column_default IS NULL AS required
+    FROM information_schema.columns WHERE table_schema = current_schema() ORDER BY table_name, ordinal_position`,
+  references: `SELECT conrelid::regclass::text AS of, json_agg(a.attname ORDER BY k.n)::text AS columns,
+      confrelid::regclass::text AS parent, json_agg(b.attname ORDER BY k.n)::text AS parents
     FROM pg_constraint c
     CROSS JOIN unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(own, theirs, n)
     JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.own
     JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.theirs
-    WHERE c.contype = 'f' AND c.conrelid = ?::regclass GROUP BY c.oid, c.confrelid`,
+    WHERE c.contype = 'f' AND c.connamespace = current_schema()::regnamespace GROUP BY c.oid, c.conrelid, c.confrelid`,
 };
 
 /** The store's tables, each after those that it refers to. */
 async function tablesOf(store: Store): Promise<Table[]> {
   const ask = store.dialect === 'sqlite' ? SQLITE : POSTGRES;
-  const names = (await store.prepare(ask.tables).all()).map(({ name }) => name as string);
-  const tables = await Promise.all(
-    names.map(async (name) => ({
-      name,
-      columns: (await store.prepare(ask.columns).all(name)) as unknown as Column[],
-      references: (await store.prepare(ask.references).all(name)).map(({ columns, parent, parents }) => ({
-        columns: JSON.parse(columns as string) as string[],
-        parent: parent as string,
-        parentColumns: JSON.parse(parents as string) as string[],
-      })),
-    })),
-  );
+  const found = new Map<string, Table>();
+  for (const { of, ...column } of await store.prepare(ask.columns).all()) {
+    const name = of as string;
+    const table = found.get(name) ?? { name, columns: [], references: [] };
+    found.set(name, table);
+    table.columns.push(column as unknown as Column);
+  }
+  for (const { of, columns, parent, parents } of await store.prepare(ask.references).all())
+    found.get(of as string)?.references.push({
+      columns: JSON.parse(columns as string) as string[],
+      parent: parent as string,
+      parentColumns: JSON.parse(parents as string) as string[],
+    });
   const ordered: Table[] = [];
   const add = (table: Table): void => {
     if (ordered.includes(table)) return;
-    for (const { parent } of table.references) add(tables.find(({ name }) => name === parent) as Table);
+    for (const { parent } of table.references) add(found.get(parent) as Table);
     ordered.push(table);
   };
-  tables.forEach(add);
+  for (const table of found.values()) add(table);
   return ordered;
 }
 
@@ -96,12 +96,11 @@ async function fill(store: Store): Promise<void> {
 }
 
 async function countsOf(store: Store): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const { name } of await tablesOf(store)) {
-    const [row] = await store.knex(name).count<{ n: number }[]>({ n: '*' });
-    if (name !== 'schema_steps') counts[name] = Number(row?.n);
-  }
-  return counts;
+  const names = (await tablesOf(store)).map(({ name }) => name).filter((name) => name !== 'schema_steps');
+  if (names.length === 0) return {};
+  const counted = names.map((name) => `SELECT '${name}' AS name, COUNT(*) AS n FROM "${name}"`);
+  const rows = await store.prepare(counted.join(' UNION ALL ')).all();
+  return Object.fromEntries(rows.map(({ name, n }) => [name as string, Number(n)]));
 }
 
 /** Tables that have fewer rows than before, of those that are still there. */

@@ -49,7 +49,9 @@ export async function environment(
     GATEHOUSE_ADMIN_PASSWORD: ADMIN_PASSWORD,
     GATEHOUSE_CLIENT_SECRET: CLIENT_SECRET,
     LOG_LEVEL: 'silent',
-    ...(kind === 'postgres' && state === 'empty' && { DATABASE_URL: await newDatabase() }),
+    ...(kind === 'postgres' &&
+      state === 'empty' &&
+      !('DATABASE_URL' in more) && { DATABASE_URL: await newDatabase() }),
     ...more,
   };
   if (state === 'empty') return env; // it may be one that no server takes

@@ -5,24 +5,26 @@ import { promisify } from 'node:util';
 import type { Files, OpenApi } from '../../src/codegen/types.js';
 import { temporaryFolder } from './config.js';
 
-/** Generates real code by hey-api, in a process of its own: what is about the rest of a release needs no more of a generator. */
+type Client = 'fetch' | 'axios' | 'angular';
+
+/**
+ * Generates real code of documents by hey-api, in one process of its own, which takes long to load it: what is about the rest of a
+ * release needs no more of a generator.
+ */
 export async function heyApi(
-  document: OpenApi,
-  client: 'fetch' | 'axios' | 'angular' = 'fetch',
-): Promise<Files> {
+  orders: readonly (readonly [document: OpenApi, client?: Client])[],
+): Promise<Files[]> {
   const folder = temporaryFolder();
-  const [input, path] = [join(folder, 'openapi.json'), join(folder, 'out')];
-  writeFileSync(input, JSON.stringify(document));
-  const config = {
-    input,
-    output: { path },
-    plugins: [`@hey-api/client-${client}`, '@hey-api/typescript', '@hey-api/sdk'],
-    logs: { level: 'silent', file: false },
-  };
+  const configs = orders.map(([document, client = 'fetch'], at) => {
+    const [input, path] = [join(folder, `${at}.json`), join(folder, `out-${at}`)];
+    writeFileSync(input, JSON.stringify(document));
+    const plugins = [`@hey-api/client-${client}`, '@hey-api/typescript', '@hey-api/sdk'];
+    return { input, output: { path }, plugins, logs: { level: 'silent', file: false } };
+  });
   const program = `const { createClient } = await import(${JSON.stringify(import.meta.resolve('@hey-api/openapi-ts'))});
-    await createClient(${JSON.stringify(config)});`;
+    for (const config of ${JSON.stringify(configs)}) await createClient(config);`;
   await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], { cwd: folder });
-  return filesIn(path);
+  return configs.map(({ output: { path } }) => filesIn(path));
 }
 
 function filesIn(folder: string): Files {

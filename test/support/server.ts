@@ -11,13 +11,13 @@ import {
   reservedAudiences,
   type ClientSettings,
 } from '../../src/clients/index.js';
-import { openDocuments } from '../../src/gateway/documents/index.js';
 import { start as startOne, type Gatehouse, type StartOptions } from '../../src/main.js';
 import { tenantTransaction, type TenantDb } from '../../src/store/index.js';
 import { touchTenant, type Tenant } from '../../src/tenants/index.js';
 import { insertUser, type NewUser, type User } from '../../src/users/index.js';
 import type { Config } from '../../src/config.js';
 import { configFor, type StoreKind } from './config.js';
+import { documents } from './documents.js';
 import { awayFromFullHour } from './full-hours.js';
 import { freePort } from './ports.js';
 import { createTenantAt } from './tenants.js';
@@ -82,8 +82,6 @@ function closeIdleConnections(port: number): void {
     if (socket?.remotePort === port) socket.destroy();
 }
 
-/** One thread for the documents of all servers: to start one takes longer than most tests. */
-const documents = openDocuments({ idleMs: 2 ** 31 - 1 });
 const start = (config: Config, options: StartOptions): Promise<Gatehouse> =>
   startOne(config, { documents, ...options });
 

@@ -6,24 +6,17 @@ import { withPlainNames } from '../../../src/codegen/generators/plain-names.js';
 import { withoutForeignReferences } from '../../../src/codegen/generators/references.js';
 import { openApiOf } from '../../../src/codegen/source.js';
 import type { Files, OpenApi } from '../../../src/codegen/types.js';
-import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
 import { parse } from '../../../src/kernel/json.js';
 import { packageRoot } from '../../../src/kernel/root.js';
+import { documents } from '../../support/documents.js';
 import { often } from '../../support/profile.js';
 import { startServer, type TestServer } from '../../support/server.js';
 import { callsOf, compileErrors, hostileDocument, QUIET } from './support.js';
 
 describe('clients by hey-api', () => {
   let generators: OpenGenerators;
-  let documents: Documents;
-  before(() => {
-    generators = openGenerators({}, QUIET);
-    documents = openDocuments();
-  });
-  after(async () => {
-    await generators.close();
-    await documents.close();
-  });
+  before(() => (generators = openGenerators({}, QUIET)));
+  after(() => generators.close());
 
   /** As a preview makes it: checked, and converted where it is Swagger 2. */
   async function generate(

@@ -7,10 +7,10 @@ import { Ajv } from 'ajv';
 import { koaStub } from '../../../src/codegen/generators/koa/index.js';
 import { openApiOf } from '../../../src/codegen/source.js';
 import type { Files, OpenApi } from '../../../src/codegen/types.js';
-import { openDocuments } from '../../../src/gateway/documents/index.js';
 import { packageRoot } from '../../../src/kernel/root.js';
+import { documents } from '../../support/documents.js';
 import { send, type Heard, type Said } from '../../support/http.js';
-import { callsOf, compileErrors, hostileDocument, packaged, written } from './support.js';
+import { built, callsOf, compileErrors, hostileDocument, packaged, written } from './support.js';
 
 interface Stub {
   /** Where it says that it listens. */
@@ -23,7 +23,7 @@ interface Stub {
 const TSC = join(packageRoot, 'node_modules', 'typescript', 'bin', 'tsc');
 
 /** Compiles a stub as its `npm start` does. @returns its folder */
-async function built(files: Files): Promise<string> {
+async function compiledAsStarted(files: Files): Promise<string> {
   const cwd = written(files);
   await promisify(execFile)(process.execPath, [TSC], { cwd });
   return cwd;
@@ -53,8 +53,6 @@ async function startIn(cwd: string, env: Record<string, string> = {}): Promise<S
       }),
   };
 }
-
-const start = async (files: Files): Promise<Stub> => startIn(await built(files));
 
 const documentOf = (paths: Record<string, unknown>, more: Record<string, unknown> = {}): OpenApi => ({
   openapi: '3.0.3',
@@ -104,7 +102,7 @@ describe('a Koa stub', () => {
   let folder: string;
   let stub: Stub;
   before(async () => {
-    folder = await built(koaStub(ITEMS));
+    folder = await compiledAsStarted(koaStub(ITEMS));
     stub = await startIn(folder);
   });
   after(() => stub.stop());
@@ -292,12 +290,10 @@ for (const [kind, name] of [
 ] as const)
   describe(`the Koa stub of a document of ${kind}, ${name}`, () => {
     it('starts, and answers each operation with its example, or one that fits its schema', async () => {
-      const documents = openDocuments();
       const document = openApiOf(await documents.prepare({ value: packaged(name) }));
-      await documents.close();
       const described = describedIn(document);
       assert.ok(described.length > 5);
-      const stub = await start(koaStub(document));
+      const stub = await startIn(built(koaStub(document)));
       try {
         for (const operation of described)
           checkAnswer(document, operation, await stub.ask(operation.path, { method: operation.method }));

@@ -5,7 +5,7 @@ import { naming } from '../../../src/codegen/origin.js';
 import { compile } from '../../../src/codegen/sdk/check.js';
 import { openApiOf } from '../../../src/codegen/source.js';
 import type { OpenApi } from '../../../src/codegen/types.js';
-import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
+import { documents } from '../../support/documents.js';
 import { often, someOf } from '../../support/profile.js';
 import { example, EXAMPLE_NAMES, galaxy, REFUSED } from '../../support/real-documents.js';
 import { QUIET } from './support.js';
@@ -29,15 +29,8 @@ const SHORT_PART = 40;
 
 describe('clients of real documents', () => {
   let generators: OpenGenerators;
-  let documents: Documents;
-  before(() => {
-    generators = openGenerators({}, QUIET);
-    documents = openDocuments();
-  });
-  after(async () => {
-    await generators.close();
-    await documents.close();
-  });
+  before(() => (generators = openGenerators({}, QUIET)));
+  after(() => generators.close());
 
   /** Most documents are there as JSON and as YAML: a client of both is made once. */
   const made = new Map<string, Promise<unknown>>();

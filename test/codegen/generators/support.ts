@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -26,30 +27,57 @@ export function written(files: Files): string {
   return folder;
 }
 
+/** Declarations of libraries, by how they are read: parsed once in a process, they serve all programs. */
+const libraries = new Map<string, ts.SourceFile | undefined>();
+
+/** Reads as `tsc` does. */
+function hostFor(options: ts.CompilerOptions): ts.CompilerHost {
+  const host = ts.createCompilerHost(options);
+  host.jsDocParsingMode = ts.JSDocParsingMode.ParseForTypeErrors;
+  const read = host.getSourceFile.bind(host);
+  host.getSourceFile = (path, ...how) => {
+    if (!path.includes('/node_modules/')) return read(path, ...how);
+    const key = `${String(options.module)} ${path}`;
+    if (!libraries.has(key)) libraries.set(key, read(path, ...how));
+    return libraries.get(key);
+  };
+  return host;
+}
+
+const linesOf = (diagnostics: readonly ts.Diagnostic[]): string[] =>
+  diagnostics.map(
+    ({ file, messageText }) =>
+      `${file?.fileName ?? ''}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`,
+  );
+
 /** What `tsc --strict` says of generated files. */
 export function compileErrors(files: Files, module: 'nodenext' | 'bundler'): string[] {
   const folder = written(files);
-  const program = ts.createProgram(
-    [...files.keys()].filter((path) => path.endsWith('.ts')).map((path) => join(folder, path)),
-    {
-      strict: true,
-      noEmit: true,
-      skipLibCheck: true,
-      target: ts.ScriptTarget.ES2022,
-      lib: ['lib.es2022.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'],
-      types: ['node'],
-      typeRoots: [join(packageRoot, 'node_modules', '@types')],
-      ...(module === 'nodenext'
-        ? { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }
-        : { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }),
-    },
-  );
-  return ts
-    .getPreEmitDiagnostics(program)
-    .map(
-      ({ file, messageText }) =>
-        `${file?.fileName ?? ''}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`,
-    );
+  const options: ts.CompilerOptions = {
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    target: ts.ScriptTarget.ES2022,
+    lib: ['lib.es2022.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'],
+    types: ['node'],
+    typeRoots: [join(packageRoot, 'node_modules', '@types')],
+    ...(module === 'nodenext'
+      ? { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }
+      : { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }),
+  };
+  const paths = [...files.keys()].filter((path) => path.endsWith('.ts')).map((path) => join(folder, path));
+  return linesOf(ts.getPreEmitDiagnostics(ts.createProgram(paths, options, hostFor(options))));
+}
+
+/** A new folder with files that are compiled by their `tsconfig.json`, in this process: a `tsc` would read the libraries first. */
+export function built(files: Files): string {
+  const folder = written(files);
+  const config: unknown = JSON.parse(files.get('tsconfig.json') ?? '');
+  const { options, fileNames, errors } = ts.parseJsonConfigFileContent(config, ts.sys, folder);
+  const program = ts.createProgram(fileNames, options, hostFor(options));
+  const diagnostics = [...errors, ...ts.getPreEmitDiagnostics(program), ...program.emit().diagnostics];
+  assert.deepEqual(linesOf(diagnostics), []);
+  return folder;
 }
 
 /** Calls of a function that generated code has, wherever they are; a text that has its name is none. */

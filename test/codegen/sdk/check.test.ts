@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { Failure, type FieldProblem } from '../../../src/api/index.js';
 import type { Limits } from '../../../src/codegen/process/index.js';
 import { compile, startCompiler } from '../../../src/codegen/sdk/check.js';
+import type { Files } from '../../../src/codegen/types.js';
 import { heyApi } from '../../support/hey-api.js';
 import { documentOf } from '../../support/gateway.js';
 
@@ -25,7 +26,17 @@ const foldersOfThisProcess = (): string[] =>
     new RegExp(`^gatehouse-codegen-[0-9a-f]+-${process.pid}-`).test(name),
   );
 
+const SCHEMA = { type: 'object', properties: { id: { type: 'string' } } };
+const DOCUMENT = {
+  ...documentOf({ 'GET /items': null, 'GET /items/{id}': null, 'GET /orders': null }),
+  components: { schemas: { 'order-item': SCHEMA, Other: SCHEMA } },
+};
+
 describe('the check of generated code', () => {
+  /** Clients of the document. */
+  let [fetchFiles, axiosFiles]: Files[] = [];
+  before(async () => ([fetchFiles, axiosFiles] = await heyApi([[DOCUMENT], [DOCUMENT, 'axios']])));
+
   it('makes ES modules and declarations, with whole file names in imports', async () => {
     const { files, exampleIsGood } = await compile(
       new Map([
@@ -51,7 +62,7 @@ describe('the check of generated code', () => {
   });
 
   it('says which line is wrong, and which operation of the document it is of', async () => {
-    const files = new Map(await heyApi(documentOf({ 'GET /items': null, 'GET /items/{id}': null })));
+    const files = new Map(fetchFiles);
     const code = files.get('sdk.gen.ts') ?? assert.fail();
     files.set('sdk.gen.ts', code.replace("url: '/items/{id}'", "url: '/items/{id}', wrong: 1"));
     const [line] = await linesOf(compile(files, []));
@@ -59,18 +70,15 @@ describe('the check of generated code', () => {
   });
 
   it('says which parts of the document are wrong: an operation, a schema, the servers', async () => {
-    const schema = { type: 'object', properties: { id: { type: 'string' } } };
-    const document = {
-      ...documentOf({ 'GET /items': null, 'GET /orders': null }),
-      components: { schemas: { 'order-item': schema, Other: schema } },
-    };
-    const files = new Map(await heyApi(document));
+    const files = new Map(fetchFiles);
     const wrong = ['GetOrdersResponses', 'OrderItem', 'ClientOptions'].reduce(
       (code, name) => code.replace(`export type ${name} = {`, `$&\n    wrong: Missing${name};`),
       files.get('types.gen.ts') ?? assert.fail(),
     );
     files.set('types.gen.ts', wrong);
-    const failure: unknown = await compile(files, [], { document }).catch((error: unknown) => error);
+    const failure: unknown = await compile(files, [], { document: DOCUMENT }).catch(
+      (error: unknown) => error,
+    );
     assert.ok(failure instanceof Failure, String(failure));
     const { problems } = failure.data as { problems: FieldProblem[] };
     assert.deepEqual(problems.map(({ path, message }) => [path, message.split(':')[0]]).sort(), [
@@ -138,8 +146,7 @@ describe('the check of generated code', () => {
   });
 
   it('takes packages that the code depends on as they are', async () => {
-    const files = await heyApi(documentOf({ 'GET /items': null }), 'axios');
-    const { files: made } = await compile(files, ['axios']);
+    const { files: made } = await compile(new Map(axiosFiles), ['axios']);
     assert.match(made.get('client/client.gen.js') ?? '', /from 'axios'/);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
 import type { CompiledOperation } from '../../../src/gateway/types.js';
+import { documents } from '../../support/documents.js';
 
 const GOOD = { responses: { 200: { description: 'good' } } };
 const SCHEMES = {
@@ -22,10 +22,6 @@ const document = (more: object) => ({
 });
 
 describe('a compiled document', () => {
-  let documents: Documents;
-  before(() => (documents = openDocuments()));
-  after(() => documents.close());
-
   const compiled = async (value: object) => (await documents.prepare({ value })).compiled;
 
   const securities: [

@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
-import { checkPath, openDocuments, routerOf, type Documents } from '../../../src/gateway/documents/index.js';
+import { checkPath, routerOf, type Documents } from '../../../src/gateway/documents/index.js';
 import { DocumentRefused, type CompiledDocument } from '../../../src/gateway/types.js';
 import { often, SEED } from '../../support/profile.js';
+import { documents } from '../../support/documents.js';
 
 const FOLDER = dirname(createRequire(import.meta.url).resolve('@readme/oas-examples/package.json'));
 const REAL = [
@@ -22,7 +23,7 @@ const VALUES = REAL.filter((text) => text.startsWith('{')).map((text) => JSON.pa
 const RUNS = often({ short: 150, long: 3000 });
 
 /** Either prepared whole, or refused with sentences and pointers. */
-async function answers(documents: Documents, source: Parameters<Documents['prepare']>[0]): Promise<void> {
+async function answers(source: Parameters<Documents['prepare']>[0]): Promise<void> {
   try {
     const { compiled, source: kept, openapi } = await documents.prepare(source);
     assert.equal(typeof compiled.title, 'string');
@@ -104,13 +105,9 @@ const garbled = fc
   });
 
 describe('documents that chance made', () => {
-  let documents: Documents;
-  before(() => (documents = openDocuments()));
-  after(() => documents.close());
-
   const check = (arbitrary: fc.Arbitrary<Parameters<Documents['prepare']>[0]>): Promise<void> =>
     fc.assert(
-      fc.asyncProperty(arbitrary, (source) => answers(documents, source)),
+      fc.asyncProperty(arbitrary, (source) => answers(source)),
       { numRuns: RUNS, seed: SEED },
     );
 

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
-import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
 import type { PreparedDocument } from '../../../src/gateway/types.js';
 import { example } from '../../support/real-documents.js';
+import { documents } from '../../support/documents.js';
 
 /** What only the prepared documents show; test/gateway/real-documents.test.ts publishes and calls all of them. */
 describe('real documents, prepared', () => {
-  let documents: Documents;
-  before(() => (documents = openDocuments()));
-  after(() => documents.close());
-
   const prepare = (name: string): Promise<PreparedDocument> => documents.prepare({ text: example(name) });
 
   for (const name of ['2.0/%/petstore.%', '3.0/%/star-trek.%', '3.1/%/petstore.%'])

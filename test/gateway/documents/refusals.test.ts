@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
+import type { Documents } from '../../../src/gateway/documents/index.js';
 import { ruleMistakes } from '../../../src/gateway/documents/rules.js';
 import { adviceOf } from '../../../src/gateway/documents/specification-messages.js';
 import { DocumentRefused, type DocumentProblem } from '../../../src/gateway/types.js';
+import { documents } from '../../support/documents.js';
 
 /** A document that is good, as YAML lines. */
 const HEAD = 'openapi: 3.0.3\ninfo: {title: Orders, version: "1"}\n';
@@ -12,7 +13,7 @@ const PATHS = `${HEAD}paths:\n`;
 const OPERATION = 'responses: {"200": {description: good}}';
 const nested = (levels: number): string => `${PATHS}  x-deep: ${'['.repeat(levels)}${']'.repeat(levels)}`;
 
-async function problemsOf(documents: Documents, source: Parameters<Documents['prepare']>[0]) {
+async function problemsOf(source: Parameters<Documents['prepare']>[0]) {
   try {
     await documents.prepare(source);
   } catch (error) {
@@ -327,10 +328,6 @@ const MESSAGES: [text: string, message: string][] = [
 ];
 
 describe('a document that cannot be published', () => {
-  let documents: Documents;
-  before(() => (documents = openDocuments()));
-  after(() => documents.close());
-
   /** Rules of which each row proves one of the security checklist. */
   const BOUNDS = ['tooDeep', 'tooLarge', 'tooManyAliases', 'externalReference'];
   const proofOf = ({ rule = '' }: Partial<DocumentProblem>): string =>
@@ -338,7 +335,7 @@ describe('a document that cannot be published', () => {
 
   for (const [title, text, expected] of [...SYNTAX, ...DOCUMENTS])
     it(`is refused with its place: ${title}${proofOf(expected)}`, async () => {
-      const [problem] = await problemsOf(documents, { text });
+      const [problem] = await problemsOf({ text });
       assert.ok(problem, 'it was taken');
       const { field, message } = problem;
       const picked = Object.fromEntries(
@@ -353,7 +350,7 @@ describe('a document that cannot be published', () => {
 
   for (const [text, expected] of MESSAGES)
     it(`is refused with what to change: ${expected}`, async () => {
-      const messages = (await problemsOf(documents, { text })).map(({ message }) => message);
+      const messages = (await problemsOf({ text })).map(({ message }) => message);
       assert.ok(messages.includes(expected), JSON.stringify(messages));
       for (const message of messages) assert.match(message, SENTENCE);
     });
@@ -385,7 +382,7 @@ describe('a document that cannot be published', () => {
   });
 
   it('has no lines when it was sent as an object', async () => {
-    assert.deepEqual(await problemsOf(documents, { value: { openapi: '3.0.3', info: {} } }), [
+    assert.deepEqual(await problemsOf({ value: { openapi: '3.0.3', info: {} } }), [
       { field: 'document', rule: 'required', message: 'Add "paths".', path: '' },
       { field: 'document', rule: 'required', message: 'Add "title".', path: '/info' },
       { field: 'document', rule: 'required', message: 'Add "version".', path: '/info' },
@@ -394,12 +391,12 @@ describe('a document that cannot be published', () => {
 
   for (const value of [null, undefined, [], 5, 'openapi: 3.0.3'])
     it(`is refused as ${JSON.stringify(value)}`, async () => {
-      assert.equal((await problemsOf(documents, { value }))[0]?.rule, 'notObject');
+      assert.equal((await problemsOf({ value }))[0]?.rule, 'notObject');
     });
 
   it('is refused with 50 of its problems', async () => {
     const paths = Array.from({ length: 3000 }, (_, n) => `  /a${n}:\n    get: {}\n`).join('');
-    const problems = await problemsOf(documents, { text: PATHS + paths });
+    const problems = await problemsOf({ text: PATHS + paths });
     assert.equal(problems.length, 50);
     assert.deepEqual(
       problems.slice(0, 2).map(({ path, line }) => [path, line]),
@@ -412,15 +409,12 @@ describe('a document that cannot be published', () => {
 
   it('names the place of a mistake in a part that is referred to', async () => {
     const text = `${PATHS}  /a/{id}:\n    get:\n      parameters: [{$ref: "#/components/parameters/Id"}]\n      ${OPERATION}\ncomponents:\n  parameters:\n    Id: {name: id, in: path, schema: {}}`;
-    const [problem] = await problemsOf(documents, { text });
+    const [problem] = await problemsOf({ text });
     assert.deepEqual([problem?.path, problem?.line], ['/components/parameters/Id', 10]);
   });
 });
 
 describe('a document at its limits', () => {
-  let documents: Documents;
-  before(() => (documents = openDocuments()));
-  after(() => documents.close());
   const good: [title: string, text: string][] = [
     ['an extension of components that is null', `${HEAD}paths: {}\ncomponents: {x-a: null}`],
     [
@@ -468,7 +462,7 @@ describe('a document at its limits', () => {
   ];
   for (const [title, text] of good)
     it(`is taken: ${title}`, async () => {
-      assert.deepEqual(await problemsOf(documents, { text }), []);
+      assert.deepEqual(await problemsOf({ text }), []);
     });
 
   const OUTSIDE = 'https://evil.example/a';
@@ -498,21 +492,21 @@ describe('a document at its limits', () => {
         paths: {},
         components: { schemas },
       };
-      const [problem] = await problemsOf(documents, { value: { ...value, ...more } });
+      const [problem] = await problemsOf({ value: { ...value, ...more } });
       assert.deepEqual([problem?.rule, problem?.path], ['externalReference', path]);
     });
 
   it('says what is wrong in short, however long the names of the document are', async () => {
     const wrong = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`k${index}`, 1]));
     const paths = { [`/${'a'.repeat(16_000)}`]: { get: wrong } };
-    const many = await problemsOf(documents, {
+    const many = await problemsOf({
       value: { openapi: '3.0.3', info: { title: 'a', version: '1' }, paths },
     });
     assert.equal(many.length, 50);
     assert.ok(many.every(({ path }) => path === '/paths'));
     const name = 'a'.repeat(1_000_000);
     for (const text of [`{"a": 1, "${name}": 1, "${name}": 2}`, `a: 1\nb: *${name}`, `{"${name}": 1}`]) {
-      const problems = await problemsOf(documents, { text });
+      const problems = await problemsOf({ text });
       assert.equal(problems.length, 1);
       assert.ok(JSON.stringify(problems).length < 1500, JSON.stringify(problems).slice(0, 200));
     }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { openDocuments, type Documents } from '../../../src/gateway/documents/index.js';
 import type { DocumentRefused } from '../../../src/gateway/types.js';
+import { documents } from '../../support/documents.js';
 
 const INFO = { title: 'Orders', version: '1' };
 const ORDER = {
@@ -222,10 +222,6 @@ const TWIN = {
 };
 
 describe('a Swagger 2 document', () => {
-  let documents: Documents;
-  before(() => (documents = openDocuments()));
-  after(() => documents.close());
-
   it('becomes its OpenAPI 3 twin', async () => {
     const { openapi } = await documents.prepare({ value: SWAGGER });
     assert.deepEqual(JSON.parse(openapi ?? ''), TWIN);
