@@ -12,7 +12,7 @@ import {
   type ExportedVersion,
   type Refusal,
 } from './requirements.js';
-import { commentsOf, type ExportSource, type LeftOut } from './source.js';
+import { commentsOf, FORGED, type ExportSource, type LeftOut } from './source.js';
 
 const yaml = whenNeeded<typeof Yaml>('yaml');
 
@@ -206,14 +206,7 @@ function rewriting(
     regex_uri: [`^${patternOf(basePathOf(version))}(/.*)?$`, `${backendPathOf(version.revision)}$1`],
     headers: {
       set,
-      remove: [
-        'Cookie',
-        'Forwarded',
-        'X-Real-IP',
-        'Gatehouse-Caller',
-        ...(passes ? [] : ['Authorization', 'DPoP']),
-        ...remove,
-      ],
+      remove: [...FORGED, ...(passes ? [] : ['Authorization', 'DPoP']), ...remove],
     },
   };
 }

@@ -62,6 +62,7 @@ export const DROPPED = [
   'Gatehouse-Uri',
   'HTTP2-Settings',
   'Ocp-Apim-Subscription-Key',
+  'Proxy',
   'Proxy-Authenticate',
   'Proxy-Authentication-Info',
   'Proxy-Authorization',

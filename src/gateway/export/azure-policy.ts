@@ -1,5 +1,6 @@
 import type { Quota, RateLimit } from '../types.js';
 import type { ExportedOperation, ExportedVersion } from './requirements.js';
+import { FORGED } from './source.js';
 
 /** Policies of Azure API Management, as XML. Values of a tenant's are escaped, and never read as expressions. */
 
@@ -123,9 +124,6 @@ function corsPolicy({ steps: { cors } }: ExportedOperation): string {
     '</cors>',
   ].join('');
 }
-
-/** What callers say of themselves. */
-const FORGED = ['Cookie', 'Forwarded', 'X-Real-IP', 'Gatehouse-Caller'];
 
 export interface PolicyParts {
   version: ExportedVersion;

@@ -14,7 +14,7 @@ import {
   type ExportedVersion,
   type Refusal,
 } from './requirements.js';
-import { commentsOf, type ExportSource, type LeftOut } from './source.js';
+import { commentsOf, FORGED, type ExportSource, type LeftOut } from './source.js';
 
 const yaml = whenNeeded<typeof Yaml>('yaml');
 
@@ -244,11 +244,10 @@ function requestTransformer(version: ExportedVersion, { operation, steps }: Expo
     replace?: { headers: string[] };
     add?: { headers: string[] };
   };
-  const dropped = ['Cookie', 'Forwarded', 'X-Real-IP', 'Gatehouse-Caller'];
   return {
     name: 'request-transformer',
     config: {
-      remove: { headers: [...dropped, ...(changes.remove?.headers ?? [])] },
+      remove: { headers: [...FORGED, ...(changes.remove?.headers ?? [])] },
       replace: { uri: backendPathOf(version.revision) + path, headers: changes.replace?.headers ?? [] },
       add: { headers: changes.add?.headers ?? [] },
     },

@@ -12,6 +12,9 @@ export interface LeftOut {
   why: string;
 }
 
+/** Headers in which callers could say who they are or change what backends call: proxies drop them by name. */
+export const FORGED = ['Cookie', 'Forwarded', 'Proxy', 'X-Real-IP', 'Gatehouse-Caller'];
+
 /** Text of a caller's in a comment: on one line, in ASCII. */
 export const commented = (text: string): string =>
   JSON.stringify(text)

@@ -15,7 +15,10 @@ const HOP_BY_HOP: readonly string[] = [
   'upgrade',
 ];
 
-/** What callers send does not go on: framing and what the gateway says itself. */
+/**
+ * What callers send does not go on: framing, what the gateway says itself, and `Proxy`, which backends that run CGI programs pass on
+ * as the variable that HTTP clients read their proxy from (CVE-2016-5385).
+ */
 export const NOT_SENT: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
   'content-length',
@@ -24,6 +27,7 @@ export const NOT_SENT: ReadonlySet<string> = new Set([
   'forwarded',
   'host',
   'ocp-apim-subscription-key',
+  'proxy',
   'traceparent',
   'tracestate',
   'x-real-ip',

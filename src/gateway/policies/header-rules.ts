@@ -1,4 +1,4 @@
-import { isIdentity } from '../plane/headers.js';
+import { isIdentity, NOT_SENT } from '../plane/headers.js';
 
 /** Headers of one connection, not of the message (RFC 9110, 7.6.1), and those that frame it (RFC 9112, 6). */
 const CONNECTION: ReadonlySet<string> = new Set([
@@ -33,7 +33,7 @@ export function headerProblem(direction: 'request' | 'response', header: string)
   if (CONNECTION.has(name)) return 'is a header of the connection, which the gateway alone sets; take it out';
   if (isGatewayName(name))
     return 'is a header by which the gateway says who calls, and from where; take it out';
-  if (direction === 'request') return undefined;
+  if (direction === 'request') return NOT_SENT.has(name) ? 'does not go to backends; take it out' : undefined;
   if (OF_ORIGIN.has(name))
     return 'has an effect on the whole origin, which is also the address where people sign in; take it out';
   if (name.startsWith('access-control-')) return 'is set by the step cors; take it out, and use that step';

@@ -287,6 +287,7 @@ describe('nginx with the exported configuration', () => {
         Forwarded: 'for=evil',
         'X-Forwarded-For': '203.0.113.1',
         'X-Real-IP': '203.0.113.1',
+        Proxy: 'http://203.0.113.1:8080',
         'Gatehouse-Caller': 'forged',
         'Gatehouse-Backends': 'forged',
         'Ocp-Apim-Subscription-Key': 'key',

@@ -131,7 +131,7 @@ describe('the export for Kong', () => {
       {
         name: 'request-transformer',
         config: {
-          remove: { headers: ['Cookie', 'Forwarded', 'X-Real-IP', 'Gatehouse-Caller', 'X-Gone'] },
+          remove: { headers: ['Cookie', 'Forwarded', 'Proxy', 'X-Real-IP', 'Gatehouse-Caller', 'X-Gone'] },
           replace: { uri: '/base/items/$(uri_captures[1])', headers: ['X-Set:yes'] },
           add: { headers: ['X-Set:yes'] },
         },
@@ -222,6 +222,7 @@ describe('the export for APISIX', () => {
             remove: [
               'Cookie',
               'Forwarded',
+              'Proxy',
               'X-Real-IP',
               'Gatehouse-Caller',
               'Authorization',

@@ -162,6 +162,7 @@ for (const [face, keepAlive] of [
           'X*Forwarded+For': '1.2.3.4',
           X_Forwarded_Proto: 'http',
           Cookie: 'session=1',
+          Proxy: 'http://1.2.3.4:8080',
           'X-Client-Certificate': 'forged',
           'Ocp-Apim-Subscription-Key': 'secret',
           'X-Kept': 'yes',

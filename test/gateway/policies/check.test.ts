@@ -299,6 +299,12 @@ describe('the check of a policy', () => {
       ]));
   }
 
+  for (const name of ['Cookie', 'Ocp-Apim-Subscription-Key', 'Proxy'])
+    it(`refuses to set ${name} in requests, because it does not go to backends`, () =>
+      assert.deepEqual(problemsOf({ setHeader: { request: { [name]: 'x' } } }), [
+        [`policy/setHeader/request/${name}`, 'header'],
+      ]));
+
   for (const name of NEVER_IN_ANSWERS)
     it(`refuses to set ${name} in answers [SEC-G7]`, () =>
       assert.deepEqual(problemsOf({ setHeader: { response: { [name]: 'x' } } }), [
