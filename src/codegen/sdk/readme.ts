@@ -22,7 +22,7 @@ export function titleOf(document: OpenApi): { title: string; description: string
 
 /** The README of a package whose options have none. */
 export function readmeOf({ title, description, sdkName, registry, example, license }: ReadmeParts): string {
-  const install = `npm install ${sdkName}${registry === undefined ? '' : ` --registry ${registry}`}`;
+  const install = `npm install ${sdkName}${registry === undefined ? '' : ` --${registryOption(sdkName)}=${registry}`}`;
   return [
     `# ${inline(title, 200) || sdkName}`,
     ...(description.trim() === '' ? [] : [paragraphs(description)]),
@@ -36,6 +36,10 @@ export function readmeOf({ title, description, sdkName, registry, example, licen
     '',
   ].join('\n\n');
 }
+
+/** A registry of one scope has what the package needs from elsewhere, such as axios, from where npm has it. */
+const registryOption = (sdkName: string): string =>
+  sdkName.startsWith('@') ? `${sdkName.split('/', 1)[0] ?? ''}:registry` : 'registry';
 
 const HEADINGS = { major: 'Breaking', minor: 'Added', patch: 'Changed' } as const;
 const MOST_LINES = 200;

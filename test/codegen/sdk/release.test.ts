@@ -274,11 +274,10 @@ describe('releases of SDKs', () => {
           mkdirSync(join(folder, 'cache'));
           writeFileSync(join(folder, 'package.json'), '{"type":"module","private":true}');
           const env = { PATH: process.env['PATH'], HOME: folder, npm_config_cache: join(folder, 'cache') };
-          const install = ['install', team.sdkName, '--registry', verdaccio.url, '--no-audit', '--no-fund'];
-          await run('npm', install, { cwd: folder, env });
-          const installed = join(folder, 'node_modules', ...team.sdkName.split('/'));
-          const readme = readFileSync(join(installed, 'README.md'), 'utf8');
-          assert.match(readme, new RegExp(`npm install ${team.sdkName} --registry ${verdaccio.url}`));
+          const { readme = '' } = (await verdaccio.packument(team.sdkName)) ?? assert.fail();
+          const install = `npm install ${team.sdkName} --@example:registry=${verdaccio.url}`;
+          assert.ok(readme.includes(`\`\`\`sh\n${install}\n\`\`\``), readme);
+          await run('sh', ['-c', `${install} --no-audit --no-fund`], { cwd: folder, env });
           const [, program = ''] = /```ts\n([\s\S]*?)```/.exec(readme) ?? assert.fail(readme);
           assert.match(program, new RegExp(`baseUrl: '${server.issuer}'`));
           writeFileSync(
