@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { Failure } from '../../../src/api/index.js';
 import { openGenerators, type OpenGenerators } from '../../../src/codegen/generators/index.js';
 import { naming } from '../../../src/codegen/origin.js';
+import { JOB_MILLISECONDS } from '../../../src/codegen/process/index.js';
 import { compile } from '../../../src/codegen/sdk/check.js';
 import { openApiOf } from '../../../src/codegen/source.js';
 import type { OpenApi } from '../../../src/codegen/types.js';
 import { documents } from '../../support/documents.js';
 import { often, someOf } from '../../support/profile.js';
-import { example, EXAMPLE_NAMES, galaxy, REFUSED } from '../../support/real-documents.js';
+import { example, EXAMPLE_NAMES, galaxy, github, REFUSED } from '../../support/real-documents.js';
 import { QUIET } from './support.js';
 
 const STYLES = ['/anything/query/spaceDelimited', '/anything/query/pipeDelimited'];
@@ -26,6 +27,8 @@ const ADVICE =
 const readable = EXAMPLE_NAMES.filter((name) => !Object.hasOwn(REFUSED, name));
 const [firstFailing = '', ...otherFailing] = Object.keys(FAILING);
 const SHORT_PART = 40;
+/** It has more than 1,000 operations, which take the library and the compiler minutes on a slow machine. */
+const GITHUB_MS = 20 * 60_000;
 
 describe('clients of real documents', () => {
   let generators: OpenGenerators;
@@ -42,7 +45,8 @@ describe('clients of real documents', () => {
     return work;
   }
   async function generateAndCompile(document: OpenApi): Promise<unknown> {
-    const code = await generators.generate({ generator: 'hey-api-fetch', document, options: {} });
+    const order = { generator: 'hey-api-fetch', document, options: {} };
+    const code = await generators.generate(order, { milliseconds: JOB_MILLISECONDS });
     return compile(code, [], { document });
   }
 
@@ -59,6 +63,9 @@ describe('clients of real documents', () => {
 
   for (const file of someOf(['3.1.json', '3.1.yaml'] as const, 0, 2))
     it(`compile: Scalar Galaxy, ${file}`, async () => void (await release(galaxy(file))));
+
+  for (const text of often({ short: [], long: [github] }))
+    it('compile: GitHub’s', async () => void (await release(text()))).timeout(GITHUB_MS);
 
   for (const name of [firstFailing, ...often({ short: [], long: otherFailing })])
     it(`fail, and name the lines of the operations to change: ${name}`, async () => {
