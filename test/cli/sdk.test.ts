@@ -172,7 +172,7 @@ describe('gatehouse sdk release', () => {
       it('names the option that a refused field was typed as', async () => {
         await newApi('refused');
         for (const [option, value, message] of [
-          ['--language', 'no-such', 'there is no client "no-such"; see /api/CodeGen/Clients'],
+          ['--language', 'no-such', 'there is no generator "no-such"; see /api/CodeGen/Clients'],
           ['--platform', 'maven', 'must be npm'],
         ] as const) {
           const { code, stderr } = await command('release', 'refused', option, value);

@@ -14,7 +14,7 @@ export const GENERATOR_NAME = {
 const swaggerUrl = orNull({
   ...webAddress,
   description:
-    'Where the OpenAPI document is. Its user, query and fragment are not kept: they can have a key in them.',
+    'Where the OpenAPI document is. Its query and fragment are not kept: they can have a key in them.',
 });
 
 export const HISTORY = {
