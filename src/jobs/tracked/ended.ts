@@ -48,7 +48,7 @@ export function endingFor(why: FinalReason, { advice, isCommitted, limit }: Ende
       };
     }
     case 'disabled': {
-      const said = 'The tenant was disabled while the job ran.';
+      const said = 'The tenant is disabled.';
       return {
         state: 'failed',
         failure: failure(409, BASIC.conflict, said, isCommitted ? published : undefined),

@@ -183,7 +183,7 @@ describe('releases of SDKs', () => {
           insertJob(db, { kind: 'releaseSdk', apiId, input }),
         );
         const { failure } = await jobWhen(store, tenant.id, id);
-        assert.deepEqual([failure?.status, failure?.message], [409, 'the tenant is disabled']);
+        assert.deepEqual([failure?.status, failure?.message], [409, 'The tenant is disabled.']);
       });
 
       it('are refused at once for what cannot be published, naming it', async () => {

@@ -338,7 +338,7 @@ onEveryStore('the queue of tracked jobs', (open) => {
       const { signal } = await steered.running('a');
       await disable();
       const { state, failure } = await jobWhen(open(), tenantId, id);
-      const said = 'The tenant was disabled while the job ran.';
+      const said = 'The tenant is disabled.';
       assert.deepEqual([state, failure?.status, failure?.message], failed(said));
       assert.equal((signal.reason as RunEnded).why, 'disabled');
     });
@@ -361,7 +361,7 @@ onEveryStore('the queue of tracked jobs', (open) => {
       await disable();
       await job.step('history', 90);
       await assert.rejects(job.commit(), { name: 'RunEnded', why: 'disabled' });
-      const said = 'The tenant was disabled while the job ran. It may be published.';
+      const said = 'The tenant is disabled. It may be published.';
       const { state, failure } = await jobWhen(open(), tenantId, id);
       assert.deepEqual([state, failure?.status, failure?.message], failed(said));
     });
@@ -372,7 +372,7 @@ onEveryStore('the queue of tracked jobs', (open) => {
       await job.commit();
       await disable();
       await job.published();
-      const said = 'The tenant was disabled while the job ran. It may be published.';
+      const said = 'The tenant is disabled. It may be published.';
       const { state, failure } = await jobWhen(open(), tenantId, id);
       assert.deepEqual([state, failure?.status, failure?.message], failed(said));
     });
