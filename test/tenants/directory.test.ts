@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import pino from 'pino';
 import type { Config } from '../../src/config.js';
-import { openStore, type Store } from '../../src/store/index.js';
+import { migrate, openStore, type Store } from '../../src/store/index.js';
 import {
   openTenantDirectory,
   touchTenant,
@@ -30,6 +30,7 @@ for (const kind of STORES)
     beforeEach(async () => {
       config = await configFor(kind, {}, {}, 'migrated');
       here = await openStore(config);
+      await migrate(here); // as each start does: it opens the connection that hears of others' commits
       elsewhere = await openStore(config);
       directory = openTenantDirectory(here, pino({ level: 'silent' }), NEVER);
       tenant = await elsewhere.transaction((trx) => createTenantAt(trx, 'shop', HOST));

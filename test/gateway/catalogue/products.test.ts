@@ -108,7 +108,7 @@ for (const kind of STORES)
         assert.equal(copied.status, 200);
         const [, version] = (await team.call('GET', '/Versions')).body['data'] as Data[];
         assert.deepEqual(version?.['productIds'], []);
-        await done(team.gateway('DELETE', `/Versions/${copied.data['apiId']}`));
+        await done(team.gateway('DELETE', `/Versions/${String(copied.data['apiId'])}`));
       }
     });
 
