@@ -194,7 +194,9 @@ describe('mock', () => {
 describe('examples of all operations of a document', () => {
   it('are found with one look at its paths, however many there are', () => {
     const responses = { 200: json({ example: { id: 1 } }) };
-    const all = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`/p${n}#x`, { get: { responses } }]));
+    const all = Object.fromEntries(
+      Array.from({ length: 100 }, (_, n) => [`/p${n}#x`, { get: { responses } }]),
+    );
     let looks = 0;
     const paths = new Proxy(all, {
       ownKeys(target) {
