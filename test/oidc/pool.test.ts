@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import {
+  addClientSecret,
   clientSettings,
+  endTokensOfClient,
   GRANT_TYPES,
   updateClientSettings,
   type ClientSettings,
 } from '../../src/clients/index.js';
 import type { ProviderPool, TenantRuntime } from '../../src/oidc/index.js';
 import { revokeAllOf } from '../../src/revocations/index.js';
+import { tenantTransaction } from '../../src/store/index.js';
 import { findTenantById } from '../../src/tenants/index.js';
 import { poolOf } from '../gateway/access/fixture.js';
 import { administrator, type Caller } from '../support/area.js';
@@ -60,6 +63,35 @@ for (const kind of STORES)
       const after = await runtime();
       assert.equal(await after.mayCallFrom('https://page.example.com'), false);
       assert.equal(after.provider, before.provider);
+    });
+
+    it('stays, and a request keeps the client that it began with [SEC-R14]', async () => {
+      const before = await runtime();
+      const began = await before.provider.Client.find('app');
+      // The row, and all that the library knows of the client, are the same with one secret more.
+      await server.change((db) => addClientSecret(db, server.context.vault, 'app', {}));
+      const after = await runtime();
+      const begins = await after.provider.Client.find('app');
+      assert.equal(after.provider, before.provider);
+      assert.ok(began && begins);
+      const secretsOf = (client: typeof began): number => after.clients.known(client).secrets.length;
+      assert.deepEqual([secretsOf(began), secretsOf(begins)], [1, 2]);
+    });
+
+    it('stays, and a token of a request under way is as old as the client that it began with [SEC-R7]', async () => {
+      const before = await runtime();
+      const began = await before.provider.Client.find('app');
+      assert.ok(began);
+      const generation = before.clients.generationOf(began);
+      await server.addClient('other', { grantTypes: [GRANT_TYPES.clientCredentials] });
+      const after = await runtime();
+      assert.equal(after.provider, before.provider);
+      const { context, home } = server;
+      await tenantTransaction(context.store, home.tenant.id, (db) => endTokensOfClient(db, 'app'));
+      const begins = await after.provider.Client.find('app'); // before the node has heard of it
+      assert.ok(begins);
+      assert.ok(after.clients.generationOf(begins) > generation);
+      assert.equal(after.clients.generationOf(began), generation);
     });
 
     const CHANGES: Record<string, () => Promise<unknown>> = {
