@@ -9,8 +9,8 @@ import {
 } from '../../src/clients/index.js';
 import type { ProviderPool, TenantRuntime } from '../../src/oidc/index.js';
 import { revokeAllOf } from '../../src/revocations/index.js';
-import { tenantTransaction } from '../../src/store/index.js';
-import { findTenantById } from '../../src/tenants/index.js';
+import { tenantTransaction, type Statement } from '../../src/store/index.js';
+import { findTenantById, type Tenant } from '../../src/tenants/index.js';
 import { poolOf } from '../gateway/access/fixture.js';
 import { administrator, type Caller } from '../support/area.js';
 import { STORES } from '../support/config.js';
@@ -92,6 +92,73 @@ for (const kind of STORES)
       assert.ok(begins);
       assert.ok(after.clients.generationOf(begins) > generation);
       assert.equal(after.clients.generationOf(began), generation);
+    });
+
+    describe('while its parts are read', () => {
+      /** A pool whose reads wait, each until it is answered or fails. */
+      const slowPool = () => {
+        const { store } = server.context;
+        const reads: { go(): void; fail(error: Error): void }[] = [];
+        const prepare = (sql: string): Statement => {
+          const statement = store.prepare(sql);
+          if (!sql.startsWith('SELECT sealed FROM tenant_secrets')) return statement;
+          return {
+            ...statement,
+            async first(tenantId, name) {
+              if (name === 'cookies') await new Promise<void>((go, fail) => reads.push({ go, fail }));
+              return statement.first(tenantId, name);
+            },
+          };
+        };
+        return { pool: poolOf({ ...server.context, store: { ...store, prepare } }, server), reads };
+      };
+      const changed = async (settings: Partial<ClientSettings>): Promise<Tenant> => {
+        await change(settings);
+        const tenant = await findTenantById(server.context.store.knex, server.home.tenant.id);
+        assert.ok(tenant);
+        return tenant;
+      };
+      const scopesIn = async ({ clients }: TenantRuntime) => (await clients.get('app'))?.settings.scopes;
+
+      it('is the same for all who ask meanwhile', async () => {
+        const { pool, reads } = slowPool();
+        const tenant = await changed({});
+        const [first, second, third] = [pool.get(tenant), pool.get(tenant), pool.current(tenant.id)];
+        reads[0]?.go();
+        assert.equal(await second, await first);
+        assert.equal(await third, await first);
+        assert.equal(reads.length, 1);
+      });
+
+      it('reads its clients again after the store was away [SEC-R14]', async () => {
+        const { pool, reads } = slowPool();
+        const first = pool.get(await changed({ scopes: ['openid'] }));
+        reads[0]?.go();
+        assert.deepEqual(await scopesIn(await first), ['openid']);
+        const tenant = await changed({ scopes: [] });
+        const failed = assert.rejects(async () => pool.get(tenant), /away/);
+        reads[1]?.fail(new Error('away'));
+        await failed;
+        const again = pool.get(tenant);
+        reads[2]?.go();
+        assert.deepEqual(await scopesIn(await again), []);
+      });
+
+      it('is that of the newest version, also when an older one is read, or fails, after it [SEC-R14]', async () => {
+        const { pool, reads } = slowPool();
+        const versions = [await changed({}), await changed({}), await changed({ scopes: ['openid'] })];
+        const [first, second, third] = versions.map((tenant) => pool.get(tenant));
+        const failed = assert.rejects(async () => second, /away/);
+        reads[2]?.go();
+        const newest = await third;
+        reads[0]?.go();
+        await first;
+        reads[1]?.fail(new Error('away'));
+        await failed;
+        assert.ok(versions.every((tenant) => pool.get(tenant) === newest));
+        assert.ok(newest);
+        assert.deepEqual(await scopesIn(newest), ['openid']);
+      });
     });
 
     const CHANGES: Record<string, () => Promise<unknown>> = {
