@@ -51,8 +51,6 @@ export interface AdapterBase {
   catalogue: Catalogue;
   vault: Vault;
   artifacts: Artifacts;
-  /** RFC 7591 metadata of an enabled client of the tenant. */
-  clientMetadata(clientId: string): Promise<AdapterPayload | undefined>;
   /** A JWT access token of the tenant that is not revoked, as the payload that the library would have kept for it. */
   readJwt(jwt: string): Promise<AdapterPayload | undefined>;
   /** Whether all that a token was derived from still works (derived-token.ts). */
@@ -72,23 +70,9 @@ export interface AdapterBase {
 export const adapterFactory =
   (base: AdapterBase) =>
   (model: string): Adapter => {
-    if (model === 'Client') return clientAdapter(base);
     const adapter = new ArtifactAdapter(model, base);
     return ACCESS_TOKENS.has(model) ? accessTokenAdapter(adapter, base) : adapter;
   };
-
-function clientAdapter({ clientMetadata }: AdapterBase): Adapter {
-  const never = async (): Promise<undefined> => undefined;
-  return {
-    find: clientMetadata,
-    findByUid: never,
-    findByUserCode: never,
-    upsert: never,
-    consume: never,
-    destroy: never,
-    revokeByGrantId: never,
-  };
-}
 
 /**
  * A JWT is not kept, so it stands for itself wherever the library looks a token up: userinfo, introspection, revocation.

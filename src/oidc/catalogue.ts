@@ -29,7 +29,7 @@ export interface Catalogue {
    * @param id of the API that it was issued for; undefined in tokens from before that said so.
    */
   isForAnotherApi(audience: unknown, id: unknown): boolean;
-  /** All that was read, as JSON. */
+  /** All of it as JSON: the same text for the same catalogue. */
   content(): string;
 }
 

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import Provider, { errors, type Configuration, type KoaContextWithOIDC } from './library/index.js';
+import Provider, {
+  errors,
+  type AdapterPayload,
+  type Client as OidcClient,
+  type Configuration,
+  type KoaContextWithOIDC,
+} from './library/index.js';
 import { GRANT_TYPES } from '../clients/index.js';
 import { matchesSecret } from '../secrets/index.js';
 import { rateHeaders, type Limits, type Refusal } from '../limits/index.js';
@@ -8,6 +14,7 @@ import type { Revocations } from '../revocations/index.js';
 import type { Artifacts } from './artifacts.js';
 import type { ClientCache, LibraryClient } from './client-cache.js';
 import { followKeys, type FetchedKeysCache } from './client-keys.js';
+import { clientMetadata } from './client-metadata.js';
 import type { GenerationOf } from './generation.js';
 
 /** What clients sign with: assertions (RFC 7523) and request objects (RFC 9101). Nothing symmetric: secrets are hashed. */
@@ -79,6 +86,9 @@ async function beginAsClient(
   await clients.renew(clientId, seen, (loaded) => revocations.clientEndedSince(tenantId, clientId, loaded));
 }
 
+/** The library's class as its own search uses it (its helpers/add_client.js): it checks the metadata. */
+type ClientClass = new (metadata: AdapterPayload) => OidcClient;
+
 /** Puts what is kept hashed, and what may be used once, in the place of the library's own ways. */
 export function secureClients(provider: Provider, base: SecureClientsBase): void {
   const { tenantId, vault, artifacts, clients, fetchedKeys, limits } = base;
@@ -93,10 +103,15 @@ export function secureClients(provider: Provider, base: SecureClientsBase): void
   };
   // Session ids in every ID token: a hint at sign-out is worth something only for the session that it came of.
   provider.Client.prototype.includeSid = () => true;
-  clients.keepValidated(provider.Client, {
+  const Client = provider.Client as unknown as ClientClass;
+  clients.replaceFind(provider.Client, {
     begin: (clientId) => beginAsClient(clientId, base),
-    prepare(client, { id, settings: { jwksUri } }) {
-      if (jwksUri !== undefined) followKeys(client, fetchedKeys.of(tenantId, { id, jwksUri }));
+    make(client) {
+      const made = new Client(clientMetadata(client));
+      const { id, settings } = client;
+      const { jwksUri } = settings;
+      if (jwksUri !== undefined) followKeys(made, fetchedKeys.of(tenantId, { id, jwksUri }));
+      return made;
     },
   });
   // The library looks and then writes; between the two a copy gets through.

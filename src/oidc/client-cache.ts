@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { AdapterPayload, Client as OidcClient } from 'oidc-provider';
+import type { Client as OidcClient } from 'oidc-provider';
 import type { Client } from '../clients/index.js';
-import { clientMetadata } from './client-metadata.js';
 
 const MOST_CLIENTS = 10_000;
 const CLIENT_ID = /^[\x21-\x7e]{1,100}$/;
@@ -11,14 +10,13 @@ export type LibraryClient = Pick<OidcClient, 'clientId'>;
 
 interface Entry {
   client: Client;
-  metadata: AdapterPayload;
-  /** The library's own object, from when it begins to make it; not where that fails. */
-  validated?: Promise<OidcClient | undefined> | undefined;
+  /** The library's own object, from when a request needs it. */
+  made?: OidcClient;
   /** The tenant's revocations when it was loaded, or known not to have ended since (src/revocations). */
   generation: number;
 }
 
-/** The enabled clients of one tenant, as of one version of it: they are forgotten where the tenant has changed. */
+/** The enabled clients of one tenant, as of one version of it: a change of the tenant makes it forget them. */
 export class ClientCache {
   /** Counted by size, not by `max`: that would set room for all of them aside, 200 KiB for each tenant. */
   readonly #entries = new LRUCache<string, Entry>({ maxSize: MOST_CLIENTS, sizeCalculation: () => 1 });
@@ -31,10 +29,6 @@ export class ClientCache {
     readonly find: (clientId: string) => Promise<Client | undefined>,
     readonly generation: () => Promise<number>,
   ) {}
-
-  async metadata(clientId: string): Promise<AdapterPayload | undefined> {
-    return (await this.#load(clientId))?.metadata;
-  }
 
   async get(clientId: string): Promise<Client | undefined> {
     return (await this.#load(clientId))?.client;
@@ -61,13 +55,13 @@ export class ClientCache {
     else if (this.#entries.get(clientId) === entry) this.forget(clientId);
   }
 
-  /** Reads it anew the next time. */
+  /** The next request reads it from the store. */
   forget(clientId: string): void {
     this.#entries.delete(clientId);
     this.#loading.delete(clientId);
   }
 
-  /** Reads each anew the next time. */
+  /** The next request for each client reads it from the store. */
   forgetAll(): void {
     this.#entries.clear();
     this.#loading.clear();
@@ -79,48 +73,35 @@ export class ClientCache {
   }
 
   /**
-   * Lets the library keep each client that it has validated for as long as the tenant stays the same. By itself it
-   * hashes the whole metadata on every request, and keeps no more than a hundred.
+   * Replaces the library's search for a client. The library hashes the whole metadata on every request and keeps a hundred
+   * clients. It also has one object for two clients of the same metadata, such as one client before and after a second
+   * secret: a request that begins with the first would go on with the other.
    * @param begin is called before a client is looked up.
-   * @param prepare is called with each of them, before it is used.
+   * @param make makes the library's object, once for each client that was loaded.
    */
-  keepValidated(
+  replaceFind(
     library: { find(clientId: string): Promise<OidcClient | undefined> },
     {
       begin,
-      prepare,
+      make,
     }: {
       begin(this: void, clientId: string): Promise<void>;
-      prepare(this: void, client: OidcClient, kept: Client): void;
+      make(this: void, client: Client): OidcClient;
     },
   ): void {
-    const validate = library.find.bind(library);
     library.find = async (clientId) => {
       await begin(clientId);
       const entry = await this.#load(clientId);
-      if (!entry) return undefined;
-      entry.validated ??= validate(clientId).then(
-        (client) => {
-          // The library reads it again, and it has changed in between.
-          if (this.#entries.get(clientId) !== entry) return library.find(clientId);
-          if (client) {
-            this.#madeFrom.set(client, entry);
-            prepare(client, entry.client);
-          } else entry.validated = undefined;
-          return client;
-        },
-        (error: unknown) => {
-          entry.validated = undefined;
-          throw error;
-        },
-      );
-      return entry.validated;
+      if (!entry || entry.made) return entry?.made;
+      entry.made = make(entry.client);
+      this.#madeFrom.set(entry.made, entry);
+      return entry.made;
     };
   }
 
   #entryOf(client: LibraryClient): Entry {
     const entry = this.#madeFrom.get(client);
-    if (!entry) throw new Error(`client ${client.clientId} was not validated here`);
+    if (!entry) throw new Error(`client ${client.clientId} was not made here`);
     return entry;
   }
 
@@ -150,6 +131,6 @@ export class ClientCache {
   async #read(clientId: string): Promise<Entry | undefined> {
     const generation = await this.generation(); // first, so that a revocation in between is a later one
     const client = await this.find(clientId);
-    return client?.enabled ? { client, metadata: clientMetadata(client), generation } : undefined;
+    return client?.enabled ? { client, generation } : undefined;
   }
 }

@@ -26,7 +26,7 @@ const LONGEST_SECONDS = 300;
 /** How long keys are used whose address does not answer. */
 const WITHOUT_ANSWER_MS = 3_600_000;
 
-/** What is known of the keys at a `jwks_uri`. Each change of the tenant makes a new object of the library, which takes it over. */
+/** What is known of the keys at a `jwks_uri`. After each change of the tenant the library gets a new object for the client, which takes it over. */
 export class FetchedKeys {
   keys: readonly ClientKey[] = [];
   /** Epoch seconds until which they are not fetched again. */
@@ -67,9 +67,6 @@ export interface Followed {
   keep(): void;
 }
 
-/** The library answers the same object to two requests that ask at once. */
-const followed = new WeakSet<object>();
-
 const certificateOf = (): X509Certificate | undefined => {
   const { ctx } = Provider;
   return ctx && factsOf(ctx.req).certificate;
@@ -92,8 +89,6 @@ export function followKeys(
   now: () => number = () => performance.now(),
 ): void {
   const keys = client['asymmetricKeyStore'] as ClientKeys;
-  if (followed.has(keys)) return;
-  followed.add(keys);
   const library = {
     fresh: keys.fresh.bind(keys),
     refresh: keys.refresh.bind(keys),

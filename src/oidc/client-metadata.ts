@@ -3,8 +3,7 @@ import { GRANT_TYPES, hasSecrets, type Client } from '../clients/index.js';
 
 /**
  * A client as the library wants it (RFC 7591). Scopes and secrets stay out: the library knows neither the tenant's API
- * scopes nor hashed secrets, so `scopes.ts` and `compareClientSecret` decide about those. The row's time is in, so that
- * a changed client is a new one to the library's own cache.
+ * scopes nor hashed secrets, so `scopes.ts` and `compareClientSecret` decide about those.
  */
 export function clientMetadata(client: Client): AdapterPayload {
   const { settings } = client;
@@ -39,7 +38,6 @@ export function clientMetadata(client: Client): AdapterPayload {
     logo_uri: settings.logoUri,
     policy_uri: settings.policyUri,
     tos_uri: settings.tosUri,
-    client_id_issued_at: Math.floor(client.updatedAt / 1000),
   };
   return Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== undefined));
 }

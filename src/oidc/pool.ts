@@ -55,8 +55,8 @@ export interface TenantRuntime {
 
 export interface ProviderPool {
   /**
-   * The runtime of this version of the tenant. Its provider is a new one where more has changed than clients; requests in
-   * flight end on the old one.
+   * The runtime of this version of the tenant, or of a newer one. It has a new provider where more has changed than clients;
+   * requests in flight end on the old one.
    */
   get(tenant: Tenant): TenantRuntime | Promise<TenantRuntime>;
   /** The provider of a tenant that is being asked just now. */
@@ -72,7 +72,7 @@ interface Ready {
 interface Pooled {
   version: number;
   runtime: TenantRuntime | Promise<TenantRuntime>;
-  /** The latest one that is there: that of an earlier version while the one of this version is made. */
+  /** The last runtime that was made: of an earlier version until the one of this version is made. */
   ready: Ready | undefined;
 }
 
@@ -163,10 +163,10 @@ export function openProviderPool(base: OidcBase): ProviderPool {
   }
 
   /**
-   * Most changes are to clients, which are read when they are asked for: the provider of before serves on, with its code
-   * compiled, and reads its clients again.
+   * Most changes are to clients, which are read when a request needs them. After such a change the provider stays, with its
+   * compiled code, and its clients are read again. It forgets them only now, when every read sees the change.
    */
-  async function ready(tenant: Tenant, before: Ready | undefined): Promise<Ready> {
+  async function makeReady(tenant: Tenant, before: Ready | undefined): Promise<Ready> {
     const stored = await readStoredParts(base, tenant);
     const { digest } = stored;
     if (before?.digest !== digest) return { digest, runtime: build(tenant, stored) };
@@ -183,7 +183,7 @@ export function openProviderPool(base: OidcBase): ProviderPool {
     get(tenant) {
       const pooled = pool.get(tenant.id);
       if (pooled && pooled.version >= tenant.version) return pooled.runtime;
-      const made = ready(tenant, pooled?.ready);
+      const made = makeReady(tenant, pooled?.ready);
       const entry: Pooled = {
         version: tenant.version,
         runtime: made.then(({ runtime }) => runtime),
@@ -196,7 +196,10 @@ export function openProviderPool(base: OidcBase): ProviderPool {
           entry.ready = now;
           entry.runtime = now.runtime;
         },
-        () => pool.delete(tenant.id), // the store was away; the next request tries again
+        () => {
+          // The store was away. The next request tries again, unless a newer version has taken the place.
+          if (pool.peek(tenant.id) === entry) pool.delete(tenant.id);
+        },
       );
       return entry.runtime;
     },

@@ -118,7 +118,6 @@ export function buildProvider(base: OidcBase, parts: TenantParts): Provider {
       vault,
       artifacts,
       answers,
-      clientMetadata: (clientId) => clients.metadata(clientId),
     }),
     jwks: { keys: keys.signing },
     routes: ROUTES,

@@ -12,10 +12,11 @@ export interface StoredParts {
   dpopSecret: Buffer;
   catalogue: Catalogue;
   keys: Row[];
-  /** The same for two versions of a tenant of which all of this is the same, and the tenant itself. */
+  /** A hash of all of this and of the tenant without its version: two versions with equal digests need one provider. */
   digest: string;
 }
 
+/** Reads them, and makes the secrets and keys that the tenant does not have yet. */
 export async function readStoredParts(
   { store, vault, revocations }: Pick<OidcBase, 'store' | 'vault' | 'revocations'>,
   { version: _version, updatedAt: _updatedAt, ...tenant }: Tenant,

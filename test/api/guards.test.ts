@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spellings, type AnyOperation } from '../../src/api/index.js';
 import { OPERATIONS } from '../../src/management.js';
-import { loadKeyRing } from '../../src/oidc/keys/index.js';
 import type { Tenant } from '../../src/tenants/index.js';
 import { STORES } from '../support/config.js';
 import { EXAMPLES } from '../support/examples.js';
@@ -16,6 +15,7 @@ import {
 } from '../support/management.js';
 import { placeOf, someOf } from '../support/profile.js';
 import { startServer, type TestServer } from '../support/server.js';
+import { loadKeyRing } from '../support/key-ring.js';
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 

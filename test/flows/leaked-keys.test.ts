@@ -4,7 +4,6 @@ import type { ExternalSigningKey } from 'oidc-provider';
 import { GRANT_TYPES, setClientEnabled } from '../../src/clients/index.js';
 import { newId } from '../../src/kernel/ids.js';
 import type { Gatehouse } from '../../src/main.js';
-import { loadKeyRing } from '../../src/oidc/keys/index.js';
 import { revokeAllOf } from '../../src/revocations/index.js';
 import { administrator, type Caller } from '../support/area.js';
 import { STORES } from '../support/config.js';
@@ -13,6 +12,7 @@ import { bodyOf, send } from '../support/http.js';
 import { until } from '../support/raw.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 import { authorizePath, obtainCode, redeemForm, Visitor } from '../support/visitor.js';
+import { loadKeyRing } from '../support/key-ring.js';
 
 const APP = 'https://app.example.com/callback';
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';

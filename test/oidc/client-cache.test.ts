@@ -33,16 +33,19 @@ function newStore() {
 
 const nothing = async (): Promise<void> => undefined;
 
-/** The library, which makes an object of what it finds in the cache. */
-function newLibrary(cache: ClientCache) {
-  const library = {
-    async find(clientId: string): Promise<OidcClient | undefined> {
-      const metadata = await cache.metadata(clientId);
-      return metadata && ({ clientId, clientName: metadata.client_name } as unknown as OidcClient);
+/** The library, whose objects say what they were made from. */
+function newLibrary(cache: ClientCache, make = (client: Client) => client as unknown as OidcClient) {
+  const library = { find: async (_clientId: string): Promise<OidcClient | undefined> => undefined };
+  const made: OidcClient[] = [];
+  cache.replaceFind(library, {
+    begin: nothing,
+    make(client) {
+      const object = make({ ...client });
+      made.push(object);
+      return object;
     },
-  };
-  cache.keepValidated(library, { begin: nothing, prepare: () => undefined });
-  return library;
+  });
+  return { find: (clientId: string) => library.find(clientId), made };
 }
 
 describe('the clients in memory', () => {
@@ -55,38 +58,34 @@ describe('the clients in memory', () => {
     assert.equal(asked.length, 1);
   });
 
-  it('are validated once for all who ask meanwhile', async () => {
+  it('are made once for all who ask meanwhile', async () => {
     const { cache, at } = newStore();
-    let validated = 0;
-    const prepared: OidcClient[] = [];
-    const library = {
-      async find(_clientId: string): Promise<OidcClient | undefined> {
-        validated += 1;
-        await cache.metadata('app');
-        return { clientId: 'app' } as OidcClient;
-      },
-    };
-    cache.keepValidated(library, { begin: nothing, prepare: (client) => void prepared.push(client) });
-    const found = Promise.all(Array.from({ length: 20 }, () => library.find('app')));
+    const { find, made } = newLibrary(cache);
+    const found = Promise.all(Array.from({ length: 20 }, () => find('app')));
     (await at(0)).answer(newClient('One'));
-    assert.deepEqual([new Set(await found).size, validated, prepared.length], [1, 1, 1]);
+    assert.deepEqual([new Set(await found).size, made.length], [1, 1]);
   });
 
-  it('are validated again after an error', async () => {
+  it('are made again after an error', async () => {
     const { cache, at } = newStore();
-    let validated = 0;
-    const library = {
-      async find(_clientId: string): Promise<OidcClient | undefined> {
-        validated += 1;
-        if (validated === 1) throw new Error('away');
-        return { clientId: 'app' } as OidcClient;
-      },
-    };
-    cache.keepValidated(library, { begin: nothing, prepare: () => undefined });
-    const first = library.find('app');
+    let made = 0;
+    const { find } = newLibrary(cache, (client) => {
+      made += 1;
+      if (made === 1) throw new Error('refused');
+      return client as unknown as OidcClient;
+    });
+    const first = find('app');
     (await at(0)).answer(newClient('One'));
-    await assert.rejects(first, /away/);
-    assert.equal((await library.find('app'))?.clientId, 'app');
+    await assert.rejects(first, /refused/);
+    assert.equal((await find('app'))?.clientId, 'app');
+  });
+
+  it('are no objects of the library where they are disabled', async () => {
+    const { cache, at } = newStore();
+    const { find, made } = newLibrary(cache);
+    const found = find('app');
+    (await at(0)).answer({ ...newClient('One'), enabled: false });
+    assert.deepEqual([await found, made], [undefined, []]);
   });
 
   it('are loaded again after an error, and where there was none', async () => {
@@ -162,13 +161,13 @@ describe('the clients in memory', () => {
 
   it('stay what they are for a request that has one, when they are forgotten meanwhile', async () => {
     const { cache, at } = newStore();
-    const library = newLibrary(cache);
-    const found = library.find('app');
+    const { find } = newLibrary(cache);
+    const found = find('app');
     (await at(0)).answer(newClient('Old'));
     const before = (await found) as OidcClient;
     cache.forget('app');
     assert.equal(cache.known(before).clientName, 'Old');
-    const later = library.find('app');
+    const later = find('app');
     (await at(1)).answer(newClient('New'));
     const after = (await later) as OidcClient;
     assert.deepEqual(
@@ -180,15 +179,13 @@ describe('the clients in memory', () => {
     );
   });
 
-  it('are never of two times, when they change while the library makes one', async () => {
+  it('are never of two times, when all are forgotten while the library looks for one [SEC-R14]', async () => {
     const { cache, at } = newStore();
-    const library = newLibrary(cache);
-    const found = cache.get('app').then(() => {
-      const made = library.find('app');
-      cache.forget('app');
-      return made;
-    });
-    (await at(0)).answer(newClient('Old'));
+    const { find } = newLibrary(cache);
+    const found = find('app');
+    const old = await at(0);
+    cache.forgetAll();
+    old.answer(newClient('Old'));
     (await at(1)).answer(newClient('New'));
     const client = (await found) as OidcClient;
     assert.deepEqual([client.clientName, cache.known(client).clientName], ['New', 'New']);

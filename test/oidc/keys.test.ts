@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
 import { jwtVerify } from 'jose';
 import { addKeys, keyRotation, KNOWN_ALGS, listKeys, rotateKeys } from '../../src/oidc/index.js';
-import { loadKeyRing, type KeySchedule } from '../../src/oidc/keys/index.js';
+import type { KeySchedule } from '../../src/oidc/keys/index.js';
 import { makeKey } from '../../src/oidc/keys/make.js';
 import { TenantSigningKey } from '../../src/oidc/keys/signing.js';
 import { Vault } from '../../src/store/index.js';
 import { onEveryStore } from '../support/stores.js';
 import { createTenantAt } from '../support/tenants.js';
+import { loadKeyRing } from '../support/key-ring.js';
 
 const DAY = 86_400_000;
 const SCHEDULE: KeySchedule = { rotation: 90 * 86_400, publish: 86_400, longestToken: 86_400 };

@@ -1,5 +1,5 @@
 export { makeFirstKeys } from './first.js';
-export { loadKeyRing, openKeyRing, readKeys, type KeyRing } from './ring.js';
+export { openKeyRing, readKeys, type KeyRing } from './ring.js';
 export { DERIVED, REVOKED_KEY_ENDS, revokeKeys } from './revocation.js';
 export {
   addKeys,

@@ -47,14 +47,6 @@ export function openKeyRing(rows: readonly Row[], vault: Vault, tenantId: string
   return ring;
 }
 
-/** Opens the tenant's keys, making those that are missing on first use. */
-export const loadKeyRing = async (
-  store: Store,
-  vault: Vault,
-  tenantId: string,
-  wanted?: readonly string[],
-): Promise<KeyRing> => openKeyRing(await readKeys(store, vault, tenantId, wanted), vault, tenantId);
-
 function put(ring: KeyRing, row: Row, vault: Vault, tenantId: string): void {
   const { kid, alg, state } = infoOf(row);
   const jwk = parse<JsonWebKey>(vault.open(row['sealed_private_jwk'] as string, sealRow(tenantId, kid)));

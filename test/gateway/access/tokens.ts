@@ -3,10 +3,10 @@ import { createHmac, type KeyObject } from 'node:crypto';
 import { decodeJwt, type JWTPayload } from 'jose';
 import { GRANT_TYPES, type ClientSettings } from '../../../src/clients/index.js';
 import { newId } from '../../../src/kernel/ids.js';
-import { loadKeyRing } from '../../../src/oidc/keys/index.js';
 import type { Tenant } from '../../../src/tenants/index.js';
 import { basic, bodyOf, send } from '../../support/http.js';
 import { PASSWORD, type TestServer } from '../../support/server.js';
+import { loadKeyRing } from '../../support/key-ring.js';
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 const now = (): number => Math.floor(Date.now() / 1000);
