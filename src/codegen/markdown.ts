@@ -57,8 +57,12 @@ export function code(value: string): string {
   return `${fence}${room}${text}${room}${fence}`;
 }
 
-/** A pipe ends a cell within code as well (GitHub Flavored Markdown, 4.10). */
-const cell = (content: string): string => content.replace(/(?<!\\)\|/g, '\\|');
+/**
+ * A pipe ends a cell within code as well (GitHub Flavored Markdown, 4.10), unless a backslash escapes it. Some renderers take two
+ * backslashes before it for one that is escaped itself.
+ */
+const cell = (content: string): string =>
+  content.replace(/(\\*)\|/g, (pipe, { length }: string) => (length % 2 === 0 ? `\\${pipe}` : pipe));
 
 /** A table; empty where it has no rows. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

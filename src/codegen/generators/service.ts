@@ -87,7 +87,12 @@ class Service {
   ): Promise<Buffer> {
     const limit = AbortSignal.timeout(milliseconds);
     // The operator has written the address.
-    const pool = openOutboundPool(this.url, 'anywhere', { connections: 1 });
+    const pool = openOutboundPool(this.url, 'anywhere', {
+      connections: 1,
+      // The library’s own limits are below what a job may take.
+      headersTimeout: milliseconds,
+      bodyTimeout: milliseconds,
+    });
     try {
       const answer = await pool.request({
         method,

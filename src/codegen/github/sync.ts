@@ -133,7 +133,9 @@ async function foldersOf(generators: SyncBase['generators'], sync: Sync): Promis
   });
   checkPaths(files);
   const sdk = [`sdk/${generator}`, listed(files)] as const;
-  return options.syncDocs ? [sdk, ['docs/reference', listed(await referenceOf(document))]] : [sdk];
+  return options.syncDocs
+    ? [sdk, ['docs/reference', listed(await referenceOf(document, job.signal))]]
+    : [sdk];
 }
 
 const listed = (files: Files): [path: string, text: string][] =>

@@ -49,7 +49,7 @@ function valueOf(document: OpenApi, parameter: Tree): unknown {
   const given = [parameter['example'], schema['example'], schema['default'], listAt(schema, 'enum')[0]];
   const [said] = given.filter((each) => ['string', 'number', 'boolean'].includes(typeof each));
   if (said !== undefined) return said;
-  const type = [schema['type']].flat()[0];
+  const type = [schema['type']].flat().find((each) => each !== 'null');
   if (type === 'integer' || type === 'number') return 1;
   if (type === 'boolean') return true;
   return type === 'array' ? [] : String(parameter['name']);
@@ -62,7 +62,7 @@ function optionsOf(document: OpenApi, parameters: readonly Tree[]): string {
     const place = parameter['in'] === 'header' ? 'headers' : String(parameter['in']);
     (places[place] ??= {})[String(parameter['name'])] = valueOf(document, parameter);
   }
-  return Object.keys(places).length === 0 ? '' : JSON.stringify(places);
+  return Object.keys(places).length === 0 ? '' : literalOf(places);
 }
 
 function serverOf(document: OpenApi): string {
@@ -196,5 +196,17 @@ export function exampleOf(
   }).join('\n');
 }
 
+/** What is not seen, or turns the direction of the text around it: code must read as it runs. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+const escapeOf = (character: string): string =>
+  character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
+
+/** A value as code. */
+const literalOf = (value: unknown): string => JSON.stringify(value).replace(UNSEEN, escapeOf);
+
 const quoted = (text: string): string =>
-  `'${JSON.stringify(text).slice(1, -1).replaceAll("'", "\\'").replaceAll('\\"', '"')}'`;
+  `'${literalOf(text).slice(1, -1).replaceAll("'", "\\'").replaceAll('\\"', '"')}'`;

@@ -172,6 +172,8 @@ async function prepareWith(release: Release, compiler: Compiler): Promise<Draft>
   const made = await naming(base.documents, origin, () => generated(release, compiler, document));
   await enter(job, 'pack');
   const draft = await packed(release, document, { ...made, swaggerUrl });
+  // Where the job has ended meanwhile, the next one may have stored its own.
+  job.signal.throwIfAborted();
   await tenantTransaction(base.store, job.tenantId, (trx) => putDraft(trx, key, draft));
   await job.setNote(resultOf(draft));
   return draft;

@@ -1,5 +1,15 @@
 import { DocumentMistakes } from './mistakes.js';
-import { isTree, pointerOf, pointerOfRef, tokensOf, treeAt, type Tree } from './tree.js';
+import {
+  isTree,
+  listAt,
+  pointerOf,
+  pointerOfRef,
+  refOf,
+  textAt,
+  tokensOf,
+  treeAt,
+  type Tree,
+} from './tree.js';
 
 /**
  * Definitions of Swagger 2 can have any name, such as `Page«Order»` of generic types; components of OpenAPI 3 can not. Such a
@@ -66,6 +76,37 @@ function followed(names: ReadonlyMap<string, string>, ref: string): string {
   return given === undefined ? ref : `#${pointerOf([section ?? '', given, ...rest])}`;
 }
 
+/** How many schemas above one are looked at. */
+const MOST_ABOVE = 100;
+
+/**
+ * Gives discriminators the values that their author meant: a value is the name of a definition, and that can be another one now.
+ * @param openapi is changed
+ */
+export function keepDiscriminators(openapi: Tree, names: ReadonlyMap<string, string>): void {
+  const schemas = treeAt(treeAt(openapi, 'components'), 'schemas');
+  for (const [name, given] of names)
+    for (const schema of withThoseAbove(schemas, given)) {
+      const discriminator = treeAt(schema, 'discriminator');
+      if (textAt(discriminator, 'propertyName') === undefined) continue;
+      discriminator['mapping'] ??= {};
+      treeAt(discriminator, 'mapping')[name] = `#/components/schemas/${given}`;
+    }
+}
+
+/** A schema with those that its `allOf` refers to, and theirs. */
+function withThoseAbove(schemas: Tree, name: string): Tree[] {
+  const found = new Set([name]);
+  for (const each of found)
+    for (const part of listAt(treeAt(schemas, each), 'allOf')) {
+      if (found.size >= MOST_ABOVE) break;
+      const [section, kind, above, ...rest] = tokensOf(pointerOfRef(refOf(part) ?? '') ?? '');
+      if (section === 'components' && kind === 'schemas' && above !== undefined && rest.length === 0)
+        found.add(above);
+    }
+  return [...found].map((each) => treeAt(schemas, each));
+}
+
 /** A pointer into a document with plain definitions as one into the document of its author. */
 export function originalPointer(names: ReadonlyMap<string, string>, pointer: string): string {
   const [section, given, ...rest] = tokensOf(pointer);
@@ -75,10 +116,13 @@ export function originalPointer(names: ReadonlyMap<string, string>, pointer: str
 }
 
 /** Does work on a document with plain definitions; its mistakes name the places of the author's. @throws DocumentMistakes */
-export async function inPlainDefinitions<T>(document: Tree, work: (plain: Tree) => Promise<T>): Promise<T> {
+export async function inPlainDefinitions<T>(
+  document: Tree,
+  work: (plain: Tree, names: ReadonlyMap<string, string>) => Promise<T>,
+): Promise<T> {
   const names = isTree(document['definitions']) ? plainNamesOf(document) : new Map<string, string>();
   try {
-    return await work(withPlainDefinitions(document, names));
+    return await work(withPlainDefinitions(document, names), names);
   } catch (error) {
     if (!(error instanceof DocumentMistakes) || names.size === 0) throw error;
     throw new DocumentMistakes(

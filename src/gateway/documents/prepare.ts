@@ -3,7 +3,7 @@ import type { CompiledDocument, DocumentType } from '../types.js';
 import { compile } from './compile.js';
 import { DocumentMistakes, inShort, mistake, quoted, refuse, type Mistake } from './mistakes.js';
 import { plainPaths } from './paths.js';
-import { inPlainDefinitions } from './plain-definitions.js';
+import { inPlainDefinitions, keepDiscriminators } from './plain-definitions.js';
 import { checkReferences } from './references.js';
 import { ruleMistakes } from './rules.js';
 import { schemaMistakes } from './schema-check.js';
@@ -33,14 +33,20 @@ async function prepareSource({ value, format }: Source) {
   const type = typeOf(document);
   checkReferences(document);
   return type === 'swagger-2.0'
-    ? inPlainDefinitions(document, (plain) => prepareDocument(plain, type, format))
+    ? inPlainDefinitions(document, (plain, names) => prepareDocument(plain, type, format, names))
     : prepareDocument(document, type, format);
 }
 
-async function prepareDocument(document: Tree, type: DocumentType, format: Source['format']) {
+async function prepareDocument(
+  document: Tree,
+  type: DocumentType,
+  format: Source['format'],
+  renamed: ReadonlyMap<string, string> = new Map(),
+) {
   refuse(schemaMistakes(document, type));
   refuse(await ruleMistakes(document, type));
   const openapi = plainPaths(type === 'swagger-2.0' ? toOpenApi3(document) : document);
+  if (renamed.size > 0) keepDiscriminators(openapi, renamed);
   const compiled = withFaults(compile(openapi, type), openapi);
   const isSame = format === 'json' && openapi === document;
   return { compiled, sourceFormat: format, ...(!isSame && { openapi: JSON.stringify(openapi) }) };

@@ -26,7 +26,7 @@ export interface Run extends Pick<Hold, 'lease' | 'left'> {
   /** Renews the lease and stores new lines, where it is time. */
   keep(): Promise<void>;
   abort(why: RunEnded['why']): void;
-  /** Gives the job to another node now, whether or not the work has ended. */
+  /** Gives the job to another node now, whether or not the work has ended. One that is to end ends. */
   release(): Promise<void>;
 }
 
@@ -58,7 +58,7 @@ export function startRun(base: RunBase, lease: Lease, taken: Taken, kind: AnyJob
   const job = runningJob(base, hold, lines, taken, progress);
   const endedBy = (why: FinalReason): Ending =>
     endingFor(why, { advice: kind.advice, isCommitted: progress.commitment !== 0, limit: times.run });
-  const { finish, release } = endings(base, hold, lines, () => endedBy('cancelled'));
+  const { finish, release } = endings(base, hold, lines, endedBy);
   let ending: NodeJS.Timeout | undefined;
 
   async function perform(): Promise<void> {
@@ -120,6 +120,9 @@ function runningJob(
   }
   async function commitTo(commitment: Commitment, change: () => Promise<boolean>): Promise<void> {
     await write(change);
+    // The run can end while the store is asked. Nothing was begun then.
+    const why = hold.why();
+    if (why !== undefined && why !== 'stopped') throw new RunEnded(why);
     progress.commitment = commitment;
   }
   return {
@@ -145,7 +148,12 @@ function runningJob(
 }
 
 /** How a run of this node ends: the job has ended, or goes back to the queue. */
-function endings({ leases, log, changed }: RunBase, hold: Hold, lines: Lines, cancelled: () => Ending) {
+function endings(
+  { leases, log, changed }: RunBase,
+  hold: Hold,
+  lines: Lines,
+  endedBy: (why: FinalReason) => Ending,
+) {
   const { lease } = hold;
   let finishing: Promise<void> | undefined;
 
@@ -165,15 +173,19 @@ function endings({ leases, log, changed }: RunBase, hold: Hold, lines: Lines, ca
     }
   }
 
+  function finish(ending: Ending): Promise<void> {
+    hold.endWork();
+    return (finishing ??= store(ending));
+  }
+
   return {
-    finish(ending: Ending): Promise<void> {
-      hold.endWork();
-      return (finishing ??= store(ending));
-    },
+    finish,
     async release(): Promise<void> {
       if (finishing || hold.isLeft()) return finishing;
+      const why = hold.why();
+      if (isFinal(why)) return finish(endedBy(why));
       const isBack = await leases.release(lease);
-      if (!isBack) await leases.end(lease, cancelled(), lines.toJson());
+      if (!isBack) await leases.end(lease, endedBy('cancelled'), lines.toJson());
       changed(lease);
       hold.leave();
     },

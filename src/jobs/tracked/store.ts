@@ -129,8 +129,9 @@ export async function cancelJob(db: TenantDb, id: string): Promise<Job> {
   if (!row) throw noJob(id);
   if (row['ended_at'] === null && Number(row['committed']) !== PUBLISHING) {
     const now = Date.now();
+    // One that a server gave back after it had published is failed by the node that takes it.
     const change =
-      row['state'] === 'queued'
+      row['state'] === 'queued' && Number(row['committed']) === 0
         ? {
             ...ending('cancelled', now),
             version: Number(row['version']) + 1,

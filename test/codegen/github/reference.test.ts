@@ -439,6 +439,53 @@ Second\\.
     assert.ok(user < 5_000_000, `${user} µs`);
   });
 
+  it('reads once what is large and many parts of the document refer to [SEC-C12]', async () => {
+    const numbered = <T>(count: number, of: (n: number) => T): Record<string, T> =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, of(n)]));
+    const large = numbered(50_000, (n) => n);
+    const scopes = numbered(50_000, () => '');
+    const example = { $ref: '#/components/examples/large' };
+    const content = { 'application/json': { schema: { $ref: '#/components/schemas/large' } } };
+    const get = {
+      parameters: Object.keys(numbered(500, () => 0)).map((name) => ({ name, examples: { example } })),
+      responses: numbered(10, () => ({ content: { ...content } })),
+    };
+    const components = {
+      examples: { large: { value: large } },
+      schemas: {
+        large: { example: large, properties: numbered(50_000, () => ({})) },
+        ...numbered(200, () => ({ allOf: [{ $ref: '#/components/schemas/large' }] })),
+      },
+      securitySchemes: {
+        all: { type: 'oauth2', flows: { implicit: { scopes } } },
+        ...numbered(400, () => ({ $ref: '#/components/securitySchemes/all' })),
+      },
+    };
+    const began = process.cpuUsage();
+    const files = await referenceOf(documentOf({ '/a': { get } }, { components }));
+    const { user } = process.cpuUsage(began);
+    assert.match(files.get('README.md') ?? '', /\| `all` \| `k499` \| {2}\|\n\nAnd 20049500 more\.\n$/);
+    assert.match(
+      files.get('schemas.md') ?? '',
+      /\| `k499` \| `any` \| no \| {2}\|\n\nAnd at least 1500 more\.\n/,
+    );
+    assert.ok(user < 5_000_000, `${user} µs`);
+  });
+
+  it('ends where the job of it is ended', async () => {
+    const ended = AbortSignal.abort(new Error('cancelled'));
+    await assert.rejects(referenceOf(documentOf({ '/a': { get: {} } }), ended), { message: 'cancelled' });
+  });
+
+  it('keeps a pipe in the cell that it is in, whatever stands before it [SEC-C7]', async () => {
+    const parameters = ['a|b', String.raw`a\|b`, String.raw`a\\|b`, String.raw`a\\\|b`].map((name) => ({
+      name,
+    }));
+    const files = await referenceOf(documentOf({ '/a': { get: { parameters } } }));
+    const names = (files.get('other-operations.md') ?? '').match(/(?<=^\| `)a[^`]*/gm);
+    assert.deepEqual(names, [String.raw`a\|b`, String.raw`a\|b`, String.raw`a\\\|b`, String.raw`a\\\|b`]);
+  });
+
   it('says how many rows of a long table are left out', async () => {
     const parameters = Array.from({ length: 501 }, (_, n) => ({ name: `p${n}`, in: 'query' }));
     const files = await referenceOf(documentOf({ '/a': { get: { parameters } } }));

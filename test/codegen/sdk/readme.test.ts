@@ -59,6 +59,34 @@ describe('the texts of a package', () => {
     assert.doesNotMatch(example ?? '', /^```/m);
   });
 
+  it('have a first call that reads as it runs, whatever its values have in them [SEC-C7]', () => {
+    const document = {
+      servers: [{ url: "https://api.example.com/\u202e'\\" }],
+      paths: {
+        '/items/{id}': {
+          get: {
+            parameters: [
+              { name: 'id', in: 'path', required: true, schema: { type: ['null', 'integer'] } },
+              { name: 'a\u2066', in: 'query', required: true, schema: { enum: ['\u{e0041}\u2028', 'b'] } },
+            ],
+            responses: {},
+          },
+        },
+      },
+    };
+    const code = new Map([
+      ['client.gen.ts', ''],
+      ['sdk.gen.ts', `export const readItem = () => client.get<A>({ url: '/items/{id}' });\n`],
+    ]);
+    const example =
+      exampleOf('hey-api-fetch', document, code, { sdk: 'orders', client: 'orders/client' }) ?? '';
+    assert.match(example, /^ {2}baseUrl: 'https:\/\/api\.example\.com\/\\u202e\\'\\\\',$/m);
+    assert.ok(
+      example.includes(String.raw`readItem({"path":{"id":1},"query":{"a\u2066":"\udb40\udc41\u2028"}});`),
+      example,
+    );
+  });
+
   describe('of an API that is published at the gateway', () => {
     const PLACE = { url: 'https://id.example.com/gateway/orders', asksToken: true, asksKey: false };
     const CODE = new Map([

@@ -294,6 +294,36 @@ describe('a Swagger 2 document', () => {
     );
   });
 
+  it('has discriminators whose values are the names that its author gave', async () => {
+    const { openapi } = await documents.prepare({
+      value: {
+        swagger: '2.0',
+        info: INFO,
+        paths: {},
+        definitions: {
+          Pet: {
+            ...{ type: 'object', discriminator: 'kind', required: ['kind'] },
+            properties: { kind: { type: 'string' } },
+          },
+          Dog: { allOf: [{ $ref: '#/definitions/Pet' }] },
+          'Cat«A»': { allOf: [{ $ref: '#/definitions/Pet' }] },
+          'Kitten«A»': { allOf: [{ $ref: '#/definitions/Cat«A»' }] },
+          'Page«A»': { type: 'object' },
+        },
+      },
+    });
+    const { components } = JSON.parse(openapi ?? '') as { components: { schemas: { Pet: object } } };
+    assert.deepEqual(components.schemas.Pet, {
+      type: 'object',
+      discriminator: {
+        propertyName: 'kind',
+        mapping: { 'Cat«A»': '#/components/schemas/Cat_A', 'Kitten«A»': '#/components/schemas/Kitten_A' },
+      },
+      required: ['kind'],
+      properties: { kind: { type: 'string' } },
+    });
+  });
+
   it('is refused with the place of its author where a definition of a generic type is wrong', async () => {
     const value = {
       swagger: '2.0',

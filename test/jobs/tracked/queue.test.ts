@@ -35,8 +35,8 @@ onEveryStore('the queue of tracked jobs', (open) => {
 
   type Options = Parameters<typeof openQueue>[2];
   type Running = Awaited<ReturnType<Steered['running']>>;
-  const node = (kind: AnyJobKind = steered.kind, options: Options = {}): JobQueue => {
-    const queue = openQueue(open(), [kind], { stop: 0, ...options });
+  const node = (kind: AnyJobKind = steered.kind, options: Options = {}, store = open()): JobQueue => {
+    const queue = openQueue(store, [kind], { stop: 0, ...options });
     queues.push(queue);
     return queue;
   };
@@ -51,15 +51,15 @@ onEveryStore('the queue of tracked jobs', (open) => {
   });
   const insertOne = () =>
     tenantTransaction(open(), red, (db) => insertJob(db, { kind: 'steered', apiId: api, input: null }));
-  /** A store whose answer to the end of a job comes after a look at it. */
-  const lookingAfterTheEnd = (look: () => Promise<void>): Store => ({
+  /** A store that does something between a statement with these words and its answer to it. */
+  const answering = (words: string, meanwhile: () => Promise<void>): Store => ({
     ...open(),
     prepare(sql) {
       const statement = open().prepare(sql);
-      if (!sql.includes("state = 'done'")) return statement;
+      if (!sql.includes(words)) return statement;
       const run: typeof statement.run = async (...values) => {
         const changed = await statement.run(...values);
-        await look();
+        await meanwhile();
         return changed;
       };
       return { ...statement, run };
@@ -321,6 +321,39 @@ onEveryStore('the queue of tracked jobs', (open) => {
     );
   });
 
+  it('fails a job that is cancelled after it has published and was given back, and says so', async () => {
+    const first = node(advised());
+    const { id } = await enqueue(first, 'a');
+    const job = await steered.running('a');
+    await job.commit();
+    await job.published();
+    await first.close();
+    assert.equal((await cancel(id)).state, 'queued');
+    node(advised());
+    const { state, failure } = await jobWhen(open(), red, id);
+    const said = 'The job was cancelled after its point of no return. It may be published.';
+    assert.deepEqual([state, failure?.message], ['failed', said]);
+  });
+
+  it('publishes nothing where its time is over while the store answers that it may', async () => {
+    const answered = answering('SET committed = 1', () => until(() => job.signal.aborted));
+    const { id } = await enqueue(node(advised(), { run: 60 }, answered), 'a');
+    const job = await steered.running('a');
+    await assert.rejects(job.commit(), { name: 'RunEnded', why: 'late' });
+    assert.equal((await jobWhen(open(), red, id)).state, 'failed');
+  });
+
+  it('ends a job whose time is over when its server stops, and does not run it again', async () => {
+    steered = new Steered(true);
+    const first = node(advised(), { run: 10, cancel: 1e6 });
+    const { id } = await enqueue(first, 'a');
+    const { signal } = await steered.running('a');
+    await until(() => signal.aborted);
+    await first.close();
+    assert.equal((await jobOf(open(), red, id)).failure?.status, 503);
+    await steered.end('a');
+  });
+
   describe('of a tenant that is disabled while its job runs', () => {
     let api: string;
     let tenantId: string;
@@ -383,7 +416,11 @@ onEveryStore('the queue of tracked jobs', (open) => {
     const steps: string[] = [];
     let signal: AbortSignal | undefined;
     const worker = openWorker({
-      ...{ store: lookingAfterTheEnd(() => worker.turn()), log: pino({ level: 'silent' }), times: TIMES },
+      ...{
+        store: answering("state = 'done'", () => worker.turn()),
+        log: pino({ level: 'silent' }),
+        times: TIMES,
+      },
       kinds: [{ name: 'steered', run: async (job) => ((signal = job.signal), {}) }],
       changed: ({ id: changed }) => void steps.push(changed),
     });

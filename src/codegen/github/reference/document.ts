@@ -34,10 +34,17 @@ export function operationsOf(document: OpenApi): OperationOf[] {
   });
 }
 
+/** By the operation: many paths can refer to one with a long list. */
+const parametersOfOperations = new WeakMap<Tree, readonly Tree[]>();
+
 function parametersOf(document: OpenApi, path: Tree, operation: Tree): readonly Tree[] {
+  const known = parametersOfOperations.get(operation);
+  if (known) return known;
   const all = [...listOf(path['parameters']), ...listOf(operation['parameters'])];
   const parameters = all.map((each) => resolvedTree(document, each));
-  return [...new Map(parameters.map((each) => [keyOf(each), each])).values()];
+  const found = [...new Map(parameters.map((each) => [keyOf(each), each])).values()];
+  parametersOfOperations.set(operation, found);
+  return found;
 }
 
 const tagsOfOperation = (operation: Tree): string[] =>

@@ -10,6 +10,8 @@ import { valuesOf } from './values.js';
 export const MOST_ROWS = 500;
 /** Fields of objects within objects: `address.city`, `items[].name`. */
 const MOST_NESTED = 3;
+/** Fields that are counted: a table says that it leaves out these at least. */
+const MOST_COUNTED = 2000;
 /** Parts of an `allOf`, which can be in each other. */
 const MOST_PARTS = 100;
 
@@ -26,35 +28,57 @@ export function boundedTable(
   const at = head.indexOf(VALUES);
   const isEmpty = at !== -1 && rows.every((row) => row[at] === '');
   const shown = (cells: readonly string[]): readonly string[] => (isEmpty ? cells.toSpliced(at, 1) : cells);
-  const more = all > rows.length ? `\n\nAnd ${all - rows.length} more.` : '';
+  const atLeast = all === MOST_COUNTED ? 'at least ' : '';
+  const more = all > rows.length ? `\n\nAnd ${atLeast}${all - rows.length} more.` : '';
   return table(shown(head), rows.map(shown)) + more;
 }
 
 interface Field {
   name: string;
   schema: unknown;
-  isRequired: boolean;
+  isRequired(): boolean;
+}
+
+/** A part of an object. */
+interface Part {
+  /** The first ones. */
+  properties: readonly [name: string, schema: unknown][];
+  required: ReadonlySet<unknown>;
+}
+
+/** By the schema: many can have a large one in their `allOf`. */
+const parts = new WeakMap<object, Part>();
+
+function partOf(schema: Tree): Part {
+  const part = parts.get(schema) ?? {
+    properties: Object.entries(treeAt(schema, 'properties')).slice(0, MOST_COUNTED),
+    required: new Set(listAt(schema, 'required')),
+  };
+  parts.set(schema, part);
+  return part;
 }
 
 /** The fields of an object, with those of its `allOf`. References of an `allOf` are followed, each once. */
 function fieldsOf(document: OpenApi, schema: Tree): Field[] {
-  const fields = new Map<string, unknown>();
-  const required = new Set<unknown>();
   const open = [schema];
-  const seen = new Set<Tree>();
-  for (let part = open.shift(); part && seen.size < MOST_PARTS; part = open.shift()) {
-    if (seen.has(part)) continue;
-    seen.add(part);
-    for (const [name, of] of Object.entries(treeAt(part, 'properties')))
+  // The list grows while it is read.
+  for (const part of open)
+    for (const each of listAt(part, 'allOf')) {
+      if (open.length >= MOST_PARTS) break;
+      const inner = resolvedTree(document, each);
+      if (!open.includes(inner)) open.push(inner);
+    }
+  const all = open.map(partOf);
+  const fields = new Map<string, unknown>();
+  for (const { properties } of all)
+    for (const [name, of] of properties) {
+      if (fields.size >= MOST_COUNTED) break;
       if (!fields.has(name)) fields.set(name, of);
-    for (const name of listAt(part, 'required')) required.add(name);
-    open.push(
-      ...listAt(part, 'allOf')
-        .slice(0, MOST_PARTS)
-        .map((each) => resolvedTree(document, each)),
-    );
-  }
-  return [...fields].map(([name, of]) => ({ name, schema: of, isRequired: required.has(name) }));
+    }
+  return [...fields].map(([name, of]) => ({
+    ...{ name, schema: of },
+    isRequired: () => all.some(({ required }) => required.has(name)),
+  }));
 }
 
 /** The object within a schema, and how a field of it is written behind the name of the schema's field. */
@@ -66,19 +90,21 @@ function within(schema: unknown): { object: Tree; link: string } | undefined {
   return typeof object['$ref'] === 'string' ? undefined : { object, link: `${link}.` };
 }
 
-interface Rows {
+/** Rows of a table, which can be fewer than all that there would be. */
+export interface Rows {
   list: string[][];
   all: number;
 }
 
 function addRows(document: OpenApi, schema: Tree, before: string, level: number, rows: Rows): void {
   for (const { name, schema: of, isRequired } of fieldsOf(document, schema)) {
+    if (rows.all >= MOST_COUNTED) return;
     rows.all += 1;
     if (rows.list.length < MOST_ROWS)
       rows.list.push([
         code(before + name),
         code(typeOf(document, of)),
-        yes(isRequired),
+        yes(isRequired()),
         valuesOf(document, of),
         inline(resolvedTree(document, of)['description']),
       ]);

@@ -80,6 +80,14 @@ const LONG = LARGEST / 4;
 class Counter {
   #sum = 0;
 
+  constructor(readonly signal: AbortSignal | undefined) {}
+
+  /** Lets other requests be answered before the next part. @throws the signal's reason */
+  async next(): Promise<void> {
+    await yieldToEventLoop();
+    this.signal?.throwIfAborted();
+  }
+
   get isLong(): boolean {
     return this.#sum > LONG;
   }
@@ -103,7 +111,7 @@ async function chapterText(
 ): Promise<string> {
   const parts = [`# ${inline(title)}`, counter.count(paragraphs(description))];
   for (const each of operations) {
-    await yieldToEventLoop();
+    await counter.next();
     parts.push(counter.count(operationSection(document, each, { isShort: counter.isLong })));
   }
   return parts.filter(Boolean).join('\n\n');
@@ -112,7 +120,7 @@ async function chapterText(
 async function schemasText(document: OpenApi, counter: Counter): Promise<string> {
   const parts = ['# Schemas'];
   for (const section of schemaSections(document)) {
-    await yieldToEventLoop();
+    await counter.next();
     parts.push(counter.count(section));
   }
   return parts.join('\n\n');
@@ -137,10 +145,13 @@ function indexText(document: OpenApi, chapters: readonly Chapter[]): string {
     .join('\n\n');
 }
 
-/** The files of a reference by their names. Other requests are answered meanwhile. @throws Failure 422 200006 for a large one */
-export async function referenceOf(document: OpenApi): Promise<Files> {
+/**
+ * The files of a reference by their names. Other requests are answered meanwhile.
+ * @throws Failure 422 200006 for a large one, and the signal's reason where it is aborted
+ */
+export async function referenceOf(document: OpenApi, signal?: AbortSignal): Promise<Files> {
   const chapters = chaptersOf(document);
-  const counter = new Counter();
+  const counter = new Counter(signal);
   const files = new Map([[INDEX, `${counter.count(indexText(document, chapters))}\n`]]);
   if (countSchemas(document) > 0) files.set(SCHEMAS_FILE, `${await schemasText(document, counter)}\n`);
   for (const chapter of chapters)

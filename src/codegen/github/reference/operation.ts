@@ -78,13 +78,15 @@ function responses(document: OpenApi, value: unknown, extent: Extent): string[] 
   const all = Object.entries(treeOf(value))
     .slice(0, MOST_ROWS)
     .map(([status, of]): [status: string, response: Tree] => [status, resolvedTree(document, of)]);
-  const rows = all.flatMap(([status, response]) => {
+  const rows: string[][] = [];
+  for (const [status, response] of all) {
+    // Many can refer to one with many media types.
+    if (rows.length >= MOST_ROWS) break;
     const content = contentOf(document, response);
     const description = inline(response['description']);
-    return content.length === 0
-      ? [[code(status), '', '', description]]
-      : content.map(([media, type]) => [code(status), media, type, description]);
-  });
+    for (const [media, type] of content.length > 0 ? content : [['', ''] as const])
+      rows.push([code(status), media, type, description]);
+  }
   if (rows.length === 0) return [];
   return [
     '### Responses',

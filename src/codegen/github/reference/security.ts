@@ -1,7 +1,7 @@
 import type { OpenApi } from '../../types.js';
 import { code, inline, table } from '../../markdown.js';
 import { isTree, listOf, resolvedTree, treeAt, treeOf, type Tree } from '../../tree.js';
-import { MOST_ROWS } from './fields.js';
+import { boundedTable, MOST_ROWS, type Rows } from './fields.js';
 
 /** How callers authenticate. */
 
@@ -55,6 +55,24 @@ function howOf(scheme: Tree): string {
   }
 }
 
+/** A row for each scope of each scheme. Many schemes can refer to one with many scopes. */
+function scopesOf(schemes: readonly [name: string, scheme: Tree][]): Rows {
+  const known = new Map<Tree, ReadonlyMap<string, unknown>>();
+  const rows: Rows = { list: [], all: 0 };
+  for (const [name, scheme] of schemes) {
+    const scopes =
+      known.get(scheme) ??
+      new Map(flowsOf(scheme).flatMap(([, flow]) => Object.entries(treeAt(flow, 'scopes'))));
+    known.set(scheme, scopes);
+    rows.all += scopes.size;
+    for (const [scope, about] of scopes) {
+      if (rows.list.length === MOST_ROWS) break;
+      rows.list.push([code(name), code(scope), inline(about)]);
+    }
+  }
+  return rows;
+}
+
 /** The schemes of a document with their scopes, for its index; nothing where it has none. */
 export function authentication(document: OpenApi): string[] {
   const schemes = schemesOf(document);
@@ -65,14 +83,11 @@ export function authentication(document: OpenApi): string[] {
     howOf(scheme),
     inline(scheme['description']),
   ]);
-  const scopes = schemes.flatMap(([name, scheme]) => {
-    const all = new Map(flowsOf(scheme).flatMap(([, flow]) => Object.entries(treeAt(flow, 'scopes'))));
-    return [...all].map(([scope, about]) => [code(name), code(scope), inline(about)]);
-  });
+  const scopes = scopesOf(schemes);
   return [
     '## Authentication',
     table(['Scheme', 'Type', 'What to send', 'Description'], rows),
-    table(['Scheme', 'Scope', 'Description'], scopes.slice(0, MOST_ROWS)),
+    boundedTable(['Scheme', 'Scope', 'Description'], scopes.list, scopes.all),
   ];
 }
 

@@ -14,13 +14,26 @@ const LONGEST_EXAMPLE = 4000;
 
 /** By the schema or parameter: many operations can share a large one. */
 const values = new WeakMap<object, string>();
-const examples = new WeakMap<object, string>();
+/** By the value: many schemas, parameters and media types can name one example. */
+const briefTexts = new WeakMap<object, string>();
+const exampleTexts = new WeakMap<object, string>();
 
-const briefly = (name: string, value: unknown): string => {
-  if (value === true) return code(name);
-  const text = typeof value === 'string' ? value.slice(0, 2 * LONGEST_VALUE) : value;
-  return code(`${name}: ${(JSON.stringify(text) ?? '').slice(0, LONGEST_VALUE)}`);
-};
+/** The text of a value, which is made once where the value can be large. */
+function textOf(value: unknown, known: WeakMap<object, string>, make: (value: unknown) => string): string {
+  if (typeof value !== 'object' || value === null) return make(value);
+  const text = known.get(value) ?? make(value);
+  known.set(value, text);
+  return text;
+}
+
+const briefText = (value: unknown): string =>
+  (JSON.stringify(typeof value === 'string' ? value.slice(0, 2 * LONGEST_VALUE) : value) ?? '').slice(
+    0,
+    LONGEST_VALUE,
+  );
+
+const briefly = (name: string, value: unknown): string =>
+  code(value === true ? name : `${name}: ${textOf(value, briefTexts, briefText)}`);
 
 /** The example that a schema, a parameter or a media type gives itself. */
 function exampleIn(document: OpenApi, tree: Tree): unknown {
@@ -55,13 +68,11 @@ export const valuesOf = (document: OpenApi, ...whole: readonly unknown[]): strin
 
 /** The example of a media type, or of its schema, to be shown as a block of code; empty where there is none. */
 export function exampleText(document: OpenApi, media: Tree): string {
-  const known = examples.get(media);
-  if (known !== undefined) return known;
-  const schema = resolvedTree(document, media['schema']);
-  const example = exampleIn(document, media) ?? exampleIn(document, schema);
-  const text =
-    example === undefined ? '' : typeof example === 'string' ? example : JSON.stringify(example, null, 2);
-  const shown = plainText(text, LONGEST_EXAMPLE);
-  examples.set(media, shown);
-  return shown;
+  const example = exampleIn(document, media) ?? exampleIn(document, resolvedTree(document, media['schema']));
+  return textOf(example, exampleTexts, longText);
+}
+
+function longText(value: unknown): string {
+  if (value === undefined) return '';
+  return plainText(typeof value === 'string' ? value : JSON.stringify(value, null, 2), LONGEST_EXAMPLE);
 }
