@@ -1,16 +1,24 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { cpuSeconds, median } from './measure.js';
+import { packageRoot } from '../src/kernel/root.js';
 import { newApi } from '../test/gateway/subscribers/list.js';
 import { administrator } from '../test/support/area.js';
 import { startServer } from '../test/support/server.js';
 import { startVerdaccio } from '../test/support/verdaccio.js';
 
 /**
- * How long previews of our own document take, and a release of its client to a real registry: from the request to the last byte. They
- * take turns. CPU is of the server and of the processes that it has started.
+ * How long previews of our own document take next to the library's own command, and a release of its client to a real registry: from
+ * the request to the last byte. They take turns. CPU is of the server and of the processes that it has started.
  */
 const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
 /** Callers look at a preview before they ask for the next: its process can start meanwhile. */
 const PAUSE_MS = 4000;
+
+const COMMAND = join(packageRoot, 'node_modules', '@hey-api', 'openapi-ts', 'bin', 'run.js');
 
 const [server, verdaccio] = await Promise.all([
   startServer('sqlite', { GATEHOUSE_OUTBOUND_ALLOW: '127.0.0.0/8,::1/128,localhost' }),
@@ -27,6 +35,15 @@ async function preview(genName: string): Promise<void> {
   });
   const answer = await response.text();
   if (!response.ok) throw new Error(answer);
+}
+
+/** The library's own command, on the same document. */
+async function command(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-bench-'));
+  await writeFile(join(folder, 'openapi.json'), JSON.stringify(document));
+  const args = ['-i', join(folder, 'openapi.json'), '-o', join(folder, 'out'), '--silent'];
+  await promisify(execFile)(process.execPath, [COMMAND, ...args], { cwd: folder });
+  await rm(folder, { recursive: true });
 }
 
 async function releases(): Promise<() => Promise<void>> {
@@ -58,6 +75,7 @@ const said = ({ wall, cpu }: Sample): string => `${wall.toFixed(1)} s (${cpu.toF
 try {
   const works: Record<string, () => Promise<void>> = {
     'preview by hey-api-fetch': () => preview('hey-api-fetch'),
+    'the same by the command of hey-api': command,
     'preview by gatehouse-koa': () => preview('gatehouse-koa'),
     'release by hey-api-fetch': await releases(),
   };
