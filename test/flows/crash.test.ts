@@ -12,6 +12,8 @@ const KILLS: Record<StoreKind, number> = {
   sqlite: often({ short: 1, long: 10 }),
   postgres: often({ short: 1, long: 3 }),
 };
+/** Tokens of each round that nobody uses until the server is back: however the processors are shared, so many are tried. */
+const FEWEST_HELD = 5;
 const HOLDERS = 3;
 const ROTATORS = 6;
 
@@ -98,7 +100,9 @@ for (const kind of STORES)
         let dead = false;
         const enough = 40 + round * 7; // a different moment each time
         const done = (): void => {
-          if (++acknowledged >= enough && codes.length > 0) dead ||= server.child.kill('SIGKILL');
+          acknowledged += 1;
+          const isEnough = acknowledged >= enough && codes.length > 0 && held.length >= FEWEST_HELD;
+          if (isEnough) dead ||= server.child.kill('SIGKILL');
         };
         // Each worker goes on until the server is gone under it.
         const until = async (work: () => Promise<void>): Promise<void> => {
@@ -160,7 +164,7 @@ for (const kind of STORES)
         redeemedCodes += codes.length;
         await kill(again, 'SIGKILL');
       }
-      assert.ok(kept >= KILLS[kind] * 5, `only ${kept} tokens were put to the test`);
+      assert.ok(kept >= KILLS[kind] * FEWEST_HELD, `only ${kept} tokens were put to the test`);
       assert.ok(redeemedCodes > 0);
     });
   });
