@@ -15,7 +15,7 @@ interface Results {
 
 const results = JSON.parse(readFileSync(RESULTS, 'utf8')) as Results;
 const table = readFileSync(join(packageRoot, 'docs', 'security-checklist.md'), 'utf8');
-const rows = [...table.matchAll(/^\| ([RXG]?\d+) \|/gm)].map(([, row]) => row as string);
+const rows = [...table.matchAll(/^\| ([A-Z]?\d+) \|/gm)].map(([, row]) => row as string);
 const rowsOf = (titles: string[]): Set<string> =>
   new Set(
     titles.flatMap((title) => [...title.matchAll(/\[SEC-([^\]]*)\]/g)].map(([, row]) => row as string)),
